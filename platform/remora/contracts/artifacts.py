@@ -1,0 +1,131 @@
+"""Immutable versions of what a step makes, and a pointer to the current one.
+
+A version is a folder that is complete when its ``receipt.json`` is there, which is written last. The pointer
+``CURRENT`` is written after it. A crash between any two writes leaves the pointer on the old version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from remora.contracts.errors import NotBuilt, Tampered
+from remora.contracts.home import Home
+
+RECEIPT = "receipt.json"
+POINTER = "CURRENT"
+
+
+def fingerprint(**inputs: Any) -> str:
+    """A short, stable name for what a step's inputs are: the first 16 hex digits of a SHA-256.
+
+    >>> fingerprint(a=1, b="x") == fingerprint(b="x", a=1)
+    True
+    """
+    canonical = json.dumps(inputs, sort_keys=True, default=str, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One complete version. ``receipt`` holds ``version``, ``made_at``, ``files`` and what the step reported."""
+
+    home: Home
+    name: str
+    version: str
+    receipt: dict[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """The version's folder, relative to the home."""
+        return f"{self.name}/versions/{self.version}"
+
+    def at(self, path: str = "") -> str:
+        """A path inside the version, for use with ``home.filesystem``."""
+        return self.home.at(f"{self.folder}/{path}" if path else self.folder)
+
+    def read_bytes(self, path: str) -> bytes:
+        """One of the version's files."""
+        return self.home.read_bytes(f"{self.folder}/{path}")
+
+    def read_json(self, path: str) -> Any:
+        """One of the version's JSON files."""
+        return self.home.read_json(f"{self.folder}/{path}")
+
+    def verify(self) -> None:
+        """Check every file's hash against the receipt; :class:`Tampered` names the first that differs."""
+        for path, expected in self.receipt["files"].items():
+            found = sha256(self.home, f"{self.folder}/{path}")
+            if found != expected["sha256"]:
+                raise Tampered(self.at(path), expected["sha256"], found)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All versions of one artifact under ``<home>/<name>/``; ``command`` is what makes it.
+
+    Usage: ``draft = shelf.draft(version)``, write files below ``draft.at()``, then ``shelf.publish(draft, ...)``.
+    """
+
+    home: Home
+    name: str
+    command: str
+
+    def find(self, version: str) -> Artifact | None:
+        """The complete version of that name, if there is one."""
+        path = f"{self.name}/versions/{version}/{RECEIPT}"
+        if not self.home.exists(path):
+            return None
+        return Artifact(self.home, self.name, version, self.home.read_json(path))
+
+    def current(self) -> Artifact:
+        """The version that the pointer names; :class:`NotBuilt` when there is none."""
+        if self.home.exists(f"{self.name}/{POINTER}"):
+            found = self.find(self.home.read_bytes(f"{self.name}/{POINTER}").decode().strip())
+            if found is not None:
+                return found
+        raise NotBuilt(self.name, self.home.url, self.command)
+
+    def point(self, version: str) -> None:
+        """Make ``version`` the current one; one atomic write."""
+        self.home.write_bytes(f"{self.name}/{POINTER}", f"{version}\n".encode())
+
+    def draft(self, version: str) -> Artifact:
+        """An empty folder to write a new version into; what an interrupted try left there is removed."""
+        draft = Artifact(self.home, self.name, version, {})
+        self.home.delete(draft.folder)
+        self.home.make_folder(draft.folder)
+        return draft
+
+    def publish(self, draft: Artifact, **report: Any) -> Artifact:
+        """Complete a draft: hash its files, write the receipt, move the pointer."""
+        files = {
+            path: {
+                "sha256": sha256(self.home, f"{draft.folder}/{path}"),
+                "bytes": self.home.filesystem.get_file_info(draft.at(path)).size,
+            }
+            for path in self.home.files(draft.folder)
+        }
+        receipt = {
+            "version": draft.version,
+            "made_at": datetime.now(UTC).isoformat(),
+            "files": files,
+            **report,
+        }
+        self.home.write_json(f"{draft.folder}/{RECEIPT}", receipt)
+        self.point(draft.version)
+        published = self.find(draft.version)
+        assert published is not None
+        return published
+
+
+def sha256(home: Home, path: str) -> str:
+    """SHA-256 of one file of a home, in hex, read in pieces."""
+    digest = hashlib.sha256()
+    with home.filesystem.open_input_stream(home.at(path)) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

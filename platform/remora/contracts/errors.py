@@ -1,0 +1,142 @@
+"""Every error that Remora raises on purpose, in one tree. The branch says who must act.
+
+RemoraError
+├── DataError            the data is wrong: fix the data or its configuration
+│   ├── MissingInput        a file, column or table that was named does not exist
+│   ├── BrokenInput         a file that cannot be read: corrupt, truncated, empty
+│   ├── WrongType           a column whose type cannot be what the contract needs
+│   └── TooMuchQuarantined  more rows broke the contract than the limit allows
+├── SettingsError        the settings are wrong: fix the configuration file
+├── NotReady             something needed is not there yet: build it, or retry
+│   └── NotBuilt            an artifact that an earlier step makes
+├── Refused              the request or the operation is refused: do not retry as it is
+│   ├── BadRequest          a request that breaks the API's contract
+│   ├── NotFound            an id that nothing has
+│   └── Tampered            content whose hash differs from its manifest
+└── StorageError         the store failed: disk full, permission, connection
+
+Errors cross process borders: every argument goes to ``args``, so they pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class RemoraError(Exception):
+    """Base of all deliberate errors; ``str()`` says what happened, with which values, and what to do."""
+
+
+class DataError(RemoraError):
+    """The data is wrong: fix the data, or the configuration that describes it."""
+
+
+class MissingInput(DataError):
+    """A file, column or table that was named does not exist."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str] = (), hint: str = "") -> None:
+        known = tuple(known)
+        super().__init__(what, name, known, hint)
+        self.what, self.name, self.known, self.hint = what, name, known, hint
+
+    def __str__(self) -> str:
+        """Name the missing thing, what there is instead, and the next step."""
+        there = f" There is: {', '.join(self.known)}." if self.known else ""
+        return f"No {self.what} '{self.name}'.{there}{' ' + self.hint if self.hint else ''}"
+
+
+class BrokenInput(DataError):
+    """A file that cannot be read: corrupt, truncated or empty."""
+
+    def __init__(self, path: str, why: str, hint: str = "Replace the file or take it out of the source.") -> None:
+        super().__init__(path, why, hint)
+
+    def __str__(self) -> str:
+        """Name the file, the reader's reason, and the next step."""
+        path, why, hint = self.args
+        return f"Cannot read '{path}': {why}. {hint}"
+
+
+class WrongType(DataError):
+    """A column whose type cannot be what the contract needs."""
+
+    def __init__(self, column: str, found: str, needed: str, where: str) -> None:
+        super().__init__(column, found, needed, where)
+
+    def __str__(self) -> str:
+        """Name the column, both types and the file."""
+        column, found, needed, where = self.args
+        return f"Column '{column}' of {where} is {found}; {needed} is needed. Fix the file or the column mapping."
+
+
+class TooMuchQuarantined(DataError):
+    """More rows broke the contract than the limit allows; the lake stays as it was."""
+
+    def __init__(self, table: str, rows: int, quarantined: int, limit: float, reasons: dict[str, int]) -> None:
+        super().__init__(table, rows, quarantined, limit, reasons)
+
+    def __str__(self) -> str:
+        """Give the share, the limit and the reasons by count."""
+        table, rows, quarantined, limit, reasons = self.args
+        listed = "; ".join(f"{count:,} × {reason}" for reason, count in sorted(reasons.items(), key=lambda r: -r[1]))
+        return (
+            f"{quarantined:,} of {rows:,} {table} rows ({quarantined / max(rows, 1):.1%}) break the contract, over the "
+            f"limit of {limit:.1%}: {listed}. The lake is unchanged. Fix the source, declare a filter, or raise "
+            f"data.quarantine_limit."
+        )
+
+
+class SettingsError(RemoraError):
+    """The settings are wrong: fix the configuration file."""
+
+
+class NotReady(RemoraError):
+    """Something needed is not there yet: build it, or retry."""
+
+
+class NotBuilt(NotReady):
+    """An artifact that an earlier step makes does not exist yet."""
+
+    def __init__(self, artifact: str, home: str, command: str) -> None:
+        super().__init__(artifact, home, command)
+
+    def __str__(self) -> str:
+        """Name the artifact and the command that makes it."""
+        artifact, home, command = self.args
+        return f"No {artifact} under {home}. Run `{command}` first."
+
+
+class Refused(RemoraError):
+    """The request or the operation is refused: do not retry it as it is."""
+
+
+class BadRequest(Refused):
+    """A request that breaks the API's contract."""
+
+
+class NotFound(Refused):
+    """An id that nothing has."""
+
+    def __init__(self, what: str, name: str, hint: str = "") -> None:
+        super().__init__(what, name, hint)
+
+    def __str__(self) -> str:
+        """Name what was looked for."""
+        what, name, hint = self.args
+        return f"There is no {what} '{name}'.{' ' + hint if hint else ''}"
+
+
+class Tampered(Refused):
+    """Content whose hash differs from its manifest."""
+
+    def __init__(self, path: str, expected: str, found: str) -> None:
+        super().__init__(path, expected, found)
+
+    def __str__(self) -> str:
+        """Name the file and both hashes."""
+        path, expected, found = self.args
+        return f"'{path}' has SHA-256 {found}, its manifest says {expected}. It was changed or damaged: rebuild it."
+
+
+class StorageError(RemoraError):
+    """The store failed: disk full, permission denied, connection lost. What was there before is intact."""

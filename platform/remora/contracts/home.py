@@ -1,0 +1,134 @@
+"""Where everything is kept: a directory or an ``s3://`` URL, with writes that a reader never sees half done."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow.fs as pafs
+
+from remora.contracts.errors import StorageError
+
+
+@dataclass(frozen=True)
+class Home:
+    """A directory, or a URL that pyarrow understands (``s3://bucket/prefix``); paths inside it are relative.
+
+    Raises :class:`StorageError` where the store fails.
+    """
+
+    url: str
+
+    @cached_property
+    def _opened(self) -> tuple[pafs.FileSystem, str]:
+        if "://" not in self.url:
+            return pafs.LocalFileSystem(), str(Path(self.url).expanduser().resolve())
+        return pafs.FileSystem.from_uri(self.url)
+
+    @property
+    def filesystem(self) -> pafs.FileSystem:
+        """The pyarrow filesystem to hand to Ray Data together with :meth:`at`."""
+        return self._opened[0]
+
+    @property
+    def is_local(self) -> bool:
+        """Is this a directory of this machine?"""
+        return isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    def at(self, path: str = "") -> str:
+        """The path to use with :attr:`filesystem`; for a local home it is absolute."""
+        root = self._opened[1].rstrip("/")
+        return f"{root}/{path}" if path else root
+
+    def exists(self, path: str) -> bool:
+        """Is there a file or folder at ``path``?"""
+        return self.filesystem.get_file_info(self.at(path)).type != pafs.FileType.NotFound
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of one file; FileNotFoundError when there is none."""
+        with self.filesystem.open_input_stream(self.at(path)) as stream:
+            return stream.readall()
+
+    def read_json(self, path: str) -> Any:
+        """The content of one JSON file."""
+        return json.loads(self.read_bytes(path))
+
+    def write_bytes(self, path: str, content: bytes) -> None:
+        """Write one file so that a reader sees the old content or the new, never a part."""
+        with storage_errors(self.at(path)):
+            if self.is_local:
+                _replace_file(Path(self.at(path)), content)
+            else:
+                with self.filesystem.open_output_stream(self.at(path)) as stream:
+                    stream.write(content)
+
+    def write_json(self, path: str, value: Any) -> None:
+        """Write one JSON file as :meth:`write_bytes` does, keys sorted."""
+        self.write_bytes(path, json.dumps(value, indent=1, sort_keys=True, default=str).encode())
+
+    def make_folder(self, path: str) -> str:
+        """Create a folder and its parents; returns :meth:`at` of it."""
+        with storage_errors(self.at(path)):
+            self.filesystem.create_dir(self.at(path), recursive=True)
+        return self.at(path)
+
+    def delete(self, path: str) -> None:
+        """Remove a file or a folder with all that is in it; nothing happens when it is not there."""
+        kind = self.filesystem.get_file_info(self.at(path)).type
+        if kind == pafs.FileType.Directory:
+            self.filesystem.delete_dir(self.at(path))
+        elif kind == pafs.FileType.File:
+            self.filesystem.delete_file(self.at(path))
+
+    def files(self, path: str) -> list[str]:
+        """Every file below a folder, relative to it, sorted; empty when there is no such folder."""
+        base = self.at(path)
+        found = self.filesystem.get_file_info(pafs.FileSelector(base, recursive=True, allow_not_found=True))
+        return sorted(f.path[len(base) :].lstrip("/") for f in found if f.type == pafs.FileType.File)
+
+    def folders(self, path: str) -> list[str]:
+        """Names of the folders directly below a folder, sorted."""
+        found = self.filesystem.get_file_info(pafs.FileSelector(self.at(path), allow_not_found=True))
+        return sorted(f.base_name for f in found if f.type == pafs.FileType.Directory)
+
+    def local_copy(self, path: str) -> Path:
+        """A local folder or file with the content of ``path``: itself when local, else downloaded."""
+        if self.is_local:
+            return Path(self.at(path))
+        target = Path(tempfile.mkdtemp(prefix="remora-"))
+        pafs.copy_files(self.at(path), str(target), source_filesystem=self.filesystem)
+        return target
+
+
+@contextlib.contextmanager
+def storage_errors(where: str) -> Iterator[None]:
+    """Turn an operating-system error into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StorageError(f"No space left while writing {where}. Free space and run the command again.") from error
+        raise StorageError(f"Cannot write {where}: {error}.") from error
+
+
+def _replace_file(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(aside)
+        raise

@@ -1,0 +1,60 @@
+"""Ids are strings in the user's world and dense int32 rows inside; a vocabulary maps one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Rows = npt.NDArray[np.int32]
+"""Item rows, shape (n,), int32."""
+
+NO_ROWS: Rows = np.empty(0, np.int32)
+
+
+class Vocabulary:
+    """Row i is the i-th id in sorted order; immutable.
+
+    >>> v = Vocabulary(["b", "a", "c"])
+    >>> v.rows(["c", "a", "unknown"])
+    array([2, 0], dtype=int32)
+    >>> v.id(1)
+    'b'
+    """
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.ids: pa.StringArray = pa.array(sorted(set(ids)), pa.string())
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._row_of
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {id: row for row, id in enumerate(self.ids.to_pylist())}
+
+    @cached_property
+    def _list(self) -> list[str]:
+        return self.ids.to_pylist()
+
+    def row(self, id: str) -> int | None:
+        """The row of one id, None when it is not in the vocabulary."""
+        return self._row_of.get(id)
+
+    def rows(self, ids: Iterable[str]) -> Rows:
+        """Rows of the ids that are known, in their order; unknown ids are left out."""
+        found = self._row_of
+        return np.fromiter((found[i] for i in ids if i in found), np.int32)
+
+    def id(self, row: int) -> str:
+        """The id of one row."""
+        return self._list[row]
+
+    def to_ids(self, rows: Sequence[int] | Rows) -> list[str]:
+        """The ids of many rows."""
+        return [self._list[r] for r in rows]

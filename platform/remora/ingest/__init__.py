@@ -1,0 +1,1 @@
+"""From a user's files to the lake: read, map, validate, quarantine, write."""

@@ -1,0 +1,93 @@
+"""Candidates as columns: what the sources found, and what later stages said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.contracts.vocabulary import NO_ROWS, Rows
+
+Floats = npt.NDArray[np.float32]
+
+RRF_CONSTANT = 60.0
+
+
+class Found(NamedTuple):
+    """What one source found, best first: item rows (n,) int32 without repeats, and its scores (n,) float32."""
+
+    rows: Rows
+    scores: Floats
+
+
+NOTHING = Found(NO_ROWS, np.empty(0, np.float32))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidates:
+    """n candidates found by S sources, in retrieval order.
+
+    ``source_scores`` and ``source_ranks`` have shape (n, S); NaN where a source did not find the item; ranks start
+    at 1. ``scores`` has shape (n,); NaN is *unscored*, which is not zero.
+    """
+
+    rows: Rows
+    sources: tuple[str, ...]
+    source_scores: Floats
+    source_ranks: Floats
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def merge(cls, found: Sequence[tuple[str, Found]]) -> Candidates:
+        """Union of what the sources found, ordered by reciprocal rank fusion (Cormack et al., SIGIR 2009).
+
+        Ties are broken by row, so the order is the same everywhere.
+        """
+        rows = np.unique(np.concatenate([f.rows for _, f in found])) if found else NO_ROWS
+        scores = np.full((len(rows), len(found)), np.nan, np.float32)
+        ranks = np.full((len(rows), len(found)), np.nan, np.float32)
+        for column, (_, source) in enumerate(found):
+            at = np.searchsorted(rows, source.rows)
+            scores[at, column] = source.scores
+            ranks[at, column] = np.arange(1, len(at) + 1, dtype=np.float32)
+        fused = np.nansum(1.0 / (RRF_CONSTANT + ranks.astype(np.float64)), axis=1) if len(rows) else np.empty(0)
+        order = np.lexsort((rows, -fused))
+        return cls(
+            rows=rows[order].astype(np.int32),
+            sources=tuple(name for name, _ in found),
+            source_scores=scores[order],
+            source_ranks=ranks[order],
+            scores=np.full(len(rows), np.nan, np.float32),
+        )
+
+    def take(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Candidates:
+        """The candidates at these positions, or where the mask holds, in that order."""
+        return replace(
+            self,
+            rows=self.rows[which],
+            source_scores=self.source_scores[which],
+            source_ranks=self.source_ranks[which],
+            scores=self.scores[which],
+        )
+
+    def scored(self, scores: Floats) -> Candidates:
+        """The same candidates with scores (n,)."""
+        return replace(self, scores=scores.astype(np.float32, copy=False))
+
+    def by_score(self) -> Candidates:
+        """Best score first; unscored last; equal scores keep their order."""
+        return self.take(np.argsort(np.where(np.isnan(self.scores), np.inf, -self.scores), kind="stable"))
+
+    def column(self, source: str) -> int | None:
+        """The column of one source; None when it did not run."""
+        return self.sources.index(source) if source in self.sources else None
+
+    def found_by(self, position: int) -> tuple[str, ...]:
+        """Names of the sources that found the candidate at ``position``."""
+        return tuple(s for s, rank in zip(self.sources, self.source_ranks[position], strict=True) if not np.isnan(rank))

@@ -1,0 +1,32 @@
+"""One request for recommendations, before and after its user is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from remora.contracts.vocabulary import NO_ROWS, Rows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """What is asked, in item rows; a :class:`~remora.pipeline.stages.Hydrator` fills in the last four.
+
+    ``instant`` is timezone-aware UTC: nothing learned after it may be used.
+    """
+
+    request_id: str
+    surface: str
+    n: int
+    instant: datetime
+    user_id: str | None = None
+    item: int | None = None  # the seed of similar_items
+    context: Mapping[str, str | float] = field(default_factory=dict)
+    exclude: Rows = field(default_factory=lambda: NO_ROWS)
+
+    known: bool = False  # does the feature store know the user?
+    history: Rows = field(default_factory=lambda: NO_ROWS)  # wanted items, most recent last
+    seen: Rows = field(default_factory=lambda: NO_ROWS)  # items with any event of this user
+    user: Mapping[str, Any] = field(default_factory=dict)  # feature columns of the user, by full name

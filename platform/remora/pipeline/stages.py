@@ -1,0 +1,49 @@
+"""The protocols of the stages. Each answers one question, takes columns and returns columns."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.pipeline.candidates import Candidates, Floats, Found
+from remora.pipeline.query import Query
+
+Mask = npt.NDArray[np.bool_]
+Scores = Floats
+
+
+class Hydrator(Protocol):
+    """What do we know of this user at the query's instant?"""
+
+    def hydrate(self, query: Query) -> Query:
+        """The query with ``known``, ``history``, ``seen`` and ``user`` filled in; NotReady when the store is out."""
+
+
+class Source(Protocol):
+    """Which items may this user want? An empty answer is an answer; NotReady skips the source."""
+
+    def find(self, query: Query) -> Found:
+        """Rows and scores, best first."""
+
+
+class Filter(Protocol):
+    """Which candidates may be shown?"""
+
+    def allowed(self, query: Query, candidates: Candidates) -> Mask:
+        """A mask of shape (n,)."""
+
+
+class Scorer(Protocol):
+    """How good is each candidate?"""
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        """Scores of shape (n,); NaN where it cannot tell."""
+
+
+class Reranker(Protocol):
+    """In which order is the slate shown?"""
+
+    def rerank(self, query: Query, candidates: Candidates) -> npt.NDArray[np.intp]:
+        """Positions into ``candidates`` (best score first), a permutation."""

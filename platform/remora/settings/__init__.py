@@ -1,0 +1,35 @@
+"""One frozen settings tree, read from one YAML file; nothing here knows any other part of Remora."""
+
+from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
+from remora.settings.load import ACTIVE, activate, load
+from remora.settings.tree import (
+    ClusterSettings,
+    EvaluationSettings,
+    FeatureSettings,
+    RankingSettings,
+    RetrievalSettings,
+    ServingSettings,
+    Settings,
+    SplitSettings,
+    SurfaceSettings,
+    SurfacesSettings,
+)
+
+__all__ = [
+    "ACTIVE",
+    "ClusterSettings",
+    "DataSettings",
+    "EvaluationSettings",
+    "EventTypeSettings",
+    "FeatureSettings",
+    "RankingSettings",
+    "RetrievalSettings",
+    "ServingSettings",
+    "Settings",
+    "SourceSettings",
+    "SplitSettings",
+    "SurfaceSettings",
+    "SurfacesSettings",
+    "activate",
+    "load",
+]

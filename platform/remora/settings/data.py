@@ -1,0 +1,102 @@
+"""How a user's own tables are described: this section alone brings a dataset to Remora."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from remora.settings.section import Section
+
+
+class EventTypeSettings(Section):
+    """What one event type says about taste."""
+
+    weight: float = Field(1.0, ge=0, description="how much one event counts, and its graded relevance in NDCG")
+    sign: Literal[-1, 0, 1] = Field(1, description="+1 wanted, -1 unwanted, 0 says nothing (an impression)")
+
+
+class TimeFormat(Section):
+    """How a source writes time."""
+
+    unit: Literal["s", "ms", "us", "ns"] = "s"
+    pattern: str | None = Field(None, description="strptime pattern of a text column; `unit` is for numbers")
+    zone: str = Field("UTC", description="IANA zone of a time written without one")
+
+
+class Case(Section):
+    """One branch of a derived event type: the first whose condition holds names the event."""
+
+    when: str = Field(description="a condition on the source's columns, e.g. `rating >= 4`")
+    type: str
+
+
+class SourceSettings(Section):
+    """One source of one table: files and how their columns map to the contract."""
+
+    path: str = Field(description="a file or a directory of files, local (relative to the home) or s3://")
+    format: Literal["parquet", "csv"]
+    columns: dict[str, str] = Field(description="contract column -> source column")
+    keep: tuple[str, ...] = Field((), description="further source columns to keep under their own names")
+    types: dict[str, Literal["string", "integer", "number", "boolean", "strings"]] = Field(
+        {}, description="contract column -> type, where it is not evident; `strings` is a list"
+    )
+    delimiter: str = ","
+    quote: str | None = Field('"', description="CSV quote character; null turns quoting off")
+    list_separator: str = Field(" ", description="between the members of a `strings` column in text")
+    event_type: str | tuple[Case, ...] | None = Field(
+        None, description="a constant type, or cases; None when the column event_type is mapped"
+    )
+    time: TimeFormat = TimeFormat()
+    filters: tuple[str, ...] = Field(
+        (),
+        description="conditions every row must meet, e.g. `quantity > 0`; others are quarantined as declared",
+    )
+
+
+class DataSettings(Section):
+    """The user's tables."""
+
+    get: str | None = Field(None, description="name of a dataset that `remora data get` knows how to fetch")
+    events: tuple[SourceSettings, ...] = Field(min_length=1)
+    users: tuple[SourceSettings, ...] = ()
+    items: tuple[SourceSettings, ...] = ()
+    event_types: dict[str, EventTypeSettings] = Field(min_length=1)
+    quarantine_limit: float = Field(0.05, ge=0, le=1, description="share of broken rows over which ingest stops")
+    duplicates: Literal["quarantine", "keep"] = Field("quarantine", description="rows equal in every source column")
+    unknown_items: Literal["quarantine", "keep"] = Field(
+        "quarantine", description="events whose item is not in `items`; without an items table all are kept"
+    )
+    title: str | None = Field(None, description="items column shown to people")
+    category: str | None = Field(None, description="items column (string or strings) for affinity and diversity")
+    available: str | None = Field(None, description="boolean items column; false keeps an item out of every slate")
+    user_columns: tuple[str, ...] = Field((), description="users columns that are features")
+    item_columns: tuple[str, ...] = Field((), description="items columns that are features")
+    text: tuple[str, ...] = Field((), description="items columns whose words feed the item tower")
+    clock: Literal["now", "data"] = Field(
+        "now",
+        description="`data`: a request without an instant happens at the end of the data (historical sets)",
+    )
+
+    @model_validator(mode="after")
+    def _event_types_are_declared(self) -> DataSettings:
+        for source in self.events:
+            if source.event_type is None and "event_type" not in source.columns:
+                raise ValueError(f"source {source.path}: give event_type, or map the column event_type")
+            named = (
+                [source.event_type] if isinstance(source.event_type, str) else [c.type for c in source.event_type or ()]
+            )
+            for name in named:
+                if name not in self.event_types:
+                    raise ValueError(
+                        f"source {source.path}: event type '{name}' is not declared; event_types has: "
+                        f"{', '.join(self.event_types)}"
+                    )
+        if not any(t.sign > 0 for t in self.event_types.values()):
+            raise ValueError("no event type has sign 1: nothing could be recommended")
+        return self
+
+    @property
+    def positive_types(self) -> tuple[str, ...]:
+        """Event types that say a user wanted the item."""
+        return tuple(name for name, t in self.event_types.items() if t.sign > 0)

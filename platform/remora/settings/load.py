@@ -1,0 +1,67 @@
+"""Reading the settings file, and remembering which home is active on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from remora.contracts.errors import SettingsError
+from remora.settings.tree import Settings
+
+ACTIVE = Path(".remora/active")
+"""Link to the home that commands without --config mean: the one used last."""
+
+
+def load(path: str | Path | None = None, **overrides: Any) -> Settings:
+    """Settings from a YAML file; ``overrides`` replace top-level sections.
+
+    Without a path: $REMORA_CONFIG, else the settings of the active home. ``$REMORA_HOME`` overrides the home.
+    Raises SettingsError with the place of each mistake.
+    """
+    file = _find(path)
+    try:
+        values = yaml.safe_load(os.path.expandvars(file.read_text()))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{file} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file} holds no settings. See config/ for examples.")
+    values |= overrides
+    if home := os.environ.get("REMORA_HOME"):
+        values["home"] = home
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        listed = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"{file}: {listed}") from error
+    home = settings.home or f".remora/{settings.name}"
+    if "://" not in home:
+        home = str(Path(home).expanduser().resolve())
+    return settings.model_copy(update={"home": home})
+
+
+def activate(settings: Settings) -> None:
+    """Make a local home the one that commands without --config, and feature_repo/, mean."""
+    if "://" in settings.home:
+        return
+    home = Path(settings.home)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "settings.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+    ACTIVE.parent.mkdir(parents=True, exist_ok=True)
+    aside = ACTIVE.with_name(f"active.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(home)
+    os.replace(aside, ACTIVE)
+
+
+def _find(path: str | Path | None) -> Path:
+    named = path or os.environ.get("REMORA_CONFIG")
+    file = Path(named) if named else ACTIVE / "settings.yaml"
+    if file.is_file():
+        return file
+    if named:
+        raise SettingsError(f"There is no settings file '{file}'. Pass --config FILE; config/ has examples.")
+    raise SettingsError("No home is active here. Pass --config FILE, or set REMORA_CONFIG; config/ has examples.")

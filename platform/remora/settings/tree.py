@@ -1,0 +1,135 @@
+"""The settings tree: every number that someone may want to change, with its default and its unit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from remora.settings.data import DataSettings
+from remora.settings.section import Section
+
+
+class ClusterSettings(Section):
+    """Where the work runs."""
+
+    address: str | None = Field(None, description="a Ray address; None starts or joins the local one")
+    cpus: int | None = Field(None, description="logical CPUs of a local cluster; None offers at least 4")
+    object_store_gb: float = Field(1.0, gt=0, description="object store of a local cluster")
+
+
+class SplitSettings(Section):
+    """Time is cut in four by shares of events: retrieval training, ranking training, validation, test."""
+
+    retrieval: float = Field(0.65, gt=0, lt=1)
+    ranking: float = Field(0.15, gt=0, lt=1)
+    validation: float = Field(0.08, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _test_is_left(self) -> SplitSettings:
+        if self.retrieval + self.ranking + self.validation >= 0.99:
+            raise ValueError("retrieval + ranking + validation must leave at least 0.01 of the events for the test")
+        return self
+
+
+class FeatureSettings(Section):
+    """Trailing windows and bounds of the features."""
+
+    windows_days: tuple[int, ...] = (1, 7, 30)
+    affinity_categories: int = Field(32, description="categories of the user x category affinity, most frequent first")
+    history_length: int = Field(50, description="wanted items that the user tower reads, most recent last")
+    seen_limit: int = Field(5_000, description="items per user that the already-seen filter remembers")
+    partitions: int = Field(16, gt=0, description="hash partitions of one pass over events")
+
+
+class RetrievalSettings(Section):
+    """The two-tower model, its index, and the sources beside it."""
+
+    dimension: int = 64
+    epochs: int = 12
+    batch_size: int = 1024
+    learning_rate: float = 3e-3
+    temperature: float = 0.08
+    uniform_negatives: int = 512
+    id_dropout: float = Field(0.1, description="share of target ids hidden in training, so content alone works")
+    text_buckets: int = 4096
+    workers: int = Field(2, gt=0)
+    seed: int = 7
+    nearest_limit: int = Field(300, description="candidates of the two-tower source")
+    co_visited_limit: int = 200
+    trending_limit: int = 100
+    co_visited_neighbours: int = 100
+    co_visited_half_life_days: float = 30.0
+
+
+class RankingSettings(Section):
+    """The XGBoost ranker and its training rows."""
+
+    rounds: int = 400
+    early_stopping_rounds: int = 30
+    max_depth: int = 5
+    learning_rate: float = 0.06
+    min_child_weight: float = 5.0
+    subsample: float = 0.8
+    colsample_bytree: float = 0.6
+    negatives_per_query: int = 60
+    workers: int = Field(2, gt=0)
+    seed: int = 7
+
+
+class SurfaceSettings(Section):
+    """Policies of one surface."""
+
+    already_seen: bool = True
+    spacing_window: int = Field(4, ge=1, description="1 turns spacing off")
+    spacing_strength: float = Field(0.05, ge=0, description="score given up per repeated category in the window")
+
+
+class SurfacesSettings(Section):
+    """One entry a surface."""
+
+    home_feed: SurfaceSettings = SurfaceSettings()
+    similar_items: SurfaceSettings = SurfaceSettings(spacing_strength=0.0)
+
+
+class EvaluationSettings(Section):
+    """How queries are made from held-out time, and how they are judged."""
+
+    cutoffs: tuple[int, ...] = (10, 100)
+    every_events: int = Field(20, description="a query before a user's 1st, (1+k)th, … event of the window")
+    queries_per_user: int = 6
+    horizon_days: float = Field(7.0, description="wanted events this soon after the query are its targets")
+    new_user_events: int = Field(5, description="users with fewer wanted events before the query are `new`")
+    heavy_user_events: int = Field(100, description="users with at least as many are `heavy`")
+    new_item_events: int = Field(5, description="items with fewer events before the query are `new`")
+    bootstrap_samples: int = 1000
+    seed: int = 7
+
+
+class ServingSettings(Section):
+    """The HTTP application."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    topology: Literal["graph", "fused"] = "fused"
+    min_replicas: int = 1
+    max_replicas: int = 4
+    most_items: int = Field(100, description="largest n that a request may ask for")
+    budget_ms: float = Field(150.0, description="after which late stages are skipped")
+
+
+class Settings(Section):
+    """Everything. One file makes one home."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="also the Feast project and MLflow experiment")
+    home: str = Field("", description="directory or s3:// URL; default .remora/<name> of the working directory")
+    data: DataSettings
+    cluster: ClusterSettings = ClusterSettings()
+    split: SplitSettings = SplitSettings()
+    features: FeatureSettings = FeatureSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    ranking: RankingSettings = RankingSettings()
+    surfaces: SurfacesSettings = SurfacesSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    serving: ServingSettings = ServingSettings()
+    tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")

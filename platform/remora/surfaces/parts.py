@@ -1,0 +1,26 @@
+"""The live objects that surfaces are made of; wiring fills it from a bundle, or for a window of evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remora.contracts.vocabulary import Vocabulary
+from remora.features.snapshot import ItemSnapshot
+from remora.pipeline import Scorer
+from remora.retrieval.co_visitation import Neighbours
+from remora.retrieval.encoder import UserEncoder
+from remora.retrieval.index import ItemIndex
+from remora.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything that a request needs, of one version and one instant."""
+
+    settings: Settings
+    vocabulary: Vocabulary
+    snapshot: ItemSnapshot
+    encoder: UserEncoder
+    index: ItemIndex
+    neighbours: Neighbours
+    scorer: Scorer | None
