@@ -1,0 +1,1 @@
+"""The `remora` command: one file a noun."""

@@ -1,0 +1,68 @@
+"""The `remora` command: puts the nouns together and turns errors into messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from remora.cli import bundle, data, evaluate, features, recommend, run, serve, train
+from remora.cli.options import console
+from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
+
+app = typer.Typer(
+    name="remora",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="""A recommender platform on Ray: from tables of events, users and items to a running endpoint.
+
+    The whole path:  [bold]remora run --config config/movielens_100k.yaml --serve[/bold]
+
+    The same by parts: data get, data ingest, data report, features build, features apply, features materialize,
+    train retrieval, train ranking, evaluate, bundle build, bundle promote, serve up, recommend USER.
+
+    Every command remembers the home it worked on, so --config is needed once.""",
+)
+app.add_typer(data.app, name="data")
+app.add_typer(features.app, name="features")
+app.add_typer(train.app, name="train")
+app.add_typer(bundle.app, name="bundle")
+app.add_typer(serve.app, name="serve")
+app.command("evaluate")(evaluate.evaluate)
+app.command("recommend")(recommend.recommend)
+app.command("run")(run.run)
+
+EXIT_CODES = ((SettingsError, 2), (DataError, 3), (NotReady, 4), (RemoraError, 1))
+"""First match wins: who must act can be told from the exit code."""
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if show_version:
+        typer.echo(version("remora"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: 0 done, 1 refused, 2 settings or usage, 3 data, 4 not ready, 130 interrupted."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray reads it when it is imported
+    if not sys.warnoptions:
+        warnings.filterwarnings("ignore")  # of the libraries underneath; -W shows them
+    try:
+        app()
+    except KeyboardInterrupt:
+        console.print("[yellow]Interrupted.[/yellow] Nothing is left half done: run the same command to go on.")
+        sys.exit(130)
+    except RemoraError as error:
+        console.print(f"[red]{type(error).__name__}[/red] {error}", highlight=False, markup=True)
+        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+
+
+if __name__ == "__main__":
+    main()

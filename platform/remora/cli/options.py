@@ -1,0 +1,33 @@
+"""Options that every command shares, and how a command says what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+console = Console(stderr=True)
+"""Progress and messages; results go to stdout."""
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="REMORA_CONFIG",
+        help="Settings file (see config/). Default: the settings of the home used last.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+
+
+def emit(value: dict[str, Any], as_json: bool, render: Callable[[Console], None]) -> None:
+    """Print a result: ``value`` as one JSON document, or whatever ``render`` draws for people."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=1, default=str))
+    else:
+        render(Console())

@@ -1,0 +1,1 @@
+"""Settings to live objects: the only package that names every adapter."""

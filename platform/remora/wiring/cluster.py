@@ -1,0 +1,146 @@
+"""The Ray cluster that the work runs on: the one that was named, this checkout's own, or one for this process."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+from remora.contracts.errors import NotReady
+from remora.settings import Settings
+from remora.wiring import processes
+
+HEAD = "ray-head"
+GIB = 1 << 30
+
+SERVE_ENVIRONMENT = {
+    # Read by every Serve process when the cluster starts.
+    "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "1",
+    "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
+    "RAY_SERVE_REQUEST_LATENCY_BUCKETS_MS": "1,2,3,5,7,10,15,20,30,50,75,100,150,250,500,1000,2500",
+}
+
+
+def connect(settings: Settings) -> None:
+    """Join the cluster of the settings or of this checkout; without one, start a cluster that ends with this process.
+
+    Inside a Ray job or worker it joins the cluster around it.
+    """
+    quiet()
+    use_token()
+    import ray
+
+    if ray.is_initialized():
+        return
+    address = settings.cluster.address or os.environ.get("RAY_ADDRESS")
+    head = processes.find(HEAD)
+    if address is None and head is not None:
+        address = head.facts["address"]
+    if address is not None:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+    else:
+        ray.init(
+            address="local",
+            num_cpus=cpus(settings),
+            object_store_memory=int(settings.cluster.object_store_gb * GIB),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            _temp_dir=tempfile.mkdtemp(prefix="remora-", dir="/tmp"),
+        )
+    _plain_progress()
+
+
+def start_head(settings: Settings) -> processes.Running:
+    """This checkout's own head node, started if need be; it outlives the command until :func:`stop_head`."""
+    running = processes.find(HEAD)
+    if running is not None:
+        return running
+    use_token()
+    import ray
+
+    port, dashboard = free_port(6390), free_port(8265)
+    folder = f"/tmp/remora-{hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]}"  # unix sockets allow 107 chars
+    address = f"{ray.util.get_node_ip_address()}:{port}"  # Ray turns 127.0.0.1 into the address of the machine
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    command += [f"--port={port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--temp-dir={folder}"]
+    command += [f"--num-cpus={cpus(settings)}", "--disable-usage-stats"]
+    command += [f"--object-store-memory={int(settings.cluster.object_store_gb * GIB)}"]
+    facts = {"address": address, "dashboard": f"http://127.0.0.1:{dashboard}", "folder": folder}
+    running = processes.start(HEAD, command, environment=SERVE_ENVIRONMENT, facts=facts)
+    _wait_for_head(running)
+    return running
+
+
+def stop_head() -> bool:
+    """End this checkout's head node and everything on it; False when it was not running."""
+    return processes.stop(HEAD)
+
+
+def cpus(settings: Settings) -> int:
+    """Logical CPUs of a local cluster: two training workers and their data need four even on two cores."""
+    return settings.cluster.cpus or max(4, os.cpu_count() or 1)
+
+
+def use_token() -> None:
+    """Token authentication as Ray has it by default; makes the user's token when there is none.
+
+    Ray reads the mode when it is imported, so this comes before the first ``import ray``.
+    """
+    if os.environ.setdefault("RAY_AUTH_MODE", "token") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
+        return
+    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")).expanduser()
+    if not token.exists():
+        generate = [sys.executable, "-m", "ray.scripts.scripts", "get-auth-token", "--generate"]
+        subprocess.run(generate, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        token.chmod(0o600)
+
+
+def quiet() -> None:
+    """Ray's and Feast's own chatter off; must run before Ray starts."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_STATE_TRACKING", "0")
+    os.environ.setdefault("FEAST_USAGE", "False")
+    for noisy in ("ray", "ray.data", "ray.train", "ray.serve", "feast", "mlflow", "alembic", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port of the loopback interface, or any free one when it is taken."""
+    for port in (preferred, 0):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise NotReady("No free port on 127.0.0.1.")
+
+
+def _wait_for_head(running: processes.Running, patience_seconds: float = 90) -> None:
+    deadline = time.monotonic() + patience_seconds
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", running.facts["address"]]
+    while time.monotonic() < deadline and running.alive():
+        if subprocess.run(check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return
+    tail = processes.log_tail(HEAD)
+    processes.stop(HEAD)
+    raise NotReady(f"The Ray head node did not come up in {patience_seconds:.0f} s. It printed:\n{tail}")
+
+
+def _plain_progress() -> None:
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.enable_operator_progress_bars = False
+    context.print_on_execution_start = False

@@ -1,0 +1,85 @@
+"""Background processes of this checkout: started once, found again, ended by their own id and nobody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+FOLDER = Path(".remora/processes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A process that this checkout started. ``started`` (epoch seconds) tells it from a later one with its id."""
+
+    name: str
+    pid: int
+    started: float
+    facts: dict[str, str]
+
+    def alive(self) -> bool:
+        """Is it still that process, and not a zombie?"""
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def find(name: str) -> Running | None:
+    """The running process of that name, if there is one."""
+    record = FOLDER / f"{name}.json"
+    if not record.exists():
+        return None
+    running = Running(**json.loads(record.read_text()))
+    return running if running.alive() else None
+
+
+def start(name: str, command: Sequence[str], *, environment: Mapping[str, str], facts: dict[str, str]) -> Running:
+    """Start a command in a session of its own; its output goes to ``.remora/processes/<name>.log``."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    running = Running(name=name, pid=process.pid, started=psutil.Process(process.pid).create_time(), facts=facts)
+    aside = FOLDER / f"{name}.json.{process.pid}"
+    aside.write_text(json.dumps(asdict(running)))
+    os.replace(aside, FOLDER / f"{name}.json")
+    return running
+
+
+def stop(name: str, *, patience_seconds: float = 20) -> bool:
+    """End a process and what it started; asks first, then insists. False when it was not running."""
+    running = find(name)
+    (FOLDER / f"{name}.json").unlink(missing_ok=True)
+    if running is None:
+        return False
+    tree = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(running.pid, signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(tree, timeout=patience_seconds)
+    for process in stubborn:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=patience_seconds)
+    return True
+
+
+def log_tail(name: str, lines: int = 20) -> str:
+    """The end of what the process printed."""
+    log = FOLDER / f"{name}.log"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
