@@ -1,0 +1,55 @@
+# Two commands matter: `make demo` and `make test`. Both set themselves up in .venv.
+DATASET ?= movielens-100k
+PYTHON  ?= python3.11
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+CONFIG  := config/$(subst -,_,$(DATASET)).yaml
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve stop test check bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch on its own and first: asked for together with others, pip would take a build with gigabytes of CUDA.
+$(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Remora's pinned dependencies into $(VENV) (two to five minutes, once)"
+	@$(PIP) torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@$(PIP) -e ".[dev,redis,postgres]"
+	@touch $@
+
+demo: $(VENV)/.core  ## the whole path on MovieLens, from nothing to a running server (DATASET=movielens-1m for the larger)
+	@$(BIN)/remora run --config $(CONFIG) --serve --show
+
+serve: $(VENV)/.core  ## serve the bundle in production of the home used last
+	@$(BIN)/remora serve up
+
+stop:  ## end what demo and serve started, and nothing else
+	@$(BIN)/remora serve down
+
+check: $(VENV)/.dev  ## formatting, lint, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=platform $(BIN)/lint-imports
+
+test: check  ## everything that must hold
+	@$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev  ## comparisons and measurements; see benchmarks/
+	@$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.dev  ## write constraints.txt from what is installed
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
+		| sed -E 's/ @ .*//; s/\+cpu$$//' | grep == > constraints.txt
+
+clean: stop  ## remove homes, caches and the virtual environment
+	@rm -rf .remora .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
