@@ -26,6 +26,11 @@ class Found(NamedTuple):
 NOTHING = Found(NO_ROWS, np.empty(0, np.float32))
 
 
+def fused(ranks: Floats) -> npt.NDArray[np.float64]:
+    """Reciprocal rank fusion: ranks (n, S) from 1, NaN where not found, to one number (n,), the higher the better."""
+    return np.nansum(1.0 / (RRF_CONSTANT + ranks.astype(np.float64)), axis=1)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidates:
     """n candidates found by S sources, in retrieval order.
@@ -56,8 +61,7 @@ class Candidates:
             at = np.searchsorted(rows, source.rows)
             scores[at, column] = source.scores
             ranks[at, column] = np.arange(1, len(at) + 1, dtype=np.float32)
-        fused = np.nansum(1.0 / (RRF_CONSTANT + ranks.astype(np.float64)), axis=1) if len(rows) else np.empty(0)
-        order = np.lexsort((rows, -fused))
+        order = np.lexsort((rows, -fused(ranks)))
         return cls(
             rows=rows[order].astype(np.int32),
             sources=tuple(name for name, _ in found),
@@ -91,3 +95,22 @@ class Candidates:
     def found_by(self, position: int) -> tuple[str, ...]:
         """Names of the sources that found the candidate at ``position``."""
         return tuple(s for s, rank in zip(self.sources, self.source_ranks[position], strict=True) if not np.isnan(rank))
+
+
+def stack(first: Candidates, then: Candidates) -> Candidates:
+    """Both, ``then`` after ``first``; a source that both have keeps one column."""
+    sources = tuple(dict.fromkeys(first.sources + then.sources))
+
+    def columns(a: Floats, b: Floats) -> Floats:
+        stacked = np.full((len(first) + len(then), len(sources)), np.nan, np.float32)
+        stacked[: len(first), [sources.index(s) for s in first.sources]] = a
+        stacked[len(first) :, [sources.index(s) for s in then.sources]] = b
+        return stacked
+
+    return Candidates(
+        rows=np.concatenate([first.rows, then.rows]),
+        sources=sources,
+        source_scores=columns(first.source_scores, then.source_scores),
+        source_ranks=columns(first.source_ranks, then.source_ranks),
+        scores=np.concatenate([first.scores, then.scores]),
+    )

@@ -25,6 +25,7 @@ class Query:
     item: int | None = None  # the seed of similar_items
     context: Mapping[str, str | float] = field(default_factory=dict)
     exclude: Rows = field(default_factory=lambda: NO_ROWS)
+    deadline_seconds: float | None = None  # Unix time after which stages that can be spared are skipped
 
     known: bool = False  # does the feature store know the user?
     history: Rows = field(default_factory=lambda: NO_ROWS)  # wanted items, most recent last

@@ -1,26 +1,33 @@
 """Runs the stages of a surface; times, counts, names and survives them.
 
-Fails open for NotReady (the stage is skipped and named in ``degraded``) and closed for everything else.
+Fails open for NotReady (the stage is skipped and named in ``degraded``) and closed for everything else. A rule that
+must never be skipped raises another branch of the error tree.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from remora.contracts.errors import NotReady
-from remora.pipeline.candidates import NOTHING, Candidates, Found
+from remora.pipeline.candidates import NOTHING, Candidates, Found, stack
 from remora.pipeline.query import Query
 from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Filter, Reranker, Scorer, Source
 
+Answer = TypeVar("Answer")
+
 RETRIEVAL_ORDER = "retrieval_order"
 FALLBACK = "fallback"
+FIRST_PIECE = 256
 
 
 def stage_name(stage: object) -> str:
@@ -46,7 +53,8 @@ class Passage:
 class Pipeline:
     """One surface's whole request path: sources, filters, scorer, rerankers, and the source of the last resort.
 
-    ``backfill`` is asked when the filters leave fewer than n candidates; what it finds is filtered as well.
+    ``backfill`` is asked when the filters leave fewer than n candidates; what it finds is filtered as well, so a slate
+    is short only when nothing else may be shown. Stages are known by their names, so no two may share one.
     The three phases are methods, so that each can run in a deployment of its own; :meth:`run` chains them.
     """
 
@@ -56,45 +64,47 @@ class Pipeline:
     rerankers: tuple[Reranker, ...] = ()
     backfill: Source | None = None
 
+    def __post_init__(self) -> None:
+        stages = (*self.sources, *self.filters, *((self.scorer,) if self.scorer else ()), *self.rerankers)
+        repeated = [name for name, count in Counter(map(stage_name, stages)).items() if count > 1]
+        if repeated:
+            raise ValueError(f"two stages of one pipeline are called {', '.join(repeated)}; their columns would mix")
+
     def run(self, query: Query) -> Slate:
         """The slate for a hydrated query."""
         return self.rank(query, self.filter(query, self.retrieve(query)))
 
     def retrieve(self, query: Query) -> Passage:
         """Ask every source; a source that is not ready is skipped."""
-        steps = _Steps()
-        found = [
-            (stage_name(s), steps.attempt(stage_name(s), lambda s=s: s.find(query), NOTHING)) for s in self.sources
-        ]
-        candidates = Candidates.merge(found)
+        steps = _Steps(query)
+        found = [(stage_name(s), steps.attempt(stage_name(s), partial(s.find, query), NOTHING)) for s in self.sources]
+        with steps.timed("merge"):
+            candidates = Candidates.merge(found)
         steps.counts |= {name: len(f.rows) for name, f in found} | {"retrieved": len(candidates)}
         return steps.passage(candidates)
 
     def filter(self, query: Query, passage: Passage) -> Passage:
         """Keep what may be shown; ask the backfill when too little is left."""
-        steps = _Steps.after(passage)
+        steps = _Steps(query, passage)
         kept = self._allowed(query, passage.candidates, steps)
         if len(kept) < query.n and self.backfill is not None:
-            more = self._more(query, kept, steps)
-            kept = more if len(more) > len(kept) else kept
+            kept = self._filled(query, kept, self.backfill, steps)
         steps.counts["allowed"] = len(kept)
         return steps.passage(kept)
 
     def rank(self, query: Query, passage: Passage) -> Slate:
         """Score, order, rerank and cut to n; without scores the retrieval order stands."""
-        steps = _Steps.after(passage)
+        steps = _Steps(query, passage)
         candidates = passage.candidates
         if self.scorer is not None and len(candidates):
-            name, scorer = stage_name(self.scorer), self.scorer
-            scores = steps.attempt(name, lambda: scorer.score(query, candidates), None)
+            scores = steps.attempt(stage_name(self.scorer), partial(self.scorer.score, query, candidates), None)
             if scores is None:
                 steps.degraded.append(RETRIEVAL_ORDER)
             else:
                 candidates = candidates.scored(scores).by_score()
         for reranker in self.rerankers:
-            kept = candidates
-            order = steps.attempt(stage_name(reranker), lambda r=reranker, k=kept: r.rerank(query, k), None)
-            candidates = kept if order is None else kept.take(order)
+            order = steps.attempt(stage_name(reranker), partial(reranker.rerank, query, candidates), None)
+            candidates = candidates if order is None else candidates.take(order)
         chosen = candidates.take(np.arange(min(query.n, len(candidates))))
         steps.counts["shown"] = len(chosen)
         return Slate(
@@ -107,55 +117,34 @@ class Pipeline:
     def _allowed(self, query: Query, candidates: Candidates, steps: _Steps) -> Candidates:
         keep = ~np.isin(candidates.rows, query.exclude)
         for rule in self.filters:
-            with steps.timed(stage_name(rule)):
-                keep &= rule.allowed(query, candidates)
+            name = stage_name(rule)
+            keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool), spare=False)
         return candidates.take(keep)
 
-    def _more(self, query: Query, kept: Candidates, steps: _Steps) -> Candidates:
-        assert self.backfill is not None
-        backfill = self.backfill
-        found = steps.attempt("backfill", lambda: backfill.find(query), NOTHING)
-        fresh = ~np.isin(found.rows, kept.rows)
-        extra = self._allowed(
-            query, Candidates.merge([(FALLBACK, Found(found.rows[fresh], found.scores[fresh]))]), steps
-        )
-        steps.counts[FALLBACK] = len(extra)
-        return _stack(kept, extra)
-
-
-def _stack(first: Candidates, then: Candidates) -> Candidates:
-    """Both, ``then`` after ``first``; the sources' columns side by side."""
-    columns = (len(first.sources), len(then.sources))
-
-    def blocks(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        stacked = np.full((len(first) + len(then), sum(columns)), np.nan, np.float32)
-        stacked[: len(first), : columns[0]], stacked[len(first) :, columns[0] :] = a, b
-        return stacked
-
-    return Candidates(
-        rows=np.concatenate([first.rows, then.rows]),
-        sources=first.sources + then.sources,
-        source_scores=blocks(first.source_scores, then.source_scores),
-        source_ranks=blocks(first.source_ranks, then.source_ranks),
-        scores=np.concatenate([first.scores, then.scores]),
-    )
+    def _filled(self, query: Query, kept: Candidates, backfill: Source, steps: _Steps) -> Candidates:
+        """``kept`` and as much of the backfill as the slate needs; filtered in growing pieces, as it may be long."""
+        found = steps.attempt("backfill", partial(backfill.find, query), NOTHING, spare=False)
+        before = len(kept)
+        start, size = 0, max(FIRST_PIECE, 4 * query.n)
+        while start < len(found.rows) and len(kept) < query.n:
+            stop = start + size
+            piece = Candidates.merge([(FALLBACK, Found(found.rows[start:stop], found.scores[start:stop]))])
+            piece = replace(piece, source_ranks=piece.source_ranks + start)
+            extra = self._allowed(query, piece.take(~np.isin(piece.rows, kept.rows)), steps)
+            kept = stack(kept, extra.take(np.arange(min(query.n - len(kept), len(extra)))))
+            start, size = stop, size * 2
+        steps.counts[FALLBACK] = len(kept) - before
+        return kept
 
 
 class _Steps:
-    """What happened so far in one request."""
+    """What has happened so far in one request."""
 
-    def __init__(self) -> None:
-        self.degraded: list[str] = []
-        self.timings_ms: dict[str, float] = {}
-        self.counts: dict[str, int] = {}
-
-    @classmethod
-    def after(cls, passage: Passage) -> _Steps:
-        steps = cls()
-        steps.degraded.extend(passage.degraded)
-        steps.timings_ms |= passage.timings_ms
-        steps.counts |= passage.counts
-        return steps
+    def __init__(self, query: Query, passage: Passage | None = None) -> None:
+        self.deadline_seconds = query.deadline_seconds
+        self.degraded: list[str] = list(passage.degraded) if passage else []
+        self.timings_ms: dict[str, float] = dict(passage.timings_ms) if passage else {}
+        self.counts: dict[str, int] = dict(passage.counts) if passage else {}
 
     def passage(self, candidates: Candidates) -> Passage:
         return Passage(
@@ -173,11 +162,18 @@ class _Steps:
         finally:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 
-    def attempt(self, name, answer, otherwise):  # type: ignore[no-untyped-def]
-        """The stage's answer, or ``otherwise`` with the reason in ``degraded`` when it is not ready."""
+    def attempt(self, name: str, ask: Callable[[], Answer], otherwise: Answer, *, spare: bool = True) -> Answer:
+        """The stage's answer; ``otherwise``, with the reason in ``degraded``, when it is not ready.
+
+        A stage that the slate can do without (``spare``) is not asked after the request's deadline.
+        """
+        late = spare and self.deadline_seconds is not None and time.time() > self.deadline_seconds
+        if late:
+            self.degraded.append(f"{name}: skipped, the request's time is spent")
+            return otherwise
         with self.timed(name):
             try:
-                return answer()
+                return ask()
             except NotReady as reason:
                 self.degraded.append(f"{name}: {reason}")
                 return otherwise

@@ -1,0 +1,1 @@
+"""Which candidates may be shown? One rule a file."""

@@ -1,0 +1,22 @@
+"""Hide what the user has had to do with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from remora.pipeline import Candidates, Mask, Query
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlreadySeen:
+    """Is the item new to this user? ``hide=False`` is for places where seeing an item again is welcome."""
+
+    hide: bool = True
+
+    def allowed(self, query: Query, candidates: Candidates) -> Mask:
+        """False for rows among ``query.seen``, shape (n,)."""
+        if not self.hide:
+            return np.ones(len(candidates), bool)
+        return ~np.isin(candidates.rows, query.seen)

@@ -1,0 +1,1 @@
+"""In which order is the slate shown? One rule a file."""

@@ -1,0 +1,66 @@
+"""Keep items of one category apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.pipeline import Candidates, Query
+
+Categories = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategorySpacing:
+    """Greedy maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) over a sliding window of the slate.
+
+    Each place goes to the candidate with the highest ``score - strength * spread * overlap``. ``overlap`` is the sum,
+    over the ``window - 1`` items shown before that place, of the Jaccard similarity of their categories and the
+    candidate's; ``spread`` is the standard deviation of the scores. So ``strength`` says how many standard deviations
+    of score one repetition of the same categories costs, whatever the unit of the scorer. Equal values go to the
+    better score, then to the earlier candidate.
+
+    Only the first ``query.n`` places are rearranged. Unscored candidates stay behind, in the order they have.
+    ``categories`` has shape (n_items, m), padded with -1.
+    """
+
+    categories: Categories
+    window: int
+    strength: float
+
+    def rerank(self, query: Query, candidates: Candidates) -> npt.NDArray[np.intp]:
+        """Positions into ``candidates``, shape (n,)."""
+        scored = int(np.count_nonzero(~np.isnan(candidates.scores)))
+        if self.window <= 1 or self.strength == 0 or scored < 2:
+            return np.arange(len(candidates))
+        scores = candidates.scores[:scored].astype(np.float64)
+        chosen = self._choose(scores, self.categories[candidates.rows[:scored]], min(query.n, scored))
+        left = np.ones(len(candidates), bool)
+        left[chosen] = False
+        return np.concatenate([chosen, np.flatnonzero(left)])
+
+    def _choose(self, scores: npt.NDArray[np.float64], categories: Categories, n: int) -> npt.NDArray[np.intp]:
+        cost = self.strength * scores.std()
+        members = _membership(categories)
+        sizes = members.sum(axis=1)
+        chosen = np.empty(n, np.intp)
+        costs = np.zeros((n, len(scores)))
+        open_scores = scores.copy()
+        for place in range(n):
+            value = open_scores - costs[max(0, place - self.window + 1) : place].sum(axis=0)
+            best = int(np.argmax(value))
+            shared = members @ members[best]
+            costs[place] = cost * shared / np.maximum(sizes + sizes[best] - shared, 1.0)
+            chosen[place] = best
+            open_scores[best] = -np.inf
+        return chosen
+
+
+def _membership(categories: Categories) -> npt.NDArray[np.float64]:
+    """Who is in which of the categories that occur here: (n, m) numbers padded with -1 to (n, c) zeros and ones."""
+    present, column = np.unique(categories, return_inverse=True)
+    members = np.zeros((len(categories), len(present)))
+    members[np.arange(len(categories))[:, None], column.reshape(categories.shape)] = 1.0
+    return members[:, present >= 0]

@@ -1,0 +1,19 @@
+"""Score by agreement of the sources."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from remora.pipeline import Candidates, Query, Scores
+from remora.pipeline.candidates import fused
+from remora.pipeline.runner import FALLBACK
+
+
+class FusedRank:
+    """Reciprocal rank fusion of the sources that found the item (Cormack et al., SIGIR 2009)."""
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        """Shape (n,), at most S / 61 for S sources; NaN for what only the backfill found."""
+        ranks = candidates.source_ranks[:, [source != FALLBACK for source in candidates.sources]]
+        scores = fused(ranks)
+        return np.where(scores > 0, scores, np.nan).astype(np.float32)

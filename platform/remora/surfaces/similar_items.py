@@ -1,0 +1,37 @@
+"""Similar items: what to show beside the item that a page is about."""
+
+from __future__ import annotations
+
+from remora.pipeline import Pipeline
+from remora.policies.filters.already_seen import AlreadySeen
+from remora.policies.filters.other_than_seed import OtherThanSeed
+from remora.policies.filters.unavailable import Unavailable
+from remora.policies.rerankers.category_spacing import CategorySpacing
+from remora.policies.scorers.fused_rank import FusedRank
+from remora.retrieval.sources.co_visited_with import CoVisitedWith
+from remora.retrieval.sources.popular import Popular
+from remora.retrieval.sources.similar_vectors import SimilarVectors
+from remora.surfaces.parts import Parts
+
+
+def similar_items(parts: Parts) -> Pipeline:
+    """Items near the seed in the towers' space and items seen together with it, in the order of their fused ranks."""
+    limits, rules = parts.settings.retrieval, parts.settings.surfaces.similar_items
+    return Pipeline(
+        sources=(
+            SimilarVectors(index=parts.index, limit=limits.nearest_limit),
+            CoVisitedWith(neighbours=parts.neighbours, limit=limits.co_visited_limit),
+        ),
+        filters=(
+            OtherThanSeed(),
+            AlreadySeen(hide=rules.already_seen),
+            Unavailable(available=parts.snapshot.available),
+        ),
+        scorer=FusedRank(),
+        rerankers=(
+            CategorySpacing(
+                categories=parts.snapshot.categories, window=rules.spacing_window, strength=rules.spacing_strength
+            ),
+        ),
+        backfill=Popular(scores=parts.snapshot.popularity, limit=None),
+    )

@@ -1,0 +1,109 @@
+"""Small real stages for tests of the runner: what they answer is given as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from remora.contracts.errors import NotReady
+from remora.contracts.vocabulary import Rows
+from remora.pipeline import Candidates, Found, Mask, Query, Scores
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Finds these rows in this order."""
+
+    rows: tuple[int, ...]
+
+    def find(self, query: Query) -> Found:
+        rows = np.array(self.rows, np.int32)
+        return Found(rows, -np.arange(len(rows), dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class AlsoListed(Listed):
+    """A second source, with a name of its own."""
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All rows of a catalogue of n items."""
+
+    n_items: int
+
+    def find(self, query: Query) -> Found:
+        return Listed(tuple(range(self.n_items))).find(query)
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """Hides these rows."""
+
+    rows: tuple[int, ...]
+
+    def allowed(self, query: Query, candidates: Candidates) -> Mask:
+        return ~np.isin(candidates.rows, np.array(self.rows, np.int32))
+
+
+@dataclass(frozen=True)
+class NotSeen:
+    """Hides what the user has seen."""
+
+    def allowed(self, query: Query, candidates: Candidates) -> Mask:
+        return ~np.isin(candidates.rows, query.seen)
+
+
+@dataclass(frozen=True)
+class ByTable:
+    """The score of each row, from a table; NaN is unscored."""
+
+    scores: tuple[float, ...]
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        return np.array(self.scores, np.float32)[candidates.rows]
+
+
+@dataclass(frozen=True)
+class Asleep:
+    """Any stage, not ready."""
+
+    why: str = "the index is not loaded"
+
+    def find(self, query: Query) -> Found:
+        raise NotReady(self.why)
+
+    def allowed(self, query: Query, candidates: Candidates) -> Mask:
+        raise NotReady(self.why)
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        raise NotReady(self.why)
+
+    def rerank(self, query: Query, candidates: Candidates) -> Rows:
+        raise NotReady(self.why)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Any stage, with a bug."""
+
+    def find(self, query: Query) -> Found:
+        raise ZeroDivisionError
+
+    def allowed(self, query: Query, candidates: Candidates) -> Mask:
+        raise ZeroDivisionError
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        raise ZeroDivisionError
+
+    def rerank(self, query: Query, candidates: Candidates) -> Rows:
+        raise ZeroDivisionError
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """Shows the worst first; only for tests of the runner."""
+
+    def rerank(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return np.arange(len(candidates))[::-1]

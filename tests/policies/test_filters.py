@@ -1,0 +1,54 @@
+"""What a filter hides, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.pipeline.contracts import N_ITEMS, FilterContract, some_candidates, some_query
+
+from remora.pipeline import Filter
+from remora.policies.filters.already_seen import AlreadySeen
+from remora.policies.filters.other_than_seed import OtherThanSeed
+from remora.policies.filters.unavailable import Unavailable
+
+
+class TestAlreadySeen(FilterContract):
+    @pytest.fixture
+    def stage(self) -> Filter:
+        return AlreadySeen()
+
+    def test_it_hides_exactly_the_seen_items(self, stage: Filter) -> None:
+        candidates = some_candidates()
+        mask = stage.allowed(some_query(seen=candidates.rows[[0, 4]]), candidates)
+        assert np.flatnonzero(~mask).tolist() == [0, 4]
+
+    def test_a_user_without_a_past_sees_everything(self, stage: Filter) -> None:
+        assert stage.allowed(some_query(), some_candidates()).all()
+
+    def test_it_can_be_turned_off(self) -> None:
+        candidates = some_candidates()
+        assert AlreadySeen(hide=False).allowed(some_query(seen=candidates.rows), candidates).all()
+
+
+class TestUnavailable(FilterContract):
+    @pytest.fixture
+    def stage(self) -> Filter:
+        return Unavailable(available=np.arange(N_ITEMS) % 3 != 0)
+
+    def test_it_hides_exactly_the_items_that_are_not_available(self, stage: Filter) -> None:
+        candidates = some_candidates()
+        np.testing.assert_array_equal(stage.allowed(some_query(), candidates), candidates.rows % 3 != 0)
+
+
+class TestOtherThanSeed(FilterContract):
+    @pytest.fixture
+    def stage(self) -> Filter:
+        return OtherThanSeed()
+
+    def test_it_hides_the_seed_alone(self, stage: Filter) -> None:
+        candidates = some_candidates()
+        mask = stage.allowed(some_query(item=int(candidates.rows[6])), candidates)
+        assert np.flatnonzero(~mask).tolist() == [6]
+
+    def test_without_a_seed_it_hides_nothing(self, stage: Filter) -> None:
+        assert stage.allowed(some_query(), some_candidates()).all()
