@@ -1,0 +1,31 @@
+"""Catalogue coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from remora.evaluation.metrics.judgement import Judgement
+from remora.evaluation.metrics.metric import Metric
+from remora.evaluation.sums import Covered
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coverage(Metric[Covered]):
+    """The share of a catalogue of ``items`` that is among the first k of anyone's slate; ``shown`` are item rows.
+
+    Ge, Delgado-Battenfeld and Jannach, "Beyond accuracy", RecSys 2010. It grows with the number of queries, so compare
+    only systems that answered the same ones; a bootstrap of it would be biased (a resample holds 63% of the users).
+
+    >>> (Coverage(k=2, items=4).measure(shown=[0, 1, 2]) + Coverage(k=2, items=4).measure(shown=[1, 3])).value
+    0.75
+    """
+
+    name: ClassVar[str] = "coverage"
+    items: int
+
+    def of(self, judgement: Judgement) -> Covered:
+        """What this slate covers."""
+        return Covered(np.unique(judgement.shown[: self.k]), self.items)

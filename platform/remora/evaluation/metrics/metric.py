@@ -1,0 +1,50 @@
+"""The form of every metric: a measure of one query that adds up over queries."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy.typing as npt
+
+from remora.evaluation.metrics.judgement import Judgement, Relevant, Shown, judge
+from remora.evaluation.sums import Covered, Mean
+
+Sum = TypeVar("Sum", Mean, Covered)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Metric(ABC, Generic[Sum]):
+    """A metric of the first ``k`` items shown.
+
+    Where scores tie, a metric of relevance is its expectation over all orders of the ties (as scikit-learn's NDCG), so
+    a constant scorer scores as a random one: McSherry and Najork, "Computing Information Retrieval Performance
+    Measures Efficiently in the Presence of Tied Scores", ECIR 2008.
+    """
+
+    name: ClassVar[str]
+    k: int
+
+    def measure(
+        self, *, shown: Shown, relevant: Relevant = (), scores: Sequence[float] | npt.NDArray[Any] | None = None
+    ) -> Sum:
+        """One query's value; arguments as :func:`~remora.evaluation.metrics.judgement.judge` takes them."""
+        return self.of(judge(shown, relevant, scores))
+
+    @abstractmethod
+    def of(self, judgement: Judgement) -> Sum:
+        """One query's value; a Mean with count 0 where the metric says nothing of the query."""
+
+
+class RelevanceMetric(Metric[Mean]):
+    """A metric that says nothing of a query for which nothing is relevant."""
+
+    def of(self, judgement: Judgement) -> Mean:
+        """One query's value, count 0 without relevant items."""
+        return Mean(float(self.value(judgement)), 1) if len(judgement.wanted) else Mean()
+
+    @abstractmethod
+    def value(self, judgement: Judgement) -> float:
+        """The value in [0, 1] of a query with relevant items."""

@@ -1,0 +1,38 @@
+"""Popularity bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.evaluation.metrics.judgement import Judgement
+from remora.evaluation.metrics.metric import Metric
+from remora.evaluation.sums import Mean
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PopularityBias(Metric[Mean]):
+    """Mean popularity percentile of the first k items less that of the relevant ones, in [-1, 1]; rows on both sides.
+
+    Above 0: the slate is more popular than what the user turned out to want; 0 is calibrated. After Abdollahpouri et
+    al., "The unfairness of popularity bias in recommendation", RMSE workshop at RecSys 2019, with the percentile in
+    place of the count, so that one blockbuster does not decide. ``percentile`` (n items,) by
+    :class:`~remora.evaluation.catalogue.Catalogue`. Relevant items outside the catalogue (negative rows) are left out.
+
+    >>> PopularityBias(k=2, percentile=np.array([0.125, 0.5, 0.875])).measure(shown=[2, 1], relevant={0})
+    Mean(total=0.5625, count=1)
+    """
+
+    name: ClassVar[str] = "popularity_bias"
+    percentile: npt.NDArray[np.float64]
+
+    def of(self, judgement: Judgement) -> Mean:
+        """See the class; an empty slate, or one that nothing is held against, is not counted."""
+        first = judgement.shown[: self.k]
+        wanted = judgement.wanted[judgement.wanted >= 0]
+        if not len(first) or not len(wanted):
+            return Mean()
+        return Mean(float(self.percentile[first].mean() - self.percentile[wanted].mean()), 1)
