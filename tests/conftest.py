@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine stalls for seconds, so no example has a deadline; the draws are the same in every run.
+settings.register_profile("remora", deadline=None, derandomize=True, print_blob=False)
+settings.load_profile("remora")
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")

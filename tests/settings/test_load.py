@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from remora.contracts.errors import SettingsError
+from remora.settings import activate, load
+
+ROOT = Path(__file__).parents[2]
+LEAST = {
+    "name": "shop",
+    "data": {
+        "events": [{"path": "e.csv", "format": "csv", "columns": {"user_id": "u"}, "event_type": "buy"}],
+        "event_types": {"buy": {}},
+    },
+}
+
+
+def write(folder: Path, values: object) -> Path:
+    file = folder / "settings.yaml"
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda f: f.stem)
+def test_every_configuration_that_ships_is_valid(file: Path) -> None:
+    assert load(file).name == file.stem.replace("_", "-")
+
+
+def test_the_least_configuration_has_a_home_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REMORA_HOME", raising=False)
+    assert load(write(tmp_path, LEAST)).home == str(tmp_path / ".remora" / "shop")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"nmae": 1}, "nmae: Extra inputs are not permitted"),
+        ({"split": {"retrieval": 0.9, "ranking": 0.05, "validation": 0.05}}, "must leave at least 0.01"),
+        ({"retrieval": {"workers": 0}}, "retrieval.workers: Input should be greater than 0"),
+        ({"data": {**LEAST["data"], "event_types": {"view": {}}}}, "event type 'buy' is not declared"),  # type: ignore[dict-item]
+        ({"data": {**LEAST["data"], "event_types": {"buy": {"sign": 0}}}}, "nothing could be recommended"),  # type: ignore[dict-item]
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(write(tmp_path, LEAST | change))
+    assert message in str(raised.value)
+    assert "settings.yaml" in str(raised.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no settings file .*absent\.yaml"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_without_a_file_the_home_used_last_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REMORA_CONFIG", raising=False)
+    monkeypatch.delenv("REMORA_HOME", raising=False)
+    with pytest.raises(SettingsError, match="No home is active here"):
+        load()
+    settings = load(write(tmp_path, LEAST))
+    activate(settings)
+    assert load() == settings
+    activate(settings)
+    assert load() == settings
+
+
+def test_environment_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_HOME", "s3://bucket/shop")
+    assert load(write(tmp_path, LEAST | {"home": "${SHOP_HOME}"})).home == "s3://bucket/shop"

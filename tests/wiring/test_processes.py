@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from remora.wiring import processes
+
+WAIT = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read(); import signal; signal.pause()"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_process_is_found_again_and_ended() -> None:
+    started = processes.start("sleeper", WAIT, environment={}, facts={"url": "x"})
+    assert processes.find("sleeper") == started
+    assert processes.stop("sleeper")
+    assert not psutil.pid_exists(started.pid) or not started.alive()
+    assert processes.find("sleeper") is None
+    assert not processes.stop("sleeper")
+
+
+def test_a_later_process_with_the_same_id_is_left_alone() -> None:
+    record = processes.FOLDER / "stranger.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"name": "stranger", "pid": os.getpid(), "started": 1.0, "facts": {}}))
+    assert processes.find("stranger") is None
+    assert not processes.stop("stranger")
