@@ -40,6 +40,8 @@ class FeatureSettings(Section):
     history_length: int = Field(50, description="wanted items that the user tower reads, most recent last")
     seen_limit: int = Field(5_000, description="items per user that the already-seen filter remembers")
     partitions: int = Field(16, gt=0, description="hash partitions of one pass over events")
+    redis: str = Field("", description="Feast's online store, as host:port[,password=...]; default SQLite in the home")
+    registry: str = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
 
 
 class RetrievalSettings(Section):
@@ -112,10 +114,14 @@ class ServingSettings(Section):
     host: str = "127.0.0.1"
     port: int = 8000
     topology: Literal["graph", "fused"] = "fused"
-    min_replicas: int = 1
-    max_replicas: int = 4
-    most_items: int = Field(100, description="largest n that a request may ask for")
-    budget_ms: float = Field(150.0, description="after which late stages are skipped")
+    min_replicas: int = Field(1, ge=1, description="replicas of each deployment when it is quiet")
+    max_replicas: int = Field(4, ge=1, description="replicas of each deployment when it is busy")
+    cpus_per_replica: float = Field(0.5, gt=0, description="logical CPUs that a replica reserves")
+    threads: int = Field(1, ge=1, description="threads of a replica that run stages; replicas are what scales")
+    most_items: int = Field(100, ge=1, description="largest n that a request may ask for")
+    most_body_bytes: int = Field(65_536, gt=0, description="largest request body")
+    budget_ms: float = Field(500.0, gt=0, description="after which stages that can be spared are skipped")
+    timeout_ms: float = Field(3_000.0, gt=0, description="after which popular items are the answer")
 
 
 class Settings(Section):

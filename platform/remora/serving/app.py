@@ -1,0 +1,72 @@
+"""The application: which deployments there are, how they are scaled, and how they hang together."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from ray.serve import Application, Deployment
+from ray.serve.config import BackpressureConfig
+
+from remora.serving.filter import Filter
+from remora.serving.gateway import Gateway
+from remora.serving.ranker import Ranker
+from remora.serving.release import FromBundle, Loader
+from remora.serving.retriever import Retriever
+from remora.settings import Settings, load
+
+MAX_ONGOING_REQUESTS = 16
+MAX_QUEUED_REQUESTS = 256
+
+
+class AppArguments(BaseModel):
+    """Arguments of the application, as ``serve run`` and a config.yaml give them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config: str | None = Field(None, description="settings file; default $REMORA_CONFIG, else the active home's")
+    bundle: str = Field("production", description="alias or id")
+    topology: Literal["graph", "fused"] | None = Field(None, description="default: the settings'")
+
+
+def build(arguments: AppArguments) -> Application:
+    """The application of a bundle: what ``serve run`` and ``serve deploy`` call."""
+    settings = load(arguments.config)
+    topology = arguments.topology or settings.serving.topology
+    return assemble(FromBundle.named(settings, arguments.bundle), topology)
+
+
+def assemble(loader: Loader, topology: Literal["graph", "fused"]) -> Application:
+    """Deployments that get what they serve from ``loader``."""
+    settings = loader.settings
+
+    def scaled(deployment: Any) -> Deployment:
+        return deployment.options(**scaling(settings))
+
+    if topology == "fused":
+        return scaled(Gateway).bind(loader)
+    phases = [scaled(deployment).bind(loader) for deployment in (Retriever, Filter, Ranker)]
+    return scaled(Gateway).bind(loader, *phases)
+
+
+def scaling(settings: Settings) -> dict[str, Any]:
+    """Options of every deployment. Serve's own defaults take minutes to see load or a hung replica; these, seconds."""
+    return {
+        "ray_actor_options": {"num_cpus": settings.serving.cpus_per_replica},
+        "autoscaling_config": {
+            "min_replicas": settings.serving.min_replicas,
+            "max_replicas": max(settings.serving.min_replicas, settings.serving.max_replicas),
+            "target_ongoing_requests": 4,
+            "look_back_period_s": 5,
+            "upscale_delay_s": 2,
+            "downscale_delay_s": 60,
+        },
+        "max_ongoing_requests": MAX_ONGOING_REQUESTS,
+        "max_queued_requests": MAX_QUEUED_REQUESTS,
+        "backpressure_config": BackpressureConfig(status_code=503, retry_after_s=1),
+        "health_check_period_s": 2,
+        "health_check_timeout_s": 5,
+        "graceful_shutdown_wait_loop_s": 0.5,
+        "graceful_shutdown_timeout_s": 10,
+        "max_surge_percent": 100,
+    }

@@ -1,0 +1,104 @@
+"""What goes over the wire: requests and responses, with examples for the API's documentation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DEFAULT_N = 10
+DEFAULT_SURFACE = "home_feed"
+SEED = "item_id"
+
+Id = Annotated[str, Field(min_length=1, max_length=256, description="an id as the data has it, always a string")]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, description="items wanted; the server's limit is in its settings")]
+
+
+class Asked(BaseModel):
+    """A request; a field that nothing reads is a mistake of the caller."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecommendRequest(Asked):
+    """Body of ``POST /v1/recommend``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user_id": "196", "n": 10, "surface": "home_feed", "exclude": ["242"]}]}
+    )
+
+    user_id: Id
+    n: Annotated[int, Field(ge=1, strict=True)] = DEFAULT_N
+    surface: str = Field(DEFAULT_SURFACE, description="home_feed, or similar_items with context.item_id")
+    context: dict[str, str | Number] = Field({}, max_length=64, description="what is known of the moment")
+    exclude: list[Id] = Field(
+        [], max_length=10_000, description="items that must not be shown; unknown ids are ignored"
+    )
+
+
+class RecommendParameters(Asked):
+    """Query string of ``GET /v1/recommend/{user_id}``."""
+
+    n: Count = DEFAULT_N
+    surface: str = DEFAULT_SURFACE
+
+
+class SimilarParameters(Asked):
+    """Query string of ``GET /v1/similar/{item_id}``."""
+
+    n: Count = DEFAULT_N
+    user_id: Id | None = Field(None, description="leave out what this user has seen")
+
+
+class RecommendedItem(BaseModel):
+    """One place of a slate."""
+
+    item_id: str
+    position: int = Field(description="1 is the first")
+    score: float | None = Field(description="of the last scorer that ran, unbounded; null is unscored")
+    sources: list[str] = Field(description="who found it")
+    title: str | None = None
+
+
+class RecommendResponse(BaseModel):
+    """A slate, and what happened on the way to it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                    "surface": "home_feed",
+                    "bundle": "4f1c0e9a2b7d6c31",
+                    "variant": "production",
+                    "items": [
+                        {
+                            "item_id": "50",
+                            "position": 1,
+                            "score": 2.31,
+                            "sources": ["nearest_items", "co_visited"],
+                            "title": "Star Wars",
+                        }
+                    ],
+                    "degraded": [],
+                    "timings_ms": {"user": 0.9, "nearest_items": 0.6, "tree_scorer": 2.8, "total": 6.1},
+                }
+            ]
+        }
+    )
+
+    request_id: str
+    surface: str
+    bundle: str = Field(description="id of the artifacts that answered, one for all stages")
+    variant: str = Field(description="the alias or id that the app was asked to serve")
+    items: list[RecommendedItem]
+    degraded: list[str] = Field(description="what was skipped and why; empty when all went well")
+    timings_ms: dict[str, float] = Field(description="milliseconds per stage, and in total")
+
+
+class Health(BaseModel):
+    """Body of the health and readiness checks."""
+
+    status: str
+    bundle: str

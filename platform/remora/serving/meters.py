@@ -1,0 +1,40 @@
+"""Counters and histograms of the request path, for Prometheus through Ray's own exporter."""
+
+from __future__ import annotations
+
+from ray.serve import metrics
+
+from remora.serving.messages import RecommendResponse
+
+MILLISECONDS = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0]
+"""Upper bounds of the latency buckets."""
+
+
+class Meters:
+    """What Prometheus sees, each under ``ray_``: requests, items, time per stage, and why slates were degraded."""
+
+    def __init__(self) -> None:
+        self._requests = _counter("remora_requests_total", "Requests that were answered.", "surface", "bundle")
+        self._items = _counter("remora_items_total", "Items shown.", "surface")
+        self._degraded = _counter("remora_degraded_total", "Stages skipped, by what was skipped.", "surface", "reason")
+        self._stages = metrics.Histogram(
+            "remora_stage_milliseconds",
+            description="Time in each stage, and in total.",
+            boundaries=MILLISECONDS,
+            tag_keys=("surface", "stage"),  # type: ignore[arg-type]  # Ray's hint allows one key only
+        )
+
+    def answered(self, response: RecommendResponse) -> None:
+        """Count one response."""
+        surface = {"surface": response.surface}
+        self._requests.inc(1, surface | {"bundle": response.bundle})
+        if response.items:
+            self._items.inc(len(response.items), surface)
+        for reason in response.degraded:
+            self._degraded.inc(1, surface | {"reason": reason.split(":")[0]})
+        for stage, milliseconds in response.timings_ms.items():
+            self._stages.observe(milliseconds, surface | {"stage": stage})
+
+
+def _counter(name: str, description: str, *labels: str) -> metrics.Counter:
+    return metrics.Counter(name, description=description, tag_keys=labels)  # type: ignore[arg-type]

@@ -1,0 +1,84 @@
+"""The three phases of a request, each as one deployment runs it; fused serving and batch run them in a row."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from remora.contracts.errors import NotReady
+from remora.pipeline import Hydrator, Query, Slate
+from remora.pipeline.runner import Passage
+from remora.serving.release import Release
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Errand:
+    """A request on its way between phases: rows of it mean items of ``bundle``."""
+
+    bundle: str
+    query: Query
+    passage: Passage
+
+
+class OtherBundle(NotReady):
+    """A phase was asked to go on with rows of another bundle than its own, as happens while one replaces another."""
+
+    def __init__(self, asked: str, here: str) -> None:
+        super().__init__(asked, here)
+
+    def __str__(self) -> str:
+        """Name both bundles."""
+        asked, here = self.args
+        return f"the request is of bundle {asked}, this replica serves {here}"
+
+
+@dataclass(frozen=True)
+class Phases:
+    """A release at work. Only the first phase needs ``users``."""
+
+    release: Release
+    users: Hydrator | None = None
+
+    def run(self, query: Query) -> Slate:
+        """The slate of one query, all phases here."""
+        return self.rank(self.filter(self.retrieve(self.release.bundle, query)))
+
+    def retrieve(self, bundle: str, query: Query) -> Errand:
+        """Find out who asks, then ask the sources."""
+        self._check(bundle)
+        query, reasons, milliseconds = self._recognised(query)
+        passage = self.release.surfaces[query.surface].retrieve(query)
+        passage = replace(
+            passage,
+            degraded=(*reasons, *passage.degraded),
+            timings_ms={"user": milliseconds, **passage.timings_ms},
+        )
+        return Errand(bundle=bundle, query=query, passage=passage)
+
+    def filter(self, errand: Errand) -> Errand:
+        """Keep what may be shown."""
+        self._check(errand.bundle)
+        passage = self.release.surfaces[errand.query.surface].filter(errand.query, errand.passage)
+        return replace(errand, passage=passage)
+
+    def rank(self, errand: Errand) -> Slate:
+        """Score, order and cut."""
+        self._check(errand.bundle)
+        return self.release.surfaces[errand.query.surface].rank(errand.query, errand.passage)
+
+    def _recognised(self, query: Query) -> tuple[Query, tuple[str, ...], float]:
+        if query.user_id is None or self.users is None:
+            return query, (), 0.0
+        start = time.perf_counter()
+        reasons: tuple[str, ...] = ()
+        try:
+            query = self.users.hydrate(query)
+            if not query.known:
+                reasons = (f"user_unknown: nothing is known of '{query.user_id}', so the slate is not personal",)
+        except NotReady as reason:
+            reasons = (f"user_store: {reason}",)
+        return query, reasons, (time.perf_counter() - start) * 1e3
+
+    def _check(self, bundle: str) -> None:
+        if bundle != self.release.bundle:
+            raise OtherBundle(bundle, self.release.bundle)

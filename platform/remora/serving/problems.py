@@ -1,0 +1,112 @@
+"""Errors as problem documents (RFC 9457): one shape for whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+logger = logging.getLogger(__name__)
+
+
+class Mistake(BaseModel):
+    """One place of a request that breaks the contract."""
+
+    pointer: str = Field(description="JSON pointer into the body, or the name of a parameter")
+    detail: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str = Field(description="names the kind of problem; stable")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="the path that was asked")
+    errors: list[Mistake] = []
+
+
+REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "bad-request", 422), (Refused, "refused", 403))
+"""First match wins."""
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    for status in (400, 404, 413, 422, 503)
+}
+"""For the API's documentation."""
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem document."""
+    app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _refused_by_the_framework)  # type: ignore[arg-type]
+    app.add_exception_handler(Refused, _refused)  # type: ignore[arg-type]
+    app.add_exception_handler(NotReady, _not_ready)
+    app.add_exception_handler(Exception, _bug)
+
+
+def document(
+    request: Request,
+    status: int,
+    kind: str,
+    detail: str,
+    *,
+    errors: Sequence[Mistake] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A response with one problem document; ``kind`` ends its type."""
+    problem = Problem(
+        type=f"urn:remora:problem:{kind}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        errors=list(errors),
+    )
+    return JSONResponse(problem.model_dump(), status, media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    found = error.errors()
+    if any(e["type"] == "json_invalid" for e in found):
+        return document(request, 400, "invalid-json", f"The body is not JSON: {found[0]['ctx']['error']}.")
+    mistakes = [Mistake(pointer="/" + "/".join(map(str, e["loc"][1:])), detail=e["msg"]) for e in found]
+    listed = "; ".join(f"{m.pointer}: {m.detail}" for m in mistakes)
+    return document(request, 422, "invalid-request", f"The request breaks the contract: {listed}.", errors=mistakes)
+
+
+async def _refused(request: Request, error: Refused) -> JSONResponse:
+    kind, status = next((kind, status) for branch, kind, status in REFUSALS if isinstance(error, branch))
+    return document(request, status, kind, str(error))
+
+
+async def _refused_by_the_framework(request: Request, error: HTTPException) -> JSONResponse:
+    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"There is nothing at {request.url.path}. The API is described at /docs."
+    if error.status_code == 405:
+        detail = f"{request.method} is not what {request.url.path} answers."
+    return document(request, error.status_code, kind, detail, headers=error.headers)
+
+
+async def _not_ready(request: Request, error: Exception) -> JSONResponse:
+    return document(request, 503, "not-ready", str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return document(request, 500, "bug", "The server has a bug; its log has the trace.")

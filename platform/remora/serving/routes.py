@@ -1,0 +1,77 @@
+"""The HTTP API over a desk: a FastAPI application."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Path, Query, Request, Response
+
+from remora import __version__
+from remora.serving import problems
+from remora.serving.body_limit import BodyLimit
+from remora.serving.desk import Desk
+from remora.serving.messages import (
+    Health,
+    Id,
+    RecommendParameters,
+    RecommendRequest,
+    RecommendResponse,
+    SimilarParameters,
+)
+
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def request_id(request: Request, response: Response) -> str:
+    """The caller's X-Request-Id where it is printable and short, else a new one; it is sent back as well."""
+    given = request.headers.get("x-request-id", "")
+    chosen = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    response.headers["X-Request-Id"] = chosen
+    return chosen
+
+
+RequestId = Annotated[str, Depends(request_id)]
+UserPath = Annotated[Id, Path(examples=["196"])]
+ItemPath = Annotated[Id, Path(examples=["50"])]
+
+
+def application(desk: Desk) -> FastAPI:
+    """The API's routes, each one call of the desk."""
+    app = FastAPI(title="Remora", version=__version__, description="Recommendations, in order, with what happened.")
+    app.add_middleware(BodyLimit, most_bytes=desk.limits.most_body_bytes)
+    problems.install(app)
+
+    @app.post("/v1/recommend", responses=problems.RESPONSES)
+    async def recommend(asked: RecommendRequest, request_id: RequestId) -> RecommendResponse:
+        """A slate for a user; an unknown user gets one that is not personal, and `degraded` says so."""
+        return await desk.recommend(asked, request_id)
+
+    @app.get("/v1/recommend/{user_id}", responses=problems.RESPONSES)
+    async def recommend_to(
+        user_id: UserPath, asked: Annotated[RecommendParameters, Query()], request_id: RequestId
+    ) -> RecommendResponse:
+        """The same, short to type."""
+        body = RecommendRequest(user_id=user_id, n=asked.n, surface=asked.surface)
+        return await desk.recommend(body, request_id)
+
+    @app.get("/v1/similar/{item_id}", responses=problems.RESPONSES)
+    async def similar(
+        item_id: ItemPath, asked: Annotated[SimilarParameters, Query()], request_id: RequestId
+    ) -> RecommendResponse:
+        """Items similar to one."""
+        return await desk.similar(item_id, asked.n, asked.user_id, request_id)
+
+    @app.get("/healthz")
+    async def healthy() -> Health:
+        """Does the process answer?"""
+        return Health(status="ok", bundle=desk.release.bundle)
+
+    @app.get("/readyz", responses={503: problems.RESPONSES[503]})
+    async def ready() -> Health:
+        """Has a request gone along the whole way?"""
+        await desk.warm_up()
+        return Health(status="ready", bundle=desk.release.bundle)
+
+    return app

@@ -1,0 +1,28 @@
+"""The threads in which a replica runs stages, so that its event loop stays free for health checks and requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PROBE_TIMEOUT_SECONDS = 20.0
+
+
+class StageThreads:
+    """Few threads: stages share the interpreter lock, so replicas are what scales."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stages")
+
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of ``work``, run in one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
+
+    async def probe(self) -> None:
+        """Raise TimeoutError when the threads take up nothing, as when a stage hangs."""
+        await asyncio.wait_for(self.do(int), PROBE_TIMEOUT_SECONDS)

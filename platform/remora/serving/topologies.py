@@ -1,0 +1,82 @@
+"""The two ways to a slate: all phases in this process, or each in a deployment of its own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    RayServeException,
+    ReplicaUnavailableError,
+)
+from ray.serve.handle import DeploymentHandle
+
+from remora.contracts.errors import NotReady
+from remora.pipeline import Query, Slate
+from remora.serving.phases import Phases
+from remora.serving.stage_threads import StageThreads
+
+UNREACHABLE = (
+    RayActorError,
+    ObjectLostError,
+    BackPressureError,
+    DeploymentUnavailableError,
+    ReplicaUnavailableError,
+)
+"""A phase cannot be reached, for now; anything else that comes back from one is its own error."""
+
+
+class Topology(Protocol):
+    """A way from a query to its slate."""
+
+    name: str
+
+    async def slate(self, query: Query) -> Slate:
+        """The slate; NotReady when a part of the way is out."""
+
+
+class Fused:
+    """All phases in this replica: the lowest latency and the most requests per core."""
+
+    name = "fused"
+
+    def __init__(self, phases: Phases, threads: StageThreads) -> None:
+        self.phases, self.threads = phases, threads
+
+    async def slate(self, query: Query) -> Slate:
+        """Run the phases in a thread of this replica."""
+        return await self.threads.do(self.phases.run, query)
+
+
+class Graph:
+    """Each phase in a deployment of its own, scaled by itself; what passes between them does not come back here."""
+
+    name = "graph"
+
+    def __init__(
+        self, bundle: str, retriever: DeploymentHandle, filter: DeploymentHandle, ranker: DeploymentHandle
+    ) -> None:
+        self.bundle, self.retriever, self.filter, self.ranker = bundle, retriever, filter, ranker
+
+    async def slate(self, query: Query) -> Slate:
+        """Chain the three calls and await the last."""
+        try:
+            found = self.retriever.retrieve.remote(self.bundle, query)
+            allowed = self.filter.filter.remote(found)
+            return await self.ranker.rank.remote(allowed)
+        except (RayError, RayServeException) as reported:
+            reason = _innermost(reported)
+            if isinstance(reason, NotReady):
+                raise NotReady(str(reason)) from reported
+            if isinstance(reason, UNREACHABLE):
+                raise NotReady(f"a phase cannot be reached ({type(reason).__name__})") from reported
+            raise
+
+
+def _innermost(error: Exception) -> Exception:
+    """What a phase raised, out of the wrappings of the calls that passed it on."""
+    while isinstance(error, RayTaskError) and isinstance(error.cause, Exception) and error.cause is not error:
+        error = error.cause
+    return error

@@ -1,0 +1,147 @@
+"""A shop of sixty items that fits on a page: real stages over real arrays, without training anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import numpy as np
+from remora.retrieval.index import ItemIndex
+
+from remora.contracts.errors import NotReady
+from remora.contracts.vocabulary import Vocabulary
+from remora.pipeline import Candidates, Found, Hydrator, Query, Scores
+from remora.pipeline.candidates import NOTHING
+from remora.serving.release import Release
+from remora.settings import Settings
+from remora.surfaces.parts import Parts
+
+N_ITEMS = 60
+DIMENSION = 8
+INSTANT = datetime(2026, 3, 1, tzinfo=UTC)
+UNAVAILABLE = (7, 11)
+USERS = tuple(f"u{number}" for number in range(12))
+
+
+def settings(home: str = "/nowhere", **serving: Any) -> Settings:
+    """Settings whose budget is so long that a busy machine changes no slate."""
+    return Settings(
+        name="small-shop",
+        home=home,
+        data={
+            "clock": "data",
+            "events": [{"path": "events", "format": "parquet", "columns": {}, "event_type": "buy"}],
+            "event_types": {"buy": {"weight": 1.0, "sign": 1}},
+        },
+        retrieval={"nearest_limit": 20, "co_visited_limit": 10, "trending_limit": 5},
+        serving={"budget_ms": 60_000, "timeout_ms": 60_000, "cpus_per_replica": 0.25, "max_replicas": 1} | serving,
+    )
+
+
+@dataclass(frozen=True)
+class Shelves:
+    """What a snapshot says of the items."""
+
+    instant: datetime
+    available: np.ndarray
+    categories: np.ndarray
+    popularity: np.ndarray
+    trend: np.ndarray
+    titles: list[str | None]
+
+
+@dataclass(frozen=True)
+class MeanOfHistory:
+    """A user tower without a tower."""
+
+    vectors: np.ndarray
+
+    def encode(self, query: Query) -> np.ndarray:
+        return self.vectors[query.history].mean(axis=0)
+
+
+@dataclass(frozen=True)
+class NextOnes:
+    """Items that go together are neighbours on the shelf."""
+
+    def of(self, row: int) -> Found:
+        return Found(((row + np.arange(1, 6)) % N_ITEMS).astype(np.int32), np.linspace(1, 0.2, 5, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class Taste:
+    """Scores by closeness to the last wanted item; nothing to tell of the first three items."""
+
+    vectors: np.ndarray
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        last = query.history[-1] if len(query.history) else 0
+        scores = self.vectors[candidates.rows] @ self.vectors[last]
+        return np.where(candidates.rows < 3, np.nan, scores).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Regulars:
+    """Knows the users of the shop; closed, it is not ready."""
+
+    histories: dict[str, np.ndarray]
+    closed: bool = False
+
+    def hydrate(self, query: Query) -> Query:
+        if self.closed:
+            raise NotReady("the online store does not answer")
+        if query.user_id not in self.histories:
+            return query
+        history = self.histories[query.user_id]
+        return replace(query, known=True, history=history, seen=np.unique(history))
+
+
+def parts(of: Settings) -> Parts:
+    """The parts of the shop, the same in every process."""
+    random = np.random.default_rng(11)
+    vectors = random.normal(size=(N_ITEMS, DIMENSION)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    shelves = Shelves(
+        instant=INSTANT,
+        available=~np.isin(np.arange(N_ITEMS), UNAVAILABLE),
+        categories=(np.arange(N_ITEMS) % 4).astype(np.int32)[:, None],
+        popularity=random.integers(0, 50, N_ITEMS).astype(np.float32),
+        trend=random.random(N_ITEMS).astype(np.float32),
+        titles=[None if row == 5 else f"Thing {row}" for row in range(N_ITEMS)],
+    )
+    return Parts(
+        settings=of,
+        vocabulary=Vocabulary(f"i{row:02}" for row in range(N_ITEMS)),
+        snapshot=cast(Any, shelves),
+        encoder=cast(Any, MeanOfHistory(vectors)),
+        index=ItemIndex.build(vectors),
+        neighbours=cast(Any, NextOnes()),
+        scorer=Taste(vectors),
+    )
+
+
+def regulars(closed: bool = False) -> Regulars:
+    """Twelve users with one to twelve wanted items."""
+    random = np.random.default_rng(12)
+    return Regulars(
+        {user: random.permutation(N_ITEMS)[: number + 1].astype(np.int32) for number, user in enumerate(USERS)}, closed
+    )
+
+
+@dataclass(frozen=True)
+class SmallShop:
+    """A loader, as a bundle would be one."""
+
+    settings: Settings = field(default_factory=settings)
+    closed: bool = False
+    bundle: str = "small"
+
+    def release(self) -> Release:
+        return Release.of(parts(self.settings), bundle=self.bundle, variant="production")
+
+    def users(self, release: Release) -> Hydrator:
+        return regulars(self.closed)
+
+
+__all__ = ["INSTANT", "NOTHING", "N_ITEMS", "UNAVAILABLE", "USERS", "SmallShop", "parts", "regulars", "settings"]

@@ -1,0 +1,260 @@
+"""The HTTP API, asked over ASGI: what it answers, and that every bad input is a problem document."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, SmallShop, regulars, settings
+
+from remora.contracts.errors import NotReady
+from remora.pipeline import Query, Slate
+from remora.serving.desk import Desk
+from remora.serving.meters import Meters
+from remora.serving.phases import Phases
+from remora.serving.routes import application
+from remora.serving.stage_threads import StageThreads
+from remora.serving.topologies import Fused, Topology
+
+Ask = Callable[..., httpx.Response]
+
+
+def desk_of(shop: SmallShop, topology: Topology | None = None) -> Desk:
+    release = shop.release()
+    fused = Fused(Phases(release, shop.users(release)), StageThreads(1))
+    return Desk(release, topology or fused, shop.settings.serving, Meters())
+
+
+def asking(desk: Desk) -> Ask:
+    transport = httpx.ASGITransport(app=application(desk), raise_app_exceptions=False)
+
+    async def ask(method: str, path: str, **content: Any) -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            return await client.request(method, path, **content)
+
+    return lambda *request, **content: asyncio.run(ask(*request, **content))
+
+
+@pytest.fixture(scope="module")
+def ask() -> Ask:
+    return asking(desk_of(SmallShop(settings(most_body_bytes=4_000))))
+
+
+class Stuck:
+    """A topology that fails in a given way."""
+
+    name = "stuck"
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+    async def slate(self, query: Query) -> Slate:
+        if self.failure is not None:
+            raise self.failure
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets that event")
+
+
+def assert_problem(response: httpx.Response, status: int, kind: str, says: str) -> None:
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert (response.status_code, problem["status"]) == (status, status)
+    assert problem["type"] == f"urn:remora:problem:{kind}"
+    assert says in problem["detail"]
+    assert problem["title"]
+    assert problem["instance"] == response.request.url.path
+
+
+class TestASlate:
+    def test_is_in_order_with_titles_sources_and_timings(self, ask: Ask) -> None:
+        response = ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 8})
+        answer = response.json()
+        assert response.status_code == 200
+        assert {k: answer[k] for k in ("surface", "bundle", "variant", "degraded")} == {
+            "surface": "home_feed",
+            "bundle": "small",
+            "variant": "production",
+            "degraded": [],
+        }
+        assert [item["position"] for item in answer["items"]] == list(range(1, 9))
+        assert all(item["sources"] for item in answer["items"])
+        assert all(item["title"] == f"Thing {int(item['item_id'][1:])}" for item in answer["items"])
+        assert {"user", "nearest_items", "already_seen", "taste", "total"} <= answer["timings_ms"].keys()
+
+    def test_is_the_same_for_the_short_form(self, ask: Ask) -> None:
+        long = ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 8}).json()
+        assert ask("GET", "/v1/recommend/u5", params={"n": 8}).json()["items"] == long["items"]
+
+    def test_holds_nothing_seen_excluded_or_unavailable_and_is_as_long_as_it_can_be(self, ask: Ask) -> None:
+        exclude = ["i01", "i02", "no such item"]
+        items = ask("POST", "/v1/recommend", json={"user_id": "u9", "n": 100, "exclude": exclude}).json()["items"]
+        seen = {f"i{row:02}" for row in regulars().histories["u9"]}
+        gone = seen | {"i01", "i02"} | {f"i{row:02}" for row in UNAVAILABLE}
+        assert {item["item_id"] for item in items} == {f"i{row:02}" for row in range(N_ITEMS)} - gone
+
+    def test_has_null_for_the_score_of_an_unscored_item(self, ask: Ask) -> None:
+        items = ask("POST", "/v1/recommend", json={"user_id": "u0", "n": 100}).json()["items"]
+        unscored = [item["position"] for item in items if item["score"] is None]
+        assert unscored == list(range(len(items) - len(unscored) + 1, len(items) + 1))
+        assert {item["item_id"] for item in items if item["score"] is None} <= {"i00", "i01", "i02"}
+
+    def test_for_an_unknown_user_is_full_and_says_why_it_is_not_personal(self, ask: Ask) -> None:
+        answer = ask("GET", "/v1/recommend/nobody").json()
+        assert len(answer["items"]) == 10
+        assert answer["degraded"] == ["user_unknown: nothing is known of 'nobody', so the slate is not personal"]
+
+    def test_of_similar_items_leaves_out_the_seed(self, ask: Ask) -> None:
+        answer = ask("GET", "/v1/similar/i20", params={"n": 59}).json()
+        shown = [item["item_id"] for item in answer["items"]]
+        assert answer["surface"] == "similar_items"
+        assert len(shown) == N_ITEMS - 1 - len(UNAVAILABLE)
+        assert "i20" not in shown
+        body = {"user_id": "nobody", "n": 59, "surface": "similar_items", "context": {"item_id": "i20"}}
+        assert ask("POST", "/v1/recommend", json=body).json()["items"] == answer["items"]
+
+    def test_of_similar_items_leaves_out_what_a_given_user_has_seen(self, ask: Ask) -> None:
+        answer = ask("GET", "/v1/similar/i20", params={"n": 59, "user_id": "u9"}).json()
+        assert not {item["item_id"] for item in answer["items"]} & {f"i{r:02}" for r in regulars().histories["u9"]}
+
+
+class TestTheRequestId:
+    def test_is_the_callers(self, ask: Ask) -> None:
+        response = ask("GET", "/v1/recommend/u1", headers={"X-Request-Id": "mine-1"})
+        assert response.json()["request_id"] == response.headers["x-request-id"] == "mine-1"
+
+    @pytest.mark.parametrize("given", ["", "x" * 129, "two words"])
+    def test_is_a_new_one_where_the_callers_cannot_be_used(self, ask: Ask, given: str) -> None:
+        response = ask("GET", "/v1/recommend/u1", headers={"X-Request-Id": given})
+        assert len(response.json()["request_id"]) == 36
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("body", "says"),
+        [
+            ({}, "/user_id"),
+            ({"user_id": 7}, "/user_id"),
+            ({"user_id": ""}, "/user_id"),
+            ({"user_id": "u" * 300}, "/user_id"),
+            ({"user_id": "u1", "n": 0}, "/n"),
+            ({"user_id": "u1", "n": "ten"}, "/n"),
+            ({"user_id": "u1", "n": "10"}, "/n"),
+            ({"user_id": "u1", "n": 2.5}, "/n"),
+            ({"user_id": "u1", "n": True}, "/n"),
+            ({"user_id": "u1", "limit": 3}, "/limit"),
+            ({"user_id": "u1", "exclude": "i01"}, "/exclude"),
+            ({"user_id": "u1", "exclude": [3]}, "/exclude/0"),
+            ({"user_id": "u1", "context": {"deep": {"er": 1}}}, "/context/deep"),
+            ({"user_id": "u1", "context": {"not a number": float("nan")}}, "/context/not a number"),
+            ([1, 2], "The request"),
+            ("text", "The request"),
+        ],
+    )
+    def test_in_a_field_is_named_by_its_place(self, ask: Ask, body: object, says: str) -> None:
+        content = json.dumps(body)
+        response = ask("POST", "/v1/recommend", content=content, headers={"content-type": "application/json"})
+        assert_problem(response, 422, "invalid-request", says)
+        assert response.json()["errors"]
+
+    @pytest.mark.parametrize("path", ["/v1/recommend/u1?n=x", "/v1/recommend/u1?n=0", "/v1/recommend/u1?limit=3"])
+    def test_in_a_parameter_is_named_by_its_place(self, ask: Ask, path: str) -> None:
+        assert_problem(ask("GET", path), 422, "invalid-request", "/n" if "n=" in path else "/limit")
+
+    def test_that_asks_for_too_many_items_is_told_the_limit(self, ask: Ask) -> None:
+        assert_problem(ask("GET", "/v1/recommend/u1?n=101"), 422, "bad-request", "at most 100")
+
+    def test_that_names_no_surface_is_told_which_there_are(self, ask: Ask) -> None:
+        body = {"user_id": "u1", "surface": "checkout"}
+        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "bad-request", "home_feed, similar_items")
+
+    def test_that_asks_for_similar_items_without_a_seed_is_told_what_is_missing(self, ask: Ask) -> None:
+        body = {"user_id": "u1", "surface": "similar_items"}
+        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "bad-request", "context.item_id")
+
+    def test_that_names_an_unknown_item_is_not_found(self, ask: Ask) -> None:
+        assert_problem(ask("GET", "/v1/similar/i99"), 404, "not-found", "'i99'")
+
+    @pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"user_id": NaN', b"nul"])
+    def test_that_is_not_json_is_said_to_be_so(self, ask: Ask, body: bytes) -> None:
+        response = ask("POST", "/v1/recommend", content=body, headers={"content-type": "application/json"})
+        assert response.status_code in {400, 422}
+        assert response.headers["content-type"] == "application/problem+json"
+
+    @pytest.mark.parametrize("announced", [True, False])
+    def test_that_is_too_large_is_refused_before_it_is_read(self, ask: Ask, announced: bool) -> None:
+        async def pieces():
+            for _ in range(100):
+                yield b" " * 100
+
+        content = b" " * 10_000 if announced else pieces()
+        response = ask("POST", "/v1/recommend", content=content, headers={"content-type": "application/json"})
+        assert_problem(response, 413, "request-entity-too-large", "4,000 bytes")
+
+    def test_at_a_path_that_is_not_there(self, ask: Ask) -> None:
+        assert_problem(ask("GET", "/v2/recommend"), 404, "not-found", "/docs")
+
+    def test_with_a_method_that_is_not_answered(self, ask: Ask) -> None:
+        response = ask("DELETE", "/v1/recommend")
+        assert_problem(response, 405, "method-not-allowed", "DELETE")
+        assert response.headers["allow"] == "POST"
+
+
+class TestWhenSomethingFails:
+    def test_a_closed_user_store_is_named_and_the_slate_is_full(self) -> None:
+        answer = asking(desk_of(SmallShop(closed=True)))("GET", "/v1/recommend/u1").json()
+        assert len(answer["items"]) == 10
+        assert answer["degraded"] == ["user_store: the online store does not answer"]
+
+    def test_popular_items_are_the_answer_when_nothing_else_works(self) -> None:
+        shop = SmallShop()
+        ask = asking(desk_of(shop, Stuck(NotReady("the retriever is gone"))))
+        answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "exclude": ["i00"]}).json()
+        snapshot = shop.release().parts.snapshot
+        eligible = [r for r in range(1, N_ITEMS) if r not in UNAVAILABLE]
+        best = sorted(eligible, key=lambda row: (-snapshot.popularity[row], row))[:10]
+        assert [item["item_id"] for item in answer["items"]] == [f"i{row:02}" for row in best]
+        assert answer["degraded"] == ["last_resort: the retriever is gone"]
+
+    def test_an_answer_that_takes_too_long_is_replaced_by_popular_items(self) -> None:
+        ask = asking(desk_of(SmallShop(settings(timeout_ms=20)), Stuck()))
+        answer = ask("GET", "/v1/recommend/u1").json()
+        assert len(answer["items"]) == 10
+        assert answer["degraded"] == ["last_resort: no slate within 20 ms"]
+
+    def test_a_bug_is_not_hidden_behind_popular_items(self) -> None:
+        response = asking(desk_of(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")
+        assert_problem(response, 500, "bug", "log")
+
+    def test_a_spent_budget_still_gives_a_full_slate(self) -> None:
+        answer = asking(desk_of(SmallShop(settings(budget_ms=1e-6))))("GET", "/v1/recommend/u1").json()
+        assert len(answer["items"]) == 10
+        assert "taste: skipped, the request's time is spent" in answer["degraded"]
+
+
+class TestReadiness:
+    def test_comes_after_one_request_went_all_the_way(self) -> None:
+        desk = desk_of(SmallShop())
+        assert not desk.warm
+        assert asking(desk)("GET", "/readyz").json() == {"status": "ready", "bundle": "small"}
+        assert desk.warm
+
+    def test_is_refused_with_a_time_to_retry_while_a_part_is_out(self) -> None:
+        ask = asking(desk_of(SmallShop(), Stuck(NotReady("the ranker is loading"))))
+        response = ask("GET", "/readyz")
+        assert_problem(response, 503, "not-ready", "the ranker is loading")
+        assert int(response.headers["retry-after"]) > 0
+        assert ask("GET", "/healthz").json() == {"status": "ok", "bundle": "small"}
+
+
+def test_the_documentation_has_an_example_for_every_message(ask: Ask) -> None:
+    described = ask("GET", "/openapi.json").json()
+    assert {"/v1/recommend", "/v1/recommend/{user_id}", "/v1/similar/{item_id}", "/healthz", "/readyz"} <= described[
+        "paths"
+    ].keys()
+    for message in ("RecommendRequest", "RecommendResponse"):
+        assert described["components"]["schemas"][message]["examples"]
+    assert "application/problem+json" in described["paths"]["/v1/recommend"]["post"]["responses"]["422"]["content"]
