@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import Artifact, Shelf
@@ -16,6 +20,12 @@ from remora.contracts.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from ray.data import Dataset
+
+PACK_BYTES = 32 << 20
+"""Most bytes of event files that one read task reads."""
+
+LEAST_PACKS = 4
+"""Read tasks of a small lake."""
 
 
 def lake_shelf(home: Home) -> Shelf:
@@ -68,28 +78,23 @@ class Lake:
     ) -> Dataset:
         """Events with ``since`` <= event_timestamp < ``before`` as a Ray Dataset; only the days needed are read."""
         import ray.data
-        from ray.data.expressions import col
 
-        chosen = [
-            day
-            for day in self.days()
-            if (since is None or day >= since.date())
-            and (before is None or datetime.combine(day, datetime.min.time(), UTC) < before)
-        ]
-        if not chosen:
-            return ray.data.from_arrow(self._event_schema().empty_table().select(columns or self._event_schema().names))
-        read = columns if columns is None else list(dict.fromkeys([*columns, EVENT_TIMESTAMP]))
-        events = ray.data.read_parquet(
-            [self.artifact.at(f"events/{DAY}={day.isoformat()}") for day in chosen],
-            filesystem=self.artifact.home.filesystem,
-            partitioning=None,
-            columns=read,
-        )
-        if since is not None:
-            events = events.filter(expr=col(EVENT_TIMESTAMP) >= since)
-        if before is not None:
-            events = events.filter(expr=col(EVENT_TIMESTAMP) < before)
-        return events
+        schema = self.event_schema
+        wanted = schema if columns is None else pa.schema([schema.field(c) for c in dict.fromkeys(columns)])
+        read = [*wanted.names, *({EVENT_TIMESTAMP} - set(wanted.names))]
+        filesystem = self.artifact.home.filesystem
+
+        def tables(packs: pa.Table) -> Iterator[Any]:
+            for path in chain.from_iterable(packs["paths"].to_pylist()):
+                table = pq.read_table(path, columns=read, filesystem=filesystem, partitioning=None)
+                yield table.filter(_inside(table[EVENT_TIMESTAMP], since, before)).select(wanted.names).cast(wanted)
+
+        packs = self._packs(since, before)
+        if not packs:
+            return ray.data.from_arrow(wanted.empty_table())
+        # Ray Data's own reader makes a task a file: 20 s for the 213 days of MovieLens-100K, against 4 s in packs.
+        paths = ray.data.from_items([{"paths": pack} for pack in packs], override_num_blocks=len(packs))
+        return paths.map_batches(tables, batch_format="pyarrow", batch_size=None)
 
     def items(self) -> pa.Table:
         """Every version of every item; an item without a row in ``items`` is there with its id alone."""
@@ -110,8 +115,40 @@ class Lake:
     def _table(self, name: str) -> pa.Table:
         return pq.read_table(self.artifact.at(name), filesystem=self.artifact.home.filesystem, partitioning=None)
 
-    def _event_schema(self) -> pa.Schema:
-        day = self.days()[0]
-        folder = f"{self.artifact.folder}/events/{DAY}={day.isoformat()}"
+    @cached_property
+    def event_schema(self) -> pa.Schema:
+        """Columns and types of the events."""
+        folder = f"{self.artifact.folder}/events/{DAY}={self.days()[0].isoformat()}"
         file = self.artifact.home.files(folder)[0]
-        return pq.read_schema(self.artifact.home.at(f"{folder}/{file}"), filesystem=self.artifact.home.filesystem)
+        schema = pq.read_schema(self.artifact.home.at(f"{folder}/{file}"), filesystem=self.artifact.home.filesystem)
+        return schema.remove_metadata()
+
+    def _packs(self, since: datetime | None, before: datetime | None) -> list[list[str]]:
+        """Event files of the days asked for, in order, in packs for one read task each."""
+        files = []
+        for path, found in sorted(self.artifact.receipt["files"].items()):
+            if not path.startswith(f"events/{DAY}="):
+                continue
+            midnight = datetime.combine(date.fromisoformat(path.split("/")[1].removeprefix(f"{DAY}=")), time(), UTC)
+            if (since is None or midnight + timedelta(days=1) > since) and (before is None or midnight < before):
+                files.append((self.artifact.at(path), found["bytes"]))
+        limit = min(PACK_BYTES, 1 + sum(size for _, size in files) // LEAST_PACKS)
+        packs: list[list[str]] = []
+        filled = limit
+        for path, size in files:
+            if filled >= limit:
+                packs.append([])
+                filled = 0
+            packs[-1].append(path)
+            filled += size
+        return packs
+
+
+def _inside(times: pa.ChunkedArray, since: datetime | None, before: datetime | None) -> pa.ChunkedArray:
+    """Where ``since`` <= time < ``before``."""
+    keep = pc.is_valid(times)
+    if since is not None:
+        keep = pc.and_(keep, pc.greater_equal(times, pa.scalar(since, times.type)))
+    if before is not None:
+        keep = pc.and_(keep, pc.less(times, pa.scalar(before, times.type)))
+    return keep

@@ -1,0 +1,68 @@
+"""Queries have the targets that a plain loop over the events finds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from remora.datasets.cuts import Window
+from remora.datasets.queries import QUERIES, queries, without_targets
+from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+WINDOW = Window(START + timedelta(days=20), START + timedelta(days=40))
+
+
+def test_targets_are_what_a_loop_over_the_events_finds(home_folder: Path) -> None:
+    events = clustered_events(users=25, items=60, clusters=2, days=60, per_user=25, seed=3)
+    events += [(u, i, "like", t + timedelta(days=3)) for u, i, _, t in events[::7]]  # the same item again
+    settings = settings_for(home_folder, evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0})
+    found = queries(settings, make_lake(home_folder, events), WINDOW)
+    assert found.schema.equals(QUERIES)
+
+    expected = _by_loop(events, every=2, horizon=timedelta(days=5))
+    answered = {key: value for key, value in expected.items() if value[0]}
+    rows = {(r["user_id"], r["instant"]): r for r in found.to_pylist()}
+    assert rows.keys() == answered.keys()
+    assert without_targets(found) == len(expected) - len(answered) > 0
+    for key, (targets, history) in answered.items():
+        assert dict(zip(rows[key]["targets"], rows[key]["weights"], strict=True)) == targets
+        assert rows[key]["history_events"] == history
+
+
+def _by_loop(events, *, every, horizon):  # type: ignore[no-untyped-def]
+    weights = {"like": 1.0, "view": 0.5}
+    of_user = defaultdict(list)
+    for user, item, kind, at in events:
+        of_user[user].append((at, item, kind))
+    found = {}
+    for user, own in of_user.items():
+        own = sorted((e for e in own if e[0] < WINDOW.end), key=lambda e: e[0])
+        for at, _, _ in [e for e in own if e[0] >= WINDOW.start][::every]:
+            seen = {item for when, item, _ in own if when < at}
+            targets: dict[str, float] = {}
+            for when, item, kind in own:
+                if at <= when < at + horizon and kind in weights and item not in seen:
+                    targets[item] = max(targets.get(item, 0), weights[kind])
+            found[user, at] = (targets, sum(when < at and kind in weights for when, _, kind in own))
+    return found
+
+
+def test_a_user_is_asked_about_at_most_so_often_spread_over_the_window(home_folder: Path) -> None:
+    events = [("u", f"i{n}", "like", START + timedelta(hours=n)) for n in range(24 * 50)]
+    settings = settings_for(home_folder, evaluation={"every_events": 10, "queries_per_user": 4})
+    found = queries(settings, make_lake(home_folder, events), WINDOW)
+    hours = [(t - WINDOW.start) / timedelta(hours=1) for t in found["instant"].to_pylist()]
+    assert len(hours) == 4
+    assert all(120 * n <= hour < 120 * (n + 1) for n, hour in enumerate(hours))
+
+
+def test_a_window_in_which_nothing_happens_has_no_queries(home_folder: Path) -> None:
+    lake = make_lake(home_folder, [("u", "i", "like", START), ("u", "j", "like", START + timedelta(days=50))])
+    found = queries(settings_for(home_folder), lake, WINDOW)
+    assert found.num_rows == 0
+    assert found.schema.equals(QUERIES)
