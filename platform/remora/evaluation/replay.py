@@ -1,0 +1,108 @@
+"""Replay: the very pipelines that serve, asked the queries of the past, judged by what the users did next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Any
+
+import numpy.typing as npt
+import pyarrow as pa
+
+from remora.contracts.vocabulary import Vocabulary
+from remora.evaluation.metrics.judgement import judge
+from remora.evaluation.metrics.metric import Metric, RelevanceMetric
+from remora.evaluation.segments import NEW_ITEMS, of_user
+from remora.evaluation.tally import Column, Tally, Tallying
+from remora.pipeline import Hydrator, Pipeline, Query
+from remora.settings import EvaluationSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moment:
+    """The systems as they were at the start of a day, and events of each item before it: ``item_events`` (n items,)."""
+
+    pipelines: Mapping[str, Pipeline]
+    item_events: npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """Plain objects that answer queries and judge the slates; Ray runs it by :mod:`remora.evaluation.parallel`.
+
+    ``moment_at`` is called once for each day with its midnight UTC. It must not use anything later. A slate is judged
+    in the order in which it would have been shown, so equal scores are no ties here.
+    """
+
+    vocabulary: Vocabulary
+    hydrator: Hydrator
+    moment_at: Callable[[datetime], Moment]
+    metrics: tuple[Metric[Any], ...]
+    settings: EvaluationSettings
+    surface: str = "home_feed"
+
+    def run(self, queries: pa.Table) -> Tally:
+        """Ask every query of every system.
+
+        ``queries`` has the columns query_id, user_id, instant (timestamp, UTC), targets (list of item ids), weights
+        (their gains) and history_events (wanted events of the user before).
+        """
+        into = Tallying()
+        for day, asked in groupby(_in_order(queries), key=lambda q: q["instant"].date()):
+            moment = self.moment_at(_midnight(day))
+            for query in asked:
+                self._ask(query, moment, into)
+        return into.tally()
+
+    def _ask(self, asked: dict[str, Any], moment: Moment, into: Tallying) -> None:
+        query = self.hydrator.hydrate(
+            Query(
+                request_id=asked["query_id"],
+                surface=self.surface,
+                n=max(metric.k for metric in self.metrics),
+                instant=asked["instant"],
+                user_id=asked["user_id"],
+            )
+        )
+        relevant = self._relevant(asked)
+        segments = of_user(asked["history_events"], self.settings)
+        new_items = {r: g for r, g in relevant.items() if self._is_new(r, moment)}
+        into.queries.update([*segments, *([NEW_ITEMS] if new_items else [])])
+        for system, pipeline in moment.pipelines.items():
+            slate = pipeline.run(query)
+            into.degraded[system] += bool(slate.degraded)
+            judgement = judge(slate.candidates.rows, relevant)
+            for metric in self.metrics:
+                measured = metric.of(judgement)
+                for segment in segments:
+                    into.add(asked["user_id"], Column(system, metric.name, metric.k, segment), measured)
+            if new_items:
+                judgement = judge(slate.candidates.rows, new_items)
+                for metric in self._of_relevance:
+                    into.add(asked["user_id"], Column(system, metric.name, metric.k, NEW_ITEMS), metric.of(judgement))
+
+    @property
+    def _of_relevance(self) -> tuple[RelevanceMetric, ...]:
+        """Metrics that depend on which relevant items are looked at; the others would only be repeated."""
+        return tuple(metric for metric in self.metrics if isinstance(metric, RelevanceMetric))
+
+    def _relevant(self, asked: dict[str, Any]) -> dict[int, float]:
+        """Row -> gain. An item outside the vocabulary stays, as a miss, under a negative row of its own."""
+        rows = (self.vocabulary.row(item) for item in asked["targets"])
+        known = (-1 - n if row is None else row for n, row in enumerate(rows))
+        return dict(zip(known, asked["weights"], strict=True))
+
+    def _is_new(self, row: int, moment: Moment) -> bool:
+        return row < 0 or moment.item_events[row] < self.settings.new_item_events
+
+
+def _in_order(queries: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in queries.sort_by([("instant", "ascending"), ("query_id", "ascending")]).to_batches():
+        for row in batch.to_pylist():
+            yield row | {"instant": row["instant"].astimezone(UTC)}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), UTC)

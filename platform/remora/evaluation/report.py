@@ -1,0 +1,165 @@
+"""The report of an evaluation: each system's means with intervals, and how the surface differs from the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from remora.contracts.errors import NotFound
+from remora.evaluation.bootstrap import Bootstrap, Interval
+from remora.evaluation.segments import ALL, SEGMENTS
+from remora.evaluation.systems import SURFACE
+from remora.evaluation.tally import Column, Tally
+from remora.settings import EvaluationSettings
+
+LEVEL = 0.95
+
+
+class Estimate(BaseModel):
+    """One number: the mean over ``queries`` of ``users``, and its interval; None where there is none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    system: str
+    metric: str
+    cutoff: int
+    segment: str
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    queries: int
+    users: int
+
+
+class Difference(BaseModel):
+    """``system`` less ``against`` on the same resamples of the same users."""
+
+    model_config = ConfigDict(frozen=True)
+
+    system: str
+    against: str
+    metric: str
+    cutoff: int
+    segment: str
+    mean: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Is the whole interval on one side of zero?"""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+class EvaluationReport(BaseModel):
+    """Everything that an evaluation found.
+
+    ``queries`` counts by segment; ``without_targets`` were left out because nothing was wanted after them; ``degraded``
+    counts slates by system that some stage was missing from.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    systems: tuple[str, ...]
+    cutoffs: tuple[int, ...]
+    users: int
+    queries: dict[str, int]
+    without_targets: int
+    degraded: dict[str, int]
+    level: float
+    samples: int
+    seed: int
+    estimates: tuple[Estimate, ...]
+    differences: tuple[Difference, ...]
+
+    def estimate(self, system: str, metric: str, cutoff: int, segment: str = ALL) -> Estimate:
+        """One number of the report; NotFound when there is none of that name."""
+        for found in self.estimates:
+            if (found.system, found.metric, found.cutoff, found.segment) == (system, metric, cutoff, segment):
+                return found
+        raise NotFound("estimate", f"{system} {metric}@{cutoff} {segment}", f"Systems: {', '.join(self.systems)}.")
+
+    def difference(self, against: str, metric: str, cutoff: int, segment: str = ALL) -> Difference:
+        """The surface less ``against``; NotFound when there is none of that name."""
+        for found in self.differences:
+            if (found.against, found.metric, found.cutoff, found.segment) == (against, metric, cutoff, segment):
+                return found
+        raise NotFound("difference", f"against {against}, {metric}@{cutoff} {segment}")
+
+
+def report(tally: Tally, settings: EvaluationSettings, *, without_targets: int = 0) -> EvaluationReport:
+    """Turn sums into means with 95% intervals over users; the surface is compared with every other system."""
+    columns = (*tally.columns, *tally.covered)
+    estimates, differences = [*_covered(tally)], []
+    for segment in SEGMENTS:
+        of_segment = [column for column in tally.columns if column.segment == segment]
+        if not of_segment:
+            continue
+        at = [tally.columns.index(column) for column in of_segment]
+        found = Bootstrap.over_users(
+            tally.totals[:, at],
+            tally.counts[:, at],
+            samples=settings.bootstrap_samples,
+            seed=settings.seed,
+            level=LEVEL,
+        )
+        place = {column: n for n, column in enumerate(of_segment)}
+        estimates += [_estimate(tally, column, found.interval(n)) for column, n in place.items()]
+        for column, n in place.items():
+            own = place.get(column._replace(system=SURFACE))
+            if column.system != SURFACE and own is not None:
+                differences.append(_difference(column, found.difference(own, n)))
+    return EvaluationReport(
+        systems=tuple(dict.fromkeys(column.system for column in columns)),
+        cutoffs=tuple(sorted({column.cutoff for column in columns})),
+        users=len(tally.users),
+        queries={segment: tally.queries.get(segment, 0) for segment in SEGMENTS},
+        without_targets=without_targets,
+        degraded=dict(tally.degraded),
+        level=LEVEL,
+        samples=settings.bootstrap_samples,
+        seed=settings.seed,
+        estimates=tuple(estimates),
+        differences=tuple(differences),
+    )
+
+
+def _covered(tally: Tally) -> Iterator[Estimate]:
+    for column, covered in tally.covered.items():
+        users = _users(tally, column.segment)
+        yield Estimate(
+            **column._asdict(), mean=_number(covered.value), queries=tally.queries[column.segment], users=users
+        )
+
+
+def _users(tally: Tally, segment: str) -> int:
+    at = [n for n, column in enumerate(tally.columns) if column.segment == segment]
+    return int((tally.counts[:, at] > 0).any(axis=1).sum())
+
+
+def _estimate(tally: Tally, column: Column, found: Interval) -> Estimate:
+    counts = tally.counts[:, tally.columns.index(column)]
+    return Estimate(
+        **column._asdict(),
+        mean=_number(found.mean),
+        low=_number(found.low),
+        high=_number(found.high),
+        queries=int(counts.sum()),
+        users=int((counts > 0).sum()),
+    )
+
+
+def _difference(against: Column, found: Interval) -> Difference:
+    return Difference(
+        **{**against._asdict(), "system": SURFACE},
+        against=against.system,
+        mean=_number(found.mean),
+        low=_number(found.low),
+        high=_number(found.high),
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value

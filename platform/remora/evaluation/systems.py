@@ -1,0 +1,28 @@
+"""The systems of a comparison: the whole surface, and the same surface with stages taken away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from remora.pipeline import Pipeline
+from remora.pipeline.runner import stage_name
+
+POPULARITY = "popularity"
+CO_VISITATION = "co_visitation"
+RETRIEVAL = "retrieval"
+SURFACE = "surface"
+
+
+def systems(surface: Pipeline) -> dict[str, Pipeline]:
+    """The four rows of the report, simplest first; all share the surface's filters and backfill, so slates are full.
+
+    ``popularity`` is the backfill alone, ``co_visitation`` that source alone, ``retrieval`` all sources in the order of
+    their fused ranks, ``surface`` everything.
+    """
+    retrieval = replace(surface, scorer=None, rerankers=())
+    return {
+        POPULARITY: replace(retrieval, sources=()),
+        CO_VISITATION: replace(retrieval, sources=tuple(s for s in surface.sources if stage_name(s) == "co_visited")),
+        RETRIEVAL: retrieval,
+        SURFACE: surface,
+    }
