@@ -1,0 +1,24 @@
+"""One feature service per model: what it is trained on and what it is served with."""
+
+import user_views
+from feast import FeatureService
+from item_views import item_activity, item_profile
+from on_demand import user_item
+
+optional = [
+    view
+    for view in (getattr(user_views, "user_affinity", None), getattr(user_views, "user_profile", None))
+    if view is not None
+]
+
+retrieval = FeatureService(
+    name="retrieval",
+    features=[user_views.user_history, *(view for view in optional if view.name == "user_profile")],
+    description="What the user tower reads.",
+)
+
+ranking = FeatureService(
+    name="ranking",
+    features=[user_views.user_activity, *optional, item_activity, item_profile, user_item],
+    description="What the ranker reads: both sides, and what depends on both.",
+)

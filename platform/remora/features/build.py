@@ -1,0 +1,160 @@
+"""Builds the tables behind Feast's views: two hash-partitioned passes over the events on Ray Data, and the profiles.
+
+A partition holds all events of some users, or of some items. It is transformed in one task, which writes its files
+under fixed names, so that a task that is run again replaces what it wrote; only counts travel back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import remora
+from remora.contracts.artifacts import Artifact, fingerprint
+from remora.contracts.home import storage_errors
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
+from remora.features.profiles import category_names, item_profile, user_profile
+from remora.features.tables import CATEGORIES_FILE, features_shelf
+from remora.features.transforms.item_activity import item_activity
+from remora.features.transforms.user_activity import user_activity
+from remora.features.transforms.user_affinity import user_affinity
+from remora.features.transforms.user_history import user_history
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+log = logging.getLogger(__name__)
+
+READ = (USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, VALUE, "source_row", "event_id")
+BUCKET = "_bucket"
+
+Transform = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
+
+
+def build(settings: Settings, lake: Lake) -> Artifact:
+    """The feature tables of this lake and these settings; a look-up when they are there already.
+
+    Needs a Ray cluster. Memory is bounded by the object store and the largest of ``features.partitions`` partitions.
+    """
+    shelf = features_shelf(lake.artifact.home)
+    version = fingerprint(
+        lake=lake.version,
+        features=settings.features.model_dump(exclude={"redis", "registry"}),
+        data=settings.data.model_dump(
+            include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text"}
+        ),
+        code=remora.__version__,
+    )
+    if (found := shelf.find(version)) is not None:
+        shelf.point(version)
+        return found
+    draft = shelf.draft(version)
+    catalogue = lake.items()
+    names = category_names(catalogue, settings.data.category)
+    profiles = {
+        "item_profile": item_profile(catalogue, settings.data, names),
+        "user_profile": user_profile(lake.users(), settings.data),
+    }
+    rows = {view: _write(draft, view, "all", table) for view, table in profiles.items() if table is not None}
+    for key, transform in _passes(settings, lake, profiles["item_profile"]).items():
+        log.info("features: events by %s", key)
+        rows |= _run(lake, draft, key, transform, settings.features.partitions)
+    draft.home.write_json(f"{draft.folder}/{CATEGORIES_FILE}", names)
+    for view, count in sorted(rows.items()):
+        log.info("features: %s has %s rows", view, f"{count:,}")
+    return shelf.publish(draft, lake=lake.version, end=lake.end.isoformat(), rows=rows)
+
+
+def _passes(settings: Settings, lake: Lake, items: pa.Table) -> dict[str, Transform]:
+    """What is made of all events of some users, and of some items."""
+    until = int(lake.end.timestamp()) // 86_400
+    chosen, data = settings.features, settings.data
+    types, windows = tuple(data.event_types), chosen.windows_days
+    weights = {name: data.event_types[name].weight for name in data.positive_types}
+    member = None
+    if "category_numbers" in items.column_names:
+        member = pl.from_arrow(items.select([ITEM_ID, EVENT_TIMESTAMP, "category_numbers"]))
+
+    def of_users(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        made = {
+            "user_activity": user_activity(events, types=types, windows=windows, until=until),
+            "user_history": user_history(
+                events,
+                wanted=data.positive_types,
+                length=chosen.history_length,
+                seen_limit=chosen.seen_limit,
+                until=until,
+            ),
+        }
+        if member is not None:
+            made["user_affinity"] = user_affinity(
+                events, member, weights=weights, categories=chosen.affinity_categories, until=until
+            )
+        return made
+
+    def of_items(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        made = item_activity(events, types=types, weights=weights, windows=windows, until=until)
+        return {"item_activity": made}
+
+    return {USER_ID: of_users, ITEM_ID: of_items}
+
+
+def _run(lake: Lake, draft: Artifact, key: str, transform: Transform, partitions: int) -> dict[str, int]:
+    """One pass: every partition of ``key`` through ``transform`` into files; rows written per view."""
+
+    def written(group: pa.Table) -> pa.Table:
+        name = f"part-{group[BUCKET][0].as_py():05d}"
+        made = transform(pl.from_arrow(group.drop_columns([BUCKET])))
+        return pa.table({view: [_write(draft, view, name, _plain(table))] for view, table in made.items()})
+
+    def bucketed(events: pa.Table) -> pa.Table:
+        buckets = pl.Series(events[key]).hash(seed=0) % partitions
+        return events.append_column(BUCKET, pa.array(buckets.to_numpy().astype(np.int32)))
+
+    events = _events(lake)
+    counts = (
+        events.map_batches(bucketed, batch_format="pyarrow", batch_size=None)
+        .groupby(BUCKET, num_partitions=partitions)
+        .map_groups(written, batch_format="pyarrow")
+        .to_pandas()  # one row a partition
+    )
+    return {str(view): int(total) for view, total in counts.sum().items()}
+
+
+def _events(lake: Lake) -> Dataset:
+    return lake.events(columns=[name for name in READ if name in lake.event_schema.names])
+
+
+def _plain(table: pl.DataFrame) -> pa.Table:
+    """As Arrow with plain strings and lists, which every Parquet reader understands."""
+    return table.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(
+        pa.schema([pa.field(name, _plain_type(kind)) for name, kind in table.schema.items()])
+    )
+
+
+def _plain_type(kind: Any) -> pa.DataType:
+    if isinstance(kind, pl.List):
+        return pa.list_(_plain_type(kind.inner))
+    plain = {
+        pl.String: pa.string(),
+        pl.Int32: pa.int32(),
+        pl.Int64: pa.int64(),
+        pl.Float32: pa.float32(),
+        pl.Float64: pa.float64(),
+    }
+    return plain.get(kind, pa.timestamp("us", "UTC"))
+
+
+def _write(draft: Artifact, view: str, name: str, table: pa.Table) -> int:
+    folder = draft.home.make_folder(f"{draft.folder}/{view}")
+    with storage_errors(folder):
+        pq.write_table(table, f"{folder}/{name}.parquet", filesystem=draft.home.filesystem, compression="zstd")
+    return table.num_rows

@@ -1,0 +1,146 @@
+"""Feast's store of one home: opening it, and applying ``feature_repo/`` to it.
+
+The registry is a SQL database (SQLite in the home by default), for Feast's file registry is written without a lock.
+It holds the on-demand view's code and Feast runs what it reads there: who may write to the registry may run code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+os.environ.setdefault("FEAST_USAGE", "False")
+
+from feast import Entity, FeatureService, FeatureStore, FeatureView, OnDemandFeatureView, RepoConfig
+from feast.data_source import DataSource
+
+import remora
+from remora.contracts.errors import NotBuilt, SettingsError
+from remora.contracts.home import Home
+from remora.features.declarations import declaring
+from remora.features.tables import FeatureTables
+from remora.settings import Settings
+
+PROJECT = "remora"
+"""One home has one registry, so one project name serves them all; feature_store.yaml says the same."""
+
+REGISTRY, ONLINE = "feast/registry.db", "feast/online.db"
+
+Declaration = Entity | DataSource | FeatureView | OnDemandFeatureView | FeatureService
+
+
+def open_store(settings: Settings) -> FeatureStore:
+    """Feast's store of this home; the registry is read once and never again on the request path.
+
+    NotBuilt when the features were never applied; SettingsError when the home is remote and no servers are named.
+    """
+    home = Home(settings.home)
+    if not settings.features.registry and not home.exists(REGISTRY):
+        raise NotBuilt("feature store", home.url, "remora features apply")
+    return FeatureStore(config=_config(settings))
+
+
+def apply(settings: Settings) -> dict[str, list[str]]:
+    """Register what ``feature_repo/`` declares of this home's tables; what it no longer declares is removed.
+
+    Returns the names registered, by kind. The folder is $REMORA_FEATURE_REPO, else ``feature_repo`` of the working
+    directory, else that of the checkout.
+    """
+    home = Home(settings.home)
+    FeatureTables.open(home)
+    config = _config(settings)
+    if home.is_local:
+        home.make_folder("feast")
+    with declaring(settings), _modules_of(_repo()) as modules:
+        objects = [
+            value
+            for module in modules
+            for value in vars(importlib.import_module(module)).values()
+            if isinstance(value, Declaration)
+        ]
+    objects = list({id(one): one for one in objects}.values())
+    store = FeatureStore(config=config)
+    kept = {(_kind(one), one.name) for one in objects}
+    stale = [one for one in _registered(store) if (_kind(one), one.name) not in kept]
+    store.apply(objects, objects_to_delete=stale, partial=False)
+    kinds = sorted({kind for kind, _ in kept})
+    return {kind: sorted(name for k, name in kept if k == kind) for kind in kinds}
+
+
+def _config(settings: Settings) -> RepoConfig:
+    home, chosen = Home(settings.home), settings.features
+    if not home.is_local and not (chosen.registry and chosen.redis):
+        raise SettingsError(
+            f"The home {home.url} is remote, and Feast's registry and online store cannot be files there. Name servers "
+            f"in features.registry and features.redis."
+        )
+    online = {"type": "sqlite", "path": home.at(ONLINE)}
+    if chosen.redis:
+        online = {"type": "redis", "connection_string": chosen.redis}
+    return RepoConfig(
+        project=PROJECT,
+        provider="local",
+        registry={
+            "registry_type": "sql",
+            "path": chosen.registry or f"sqlite:///{home.at(REGISTRY)}",
+            "cache_ttl_seconds": 0,
+        },
+        offline_store={"type": "duckdb"},
+        online_store=online,
+        entity_key_serialization_version=3,
+    )
+
+
+def _repo() -> Path:
+    named = os.environ.get("REMORA_FEATURE_REPO")
+    beside = Path(remora.__file__).parents[2] / "feature_repo"
+    tried = [Path(named)] if named else [Path("feature_repo"), beside]
+    for folder in tried:
+        if (folder / "entities.py").is_file():
+            return folder.resolve()
+    raise SettingsError(
+        f"No feature declarations in {' or '.join(map(str, tried))}. Work in a folder that has feature_repo/, or set "
+        f"REMORA_FEATURE_REPO to one."
+    )
+
+
+@contextmanager
+def _modules_of(repo: Path) -> Iterator[list[str]]:
+    """Names of the folder's modules, importable within and forgotten after: another home declares others."""
+    names = sorted(file.stem for file in repo.glob("*.py"))
+    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    sys.path.insert(0, str(repo))
+    importlib.invalidate_caches()
+    try:
+        yield names
+    finally:
+        sys.path.remove(str(repo))
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
+
+
+def _registered(store: FeatureStore) -> list[Declaration]:
+    registry, project = store.registry, store.project
+    return [
+        *registry.list_feature_services(project),
+        *registry.list_on_demand_feature_views(project),
+        *registry.list_feature_views(project),
+        *(one for one in registry.list_data_sources(project)),
+        *(one for one in registry.list_entities(project) if one.name != "__dummy"),
+    ]
+
+
+def _kind(one: Declaration) -> str:
+    if isinstance(one, DataSource):
+        return "sources"
+    return {
+        Entity: "entities",
+        FeatureView: "views",
+        OnDemandFeatureView: "on_demand_views",
+        FeatureService: "services",
+    }[type(one)]

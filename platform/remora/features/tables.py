@@ -1,0 +1,71 @@
+"""The tables behind Feast's views: one version of the features artifact, a folder of Parquet files per view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from remora.contracts.artifacts import Artifact, Shelf
+from remora.contracts.errors import NotFound
+from remora.contracts.home import Home
+from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
+
+USER_VIEWS = ("user_activity", "user_affinity", "user_history", "user_profile")
+ITEM_VIEWS = ("item_activity", "item_profile")
+KEYS = (USER_ID, ITEM_ID, EVENT_TIMESTAMP)
+
+CATEGORIES_FILE = "categories.json"
+
+
+def features_shelf(home: Home) -> Shelf:
+    """Where versions of the feature tables are kept."""
+    return Shelf(home, "features", "remora features build")
+
+
+@dataclass(frozen=True)
+class FeatureTables:
+    """One version. The receipt holds ``lake`` (its version), ``end`` (ISO 8601) and ``rows`` per view."""
+
+    artifact: Artifact
+
+    @classmethod
+    def open(cls, home: Home) -> FeatureTables:
+        """The current tables; NotBuilt when there are none."""
+        return cls(features_shelf(home).current())
+
+    @cached_property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views that have a table; a view without any feature column has none."""
+        return tuple(name for name in (*USER_VIEWS, *ITEM_VIEWS) if name in self.artifact.receipt["rows"])
+
+    @cached_property
+    def categories(self) -> list[str]:
+        """Names of the categories, most frequent in the catalogue first; empty when the data declares none."""
+        return self.artifact.read_json(CATEGORIES_FILE)
+
+    def url(self, view: str) -> str:
+        """Where the view's Parquet files lie: an absolute folder, or a URL as the home is one."""
+        self._check(view)
+        home = self.artifact.home
+        return self.artifact.at(view) if home.is_local else f"{home.url.rstrip('/')}/{self.artifact.folder}/{view}"
+
+    def schema(self, view: str) -> pa.Schema:
+        """Feature columns of a view, without keys and timestamp."""
+        self._check(view)
+        file = self.artifact.home.files(f"{self.artifact.folder}/{view}")[0]
+        stored = pq.read_schema(self.artifact.at(f"{view}/{file}"), filesystem=self.artifact.home.filesystem)
+        return pa.schema([field for field in stored if field.name not in KEYS])
+
+    def read(self, view: str, columns: list[str] | None = None) -> pa.Table:
+        """Rows of a view: every snapshot."""
+        self._check(view)
+        return pq.read_table(
+            self.artifact.at(view), columns=columns, filesystem=self.artifact.home.filesystem, partitioning=None
+        )
+
+    def _check(self, view: str) -> None:
+        if view not in self.views:
+            raise NotFound("feature view", view, f"There are: {', '.join(self.views)}.")

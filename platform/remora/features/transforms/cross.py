@@ -1,0 +1,76 @@
+"""What depends on both the user and the item; used by Feast's on-demand view and by the ranker alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+SECONDS_PER_DAY = 86_400.0
+
+NUMBERS = (
+    "user_activity__last_event_at",
+    "user_activity__mean_value",
+    "item_activity__last_event_at",
+    "item_activity__first_event_at",
+    "item_activity__mean_value",
+)
+"""Number columns that :func:`cross` reads; a null is NaN."""
+
+AFFINITY = "user_affinity__affinity"
+CATEGORIES = "item_profile__category_numbers"
+
+CROSS = ("user_recency_days", "item_recency_days", "item_age_days", "value_gap")
+"""What :func:`cross` always gives; with :data:`AFFINITY` and :data:`CATEGORIES` also ``affinity``."""
+
+Columns = Mapping[str, npt.NDArray[np.generic]]
+
+
+def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) -> dict[str, npt.NDArray[np.float32]]:
+    """``user_item__*`` columns, each (n,) float32, NaN where a side is unknown.
+
+    ``columns`` have shape (n,): :data:`NUMBERS`, :data:`AFFINITY` as (n, c) floats or objects of shape (n,), and
+    :data:`CATEGORIES` as (n, m) integers padded with -1 or objects. ``instant_seconds``: since 1970, one or (n,).
+    """
+    user_last, user_mean, item_last, item_first, item_mean = (np.asarray(columns[n], np.float64) for n in NUMBERS)
+    crossed = {
+        "user_item__user_recency_days": (instant_seconds - user_last) / SECONDS_PER_DAY,
+        "user_item__item_recency_days": (instant_seconds - item_last) / SECONDS_PER_DAY,
+        "user_item__item_age_days": (instant_seconds - item_first) / SECONDS_PER_DAY,
+        "user_item__value_gap": np.abs(user_mean - item_mean),
+    }
+    if AFFINITY in columns and CATEGORIES in columns:
+        shares = padded(columns[AFFINITY], np.nan, np.float64)
+        numbers = padded(columns[CATEGORIES], -1, np.int64)
+        crossed["user_item__affinity"] = _affinity(shares, numbers)
+    return {name: values.astype(np.float32) for name, values in crossed.items()}
+
+
+def padded(lists: npt.NDArray[np.generic], fill: float, dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+    """Lists (objects of shape (n,), None for null) as one array (n, longest), padded; an array (n, m) as it is.
+
+    >>> padded(np.array([[1], None, [2, 3]], object), -1, np.int64)
+    array([[ 1, -1],
+           [-1, -1],
+           [ 2,  3]])
+    """
+    if lists.dtype != object:
+        return lists
+    lengths = np.fromiter((0 if one is None else len(one) for one in lists), np.int64, len(lists))
+    out = np.full((len(lists), int(lengths.max(initial=0))), fill, dtype)
+    if lengths.any():
+        inside = np.arange(out.shape[1]) < lengths[:, None]
+        out[inside] = np.concatenate([one for one, length in zip(lists, lengths, strict=True) if length])
+    return out
+
+
+def _affinity(shares: npt.NDArray[np.generic], numbers: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """Sum of the user's shares over the item's categories; NaN without shares, 0 without a shared category."""
+    known, kinds = len(shares), shares.shape[1]
+    if kinds == 0:
+        return np.full(known, np.nan)
+    inside = (numbers >= 0) & (numbers < kinds)
+    taken = np.take_along_axis(shares, np.where(inside, numbers, 0), axis=1) if numbers.shape[1] else shares[:, :0]
+    total = np.where(inside, taken, 0.0).sum(axis=1)
+    return np.where(np.isnan(shares[:, 0].astype(np.float64)), np.nan, total)
