@@ -43,6 +43,8 @@ class SourceSettings(Section):
     )
     delimiter: str = ","
     quote: str | None = Field('"', description="CSV quote character; null turns quoting off")
+    encoding: str = Field("utf-8", description="of a CSV file")
+    nulls: tuple[str, ...] = Field(("",), description="texts that mean `no value`")
     list_separator: str = Field(" ", description="between the members of a `strings` column in text")
     event_type: str | tuple[Case, ...] | None = Field(
         None, description="a constant type, or cases; None when the column event_type is mapped"

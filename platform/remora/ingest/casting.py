@@ -1,0 +1,192 @@
+"""From a source's values to the contract's types: what cannot be read becomes null, never an error."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.types as pat
+
+from remora.contracts.tables import TIMESTAMP
+from remora.settings import SourceSettings
+
+MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+
+TYPE_OF = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "strings": pa.list_(pa.string()),
+}
+"""The words of `types` in the settings."""
+
+NAME_OF = {str(type): name for name, type in TYPE_OF.items()} | {str(TIMESTAMP): "time", str(pa.int32()): "integer"}
+"""How a type is named to people."""
+
+_ISO = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+_YEAR_9999_SECONDS = 253_402_300_799
+
+
+def natural(type: pa.DataType) -> pa.DataType | None:
+    """The lake's type for a further column of a source, None when the lake has no such type."""
+    if pat.is_dictionary(type):
+        return natural(type.value_type)
+    if pat.is_list(type) or pat.is_large_list(type):
+        return TYPE_OF["strings"] if _is_text(type.value_type) else None
+    if pat.is_timestamp(type) or pat.is_date(type):
+        return TIMESTAMP
+    for test, name in (
+        (_is_text, "string"),
+        (pat.is_integer, "integer"),
+        (_is_real, "number"),
+        (pat.is_boolean, "boolean"),
+    ):
+        if test(type):
+            return TYPE_OF[name]
+    return None
+
+
+def readable(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Can values of the found type be what is wanted, at least some of them?"""
+    if pat.is_dictionary(found):
+        return readable(found.value_type, wanted)
+    if _is_text(found):
+        return True
+    if pat.is_timestamp(wanted):
+        return pat.is_timestamp(found) or pat.is_date(found) or pat.is_integer(found) or _is_real(found)
+    if pat.is_list(wanted):
+        return natural(found) == wanted
+    if pat.is_boolean(wanted):
+        return pat.is_boolean(found) or pat.is_integer(found)
+    if pat.is_string(wanted):
+        return pat.is_integer(found) or _is_real(found) or pat.is_boolean(found)
+    return pat.is_integer(found) or _is_real(found) or pat.is_boolean(found)
+
+
+def present(column: str, found: pl.DataType, source: SourceSettings) -> pl.Expr:
+    """The raw value, null where the source says `no value`."""
+    value = pl.col(column)
+    if isinstance(found, pl.Categorical | pl.Enum):
+        value, found = value.cast(pl.String), pl.String()
+    if isinstance(found, pl.String) and source.nulls:
+        return pl.when(value.is_in(source.nulls)).then(None).otherwise(value)
+    return value.fill_nan(None) if found.is_float() else value
+
+
+def read_as(wanted: pa.DataType, column: str, found: pl.DataType, source: SourceSettings) -> pl.Expr:
+    """The value as the wanted type, null where it cannot be."""
+    value = present(column, found, source)
+    if isinstance(found, pl.Categorical | pl.Enum):
+        found = pl.String()
+    if pat.is_timestamp(wanted):
+        return _time(value, found, source)
+    if pat.is_list(wanted):
+        return _strings(value, found, source)
+    if pat.is_boolean(wanted):
+        return _boolean(value, found)
+    if pat.is_floating(wanted):
+        return _finite(_number(value, found))
+    if pat.is_integer(wanted):
+        return _integer(value, found).cast(pl.Int32 if wanted == pa.int32() else pl.Int64, strict=False)
+    return _text(value, found)
+
+
+def whole_number_text(value: pl.Expr) -> pl.Expr:
+    """Text of a number that means a whole one: 17850.0 becomes 17850; other text stays."""
+    number = _integer(value, pl.String())
+    return pl.coalesce(number.cast(pl.String), value)
+
+
+def _text(value: pl.Expr, found: pl.DataType) -> pl.Expr:
+    if found.is_float():
+        return pl.coalesce(_integer(value, found).cast(pl.String), value.cast(pl.String))
+    return value.cast(pl.String)
+
+
+def _number(value: pl.Expr, found: pl.DataType) -> pl.Expr:
+    return (value.str.strip_chars() if isinstance(found, pl.String) else value).cast(pl.Float64, strict=False)
+
+
+def _finite(number: pl.Expr) -> pl.Expr:
+    return pl.when(number.is_finite()).then(number)
+
+
+def _integer(value: pl.Expr, found: pl.DataType) -> pl.Expr:
+    if isinstance(found, pl.String):
+        value = value.str.strip_chars()
+    elif not (found.is_float() or found.is_decimal()):
+        return value.cast(pl.Int64, strict=False)
+    real = value.cast(pl.Float64, strict=False)
+    whole = pl.when(real.is_finite() & (real == real.floor()) & (real.abs() < 2**53)).then(real)
+    rounded = whole.cast(pl.Int64, strict=False)
+    return pl.coalesce(value.cast(pl.Int64, strict=False), rounded) if isinstance(found, pl.String) else rounded
+
+
+def _boolean(value: pl.Expr, found: pl.DataType) -> pl.Expr:
+    if isinstance(found, pl.Boolean):
+        return value
+    words = value.cast(pl.String).str.strip_chars().str.to_lowercase()
+    return (
+        pl.when(words.is_in(["true", "t", "yes", "y", "1"]))
+        .then(True)
+        .when(words.is_in(["false", "f", "no", "n", "0"]))
+        .then(False)
+    )
+
+
+def _strings(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> pl.Expr:
+    if isinstance(found, pl.List):
+        return value.cast(pl.List(pl.String))
+    members = value.str.split(source.list_separator)
+    return members.list.eval(pl.element().filter(pl.element() != ""))
+
+
+def _time(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> pl.Expr:
+    if isinstance(found, pl.Datetime):
+        return _utc(value.dt.cast_time_unit("us"), found.time_zone, source)
+    if isinstance(found, pl.Date):
+        return _utc(value.cast(pl.Datetime("us")), None, source)
+    if not isinstance(found, pl.String):
+        return _since_epoch(value, found, source)
+    if source.time.pattern:
+        zoned = "%z" in source.time.pattern or "%:z" in source.time.pattern or "%#z" in source.time.pattern
+        read = value.str.to_datetime(source.time.pattern, time_unit="us", strict=False)
+        return _utc(read, "UTC" if zoned else None, source)
+    iso = value.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)[ t]", "${1}T").str.replace(r"[zZ]$", "+00:00")
+    parsed = [iso.str.to_datetime(pattern, time_unit="us", strict=False) for pattern in _ISO]
+    local = [_utc(p, None, source) for p in parsed[1:]]
+    return pl.coalesce(_since_epoch(value, found, source), parsed[0], *local)
+
+
+def _since_epoch(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> pl.Expr:
+    """Numbers since the epoch; those beyond the year 9999 are held there, so that they stay readable as too late."""
+    whole = _microseconds(value.cast(pl.Int64, strict=False), source.time.unit)
+    if found.is_integer():
+        return whole
+    real = _microseconds(_number(value, found).fill_nan(None), source.time.unit)
+    return pl.coalesce(whole, real) if isinstance(found, pl.String) else real
+
+
+def _microseconds(number: pl.Expr, unit: str) -> pl.Expr:
+    if unit == "ns":
+        return (number // 1000).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
+    factor = MICROSECONDS[unit]
+    most = _YEAR_9999_SECONDS * 1_000_000 // factor
+    scaled = number.clip(-most, most) * factor
+    return scaled.round().cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
+
+
+def _utc(local: pl.Expr, zone: str | None, source: SourceSettings) -> pl.Expr:
+    """An instant in UTC; a time without a zone is in the source's, the first of two where the clock was set back."""
+    if zone is not None:
+        return local.dt.convert_time_zone("UTC")
+    placed = local.dt.replace_time_zone(source.time.zone, ambiguous="earliest", non_existent="null")
+    return placed.dt.convert_time_zone("UTC")
+
+
+def _is_text(type: pa.DataType) -> bool:
+    return pat.is_string(type) or pat.is_large_string(type) or pat.is_string_view(type) or pat.is_null(type)
+
+
+def _is_real(type: pa.DataType) -> bool:
+    return pat.is_floating(type) or pat.is_decimal(type)

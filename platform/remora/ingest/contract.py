@@ -1,0 +1,123 @@
+"""One batch of source rows against the contract: typed columns, and for each row the first reason not to accept it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.types as pat
+
+from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.ingest.casting import NAME_OF, present, read_as, whole_number_text
+from remora.ingest.conditions import condition, typed_for_conditions
+from remora.ingest.files import ORDER, UNREADABLE
+from remora.ingest.identity import content_ids
+from remora.ingest.layout import KEY_OF, SOURCE_ROW, columns_of
+from remora.settings import SourceSettings
+
+REASON = "__reason"
+
+UNREADABLE_ROW = "the row does not have as many columns as the header"
+UNKNOWN_ITEM = "unknown item"
+DUPLICATE = "duplicate of another row"
+FILTER = "filter: "
+"""How the reasons begin that the configuration declares."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What the rows of one source are held against.
+
+    ``types`` are the table's columns in the lake; after ``latest`` an event is in the future; ``catalogue`` holds the
+    item ids that events may name, None when any may. With ``by_content`` False, rows equal in every column are
+    different events.
+    """
+
+    table: str
+    source: SourceSettings
+    types: pa.Schema
+    latest: datetime
+    event_types: tuple[str, ...] = ()
+    catalogue: pl.Series | None = None
+    by_content: bool = True
+
+    def __call__(self, raw: pa.Table) -> pl.DataFrame:
+        """Columns of ``types``, ORDER and REASON (null: accepted), one row a row of ``raw``, in its order."""
+        rows = pl.from_arrow(raw)
+        assert isinstance(rows, pl.DataFrame)
+        facts = pl.concat([rows.select(ORDER, UNREADABLE), self._readings(rows), self._holds(rows)], how="horizontal")
+        if self.table == "events":
+            facts = facts.with_columns(self._event_type().alias(EVENT_TYPE), pl.col(ORDER).alias(SOURCE_ROW))
+            facts = self._with_event_id(facts, raw)
+        absent = [pl.lit(None, pl.String).alias(name) for name in self.types.names if name not in facts.columns]
+        reason = pl.coalesce(*(pl.when(broken).then(pl.lit(text)) for text, broken in self._checks()))
+        return facts.with_columns(*absent, reason.alias(REASON)).select(*self.types.names, ORDER, REASON)
+
+    def _readings(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Every mapped column in its type, and beside it whether the source gave a value at all."""
+        readings = []
+        for name, column in columns_of(self.source).items():
+            found = rows.schema[column]
+            value = read_as(self.types.field(name).type, column, found, self.source)
+            if self.source.types.get(name) == "integer" and pat.is_string(self.types.field(name).type):
+                value = whole_number_text(value)
+            readings += [value.alias(name), present(column, found, self.source).is_not_null().alias(f"__gives {name}")]
+        return rows.select(readings)
+
+    def _holds(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """For every condition of the source whether it holds; one that is null does not."""
+        cases = self.source.event_type if isinstance(self.source.event_type, tuple) else ()
+        texts = dict.fromkeys([*self.source.filters, *(case.when for case in cases)])
+        typed = rows.select(typed_for_conditions(rows.schema, self.source, self.types))
+        holds = {f"__holds {text}": condition(text).fill_null(False) for text in texts}
+        return typed.with_columns(**holds).select(holds.keys())
+
+    def _event_type(self) -> pl.Expr:
+        given = self.source.event_type
+        if given is None:
+            return pl.col(EVENT_TYPE)
+        if isinstance(given, str):
+            return pl.lit(given)
+        return pl.coalesce(*(pl.when(pl.col(f"__holds {case.when}")).then(pl.lit(case.type)) for case in given))
+
+    def _with_event_id(self, facts: pl.DataFrame, raw: pa.Table) -> pl.DataFrame:
+        if EVENT_ID in self.source.columns:
+            return facts
+        content = raw.drop_columns([UNREADABLE] if not self.by_content else [UNREADABLE, ORDER])
+        content = content.append_column("__event_type", facts[EVENT_TYPE].to_arrow())
+        ids = pl.from_arrow(content_ids(content))
+        assert isinstance(ids, pl.Series)
+        return facts.with_columns(ids.alias(EVENT_ID))
+
+    def _checks(self) -> Iterator[tuple[str, pl.Expr]]:
+        """Reasons and when they apply; the first that applies is the row's."""
+        yield UNREADABLE_ROW, pl.col(UNREADABLE).is_not_null()
+        for name in columns_of(self.source):
+            wanted = NAME_OF[str(self.types.field(name).type)]
+            yield f"{name} cannot be read as {wanted}", pl.col(f"__gives {name}") & pl.col(name).is_null()
+        for text in self.source.filters:
+            yield f"{FILTER}{text}", ~pl.col(f"__holds {text}")
+        for name in self._required():
+            yield f"{name} is missing", pl.col(name).is_null()
+        if EVENT_TIMESTAMP in self.source.columns:
+            yield f"{EVENT_TIMESTAMP} is negative", pl.col(EVENT_TIMESTAMP) < _EPOCH
+            yield f"{EVENT_TIMESTAMP} is in the future", pl.col(EVENT_TIMESTAMP) > self.latest
+        if self.table == "events":
+            yield f"{EVENT_TYPE} is not declared", ~pl.col(EVENT_TYPE).is_in(self.event_types)
+        if self.catalogue is not None:
+            yield UNKNOWN_ITEM, ~pl.col(ITEM_ID).is_in(self.catalogue.implode())
+
+    def _required(self) -> tuple[str, ...]:
+        if self.table != "events":
+            return (KEY_OF[self.table],)
+        return (EVENT_ID, USER_ID, ITEM_ID, EVENT_TIMESTAMP, EVENT_TYPE)
+
+
+def accepted(judged: pl.DataFrame, types: pa.Schema) -> pa.Table:
+    """The rows without a reason, in the lake's types."""
+    return judged.filter(pl.col(REASON).is_null()).select(types.names).to_arrow().cast(types)

@@ -1,0 +1,102 @@
+"""Reading CSV: every value as text, one piece a file; a row with too few or too many columns is handed on as it is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from remora.contracts.errors import BrokenInput
+from remora.ingest.files import ORDER, UNREADABLE, FileFormat, Piece, SourceFile, Survey, order_of
+from remora.settings import SourceSettings
+
+BLOCK_BYTES = 4 << 20
+
+
+class _Ragged:
+    """Rows that could not be split, by row number (1 is the first data row; the reader counts the header as 1)."""
+
+    def __init__(self) -> None:
+        self.texts: dict[int, str] = {}
+
+    def __call__(self, row: pacsv.InvalidRow) -> str:
+        self.texts[row.number - 1] = row.text
+        return "skip"
+
+
+def survey(file: SourceFile, source: SourceSettings) -> Survey:
+    """Column names from the header, rows by parsing the file once."""
+    with _damage(file, source):
+        names = _header(file, source)
+        rows = sum(table.num_rows for table in _parse(file, source, names))
+    return Survey(file, pa.schema([(name, pa.string()) for name in names]), (Piece(file, 1, rows),))
+
+
+def read(piece: Piece, source: SourceSettings) -> Iterator[pa.Table]:
+    """The file's rows in batches, every column a string exactly as written."""
+    with _damage(piece.file, source):
+        yield from _parse(piece.file, source, _header(piece.file, source))
+
+
+CSV = FileFormat(survey, read)
+
+
+def _header(file: SourceFile, source: SourceSettings) -> list[str]:
+    with _reader(file, source, pacsv.ConvertOptions(), _Ragged()) as reader:
+        names = reader.schema.names
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise BrokenInput(file.path, f"its header names a column twice: {', '.join(twice)}")
+    return names
+
+
+def _parse(file: SourceFile, source: SourceSettings, names: list[str]) -> Iterator[pa.Table]:
+    as_text = pacsv.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False)
+    ragged, given, next_row = _Ragged(), 0, 1
+    with _reader(file, source, as_text, ragged) as reader:
+        for batch in reader:
+            unread = sorted(row for row in ragged.texts if row >= next_row)
+            numbers = np.arange(next_row, next_row + batch.num_rows + len(unread))
+            numbers = np.setdiff1d(numbers, unread, assume_unique=True)[: batch.num_rows]
+            if len(numbers):
+                next_row = int(numbers[-1]) + 1
+                yield _numbered(pa.Table.from_batches([batch]), file, numbers)
+    given = len(ragged.texts)
+    if given:
+        empty = pa.table({name: pa.nulls(given, pa.string()) for name in names})
+        yield _numbered(empty, file, np.array(list(ragged.texts)), list(ragged.texts.values()))
+
+
+def _numbered(table: pa.Table, file: SourceFile, rows: np.ndarray, texts: list[str] | None = None) -> pa.Table:
+    unreadable = pa.nulls(table.num_rows, pa.string()) if texts is None else pa.array(texts, pa.string())
+    return table.append_column(ORDER, pa.array(rows + order_of(file.number, 0), pa.int64())).append_column(
+        UNREADABLE, unreadable
+    )
+
+
+def _reader(
+    file: SourceFile, source: SourceSettings, convert: pacsv.ConvertOptions, ragged: _Ragged
+) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        file.filesystem.open_input_stream(file.path),
+        read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, encoding=source.encoding),
+        parse_options=pacsv.ParseOptions(
+            delimiter=source.delimiter,
+            quote_char=source.quote or False,
+            newlines_in_values=source.quote is not None,
+            invalid_row_handler=ragged,
+        ),
+        convert_options=convert,
+    )
+
+
+@contextlib.contextmanager
+def _damage(file: SourceFile, source: SourceSettings) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeError, LookupError) as error:
+        why = f"it is not a sound CSV file in {source.encoding} ({str(error).splitlines()[0]})"
+        raise BrokenInput(file.path, why, "Check `delimiter`, `quote` and `encoding`, or replace the file.") from error

@@ -1,0 +1,157 @@
+"""The second pass over events: whole rows to their day's files, the others to the quarantine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from remora.contracts.artifacts import Artifact
+from remora.contracts.home import storage_errors
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, QUARANTINE, TIMESTAMP
+from remora.ingest.census import Census
+from remora.ingest.contract import DUPLICATE, REASON, Judge
+from remora.ingest.datasource import dataset_of
+from remora.ingest.files import ORDER
+from remora.ingest.layout import SOURCE_ROW
+from remora.ingest.quarantine import rejected
+from remora.ingest.shelving import FILE, Shelving
+from remora.ingest.survey import TableSources
+
+PARTITION_ROWS = 500_000
+ROW_GROUP_ROWS = 131_072
+
+_QUARANTINE_MARK = "__quarantine_"
+
+_LINE = pa.schema(
+    [
+        ("rows", pa.int64()),
+        ("first", TIMESTAMP),  # null for a file of the quarantine
+        ("last", TIMESTAMP),
+        ("types", pa.list_(pa.string())),
+        ("counts", pa.list_(pa.int64())),
+    ]
+)
+
+
+@dataclass
+class Written:
+    """What was written, added up over the files."""
+
+    accepted: int = 0
+    quarantined: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    event_types: dict[str, int] = field(default_factory=dict)
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Add one file's line."""
+        if line["first"] is None:
+            self.quarantined += line["rows"]
+            return
+        self.accepted += line["rows"]
+        self.first = min(line["first"], self.first or line["first"])
+        self.last = max(line["last"], self.last or line["last"])
+        for name, rows in zip(line["types"], line["counts"], strict=True):
+            self.event_types[name] = self.event_types.get(name, 0) + rows
+
+
+def write_events(draft: Artifact, sources: TableSources, judges: list[Judge], census: Census) -> Written:
+    """One pass with Ray Data: judge again, bring each file's rows together, write `events/day=…` and `quarantine`."""
+    shelving = Shelving.of(census)
+    settling = partial(settle, sources=sources, shelving=shelving, doubles=census.doubles)
+    writing = partial(write_files, draft=draft, types=sources.types, shelving=shelving)
+    partitions = min(shelving.files, max(1, math.ceil(sources.rows / PARTITION_ROWS)))
+    lines = (
+        dataset_of(sources, [partial(settling, judge=judge) for judge in judges])
+        .repartition(partitions, keys=[FILE])
+        .map_batches(writing, batch_size=None, batch_format="pyarrow")
+    )
+    written = Written()
+    for line in lines.iter_rows():
+        written.add(line)
+    return written
+
+
+def settle(
+    raw: pa.Table, *, judge: Judge, sources: TableSources, shelving: Shelving, doubles: npt.NDArray[np.int64]
+) -> pa.Table:
+    """Accepted rows and, in columns of their own, rejected ones, each with the file it goes to."""
+    judged = judge(raw)
+    twice = pl.Series(_among(judged[ORDER].to_numpy(), doubles))
+    judged = judged.with_columns(pl.coalesce(REASON, pl.when(twice).then(pl.lit(DUPLICATE))).alias(REASON))
+    valid = judged.filter(pl.col(REASON).is_null())
+    valid = valid.with_columns(shelving.of_day(pl.col(EVENT_TIMESTAMP).dt.date()).alias(FILE))
+    broken = pl.DataFrame(pl.from_arrow(rejected(sources.table, raw, judged, sources.paths)))
+    broken = broken.select(pl.all().name.prefix(_QUARANTINE_MARK)).hstack(
+        judged.filter(pl.col(REASON).is_not_null()).select(shelving.of_rejected().alias(FILE))
+    )
+    together = pl.concat([valid.drop(ORDER, REASON), broken], how="diagonal_relaxed")
+    schema = _settled_schema(sources.types)
+    return together.select(schema.names).to_arrow().cast(schema)
+
+
+def write_files(rows: pa.Table, *, draft: Artifact, types: pa.Schema, shelving: Shelving) -> pa.Table:
+    """Write one partition's files, a line for each. A name depends on the file alone, so a retry writes it again."""
+    frame = pl.DataFrame(pl.from_arrow(rows))
+    lines = []
+    for (number,), part in frame.group_by(FILE):
+        file = int(number)
+        if file in shelving.quarantine:
+            marked = part.select(pl.col(f"{_QUARANTINE_MARK}{name}").alias(name) for name in QUARANTINE.names)
+            table = marked.sort("source_file", "source_row").to_arrow().cast(QUARANTINE)
+        else:
+            table = part.select(types.names).sort(EVENT_TIMESTAMP, SOURCE_ROW).to_arrow().cast(types)
+        write_table(draft, shelving.path_of(file), table)
+        lines.append(_line(part, in_quarantine=file in shelving.quarantine))
+    return pa.Table.from_pylist(lines, _LINE)
+
+
+def write_table(draft: Artifact, path: str, table: pa.Table) -> None:
+    """One Parquet file of a draft, with page checksums; StorageError when the store fails."""
+    where = draft.at(path)
+    with storage_errors(where):
+        draft.home.make_folder(f"{draft.folder}/{path}".rpartition("/")[0])
+        pq.write_table(
+            table,
+            where,
+            filesystem=draft.home.filesystem,
+            compression="zstd",
+            row_group_size=ROW_GROUP_ROWS,
+            write_page_checksum=True,
+        )
+
+
+def _line(part: pl.DataFrame, *, in_quarantine: bool) -> dict[str, Any]:
+    if in_quarantine:
+        return {"rows": part.height, "first": None, "last": None, "types": [], "counts": []}
+    types = part.group_by(EVENT_TYPE).len("rows")
+    times = part[EVENT_TIMESTAMP]
+    return {
+        "rows": part.height,
+        "first": times.min(),
+        "last": times.max(),
+        "types": types[EVENT_TYPE].to_list(),
+        "counts": types["rows"].to_list(),
+    }
+
+
+def _settled_schema(types: pa.Schema) -> pa.Schema:
+    nullable = [pa.field(name, types.field(name).type) for name in types.names]
+    marked = [pa.field(f"{_QUARANTINE_MARK}{field.name}", field.type) for field in QUARANTINE]
+    return pa.schema([*nullable, *marked, pa.field(FILE, pa.int32())])
+
+
+def _among(places: npt.NDArray[np.int64], sorted_places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    if not len(sorted_places):
+        return np.zeros(len(places), bool)
+    at = np.searchsorted(sorted_places, places)
+    return sorted_places[np.minimum(at, len(sorted_places) - 1)] == places

@@ -1,0 +1,77 @@
+"""Reading Parquet: one piece for some row groups, page checksums verified where the writer left them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as pat
+
+from remora.contracts.errors import BrokenInput
+from remora.ingest.files import ORDER, UNREADABLE, FileFormat, Piece, SourceFile, Survey, order_of
+from remora.settings import SourceSettings
+
+BATCH_ROWS = 65_536
+PIECE_ROWS = 1_000_000
+
+
+def survey(file: SourceFile, source: SourceSettings) -> Survey:
+    """Columns and pieces from the footer; binary columns are not read."""
+    with _damage(file), _open(file) as opened:
+        metadata, schema = opened.metadata, opened.schema_arrow
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    if any(size < 0 for size in sizes) or sum(sizes) != metadata.num_rows:
+        raise BrokenInput(file.path, f"the footer says {metadata.num_rows} rows, its row groups hold {sum(sizes)}")
+    readable = pa.schema([field for field in schema if not _holds_bytes(field.type)])
+    return Survey(file, readable, tuple(_pieces(file, sizes)))
+
+
+def read(piece: Piece, source: SourceSettings) -> Iterator[pa.Table]:
+    """The piece's rows in batches; BrokenInput when pages are damaged or rows are missing."""
+    done = 0
+    with _damage(piece.file), _open(piece.file) as opened:
+        columns = [field.name for field in opened.schema_arrow if not _holds_bytes(field.type)]
+        for batch in opened.iter_batches(BATCH_ROWS, row_groups=list(piece.groups), columns=columns):
+            table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+            first = order_of(piece.file.number, piece.first + done)
+            done += table.num_rows
+            order = pa.array(range(first, first + table.num_rows), pa.int64())
+            yield table.append_column(ORDER, order).append_column(UNREADABLE, pa.nulls(len(order), pa.string()))
+    if done != piece.rows:
+        raise BrokenInput(piece.file.path, f"{piece.rows} rows were expected from row {piece.first}, {done} are there")
+
+
+PARQUET = FileFormat(survey, read)
+
+
+def _open(file: SourceFile) -> pq.ParquetFile:
+    source = file.filesystem.open_input_file(file.path)
+    return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
+
+
+@contextlib.contextmanager
+def _damage(file: SourceFile) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise BrokenInput(file.path, f"it is not a sound Parquet file ({str(error).splitlines()[0]})") from error
+
+
+def _pieces(file: SourceFile, sizes: list[int]) -> Iterator[Piece]:
+    first, rows = 1, 0
+    groups: list[int] = []
+    for group, size in enumerate(sizes):
+        if groups and rows + size > PIECE_ROWS:
+            yield Piece(file, first, rows, tuple(groups))
+            first, rows, groups = first + rows, 0, []
+        rows, groups = rows + size, [*groups, group]
+    if groups:
+        yield Piece(file, first, rows, tuple(groups))
+
+
+def _holds_bytes(type: pa.DataType) -> bool:
+    if pat.is_nested(type):
+        return any(_holds_bytes(type.field(i).type) for i in range(type.num_fields))
+    return pat.is_binary(type) or pat.is_large_binary(type) or pat.is_fixed_size_binary(type)

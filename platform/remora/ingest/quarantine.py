@@ -1,0 +1,42 @@
+"""Rows that were not accepted, as they stood in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from remora.contracts.errors import TooMuchQuarantined
+from remora.contracts.tables import QUARANTINE
+from remora.ingest.contract import FILTER, REASON
+from remora.ingest.files import ORDER, UNREADABLE, order_of
+
+
+def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Sequence[str]) -> pa.Table:
+    """The rows of ``raw`` that have a reason, in the schema QUARANTINE; ``paths`` are the table's files by number."""
+    rows = pl.DataFrame(pl.from_arrow(raw)).with_columns(judged[REASON]).filter(pl.col(REASON).is_not_null())
+    file, row = pl.col(ORDER) // order_of(1, 0), pl.col(ORDER) % order_of(1, 0)
+    found = rows.select(
+        table=pl.lit(table),
+        reason=pl.col(REASON),
+        declared=pl.col(REASON).str.starts_with(FILTER),
+        source_file=file.replace_strict(dict(enumerate(paths)), return_dtype=pl.String),
+        source_row=row,
+        row=_as_json(rows),
+    )
+    return found.to_arrow().cast(QUARANTINE)
+
+
+def check_limit(table: str, rows: int, reasons: dict[str, int], limit: float) -> None:
+    """TooMuchQuarantined when the share of rows with an undeclared reason is over the limit."""
+    broken = {reason: count for reason, count in reasons.items() if not reason.startswith(FILTER)}
+    if sum(broken.values()) > limit * rows:
+        raise TooMuchQuarantined(table, rows, sum(broken.values()), limit, broken)
+
+
+def _as_json(rows: pl.DataFrame) -> pl.Expr:
+    columns = [name for name in rows.columns if not name.startswith("__")]
+    whole = pl.struct(columns).struct.json_encode()
+    text = pl.struct(text=pl.col(UNREADABLE)).struct.json_encode()
+    return pl.when(pl.col(UNREADABLE).is_null()).then(whole).otherwise(text)
