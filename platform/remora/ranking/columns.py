@@ -1,0 +1,81 @@
+"""The ranker's input: which columns, in which order, and how text becomes a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from remora.contracts.errors import MissingInput
+
+MOST_CATEGORIES = 256
+
+
+class RankerColumn(BaseModel):
+    """One input. ``categories`` of a text column, most frequent first; None for a number."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+    def encode(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Numbers as float32; text as its place among the categories; NaN for null and for what was never seen."""
+        if self.categories is None:
+            return values.astype(np.float32)
+        place = {text: float(number) for number, text in enumerate(self.categories)}
+        texts, inverse = np.unique(np.array(["" if v is None else str(v) for v in values]), return_inverse=True)
+        return np.array([place.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]
+
+
+class RankerColumns(BaseModel):
+    """The inputs in order; saved beside the trees as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: tuple[RankerColumn, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return [column.name for column in self.columns]
+
+    @classmethod
+    def fit(cls, table: pa.Table, prefixes: Sequence[str]) -> RankerColumns:
+        """The columns of ``table`` that start with one of ``prefixes`` and are numbers, truth values or text.
+
+        Lists and times are left out: what depends on them is in the cross features. A column with one value, or text
+        with more than 256, says nothing that trees could use.
+        """
+        chosen = []
+        for name in sorted(n for n in table.column_names if n.startswith(tuple(prefixes))):
+            kind, values = table.schema.field(name).type, table[name]
+            if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+                if pc.count_distinct(values, mode="all").as_py() > 1:
+                    chosen.append(RankerColumn(name=name))
+            elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+                counts = sorted(
+                    pc.value_counts(values.drop_null()).to_pylist(), key=lambda c: (-c["counts"], c["values"])
+                )
+                if 1 < len(counts) <= MOST_CATEGORIES:
+                    chosen.append(RankerColumn(name=name, categories=tuple(c["values"] for c in counts)))
+        return cls(columns=tuple(chosen))
+
+    def matrix(self, columns: Mapping[str, npt.NDArray[Any]], n: int) -> npt.NDArray[np.float32]:
+        """Shape (n, F) float32. A column of shape (1,) or a scalar is repeated; MissingInput names one that is not there."""
+        out = np.empty((n, len(self.columns)), np.float32)
+        for place, column in enumerate(self.columns):
+            if column.name not in columns:
+                raise MissingInput("feature column", column.name, sorted(columns), "Train the ranker again.")
+            out[:, place] = column.encode(np.atleast_1d(columns[column.name]))
+        return out
+
+    def matrix_of(self, table: pa.Table) -> npt.NDArray[np.float32]:
+        """The same from a table; null is NaN."""
+        arrays = {name: table[name].to_numpy(zero_copy_only=False) for name in self.names}
+        return self.matrix(arrays, len(table))
