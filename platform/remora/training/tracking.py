@@ -1,0 +1,54 @@
+"""Every training run in MLflow: parameters, metrics by step, the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Param, RunStatus
+from mlflow.exceptions import MlflowException
+
+from remora.registry.tracking import artifact_root, tracking_uri
+from remora.settings import Settings
+
+
+class TrackedRun:
+    """One run; metrics go to it as they come."""
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        self.client, self.run_id = client, run_id
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Record numbers at a step (an epoch, a round)."""
+        for name, value in values.items():
+            self.client.log_metric(self.run_id, name, float(value), step=step)
+
+
+@contextmanager
+def tracked(settings: Settings, name: str, version: str, parameters: Mapping[str, Any]) -> Iterator[TrackedRun]:
+    """A run of the experiment ``settings.name``, named ``<name>-<version>``; a failure is recorded as one."""
+    client = MlflowClient(tracking_uri(settings))
+    run = client.create_run(_experiment(client, settings), run_name=f"{name}-{version}", tags={"version": version})
+    listed = [Param(key, str(value)) for key, value in parameters.items()]
+    client.log_batch(run.info.run_id, params=listed)
+    try:
+        yield TrackedRun(client, run.info.run_id)
+    except BaseException:
+        client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FAILED))
+        raise
+    client.set_terminated(run.info.run_id)
+
+
+def _experiment(client: MlflowClient, settings: Settings) -> str:
+    found = client.get_experiment_by_name(settings.name)
+    if found is not None:
+        return found.experiment_id
+    try:
+        return client.create_experiment(settings.name, artifact_location=artifact_root(settings))
+    except MlflowException:  # another process was faster
+        found = client.get_experiment_by_name(settings.name)
+        if found is None:
+            raise
+        return found.experiment_id
