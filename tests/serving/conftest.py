@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Literal
 
 import pytest
 
@@ -19,14 +20,14 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def served(ray_cluster: None, free_port: int) -> Iterator[str]:
-    """Base URL; below it are /fused, /graph, and /closed, whose user store is out."""
+    """Base URL; below it are /fused and /graph."""
     from ray import serve
     from tests.serving.small_shop import SmallShop
 
     from remora.serving.app import assemble
 
     serve.start(http_options={"host": "127.0.0.1", "port": free_port})
-    serve.run(assemble(SmallShop(), "fused"), name="fused", route_prefix="/fused")
-    serve.run(assemble(SmallShop(), "graph"), name="graph", route_prefix="/graph")
+    ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
+    serve.run_many([serve.RunTarget(assemble(SmallShop(), way), name=way, route_prefix=f"/{way}") for way in ways])
     yield f"http://127.0.0.1:{free_port}"
     serve.shutdown()

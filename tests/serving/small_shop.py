@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
-from remora.retrieval.index import ItemIndex
 
 from remora.contracts.errors import NotReady
 from remora.contracts.vocabulary import Vocabulary
-from remora.pipeline import Candidates, Found, Hydrator, Query, Scores
-from remora.pipeline.candidates import NOTHING
+from remora.pipeline import Candidates, Hydrator, Query, Scores
+from remora.retrieval.co_visitation import Neighbours
+from remora.retrieval.index import ItemIndex
 from remora.serving.release import Release
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
@@ -61,12 +61,11 @@ class MeanOfHistory:
         return self.vectors[query.history].mean(axis=0)
 
 
-@dataclass(frozen=True)
-class NextOnes:
-    """Items that go together are neighbours on the shelf."""
-
-    def of(self, row: int) -> Found:
-        return Found(((row + np.arange(1, 6)) % N_ITEMS).astype(np.int32), np.linspace(1, 0.2, 5, dtype=np.float32))
+def next_ones() -> Neighbours:
+    """The five items that come next on the shelf go with each item."""
+    rows = (np.arange(N_ITEMS)[:, None] + np.arange(1, 6)) % N_ITEMS
+    scores = np.tile(np.linspace(1, 0.2, 5, dtype=np.float32), N_ITEMS)
+    return Neighbours(np.arange(0, 5 * N_ITEMS + 1, 5), rows.ravel().astype(np.int32), scores)
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def parts(of: Settings) -> Parts:
         snapshot=cast(Any, shelves),
         encoder=cast(Any, MeanOfHistory(vectors)),
         index=ItemIndex.build(vectors),
-        neighbours=cast(Any, NextOnes()),
+        neighbours=next_ones(),
         scorer=Taste(vectors),
     )
 
@@ -142,6 +141,3 @@ class SmallShop:
 
     def users(self, release: Release) -> Hydrator:
         return regulars(self.closed)
-
-
-__all__ = ["INSTANT", "NOTHING", "N_ITEMS", "UNAVAILABLE", "USERS", "SmallShop", "parts", "regulars", "settings"]

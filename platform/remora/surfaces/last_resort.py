@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from remora.pipeline import Pipeline
-from remora.policies.filters.already_seen import AlreadySeen
 from remora.policies.filters.other_than_seed import OtherThanSeed
 from remora.policies.filters.unavailable import Unavailable
 from remora.retrieval.sources.popular import Popular
@@ -11,9 +10,9 @@ from remora.surfaces.parts import Parts
 
 
 def last_resort(parts: Parts) -> Pipeline:
-    """Popular items that are available, and new to the user as far as that is known; needs arrays in memory only."""
+    """Popular items that are available, for a user of whom nothing is known; needs arrays in memory only."""
     return Pipeline(
         sources=(),
-        filters=(OtherThanSeed(), AlreadySeen(), Unavailable(available=parts.snapshot.available)),
-        backfill=Popular(scores=parts.snapshot.popularity, limit=None),
+        filters=(OtherThanSeed(), Unavailable(available=parts.snapshot.available)),
+        backfill=Popular(scores=parts.snapshot.popularity),
     )

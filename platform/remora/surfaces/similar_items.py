@@ -17,14 +17,15 @@ from remora.surfaces.parts import Parts
 def similar_items(parts: Parts) -> Pipeline:
     """Items near the seed in the towers' space and items seen together with it, in the order of their fused ranks."""
     limits, rules = parts.settings.retrieval, parts.settings.surfaces.similar_items
+    hide = rules.already_seen
     return Pipeline(
         sources=(
-            SimilarVectors(index=parts.index, limit=limits.nearest_limit),
-            CoVisitedWith(neighbours=parts.neighbours, limit=limits.co_visited_limit),
+            SimilarVectors(index=parts.index, limit=limits.nearest_limit, skip_seen=hide),
+            CoVisitedWith(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),
         ),
         filters=(
             OtherThanSeed(),
-            AlreadySeen(hide=rules.already_seen),
+            AlreadySeen(hide=hide),
             Unavailable(available=parts.snapshot.available),
         ),
         scorer=FusedRank(),
@@ -33,5 +34,5 @@ def similar_items(parts: Parts) -> Pipeline:
                 categories=parts.snapshot.categories, window=rules.spacing_window, strength=rules.spacing_strength
             ),
         ),
-        backfill=Popular(scores=parts.snapshot.popularity, limit=None),
+        backfill=Popular(scores=parts.snapshot.popularity, skip_seen=hide),
     )

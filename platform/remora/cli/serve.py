@@ -1,0 +1,96 @@
+"""`remora serve`: the endpoint."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.settings import load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Serve recommendations over HTTP with Ray Serve.
+
+    [bold]remora serve up[/bold] starts a Ray cluster of this checkout's own (or joins cluster.address of the settings),
+    deploys the production bundle and returns when it answers. The same app runs with `serve run
+    serve_apps.recommend:app` and `serve deploy serve_apps/config.yaml`.""",
+)
+
+
+class TopologyChoice(StrEnum):
+    """How the stages are laid out."""
+
+    fused = "fused"
+    graph = "graph"
+
+
+@app.command("up")
+def up(
+    config: ConfigOption = None,
+    bundle: Annotated[str, typer.Option(help="Alias or id of the bundle; see `remora bundle list`.")] = "production",
+    topology: Annotated[
+        TopologyChoice | None,
+        typer.Option(
+            help="fused: all stages in each replica, lowest latency. graph: a deployment per phase, each scaled by "
+            "itself. Default: the settings'."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a bundle; running already, it is replaced without a pause."""
+    from remora.serving import launch
+
+    with console.status("starting") as spinner:
+        endpoint = launch.up(
+            load(config),
+            bundle=bundle,
+            topology=topology.value if topology else None,
+            told=lambda what: spinner.update(what),
+        )
+
+    def render(out: Console) -> None:
+        table = Table.grid(padding=(0, 2))
+        table.add_row("endpoint", endpoint.url)
+        table.add_row("API docs", endpoint.docs)
+        table.add_row("Ray dashboard", endpoint.dashboard or "that of the cluster")
+        table.add_row("bundle", f"{endpoint.bundle} ({endpoint.variant}), {endpoint.topology}")
+        out.print(table)
+        out.print("Try [bold]remora recommend USER[/bold]; end it with [bold]remora serve down[/bold].")
+
+    emit(endpoint.model_dump(), as_json, render)
+
+
+@app.command("status")
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Does it run, is it ready, which bundle, how many replicas?"""
+    from remora.serving import launch
+
+    standing = launch.status(load(config))
+
+    def render(out: Console) -> None:
+        table = Table.grid(padding=(0, 2))
+        table.add_row("endpoint", standing.url)
+        table.add_row("application", f"{standing.application}{', ready' if standing.ready else ', not ready'}")
+        if standing.bundle:
+            table.add_row("bundle", standing.bundle)
+        for name, replicas in standing.deployments.items():
+            table.add_row(name, f"{replicas} running")
+        if standing.message:
+            table.add_row("", standing.message)
+        out.print(table)
+
+    emit(standing.model_dump(), as_json, render)
+
+
+@app.command("down")
+def down(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """End the app, and the Ray cluster if this checkout started it; nothing else on the machine is touched."""
+    from remora.serving import launch
+
+    ended = launch.down(load(config))
+    emit({"ended": ended}, as_json, lambda out: out.print("Ended." if ended else "Nothing was running."))

@@ -1,0 +1,128 @@
+"""Slates of one surface for many users, through the same phases as a request, on Ray Data."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.errors import StorageError
+from remora.contracts.home import Home
+from remora.contracts.tables import USER_ID
+from remora.pipeline import Query, Slate
+from remora.serving.phases import Phases
+from remora.serving.release import Loader, Release
+
+INDEX = "index"
+USERS_A_FILE = 512
+
+SLATES = pa.schema(
+    [
+        pa.field(USER_ID, pa.string(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),  # 1 is the first
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("score", pa.float32()),  # null is unscored
+        pa.field("sources", pa.list_(pa.string()), nullable=False),
+        pa.field("degraded", pa.list_(pa.string()), nullable=False),
+    ]
+)
+"""One row a place of a slate."""
+
+
+def slates_shelf(out: Home) -> Shelf:
+    """Where batches are kept: the folder of a version holds Parquet files of :data:`SLATES` under ``slates/``."""
+    return Shelf(out, "recommendations", "remora recommend --all")
+
+
+def recommend_all(
+    loader: Loader,
+    users: pa.Array,
+    out: Home,
+    *,
+    surface: str = "home_feed",
+    n: int = 10,
+    advanced: Callable[[int], None] = lambda users: None,
+) -> Artifact:
+    """Write a slate for every user (strings without repeats) and publish them all at once.
+
+    A version that is there already (same bundle, users, surface and n, on historical data) is not computed again.
+    ``advanced`` is told how many more users are done.
+    """
+    import ray.data
+
+    release = loader.release()
+    instant = release.instant()
+    version = fingerprint(bundle=release.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
+    shelf = slates_shelf(out)
+    if (there := shelf.find(version)) is not None:
+        shelf.point(version)
+        return there
+    draft = shelf.draft(version)
+    serving = loader.settings.serving
+    asked = pa.table({INDEX: pa.array(range(len(users)), pa.int64()), USER_ID: users})
+    files = max(1, -(-len(users) // USERS_A_FILE))
+    written = (
+        ray.data.from_arrow(asked)
+        .repartition(files)
+        .map_batches(
+            SlateWriter,
+            fn_constructor_args=(loader, draft, surface, n, instant),
+            batch_format="pyarrow",
+            batch_size=None,
+            num_cpus=serving.cpus_per_replica,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(files, serving.max_replicas)),
+        )
+    )
+    done = 0
+    for row in written.iter_rows():
+        done += row["users"]
+        advanced(row["users"])
+    if done != len(users):
+        raise StorageError(f"Slates were written for {done:,} of {len(users):,} users; nothing is published.")
+    return shelf.publish(draft, bundle=release.bundle, surface=surface, n=n, users=done, instant=instant.isoformat())
+
+
+class SlateWriter:
+    """An actor that holds a release: a block of users in, one file of slates written, the number of users out.
+
+    A file is named after its first user's place, so a block that is computed twice is written once.
+    """
+
+    def __init__(self, loader: Loader, draft: Artifact, surface: str, n: int, instant: datetime) -> None:
+        self._release = loader.release()
+        self._phases = Phases(self._release, loader.users(self._release))
+        self._draft, self._surface, self._n, self._instant = draft, surface, n, instant
+
+    def __call__(self, asked: pa.Table) -> pa.Table:
+        """Slates of a block of users; what is known of them is looked up user by user, as for a request."""
+        if len(asked):
+            users = asked[USER_ID].to_pylist()
+            rows = [row for user in users for row in self._rows(user)]
+            buffer = io.BytesIO()
+            pq.write_table(pa.Table.from_pylist(rows, SLATES), buffer)
+            name = f"{self._draft.folder}/slates/{asked[INDEX][0].as_py():012}.parquet"
+            self._draft.home.write_bytes(name, buffer.getvalue())
+        return pa.table({"users": [len(asked)]})
+
+    def _rows(self, user: str) -> Iterator[dict[str, Any]]:
+        query = Query(request_id=f"batch-{user}", surface=self._surface, n=self._n, instant=self._instant, user_id=user)
+        yield from slate_rows(user, self._phases.run(query), self._release)
+
+
+def slate_rows(user: str, slate: Slate, release: Release) -> Iterator[dict[str, Any]]:
+    """The places of one slate as rows of :data:`SLATES`."""
+    candidates = slate.candidates
+    for place, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True)):
+        yield {
+            USER_ID: user,
+            "position": place + 1,
+            "item_id": release.parts.vocabulary.id(row),
+            "score": None if score != score else score,
+            "sources": candidates.found_by(place),
+            "degraded": slate.degraded,
+        }

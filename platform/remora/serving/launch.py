@@ -1,0 +1,168 @@
+"""The app on a cluster: bring it up, look at it, take it down."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Literal
+
+import httpx
+from pydantic import BaseModel
+
+from remora.contracts.errors import NotReady, Refused
+from remora.serving.app import assemble
+from remora.serving.release import FromBundle
+from remora.settings import Settings
+from remora.wiring import cluster, processes
+
+APP = "remora"
+PATIENCE_SECONDS = 180.0
+
+
+class Endpoint(BaseModel):
+    """Where things are."""
+
+    url: str
+    docs: str
+    dashboard: str | None
+    bundle: str
+    variant: str
+    topology: str
+
+
+class Standing(BaseModel):
+    """How the app stands. ``deployments`` maps a name to its running replicas."""
+
+    running: bool
+    ready: bool = False
+    url: str
+    application: str = "NOT_STARTED"
+    message: str = ""
+    bundle: str | None = None
+    deployments: dict[str, int] = {}
+
+
+def url_of(settings: Settings) -> str:
+    """The endpoint's base URL; a server on all interfaces is asked on loopback."""
+    host = "127.0.0.1" if settings.serving.host in {"0.0.0.0", "::"} else settings.serving.host
+    return f"http://{host}:{settings.serving.port}"
+
+
+def up(
+    settings: Settings,
+    *,
+    bundle: str = "production",
+    topology: Literal["graph", "fused"] | None = None,
+    told: Callable[[str], None] = lambda what: None,
+) -> Endpoint:
+    """Serve a bundle and return when it answers; the cluster of the settings, or this checkout's own, is used.
+
+    Raises Refused when the port belongs to another program, NotReady when it does not come up.
+    """
+    loader = FromBundle.named(settings, bundle)
+    way = topology or settings.serving.topology
+    told(f"bundle {loader.bundle}, topology {way}")
+    dashboard = None
+    if settings.cluster.address is None:
+        if processes.find(cluster.HEAD) is None:
+            _check_port(settings)
+            told("starting the Ray cluster")
+        dashboard = cluster.start_head(settings).facts["dashboard"]
+    cluster.connect(settings)
+    from ray import serve
+
+    if not serve.status().proxies:
+        _check_port(settings)
+    told("deploying")
+    serve.start(http_options={"host": settings.serving.host, "port": settings.serving.port})
+    serve.run(assemble(loader, way), name=APP, route_prefix="/")
+    told("warming up")
+    _wait_until_ready(url_of(settings))
+    return Endpoint(
+        url=url_of(settings),
+        docs=f"{url_of(settings)}/docs",
+        dashboard=dashboard,
+        bundle=loader.bundle,
+        variant=loader.variant,
+        topology=way,
+    )
+
+
+def status(settings: Settings) -> Standing:
+    """How the app stands, asked of the cluster and of the endpoint; starts nothing."""
+    url = url_of(settings)
+    if not _there_is_a_cluster(settings):
+        return Standing(running=False, url=url, message="No Ray cluster of this checkout is running.")
+    cluster.connect(settings)
+    from ray import serve
+    from ray.serve.schema import ReplicaState
+
+    application = serve.status().applications.get(APP)
+    if application is None:
+        return Standing(running=False, url=url, message="The cluster runs, the app does not.")
+    health = _health(url)
+    return Standing(
+        running=True,
+        ready=health is not None,
+        url=url,
+        application=str(application.status.value),
+        message=application.message,
+        bundle=health,
+        deployments={name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()},
+    )
+
+
+def down(settings: Settings) -> bool:
+    """End the app, and the cluster if this checkout started it; False when neither was running."""
+    if settings.cluster.address is None:
+        return cluster.stop_head()
+    cluster.connect(settings)
+    from ray import serve
+
+    if APP not in serve.status().applications:
+        return False
+    serve.delete(APP)
+    return True
+
+
+def _there_is_a_cluster(settings: Settings) -> bool:
+    return settings.cluster.address is not None or processes.find(cluster.HEAD) is not None
+
+
+def _check_port(settings: Settings) -> None:
+    serving = settings.serving
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((serving.host, serving.port))
+        except OSError as taken:
+            raise Refused(
+                f"Port {serving.port} of {serving.host} is taken by another program ({taken.strerror}). End that "
+                f"program, or set serving.port in the settings."
+            ) from taken
+
+
+def _wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    reason = "nothing answers"
+    with httpx.Client(base_url=url, timeout=30) as client:
+        while time.monotonic() < deadline:
+            try:
+                response = client.get("/readyz")
+                if response.status_code == 200:
+                    return
+                reason = response.text
+            except httpx.TransportError as error:
+                reason = str(error)
+            time.sleep(0.2)
+    raise NotReady(f"{url}/readyz is not ready after {PATIENCE_SECONDS:.0f} s: {reason}. See `remora serve status`.")
+
+
+def _health(url: str) -> str | None:
+    try:
+        response = httpx.get(f"{url}/readyz", timeout=5)
+    except httpx.TransportError:
+        return None
+    return response.json()["bundle"] if response.status_code == 200 else None

@@ -1,0 +1,80 @@
+"""Batch, replay and HTTP give the same slates, because all three run the same phases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.serving.small_shop import INSTANT, USERS, SmallShop, regulars
+
+from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import NotBuilt
+from remora.contracts.home import Home
+from remora.pipeline import Query
+from remora.serving.batch import SLATES, recommend_all, slates_shelf
+
+ASKED = pa.array([*USERS, "nobody"], pa.string())
+N = 9
+
+
+def slates(version: Artifact) -> dict[str, list[dict[str, Any]]]:
+    table = pq.read_table(version.at("slates"))
+    assert table.schema.equals(SLATES)
+    by_user: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_pylist():
+        by_user.setdefault(row["user_id"], []).append(row)
+    return {user: sorted(rows, key=lambda row: row["position"]) for user, rows in by_user.items()}
+
+
+@pytest.fixture(scope="module")
+def batch(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    out = Home(str(tmp_path_factory.mktemp("out")))
+    return recommend_all(SmallShop(), ASKED, out, n=N)
+
+
+def test_a_batch_is_what_the_server_answers(batch: Artifact, served: str) -> None:
+    found = slates(batch)
+    assert set(found) == set(ASKED.to_pylist())
+    for user, rows in found.items():
+        answer = httpx.get(f"{served}/fused/v1/recommend/{user}", params={"n": N}, timeout=60).json()
+        assert [row["item_id"] for row in rows] == [item["item_id"] for item in answer["items"]]
+        assert [row["score"] for row in rows] == [item["score"] for item in answer["items"]]
+        assert [row["sources"] for row in rows] == [item["sources"] for item in answer["items"]]
+        assert all(row["degraded"] == answer["degraded"] for row in rows)
+
+
+def test_a_batch_is_what_the_pipeline_replays(batch: Artifact) -> None:
+    release, users = SmallShop().release(), regulars()
+    for user, rows in slates(batch).items():
+        query = Query(request_id="replay", surface="home_feed", n=N, instant=INSTANT, user_id=user)
+        slate = release.surfaces["home_feed"].run(users.hydrate(query))
+        assert [row["item_id"] for row in rows] == release.parts.vocabulary.to_ids(slate.candidates.rows)
+        np.testing.assert_array_equal(np.array([row["score"] for row in rows], np.float32), slate.candidates.scores)
+
+
+def test_a_batch_that_was_made_is_not_made_again(batch: Artifact) -> None:
+    told: list[int] = []
+    again = recommend_all(SmallShop(), ASKED, batch.home, n=N, advanced=told.append)
+    assert again.version == batch.version
+    assert again.receipt["made_at"] == batch.receipt["made_at"]
+    assert told == []
+
+
+def test_progress_adds_up_to_all_users(ray_cluster: None, tmp_path: Path) -> None:
+    told: list[int] = []
+    made = recommend_all(SmallShop(), ASKED, Home(str(tmp_path)), n=2, advanced=told.append)
+    assert sum(told) == len(ASKED) == made.receipt["users"]
+
+
+def test_a_batch_that_fails_publishes_nothing_and_the_next_one_succeeds(ray_cluster: None, tmp_path: Path) -> None:
+    out = Home(str(tmp_path))
+    with pytest.raises(Exception, match="no_such_surface"):
+        recommend_all(SmallShop(), ASKED, out, surface="no_such_surface")
+    with pytest.raises(NotBuilt):
+        slates_shelf(out).current()
+    assert slates(recommend_all(SmallShop(), ASKED, out, n=1)).keys() == set(ASKED.to_pylist())
