@@ -10,7 +10,7 @@ from feast.types import Float32, Float64
 from item_views import item_activity, item_profile
 
 from remora.features.declarations import declared
-from remora.features.transforms.cross import CROSS
+from remora.features.transforms.cross import CATEGORY_AFFINITY, CROSS
 
 with_affinity = "user_affinity" in declared(Path(__file__).parent)
 
@@ -24,7 +24,7 @@ instant = RequestSource(name="instant", schema=[Field(name="instant_seconds", dt
         instant,
         *([user_views.user_affinity, item_profile] if with_affinity else []),
     ],
-    schema=[Field(name=name, dtype=Float32) for name in (*CROSS, *(["affinity"] if with_affinity else []))],
+    schema=[Field(name=name, dtype=Float32) for name in (*CROSS, *([CATEGORY_AFFINITY] if with_affinity else []))],
     mode="pandas",
     description="Recency, age, value gap and shared categories of a user and an item at instant_seconds since 1970.",
 )
@@ -32,8 +32,8 @@ def user_item(inputs: pd.DataFrame) -> pd.DataFrame:
     # Feast runs this from its source text: everything it needs is imported inside
     import pandas as pd
 
-    from remora.features.transforms.cross import cross
+    from remora.features.transforms.cross import READ, cross
 
-    columns = {name: inputs[name].to_numpy() for name in inputs.columns}
+    columns = {name: inputs[name].to_numpy() for name in READ if name in inputs}
     crossed = cross(columns, inputs["instant_seconds"].to_numpy(dtype="float64"))
     return pd.DataFrame({name.removeprefix("user_item__"): values for name, values in crossed.items()})

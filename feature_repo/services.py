@@ -22,3 +22,15 @@ ranking = FeatureService(
     features=[user_views.user_activity, *optional, item_activity, item_profile, user_item],
     description="What the ranker reads: both sides, and what depends on both.",
 )
+
+user = FeatureService(
+    name="user",
+    features=[user_views.user_activity, *optional],
+    description="What a query carries of its user; the history comes beside it, exact to the instant.",
+)
+
+item_snapshot = FeatureService(
+    name="item_snapshot",
+    features=[item_activity, item_profile],
+    description="What is kept of every item in the memory of who ranks.",
+)

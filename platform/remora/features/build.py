@@ -19,7 +19,7 @@ import remora
 from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.home import storage_errors
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
-from remora.features.profiles import category_names, item_profile, user_profile
+from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_profile, user_profile
 from remora.features.tables import CATEGORIES_FILE, features_shelf
 from remora.features.transforms.item_activity import item_activity
 from remora.features.transforms.user_activity import user_activity
@@ -80,8 +80,8 @@ def _passes(settings: Settings, lake: Lake, items: pa.Table) -> dict[str, Transf
     types, windows = tuple(data.event_types), chosen.windows_days
     weights = {name: data.event_types[name].weight for name in data.positive_types}
     member = None
-    if "category_numbers" in items.column_names:
-        member = pl.from_arrow(items.select([ITEM_ID, EVENT_TIMESTAMP, "category_numbers"]))
+    if CATEGORY_NUMBERS in items.column_names:
+        member = pl.DataFrame(items.select([ITEM_ID, EVENT_TIMESTAMP, CATEGORY_NUMBERS]))
 
     def of_users(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
         made = {
@@ -112,7 +112,7 @@ def _run(lake: Lake, draft: Artifact, key: str, transform: Transform, partitions
 
     def written(group: pa.Table) -> pa.Table:
         name = f"part-{group[BUCKET][0].as_py():05d}"
-        made = transform(pl.from_arrow(group.drop_columns([BUCKET])))
+        made = transform(pl.DataFrame(group.drop_columns([BUCKET])))
         return pa.table({view: [_write(draft, view, name, _plain(table))] for view, table in made.items()})
 
     def bucketed(events: pa.Table) -> pa.Table:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("FEAST_USAGE", "False")
 
@@ -56,17 +58,19 @@ def apply(settings: Settings) -> dict[str, list[str]]:
     if home.is_local:
         home.make_folder("feast")
     with declaring(settings), _modules_of(_repo()) as modules:
-        objects = [
+        named = [
             value
             for module in modules
             for value in vars(importlib.import_module(module)).values()
             if isinstance(value, Declaration)
         ]
-    objects = list({id(one): one for one in objects}.values())
+    objects: list[Any] = list({id(one): one for one in named}.values())
     store = FeatureStore(config=config)
     kept = {(_kind(one), one.name) for one in objects}
     stale = [one for one in _registered(store) if (_kind(one), one.name) not in kept]
-    store.apply(objects, objects_to_delete=stale, partial=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "On demand feature view is an experimental", RuntimeWarning)
+        store.apply(objects, objects_to_delete=stale, partial=False)
     kinds = sorted({kind for kind, _ in kept})
     return {kind: sorted(name for k, name in kept if k == kind) for kind in kinds}
 
@@ -124,7 +128,7 @@ def _modules_of(repo: Path) -> Iterator[list[str]]:
         sys.modules.update(hidden)
 
 
-def _registered(store: FeatureStore) -> list[Declaration]:
+def _registered(store: FeatureStore) -> list[Any]:
     registry, project = store.registry, store.project
     return [
         *registry.list_feature_services(project),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,14 @@ NUMBERS = (
 AFFINITY = "user_affinity__affinity"
 CATEGORIES = "item_profile__category_numbers"
 
-CROSS = ("user_recency_days", "item_recency_days", "item_age_days", "value_gap")
-"""What :func:`cross` always gives; with :data:`AFFINITY` and :data:`CATEGORIES` also ``affinity``."""
+READ = (*NUMBERS, AFFINITY, CATEGORIES)
 
-Columns = Mapping[str, npt.NDArray[np.generic]]
+CROSS = ("user_recency_days", "item_recency_days", "item_age_days", "value_gap")
+"""What :func:`cross` always gives; with :data:`AFFINITY` and :data:`CATEGORIES` also :data:`CATEGORY_AFFINITY`."""
+
+CATEGORY_AFFINITY = "category_affinity"  # not `affinity`: Feast confuses equal short names of input and output
+
+Columns = Mapping[str, npt.NDArray[Any]]
 
 
 def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) -> dict[str, npt.NDArray[np.float32]]:
@@ -43,11 +48,11 @@ def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) ->
     if AFFINITY in columns and CATEGORIES in columns:
         shares = padded(columns[AFFINITY], np.nan, np.float64)
         numbers = padded(columns[CATEGORIES], -1, np.int64)
-        crossed["user_item__affinity"] = _affinity(shares, numbers)
+        crossed[f"user_item__{CATEGORY_AFFINITY}"] = _affinity(shares, numbers)
     return {name: values.astype(np.float32) for name, values in crossed.items()}
 
 
-def padded(lists: npt.NDArray[np.generic], fill: float, dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+def padded(lists: npt.NDArray[Any], fill: float, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Lists (objects of shape (n,), None for null) as one array (n, longest), padded; an array (n, m) as it is.
 
     >>> padded(np.array([[1], None, [2, 3]], object), -1, np.int64)
@@ -65,7 +70,7 @@ def padded(lists: npt.NDArray[np.generic], fill: float, dtype: npt.DTypeLike) ->
     return out
 
 
-def _affinity(shares: npt.NDArray[np.generic], numbers: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+def _affinity(shares: npt.NDArray[Any], numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Sum of the user's shares over the item's categories; NaN without shares, 0 without a shared category."""
     known, kinds = len(shares), shares.shape[1]
     if kinds == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,11 +82,11 @@ class Windows:
         inside = np.searchsorted(enters, self._snapshots, "right") - np.searchsorted(leaves, self._snapshots, "right")
         return inside.astype(np.int64)
 
-    def last(self, column: str) -> npt.NDArray[np.generic]:
+    def last(self, column: str) -> npt.NDArray[Any]:
         """The column's value on the last active day before each snapshot."""
         return self._daily[column].to_numpy()[self._before - 1]
 
-    def first(self, column: str) -> npt.NDArray[np.generic]:
+    def first(self, column: str) -> npt.NDArray[Any]:
         """The column's value on the key's first active day."""
         return self._daily[column].to_numpy()[self._first]
 

@@ -1,0 +1,60 @@
+"""Point-in-time features from Feast's DuckDB offline store: every row that went in comes out, in its place."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from feast import FeatureService, FeatureStore
+
+from remora.contracts.errors import MissingInput, NotFound, StorageError
+from remora.contracts.tables import TIMESTAMP
+
+INSTANT = "instant"
+ROW = "_row"
+CHUNK_ROWS = 20_000
+"""Rows of one call: Feast joins each with every earlier row of its entities before it keeps the last, which for a
+catalogue that is busy every day is hundreds of times as many rows in memory."""
+
+
+def historical(store: FeatureStore, rows: pa.Table, service: str) -> pa.Table:
+    """``rows`` with the features of a feature service as they were at each row's instant, by full name.
+
+    ``rows`` has ``instant`` (timestamp[us, UTC]), the join keys of the service's views (``user_id``, ``item_id``:
+    strings) and any further columns, which are kept; their order is kept too. A row of a view counts at and after its
+    timestamp. An unknown or null key gives nulls. NotFound for an unknown service, MissingInput for a missing key.
+    """
+    declared = {one.name: one for one in store.list_feature_services()}
+    if service not in declared:
+        raise NotFound("feature service", service, f"There are: {', '.join(sorted(declared))}.")
+    keys = _join_keys(store, declared[service])
+    for name in (INSTANT, *keys):
+        if name not in rows.column_names:
+            raise MissingInput("column of the asked rows", name, rows.column_names)
+    asked = rows.select([*keys, INSTANT]).append_column(ROW, pa.array(range(rows.num_rows), pa.int64()))
+    parts = [_ask(store, asked.slice(at, CHUNK_ROWS), service) for at in range(0, max(rows.num_rows, 1), CHUNK_ROWS)]
+    found = pa.concat_tables(parts)
+    if not found[ROW].equals(asked[ROW]):
+        raise StorageError(f"Feast returned {found.num_rows:,} rows for {rows.num_rows:,} asked of '{service}'.")
+    for name in found.column_names:
+        if "__" in name:
+            rows = rows.append_column(name, found[name])
+    return rows
+
+
+def _ask(store: FeatureStore, asked: pa.Table, service: str) -> pa.Table:
+    seconds = pc.divide(asked[INSTANT].cast(TIMESTAMP).cast(pa.int64()).cast(pa.float64()), 1e6)
+    entities = asked.rename_columns({INSTANT: "event_timestamp"}).append_column("instant_seconds", seconds)
+    job = store.get_historical_features(
+        entity_df=entities.to_pandas(), features=store.get_feature_service(service), full_feature_names=True
+    )
+    return job.to_arrow().sort_by(ROW)
+
+
+def _join_keys(store: FeatureStore, service: FeatureService) -> list[str]:
+    """Join keys of every view that the service reads, also through its on-demand views."""
+    views = {view.name: view for view in store.list_feature_views()}
+    on_demand = {view.name: view for view in store.list_on_demand_feature_views()}
+    names = [projection.name for projection in service.feature_view_projections]
+    for name in [name for name in names if name in on_demand]:
+        names += [source.name for source in on_demand[name].source_feature_view_projections.values()]
+    return sorted({key for name in names if name in views for key in views[name].join_keys})

@@ -1,0 +1,76 @@
+"""The user of a request, from Feast's online store: one call a query."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from feast import FeatureStore
+
+from remora.contracts.errors import NotReady
+from remora.contracts.tables import USER_ID
+from remora.contracts.vocabulary import Vocabulary
+from remora.features.tables import USER_VIEWS
+from remora.pipeline import Query
+from remora.settings import Settings
+
+HISTORY = "user_history__history"
+SEEN = "user_history__seen"
+
+
+class OnlineUsers:
+    """A Hydrator over the materialized views of the user.
+
+    A user that no view knows stays unknown, with empty arrays. NotReady when the store does not answer.
+    """
+
+    def __init__(self, store: FeatureStore, vocabulary: Vocabulary, settings: Settings) -> None:
+        self._store, self._vocabulary = store, vocabulary
+        views = [view for view in store.list_feature_views() if view.name in USER_VIEWS]
+        if not views:
+            raise NotReady(f"No view of the user is applied under {settings.home}. Run `remora features apply` first.")
+        self._outages = _outages(store)
+        self._features = [f"{view.name}:{field.name}" for view in views for field in view.features]
+
+    def hydrate(self, query: Query) -> Query:
+        """The query with what the online store knows of its user."""
+        if query.user_id is None:
+            return query
+        answer = self._read(query.user_id)
+        if all(value is None for value in answer.values()):
+            return query
+        history, seen = answer.pop(HISTORY, None), answer.pop(SEEN, None)
+        return replace(
+            query,
+            known=True,
+            history=self._vocabulary.rows(history or ()),
+            seen=self._vocabulary.rows(seen or ()),
+            user={name: user_value(value) for name, value in answer.items()},
+        )
+
+    def _read(self, user_id: str) -> dict[str, Any]:
+        try:
+            answer = self._store.get_online_features(
+                features=self._features, entity_rows=[{USER_ID: user_id}], full_feature_names=True
+            ).to_dict()
+        except self._outages as error:
+            raise NotReady(f"Feast's online store does not answer: {error}.") from error
+        return {name: values[0] for name, values in answer.items() if name != USER_ID}
+
+
+def user_value(value: Any) -> Any:
+    """How a feature of the user is kept in a query: numbers in lists as float32 (m,), the rest as Python has it."""
+    if isinstance(value, list) and not any(isinstance(one, str) for one in value):
+        return np.asarray(value, np.float32)
+    return value
+
+
+def _outages(store: FeatureStore) -> tuple[type[Exception], ...]:
+    """What the online store raises when it is out, rather than when the code is wrong."""
+    if store.config.online_store.type == "redis":
+        from redis.exceptions import RedisError
+
+        return (RedisError, OSError)
+    return (sqlite3.OperationalError, OSError)

@@ -1,0 +1,116 @@
+"""The user of a past request: features from Feast's offline store, the history exactly from the events before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from remora.contracts.errors import NotReady
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID
+from remora.contracts.vocabulary import Vocabulary
+from remora.features.offline import INSTANT, historical
+from remora.features.online import user_value
+from remora.features.transforms.user_history import histories
+from remora.ingest.lake import Lake
+from remora.pipeline import Query
+from remora.settings import Settings
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+BUCKET = "_bucket"
+UNKNOWN_ITEM = -1
+
+
+@dataclass(frozen=True)
+class ReplayUsers:
+    """A Hydrator over users and instants that were asked for beforehand; others are NotReady.
+
+    ``table`` has one row per (user_id, instant): the user's feature columns, ``history`` and ``seen`` (item rows).
+    """
+
+    table: pa.Table
+    at: Mapping[tuple[str, datetime], int]
+
+    @classmethod
+    def prepare(
+        cls, store: FeatureStore, lake: Lake, vocabulary: Vocabulary, settings: Settings, asked: pa.Table
+    ) -> ReplayUsers:
+        """Read everything for ``asked`` (``user_id``: string, ``instant``: timestamp[us, UTC]).
+
+        One point-in-time join, and one Ray Data pass over the events before the last instant. Needs a Ray cluster.
+        """
+        asked = asked.select([USER_ID, INSTANT]).cast(pa.schema([(USER_ID, pa.string()), (INSTANT, TIMESTAMP)]))
+        asked = (
+            asked.group_by([USER_ID, INSTANT]).aggregate([]).sort_by([(USER_ID, "ascending"), (INSTANT, "ascending")])
+        )
+        features = historical(store, asked, "user")
+        lists = _histories(lake, vocabulary, settings, asked)
+        table = features.append_column("history", lists["history"]).append_column("seen", lists["seen"])
+        keys = zip(asked[USER_ID].to_pylist(), _instants(asked), strict=True)
+        return cls(table, {key: row for row, key in enumerate(keys)})
+
+    def hydrate(self, query: Query) -> Query:
+        """The query with what was known of its user at its instant."""
+        if query.user_id is None:
+            return query
+        row = self.at.get((query.user_id, query.instant.astimezone(UTC)))
+        if row is None:
+            raise NotReady(f"User '{query.user_id}' at {query.instant.isoformat()} was not prepared for replay.")
+        values = {name: self.table[name][row].as_py() for name in self.table.column_names}
+        history, seen = (np.asarray(values.pop(name), np.int32) for name in ("history", "seen"))
+        user = {name: user_value(value) for name, value in values.items() if "__" in name}
+        if not len(seen) and all(value is None for value in user.values()):
+            return query
+        history, seen = history[history != UNKNOWN_ITEM], seen[seen != UNKNOWN_ITEM]
+        return replace(query, known=True, history=history, seen=seen, user=user)
+
+
+def _instants(asked: pa.Table) -> list[datetime]:
+    return [one.astimezone(UTC) for one in asked[INSTANT].to_pylist()]
+
+
+def _histories(lake: Lake, vocabulary: Vocabulary, settings: Settings, asked: pa.Table) -> pa.Table:
+    """``history`` and ``seen`` of every asked row, in the order of ``asked``; items outside the vocabulary are -1."""
+    chosen, wanted = settings.features, settings.data.positive_types
+    users = pl.DataFrame({USER_ID: pl.from_arrow(asked[USER_ID])}).unique()
+    numbered = pl.DataFrame({ITEM_ID: pl.from_arrow(vocabulary.ids)}).with_row_index("row")
+    tie = [name for name in ("source_row", "event_id") if name in lake.event_schema.names]
+
+    def of_asked(batch: pa.Table) -> pa.Table:
+        events = pl.DataFrame(batch).join(users, on=USER_ID).join(numbered, on=ITEM_ID, how="left")
+        row = pl.col("row").cast(pl.Int32).fill_null(UNKNOWN_ITEM)
+        bucket = (pl.col(USER_ID).hash(seed=0) % chosen.partitions).cast(pl.Int32).alias(BUCKET)
+        return events.with_columns(row, bucket).drop(ITEM_ID).to_arrow(compat_level=pl.CompatLevel.oldest())
+
+    everyone = pl.DataFrame(asked).with_row_index("asked_row")
+
+    def looked_up(group: pa.Table) -> pa.Table:
+        events = pl.DataFrame(group)
+        asks = everyone.join(events.select(USER_ID).unique(), on=USER_ID).sort("asked_row")
+        found = histories(
+            events, asks, wanted=wanted, length=chosen.history_length, seen_limit=chosen.seen_limit, item="row"
+        )
+        found = found.select(asks["asked_row"], "history", "seen")
+        return found.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+    columns = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, *tie]
+    events = lake.events(before=pc.max(asked[INSTANT]).as_py(), columns=columns)
+    found = (
+        events.map_batches(of_asked, batch_format="pyarrow", batch_size=None)
+        .groupby(BUCKET, num_partitions=chosen.partitions)
+        .map_groups(looked_up, batch_format="pyarrow")
+    )
+    rows = [pl.DataFrame(one) for one in found.iter_batches(batch_format="pyarrow", batch_size=None)]
+    schema = pl.Schema({"asked_row": pl.UInt32, "history": pl.List(pl.Int32), "seen": pl.List(pl.Int32)})
+    known = pl.concat(rows).cast(schema) if rows else schema.to_frame()
+    placed = everyone.select("asked_row").join(known, on="asked_row", how="left").sort("asked_row")
+    empty = pl.lit([], pl.List(pl.Int32))
+    return placed.select(pl.col("history", "seen").fill_null(empty)).to_arrow(compat_level=pl.CompatLevel.oldest())

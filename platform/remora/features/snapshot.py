@@ -1,0 +1,149 @@
+"""Item features in memory, as of an instant: one row per item of the vocabulary, in its order."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from remora.contracts.errors import BrokenInput, MissingInput
+from remora.contracts.tables import ITEM_ID, TIMESTAMP
+from remora.contracts.vocabulary import Vocabulary
+from remora.features.transforms.cross import CATEGORIES, padded
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+METADATA = b"remora.snapshot"
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class ItemSnapshot:
+    """What is known of every item at ``instant``; n is the size of the vocabulary.
+
+    ``table`` has ``item_id`` and the columns ``item_activity__*`` and ``item_profile__*``, row i for vocabulary row
+    i. ``category_names`` lists the categories, the most frequent in the catalogue first. ``title_column`` and
+    ``available_column`` name columns of the table, None where the data declares none.
+    """
+
+    vocabulary: Vocabulary
+    instant: datetime
+    table: pa.Table
+    category_names: tuple[str, ...] = ()
+    title_column: str | None = None
+    available_column: str | None = None
+
+    @classmethod
+    def take(
+        cls, store: FeatureStore, lake: Lake, vocabulary: Vocabulary, settings: Settings, instant: datetime
+    ) -> ItemSnapshot:
+        """Read the items of the vocabulary from Feast's offline store as they were at ``instant`` (UTC)."""
+        from remora.features.offline import historical
+        from remora.features.tables import FeatureTables
+
+        asked = pa.table({ITEM_ID: vocabulary.ids, "instant": pa.array([instant] * len(vocabulary), TIMESTAMP)})
+        table = historical(store, asked, "item_snapshot").drop_columns(["instant"])
+        named = {"title": settings.data.title, "available": settings.data.available}
+        columns = {kind: f"item_profile__{name}" if name else None for kind, name in named.items()}
+        return cls(
+            vocabulary=vocabulary,
+            instant=instant,
+            table=table,
+            category_names=tuple(FeatureTables.open(lake.artifact.home).categories),
+            title_column=columns["title"],
+            available_column=columns["available"],
+        )
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """One column of the table, shape (n,); MissingInput lists the columns there are.
+
+        Numbers and truths are float32 with NaN for null, but doubles stay float64 (seconds since 1970 need the
+        digits), as do timestamps; everything else is objects.
+        """
+        if name not in self._columns:
+            self._columns[name] = self._read(name)
+        return self._columns[name]
+
+    @cached_property
+    def available(self) -> npt.NDArray[np.bool_]:
+        """May the item be shown: it is in the catalogue at the instant, and not marked unavailable. Shape (n,)."""
+        there = pc.is_valid(self.table["item_profile__in_catalogue"])
+        if self.available_column is not None:
+            there = pc.and_(there, pc.fill_null(self.table[self.available_column], True))
+        return there.to_numpy()
+
+    @cached_property
+    def categories(self) -> npt.NDArray[np.int32]:
+        """Numbers of each item's categories in ``category_names``, shape (n, m), padded with -1; m >= 1."""
+        if CATEGORIES not in self.table.column_names:
+            return np.full((len(self.vocabulary), 1), -1, np.int32)
+        numbers: npt.NDArray[np.int32] = padded(self.column(CATEGORIES), -1, np.int32)
+        return numbers if numbers.shape[1] else np.full((len(self.vocabulary), 1), -1, np.int32)
+
+    @cached_property
+    def popularity(self) -> Floats:
+        """Wanted events ever, weighted, shape (n,); 0 for an item without events."""
+        return np.nan_to_num(self.column("item_activity__popularity"))
+
+    @cached_property
+    def trend(self) -> Floats:
+        """How much the item is wanted lately, and more than usual, shape (n,); 0 for an item without events."""
+        return np.nan_to_num(self.column("item_activity__trend"))
+
+    @cached_property
+    def titles(self) -> list[str | None]:
+        """What people are shown, one a row; None where the source has no title."""
+        if self.title_column is None:
+            return [None] * len(self.vocabulary)
+        return self.table[self.title_column].to_pylist()
+
+    def save(self, path: str | Path) -> None:
+        """Write one Parquet file that :meth:`load` reads."""
+        about = {
+            "instant": self.instant.isoformat(),
+            "category_names": self.category_names,
+            "title_column": self.title_column,
+            "available_column": self.available_column,
+        }
+        pq.write_table(self.table.replace_schema_metadata({METADATA: json.dumps(about)}), path, compression="zstd")
+
+    @classmethod
+    def load(cls, path: str | Path) -> ItemSnapshot:
+        """What :meth:`save` wrote; BrokenInput when the file is something else."""
+        table = pq.read_table(path)
+        written = (table.schema.metadata or {}).get(METADATA)
+        if written is None:
+            raise BrokenInput(str(path), "it is not an item snapshot", "Build the bundle again.")
+        about = json.loads(written)
+        about["instant"] = datetime.fromisoformat(about["instant"])
+        about["category_names"] = tuple(about["category_names"])
+        return cls(vocabulary=Vocabulary(table[ITEM_ID].to_pylist()), table=table.replace_schema_metadata(), **about)
+
+    @cached_property
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        return {}
+
+    def _read(self, name: str) -> npt.NDArray[Any]:
+        if name not in self.table.column_names:
+            raise MissingInput("column of the item snapshot", name, self.table.column_names)
+        column, kind = self.table[name], self.table.schema.field(name).type
+        if pa.types.is_timestamp(kind):
+            return pc.divide(column.cast(pa.int64()).cast(pa.float64()), 1e6).to_numpy()
+        if pa.types.is_float64(kind):
+            return column.to_numpy()
+        if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return column.cast(pa.float32(), safe=False).to_numpy()
+        return np.fromiter(column.to_pylist(), object, len(column))
