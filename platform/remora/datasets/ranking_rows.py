@@ -6,19 +6,19 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
+from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.pipeline import Candidates, Hydrator, Pipeline, Query
 from remora.ranking.candidate_columns import candidate_columns
 
-QUERY_ID, LABEL = "query_id", "label"
+QUERY_ID, INSTANT, LABEL = "query_id", "instant", "label"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class CandidateRows:
     surface: str = "home_feed"
 
     def __call__(self, queries: pa.Table) -> pa.Table:
-        """Columns query_id, user_id, item_id, event_timestamp (the instant), label and ``candidate__*``."""
+        """Columns query_id, user_id, item_id, instant, label and ``candidate__*``."""
         parts = []
         for day, asked in groupby(_in_order(queries), key=lambda q: q["instant"].date()):
             pipeline = self.pipeline_at(datetime.combine(day, datetime.min.time(), UTC))
@@ -67,7 +67,7 @@ class CandidateRows:
                 QUERY_ID: pa.array([asked[QUERY_ID]] * n, pa.string()),
                 USER_ID: pa.array([asked[USER_ID]] * n, pa.string()),
                 ITEM_ID: pa.array(self.vocabulary.to_ids(candidates.rows[keep]), pa.string()),
-                EVENT_TIMESTAMP: pa.array([asked["instant"]] * n, TIMESTAMP),
+                INSTANT: pa.array([asked["instant"]] * n, TIMESTAMP),
                 LABEL: labels[keep],
                 **columns,
             }
@@ -93,9 +93,7 @@ class CandidateRows:
 
     def _nothing(self, queries: pa.Table) -> pa.Table:
         empty = pa.table({name: pa.array([], pa.string()) for name in (QUERY_ID, USER_ID, ITEM_ID)})
-        return empty.append_column(EVENT_TIMESTAMP, pa.array([], TIMESTAMP)).append_column(
-            LABEL, pa.array([], pa.float32())
-        )
+        return empty.append_column(INSTANT, pa.array([], TIMESTAMP)).append_column(LABEL, pa.array([], pa.float32()))
 
 
 def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Table:
@@ -111,7 +109,7 @@ def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Ta
     if not tables:
         return rows(queries.slice(0, 0))
     table = pa.concat_tables(tables, promote_options="default")
-    return table.sort_by([(EVENT_TIMESTAMP, "ascending"), (QUERY_ID, "ascending"), ("candidate__place", "ascending")])
+    return table.sort_by([(INSTANT, "ascending"), (QUERY_ID, "ascending"), ("candidate__place", "ascending")])
 
 
 def by_days(queries: pa.Table, most: int) -> list[pa.Table]:
@@ -121,7 +119,7 @@ def by_days(queries: pa.Table, most: int) -> list[pa.Table]:
     starts = np.flatnonzero(np.concatenate([[True], day[1:] != day[:-1]]))
     share = starts * most // len(ordered)
     cuts = [*starts[np.concatenate([[True], share[1:] != share[:-1]])].tolist(), len(ordered)]
-    return [ordered.slice(a, b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [ordered.slice(a, b - a) for a, b in pairwise(cuts)]
 
 
 def _in_order(queries: pa.Table) -> Iterator[dict[str, Any]]:

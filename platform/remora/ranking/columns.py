@@ -67,7 +67,7 @@ class RankerColumns(BaseModel):
         return cls(columns=tuple(chosen))
 
     def matrix(self, columns: Mapping[str, npt.NDArray[Any]], n: int) -> npt.NDArray[np.float32]:
-        """Shape (n, F) float32. A column of shape (1,) or a scalar is repeated; MissingInput names one that is not there."""
+        """Shape (n, F) float32; a column of shape (1,) is repeated. MissingInput names a column that is not there."""
         out = np.empty((n, len(self.columns)), np.float32)
         for place, column in enumerate(self.columns):
             if column.name not in columns:

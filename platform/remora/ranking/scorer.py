@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
-from remora.contracts.errors import NotReady
 from remora.contracts.vocabulary import Rows
 from remora.pipeline import Candidates, Query, Scores
 from remora.ranking.candidate_columns import candidate_columns
@@ -21,8 +20,9 @@ Columns = Mapping[str, npt.NDArray[Any]]
 class TreeScorer:
     """The trees' margin for each candidate, from columns in memory; one thread, no Python per row.
 
-    ``item_columns`` gives the snapshot's columns of some rows; ``cross`` what depends on both sides. A source that did
-    not run leaves its columns missing, as for an item that it did not find.
+    ``item_columns`` gives the snapshot's columns of some rows; ``cross`` what depends on both sides. ``user_columns``
+    are missing for a user that nothing is known of, as they were for new users in training; a source that did not run
+    leaves its columns missing, as for an item that it did not find.
     """
 
     def __init__(
@@ -31,21 +31,22 @@ class TreeScorer:
         booster: xgboost.Booster,
         columns: RankerColumns,
         item_columns: Callable[[Rows], Columns],
+        user_columns: tuple[str, ...],
         cross: Callable[[Columns, float], Columns],
     ) -> None:
         booster.set_param({"nthread": 1})
-        self.booster, self.columns, self.item_columns, self.cross = booster, columns, item_columns, cross
+        self.booster, self.columns, self.cross = booster, columns, cross
+        self.item_columns, self.user_columns = item_columns, user_columns
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """Shape (n,) float32."""
         return self.booster.inplace_predict(self.matrix(query, candidates), predict_type="margin").astype(np.float32)
 
     def matrix(self, query: Query, candidates: Candidates) -> npt.NDArray[np.float32]:
-        """The trees' input, shape (n, F); NotReady when the user was not looked up."""
-        if not query.user:
-            raise NotReady("the user's features are not known")
+        """The trees' input, shape (n, F)."""
         n = len(candidates)
-        both = {name: _repeated(value, n) for name, value in query.user.items()}
+        user = dict.fromkeys(self.user_columns) | query.user
+        both = {name: _repeated(value, n) for name, value in user.items()}
         both |= self.item_columns(candidates.rows)
         both |= self.cross(both, query.instant.timestamp())
         found = candidate_columns(candidates)

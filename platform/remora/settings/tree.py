@@ -62,6 +62,11 @@ class RetrievalSettings(Section):
     trending_limit: int = 100
     co_visited_neighbours: int = 100
     co_visited_half_life_days: float = 30.0
+    co_visited_window: int = Field(30, gt=0, description="wanted events of one user that count as near each other")
+    co_visited_damping: float = Field(0.5, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
+    shuffle_rows: int = Field(200_000, gt=0, description="examples that a worker holds and shuffles at a time")
+    held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
+    max_failures: int = Field(3, ge=0, description="times that a lost worker is replaced before training fails")
 
 
 class RankingSettings(Section):
@@ -74,8 +79,12 @@ class RankingSettings(Section):
     min_child_weight: float = 5.0
     subsample: float = 0.8
     colsample_bytree: float = 0.6
+    pairs_per_sample: int = Field(20, description="depth of the list over which LambdaMART forms pairs")
     negatives_per_query: int = 60
+    validation_negatives: int = 200
+    validation_queries: int = Field(500, description="most queries of the validation window that early stopping reads")
     workers: int = Field(2, gt=0)
+    max_failures: int = Field(2, ge=0, description="times that training goes on after a worker died")
     seed: int = 7
 
 
@@ -101,6 +110,7 @@ class EvaluationSettings(Section):
     every_events: int = Field(20, description="a query before a user's 1st, (1+k)th, … event of the window")
     queries_per_user: int = 6
     horizon_days: float = Field(7.0, description="wanted events this soon after the query are its targets")
+    snapshots: int = Field(30, gt=0, description="most refreshes of the item features within a window")
     new_user_events: int = Field(5, description="users with fewer wanted events before the query are `new`")
     heavy_user_events: int = Field(100, description="users with at least as many are `heavy`")
     new_item_events: int = Field(5, description="items with fewer events before the query are `new`")

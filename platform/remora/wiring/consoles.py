@@ -22,9 +22,7 @@ def start_mlflow(settings: Settings) -> processes.Running:
     port = free_port(5000)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
-    return processes.start(
-        MLFLOW, command, environment={}, facts={"tracking": uri, "url": f"http://127.0.0.1:{port}"}
-    )
+    return processes.start(MLFLOW, command, environment={}, facts={"tracking": uri, "url": f"http://127.0.0.1:{port}"})
 
 
 def stop_mlflow() -> bool:

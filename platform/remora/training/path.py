@@ -1,0 +1,87 @@
+"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from remora.contracts.artifacts import Artifact
+from remora.contracts.home import Home
+from remora.features import build as build_features
+from remora.features import store as feature_store
+from remora.ingest import get, ingest, report
+from remora.ingest.lake import Lake
+from remora.registry.bundles import Bundles
+from remora.settings import Settings
+from remora.training import bundling, evaluation, ranking, retrieval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the path: the command that runs it alone, and what it does."""
+
+    name: str
+    command: str
+    run: Callable[[Settings], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A step that ended. ``unchanged`` when its inputs were those of an earlier run."""
+
+    step: Step
+    seconds: float
+    unchanged: bool
+    result: Any
+
+
+def steps(settings: Settings) -> tuple[Step, ...]:
+    """The steps of a run in order, without serving."""
+    fetch = Step(name="get", command="remora data get", run=get.get)
+    return (
+        *((fetch,) if settings.data.get else ()),
+        Step(name="ingest", command="remora data ingest", run=ingest.ingest),
+        Step(name="quality report", command="remora data report", run=_report),
+        Step(name="feature build", command="remora features build", run=_build_features),
+        Step(name="feast apply", command="remora features apply", run=feature_store.apply),
+        Step(name="materialize", command="remora features materialize", run=_materialize),
+        Step(name="train retrieval", command="remora train retrieval", run=retrieval.train),
+        Step(name="train ranking", command="remora train ranking", run=ranking.train),
+        Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
+        Step(name="bundle", command="remora bundle build", run=bundling.build),
+        Step(name="promote", command="remora bundle promote", run=_promote),
+    )
+
+
+def run(settings: Settings, *, begun: Callable[[Step], None] = lambda step: None) -> Iterator[Done]:
+    """Run every step; yields each as it ends. ``begun`` is told of a step before it starts."""
+    for step in steps(settings):
+        begun(step)
+        start, clock = datetime.now(UTC), time.monotonic()
+        result = step.run(settings)
+        yield Done(step=step, seconds=time.monotonic() - clock, unchanged=_older(result, than=start), result=result)
+
+
+def _older(result: Any, *, than: datetime) -> bool:
+    artifact = getattr(result, "artifact", result)
+    return isinstance(artifact, Artifact) and datetime.fromisoformat(artifact.receipt["made_at"]) < than
+
+
+def _report(settings: Settings) -> Any:
+    return report.report(Lake.open(Home(settings.home)), settings)
+
+
+def _build_features(settings: Settings) -> Artifact:
+    return build_features.build(settings, Lake.open(Home(settings.home)))
+
+
+def _materialize(settings: Settings) -> Any:
+    return feature_store.materialize(settings)
+
+
+def _promote(settings: Settings) -> Any:
+    bundle = bundling.build(settings)
+    return Bundles(Home(settings.home)).promote(bundle.id, by="remora run", why="end of a run")

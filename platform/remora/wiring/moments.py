@@ -1,0 +1,71 @@
+"""A window of the past as it would have been served: what was learned before it, items refreshed along the way."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from feast import FeatureStore
+
+from remora.features.snapshot import ItemSnapshot
+from remora.ingest.lake import Lake
+from remora.retrieval.co_visitation import Neighbours
+from remora.settings import Settings
+from remora.surfaces.parts import Parts
+from remora.wiring.parts import Ranker, Towers, parts_from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """The parts at any instant of a window; plain objects that pickle, so that Ray can replay it anywhere.
+
+    ``snapshots`` are in order of time; the latest at or before an instant is the one that served then.
+    """
+
+    settings: Settings
+    towers: Towers
+    neighbours: Neighbours
+    ranker: Ranker | None
+    snapshots: Sequence[ItemSnapshot]
+
+    def parts(self, instant: datetime) -> Parts:
+        """What served at ``instant``; ValueError before the first snapshot."""
+        place = bisect_right(self._instants, instant) - 1
+        if place < 0:
+            raise ValueError(f"{instant} is before the first snapshot, {self._instants[0]}")
+        return parts_from(
+            self.settings,
+            snapshot=self.snapshots[place],
+            towers=self.towers,
+            neighbours=self.neighbours,
+            ranker=self.ranker,
+        )
+
+    @cached_property
+    def _instants(self) -> list[datetime]:
+        return [snapshot.instant for snapshot in self.snapshots]
+
+
+def snapshots(settings: Settings, lake: Lake, store: FeatureStore, queries: pa.Table) -> list[ItemSnapshot]:
+    """Item snapshots at midnights (UTC) of days on which a query was asked, the first of them always among them.
+
+    At most ``evaluation.snapshots``, spread evenly: in a window of years the items are refreshed now and then rather
+    than every night.
+    """
+    vocabulary = lake.vocabulary()
+    return [ItemSnapshot.take(store, lake, vocabulary, settings, at) for at in refreshes(settings, queries)]
+
+
+def refreshes(settings: Settings, queries: pa.Table) -> list[datetime]:
+    """The midnights at which :func:`snapshots` takes the items."""
+    midnights = pc.unique(pc.floor_temporal(queries["instant"], unit="day")).sort().to_pylist()
+    most = settings.evaluation.snapshots
+    if len(midnights) > most:
+        midnights = [midnights[place] for place in np.unique(np.linspace(0, len(midnights) - 1, most).astype(int))]
+    return [midnight.astimezone(UTC) for midnight in midnights]

@@ -1,0 +1,111 @@
+"""Live objects for surfaces: of a bundle that is served, or of a moment that is replayed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import xgboost
+
+from remora.contracts.vocabulary import Rows
+from remora.features.snapshot import ItemSnapshot
+from remora.features.transforms import cross
+from remora.ranking.columns import RankerColumns
+from remora.ranking.scorer import TreeScorer
+from remora.registry.bundle import Bundle
+from remora.retrieval.co_visitation import Neighbours
+from remora.retrieval.encoder import UserEncoder
+from remora.retrieval.index import ItemIndex
+from remora.settings import Settings
+from remora.surfaces.parts import Parts
+
+TOWERS = ("towers.safetensors", "towers.json", "item_vectors.safetensors", "index.faiss", "vocabulary.parquet")
+NEIGHBOURS, SNAPSHOT = "neighbours.parquet", "snapshot.parquet"
+TREES, COLUMNS = "ranker.ubj", "ranker.json"
+
+
+@dataclass(frozen=True)
+class Towers:
+    """What the retrieval artifact holds, live."""
+
+    encoder: UserEncoder
+    index: ItemIndex
+
+    @classmethod
+    def load(cls, folder: Path) -> Towers:
+        """From a local folder that has the files of :data:`TOWERS`."""
+        return cls(UserEncoder.load(folder), ItemIndex.load(folder / "index.faiss"))
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What the ranking artifact holds, live; it becomes a scorer with a snapshot."""
+
+    booster: xgboost.Booster
+    columns: RankerColumns
+
+    @classmethod
+    def load(cls, folder: Path) -> Ranker:
+        """From a local folder that has :data:`TREES` and :data:`COLUMNS`."""
+        columns = RankerColumns.model_validate_json((folder / COLUMNS).read_text())
+        return cls(xgboost.Booster(model_file=str(folder / TREES)), columns)
+
+    def scorer(self, snapshot: ItemSnapshot) -> TreeScorer:
+        """The scorer over one snapshot of the items."""
+        names = self.columns.names
+        both = [*cross.NUMBERS, cross.AFFINITY]
+        of_items = [name for name in [*names, *cross.NUMBERS] if name.startswith("item_")]
+        of_users = [name for name in [*names, *both] if name.startswith("user_") and not name.startswith("user_item__")]
+        return TreeScorer(
+            booster=self.booster,
+            columns=self.columns,
+            item_columns=ItemColumns(snapshot, tuple(dict.fromkeys(of_items))),
+            user_columns=tuple(dict.fromkeys(of_users)),
+            cross=cross.cross,
+        )
+
+
+@dataclass(frozen=True)
+class ItemColumns:
+    """The snapshot's columns of some rows, as the ranker and the cross features read them."""
+
+    snapshot: ItemSnapshot
+    names: tuple[str, ...]
+
+    def __call__(self, rows: Rows) -> Mapping[str, npt.NDArray[Any]]:
+        """Each column at ``rows``; categories as (n, m)."""
+        columns: dict[str, npt.NDArray[Any]] = {name: self.snapshot.column(name)[rows] for name in self.names}
+        columns[cross.CATEGORIES] = self.snapshot.categories[rows]
+        return columns
+
+
+def parts_from(
+    settings: Settings, *, snapshot: ItemSnapshot, towers: Towers, neighbours: Neighbours, ranker: Ranker | None
+) -> Parts:
+    """The parts of a moment: what was learned, with the items as they were in ``snapshot``."""
+    return Parts(
+        settings=settings,
+        vocabulary=snapshot.vocabulary,
+        snapshot=snapshot,
+        encoder=towers.encoder,
+        index=towers.index,
+        neighbours=neighbours,
+        scorer=ranker.scorer(snapshot) if ranker else None,
+    )
+
+
+def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
+    """The parts of a bundle; the settings that it was built with go before ``settings``."""
+    folder = bundle.local()
+    built = json.loads((folder / "settings.json").read_text())
+    return parts_from(
+        settings.model_validate(settings.model_dump() | built),
+        snapshot=ItemSnapshot.load(folder / SNAPSHOT),
+        towers=Towers.load(folder),
+        neighbours=Neighbours.load(folder / NEIGHBOURS),
+        ranker=Ranker.load(folder),
+    )
