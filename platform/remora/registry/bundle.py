@@ -1,0 +1,79 @@
+"""One released bundle: an immutable folder whose every file is as its manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from remora.contracts.artifacts import sha256
+from remora.contracts.errors import NotFound, Tampered
+from remora.contracts.home import Home
+from remora.registry.manifest import MANIFEST, Manifest, check_paths
+
+MISSING = "– (the file is missing)"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle under ``folder`` of ``home``; made by :class:`~remora.registry.bundles.Bundles`, which verifies it."""
+
+    home: Home
+    folder: str
+    id: str
+    manifest: Manifest
+
+    @classmethod
+    def read(cls, home: Home, folder: str, id: str) -> Bundle:
+        """Read and check the manifest, not yet the files. NotFound without one, Tampered when it is not that of ``id``.
+
+        The id is the manifest's hash, so an id from a trusted place vouches for every byte of the bundle.
+        """
+        path = f"{folder}/{MANIFEST}"
+        if not home.exists(path):
+            raise NotFound("bundle", id, "`remora bundle list` shows what there is.")
+        try:
+            manifest = Manifest.model_validate_json(home.read_bytes(path))
+        except ValidationError as error:
+            raise Tampered(home.at(path), id, f"– ({error.error_count()} mistakes in it)") from error
+        if manifest.id != id:
+            raise Tampered(home.at(path), id, manifest.id)
+        check_paths(manifest.files)
+        return cls(home, folder, id, manifest)
+
+    def at(self, path: str = "") -> str:
+        """A path inside the bundle, for use with ``home.filesystem``."""
+        return self.home.at(f"{self.folder}/{path}" if path else self.folder)
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of one file."""
+        return self.home.read_bytes(f"{self.folder}/{path}")
+
+    def read_json(self, path: str) -> Any:
+        """The content of one JSON file."""
+        return self.home.read_json(f"{self.folder}/{path}")
+
+    def verify(self) -> None:
+        """Hash every file; Tampered names the first that differs or is missing."""
+        self._verify(lambda path: hash_at(self.home, f"{self.folder}/{path}"), self.at)
+
+    def local(self) -> Path:
+        """A local folder with the bundle's files, verified there: the bundle itself, or a download from S3."""
+        folder = self.home.local_copy(self.folder)
+        copy = Home(str(folder))
+        self._verify(lambda path: hash_at(copy, path), copy.at)
+        return folder
+
+    def _verify(self, found_at: Callable[[str], str], name: Callable[[str], str]) -> None:
+        for path, entry in self.manifest.files.items():
+            found = found_at(path)
+            if found != entry.sha256:
+                raise Tampered(name(path), entry.sha256, found)
+
+
+def hash_at(home: Home, path: str) -> str:
+    """SHA-256 of a file in hex; :data:`MISSING` when there is none."""
+    return sha256(home, path) if home.exists(path) else MISSING
