@@ -6,12 +6,14 @@ import os
 import sys
 import warnings
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from rich.markup import escape
 
 from remora.cli import bundle, data, evaluate, features, recommend, run, serve, train
 from remora.cli.options import console
+from remora.cli.progress import show_progress
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
 
 app = typer.Typer(
@@ -40,6 +42,9 @@ EXIT_CODES = ((SettingsError, 2), (DataError, 3), (NotReady, 4), (RemoraError, 1
 """First match wins: who must act can be told from the exit code."""
 
 
+INTERRUPTED = 130
+
+
 @app.callback(invoke_without_command=True)
 def _main(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
@@ -47,6 +52,7 @@ def _main(
     if show_version:
         typer.echo(version("remora"))
         raise typer.Exit
+    show_progress()
 
 
 def main() -> None:
@@ -54,14 +60,29 @@ def main() -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray reads it when it is imported
     if not sys.warnoptions:
         warnings.filterwarnings("ignore")  # of the libraries underneath; -W shows them
+    _leave(_run())
+
+
+def _run() -> int:
     try:
         app()
-    except KeyboardInterrupt:
-        console.print("[yellow]Interrupted.[/yellow] Nothing is left half done: run the same command to go on.")
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            console.print("[yellow]Interrupted.[/yellow] Nothing is left half done: run the same command to go on.")
+        return leaving.code if isinstance(leaving.code, int) else 0
     except RemoraError as error:
-        console.print(f"[red]{type(error).__name__}[/red] {error}", highlight=False, markup=True)
-        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+        console.print(f"[red]{type(error).__name__}[/red]", escape(str(error)), highlight=False)
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    return 0
+
+
+def _leave(code: int) -> NoReturn:
+    """End without the interpreter's own clean-up: DuckDB's and FAISS's bindings print there, or crash."""
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

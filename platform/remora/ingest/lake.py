@@ -68,6 +68,10 @@ class Lake:
         """Midnight after the last event: when the last daily snapshot of features is taken."""
         return datetime.combine(self.last.date() + timedelta(days=1), datetime.min.time(), UTC)
 
+    def rows(self, table: str) -> int:
+        """How many rows of a table were accepted."""
+        return int(self.artifact.receipt["counts"][table]["accepted"])
+
     def days(self) -> list[date]:
         """Days that have events, in order."""
         found = self.artifact.home.folders(f"{self.artifact.folder}/events")

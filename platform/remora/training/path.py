@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,13 +11,18 @@ from typing import Any
 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.home import Home
-from remora.features import build as build_features
-from remora.features import store as feature_store
-from remora.ingest import get, ingest, report
+from remora.features.build import build as build_features
+from remora.features.materialize import materialize
+from remora.features.store import apply
+from remora.ingest.get import get
+from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
+from remora.ingest.report import report
 from remora.registry.bundles import Bundles
 from remora.settings import Settings
 from remora.training import bundling, evaluation, ranking, retrieval
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +46,14 @@ class Done:
 
 def steps(settings: Settings) -> tuple[Step, ...]:
     """The steps of a run in order, without serving."""
-    fetch = Step(name="get", command="remora data get", run=get.get)
+    fetch = Step(name="get", command="remora data get", run=_get)
     return (
         *((fetch,) if settings.data.get else ()),
-        Step(name="ingest", command="remora data ingest", run=ingest.ingest),
+        Step(name="ingest", command="remora data ingest", run=ingest),
         Step(name="quality report", command="remora data report", run=_report),
         Step(name="feature build", command="remora features build", run=_build_features),
-        Step(name="feast apply", command="remora features apply", run=feature_store.apply),
-        Step(name="materialize", command="remora features materialize", run=_materialize),
+        Step(name="feast apply", command="remora features apply", run=apply),
+        Step(name="materialize", command="remora features materialize", run=materialize),
         Step(name="train retrieval", command="remora train retrieval", run=retrieval.train),
         Step(name="train ranking", command="remora train ranking", run=ranking.train),
         Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
@@ -70,18 +76,18 @@ def _older(result: Any, *, than: datetime) -> bool:
     return isinstance(artifact, Artifact) and datetime.fromisoformat(artifact.receipt["made_at"]) < than
 
 
+def _get(settings: Settings) -> str:
+    return get(settings, log.info)
+
+
 def _report(settings: Settings) -> Any:
-    return report.report(Lake.open(Home(settings.home)), settings)
+    return report(Lake.open(Home(settings.home)), settings)
 
 
 def _build_features(settings: Settings) -> Artifact:
-    return build_features.build(settings, Lake.open(Home(settings.home)))
-
-
-def _materialize(settings: Settings) -> Any:
-    return feature_store.materialize(settings)
+    return build_features(settings, Lake.open(Home(settings.home)))
 
 
 def _promote(settings: Settings) -> Any:
     bundle = bundling.build(settings)
-    return Bundles(Home(settings.home)).promote(bundle.id, by="remora run", why="end of a run")
+    return Bundles(settings).promote(bundle.id, by="remora run", why="end of a run")

@@ -1,0 +1,23 @@
+"""What long work says while it runs: drawn for a terminal, plain lines for a log."""
+
+from __future__ import annotations
+
+import logging
+
+from rich.logging import RichHandler
+
+from remora.cli.options import console
+
+
+def show_progress() -> None:
+    """Send what Remora's packages log (their INFO lines) to stderr."""
+    log = logging.getLogger("remora")
+    if log.handlers:
+        return
+    handler: logging.Handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    if console.is_terminal:
+        handler = RichHandler(console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False

@@ -1,0 +1,129 @@
+"""`remora run`: the whole path, from tables to a bundle in production, and on to a running server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from remora.cli import data, evaluate, recommend
+from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.settings import Settings, activate, load
+
+if TYPE_CHECKING:
+    from remora.training.path import Done
+
+ASKED = 5
+
+
+def run(
+    config: ConfigOption = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the bundle when it is in production.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="With --serve: ask for three users and draw the slates.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, promotion, and serving.
+
+    A step whose inputs are unchanged is a look-up: the second run takes seconds, and a run that was interrupted goes
+    on where it stopped.
+    """
+    from remora.training import path
+    from remora.wiring import cluster
+
+    settings = load(config)
+    activate(settings)
+    if serve and settings.cluster.address is None:
+        with console.status("starting the Ray cluster"):
+            cluster.start_head(settings)
+    cluster.connect(settings)
+    ended = []
+    for done in path.run(settings, begun=lambda step: console.print(f"[bold]{step.name}[/bold]  {step.command}")):
+        ended.append(done)
+        _say(done, draw=not as_json)
+    value: dict[str, Any] = {
+        "home": settings.home,
+        "steps": [{"name": d.step.name, "seconds": round(d.seconds, 2), "unchanged": d.unchanged} for d in ended],
+    }
+    if serve:
+        value |= _serve(settings, show=show and not as_json)
+    emit(value, as_json, lambda out: _times(out, ended))
+    if serve and not as_json:
+        _addresses(Console(), value)
+
+
+def _say(done: Done, *, draw: bool) -> None:
+    """One line when a step ends, and what the report and the evaluation found."""
+    how = "unchanged" if done.unchanged else f"{done.seconds:.1f} s"
+    console.print(f"  [green]done[/green] {how}", highlight=False)
+    if draw and done.step.name == "quality report":
+        data.render(Console(), done.result)
+    if draw and done.step.name == "evaluate":
+        from remora.training.evaluation import read_report
+
+        evaluate.render(Console(), read_report(done.result), done.result)
+
+
+def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
+    from remora.serving import launch
+    from remora.wiring.consoles import start_mlflow
+
+    mlflow = start_mlflow(settings)
+    with console.status("serving") as spinner:
+        endpoint = launch.up(settings, told=spinner.update)
+    if show:
+        _three_users(settings)
+    return endpoint.model_dump() | {"mlflow": mlflow.facts["url"]}
+
+
+def _three_users(settings: Settings) -> None:
+    """Slates for the user with most events, for one with few, and for one that does not exist."""
+    from remora.serving.client import ask
+    from remora.serving.messages import RecommendRequest
+
+    heavy, light = _extremes(settings)
+    out = Console()
+    for user, who in ((heavy, "a heavy user"), (light, "a light user"), ("nobody-by-this-name", "an unknown user")):
+        from remora.serving.launch import url_of
+
+        out.rule(f"{who}: remora recommend {user}")
+        recommend.render(out, user, ask(url_of(settings), RecommendRequest(user_id=user, n=ASKED)))
+
+
+def _extremes(settings: Settings) -> tuple[str, str]:
+    """The users with most and with fewest items in their history; equals by id."""
+    import pyarrow.compute as pc
+
+    from remora.contracts.home import Home
+    from remora.features.tables import FeatureTables
+
+    table = FeatureTables.open(Home(settings.home)).read("user_history", ["user_id", "seen"])
+    table = table.append_column("events", pc.list_value_length(table["seen"]))
+    table = table.filter(pc.field("events") > 0).sort_by([("events", "descending"), ("user_id", "ascending")])
+    users = table["user_id"].to_pylist()
+    return users[0], users[-1]
+
+
+def _times(out: Console, ended: list[Done]) -> None:
+    table = Table(title="Steps", title_justify="left")
+    table.add_column("step")
+    table.add_column("seconds", justify="right")
+    table.add_column("")
+    for done in ended:
+        table.add_row(done.step.name, f"{done.seconds:.1f}", "unchanged" if done.unchanged else "")
+    table.add_row("all", f"{sum(d.seconds for d in ended):.1f}", "")
+    out.print(table)
+
+
+def _addresses(out: Console, value: dict[str, Any]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("endpoint", f"{value['url']}/v1/recommend")
+    table.add_row("API docs", value["docs"])
+    table.add_row("Ray dashboard", value["dashboard"] or "that of the cluster")
+    table.add_row("MLflow", value["mlflow"])
+    table.add_row("ask", f"curl {value['url']}/v1/recommend/USER")
+    table.add_row("end", "make stop")
+    out.print(table)
