@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 
 from remora.contracts.errors import NotReady
 from remora.contracts.vocabulary import Vocabulary
+from remora.features.snapshot import ItemSnapshot
+from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.retrieval.co_visitation import Neighbours
 from remora.retrieval.index import ItemIndex
@@ -39,16 +42,28 @@ def settings(home: str = "/nowhere", **serving: Any) -> Settings:
     )
 
 
-@dataclass(frozen=True)
-class Shelves:
-    """What a snapshot says of the items."""
-
-    instant: datetime
-    available: np.ndarray
-    categories: np.ndarray
-    popularity: np.ndarray
-    trend: np.ndarray
-    titles: list[str | None]
+def shelves(random: np.random.Generator) -> ItemSnapshot:
+    """What is known of the items: four categories in turn, a title for all but one."""
+    rows = np.arange(N_ITEMS)
+    table = pa.table(
+        {
+            "item_id": [f"i{row:02}" for row in rows],
+            "item_activity__popularity": random.integers(0, 50, N_ITEMS).astype(np.float32),
+            "item_activity__trend": random.random(N_ITEMS).astype(np.float32),
+            "item_profile__in_catalogue": [True] * N_ITEMS,
+            "item_profile__in_stock": ~np.isin(rows, UNAVAILABLE),
+            "item_profile__title": [None if row == 5 else f"Thing {row}" for row in rows],
+            CATEGORIES: pa.array([[row % 4] for row in rows], pa.list_(pa.int32())),
+        }
+    )
+    return ItemSnapshot(
+        vocabulary=Vocabulary(table["item_id"].to_pylist()),
+        instant=INSTANT,
+        table=table,
+        category_names=("tools", "toys", "tea", "twine"),
+        title_column="item_profile__title",
+        available_column="item_profile__in_stock",
+    )
 
 
 @dataclass(frozen=True)
@@ -101,18 +116,11 @@ def parts(of: Settings) -> Parts:
     random = np.random.default_rng(11)
     vectors = random.normal(size=(N_ITEMS, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    shelves = Shelves(
-        instant=INSTANT,
-        available=~np.isin(np.arange(N_ITEMS), UNAVAILABLE),
-        categories=(np.arange(N_ITEMS) % 4).astype(np.int32)[:, None],
-        popularity=random.integers(0, 50, N_ITEMS).astype(np.float32),
-        trend=random.random(N_ITEMS).astype(np.float32),
-        titles=[None if row == 5 else f"Thing {row}" for row in range(N_ITEMS)],
-    )
+    snapshot = shelves(random)
     return Parts(
         settings=of,
-        vocabulary=Vocabulary(f"i{row:02}" for row in range(N_ITEMS)),
-        snapshot=cast(Any, shelves),
+        vocabulary=snapshot.vocabulary,
+        snapshot=snapshot,
         encoder=cast(Any, MeanOfHistory(vectors)),
         index=ItemIndex.build(vectors),
         neighbours=next_ones(),

@@ -110,7 +110,9 @@ def status(settings: Settings) -> Standing:
         application=str(application.status.value),
         message=application.message,
         bundle=health,
-        deployments={name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()},
+        deployments={
+            name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()
+        },
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from remora.contracts.home import Home
 from remora.pipeline import Hydrator, Pipeline
 from remora.registry.bundles import Bundles
 from remora.settings import Settings
@@ -66,11 +65,11 @@ class FromBundle:
     @classmethod
     def named(cls, settings: Settings, name: str) -> FromBundle:
         """The bundle that an alias means now; a later promotion is another release."""
-        return cls(settings=settings, bundle=Bundles(Home(settings.home)).open(name).id, variant=name)
+        return cls(settings=settings, bundle=Bundles(settings).open(name).id, variant=name)
 
     def release(self) -> Release:
         """Open the bundle, which checks its files' hashes, and make its pipelines."""
-        parts = parts_from_bundle(Bundles(Home(self.settings.home)).open(self.bundle), self.settings)
+        parts = parts_from_bundle(Bundles(self.settings).open(self.bundle), self.settings)
         return Release.of(parts, bundle=self.bundle, variant=self.variant)
 
     def users(self, release: Release) -> Hydrator:
