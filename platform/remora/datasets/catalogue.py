@@ -1,0 +1,39 @@
+"""The catalogue as it was known at an instant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pyarrow as pa
+
+from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
+from remora.contracts.vocabulary import Vocabulary
+from remora.ingest.lake import Lake
+
+KNOWN = "known"
+
+
+def items_as_of(lake: Lake, vocabulary: Vocabulary, instant: datetime) -> pa.Table:
+    """Row i is the vocabulary's row i: the last version valid at ``instant``, with ``known`` true.
+
+    An item without one has its first version, which is what will be known when it appears, and ``known`` false.
+    """
+    versions = pl.DataFrame(pl.from_arrow(lake.items())).with_columns(
+        pl.col(EVENT_TIMESTAMP).cast(pl.Datetime("us", "UTC")).fill_null(datetime.fromtimestamp(0, UTC))
+    )
+    versions = versions.sort(ITEM_ID, EVENT_TIMESTAMP, maintain_order=True)
+    known = versions.filter(pl.col(EVENT_TIMESTAMP) <= instant).group_by(ITEM_ID, maintain_order=True).last()
+    later = versions.join(known, on=ITEM_ID, how="anti").group_by(ITEM_ID, maintain_order=True).first()
+    both = pl.concat([known.with_columns(pl.lit(True).alias(KNOWN)), later.with_columns(pl.lit(False).alias(KNOWN))])
+    rows = pl.DataFrame({ITEM_ID: vocabulary.ids})
+    return rows.join(both, on=ITEM_ID, how="left", maintain_order="left").to_arrow()
+
+
+def users_as_of(lake: Lake, instant: datetime) -> pa.Table:
+    """The last version of each user that was valid at ``instant``, in order of id; users that came later are absent."""
+    versions = pl.DataFrame(pl.from_arrow(lake.users()))
+    if EVENT_TIMESTAMP in versions.columns:
+        versions = versions.filter(pl.col(EVENT_TIMESTAMP).is_null() | (pl.col(EVENT_TIMESTAMP) <= instant))
+        versions = versions.sort(USER_ID, EVENT_TIMESTAMP, nulls_last=False, maintain_order=True)
+    return versions.group_by(USER_ID, maintain_order=True).last().to_arrow()

@@ -1,0 +1,122 @@
+"""Examples for the two towers: what a user had wanted, and what they wanted next."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.contracts.vocabulary import Vocabulary
+from remora.datasets.by_user import map_users
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+HISTORY, TARGET, WEIGHT, HELD_OUT = "history", "target", "weight", "held_out"
+PADDING = -1
+
+
+def sequences(
+    settings: Settings, lake: Lake, vocabulary: Vocabulary, *, before: datetime, held_out: float = 0.05
+) -> Dataset:
+    """One row for each wanted event before ``before``; deterministic, and nothing in a row is later than its event.
+
+    Columns: ``user_id``; ``history`` (L,) int32, the last L wanted items strictly before the event's instant, most
+    recent last, filled with -1 at the front; ``target`` int32; ``weight`` float32 of the event type; ``held_out``
+    bool, true for about that share of users, chosen by a hash; and each of ``data.user_columns`` as it stood at the
+    event. Where the home feed leaves out what was seen, only a user's first event with an item is an example.
+    """
+    profile = _profiles(lake.users(), settings)
+    rows_of = pl.DataFrame({ITEM_ID: vocabulary.ids, "row": np.arange(len(vocabulary), dtype=np.int32)})
+
+    def examples(events: pl.DataFrame) -> pa.Table:
+        return _examples(events, rows_of, profile, settings, held_out)
+
+    return map_users(lake, examples, before=before, partitions=settings.features.partitions)
+
+
+def _examples(
+    events: pl.DataFrame, rows_of: pl.DataFrame, profile: pl.DataFrame, settings: Settings, held_out: float
+) -> pa.Table:
+    """Examples of the users of one partition; ``events`` are sorted by user and time."""
+    weights = {name: settings.data.event_types[name].weight for name in settings.data.positive_types}
+    wanted = (
+        events.with_columns((pl.int_range(pl.len()).over(USER_ID, ITEM_ID) == 0).alias("first"))
+        .filter(pl.col(EVENT_TYPE).is_in(list(weights)))
+        .join(rows_of, on=ITEM_ID, how="inner", maintain_order="left")
+        .with_columns(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float32).alias(WEIGHT))
+    )
+    here = pl.int_range(pl.len())
+    place = wanted.select(
+        start=here.min().over(USER_ID), now=here.min().over(USER_ID, EVENT_TIMESTAMP), row="row"
+    ).to_dict(as_series=False)
+    histories = windows_before(
+        np.asarray(place["row"], np.int32),
+        np.asarray(place["start"], np.int64),
+        np.asarray(place["now"], np.int64),
+        settings.features.history_length,
+    )
+    keep = wanted["first"].to_numpy() if settings.surfaces.home_feed.already_seen else np.ones(len(wanted), bool)
+    chosen = wanted.filter(pl.Series(keep))
+    users = _as_of(chosen, profile)
+    columns: dict[str, Any] = {
+        USER_ID: chosen[USER_ID].to_arrow().cast(pa.string()),
+        HISTORY: pa.FixedSizeListArray.from_arrays(histories[keep].ravel(), settings.features.history_length),
+        TARGET: chosen["row"].to_arrow(),
+        WEIGHT: chosen[WEIGHT].to_arrow(),
+        HELD_OUT: pa.array(_share_of(chosen[USER_ID], held_out)),
+    }
+    columns |= {name: users[name].to_arrow() for name in settings.data.user_columns}
+    return pa.table(columns)
+
+
+def windows_before(
+    rows: npt.NDArray[np.int32], start: npt.NDArray[np.int64], now: npt.NDArray[np.int64], length: int
+) -> npt.NDArray[np.int32]:
+    """``rows[max(start, now - length):now]`` for each position, right-aligned in (n, length), -1 at the front.
+
+    >>> windows_before(np.array([5, 6, 7], np.int32), np.array([0, 0, 0]), np.array([0, 1, 2]), 2)
+    array([[-1, -1],
+           [-1,  5],
+           [ 5,  6]], dtype=int32)
+    """
+    places = now[:, None] - length + np.arange(length)
+    inside = places >= start[:, None]
+    if not len(rows):
+        return np.empty((0, length), np.int32)
+    return np.where(inside, rows[np.where(inside, places, 0)], np.int32(PADDING))
+
+
+def _profiles(users: pa.Table, settings: Settings) -> pl.DataFrame:
+    """Versions of users with the time from which each is valid; without one, always."""
+    frame = pl.DataFrame(pl.from_arrow(users))
+    return frame.select(
+        USER_ID,
+        pl.col(EVENT_TIMESTAMP).cast(pl.Datetime("us", "UTC")).fill_null(datetime.fromtimestamp(0, UTC)),
+        *(pl.col(c) if c in frame.columns else pl.lit(None).alias(c) for c in settings.data.user_columns),
+    ).sort(EVENT_TIMESTAMP)
+
+
+def _as_of(chosen: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
+    """The profile valid at each event, in the events' order; null where there is none."""
+    keys = chosen.select(USER_ID, EVENT_TIMESTAMP).with_row_index("place").sort(EVENT_TIMESTAMP)
+    return keys.join_asof(profile, on=EVENT_TIMESTAMP, by=USER_ID, check_sortedness=False).sort("place")
+
+
+def _share_of(users: pl.Series, share: float) -> npt.NDArray[np.bool_]:
+    """True for users whose hash falls into the share; the same everywhere, unlike Python's own hash."""
+    names, codes = np.unique(users.to_numpy().astype(str), return_inverse=True)
+    falls = np.array([int.from_bytes(_digest(n), "big") / 2**32 < share for n in names], bool)
+    return falls[codes] if len(names) else np.empty(0, bool)
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=4).digest()

@@ -1,0 +1,81 @@
+"""A user as a vector, for serving and for replay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from safetensors.torch import load_file
+
+from remora.contracts.vocabulary import Rows
+from remora.pipeline.query import Query
+from remora.retrieval.towers import TowerSpec, UserTower
+
+PROFILE = "user_profile__"
+
+
+class UserEncoder:
+    """The user tower over fixed item vectors (items, d); safe to pickle, runs on one thread."""
+
+    def __init__(self, spec: TowerSpec, tower: UserTower, item_vectors: torch.Tensor) -> None:
+        self.spec = spec
+        self.tower = tower.eval()
+        self.item_vectors = item_vectors
+
+    @classmethod
+    def load(cls, folder: Path | str) -> UserEncoder:
+        """From ``towers.json``, ``towers.safetensors`` and ``item_vectors.safetensors``."""
+        folder = Path(folder)
+        spec = TowerSpec.from_json(json.loads((folder / "towers.json").read_text()))
+        weights = load_file(folder / "towers.safetensors")
+        tower = UserTower(spec)
+        tower.load_state_dict({k.removeprefix("user."): v for k, v in weights.items() if k.startswith("user.")})
+        return cls(spec, tower, load_file(folder / "item_vectors.safetensors")["vectors"])
+
+    def encode(self, query: Query) -> npt.NDArray[np.float32]:
+        """The unit vector (d,) of a hydrated query's user; one without history is the profile alone."""
+        profile = {name: [query.user.get(PROFILE + name)] for name in self._columns}
+        return self.encode_many([query.history], pa.table({k: _as_column(v) for k, v in profile.items()}))[0]
+
+    @torch.inference_mode()
+    def encode_many(self, histories: Sequence[Rows], profiles: pa.Table) -> npt.NDArray[np.float32]:
+        """Unit vectors (n, d) of n users: their wanted items, most recent last, and their profile columns."""
+        length = self.spec.history_length
+        history = np.full((len(histories), length), -1, np.int64)
+        for n, rows in enumerate(histories):
+            recent = rows[-length:]
+            history[n, length - len(recent) :] = recent
+        profile = encode_profiles(self.spec, profiles if profiles.num_columns else _nothing(len(histories)))
+        present = torch.from_numpy(history >= 0)
+        read = self.item_vectors[torch.from_numpy(history).clamp(min=0)]
+        return self.tower(read, present, *profile).numpy()
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        content = self.spec.user_content
+        return (*content.tags, *content.numbers)
+
+
+def encode_profiles(spec: TowerSpec, profiles: pa.Table) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Tags, words and numbers of some users as the user tower takes them."""
+    encoded = spec.user_content.encode(profiles)
+    return torch.from_numpy(encoded.tags), torch.from_numpy(encoded.words), torch.from_numpy(encoded.numbers)
+
+
+def _as_column(values: list[Any]) -> pa.Array:
+    """An Arrow array of one query's value, which may be a NumPy scalar, a list, or missing."""
+    plain = [v.item() if isinstance(v, np.generic) else v.tolist() if isinstance(v, np.ndarray) else v for v in values]
+    if all(v is None or (isinstance(v, float) and np.isnan(v)) for v in plain):
+        return pa.nulls(len(plain), pa.float64())
+    return pa.array(plain)
+
+
+def _nothing(count: int) -> pa.Table:
+    """A table of that many rows for towers that read no profile."""
+    return pa.table({"nothing": pa.nulls(count)})

@@ -1,0 +1,1 @@
+"""Candidate sources: each answers which items this user may want, best first."""

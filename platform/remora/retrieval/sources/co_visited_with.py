@@ -1,0 +1,25 @@
+"""Items that go with the item one is looking at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remora.pipeline import Found, Query
+from remora.pipeline.candidates import NOTHING
+from remora.retrieval.co_visitation import Neighbours
+from remora.retrieval.sources.fresh import fresh
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoVisitedWith:
+    """Neighbours of the query's item."""
+
+    neighbours: Neighbours
+    limit: int
+    skip_seen: bool = True
+
+    def find(self, query: Query) -> Found:
+        """Co-visitation with the seed, best first; nothing without a seed."""
+        if query.item is None:
+            return NOTHING
+        return fresh(query, self.neighbours.of(query.item), self.limit, skip_seen=self.skip_seen)

@@ -1,0 +1,20 @@
+"""What a source leaves out: items that the user has seen, so that its limit counts items that can be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from remora.pipeline.candidates import Found
+from remora.pipeline.query import Query
+
+
+def fresh(query: Query, found: Found, limit: int | None, *, skip_seen: bool = True) -> Found:
+    """The best ``limit`` of ``found`` without the query's own item and, if wanted, without what its user has seen."""
+    leave = np.append(query.seen if skip_seen else query.seen[:0], [] if query.item is None else [query.item])
+    keep = ~np.isin(found.rows, leave.astype(np.int32))
+    return Found(found.rows[keep][:limit], found.scores[keep][:limit])
+
+
+def spare(query: Query, *, skip_seen: bool = True) -> int:
+    """How many more than its limit a source must look at, so that :func:`fresh` leaves enough."""
+    return (len(query.seen) if skip_seen else 0) + (query.item is not None)

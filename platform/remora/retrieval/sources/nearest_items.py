@@ -1,0 +1,28 @@
+"""Items whose vectors lie nearest to the user's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remora.pipeline import Found, Query
+from remora.pipeline.candidates import NOTHING
+from remora.retrieval.encoder import UserEncoder
+from remora.retrieval.index import ItemIndex
+from remora.retrieval.sources.fresh import fresh, spare
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearestItems:
+    """The two towers' answer; a user of whom nothing is known has no vector."""
+
+    encoder: UserEncoder
+    index: ItemIndex
+    limit: int
+    skip_seen: bool = True
+
+    def find(self, query: Query) -> Found:
+        """Cosine of user and item, best first."""
+        if not (query.known or len(query.history)):
+            return NOTHING
+        found = self.index.search(self.encoder.encode(query), self.limit + spare(query, skip_seen=self.skip_seen))
+        return fresh(query, found, self.limit, skip_seen=self.skip_seen)

@@ -1,0 +1,14 @@
+"""What most people wanted: the source of the last resort, and a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remora.retrieval.sources.ranked import Ranked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Popular(Ranked):
+    """By the popularity of the item snapshot."""
+
+    limit: int | None = None

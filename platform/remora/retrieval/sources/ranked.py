@@ -1,0 +1,34 @@
+"""Sources that give everyone the same order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from remora.contracts.vocabulary import Rows
+from remora.pipeline import Found, Query
+from remora.pipeline.candidates import Floats
+from remora.retrieval.sources.fresh import fresh, spare
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """All items by one score (items,), best first, ties by row; an item whose score is NaN is left out."""
+
+    scores: Floats
+    limit: int | None
+    skip_seen: bool = True
+
+    @cached_property
+    def order(self) -> Rows:
+        """Rows, best first."""
+        order = np.argsort(-self.scores, kind="stable").astype(np.int32)
+        return order[~np.isnan(self.scores[order])]
+
+    def find(self, query: Query) -> Found:
+        """The best that this user has not seen."""
+        enough = None if self.limit is None else self.limit + spare(query, skip_seen=self.skip_seen)
+        rows = self.order[:enough]
+        return fresh(query, Found(rows, self.scores[rows]), self.limit, skip_seen=self.skip_seen)

@@ -1,0 +1,26 @@
+"""Items whose vectors lie nearest to that of the item one is looking at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remora.pipeline import Found, Query
+from remora.pipeline.candidates import NOTHING
+from remora.retrieval.index import ItemIndex
+from remora.retrieval.sources.fresh import fresh, spare
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarVectors:
+    """The item tower's answer; it has one for an item that nobody touched yet."""
+
+    index: ItemIndex
+    limit: int
+    skip_seen: bool = True
+
+    def find(self, query: Query) -> Found:
+        """Cosine with the seed, best first; nothing without a seed."""
+        if query.item is None:
+            return NOTHING
+        found = self.index.search(self.index.vector(query.item), self.limit + spare(query, skip_seen=self.skip_seen))
+        return fresh(query, found, self.limit, skip_seen=self.skip_seen)

@@ -1,0 +1,167 @@
+"""The two towers: an item's content and identity, and a user's history and profile, as vectors of one space.
+
+Yi et al., "Sampling-bias-corrected neural modeling for large corpus item recommendations" (RecSys 2019) for the shape
+and the correction; Yang et al., "Mixed negative sampling" (WWW 2020) for the negatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from remora.retrieval.content import Content, Encoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerSpec:
+    """Everything that shapes the network; goes to JSON beside the weights.
+
+    ``trained`` counts the items that have an identity, rows 1 to ``trained`` of its table; row 0 is every other item.
+    """
+
+    dimension: int
+    history_length: int
+    trained: int
+    item_content: Content
+    user_content: Content
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> TowerSpec:
+        """What :meth:`to_json` gave."""
+        spec = cls(**value)
+        return replace(
+            spec,
+            item_content=Content.from_json(value["item_content"]),
+            user_content=Content.from_json(value["user_content"]),
+        )
+
+
+class ContentEncoder(nn.Module):
+    """(n, T) tags, (n, W) words and (n, M) numbers to (n, d): the mean of tags, that of words, and a small network."""
+
+    def __init__(self, content: Content, dimension: int) -> None:
+        super().__init__()
+        self.tags = nn.EmbeddingBag(content.tag_count + 1, dimension, mode="mean", padding_idx=0)
+        self.words = nn.EmbeddingBag(content.buckets + 1, dimension, mode="mean", padding_idx=0)
+        inputs = 2 * dimension + content.number_count
+        self.mix = nn.Sequential(nn.Linear(inputs, 2 * dimension), nn.ReLU(), nn.Linear(2 * dimension, dimension))
+        for table in (self.tags, self.words):
+            nn.init.normal_(table.weight, std=dimension**-0.5)
+            with torch.no_grad():
+                table.weight[0] = 0
+
+    def forward(self, tags: Tensor, words: Tensor, numbers: Tensor) -> Tensor:
+        """Vectors (n, d), not normalised."""
+        return self.mix(torch.cat([self.tags(tags), self.words(words), numbers], dim=1))
+
+
+class ItemTower(nn.Module):
+    """Identity plus content. An item without an identity (row 0, a zero that stays zero) is its content alone."""
+
+    def __init__(self, spec: TowerSpec) -> None:
+        super().__init__()
+        self.identity = nn.Embedding(spec.trained + 1, spec.dimension, padding_idx=0)
+        self.content = ContentEncoder(spec.item_content, spec.dimension)
+        nn.init.normal_(self.identity.weight, std=spec.dimension**-0.5)
+        with torch.no_grad():
+            self.identity.weight[0] = 0
+
+    def forward(self, identity: Tensor, tags: Tensor, words: Tensor, numbers: Tensor) -> Tensor:
+        """Unit vectors (n, d)."""
+        return F.normalize(self.identity(identity) + self.content(tags, words, numbers), dim=1)
+
+
+class UserTower(nn.Module):
+    """Attention over the vectors of the history, asked by its recency-weighted mean, plus the profile.
+
+    Works on item vectors, not on item ids: a new item in a history counts by its content, and serving needs only the
+    vectors of the index.
+    """
+
+    HEADS = 2
+
+    def __init__(self, spec: TowerSpec) -> None:
+        super().__init__()
+        width = spec.dimension
+        self.place = nn.Parameter(torch.zeros(spec.history_length, width))
+        self.recency = nn.Parameter(torch.linspace(-3.0, 0.0, spec.history_length))
+        self.ask = nn.Linear(2 * width, width)
+        self.keys = nn.Linear(width, width)
+        self.values = nn.Linear(width, width)
+        self.profile = ContentEncoder(spec.user_content, width)
+        self.mix = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+        nn.init.normal_(self.place, std=0.02)
+
+    def forward(self, history: Tensor, present: Tensor, tags: Tensor, words: Tensor, numbers: Tensor) -> Tensor:
+        """Unit vectors (n, d) from history vectors (n, L, d), most recent last, and where there is one (n, L)."""
+        n, length, width = history.shape
+        weight = torch.softmax(self.recency.masked_fill(~present, -1e4), dim=1) * present
+        mean = torch.einsum("nl,nld->nd", weight, history)
+        last = history[:, -1] * present[:, -1:]
+        marked = history + self.place
+        ask = self.ask(torch.cat([mean, last], dim=1)).view(n, self.HEADS, 1, -1)
+        keys = self.keys(marked).view(n, length, self.HEADS, -1).transpose(1, 2)
+        values = self.values(marked).view(n, length, self.HEADS, -1).transpose(1, 2)
+        scores = (ask * keys).sum(-1) * (width // self.HEADS) ** -0.5
+        attention = torch.softmax(scores.masked_fill(~present[:, None], -1e4), dim=2) * present[:, None]
+        attended = torch.einsum("nhl,nhld->nhd", attention, values).reshape(n, width)
+        profile = self.profile(tags, words, numbers)
+        return F.normalize(mean + last + self.mix(torch.cat([mean, last, attended, profile], dim=1)), dim=1)
+
+
+class TwoTower(nn.Module):
+    """Both towers, with the catalogue's content beside them as buffers that are not saved with the weights."""
+
+    catalogue_identity: Tensor
+    catalogue_tags: Tensor
+    catalogue_words: Tensor
+    catalogue_numbers: Tensor
+
+    def __init__(self, spec: TowerSpec, identity: np.ndarray, content: Encoded) -> None:
+        super().__init__()
+        self.spec = spec
+        self.item = ItemTower(spec)
+        self.user = UserTower(spec)
+        for name, value in {
+            "identity": identity.astype(np.int64),
+            "tags": content.tags,
+            "words": content.words,
+            "numbers": content.numbers,
+        }.items():
+            self.register_buffer(f"catalogue_{name}", torch.tensor(value), persistent=False)
+
+    def items(self, rows: Tensor, hide: Tensor | None = None) -> Tensor:
+        """Unit vectors (n, d) of item rows (n,); identities are left out where ``hide`` (n,) holds."""
+        identity = self.catalogue_identity[rows]
+        if hide is not None:
+            identity = identity.masked_fill(hide, 0)
+        return self.item(identity, self.catalogue_tags[rows], self.catalogue_words[rows], self.catalogue_numbers[rows])
+
+    def forward(
+        self, history: Tensor, profile: tuple[Tensor, Tensor, Tensor], candidates: Tensor, id_dropout: float
+    ) -> tuple[Tensor, Tensor]:
+        """User vectors (n, d) and candidate vectors (m, d) for histories (n, L), -1 is padding, and item rows (m,).
+
+        Every item is computed once however often it occurs in the batch.
+        """
+        present = history >= 0
+        unique, where = torch.unique(history.clamp(min=0), return_inverse=True)
+        read = self.items(unique)[where]
+        hide = torch.rand(len(candidates), device=candidates.device) < id_dropout if id_dropout else None
+        return self.user(read, present, *profile), self.items(candidates, hide)
+
+    @torch.inference_mode()
+    def item_vectors(self, step: int = 8192) -> np.ndarray:
+        """Unit vectors (items, d) float32 of the whole catalogue."""
+        self.eval()
+        rows = torch.arange(len(self.catalogue_identity), device=self.catalogue_identity.device)
+        return torch.cat([self.items(part) for part in rows.split(step)]).cpu().numpy()

@@ -1,0 +1,261 @@
+"""The step that trains the two towers and makes the artifact `retrieval`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import ray
+from ray.data import ExecutionOptions
+from ray.train import DataConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from safetensors.torch import save_file as save_tensors
+
+import remora
+from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.errors import DataError
+from remora.contracts.home import Home
+from remora.contracts.tables import ITEM_ID
+from remora.contracts.vocabulary import Vocabulary
+from remora.datasets.catalogue import KNOWN, items_as_of, users_as_of
+from remora.datasets.cuts import TimeCuts, time_cuts
+from remora.datasets.sequences import HELD_OUT, HISTORY, TARGET, WEIGHT, sequences
+from remora.ingest.lake import Lake
+from remora.retrieval.content import Content
+from remora.retrieval.index import ItemIndex
+from remora.retrieval.towers import TowerSpec, TwoTower
+from remora.settings import Settings
+from remora.training.progress import Report, followed
+from remora.training.runs import forget, run_config
+from remora.training.tracking import tracked
+from remora.training.two_tower import RECALL, Inputs, Schedule, train_worker
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+NAME = "retrieval"
+MOST_HELD_OUT = 4_000
+SERVING_ONLY = {
+    "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
+    "co_visited_window", "co_visited_damping", "max_failures",
+}  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+def retrieval_shelf(home: Home) -> Shelf:
+    """Where versions of the retrieval model are kept."""
+    return Shelf(home, NAME, "remora train retrieval")
+
+
+def version(settings: Settings, lake: Lake) -> str:
+    """Fingerprint of everything that the towers are made from."""
+    return fingerprint(
+        lake=lake.version,
+        split=settings.split.model_dump(),
+        data=settings.data.model_dump(include={"event_types", "category", "user_columns", "item_columns", "text"}),
+        history=settings.features.history_length,
+        partitions=settings.features.partitions,
+        already_seen=settings.surfaces.home_feed.already_seen,
+        retrieval=settings.retrieval.model_dump(exclude=SERVING_ONLY),
+        code=remora.__version__,
+    )
+
+
+def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> Artifact:
+    """Train the towers on what happened before the first cut; an unchanged version is a look-up.
+
+    ``on_epoch`` is called in this process with ``epoch``, ``epochs``, ``loss`` and ``recall@100`` after each epoch;
+    the default logs a line. The weights kept are those of the epoch of best recall among held-out users, whose
+    examples end at the same cut: nothing is chosen on later events.
+    """
+    home = Home(settings.home)
+    lake = Lake.open(home)
+    name = version(settings, lake)
+    shelf = retrieval_shelf(home)
+    if (done := shelf.find(name)) is not None:
+        shelf.point(name)
+        return done
+    cuts = time_cuts(settings, lake)
+    vocabulary = lake.vocabulary()
+    inputs, examples = prepare(settings, lake, vocabulary, cuts)
+    params = settings.retrieval.model_dump() | {"lake": lake.version, "examples": examples.count()}
+    with tracked(settings, NAME, name, params) as run:
+
+        def report(epoch: Report) -> None:
+            run.metrics({k.replace("@", "_at_"): v for k, v in epoch.items()}, step=epoch["epoch"])
+            (on_epoch or _log_epoch)(epoch)
+
+        weights, metrics = _fit(settings, home, name, inputs, examples, report)
+        draft = shelf.draft(name)
+        metrics |= _write(draft, settings, vocabulary, inputs, weights)
+    artifact = shelf.publish(draft, lake=lake.version, cut=cuts.retrieval_end.isoformat(), metrics=metrics)
+    forget(home, NAME, name)
+    return artifact
+
+
+def prepare(settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCuts) -> tuple[Inputs, Dataset]:
+    """What the workers share, and the encoded training examples; both from before the first cut only."""
+    chosen = settings.retrieval
+    catalogue = items_as_of(lake, vocabulary, cuts.retrieval_end)
+    known = catalogue.filter(catalogue[KNOWN])
+    columns = [c for c in dict.fromkeys([*settings.data.item_columns, settings.data.category]) if c is not None]
+    item_content = Content.fit(
+        known, _there(known, columns), text=_there(known, settings.data.text), buckets=chosen.text_buckets
+    )
+    users = users_as_of(lake, cuts.retrieval_end)
+    user_content = Content.fit(users, _there(users, settings.data.user_columns))
+    every = (
+        sequences(settings, lake, vocabulary, before=cuts.retrieval_end, held_out=chosen.held_out_users)
+        .map_batches(_encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
+        .materialize()
+    )
+    counts = _target_counts(every, len(vocabulary))
+    if not counts.sum():
+        raise DataError(
+            f"No wanted event before {cuts.retrieval_end:%Y-%m-%d %H:%M} can be learned from: of event types "
+            f"{', '.join(settings.data.positive_types)} there is none. Check event_types and their signs."
+        )
+    trained = counts > 0
+    identity = np.where(trained, np.cumsum(trained), 0)
+    spec = TowerSpec(
+        dimension=chosen.dimension,
+        history_length=settings.features.history_length,
+        trained=int(trained.sum()),
+        item_content=item_content,
+        user_content=user_content,
+    )
+    inputs = Inputs(
+        spec=spec,
+        identity=identity.astype(np.int64),
+        content=item_content.encode(catalogue),
+        share=counts / counts.sum(),
+        drawable=np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64),
+        held_out=_held_out(every, settings.features.partitions),
+    )
+    return inputs, every.map_batches(_training, batch_format="pyarrow", batch_size=None).materialize()
+
+
+def _there(table: pa.Table, columns: Any) -> list[str]:
+    """Those of the columns that the table has; a lake without a users source has none."""
+    return [c for c in columns if c in table.column_names]
+
+
+def _encoded(examples: pa.Table, content: Content) -> pa.Table:
+    """User columns become fixed-size lists of numbers."""
+    encoded = content.encode(examples)
+    lists = {name: _lists(getattr(encoded, name)) for name in ("tags", "words", "numbers")}
+    kept = examples.select([HISTORY, TARGET, WEIGHT, HELD_OUT])
+    return pa.table({**{c: kept[c] for c in kept.column_names}, **lists})
+
+
+def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
+
+
+def _training(examples: pa.Table) -> pa.Table:
+    return examples.filter(pc.invert(examples[HELD_OUT])).drop_columns([HELD_OUT])
+
+
+def _target_counts(examples: Dataset, items: int) -> np.ndarray:
+    """How often each item is a target in training, shape (items,)."""
+
+    def count(block: pa.Table) -> pa.Table:
+        targets = _training(block)[TARGET].to_numpy()
+        values, counts = np.unique(targets, return_counts=True)
+        return pa.table({"row": values.astype(np.int64), "count": counts.astype(np.int64)})
+
+    total = np.zeros(items, np.int64)
+    for part in examples.map_batches(count, batch_format="pyarrow", batch_size=None).iter_batches(
+        batch_format="numpy", batch_size=None
+    ):
+        np.add.at(total, part["row"], part["count"])
+    return total
+
+
+def _held_out(examples: Dataset, partitions: int) -> pa.Table:
+    """At most so many examples of held-out users, spread evenly over those of each partition."""
+    most = math.ceil(MOST_HELD_OUT / partitions)
+
+    def thin(block: pa.Table) -> pa.Table:
+        own = block.filter(block[HELD_OUT])
+        return own if len(own) <= most else own.take(np.linspace(0, len(own) - 1, most).astype(np.int64))
+
+    parts = examples.map_batches(thin, batch_format="pyarrow", batch_size=None)
+    return pa.concat_tables(parts.iter_batches(batch_format="pyarrow", batch_size=None))
+
+
+def _fit(
+    settings: Settings,
+    home: Home,
+    name: str,
+    inputs: Inputs,
+    examples: Dataset,
+    report: Callable[[Report], None],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Weights and report of the best epoch."""
+    chosen = settings.retrieval
+    schedule = Schedule(**{field: getattr(chosen, field) for field in Schedule.__dataclass_fields__})
+    with followed(report) as callback:
+        result = TorchTrainer(
+            train_worker,
+            train_loop_config={
+                "inputs": ray.put(inputs),
+                "schedule": schedule,
+                "examples": examples.count() // chosen.workers,
+            },
+            datasets={"train": examples},
+            dataset_config=DataConfig(execution_options=ExecutionOptions(preserve_order=True)),
+            scaling_config=ScalingConfig(num_workers=chosen.workers),
+            run_config=run_config(home, NAME, name, callback=callback, max_failures=chosen.max_failures, best=RECALL),
+        ).fit()
+    best = result.get_best_checkpoint(RECALL, "max")
+    assert best is not None
+    with best.as_directory() as folder:
+        state = json.loads((Path(folder) / "state.json").read_text())
+        return load_file(Path(folder) / "towers.safetensors"), state
+
+
+def _write(
+    draft: Artifact, settings: Settings, vocabulary: Vocabulary, inputs: Inputs, weights: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the files of the artifact; returns what was measured on the index."""
+    model = TwoTower(inputs.spec, inputs.identity, inputs.content)
+    model.load_state_dict(weights)
+    vectors = model.item_vectors()
+    index = ItemIndex.build(vectors)
+    asked = np.random.default_rng(settings.retrieval.seed).choice(len(vectors), min(200, len(vectors)), replace=False)
+    measured = {"index": index.kind, "index_recall@100": index.recall(vectors[asked], 100), "items": len(vectors)}
+    measured |= {"trained_items": inputs.spec.trained}
+    with tempfile.TemporaryDirectory() as folder:
+        save_tensors(weights, Path(folder) / "towers.safetensors")
+        save_file({"vectors": vectors}, Path(folder) / "item_vectors.safetensors")
+        index.save(Path(folder) / "index.faiss")
+        pq.write_table(pa.table({ITEM_ID: vocabulary.ids}), Path(folder) / "vocabulary.parquet")
+        (Path(folder) / "towers.json").write_text(json.dumps(inputs.spec.to_json()))
+        for file in sorted(Path(folder).iterdir()):
+            draft.home.write_bytes(f"{draft.folder}/{file.name}", file.read_bytes())
+    draft.home.write_json(f"{draft.folder}/metrics.json", measured)
+    return measured
+
+
+def _log_epoch(epoch: Report) -> None:
+    log.info(
+        "epoch %d of %d: loss %.4f, %s among held-out users %.4f",
+        epoch["epoch"],
+        epoch["epochs"],
+        epoch["loss"],
+        RECALL,
+        epoch[RECALL],
+    )

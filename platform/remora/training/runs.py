@@ -1,0 +1,50 @@
+"""Ray Train runs that resume when they were interrupted, and never otherwise."""
+
+from __future__ import annotations
+
+import json
+
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, UserCallback
+
+from remora.contracts.home import Home
+
+FOLDER = "training"
+STATE = "checkpoint_manager_snapshot.json"
+
+
+def run_config(
+    home: Home, name: str, version: str, *, callback: UserCallback, max_failures: int, best: str | None = None
+) -> RunConfig:
+    """Configuration of the run ``<name>-<version>`` under ``<home>/training``.
+
+    Ray Train goes on with any run of the same name. The version is the fingerprint of the run's inputs, so only the
+    same run is gone on with; its folder is removed by :func:`forget` once its artifact is published. Two checkpoints
+    are kept: the last, and the one of largest ``best``.
+    """
+    folder = f"{FOLDER}/{name}-{version}"
+    if _is_torn(home, f"{folder}/{STATE}"):
+        home.delete(folder)
+    return RunConfig(
+        name=f"{name}-{version}",
+        storage_path=home.make_folder(FOLDER),
+        storage_filesystem=home.filesystem,
+        failure_config=FailureConfig(max_failures=max_failures),
+        checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_score_attribute=best),
+        callbacks=[callback],  # type: ignore[list-item]
+    )
+
+
+def forget(home: Home, name: str, version: str) -> None:
+    """Remove the checkpoints of a run whose artifact is published."""
+    home.delete(f"{FOLDER}/{name}-{version}")
+
+
+def _is_torn(home: Home, path: str) -> bool:
+    """Ray Train writes its state in place: a crash in the middle leaves one that nothing can be resumed from."""
+    if not home.exists(path):
+        return False
+    try:
+        json.loads(home.read_bytes(path))
+    except json.JSONDecodeError:
+        return True
+    return False
