@@ -1,9 +1,11 @@
-"""The report drawn for people: tables for the terminal, Markdown for files."""
+"""The report drawn for people: a few tables for the terminal, all of it as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from rich import box
 from rich.table import Table
 
 from remora.evaluation.report import Difference, Estimate, EvaluationReport
@@ -16,79 +18,44 @@ TITLES = {
     "map": "MAP",
     "hit_rate": "hit rate",
     "coverage": "coverage",
-    "novelty": "novelty (bits)",
+    "novelty": "novelty",
     "intra_list_diversity": "diversity",
-    "popularity_bias": "popularity bias",
+    "popularity_bias": "pop. bias",
 }
-Rows = list[list[str]]
+
+
+class _Part(NamedTuple):
+    """One table: a title, the names of its columns, and its rows; the first column names the row."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
 
 
 def tables(report: EvaluationReport) -> Iterator[Table]:
-    """Every part of the report as a rich table."""
-    for title, header, rows in _parts(report):
-        table = Table(title=title, title_justify="left", show_lines=False)
-        for n, name in enumerate(header):
-            table.add_column(name, justify="left" if n == 0 else "right", no_wrap=n == 0)
-        for row in rows:
+    """What to see first: every system, how the surface differs from the others, and the segments."""
+    if not report.cutoffs:
+        return
+    for part in (_overview(report), _differences(report), _segments(report, *_headline(report)[0])):
+        # One space between columns, so that the overview fits into a hundred.
+        table = Table(
+            title=part.title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+        )
+        for n, name in enumerate(part.header):
+            table.add_column(name, justify="right" if n else "left", no_wrap=True)
+        for row in part.rows:
             table.add_row(*row)
         yield table
 
 
 def markdown(report: EvaluationReport) -> str:
-    """Every part of the report as Markdown tables."""
-    pages = []
-    for title, header, rows in _parts(report):
-        lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-        pages.append(f"## {title}\n\n" + "\n".join(map(_line, lines)))
-    return "\n\n".join(["# Evaluation", summary(report), *pages]) + "\n"
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace(chr(10), ' ') for cell in cells)} |"
-
-
-def _parts(report: EvaluationReport) -> Iterator[tuple[str, list[str], Rows]]:
-    for cutoff in report.cutoffs:
-        shown = [m for m in TITLES if any((e.metric, e.cutoff) == (m, cutoff) for e in report.estimates)]
-        yield f"First {cutoff} items", ["system", *(TITLES[m] for m in shown)], _by_metric(report, cutoff, shown)
-    if not report.cutoffs:
-        return
-    first, last = report.cutoffs[0], report.cutoffs[-1]
-    chosen = [("ndcg", first), ("recall", last)]
-    against = list(dict.fromkeys(d.against for d in report.differences))
-    yield (
-        "The surface less each other system, on the same users",
-        ["against", *(f"{TITLES[m]}@{k}" for m, k in chosen)],
-        [[a, *(_difference(report.difference(a, m, k)) for m, k in chosen)] for a in against],
-    )
-    segments = [s for s, count in report.queries.items() if count and s != ALL]
-    for metric, cutoff in chosen:
-        yield (
-            f"{TITLES[metric]}@{cutoff} by segment",
-            ["system", *(f"{s.replace('_', ' ')}\n({report.queries[s]:,} queries)" for s in segments)],
-            [[s, *(_estimate(report.estimate(s, metric, cutoff, at)) for at in segments)] for s in report.systems],
-        )
-
-
-def _by_metric(report: EvaluationReport, cutoff: int, shown: Sequence[str]) -> Rows:
-    return [[system, *(_estimate(report.estimate(system, m, cutoff)) for m in shown)] for system in report.systems]
-
-
-def _estimate(found: Estimate) -> str:
-    return _interval(found.mean, found.low, found.high)
-
-
-def _difference(found: Difference) -> str:
-    return _interval(found.mean, found.low, found.high, signed=True) + (" *" if found.excludes_zero else "")
-
-
-def _interval(mean: float | None, low: float | None, high: float | None, *, signed: bool = False) -> str:
-    if mean is None:
-        return "–"
-    sign = "+" if signed else ""
-    digits = 4 if abs(mean) < 1 else 2
-    ends = "" if low is None or high is None else f"\n{low:{sign}.{digits}f} … {high:{sign}.{digits}f}"
-    return f"{mean:{sign}.{digits}f}{ends}"
+    """Every number of the report, but for the metrics of segments beyond the first two."""
+    parts = [
+        *(_all_metrics(report, cutoff) for cutoff in report.cutoffs),
+        *([_differences(report)] if report.differences else []),
+        *(_segments(report, *chosen) for chosen in _headline(report)),
+    ]
+    return "\n\n".join(["# Evaluation", summary(report), *map(_markdown, parts)]) + "\n"
 
 
 def summary(report: EvaluationReport) -> str:
@@ -96,7 +63,81 @@ def summary(report: EvaluationReport) -> str:
     degraded = ", ".join(f"{system} {count:,}" for system, count in report.degraded.items() if count)
     return (
         f"{report.queries[ALL]:,} queries of {report.users:,} users; {report.without_targets:,} more were left out "
-        f"because nothing was wanted after them. Under each mean its {report.level:.0%} interval, from "
-        f"{report.samples:,} resamples of the users; * where the interval of a difference excludes zero."
+        f"because nothing was wanted after them. Under a mean its {report.level:.0%} interval, from {report.samples:,} "
+        f"resamples of the users; * where the interval of a difference excludes zero."
         + (f" Slates with a stage missing: {degraded}." if degraded else "")
     )
+
+
+def _headline(report: EvaluationReport) -> list[tuple[str, int]]:
+    """Order at the top of the slate, and what is found at all."""
+    return [("ndcg", report.cutoffs[0]), ("recall", report.cutoffs[-1])] if report.cutoffs else []
+
+
+def _overview(report: EvaluationReport) -> _Part:
+    headline, first = _headline(report), report.cutoffs[0]
+    others = [(metric, first) for metric in _present(report, first) if metric not in dict(headline)]
+    rows = [
+        [
+            system,
+            *(_estimate(report.estimate(system, *one)) for one in headline),
+            *(_number(report.estimate(system, *one).mean, digits=3) for one in others),
+        ]
+        for system in report.systems
+    ]
+    return _Part("The systems", ["", *(f"{TITLES[m]} @{k}".replace(" ", "\n") for m, k in headline + others)], rows)
+
+
+def _all_metrics(report: EvaluationReport, cutoff: int) -> _Part:
+    shown = _present(report, cutoff)
+    rows = [[s, *(_estimate(report.estimate(s, metric, cutoff)) for metric in shown)] for s in report.systems]
+    return _Part(f"First {cutoff} items", ["system", *(TITLES[m] for m in shown)], rows)
+
+
+def _present(report: EvaluationReport, cutoff: int) -> Sequence[str]:
+    there = {e.metric for e in report.estimates if e.cutoff == cutoff}
+    return [metric for metric in TITLES if metric in there]
+
+
+def _differences(report: EvaluationReport) -> _Part:
+    against, headline = list(dict.fromkeys(d.against for d in report.differences)), _headline(report)
+    return _Part(
+        "The surface less each other system, on the same users",
+        ["against", *(f"{TITLES[m]}@{k}" for m, k in headline)],
+        [[a, *(_difference(report.difference(a, *one)) for one in headline)] for a in against],
+    )
+
+
+def _segments(report: EvaluationReport, metric: str, cutoff: int) -> _Part:
+    segments = [s for s, count in report.queries.items() if count and s != ALL]
+    return _Part(
+        f"{TITLES[metric]}@{cutoff} by segment",
+        ["system", *(f"{s.replace('_', ' ')}\n({report.queries[s]:,} queries)" for s in segments)],
+        [[s, *(_estimate(report.estimate(s, metric, cutoff, at)) for at in segments)] for s in report.systems],
+    )
+
+
+def _estimate(found: Estimate) -> str:
+    return _number(found.mean) + _ends(found.low, found.high)
+
+
+def _difference(found: Difference) -> str:
+    return _number(found.mean, "+") + (" *" if found.excludes_zero else "") + _ends(found.low, found.high, "+")
+
+
+def _number(value: float | None, sign: str = "", digits: int = 4) -> str:
+    if value is None:
+        return "–"
+    return f"{value:{sign}.{digits if abs(value) <= 1 else 2}f}"
+
+
+def _ends(low: float | None, high: float | None, sign: str = "") -> str:
+    if low is None or high is None:
+        return ""
+    digits = 3 if abs(high) <= 1 else 2
+    return f"\n{low:{sign}.{digits}f}…{high:{sign}.{digits}f}"
+
+
+def _markdown(part: _Part) -> str:
+    lines = [part.header, ["---", *["---:"] * (len(part.header) - 1)], *part.rows]
+    return f"## {part.title}\n\n" + "\n".join(f"| {' | '.join(' '.join(c.split()) for c in line)} |" for line in lines)
