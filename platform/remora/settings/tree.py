@@ -61,9 +61,9 @@ class RetrievalSettings(Section):
     co_visited_limit: int = 200
     trending_limit: int = 100
     co_visited_neighbours: int = 100
-    co_visited_half_life_days: float = 30.0
+    co_visited_half_life_days: float = 180.0
     co_visited_window: int = Field(30, gt=0, description="wanted events of one user that count as near each other")
-    co_visited_damping: float = Field(0.5, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
+    co_visited_damping: float = Field(0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
     shuffle_rows: int = Field(200_000, gt=0, description="examples that a worker holds and shuffles at a time")
     held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
     max_failures: int = Field(3, ge=0, description="times that a lost worker is replaced before training fails")

@@ -112,7 +112,9 @@ def batch_loss(
     rows = candidates.cpu().numpy()
     expected = n * inputs.share[rows] + drawn / max(1, len(inputs.drawable))
     log_expected = torch.as_tensor(np.log(expected), dtype=users.dtype, device=users.device)
-    return sampled_softmax(users, items, candidates, log_expected, batch["weight"], schedule.temperature)
+    return sampled_softmax(
+        users, items, candidates, log_expected, batch["weight"], batch["history"], schedule.temperature
+    )
 
 
 def to_tensors(examples: pa.Table, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -1,0 +1,162 @@
+"""Every source keeps the contract: rows without repeats, best first, at most `limit`, empty when it knows nothing."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import torch
+
+from remora.pipeline import Found, Query
+from remora.retrieval.co_visitation import Neighbours
+from remora.retrieval.content import Content
+from remora.retrieval.encoder import UserEncoder
+from remora.retrieval.index import ItemIndex
+from remora.retrieval.sources.co_visited import CoVisited
+from remora.retrieval.sources.co_visited_with import CoVisitedWith
+from remora.retrieval.sources.nearest_items import NearestItems
+from remora.retrieval.sources.popular import Popular
+from remora.retrieval.sources.similar_vectors import SimilarVectors
+from remora.retrieval.sources.trending import Trending
+from remora.retrieval.towers import TowerSpec, UserTower
+
+ITEMS, LIMIT = 40, 7
+
+
+def vectors() -> np.ndarray:
+    drawn = np.random.default_rng(1).normal(size=(ITEMS, 8)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+def neighbours() -> Neighbours:
+    """Each item goes with the ten items before it, the nearest best."""
+    rows = np.concatenate([(np.arange(i - 1, i - 11, -1)) % ITEMS for i in range(ITEMS)]).astype(np.int32)
+    return Neighbours(np.arange(ITEMS + 1) * 10, rows, np.tile(np.linspace(1, 0.1, 10), ITEMS).astype(np.float32))
+
+
+def encoder() -> UserEncoder:
+    torch.manual_seed(3)
+    content = Content(tags={"gender": {"F": 1, "M": 2}}, numbers={"age": (40.0, 10.0)})
+    spec = TowerSpec(dimension=8, history_length=5, trained=ITEMS, item_content=content, user_content=content)
+    return UserEncoder(spec, UserTower(spec), torch.from_numpy(vectors()))
+
+
+def query(history: tuple[int, ...] = (), seen: tuple[int, ...] = (), item: int | None = None) -> Query:
+    rows = np.array(history, np.int32)
+    return Query(
+        request_id="r",
+        surface="home_feed",
+        n=10,
+        instant=datetime(2024, 1, 1, tzinfo=UTC),
+        user_id="u",
+        item=item,
+        known=bool(history),
+        history=rows,
+        seen=np.unique(np.append(rows, np.array(seen, np.int32))),
+        user={"user_profile__age": 31, "user_profile__gender": "F"},
+    )
+
+
+class SourceContract:
+    """Inherit, and give the source and a query that it can answer."""
+
+    asked = query(history=(3, 8, 21), seen=(5, 6))
+    ignorant: Query | None = query()
+
+    def source(self):  # type: ignore[no-untyped-def]
+        raise NotImplementedError
+
+    def found(self) -> Found:
+        return self.source().find(self.asked)
+
+    def test_rows_and_scores_have_the_types_of_the_contract(self) -> None:
+        found = self.found()
+        assert (found.rows.dtype, found.scores.dtype) == (np.int32, np.float32)
+        assert found.rows.shape == found.scores.shape
+
+    def test_it_finds_as_many_as_it_may_and_no_item_twice(self) -> None:
+        found = self.found()
+        assert len(found.rows) == LIMIT == len(np.unique(found.rows))
+
+    def test_the_best_comes_first(self) -> None:
+        assert (np.diff(self.found().scores) <= 0).all()
+
+    def test_what_the_user_has_seen_takes_no_place(self) -> None:
+        assert not np.isin(self.found().rows, self.asked.seen).any()
+
+    def test_the_item_one_looks_at_is_not_found(self) -> None:
+        assert self.asked.item not in self.found().rows.tolist()
+
+    def test_one_of_whom_nothing_is_known_gets_nothing(self) -> None:
+        if self.ignorant is not None:
+            assert len(self.source().find(self.ignorant).rows) == 0
+
+    def test_it_pickles(self) -> None:
+        found = pickle.loads(pickle.dumps(self.source())).find(self.asked)
+        assert found.rows.tolist() == self.found().rows.tolist()
+
+
+class TestNearestItems(SourceContract):
+    def source(self) -> NearestItems:
+        return NearestItems(encoder=encoder(), index=ItemIndex.build(vectors()), limit=LIMIT)
+
+    def test_it_finds_the_largest_cosines(self) -> None:
+        scores = vectors() @ encoder().encode(self.asked)
+        scores[self.asked.seen] = -np.inf
+        assert self.found().rows.tolist() == np.argsort(-scores)[:LIMIT].tolist()
+
+
+class TestCoVisited(SourceContract):
+    def source(self) -> CoVisited:
+        return CoVisited(neighbours=neighbours(), limit=LIMIT)
+
+    def test_later_items_count_more(self) -> None:
+        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, fade=0.5).find(query(history=(30, 11)))
+        assert found.rows.tolist() == [10]
+        assert found.scores.tolist() == [1.0]
+
+
+class TestCoVisitedWith(SourceContract):
+    asked = query(item=20)
+
+    def source(self) -> CoVisitedWith:
+        return CoVisitedWith(neighbours=neighbours(), limit=LIMIT)
+
+
+class TestSimilarVectors(SourceContract):
+    asked = query(item=20)
+
+    def source(self) -> SimilarVectors:
+        return SimilarVectors(index=ItemIndex.build(vectors()), limit=LIMIT)
+
+
+class TestPopular(SourceContract):
+    ignorant = None
+
+    def source(self) -> Popular:
+        return Popular(scores=np.arange(ITEMS, dtype=np.float32) % 10, limit=LIMIT)
+
+    def test_without_a_limit_every_unseen_item_is_there(self) -> None:
+        found = Popular(scores=np.ones(ITEMS, np.float32)).find(self.asked)
+        assert found.rows.tolist() == [r for r in range(ITEMS) if r not in self.asked.seen]
+
+
+class TestTrending(SourceContract):
+    ignorant = None
+
+    def source(self) -> Trending:
+        scores = np.arange(ITEMS, dtype=np.float32)
+        scores[::3] = np.nan
+        return Trending(scores=scores, limit=LIMIT)
+
+    def test_an_item_without_a_score_is_left_out(self) -> None:
+        assert not (self.found().rows % 3 == 0).any()
+
+
+@pytest.mark.parametrize("skip_seen", [True, False])
+def test_a_surface_that_shows_seen_items_again_can_say_so(skip_seen: bool) -> None:
+    asked = query(history=(39,))
+    found = Popular(scores=np.arange(ITEMS, dtype=np.float32), limit=1, skip_seen=skip_seen).find(asked)
+    assert found.rows.tolist() == [38 if skip_seen else 39]
