@@ -9,9 +9,10 @@ from ray.serve import Application, Deployment
 from ray.serve.config import BackpressureConfig
 
 from remora.serving.filter import Filter
+from remora.serving.from_bundle import FromBundle
 from remora.serving.gateway import Gateway
 from remora.serving.ranker import Ranker
-from remora.serving.release import FromBundle, Loader
+from remora.serving.release import Loader
 from remora.serving.retriever import Retriever
 from remora.settings import Settings, load
 

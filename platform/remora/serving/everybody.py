@@ -12,7 +12,7 @@ from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
 from remora.ingest.lake import Lake
 from remora.serving.batch import recommend_all
-from remora.serving.release import FromBundle
+from remora.serving.from_bundle import FromBundle
 from remora.settings import Settings
 from remora.wiring.cluster import connect
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from remora.contracts.errors import NotReady, Refused
 from remora.serving.app import assemble
-from remora.serving.release import FromBundle
+from remora.serving.from_bundle import FromBundle
 from remora.settings import Settings
 from remora.wiring import cluster, processes
 

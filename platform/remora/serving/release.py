@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from remora.pipeline import Hydrator, Pipeline
-from remora.registry.bundles import Bundles
 from remora.settings import Settings
 from remora.surfaces.last_resort import last_resort
 from remora.surfaces.parts import Parts
 from remora.surfaces.table import SURFACES
-from remora.wiring.hydration import online_users
-from remora.wiring.parts import parts_from_bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,26 +49,3 @@ class Loader(Protocol):
 
     def users(self, release: Release) -> Hydrator:
         """Who tells what is known of a user."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FromBundle:
-    """Loads a bundle of the settings' home, users from its online store."""
-
-    settings: Settings
-    bundle: str
-    variant: str
-
-    @classmethod
-    def named(cls, settings: Settings, name: str) -> FromBundle:
-        """The bundle that an alias means now; a later promotion is another release."""
-        return cls(settings=settings, bundle=Bundles(settings).open(name).id, variant=name)
-
-    def release(self) -> Release:
-        """Open the bundle, which checks its files' hashes, and make its pipelines."""
-        parts = parts_from_bundle(Bundles(self.settings).open(self.bundle), self.settings)
-        return Release.of(parts, bundle=self.bundle, variant=self.variant)
-
-    def users(self, release: Release) -> Hydrator:
-        """The online store of the settings' home."""
-        return online_users(self.settings, release.parts)

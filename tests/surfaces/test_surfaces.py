@@ -1,0 +1,81 @@
+"""What each surface shows, and how its settings change that."""
+
+from __future__ import annotations
+
+import numpy as np
+from tests.serving.small_shop import INSTANT, N_ITEMS, UNAVAILABLE, parts, regulars, settings
+
+from remora.pipeline import Pipeline, Query
+from remora.pipeline.runner import FALLBACK, stage_name
+from remora.settings import Settings
+from remora.surfaces.home_feed import home_feed
+from remora.surfaces.last_resort import last_resort
+from remora.surfaces.similar_items import similar_items
+from remora.surfaces.table import SURFACES
+
+
+def of(surface: str, **policies: object) -> Settings:
+    return Settings(**{**settings().model_dump(), "surfaces": {surface: policies}})
+
+
+def asked(user: str = "u9", n: int = N_ITEMS, item: int | None = None) -> Query:
+    query = Query(request_id="r", surface="any", n=n, instant=INSTANT, user_id=user, item=item)
+    return regulars().hydrate(query)
+
+
+def names(pipeline: Pipeline) -> list[list[str]]:
+    return [[stage_name(s) for s in stages] for stages in (pipeline.sources, pipeline.filters, pipeline.rerankers)]
+
+
+def test_the_table_names_every_surface_that_has_settings() -> None:
+    assert set(SURFACES) == set(type(settings().surfaces).model_fields)
+
+
+class TestTheHomeFeed:
+    def test_asks_these_stages_in_this_order(self) -> None:
+        assert names(home_feed(parts(settings()))) == [
+            ["nearest_items", "co_visited", "trending"],
+            ["already_seen", "unavailable"],
+            ["category_spacing"],
+        ]
+
+    def test_shows_everything_that_is_new_to_the_user_and_available(self) -> None:
+        query = asked()
+        shown = home_feed(parts(settings())).run(query).candidates.rows
+        assert set(shown.tolist()) == set(range(N_ITEMS)) - set(UNAVAILABLE) - set(query.seen.tolist())
+
+    def test_shows_what_was_seen_where_the_settings_want_that(self) -> None:
+        shown = home_feed(parts(of("home_feed", already_seen=False))).run(asked()).candidates.rows
+        assert set(shown.tolist()) == set(range(N_ITEMS)) - set(UNAVAILABLE)
+
+    def test_keeps_categories_apart_as_much_as_the_settings_want(self) -> None:
+        def repeats(strength: float) -> int:
+            stock = parts(of("home_feed", spacing_window=4, spacing_strength=strength))
+            shown = stock.snapshot.categories[home_feed(stock).run(asked(n=12)).candidates.rows, 0]
+            return sum(int((shown[max(0, p - 3) : p] == shown[p]).sum()) for p in range(12))
+
+        assert repeats(50.0) == 0 < repeats(0.0)
+
+
+class TestSimilarItems:
+    def test_are_those_that_both_sources_find_first(self) -> None:
+        slate = similar_items(parts(settings())).run(asked("nobody", n=5, item=20))
+        assert slate.candidates.found_by(0) == ("similar_vectors", "co_visited_with")
+        assert (np.diff(slate.candidates.scores) <= 0).all()
+
+    def test_never_hold_the_seed(self) -> None:
+        for seed in range(0, N_ITEMS, 7):
+            assert seed not in similar_items(parts(settings())).run(asked("nobody", item=seed)).candidates.rows
+
+    def test_are_filled_up_with_popular_items_that_have_no_score(self) -> None:
+        candidates = similar_items(parts(settings())).run(asked("nobody", item=20)).candidates
+        assert len(candidates) == N_ITEMS - len(UNAVAILABLE) - 1
+        filled = [place for place in range(len(candidates)) if candidates.found_by(place) == (FALLBACK,)]
+        assert filled == np.flatnonzero(np.isnan(candidates.scores)).tolist()
+
+
+def test_the_last_resort_is_what_is_most_popular_and_available() -> None:
+    stock = parts(settings())
+    shown = last_resort(stock).run(asked("nobody", n=12, item=3)).candidates.rows.tolist()
+    eligible = [row for row in range(N_ITEMS) if row not in {3, *UNAVAILABLE}]
+    assert shown == sorted(eligible, key=lambda row: (-stock.snapshot.popularity[row], row))[:12]
