@@ -30,8 +30,8 @@ class SourceFiles(Datasource):
         return self._source.format.capitalize()
 
     def estimate_inmemory_data_size(self) -> int | None:
-        """Bytes on disk, times three for what compression saved."""
-        return 3 * sum(survey.file.size for survey in self._surveys)
+        """Not known, so that Ray Data splits no piece further: pieces are bounded, and their batches stream."""
+        return None
 
     def get_read_tasks(
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
@@ -41,8 +41,7 @@ class SourceFiles(Datasource):
         tasks = []
         for survey in self._surveys:
             for piece in survey.pieces:
-                share = 3 * survey.file.size * piece.rows // max(survey.rows, 1)
-                metadata = BlockMetadata(piece.rows, share, None, None, input_files=(survey.file.path,))
+                metadata = BlockMetadata(piece.rows, None, None, input_files=(survey.file.path,))
                 task = functools.partial(read, piece, self._source)
                 tasks.append(ReadTask(task, metadata, per_task_row_limit=per_task_row_limit))
         return tasks
@@ -51,9 +50,9 @@ class SourceFiles(Datasource):
 def dataset_of(sources: TableSources, functions: Sequence[Callable[[pa.Table], pa.Table]]) -> ray.data.Dataset:
     """The rows of all sources of a table, batch by batch through the function of their source."""
     parts = [
-        ray.data.read_datasource(SourceFiles(source, surveys)).map_batches(
-            function, batch_size=None, batch_format="pyarrow"
-        )
+        ray.data.read_datasource(
+            SourceFiles(source, surveys), override_num_blocks=sum(len(survey.pieces) for survey in surveys)
+        ).map_batches(function, batch_size=None, batch_format="pyarrow")
         for (source, surveys), function in zip(sources.sources, functions, strict=True)
     ]
     return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]

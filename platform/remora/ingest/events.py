@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.home import storage_errors
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, QUARANTINE, TIMESTAMP
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, QUARANTINE, TIMESTAMP, USER_ID
 from remora.ingest.census import Census
 from remora.ingest.contract import DUPLICATE, REASON, Judge
 from remora.ingest.datasource import dataset_of
@@ -38,8 +38,12 @@ _LINE = pa.schema(
         ("last", TIMESTAMP),
         ("types", pa.list_(pa.string())),
         ("counts", pa.list_(pa.int64())),
+        (USER_ID, pa.list_(pa.string())),  # distinct, where asked for
+        (ITEM_ID, pa.list_(pa.string())),
     ]
 )
+
+_EMPTY_LINE: dict[str, Any] = {"first": None, "last": None, "types": [], "counts": [], USER_ID: [], ITEM_ID: []}
 
 
 @dataclass
@@ -51,6 +55,7 @@ class Written:
     first: datetime | None = None
     last: datetime | None = None
     event_types: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, set[str]] = field(default_factory=lambda: {USER_ID: set(), ITEM_ID: set()})
 
     def add(self, line: dict[str, Any]) -> None:
         """Add one file's line."""
@@ -62,13 +67,20 @@ class Written:
         self.last = max(line["last"], self.last or line["last"])
         for name, rows in zip(line["types"], line["counts"], strict=True):
             self.event_types[name] = self.event_types.get(name, 0) + rows
+        for key, found in self.ids.items():
+            found.update(line[key])
 
 
-def write_events(draft: Artifact, sources: TableSources, judges: list[Judge], census: Census) -> Written:
-    """One pass with Ray Data: judge again, bring each file's rows together, write `events/day=…` and `quarantine`."""
+def write_events(
+    draft: Artifact, sources: TableSources, judges: list[Judge], census: Census, collect: tuple[str, ...]
+) -> Written:
+    """One pass with Ray Data: judge again, bring each file's rows together, write `events/day=…` and `quarantine`.
+
+    ``collect`` names the id columns whose distinct values are wanted back.
+    """
     shelving = Shelving.of(census)
     settling = partial(settle, sources=sources, shelving=shelving, doubles=census.doubles)
-    writing = partial(write_files, draft=draft, types=sources.types, shelving=shelving)
+    writing = partial(write_files, draft=draft, types=sources.types, shelving=shelving, collect=collect)
     partitions = min(shelving.files, max(1, math.ceil(sources.rows / PARTITION_ROWS)))
     lines = (
         dataset_of(sources, [partial(settling, judge=judge) for judge in judges])
@@ -99,7 +111,9 @@ def settle(
     return together.select(schema.names).to_arrow().cast(schema)
 
 
-def write_files(rows: pa.Table, *, draft: Artifact, types: pa.Schema, shelving: Shelving) -> pa.Table:
+def write_files(
+    rows: pa.Table, *, draft: Artifact, types: pa.Schema, shelving: Shelving, collect: tuple[str, ...]
+) -> pa.Table:
     """Write one partition's files, a line for each. A name depends on the file alone, so a retry writes it again."""
     frame = pl.DataFrame(pl.from_arrow(rows))
     lines = []
@@ -111,7 +125,7 @@ def write_files(rows: pa.Table, *, draft: Artifact, types: pa.Schema, shelving: 
         else:
             table = part.select(types.names).sort(EVENT_TIMESTAMP, SOURCE_ROW).to_arrow().cast(types)
         write_table(draft, shelving.path_of(file), table)
-        lines.append(_line(part, in_quarantine=file in shelving.quarantine))
+        lines.append(_line(part, collect) if file not in shelving.quarantine else _EMPTY_LINE | {"rows": part.height})
     return pa.Table.from_pylist(lines, _LINE)
 
 
@@ -130,17 +144,16 @@ def write_table(draft: Artifact, path: str, table: pa.Table) -> None:
         )
 
 
-def _line(part: pl.DataFrame, *, in_quarantine: bool) -> dict[str, Any]:
-    if in_quarantine:
-        return {"rows": part.height, "first": None, "last": None, "types": [], "counts": []}
+def _line(part: pl.DataFrame, collect: tuple[str, ...]) -> dict[str, Any]:
     types = part.group_by(EVENT_TYPE).len("rows")
     times = part[EVENT_TIMESTAMP]
-    return {
+    return _EMPTY_LINE | {
         "rows": part.height,
         "first": times.min(),
         "last": times.max(),
         "types": types[EVENT_TYPE].to_list(),
         "counts": types["rows"].to_list(),
+        **{key: part[key].unique().to_list() for key in collect},
     }
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import ray.data
 
 from remora import __version__
 from remora.contracts.artifacts import Artifact, fingerprint
@@ -63,11 +61,12 @@ def ingest(settings: Settings) -> Lake:
             raise DataError(f"No event is left of {tables['events'].rows:,} rows: {_listed(census.reasons)}.")
         log.info("%s events on %s days; writing", f"{census.accepted:,}", len(census.days))
         draft = shelf.draft(version)
-        written = write_events(draft, tables["events"], judges, census)
-        _check_books(tables["events"], census, written)
-        counts = {"events": _counts(tables["events"].rows, written.accepted, census.reasons)}
-        for name, catalogue in catalogues.items():
-            counts[name] = _write_catalogue(draft, tables[name], catalogue, data)
+        unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
+        written = write_events(draft, tables["events"], judges, census, unlisted)
+    _check_books(tables["events"], census, written)
+    counts = {"events": _counts(tables["events"].rows, written.accepted, census.reasons)}
+    for name, catalogue in catalogues.items():
+        counts[name] = _write_catalogue(draft, tables[name], catalogue, written.ids[KEY_OF[name]])
     published = shelf.publish(
         draft,
         counts=counts,
@@ -118,18 +117,17 @@ def _check_books(events: TableSources, census: Census, written: Written) -> None
         )
 
 
+def _may_be_incomplete(table: str, data: DataSettings) -> bool:
+    """May events name users or items that the table does not have? Those get a row with their id alone."""
+    return not getattr(data, table) or (table == "items" and data.unknown_items == "keep")
+
+
 def _write_catalogue(
-    draft: Artifact, sources: TableSources, catalogue: Catalogue, data: DataSettings
+    draft: Artifact, sources: TableSources, catalogue: Catalogue, in_events: set[str]
 ) -> dict[str, Any]:
-    """Write users or items; ids that only events name get a row of their own where there is no source to say more."""
     name, key = sources.table, KEY_OF[sources.table]
-    rows = catalogue.rows
-    if not sources.sources or (name == "items" and data.unknown_items == "keep"):
-        known = pl.Series(pl.from_arrow(rows[key].combine_chunks()))
-        further = pl.Series(sorted(_ids_in_events(draft, key) - set(known)), dtype=pl.String)
-        rows = pa.concat_tables([rows, pa.table({key: further.to_arrow()})], promote_options="permissive").cast(
-            sources.types
-        )
+    alone = pa.table({key: pa.array(sorted(in_events - set(catalogue.rows[key].to_pylist())), pa.string())})
+    rows = pa.concat_tables([catalogue.rows, alone], promote_options="default").cast(sources.types)
     write_table(draft, f"{name}/00000.parquet", rows)
     write_table(draft, f"quarantine/{name}.parquet", catalogue.quarantine)
     if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows:
@@ -137,17 +135,6 @@ def _write_catalogue(
     return _counts(sources.rows, catalogue.rows.num_rows, catalogue.reasons()) | {
         "from_events": rows.num_rows - catalogue.rows.num_rows
     }
-
-
-def _ids_in_events(draft: Artifact, key: str) -> set[str]:
-    folder, filesystem = draft.at("events"), draft.home.filesystem
-    events = ray.data.read_parquet(folder, filesystem=filesystem, partitioning=None, columns=[key])
-    ids = events.map_batches(partial(_distinct, key=key), batch_size=None, batch_format="pyarrow")
-    return {row[key] for row in ids.iter_rows()}
-
-
-def _distinct(events: pa.Table, *, key: str) -> pa.Table:
-    return pa.table({key: events[key].unique()})
 
 
 def _counts(rows: int, accepted: int, reasons: dict[str, int]) -> dict[str, Any]:

@@ -25,10 +25,11 @@ def own_errors() -> Iterator[None]:
 
 
 def _plain(error: RemoraError) -> RemoraError:
-    """The error without the class that Ray mixes into it."""
+    """The error without the class that Ray mixes into it, and without the advice that it adds to the message."""
     own = next(
         kind
         for kind in type(error).__mro__
         if issubclass(kind, RemoraError) and kind.__module__ == RemoraError.__module__
     )
-    return own(*error.args)
+    first, *further = error.args
+    return own(first.split("\nFailed to ")[0] if isinstance(first, str) else first, *further)

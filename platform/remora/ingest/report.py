@@ -67,7 +67,10 @@ class QualityReport(BaseModel):
 
 
 def report(lake: Lake, settings: Settings) -> QualityReport:
-    """Compute the report over the event types that the settings declare, and write it to ``lake/reports/<version>.json`` of the home."""
+    """Compute the report, and write it to ``lake/reports/<version>.json`` of the home.
+
+    Event types that the settings declare and nobody did are there with 0.
+    """
     tallies = _tallies(lake)
     per_user, per_item = tallies["user"], tallies["item"]
     # "2011-03-01 purchase": the day, then the event type.
