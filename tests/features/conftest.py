@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,11 +10,22 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from feast import FeatureStore
+from hypothesis import settings as hypothesis_settings
 
 from remora.contracts.home import Home
 from remora.contracts.tables import TIMESTAMP
+from remora.features.build import build
+from remora.features.materialize import materialize
+from remora.features.store import apply, open_store
+from remora.features.tables import FeatureTables
 from remora.ingest.lake import Lake, lake_shelf
+from remora.pipeline import Query
 from remora.settings import Settings
+
+hypothesis_settings.register_profile("features", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("features")
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -118,3 +130,30 @@ def shop_tables(seed: int = 3, users: int = 25, items: int = 30, events: int = 9
         ),
         "items": pa.Table.from_pylist(catalogue, item_schema),
     }
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A home whose features are built, applied and online."""
+
+    settings: Settings
+    lake: Lake
+    events: pl.DataFrame
+    tables: FeatureTables
+    store: FeatureStore
+
+    def query(self, user_id: str | None, instant: datetime | None = None) -> Query:
+        return Query(request_id="r", surface="home_feed", n=5, instant=instant or self.lake.end, user_id=user_id)
+
+
+@pytest.fixture(scope="session")
+def shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    home = tmp_path_factory.mktemp("shop")
+    settings, tables = settings_for(home), shop_tables()
+    lake = make_lake(home, **tables)
+    build(settings, lake)
+    apply(settings)
+    materialize(settings)
+    return Shop(
+        settings, lake, pl.DataFrame(tables["events"]), FeatureTables.open(Home(str(home))), open_store(settings)
+    )

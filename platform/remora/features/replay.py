@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 BUCKET = "_bucket"
 UNKNOWN_ITEM = -1
 
+LISTS = pl.Schema([("asked_row", pl.UInt32()), ("history", pl.List(pl.Int32)), ("seen", pl.List(pl.Int32))])
+
 
 @dataclass(frozen=True)
 class ReplayUsers:
@@ -79,18 +81,29 @@ def _instants(asked: pa.Table) -> list[datetime]:
 
 def _histories(lake: Lake, vocabulary: Vocabulary, settings: Settings, asked: pa.Table) -> pa.Table:
     """``history`` and ``seen`` of every asked row, in the order of ``asked``; items outside the vocabulary are -1."""
+    everyone = pl.DataFrame(asked).with_row_index("asked_row")
+    last = pc.max(asked[INSTANT]).as_py()
+    known = LISTS.to_frame() if last is None or last <= lake.first else _known(lake, vocabulary, settings, everyone)
+    placed = everyone.select("asked_row").join(known, on="asked_row", how="left").sort("asked_row")
+    empty = pl.lit([], pl.List(pl.Int32))
+    return placed.select(pl.col("history", "seen").fill_null(empty)).to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _known(lake: Lake, vocabulary: Vocabulary, settings: Settings, everyone: pl.DataFrame) -> pl.DataFrame:
+    """Lists of the asked rows whose users have events before the last instant, from one pass over those events."""
     chosen, wanted = settings.features, settings.data.positive_types
-    users = pl.DataFrame({USER_ID: pl.from_arrow(asked[USER_ID])}).unique()
-    numbered = pl.DataFrame({ITEM_ID: pl.from_arrow(vocabulary.ids)}).with_row_index("row")
-    tie = [name for name in ("source_row", "event_id") if name in lake.event_schema.names]
+    users = everyone.select(USER_ID).unique()
+    numbered = pl.DataFrame({ITEM_ID: pl.Series(vocabulary.ids)}).with_row_index("row")
 
     def of_asked(batch: pa.Table) -> pa.Table:
-        events = pl.DataFrame(batch).join(users, on=USER_ID).join(numbered, on=ITEM_ID, how="left")
+        events = pl.DataFrame(batch)
+        kept = events.join(users, on=USER_ID)
+        if kept.is_empty():
+            kept = events.head(1)  # Ray Data's hash shuffle fails on a dataset without any row
         row = pl.col("row").cast(pl.Int32).fill_null(UNKNOWN_ITEM)
         bucket = (pl.col(USER_ID).hash(seed=0) % chosen.partitions).cast(pl.Int32).alias(BUCKET)
-        return events.with_columns(row, bucket).drop(ITEM_ID).to_arrow(compat_level=pl.CompatLevel.oldest())
-
-    everyone = pl.DataFrame(asked).with_row_index("asked_row")
+        numbers = kept.join(numbered, on=ITEM_ID, how="left").with_columns(row, bucket).drop(ITEM_ID)
+        return numbers.to_arrow(compat_level=pl.CompatLevel.oldest())
 
     def looked_up(group: pa.Table) -> pa.Table:
         events = pl.DataFrame(group)
@@ -98,19 +111,16 @@ def _histories(lake: Lake, vocabulary: Vocabulary, settings: Settings, asked: pa
         found = histories(
             events, asks, wanted=wanted, length=chosen.history_length, seen_limit=chosen.seen_limit, item="row"
         )
-        found = found.select(asks["asked_row"], "history", "seen")
-        return found.to_arrow(compat_level=pl.CompatLevel.oldest())
+        return found.select(asks["asked_row"], "history", "seen").to_arrow(compat_level=pl.CompatLevel.oldest())
 
-    columns = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, *tie]
-    events = lake.events(before=pc.max(asked[INSTANT]).as_py(), columns=columns)
+    tie = [name for name in ("source_row", "event_id") if name in lake.event_schema.names]
+    last = everyone["instant"].max()
+    assert isinstance(last, datetime)
+    events = lake.events(before=last, columns=[USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, *tie])
     found = (
         events.map_batches(of_asked, batch_format="pyarrow", batch_size=None)
         .groupby(BUCKET, num_partitions=chosen.partitions)
         .map_groups(looked_up, batch_format="pyarrow")
     )
-    rows = [pl.DataFrame(one) for one in found.iter_batches(batch_format="pyarrow", batch_size=None)]
-    schema = pl.Schema({"asked_row": pl.UInt32, "history": pl.List(pl.Int32), "seen": pl.List(pl.Int32)})
-    known = pl.concat(rows).cast(schema) if rows else schema.to_frame()
-    placed = everyone.select("asked_row").join(known, on="asked_row", how="left").sort("asked_row")
-    empty = pl.lit([], pl.List(pl.Int32))
-    return placed.select(pl.col("history", "seen").fill_null(empty)).to_arrow(compat_level=pl.CompatLevel.oldest())
+    rows = (pl.DataFrame(one) for one in found.iter_batches(batch_format="pyarrow", batch_size=None))
+    return pl.concat([LISTS.to_frame(), *(one.cast(LISTS) for one in rows)])  # type: ignore[arg-type]

@@ -1,0 +1,54 @@
+"""Cross features against their definition, one row at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remora.features.transforms.cross import AFFINITY, CATEGORIES, CATEGORY_AFFINITY, NUMBERS, cross, padded
+
+number = st.one_of(st.just(float("nan")), st.floats(0, 2e9))
+row = st.tuples(
+    st.tuples(*[number] * 5),
+    st.one_of(st.none(), st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3)),
+    st.one_of(st.none(), st.lists(st.integers(0, 5), max_size=4, unique=True)),
+)
+
+
+def objects(values: list[object]) -> np.ndarray:
+    return np.fromiter(values, object, len(values))
+
+
+@given(st.lists(row, min_size=1, max_size=8), st.floats(0, 2e9))
+@settings(max_examples=100)
+def test_each_row_is_what_its_two_sides_say(rows: list[tuple], instant: float) -> None:
+    columns = {name: np.array([r[0][at] for r in rows]) for at, name in enumerate(NUMBERS)}
+    columns |= {AFFINITY: objects([r[1] for r in rows]), CATEGORIES: objects([r[2] for r in rows])}
+    made = cross(columns, instant)
+    assert all(values.dtype == np.float32 and values.shape == (len(rows),) for values in made.values())
+    for at, ((user_last, user_mean, item_last, item_first, item_mean), shares, numbers) in enumerate(rows):
+        expected = {
+            "user_recency_days": (instant - user_last) / 86_400,
+            "item_recency_days": (instant - item_last) / 86_400,
+            "item_age_days": (instant - item_first) / 86_400,
+            "value_gap": abs(user_mean - item_mean),
+            CATEGORY_AFFINITY: np.nan if shares is None else sum(shares[n] for n in numbers or [] if n < 3),
+        }
+        for name, value in expected.items():
+            np.testing.assert_allclose(made[f"user_item__{name}"][at], np.float32(value), rtol=1e-5, err_msg=name)
+
+
+def test_matrices_give_what_lists_give() -> None:
+    shares = [[0.5, 0.25, 0.0], [0.1, 0.2, 0.3]]
+    numbers = [[2, 0], [1]]
+    zeros = {name: np.zeros(2) for name in NUMBERS}
+    lists = cross({**zeros, AFFINITY: objects(shares), CATEGORIES: objects(numbers)}, 0.0)
+    matrices = cross(
+        {**zeros, AFFINITY: np.array(shares), CATEGORIES: padded(objects(numbers), -1, np.int32)}, np.zeros(2)
+    )
+    assert {k: v.tolist() for k, v in lists.items()} == {k: v.tolist() for k, v in matrices.items()}
+
+
+def test_without_categories_there_is_no_affinity() -> None:
+    assert f"user_item__{CATEGORY_AFFINITY}" not in cross({name: np.zeros(1) for name in NUMBERS}, 0.0)
