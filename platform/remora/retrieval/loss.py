@@ -28,9 +28,7 @@ def sampled_softmax(
     logits = users @ items.T / temperature - log_expected
     wanted = among(history, rows) | (rows[None, :] == rows[:n, None])
     wanted.fill_diagonal_(False)
-    losses = F.cross_entropy(
-        logits.masked_fill(wanted, -1e9), torch.arange(n, device=users.device), reduction="none"
-    )
+    losses = F.cross_entropy(logits.masked_fill(wanted, -1e9), torch.arange(n, device=users.device), reduction="none")
     return (losses * weights).sum() / weights.sum()
 
 

@@ -94,26 +94,23 @@ class UserTower(nn.Module):
         width = spec.dimension
         self.place = nn.Parameter(torch.zeros(spec.history_length, width))
         self.recency = nn.Parameter(torch.linspace(-3.0, 0.0, spec.history_length))
-        self.ask = nn.Linear(2 * width, width)
-        self.keys = nn.Linear(width, width)
-        self.values = nn.Linear(width, width)
+        # Keys and values need no product per position: (K x) . q = x . (K^T q), and the mean of V x is V of the mean.
+        self.ask = nn.Linear(2 * width, self.HEADS * width)
+        self.answer = nn.Linear(self.HEADS * width, width)
         self.profile = ContentEncoder(spec.user_content, width)
         self.mix = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
         nn.init.normal_(self.place, std=0.02)
 
     def forward(self, history: Tensor, present: Tensor, tags: Tensor, words: Tensor, numbers: Tensor) -> Tensor:
         """Unit vectors (n, d) from history vectors (n, L, d), most recent last, and where there is one (n, L)."""
-        n, length, width = history.shape
+        n, _, width = history.shape
         weight = torch.softmax(self.recency.masked_fill(~present, -1e4), dim=1) * present
-        mean = torch.einsum("nl,nld->nd", weight, history)
+        mean = torch.bmm(weight[:, None], history)[:, 0]
         last = history[:, -1] * present[:, -1:]
-        marked = history + self.place
-        ask = self.ask(torch.cat([mean, last], dim=1)).view(n, self.HEADS, 1, -1)
-        keys = self.keys(marked).view(n, length, self.HEADS, -1).transpose(1, 2)
-        values = self.values(marked).view(n, length, self.HEADS, -1).transpose(1, 2)
-        scores = (ask * keys).sum(-1) * (width // self.HEADS) ** -0.5
+        ask = self.ask(torch.cat([mean, last], dim=1)).view(n, self.HEADS, width)
+        scores = torch.bmm(ask, history.transpose(1, 2)) + ask @ self.place.T
         attention = torch.softmax(scores.masked_fill(~present[:, None], -1e4), dim=2) * present[:, None]
-        attended = torch.einsum("nhl,nhld->nhd", attention, values).reshape(n, width)
+        attended = self.answer(torch.bmm(attention, history).view(n, self.HEADS * width))
         profile = self.profile(tags, words, numbers)
         return F.normalize(mean + last + self.mix(torch.cat([mean, last, attended, profile], dim=1)), dim=1)
 
@@ -155,7 +152,8 @@ class TwoTower(nn.Module):
         """
         present = history >= 0
         unique, where = torch.unique(history.clamp(min=0), return_inverse=True)
-        read = self.items(unique)[where]
+        # The gradient of a look-up is summed much faster than that of indexing.
+        read = F.embedding(where, self.items(unique))
         hide = torch.rand(len(candidates), device=candidates.device) < id_dropout if id_dropout else None
         return self.user(read, present, *profile), self.items(candidates, hide)
 

@@ -1,0 +1,22 @@
+"""Train the retrieval model: ray job submit ... -- python jobs/train_retrieval.py [CONFIG]."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from remora.settings import load
+from remora.training.retrieval import train
+from remora.wiring.cluster import connect
+
+
+def main(config: str | None = None) -> None:
+    """Train and print the version and what was measured."""
+    settings = load(config)
+    connect(settings)
+    trained = train(settings)
+    print(json.dumps({"retrieval": trained.version, "metrics": trained.receipt["metrics"]}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,68 @@
+"""`remora train`: the two towers that find candidates, and the trees that order them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.settings import activate, load
+
+if TYPE_CHECKING:
+    from remora.contracts.artifacts import Artifact
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Models, trained on Ray Train and tracked in MLflow.
+
+    [bold]retrieval[/bold] learns from the first part of time, [bold]ranking[/bold] from the candidates that retrieval
+    gives in the part after it; the rest is for validation and the test (section [bold]split[/bold] of the settings).
+
+    A training that was cut off goes on from its last checkpoint when it is started again.""",
+)
+
+
+@app.command()
+def retrieval(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Train the two towers and build the index of item vectors.
+
+    Reads the lake. Says loss and recall among held-out users after each epoch. Unchanged lake and settings are a
+    look-up.
+    """
+    from remora.training.retrieval import train
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    connect(settings)
+    trained = train(settings)
+    emit(trained.receipt, as_json, lambda out: _render(out, "Retrieval", trained, "remora train ranking"))
+
+
+@app.command()
+def ranking(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Train the ranker on the candidates of its window, with the features of the time.
+
+    Reads the lake, the feature store and the retrieval model. Stops when the validation window no longer gains.
+    """
+    from remora.training.ranking import train
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    connect(settings)
+    trained = train(settings)
+    emit(trained.receipt, as_json, lambda out: _render(out, "Ranking", trained, "remora evaluate"))
+
+
+def _render(out: Console, what: str, trained: Artifact, following: str) -> None:
+    table = Table(title=f"{what} {trained.version}", title_justify="left")
+    table.add_column("measure")
+    table.add_column("value", justify="right")
+    for name, value in trained.receipt["metrics"].items():
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+    out.print(table)
+    out.print(f"Next: {following}")
