@@ -74,7 +74,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     with tracked(settings, NAME, name, params) as run:
 
         def report(values: Report) -> None:
-            run.log(values, step=values["round"])
+            run.metrics(values, step=values["round"])
             (on_report or _log_rounds)(values)
 
         boosted = boost(
@@ -87,7 +87,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
             "queries": len(train_rows[QUERY_ID].unique()),
             "rows": len(train_rows),
         }
-        run.log(metrics)
+        run.metrics(metrics)
     draft = shelf.draft(name)
     with tempfile.TemporaryDirectory() as folder:
         boosted.booster.save_model(str(Path(folder) / TREES))

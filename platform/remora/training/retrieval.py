@@ -94,12 +94,14 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
     with tracked(settings, NAME, name, params) as run:
 
         def report(epoch: Report) -> None:
-            run.metrics({k.replace("@", "_at_"): v for k, v in epoch.items()}, step=epoch["epoch"])
+            run.metrics(epoch, step=epoch["epoch"])
             (on_epoch or _log_epoch)(epoch)
 
         weights, metrics = _fit(settings, home, name, inputs, examples, report)
         draft = shelf.draft(name)
         metrics |= _write(draft, settings, vocabulary, inputs, weights)
+        home.write_json(f"{draft.folder}/metrics.json", metrics)
+        run.metrics(metrics, step=metrics["epoch"])
     artifact = shelf.publish(draft, lake=lake.version, cut=cuts.retrieval_end.isoformat(), metrics=metrics)
     forget(home, NAME, name)
     return artifact
@@ -246,7 +248,6 @@ def _write(
         (Path(folder) / "towers.json").write_text(json.dumps(inputs.spec.to_json()))
         for file in sorted(Path(folder).iterdir()):
             draft.home.write_bytes(f"{draft.folder}/{file.name}", file.read_bytes())
-    draft.home.write_json(f"{draft.folder}/metrics.json", measured)
     return measured
 
 

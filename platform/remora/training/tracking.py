@@ -20,10 +20,11 @@ class TrackedRun:
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self.client, self.run_id = client, run_id
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers at a step (an epoch, a round)."""
+    def metrics(self, values: Mapping[str, Any], step: int = 0) -> None:
+        """Record the numbers among ``values`` at a step (an epoch, a round); `recall@100` is `recall_at_100` there."""
         for name, value in values.items():
-            self.client.log_metric(self.run_id, name, float(value), step=step)
+            if isinstance(value, int | float):
+                self.client.log_metric(self.run_id, name.replace("@", "_at_"), float(value), step=step)
 
 
 @contextmanager
