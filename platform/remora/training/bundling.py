@@ -7,17 +7,18 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from feast import FeatureStore
 
 import remora
-from remora.contracts.artifacts import Artifact, fingerprint
+from remora.contracts.artifacts import Artifact, Shelf, fingerprint
 from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
 from remora.features.tables import features_shelf
-from remora.ingest.lake import Lake
+from remora.ingest.lake import Lake, lake_shelf
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles, Content
 from remora.registry.lineage import Lineage
@@ -33,38 +34,63 @@ SERVED_WITH = {"surfaces", "retrieval", "features"}
 """Sections of the settings that belong to the bundle: a replica takes them from it."""
 
 
+def built_shelf(home: Home) -> Shelf:
+    """Which bundle was built from what: the receipt's ``bundle`` is its id."""
+    return Shelf(home, "built", "remora bundle build")
+
+
 def build(settings: Settings) -> Bundle:
     """Build the bundle of the current artifacts, or find it when it is there.
 
     The towers and the trees are those that were evaluated; co-visitation and the item snapshot are made again as of
     the end of the data, as every refresh does.
     """
+    return Bundles(settings).open(record(settings).receipt["bundle"])
+
+
+def record(settings: Settings) -> Artifact:
+    """As :func:`build`; gives the record, whose receipt has the ``bundle``'s id. Unchanged inputs are a look-up."""
     home = Home(settings.home)
-    lake, store = Lake.open(home), open_store(settings)
-    retrieval, ranking = retrieval_shelf(home).current(), ranking_shelf(home).current()
-    evaluation = evaluation_shelf(home).current()
-    vocabulary = lake.vocabulary()
+    made = _made(home)
+    served_with = settings.model_dump(mode="json", include=SERVED_WITH)
+    version = fingerprint(
+        artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=_commit()
+    )
+    shelf = built_shelf(home)
+    if (done := shelf.find(version)) is not None:
+        shelf.point(version)
+        return done
+    bundle = _bundle(settings, Lake(made["lake"]), made, served_with)
+    return shelf.publish(shelf.draft(version), bundle=bundle.id)
+
+
+def _made(home: Home) -> dict[str, Artifact]:
+    shelves = (lake_shelf, features_shelf, retrieval_shelf, ranking_shelf, evaluation_shelf)
+    return {artifact.name: artifact for artifact in (shelf(home).current() for shelf in shelves)}
+
+
+def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_with: dict[str, Any]) -> Bundle:
+    store, vocabulary = open_store(settings), lake.vocabulary()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ItemSnapshot.take(store, lake, vocabulary, settings, lake.end).save(folder / SNAPSHOT)
         co_visitation.count(lake.events(), vocabulary, settings, lake.end).save(folder / NEIGHBOURS)
         files: dict[str, Content] = {
             **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS)},
-            **{file: retrieval.read_bytes(file) for file in TOWERS},
-            **{file: ranking.read_bytes(file) for file in (TREES, COLUMNS)},
-            "settings.json": json.dumps(settings.model_dump(mode="json", include=SERVED_WITH), indent=1).encode(),
+            **{file: made["retrieval"].read_bytes(file) for file in TOWERS},
+            **{file: made["ranking"].read_bytes(file) for file in (TREES, COLUMNS)},
+            "settings.json": json.dumps(served_with, indent=1).encode(),
         }
         return Bundles(settings).build(
             files,
-            lineage=_lineage(settings, lake, store, {a.name: a for a in (retrieval, ranking, evaluation)}),
-            metrics=evaluation.read_json(REPORT),
+            lineage=_lineage(settings, lake, store, made),
+            metrics=made["evaluation"].read_json(REPORT),
             surfaces=tuple(SURFACES),
         )
 
 
 def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str, Artifact]) -> Lineage:
     cuts = time_cuts(settings, lake)
-    made = {"lake": lake.artifact, "features": features_shelf(lake.artifact.home).current()} | made
     return Lineage(
         dataset=settings.name,
         artifacts={name: artifact.version for name, artifact in made.items()},

@@ -57,7 +57,7 @@ def steps(settings: Settings) -> tuple[Step, ...]:
         Step(name="train retrieval", command="remora train retrieval", run=retrieval.train),
         Step(name="train ranking", command="remora train ranking", run=ranking.train),
         Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
-        Step(name="bundle", command="remora bundle build", run=bundling.build),
+        Step(name="bundle", command="remora bundle build", run=bundling.record),
         Step(name="promote", command="remora bundle promote", run=_promote),
     )
 
@@ -89,5 +89,5 @@ def _build_features(settings: Settings) -> Artifact:
 
 
 def _promote(settings: Settings) -> Any:
-    bundle = bundling.build(settings)
-    return Bundles(settings).promote(bundle.id, by="remora run", why="end of a run")
+    bundle = bundling.record(settings).receipt["bundle"]
+    return Bundles(settings).promote(bundle, by="remora run", why="end of a run")

@@ -95,7 +95,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     home.write_bytes(f"{draft.folder}/{COLUMNS}", columns.model_dump_json(indent=1).encode())
     importance = {n: gain.get(f"f{place}", 0.0) for place, n in enumerate(columns.names)}
     home.write_json(f"{draft.folder}/importance.json", importance)
-    artifact = shelf.publish(draft, retrieval=retrieval.version, metrics=metrics)
+    artifact = shelf.publish(draft, retrieval=retrieval.version, metrics=metrics, run=run.run_id)
     forget(home, NAME, name)
     return artifact
 
