@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady
-from remora.serving.messages import RecommendRequest, RecommendResponse
+from remora.serving.messages import SEED, RecommendRequest, RecommendResponse
 
 TIMEOUT_SECONDS = 30.0
 
@@ -19,8 +19,8 @@ def ask(url: str, request: RecommendRequest) -> RecommendResponse:
     if response.status_code == 200:
         return RecommendResponse.model_validate_json(response.content)
     detail = _detail(response)
-    if response.status_code == 404:
-        raise NotFound("answer", request.user_id, detail)
+    if response.status_code == 404 and SEED in request.context:
+        raise NotFound("item", str(request.context[SEED]), f"So says {url}.")
     if response.status_code in {400, 413, 422}:
         raise BadRequest(detail)
     raise NotReady(f"{url} answers with status {response.status_code}: {detail}")

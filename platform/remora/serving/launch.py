@@ -67,14 +67,14 @@ def up(
     dashboard = None
     if settings.cluster.address is None:
         if processes.find(cluster.HEAD) is None:
-            _check_port(settings)
+            check_port(settings)
             told("starting the Ray cluster")
         dashboard = cluster.start_head(settings).facts["dashboard"]
     cluster.connect(settings)
     from ray import serve
 
     if not serve.status().proxies:
-        _check_port(settings)
+        check_port(settings)
     told("deploying")
     serve.start(http_options={"host": settings.serving.host, "port": settings.serving.port})
     serve.run(assemble(loader, way), name=APP, route_prefix="/")
@@ -133,7 +133,8 @@ def _there_is_a_cluster(settings: Settings) -> bool:
     return settings.cluster.address is not None or processes.find(cluster.HEAD) is not None
 
 
-def _check_port(settings: Settings) -> None:
+def check_port(settings: Settings) -> None:
+    """Refused when another program has the port of the settings."""
     serving = settings.serving
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

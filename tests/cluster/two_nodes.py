@@ -1,0 +1,105 @@
+"""Runs the app in both topologies, and a batch, on a cluster of two nodes; prints what was seen as JSON.
+
+A program of its own, so that the cluster of the test session is not touched: ``python -m tests.cluster.two_nodes``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from ray import serve
+from ray.cluster_utils import Cluster
+from ray.util.state import list_actors
+from tests.serving.small_shop import USERS, SmallShop, settings
+
+from remora.contracts.home import Home
+from remora.serving.app import assemble
+from remora.serving.batch import recommend_all
+
+CPUS_A_NODE = 2
+CPUS_A_REPLICA = 0.75  # four of them do not fit one node
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve_half(loader: SmallShop, address: str) -> dict[str, Any]:
+    """Slates of both topologies, and on how many nodes their replicas ran."""
+    port = free_port()
+    # Two nodes of one machine cannot both have a proxy on one port.
+    serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+    seen: dict[str, Any] = {}
+    for topology in ("graph", "fused"):
+        serve.run(assemble(loader, topology), name="remora", route_prefix="/")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            ready = client.get("/readyz").status_code
+            answers = [client.get(f"/v1/recommend/{user}", params={"n": 7}).json() for user in USERS]
+        replicas = [
+            a for a in list_actors(address=address, filters=[("state", "=", "ALIVE")]) if "ServeReplica" in a.class_name
+        ]
+        seen[topology] = {
+            "ready": ready,
+            "slates": {user: [i["item_id"] for i in a["items"]] for user, a in zip(USERS, answers, strict=True)},
+            "degraded": [reason for answer in answers for reason in answer["degraded"]],
+            "nodes": len({replica.node_id for replica in replicas}),
+        }
+    serve.shutdown()
+    return seen
+
+
+def batch_half(loader: SmallShop) -> dict[str, list[str]]:
+    """The slates of a batch."""
+    with tempfile.TemporaryDirectory() as out:
+        made = recommend_all(loader, pa.array(USERS), Home(out), n=7)
+        rows = pq.read_table(made.at("slates")).sort_by([("user_id", "ascending"), ("position", "ascending")])
+        slates: dict[str, list[str]] = {}
+        for row in rows.to_pylist():
+            slates.setdefault(row["user_id"], []).append(row["item_id"])
+        return slates
+
+
+def main() -> None:
+    """Start the cluster, run both halves, end it."""
+    with tempfile.TemporaryDirectory(prefix="r2", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        # Ray notes the running cluster in its default folder, where other programs would find it.
+        os.environ["RAY_TMPDIR"] = folder
+        os.mkdir(f"{folder}/ray")
+        cluster = Cluster(
+            initialize_head=True,
+            head_node_args={
+                "num_cpus": CPUS_A_NODE,
+                "object_store_memory": 200 << 20,
+                "include_dashboard": True,
+                "dashboard_port": free_port(),
+            },
+        )
+        try:
+            cluster.add_node(num_cpus=CPUS_A_NODE, object_store_memory=200 << 20)
+            ray.init(address=cluster.address, log_to_driver=False)
+            loader = SmallShop(settings(cpus_per_replica=CPUS_A_REPLICA))
+            seen = {
+                "nodes": len([n for n in ray.nodes() if n["Alive"]]),
+                **serve_half(loader, cluster.address),
+                "batch": batch_half(loader),
+            }
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+    print(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main()
