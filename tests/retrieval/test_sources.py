@@ -26,8 +26,9 @@ ITEMS, LIMIT = 40, 7
 
 
 def vectors() -> np.ndarray:
-    drawn = np.random.default_rng(1).normal(size=(ITEMS, 8)).astype(np.float32)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    drawn = np.random.default_rng(1).normal(size=(ITEMS, 9)).astype(np.float32)
+    drawn[:, :8] /= np.linalg.norm(drawn[:, :8], axis=1, keepdims=True)
+    return drawn  # eight places of a unit vector, and the prior
 
 
 def neighbours() -> Neighbours:
@@ -130,6 +131,11 @@ class TestSimilarVectors(SourceContract):
 
     def source(self) -> SimilarVectors:
         return SimilarVectors(index=ItemIndex.build(vectors()), limit=LIMIT)
+
+    def test_the_prior_has_no_say(self) -> None:
+        cosines = vectors()[:, :8] @ vectors()[20, :8]
+        cosines[20] = -np.inf
+        assert self.found().rows.tolist() == np.argsort(-cosines)[:LIMIT].tolist()
 
 
 class TestPopular(SourceContract):

@@ -21,7 +21,7 @@ PROFILE = "user_profile__"
 
 
 class UserEncoder:
-    """The user tower over fixed item vectors (items, d); safe to pickle, runs on one thread."""
+    """The user tower over the index's item vectors (items, d + 1); safe to pickle, runs on one thread."""
 
     def __init__(self, spec: TowerSpec, tower: UserTower, item_vectors: torch.Tensor) -> None:
         self.spec = spec
@@ -39,13 +39,13 @@ class UserEncoder:
         return cls(spec, tower, load_file(folder / "item_vectors.safetensors")["vectors"])
 
     def encode(self, query: Query) -> npt.NDArray[np.float32]:
-        """The unit vector (d,) of a hydrated query's user; one without history is the profile alone."""
+        """The vector (d + 1,) of a hydrated query's user; one without history is the profile alone."""
         profile = {name: [query.user.get(PROFILE + name)] for name in self._columns}
         return self.encode_many([query.history], pa.table({k: _as_column(v) for k, v in profile.items()}))[0]
 
     @torch.inference_mode()
     def encode_many(self, histories: Sequence[Rows], profiles: pa.Table) -> npt.NDArray[np.float32]:
-        """Unit vectors (n, d) of n users: their wanted items, most recent last, and their profile columns."""
+        """Vectors (n, d + 1) of n users: their wanted items, most recent last, and their profile columns."""
         length = self.spec.history_length
         history = np.full((len(histories), length), -1, np.int64)
         for n, rows in enumerate(histories):
@@ -53,7 +53,7 @@ class UserEncoder:
             history[n, length - len(recent) :] = recent
         profile = encode_profiles(self.spec, profiles if profiles.num_columns else _nothing(len(histories)))
         present = torch.from_numpy(history >= 0)
-        read = self.item_vectors[torch.from_numpy(history).clamp(min=0)]
+        read = self.item_vectors[torch.from_numpy(history).clamp(min=0), :-1]  # without the prior
         return self.tower(read, present, *profile).numpy()
 
     @property

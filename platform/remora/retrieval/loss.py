@@ -18,7 +18,7 @@ def sampled_softmax(
 ) -> Tensor:
     """Weighted mean cross-entropy of user i's own item i among all candidates.
 
-    Args: unit vectors ``users`` (n, d); ``items`` (m, d) whose first n are the users' targets and whose rest are
+    Args: vectors ``users`` (n, d); ``items`` (m, d) whose first n are the users' targets and whose rest are
     uniform negatives; their item ``rows`` (m,); ``log_expected`` (m,), the logarithm of how often each is expected
     among the candidates (the log-Q correction of Bengio and Senécal, 2008, for the mixture of Yang et al., WWW 2020);
     ``weights`` (n,); ``history`` (n, L) item rows, -1 is padding. A candidate that is the user's own target again, or

@@ -99,10 +99,11 @@ class UserTower(nn.Module):
         self.answer = nn.Linear(self.HEADS * width, width)
         self.profile = ContentEncoder(spec.user_content, width)
         self.mix = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+        self.trust = nn.Parameter(torch.ones(1))  # in the prior
         nn.init.normal_(self.place, std=0.02)
 
     def forward(self, history: Tensor, present: Tensor, tags: Tensor, words: Tensor, numbers: Tensor) -> Tensor:
-        """Unit vectors (n, d) from history vectors (n, L, d), most recent last, and where there is one (n, L)."""
+        """Vectors (n, d + 1) from unit vectors of the history (n, L, d), most recent last, where ``present`` (n, L)."""
         n, _, width = history.shape
         weight = torch.softmax(self.recency.masked_fill(~present, -1e4), dim=1) * present
         mean = torch.bmm(weight[:, None], history)[:, 0]
@@ -112,22 +113,30 @@ class UserTower(nn.Module):
         attention = torch.softmax(scores.masked_fill(~present[:, None], -1e4), dim=2) * present[:, None]
         attended = self.answer(torch.bmm(attention, history).view(n, self.HEADS * width))
         profile = self.profile(tags, words, numbers)
-        return F.normalize(mean + last + self.mix(torch.cat([mean, last, attended, profile], dim=1)), dim=1)
+        user = F.normalize(mean + last + self.mix(torch.cat([mean, last, attended, profile], dim=1)), dim=1)
+        return torch.cat([user, self.trust.expand(n, 1)], dim=1)
 
 
 class TwoTower(nn.Module):
-    """Both towers, with the catalogue's content beside them as buffers that are not saved with the weights."""
+    """Both towers, with the catalogue's content beside them as buffers that are not saved with the weights.
+
+    A vector of the index has one place more than the towers': an item's ``prior`` (how often it is wanted, as a
+    logarithm in units of the cosine), which the user's last place weighs. So the towers need not spend directions of
+    their space on popularity, which cosines express badly.
+    """
 
     catalogue_identity: Tensor
     catalogue_tags: Tensor
     catalogue_words: Tensor
     catalogue_numbers: Tensor
+    catalogue_prior: Tensor
 
-    def __init__(self, spec: TowerSpec, identity: np.ndarray, content: Encoded) -> None:
+    def __init__(self, spec: TowerSpec, identity: np.ndarray, content: Encoded, prior: np.ndarray) -> None:
         super().__init__()
         self.spec = spec
         self.item = ItemTower(spec)
         self.user = UserTower(spec)
+        self.register_buffer("catalogue_prior", torch.tensor(prior, dtype=torch.float32), persistent=False)
         for name, value in {
             "identity": identity.astype(np.int64),
             "tags": content.tags,
@@ -143,10 +152,14 @@ class TwoTower(nn.Module):
             identity = identity.masked_fill(hide, 0)
         return self.item(identity, self.catalogue_tags[rows], self.catalogue_words[rows], self.catalogue_numbers[rows])
 
+    def with_prior(self, vectors: Tensor, rows: Tensor) -> Tensor:
+        """Vectors (n, d + 1) of the index from unit vectors (n, d) of item rows."""
+        return torch.cat([vectors, self.catalogue_prior[rows][:, None]], dim=1)
+
     def forward(
         self, history: Tensor, profile: tuple[Tensor, Tensor, Tensor], candidates: Tensor, id_dropout: float
     ) -> tuple[Tensor, Tensor]:
-        """User vectors (n, d) and candidate vectors (m, d) for histories (n, L), -1 is padding, and item rows (m,).
+        """Users (n, d + 1) and candidates (m, d + 1) for histories (n, L), -1 is padding, and item rows (m,).
 
         Every item is computed once however often it occurs in the batch.
         """
@@ -155,11 +168,11 @@ class TwoTower(nn.Module):
         # The gradient of a look-up is summed much faster than that of indexing.
         read = F.embedding(where, self.items(unique))
         hide = torch.rand(len(candidates), device=candidates.device) < id_dropout if id_dropout else None
-        return self.user(read, present, *profile), self.items(candidates, hide)
+        return self.user(read, present, *profile), self.with_prior(self.items(candidates, hide), candidates)
 
     @torch.inference_mode()
     def item_vectors(self, step: int = 8192) -> np.ndarray:
-        """Unit vectors (items, d) float32 of the whole catalogue."""
+        """Vectors (items, d + 1) float32 of the whole catalogue for the index: a unit vector and the prior."""
         self.eval()
         rows = torch.arange(len(self.catalogue_identity), device=self.catalogue_identity.device)
-        return torch.cat([self.items(part) for part in rows.split(step)]).cpu().numpy()
+        return torch.cat([self.with_prior(self.items(part), part) for part in rows.split(step)]).cpu().numpy()

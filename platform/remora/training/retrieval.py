@@ -143,6 +143,7 @@ def prepare(settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCu
         identity=identity.astype(np.int64),
         content=item_content.encode(catalogue),
         share=counts / counts.sum(),
+        examples=int(counts.sum()),
         drawable=np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64),
         held_out=_held_out(every, settings.features.partitions),
     )
@@ -233,7 +234,7 @@ def _write(
     draft: Artifact, settings: Settings, vocabulary: Vocabulary, inputs: Inputs, weights: dict[str, Any]
 ) -> dict[str, Any]:
     """Write the files of the artifact; returns what was measured on the index."""
-    model = TwoTower(inputs.spec, inputs.identity, inputs.content)
+    model = TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(settings.retrieval.temperature))
     model.load_state_dict(weights)
     vectors = model.item_vectors()
     index = ItemIndex.build(vectors)

@@ -38,6 +38,12 @@ class Inputs:
     share: npt.NDArray[np.float64]  # (items,) of the examples' targets
     drawable: npt.NDArray[np.int64]  # rows that may be uniform negatives
     held_out: pa.Table  # examples of users that are not trained on
+    examples: int  # in training
+
+    def prior(self, temperature: float) -> npt.NDArray[np.float32]:
+        """Shape (items,): what a softmax at that temperature adds to an item's cosine for how often it is wanted."""
+        logarithm = np.log(self.share * self.examples + 1.0)
+        return (temperature * (logarithm - logarithm.mean())).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,7 @@ def train_worker(config: dict[str, Any]) -> None:
     schedule: Schedule = config["schedule"]
     context = ray.train.get_context()
     torch.manual_seed(schedule.seed)
-    plain = TwoTower(inputs.spec, inputs.identity, inputs.content)
+    plain = TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(schedule.temperature))
     model = ray.train.torch.prepare_model(plain, parallel_strategy_kwargs={"forward_sync_buffers": False})
     optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
     done = _resume(plain, optimiser)
@@ -150,7 +156,7 @@ def held_out_recall(model: TwoTower, held_out: pa.Table, k: int = CUTOFF, step: 
         batch = to_tensors(held_out.slice(begin, step), device)
         history = batch["history"]
         present = history >= 0
-        read = vectors[history.clamp(min=0)]
+        read = vectors[history.clamp(min=0), :-1]
         users = model.user(read, present, batch["tags"], batch["words"], batch["numbers"])
         scores = users @ vectors.T
         own = scores.gather(1, batch["target"][:, None])

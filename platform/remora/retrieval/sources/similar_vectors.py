@@ -22,5 +22,7 @@ class SimilarVectors:
         """Cosine with the seed, best first; nothing without a seed."""
         if query.item is None:
             return NOTHING
-        found = self.index.search(self.index.vector(query.item), self.limit + spare(query, skip_seen=self.skip_seen))
+        seed = self.index.vector(query.item).copy()
+        seed[-1] = 0.0  # likeness alone: how popular an item is does not make it more alike
+        found = self.index.search(seed, self.limit + spare(query, skip_seen=self.skip_seen))
         return fresh(query, found, self.limit, skip_seen=self.skip_seen)
