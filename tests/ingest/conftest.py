@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.ingest.shop import bring_shop
 
+from remora.ingest.ingest import ingest
+from remora.ingest.lake import Lake
 from remora.settings import Settings
 
 
@@ -16,3 +18,9 @@ from remora.settings import Settings
 def shop(home_folder: Path) -> Callable[..., Settings]:
     """Writes the shop to this test's home; arguments as of bring_shop."""
     return partial(bring_shop, home_folder)
+
+
+@pytest.fixture(scope="session")
+def lake(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The shop's lake, made once; for tests that only read it."""
+    return ingest(bring_shop(tmp_path_factory.mktemp("home")))

@@ -43,7 +43,7 @@ def test_every_row_of_the_dirty_shop_is_accounted_for_as_duckdb_counts_it(lake):
                count(*)
         FROM events
         """
-    ).fetchone()
+    ).fetchall()[0]
     counts = lake.artifact.receipt["counts"]["events"]
     assert (counts["rows"], counts["accepted"]) == (rows, distinct)
     assert reasons_of(lake) == {

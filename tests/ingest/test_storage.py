@@ -45,7 +45,7 @@ def full_disk(written: str) -> type[Home]:
 @pytest.mark.parametrize("written", ["/events/day=", "/quarantine/"])
 def test_a_disk_that_is_full_in_a_worker_is_a_storage_error_and_the_next_run_works(home_folder, monkeypatch, written):
     before = ingest(bring_shop(home_folder))
-    changed = bring_shop(home_folder, events=shop_events(rows=60, seed=1))
+    changed = bring_shop(home_folder, events=shop_events(rows=300, seed=1))
     with monkeypatch.context() as patch:
         patch.setattr(ingesting, "Home", full_disk(written))
         with pytest.raises(StorageError, match=rf"^No space left while writing .*{written}.*Free space"):
@@ -60,7 +60,7 @@ def test_a_disk_that_is_full_in_a_worker_is_a_storage_error_and_the_next_run_wor
 
 def test_a_crash_before_the_receipt_or_before_the_pointer_leaves_the_lake_before(home_folder, monkeypatch):
     before = ingest(bring_shop(home_folder))
-    changed = bring_shop(home_folder, events=shop_events(rows=60, seed=2))
+    changed = bring_shop(home_folder, events=shop_events(rows=300, seed=2))
     for crash_in in ("write_json", "write_bytes"):  # the receipt; then, the receipt being there, the pointer
         with monkeypatch.context() as patch:
 
@@ -95,7 +95,7 @@ def bucket() -> Iterator[str]:
 
 
 def test_sources_and_home_may_be_in_s3(home_folder, bucket):
-    local = bring_shop(home_folder, events=shop_events(rows=60))
+    local = bring_shop(home_folder, events=shop_events(rows=300))
     filesystem, _ = pafs.FileSystem.from_uri(bucket.format("tables"))
     pafs.copy_files(str(home_folder), "shop/tables", destination_filesystem=filesystem)
     data = local.data.model_dump()

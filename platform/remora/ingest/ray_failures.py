@@ -5,31 +5,31 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ray.exceptions import RayError
+from ray.data import DataContext
+from ray.exceptions import RayTaskError
 
 from remora.contracts.errors import RemoraError
 
 
 @contextlib.contextmanager
 def own_errors() -> Iterator[None]:
-    """Inside, a RayError that was caused by a RemoraError is that RemoraError; any other passes as it is."""
+    """Inside, a task of a Dataset that fails with a RemoraError raises that error here; others pass as they are.
+
+    Datasets must be made inside as well: Ray Data hands on the error of a function only if told so when they are made.
+    """
+    context = DataContext.get_current()
+    before, context.raise_original_map_exception = context.raise_original_map_exception, True
     try:
         yield
-    except (RayError, RuntimeError) as error:
-        found: BaseException | None = error
-        while found is not None:
-            if isinstance(found, RemoraError):
-                raise _plain(found) from error
-            found = getattr(found, "cause", None) or found.__cause__
+    except RayTaskError as error:
+        if isinstance(error.cause, RemoraError):
+            raise _plain(error.cause) from error
         raise
+    finally:
+        context.raise_original_map_exception = before
 
 
 def _plain(error: RemoraError) -> RemoraError:
-    """The error without the class that Ray mixes into it, and without the advice that it adds to the message."""
-    own = next(
-        kind
-        for kind in type(error).__mro__
-        if issubclass(kind, RemoraError) and kind.__module__ == RemoraError.__module__
-    )
+    """The error without the advice on retries that Ray adds to its message."""
     first, *further = error.args
-    return own(first.split("\nFailed to ")[0] if isinstance(first, str) else first, *further)
+    return type(error)(first.split("\nFailed to ")[0] if isinstance(first, str) else first, *further)
