@@ -18,6 +18,7 @@ settings.load_profile("remora")
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_TRAIN_ENABLE_STATE_TRACKING", "0")
+os.environ.setdefault("RAY_num_workers_soft_limit", "16")  # see remora.wiring.cluster
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

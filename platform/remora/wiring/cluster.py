@@ -20,7 +20,10 @@ from remora.wiring import processes
 HEAD = "ray-head"
 GIB = 1 << 30
 
-SERVE_ENVIRONMENT = {
+ENVIRONMENT = {
+    # A shuffle of Ray Data runs in worker processes of its own; with Ray's limit, one idle worker a CPU, every pass
+    # ends the workers of the pass before and starts new ones, which takes longer than most passes.
+    "RAY_num_workers_soft_limit": "16",
     # Read by every Serve process when the cluster starts.
     "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "1",
     "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
@@ -46,6 +49,7 @@ def connect(settings: Settings) -> None:
     if address is not None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     else:
+        os.environ.update(ENVIRONMENT)
         ray.init(
             address="local",
             num_cpus=cpus(settings),
@@ -74,7 +78,7 @@ def start_head(settings: Settings) -> processes.Running:
     command += [f"--num-cpus={cpus(settings)}", "--disable-usage-stats"]
     command += [f"--object-store-memory={int(settings.cluster.object_store_gb * GIB)}"]
     facts = {"address": address, "dashboard": f"http://127.0.0.1:{dashboard}", "folder": folder}
-    running = processes.start(HEAD, command, environment=SERVE_ENVIRONMENT, facts=facts)
+    running = processes.start(HEAD, command, environment=ENVIRONMENT | {"PYTHONPATH": _with_checkout()}, facts=facts)
     _wait_for_head(running)
     return running
 
@@ -109,8 +113,23 @@ def quiet() -> None:
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("RAY_TRAIN_ENABLE_STATE_TRACKING", "0")
     os.environ.setdefault("FEAST_USAGE", "False")
-    for noisy in ("ray", "ray.data", "ray.train", "ray.serve", "feast", "mlflow", "alembic", "httpx"):
+    for noisy in (
+        "ray",
+        "ray.data",
+        "ray.train",
+        "ray.serve",
+        "feast",
+        "mlflow",
+        "alembic",
+        "httpx",
+        "mlflow.store.db.utils",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _with_checkout() -> str:
+    """The import path with the working directory on it: `serve deploy` imports serve_apps/ from there."""
+    return os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
 
 
 def free_port(preferred: int) -> int:
