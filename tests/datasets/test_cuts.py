@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.contracts.errors import DataError
 from remora.datasets.cuts import time_cuts
-from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.datasets.cuts import Window
 from remora.datasets.queries import QUERIES, queries, without_targets
-from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 

@@ -54,14 +54,14 @@ def _examples(
         .join(rows_of, on=ITEM_ID, how="inner", maintain_order="left")
         .with_columns(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float32).alias(WEIGHT))
     )
-    here = pl.int_range(pl.len())
-    place = wanted.select(
+    here = pl.col("here")
+    place = wanted.with_row_index("here").select(
         start=here.min().over(USER_ID), now=here.min().over(USER_ID, EVENT_TIMESTAMP), row="row"
-    ).to_dict(as_series=False)
+    )
     histories = windows_before(
-        np.asarray(place["row"], np.int32),
-        np.asarray(place["start"], np.int64),
-        np.asarray(place["now"], np.int64),
+        place["row"].to_numpy(),
+        place["start"].to_numpy().astype(np.int64),
+        place["now"].to_numpy().astype(np.int64),
         settings.features.history_length,
     )
     keep = wanted["first"].to_numpy() if settings.surfaces.home_feed.already_seen else np.ones(len(wanted), bool)

@@ -48,10 +48,10 @@ class RetrievalSettings(Section):
     """The two-tower model, its index, and the sources beside it."""
 
     dimension: int = 64
-    epochs: int = 12
-    batch_size: int = 1024
-    learning_rate: float = 3e-3
-    temperature: float = 0.08
+    epochs: int = 8
+    batch_size: int = Field(512, description="of all workers together")
+    learning_rate: float = 2e-3
+    temperature: float = 0.1
     uniform_negatives: int = 512
     id_dropout: float = Field(0.1, description="share of target ids hidden in training, so content alone works")
     text_buckets: int = 4096
@@ -110,7 +110,7 @@ class EvaluationSettings(Section):
     every_events: int = Field(20, description="a query before a user's 1st, (1+k)th, … event of the window")
     queries_per_user: int = 6
     horizon_days: float = Field(7.0, description="wanted events this soon after the query are its targets")
-    snapshots: int = Field(30, gt=0, description="most refreshes of the item features within a window")
+    snapshots: int = Field(20, gt=0, description="most refreshes of the item features within a window")
     new_user_events: int = Field(5, description="users with fewer wanted events before the query are `new`")
     heavy_user_events: int = Field(100, description="users with at least as many are `heavy`")
     new_item_events: int = Field(5, description="items with fewer events before the query are `new`")
