@@ -43,7 +43,7 @@ def ray_cluster() -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture()
+@pytest.fixture
 def home_folder(tmp_path: Path) -> Path:
     """An empty home."""
     folder = tmp_path / "home"

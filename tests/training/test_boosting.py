@@ -50,7 +50,9 @@ def test_a_run_whose_worker_is_killed_ends_as_if_nothing_had_happened(home_folde
     whole = boost(chosen, home, "whole", train=train, validation=held_out)
 
     killed: list[int] = []
-    watcher = threading.Thread(target=_kill_the_worker_after_a_checkpoint, args=(home_folder / "training" / "ranking-cut", killed))
+    watcher = threading.Thread(
+        target=_kill_the_worker_after_a_checkpoint, args=(home_folder / "training" / "ranking-cut", killed)
+    )
     watcher.start()
     resumed = boost(chosen, home, "cut", train=train, validation=held_out)
     watcher.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -51,21 +52,34 @@ class ItemSnapshot:
         cls, store: FeatureStore, lake: Lake, vocabulary: Vocabulary, settings: Settings, instant: datetime
     ) -> ItemSnapshot:
         """Read the items of the vocabulary from Feast's offline store as they were at ``instant`` (UTC)."""
+        return cls.take_many(store, lake, vocabulary, settings, [instant])[0]
+
+    @classmethod
+    def take_many(
+        cls, store: FeatureStore, lake: Lake, vocabulary: Vocabulary, settings: Settings, instants: Sequence[datetime]
+    ) -> list[ItemSnapshot]:
+        """Snapshots at several instants by one question to Feast."""
         from remora.features.offline import historical
         from remora.features.tables import FeatureTables
 
-        asked = pa.table({ITEM_ID: vocabulary.ids, "instant": pa.array([instant] * len(vocabulary), TIMESTAMP)})
-        table = historical(store, asked, "item_snapshot").drop_columns(["instant"])
+        n = len(vocabulary)
+        asked = {ITEM_ID: pa.chunked_array([vocabulary.ids] * len(instants), pa.string())}
+        asked["instant"] = pa.array(list(instants), TIMESTAMP).take(pa.array(np.repeat(np.arange(len(instants)), n)))
+        every = historical(store, pa.table(asked), "item_snapshot").drop_columns(["instant"]).combine_chunks()
         named = {"title": settings.data.title, "available": settings.data.available}
         columns = {kind: f"item_profile__{name}" if name else None for kind, name in named.items()}
-        return cls(
-            vocabulary=vocabulary,
-            instant=instant,
-            table=table,
-            category_names=tuple(FeatureTables.open(lake.artifact.home).categories),
-            title_column=columns["title"],
-            available_column=columns["available"],
-        )
+        categories = tuple(FeatureTables.open(lake.artifact.home).categories)
+        return [
+            cls(
+                vocabulary=vocabulary,
+                instant=instant,
+                table=every.slice(place * n, n),
+                category_names=categories,
+                title_column=columns["title"],
+                available_column=columns["available"],
+            )
+            for place, instant in enumerate(instants)
+        ]
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """One column of the table, shape (n,); MissingInput lists the columns there are.

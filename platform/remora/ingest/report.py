@@ -67,10 +67,17 @@ class QualityReport(BaseModel):
 
 
 def report(lake: Lake, settings: Settings) -> QualityReport:
-    """Compute the report, and write it to ``lake/reports/<version>.json`` of the home.
+    """Compute the report, and write it to ``lake/reports/<version>.json`` of the home, where it is looked up next time.
 
     Event types that the settings declare and nobody did are there with 0.
     """
+    home, kept = lake.artifact.home, f"lake/reports/{lake.version}.json"
+    if not home.exists(kept):
+        home.write_json(kept, _examine(lake, settings).model_dump(mode="json"))
+    return QualityReport.model_validate(home.read_json(kept))
+
+
+def _examine(lake: Lake, settings: Settings) -> QualityReport:
     tallies = _tallies(lake)
     per_user, per_item = tallies["user"], tallies["item"]
     # "2011-03-01 purchase": the day, then the event type.
@@ -80,7 +87,7 @@ def report(lake: Lake, settings: Settings) -> QualityReport:
     known_users = set(lake.users()[USER_ID].to_pylist())
     popularity = np.array([per_item.get(item, 0) for item in catalogue], np.int64)
     receipt, events = lake.artifact.receipt, sum(per_user.values())
-    made = QualityReport(
+    return QualityReport(
         lake=lake.version,
         events=events,
         users=len(per_user),
@@ -110,8 +117,6 @@ def report(lake: Lake, settings: Settings) -> QualityReport:
         unknown_items=receipt["counts"]["events"]["reasons"].get(UNKNOWN_ITEM, 0),
         tables={name: _table_quality(counts) for name, counts in receipt["counts"].items()},
     )
-    lake.artifact.home.write_json(f"lake/reports/{lake.version}.json", made.model_dump(mode="json"))
-    return made
 
 
 def quantiles(values: Iterable[int]) -> dict[str, float]:

@@ -58,8 +58,7 @@ def snapshots(settings: Settings, lake: Lake, store: FeatureStore, queries: pa.T
     At most ``evaluation.snapshots``, spread evenly: in a window of years the items are refreshed now and then rather
     than every night.
     """
-    vocabulary = lake.vocabulary()
-    return [ItemSnapshot.take(store, lake, vocabulary, settings, at) for at in refreshes(settings, queries)]
+    return ItemSnapshot.take_many(store, lake, lake.vocabulary(), settings, refreshes(settings, queries))
 
 
 def refreshes(settings: Settings, queries: pa.Table) -> list[datetime]:
