@@ -35,8 +35,8 @@ def get(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     activate(settings)
-    folder = fetch(settings, lambda line: console.print(line, highlight=False))
-    emit({"folder": folder}, as_json, lambda out: out.print(f"In {folder}. Next: remora data ingest"))
+    folder = fetch(settings, lambda line: console.print(line, highlight=False, soft_wrap=True))
+    emit({"folder": folder}, as_json, lambda out: out.print("Next: remora data ingest"))
 
 
 @app.command()

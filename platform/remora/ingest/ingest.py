@@ -49,6 +49,7 @@ def ingest(settings: Settings) -> Lake:
         return Lake(found)
     if not tables["events"].rows:
         raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths)}.")
+    log.info("%s rows of events in %s files", f"{tables['events'].rows:,}", len(tables["events"].paths))
     latest = datetime.now(UTC) + CLOCK_SKEW
     catalogues = {name: read_catalogue(tables[name], latest) for name in ("users", "items")}
     for name, catalogue in catalogues.items():
@@ -59,7 +60,12 @@ def ingest(settings: Settings) -> Lake:
         check_limit("events", tables["events"].rows, census.reasons, data.quarantine_limit)
         if not census.days:
             raise DataError(f"No event is left of {tables['events'].rows:,} rows: {_listed(census.reasons)}.")
-        log.info("%s events on %s days; writing", f"{census.accepted:,}", len(census.days))
+        log.info(
+            "%s events to accept, on %s days; %s rows for the quarantine",
+            f"{census.accepted:,}",
+            len(census.days),
+            f"{census.rejected:,}",
+        )
         draft = shelf.draft(version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
         written = write_events(draft, tables["events"], judges, census, unlisted)
