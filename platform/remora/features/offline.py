@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.compute as pc
-from feast import FeatureService, FeatureStore
 
 from remora.contracts.errors import MissingInput, NotFound, StorageError
 from remora.contracts.tables import TIMESTAMP
+
+if TYPE_CHECKING:  # replay carries this file to Ray's workers; Feast alone would take them seconds
+    from feast import FeatureService, FeatureStore
 
 INSTANT = "instant"
 ROW = "_row"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from feast import FeatureStore
 
 from remora.contracts.errors import NotReady
 from remora.contracts.tables import USER_ID
@@ -15,6 +14,9 @@ from remora.contracts.vocabulary import Vocabulary
 from remora.features.tables import USER_VIEWS
 from remora.pipeline import Query
 from remora.settings import Settings
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
 
 HISTORY = "user_history__history"
 SEEN = "user_history__seen"

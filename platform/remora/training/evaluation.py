@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
-from datetime import datetime
-
-import numpy as np
 
 import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
@@ -18,15 +14,13 @@ from remora.datasets.queries import queries, without_targets
 from remora.evaluation.catalogue import Catalogue
 from remora.evaluation.metrics.table import metrics_at
 from remora.evaluation.parallel import replay_on_ray
-from remora.evaluation.replay import Moment, Replay
+from remora.evaluation.replay import Replay
 from remora.evaluation.report import EvaluationReport, report
-from remora.evaluation.systems import systems
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.retrieval import co_visitation
 from remora.settings import Settings
-from remora.surfaces.home_feed import home_feed
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.wiring.moments import Moments, snapshots
@@ -92,21 +86,9 @@ def _replay(settings: Settings, lake: Lake, retrieval: Artifact, ranking: Artifa
     replay = Replay(
         vocabulary=vocabulary,
         hydrator=ReplayUsers.prepare(store, lake, vocabulary, settings, asked),
-        moment_at=_Systems(moments),
+        moment_at=moments.compared,
         metrics=metrics_at(settings.evaluation.cutoffs, catalogue),
         settings=settings.evaluation,
     )
     tally = replay_on_ray(replay, asked, tasks=settings.features.partitions)
     return report(tally, settings.evaluation, without_targets=without_targets(asked))
-
-
-@dataclass(frozen=True)
-class _Systems:
-    """The compared systems at an instant."""
-
-    moments: Moments
-
-    def __call__(self, instant: datetime) -> Moment:
-        parts = self.moments.parts(instant)
-        events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
-        return Moment(pipelines=systems(home_feed(parts)), item_events=events)

@@ -6,7 +6,6 @@ import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -26,11 +25,9 @@ from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake
-from remora.pipeline import Pipeline
 from remora.ranking.columns import RankerColumns
 from remora.retrieval import co_visitation
 from remora.settings import Settings
-from remora.surfaces.home_feed import home_feed
 from remora.training.boosting import METRIC, Groups, boost
 from remora.training.progress import Report
 from remora.training.retrieval import retrieval_shelf
@@ -155,7 +152,7 @@ class _Past:
             CandidateRows(
                 vocabulary=vocabulary,
                 hydrator=ReplayUsers.prepare(self.store, lake, vocabulary, settings, asked),
-                pipeline_at=_HomeFeed(moments),
+                pipeline_at=moments.home_feed,
                 negatives=negatives,
                 seed=settings.ranking.seed,
             ),
@@ -169,16 +166,6 @@ class _Past:
             )
         log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))
         return historical(self.store, candidates, "ranking")
-
-
-@dataclass(frozen=True)
-class _HomeFeed:
-    """The home feed at an instant."""
-
-    moments: Moments
-
-    def __call__(self, instant: datetime) -> Pipeline:
-        return home_feed(self.moments.parts(instant))
 
 
 def _groups(rows: pa.Table, columns: RankerColumns) -> Groups:

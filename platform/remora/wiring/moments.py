@@ -7,18 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from feast import FeatureStore
 
+from remora.evaluation.replay import Moment
+from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
+from remora.pipeline import Pipeline
 from remora.retrieval.co_visitation import Neighbours
 from remora.settings import Settings
+from remora.surfaces.home_feed import home_feed
 from remora.surfaces.parts import Parts
 from remora.wiring.parts import Ranker, Towers, parts_from
+
+if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
+    from feast import FeatureStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,16 @@ class Moments:
             neighbours=self.neighbours,
             ranker=self.ranker,
         )
+
+    def home_feed(self, instant: datetime) -> Pipeline:
+        """The home feed as it was."""
+        return home_feed(self.parts(instant))
+
+    def compared(self, instant: datetime) -> Moment:
+        """The systems of a comparison as they were, the home feed's simpler relatives beside it."""
+        parts = self.parts(instant)
+        events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
+        return Moment(pipelines=systems(home_feed(parts)), item_events=events)
 
     @cached_property
     def _instants(self) -> list[datetime]:
