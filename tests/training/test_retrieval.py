@@ -1,0 +1,86 @@
+"""The towers are trained by Ray Train, the same with a lost worker as without, and are found again when unchanged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from safetensors.numpy import load_file
+from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
+
+from remora.contracts.artifacts import Artifact
+from remora.retrieval.encoder import UserEncoder
+from remora.retrieval.index import ItemIndex
+from remora.settings import Settings
+from remora.training.retrieval import train
+
+USERS, ITEMS, CLUSTERS = 60, 40, 4
+
+
+def small(folder: Path, **retrieval: Any) -> Settings:
+    """A shop of clustered taste with two items that nobody touched; training of a few seconds."""
+    folder.mkdir()
+    events = clustered_events(users=USERS, items=ITEMS - 2, clusters=CLUSTERS, days=60, per_user=8)
+    make_lake(folder, events, users=some_users(USERS), items=clustered_items(ITEMS, CLUSTERS))
+    chosen = {"epochs": 3, "batch_size": 64, "dimension": 16, "uniform_negatives": 16, "held_out_users": 0.1}
+    return settings_for(folder, retrieval=chosen | {"learning_rate": 0.01} | retrieval, features={"partitions": 2})
+
+
+@pytest.fixture(scope="module")
+def trained(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Artifact, list[dict]]:
+    settings, epochs = small(tmp_path_factory.mktemp("whole") / "home"), []
+    return settings, train(settings, epochs.append), epochs
+
+
+def test_every_epoch_is_reported_and_the_loss_falls(trained: tuple) -> None:
+    _, artifact, epochs = trained
+    assert [e["epoch"] for e in epochs] == [1, 2, 3]
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
+    assert artifact.receipt["metrics"]["recall@100"] == max(e["recall@100"] for e in epochs)
+
+
+def test_the_artifact_holds_what_serving_loads(trained: tuple) -> None:
+    settings, artifact, _ = trained
+    folder = Path(artifact.at())
+    encoder, index = UserEncoder.load(folder), ItemIndex.load(folder / "index.faiss")
+    assert len(index) == ITEMS
+    np.testing.assert_allclose(index.vectors(), encoder.item_vectors.numpy())
+    assert not (Path(settings.home) / "training").exists() or not any((Path(settings.home) / "training").iterdir())
+
+
+def test_an_item_that_nobody_touched_lies_among_its_own_kind(trained: tuple) -> None:
+    vectors = load_file(Path(trained[1].at("item_vectors.safetensors")))["vectors"][:, :-1]
+    for new in (ITEMS - 2, ITEMS - 1):
+        likeness = vectors[: ITEMS - 2] @ vectors[new]
+        own = np.arange(ITEMS - 2) % CLUSTERS == new % CLUSTERS
+        assert likeness[own].mean() > likeness[~own].mean() + 0.2
+
+
+def test_unchanged_is_a_look_up(trained: tuple) -> None:
+    settings, artifact, _ = trained
+    again: list[dict] = []
+    assert train(settings, again.append).receipt == artifact.receipt
+    assert again == []
+
+
+def test_a_lost_worker_changes_nothing(trained: tuple, tmp_path: Path) -> None:
+    settings, killed = small(tmp_path / "home"), []
+
+    def kill_one(epoch: dict) -> None:
+        if not killed:
+            own = psutil.Process().children(recursive=True)
+            killed.append(next(p for p in own if "RayTrainWorker" in " ".join(p.cmdline())))
+            killed[0].kill()
+
+    again = train(settings, kill_one)
+    assert killed
+    assert again.receipt["metrics"] == trained[1].receipt["metrics"]
+    assert again.read_bytes("towers.safetensors") == trained[1].read_bytes("towers.safetensors")
+
+
+def test_one_worker_is_enough(ray_cluster: None, tmp_path: Path) -> None:
+    artifact = train(small(tmp_path / "home", workers=1, epochs=1))
+    assert artifact.receipt["metrics"]["items"] == ITEMS
