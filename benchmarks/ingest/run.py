@@ -119,7 +119,7 @@ def report(wanted: dict, used: dict[str, Usage]) -> None:
         table.add_row(stage, f"{usage.wall_seconds:.0f} s", f"{peak:.2f} GiB", f"{rate:,.0f}")
     Console().print(table)
     raw = {
-        "asked": {name: str(value) if isinstance(value, Path) else value for name, value in wanted.items()},
+        "asked": {name: value for name, value in wanted.items() if name != "folder"},
         "stages": {stage: asdict(usage) for stage, usage in used.items()},
         "sampling": f"sum of PSS over the process tree every {INTERVAL_SECONDS} s",
         "machine": {
