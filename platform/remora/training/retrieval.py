@@ -26,7 +26,7 @@ import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
-from remora.contracts.tables import ITEM_ID
+from remora.contracts.tables import ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.catalogue import KNOWN, items_as_of, users_as_of
 from remora.datasets.cuts import TimeCuts, time_cuts
@@ -147,7 +147,24 @@ def prepare(settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCu
         drawable=np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64),
         held_out=_held_out(every, settings.features.partitions),
     )
-    return inputs, every.map_batches(_training, batch_format="pyarrow", batch_size=None).materialize()
+    return inputs, in_order(every.map_batches(_training, batch_format="pyarrow", batch_size=None))
+
+
+def in_order(examples: Dataset) -> Dataset:
+    """The same blocks, ordered by their first user, in Ray's object store.
+
+    Blocks come in the order in which their tasks end. A resumed training must see them as the one it goes on with did.
+    """
+    blocks = [b for b in examples.materialize().to_arrow_refs() if b is not None]
+    users = ray.get([_first_user.remote(block) for block in blocks])
+    order = sorted((user, place) for place, user in enumerate(users) if user is not None)
+    return ray.data.from_arrow_refs([blocks[place] for _, place in order])
+
+
+@ray.remote(num_cpus=0)
+def _first_user(block: pa.Table) -> str | None:
+    """The least user id of a block, None without rows; no two blocks share a user."""
+    return pc.min(block[USER_ID]).as_py()
 
 
 def _there(table: pa.Table, columns: Any) -> list[str]:
@@ -159,7 +176,7 @@ def _encoded(examples: pa.Table, content: Content) -> pa.Table:
     """User columns become fixed-size lists of numbers."""
     encoded = content.encode(examples)
     lists = {name: _lists(getattr(encoded, name)) for name in ("tags", "words", "numbers")}
-    kept = examples.select([HISTORY, TARGET, WEIGHT, HELD_OUT])
+    kept = examples.select([USER_ID, HISTORY, TARGET, WEIGHT, HELD_OUT])
     return pa.table({**{c: kept[c] for c in kept.column_names}, **lists})
 
 
@@ -196,7 +213,9 @@ def _held_out(examples: Dataset, partitions: int) -> pa.Table:
         return own if len(own) <= most else own.take(np.linspace(0, len(own) - 1, most).astype(np.int64))
 
     parts = examples.map_batches(thin, batch_format="pyarrow", batch_size=None)
-    return pa.concat_tables(parts.iter_batches(batch_format="pyarrow", batch_size=None))
+    return pa.concat_tables(parts.iter_batches(batch_format="pyarrow", batch_size=None)).sort_by(
+        [(USER_ID, "ascending"), (TARGET, "ascending")]
+    )
 
 
 def _fit(
@@ -219,7 +238,9 @@ def _fit(
                 "examples": examples.count() // chosen.workers,
             },
             datasets={"train": examples},
-            dataset_config=DataConfig(execution_options=ExecutionOptions(preserve_order=True)),
+            dataset_config=DataConfig(
+                execution_options=ExecutionOptions(preserve_order=True), enable_shard_locality=False
+            ),
             scaling_config=ScalingConfig(num_workers=chosen.workers),
             run_config=run_config(home, NAME, name, callback=callback, max_failures=chosen.max_failures, best=RECALL),
         ).fit()
