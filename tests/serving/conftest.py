@@ -1,4 +1,4 @@
-"""Both topologies of the small shop on the session's cluster, behind one proxy on a free port."""
+"""Both topologies of the small shop on the session's cluster."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def served(ray_cluster: None, free_port: int) -> Iterator[str]:
-    """Base URL; below it are /fused and /graph."""
+@pytest.fixture(scope="package")
+def served(serve_url: str) -> Iterator[str]:
+    """Base URL; below it are /fused and /graph. They end with this folder's tests, whose CPUs others need."""
     from ray import serve
     from tests.serving.small_shop import SmallShop
 
     from remora.serving.app import assemble
 
-    serve.start(http_options={"host": "127.0.0.1", "port": free_port})
     ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
     serve.run_many([serve.RunTarget(assemble(SmallShop(), way), name=way, route_prefix=f"/{way}") for way in ways])
-    yield f"http://127.0.0.1:{free_port}"
-    serve.shutdown()
+    yield serve_url
+    for way in ways:
+        serve.delete(way)

@@ -79,8 +79,7 @@ def test_no_group_is_split_between_workers() -> None:
     class Shard:
         def iter_batches(self, **_: object):  # type: ignore[no-untyped-def]
             table = groups(7, seed=3)
-            for block in table.dataset(blocks=9).iter_batches(batch_format="pyarrow", batch_size=None):
-                yield block
+            yield from table.dataset(blocks=9).iter_batches(batch_format="pyarrow", batch_size=None)
 
     parts = [boosting._own_groups(Shard(), rank, 3) for rank in range(3)]
     seen = [set(part.groups.tolist()) for part in parts]

@@ -26,14 +26,14 @@ class CandidateRows:
     """Queries in, labelled candidates out; plain objects that pickle, so that Ray Data can run it anywhere.
 
     ``pipeline_at`` gives the surface as it was at a day's midnight. Of each query every wanted candidate stays and at
-    most ``negatives`` others: half of them the first in retrieval order, half drawn from the rest, seeded by the query.
-    ``negatives`` None keeps all. Queries without a wanted candidate teach a ranker nothing and give no rows.
+    most ``negatives`` others, drawn evenly, seeded by the query. (Drawing more of those that retrieval put first would
+    teach that its first places are bad ones.) Queries without a wanted candidate teach nothing and give no rows.
     """
 
     vocabulary: Vocabulary
     hydrator: Hydrator
     pipeline_at: Callable[[datetime], Pipeline]
-    negatives: int | None
+    negatives: int
     seed: int
     surface: str = "home_feed"
 
@@ -85,10 +85,9 @@ class CandidateRows:
     def _sample(self, query_id: str, labels: np.ndarray) -> np.ndarray:
         """Positions of the candidates that stay, in retrieval order."""
         others = np.flatnonzero(labels == 0)
-        if self.negatives is not None and len(others) > self.negatives:
-            hard = self.negatives // 2
+        if len(others) > self.negatives:
             draw = np.random.default_rng([self.seed, zlib.crc32(query_id.encode())])
-            others = np.concatenate([others[:hard], draw.choice(others[hard:], self.negatives - hard, replace=False)])
+            others = draw.choice(others, self.negatives, replace=False)
         return np.sort(np.concatenate([np.flatnonzero(labels > 0), others]))
 
     def _nothing(self, queries: pa.Table) -> pa.Table:

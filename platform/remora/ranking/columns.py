@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,14 +46,14 @@ class RankerColumns(BaseModel):
         return [column.name for column in self.columns]
 
     @classmethod
-    def fit(cls, table: pa.Table, prefixes: Sequence[str]) -> RankerColumns:
-        """The columns of ``table`` that start with one of ``prefixes`` and are numbers, truth values or text.
+    def fit(cls, table: pa.Table) -> RankerColumns:
+        """The features of ``table`` (``<view>__<feature>``) that are numbers, truth values or text.
 
-        Lists and times are left out: what depends on them is in the cross features. A column with one value, or text
-        with more than 256, says nothing that trees could use.
+        Lists, times and instants (``*_at``) are left out: what trees learn of a date is worth nothing after it, and the
+        cross features hold what depends on them. A column with one value, or text with more than 256, says nothing.
         """
         chosen = []
-        for name in sorted(n for n in table.column_names if n.startswith(tuple(prefixes))):
+        for name in sorted(n for n in table.column_names if "__" in n and not n.endswith("_at")):
             kind, values = table.schema.field(name).type, table[name]
             if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
                 if pc.count_distinct(values, mode="all").as_py() > 1:

@@ -45,7 +45,7 @@ class TreeScorer:
     def matrix(self, query: Query, candidates: Candidates) -> npt.NDArray[np.float32]:
         """The trees' input, shape (n, F)."""
         n = len(candidates)
-        user = dict.fromkeys(self.user_columns) | query.user
+        user: dict[str, Any] = {**dict.fromkeys(self.user_columns), **query.user}
         both = {name: _repeated(value, n) for name, value in user.items()}
         both |= self.item_columns(candidates.rows)
         both |= self.cross(both, query.instant.timestamp())

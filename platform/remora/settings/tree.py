@@ -39,7 +39,7 @@ class FeatureSettings(Section):
     affinity_categories: int = Field(32, description="categories of the user x category affinity, most frequent first")
     history_length: int = Field(50, description="wanted items that the user tower reads, most recent last")
     seen_limit: int = Field(5_000, description="items per user that the already-seen filter remembers")
-    partitions: int = Field(16, gt=0, description="hash partitions of one pass over events")
+    partitions: int = Field(8, gt=0, description="hash partitions of one pass over events")
     redis: str = Field("", description="Feast's online store, as host:port[,password=...]; default SQLite in the home")
     registry: str = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
 
@@ -76,11 +76,11 @@ class RankingSettings(Section):
     early_stopping_rounds: int = 30
     max_depth: int = 5
     learning_rate: float = 0.06
-    min_child_weight: float = 5.0
+    min_child_weight: float = 0.1
     subsample: float = 0.8
     colsample_bytree: float = 0.6
     pairs_per_sample: int = Field(20, description="depth of the list over which LambdaMART forms pairs")
-    negatives_per_query: int = 60
+    negatives_per_query: int = 150
     validation_negatives: int = 200
     validation_queries: int = Field(500, description="most queries of the validation window that early stopping reads")
     workers: int = Field(2, gt=0)

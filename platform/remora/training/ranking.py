@@ -37,7 +37,6 @@ from remora.wiring.moments import Moments, snapshots
 from remora.wiring.parts import COLUMNS, TREES, Towers
 
 NAME = "ranking"
-PREFIXES = ("candidate__", "user_", "item_")
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     chosen = settings.ranking
     train_rows = past.rows(cuts.ranking, negatives=chosen.negatives_per_query)
     held_out = past.rows(cuts.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries)
-    columns = RankerColumns.fit(train_rows, PREFIXES)
+    columns = RankerColumns.fit(train_rows)
     params = chosen.model_dump() | {"retrieval": retrieval.version, "rows": len(train_rows)}
     with tracked(settings, NAME, name, params) as run:
 

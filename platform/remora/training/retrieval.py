@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +29,8 @@ from remora.contracts.tables import ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.catalogue import KNOWN, items_as_of, users_as_of
 from remora.datasets.cuts import TimeCuts, time_cuts
-from remora.datasets.sequences import HELD_OUT, HISTORY, TARGET, WEIGHT, sequences
+from remora.datasets.examples import encoded, held_out, target_counts, training_only
+from remora.datasets.sequences import sequences
 from remora.ingest.lake import Lake
 from remora.retrieval.content import Content
 from remora.retrieval.index import ItemIndex
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 NAME = "retrieval"
-MOST_HELD_OUT = 4_000
 SERVING_ONLY = {
     "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
     "co_visited_window", "co_visited_damping", "max_failures",
@@ -120,10 +119,10 @@ def prepare(settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCu
     user_content = Content.fit(users, _there(users, settings.data.user_columns))
     every = (
         sequences(settings, lake, vocabulary, before=cuts.retrieval_end, held_out=chosen.held_out_users)
-        .map_batches(_encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
+        .map_batches(encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
         .materialize()
     )
-    counts = _target_counts(every, len(vocabulary))
+    counts = target_counts(every, len(vocabulary))
     if not counts.sum():
         raise DataError(
             f"No wanted event before {cuts.retrieval_end:%Y-%m-%d %H:%M} can be learned from: of event types "
@@ -145,9 +144,9 @@ def prepare(settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCu
         share=counts / counts.sum(),
         examples=int(counts.sum()),
         drawable=np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64),
-        held_out=_held_out(every, settings.features.partitions),
+        held_out=held_out(every, settings.features.partitions),
     )
-    return inputs, in_order(every.map_batches(_training, batch_format="pyarrow", batch_size=None))
+    return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
 
 
 def in_order(examples: Dataset) -> Dataset:
@@ -170,52 +169,6 @@ def _first_user(block: pa.Table) -> str | None:
 def _there(table: pa.Table, columns: Any) -> list[str]:
     """Those of the columns that the table has; a lake without a users source has none."""
     return [c for c in columns if c in table.column_names]
-
-
-def _encoded(examples: pa.Table, content: Content) -> pa.Table:
-    """User columns become fixed-size lists of numbers."""
-    encoded = content.encode(examples)
-    lists = {name: _lists(getattr(encoded, name)) for name in ("tags", "words", "numbers")}
-    kept = examples.select([USER_ID, HISTORY, TARGET, WEIGHT, HELD_OUT])
-    return pa.table({**{c: kept[c] for c in kept.column_names}, **lists})
-
-
-def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
-
-
-def _training(examples: pa.Table) -> pa.Table:
-    return examples.filter(pc.invert(examples[HELD_OUT])).drop_columns([HELD_OUT])
-
-
-def _target_counts(examples: Dataset, items: int) -> np.ndarray:
-    """How often each item is a target in training, shape (items,)."""
-
-    def count(block: pa.Table) -> pa.Table:
-        targets = _training(block)[TARGET].to_numpy()
-        values, counts = np.unique(targets, return_counts=True)
-        return pa.table({"row": values.astype(np.int64), "count": counts.astype(np.int64)})
-
-    total = np.zeros(items, np.int64)
-    for part in examples.map_batches(count, batch_format="pyarrow", batch_size=None).iter_batches(
-        batch_format="numpy", batch_size=None
-    ):
-        np.add.at(total, part["row"], part["count"])
-    return total
-
-
-def _held_out(examples: Dataset, partitions: int) -> pa.Table:
-    """At most so many examples of held-out users, spread evenly over those of each partition."""
-    most = math.ceil(MOST_HELD_OUT / partitions)
-
-    def thin(block: pa.Table) -> pa.Table:
-        own = block.filter(block[HELD_OUT])
-        return own if len(own) <= most else own.take(np.linspace(0, len(own) - 1, most).astype(np.int64))
-
-    parts = examples.map_batches(thin, batch_format="pyarrow", batch_size=None)
-    return pa.concat_tables(parts.iter_batches(batch_format="pyarrow", batch_size=None)).sort_by(
-        [(USER_ID, "ascending"), (TARGET, "ascending")]
-    )
 
 
 def _fit(

@@ -1,0 +1,66 @@
+"""Examples of the sequences as the towers read them; light to import, because Ray Data's workers do."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from remora.contracts.tables import USER_ID
+from remora.datasets.sequences import HELD_OUT, HISTORY, TARGET, WEIGHT
+from remora.retrieval.content import Content
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+MOST_HELD_OUT = 4_000
+
+
+def encoded(examples: pa.Table, content: Content) -> pa.Table:
+    """User columns become fixed-size lists of numbers."""
+    columns = content.encode(examples)
+    lists = {name: _lists(getattr(columns, name)) for name in ("tags", "words", "numbers")}
+    kept = examples.select([USER_ID, HISTORY, TARGET, WEIGHT, HELD_OUT])
+    return pa.table({**{c: kept[c] for c in kept.column_names}, **lists})
+
+
+def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
+
+
+def training_only(examples: pa.Table) -> pa.Table:
+    """Without the examples of held-out users."""
+    return examples.filter(pc.invert(examples[HELD_OUT])).drop_columns([HELD_OUT])
+
+
+def target_counts(examples: Dataset, items: int) -> np.ndarray:
+    """How often each item is a target in training, shape (items,)."""
+
+    def count(block: pa.Table) -> pa.Table:
+        targets = training_only(block)[TARGET].to_numpy()
+        values, counts = np.unique(targets, return_counts=True)
+        return pa.table({"row": values.astype(np.int64), "count": counts.astype(np.int64)})
+
+    total = np.zeros(items, np.int64)
+    for part in examples.map_batches(count, batch_format="pyarrow", batch_size=None).iter_batches(
+        batch_format="numpy", batch_size=None
+    ):
+        np.add.at(total, part["row"], part["count"])
+    return total
+
+
+def held_out(examples: Dataset, partitions: int) -> pa.Table:
+    """At most so many examples of held-out users, spread evenly over those of each partition."""
+    most = math.ceil(MOST_HELD_OUT / partitions)
+
+    def thin(block: pa.Table) -> pa.Table:
+        own = block.filter(block[HELD_OUT])
+        return own if len(own) <= most else own.take(np.linspace(0, len(own) - 1, most).astype(np.int64))
+
+    parts = examples.map_batches(thin, batch_format="pyarrow", batch_size=None)
+    return pa.concat_tables(parts.iter_batches(batch_format="pyarrow", batch_size=None)).sort_by(
+        [(USER_ID, "ascending"), (TARGET, "ascending")]
+    )

@@ -1,0 +1,120 @@
+"""From tables to slates: the path is whole, a second run is a look-up, and three ways give the same slates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.end_to_end.conftest import Shop
+
+from remora.contracts.home import Home
+from remora.features.replay import ReplayUsers
+from remora.features.store import open_store
+from remora.ingest.lake import Lake
+from remora.pipeline import Query
+from remora.registry.bundles import Bundles
+from remora.serving.app import assemble
+from remora.serving.batch import recommend_all
+from remora.serving.from_bundle import FromBundle
+from remora.training import path
+from remora.training.evaluation import read_report
+
+N = 8
+USERS = [f"u{n}" for n in range(0, 240, 12)]
+
+
+@pytest.fixture(scope="module")
+def loader(shop: Shop) -> FromBundle:
+    return FromBundle.named(shop.settings, "production")
+
+
+@pytest.fixture(scope="module")
+def endpoint(loader: FromBundle, serve_url: str) -> Iterator[str]:
+    from ray import serve
+
+    serve.run(assemble(loader, "fused"), name="shop", route_prefix="/shop")
+    yield f"{serve_url}/shop"
+    serve.delete("shop")
+
+
+def test_every_step_ends_and_the_last_one_promotes(shop: Shop) -> None:
+    assert list(shop.steps)[-1] == "promote"
+    assert Bundles(shop.settings).resolve("production") == shop.steps["promote"].result.bundle
+
+
+def test_a_second_run_makes_nothing_again(shop: Shop) -> None:
+    again = {done.step.name: done for done in path.run(shop.settings)}
+    for name in ("ingest", "feature build", "train retrieval", "train ranking", "evaluate", "bundle"):
+        assert again[name].unchanged, name
+    assert again["promote"].result.bundle == shop.steps["promote"].result.bundle
+
+
+def test_the_surface_finds_the_taste_that_was_planted(shop: Shop) -> None:
+    found = read_report(shop.steps["evaluate"].result)
+    assert found.queries["all"] > 100
+    assert found.difference("popularity", "ndcg", 10).low > 0  # type: ignore[operator]
+
+
+def test_nobody_is_shown_what_they_have_seen_or_what_is_not_on_sale(shop: Shop, loader: FromBundle) -> None:
+    lake = Lake.open(Home(shop.settings.home))
+    events = pl.concat([pl.DataFrame(pl.from_arrow(b)) for b in lake.events().iter_batches(batch_format="pyarrow")])
+    items = pl.DataFrame(pl.from_arrow(lake.items()))
+    gone = set(items.filter(~pl.col("on_sale"))["item_id"])
+    for user, slate in replayed(shop, loader).items():
+        seen = set(events.filter(pl.col("user_id") == user)["item_id"])
+        assert len(slate) == N
+        assert not set(slate) & (seen | gone)
+
+
+def test_the_server_the_batch_and_the_replay_give_the_same_slates(
+    shop: Shop, loader: FromBundle, endpoint: str, tmp_path: Path
+) -> None:
+    served = {}
+    for user in USERS:
+        answer = httpx.get(f"{endpoint}/v1/recommend/{user}", params={"n": N}, timeout=60).json()
+        assert answer["degraded"] == []
+        served[user] = [item["item_id"] for item in answer["items"]]
+    made = recommend_all(loader, pa.array(USERS), Home(str(tmp_path)), n=N)
+    rows = pl.DataFrame(pl.from_arrow(pq.read_table(made.at("slates")))).sort("user_id", "position")
+    batch = {user: rows.filter(pl.col("user_id") == user)["item_id"].to_list() for user in USERS}
+    assert served == batch == replayed(shop, loader)
+
+
+def test_an_unknown_user_gets_a_full_slate_and_the_reason(endpoint: str) -> None:
+    answer = httpx.post(f"{endpoint}/v1/recommend", json={"user_id": "nobody", "n": N}, timeout=60).json()
+    assert len(answer["items"]) == N
+    assert any("user_unknown" in reason for reason in answer["degraded"])
+
+
+def test_similar_items_are_of_the_same_shelf_more_often_than_not(shop: Shop, endpoint: str) -> None:
+    items = pl.DataFrame(pl.from_arrow(Lake.open(Home(shop.settings.home)).items()))
+    shelf = dict(zip(items["item_id"], items["shelf"], strict=True))
+    shares = []
+    for item in [f"i{n}" for n in range(0, 180, 9)]:
+        answer = httpx.get(f"{endpoint}/v1/similar/{item}", params={"n": 5}, timeout=60).json()
+        assert item not in {i["item_id"] for i in answer["items"]}
+        shares.append(np.mean([shelf[i["item_id"]] == shelf[item] for i in answer["items"]]))
+    assert np.mean(shares) > 2 / 6
+
+
+def replayed(shop: Shop, loader: FromBundle) -> dict[str, list[str]]:
+    """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
+    lake, release = Lake.open(Home(shop.settings.home)), loader.release()
+    instant = release.instant()
+    asked = pa.table(
+        {"user_id": pa.array(USERS), "instant": pa.array([instant] * len(USERS), pa.timestamp("us", "UTC"))}
+    )
+    vocabulary = release.parts.vocabulary
+    users = ReplayUsers.prepare(open_store(shop.settings), lake, vocabulary, shop.settings, asked)
+    slates = {}
+    for user in USERS:
+        query = Query(request_id=user, surface="home_feed", n=N, instant=instant, user_id=user)
+        slate = release.surfaces["home_feed"].run(users.hydrate(query))
+        slates[user] = vocabulary.to_ids(slate.candidates.rows)
+    return slates
