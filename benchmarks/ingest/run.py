@@ -21,7 +21,7 @@ os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # Ray reads it when it is im
 import psutil
 import ray
 from benchmarks.ingest.events import generate
-from benchmarks.ingest.memory import INTERVAL_SECONDS, Usage, measured
+from benchmarks.memory import INTERVAL_SECONDS, Usage, measured
 from rich.console import Console
 from rich.table import Table
 
