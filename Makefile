@@ -33,7 +33,7 @@ serve: $(VENV)/.core  ## serve the bundle in production of the home used last
 	@$(BIN)/remora serve up
 
 stop:  ## end what demo and serve started, and nothing else
-	@$(BIN)/remora serve down
+	@if [ -x $(BIN)/remora ]; then $(BIN)/remora serve down; fi
 
 check: $(VENV)/.dev  ## formatting, lint, types, layers
 	@$(BIN)/ruff check .

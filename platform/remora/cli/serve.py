@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, console, emit
-from remora.settings import load
+from remora.settings import ACTIVE, load
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -89,8 +89,15 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("down")
 def down(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """End the app, and the Ray cluster if this checkout started it; nothing else on the machine is touched."""
-    from remora.serving import launch
+    """End the app, and what this checkout started for it (Ray cluster, MLflow page); nothing else is touched."""
+    from remora.wiring import cluster
+    from remora.wiring.consoles import stop_mlflow
 
-    ended = launch.down(load(config))
+    ended = stop_mlflow()
+    if config is None and not ACTIVE.exists():  # nothing was ever served from here but what was started by hand
+        ended |= cluster.stop_head()
+    else:
+        from remora.serving import launch
+
+        ended |= launch.down(load(config))
     emit({"ended": ended}, as_json, lambda out: out.print("Ended." if ended else "Nothing was running."))
