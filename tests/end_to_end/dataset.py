@@ -110,6 +110,7 @@ def _settings(folder: Path) -> Path:
         "retrieval": {"epochs": 3, "batch_size": 512, "dimension": 16, "workers": 2},
         "ranking": {"rounds": 30, "workers": 2},
         "features": {"partitions": 4},
+        "serving": {"budget_ms": 60_000, "timeout_ms": 60_000},  # slates are compared, on whatever machine
         "evaluation": {"bootstrap_samples": 200, "cutoffs": [10, 50]},
     }
     file = folder / "settings.yaml"

@@ -39,9 +39,23 @@ def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:
 
 def test_two_workers_learn_to_rank_and_say_what_scikit_learn_says(home_folder: Path) -> None:
     held_out = groups(60, seed=2)
-    done = boost(settings(workers=2), Home(str(home_folder)), "two", train=groups(300, seed=1), validation=held_out)
+    done = boost(
+        settings(workers=2, refit=False), Home(str(home_folder)), "two", train=groups(300, seed=1), validation=held_out
+    )
     assert ndcg(done.booster, held_out) > 0.85
     assert max(done.history) == pytest.approx(ndcg(done.booster, held_out), abs=1e-3)
+
+
+def test_with_refit_as_many_rounds_are_learned_from_both_windows(home_folder: Path) -> None:
+    done = boost(
+        settings(workers=1, rounds=20),
+        Home(str(home_folder)),
+        "refit",
+        train=groups(60, seed=1),
+        validation=groups(60, seed=2),
+    )
+    assert done.booster.num_boosted_rounds() == int(np.argmax(done.history)) + 1
+    assert ndcg(done.booster, groups(60, seed=2)) > max(done.history)
 
 
 def test_a_run_whose_worker_is_killed_ends_as_if_nothing_had_happened(home_folder: Path) -> None:

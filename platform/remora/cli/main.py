@@ -59,7 +59,8 @@ def main() -> None:
     """Entry point: 0 done, 1 refused, 2 settings or usage, 3 data, 4 not ready, 130 interrupted."""
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray reads it when it is imported
     if not sys.warnoptions:
-        warnings.filterwarnings("ignore")  # of the libraries underneath; -W shows them
+        # Those of the libraries underneath, which set filters of their own; -W shows them.
+        warnings.showwarning = lambda *_, **__: None
     _leave(_run())
 
 

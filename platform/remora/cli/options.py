@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,9 +26,14 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 
 
+def paper() -> Console:
+    """Where results are drawn: the terminal, or a page of 110 columns when stdout goes to a file."""
+    return Console(width=None if sys.stdout.isatty() else 110)
+
+
 def emit(value: dict[str, Any], as_json: bool, render: Callable[[Console], None]) -> None:
     """Print a result: ``value`` as one JSON document, or whatever ``render`` draws for people."""
     if as_json:
         typer.echo(json.dumps(value, indent=1, default=str))
     else:
-        render(Console())
+        render(paper())

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from remora.cli import data, evaluate, recommend
-from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.cli.options import ConfigOption, JsonOption, console, emit, paper
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(
         value |= _serve(settings, show=show and not as_json)
     emit(value, as_json, lambda out: _times(out, ended))
     if serve and not as_json:
-        _addresses(Console(), value)
+        _addresses(paper(), value)
 
 
 def _say(done: Done, *, draw: bool) -> None:
@@ -60,11 +60,11 @@ def _say(done: Done, *, draw: bool) -> None:
     how = "unchanged" if done.unchanged else f"{done.seconds:.1f} s"
     console.print(f"  [green]done[/green] {how}", highlight=False)
     if draw and done.step.name == "quality report":
-        data.render(Console(), done.result)
+        data.render(paper(), done.result)
     if draw and done.step.name == "evaluate":
         from remora.training.evaluation import read_report
 
-        evaluate.render(Console(), read_report(done.result), done.result)
+        evaluate.render(paper(), read_report(done.result), done.result)
 
 
 def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
 
     mlflow = start_mlflow(settings)
     with console.status("serving") as spinner:
-        endpoint = launch.up(settings, told=spinner.update)
+        endpoint = launch.up(settings, again=False, told=spinner.update)
     if show:
         _three_users(settings)
     return endpoint.model_dump() | {"mlflow": mlflow.facts["url"]}
@@ -82,13 +82,12 @@ def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
 def _three_users(settings: Settings) -> None:
     """Slates for the user with most events, for one with few, and for one that does not exist."""
     from remora.serving.client import ask
+    from remora.serving.launch import url_of
     from remora.serving.messages import RecommendRequest
 
     heavy, light = _extremes(settings)
-    out = Console()
+    out = paper()
     for user, who in ((heavy, "a heavy user"), (light, "a light user"), ("nobody-by-this-name", "an unknown user")):
-        from remora.serving.launch import url_of
-
         out.rule(f"{who}: remora recommend {user}")
         recommend.render(out, user, ask(url_of(settings), RecommendRequest(user_id=user, n=ASKED)))
 

@@ -55,9 +55,12 @@ def up(
     *,
     bundle: str = "production",
     topology: Literal["graph", "fused"] | None = None,
+    again: bool = True,
     told: Callable[[str], None] = lambda what: None,
 ) -> Endpoint:
     """Serve a bundle and return when it answers; the cluster of the settings, or this checkout's own, is used.
+
+    Without ``again`` an app that serves this very bundle already is left alone.
 
     Raises Refused when the port belongs to another program, NotReady when it does not come up.
     """
@@ -75,11 +78,12 @@ def up(
 
     if not serve.status().proxies:
         check_port(settings)
-    told("deploying")
-    serve.start(http_options={"host": settings.serving.host, "port": settings.serving.port})
-    serve.run(assemble(loader, way), name=APP, route_prefix="/")
-    told("warming up")
-    _wait_until_ready(url_of(settings))
+    if again or _health(url_of(settings)) != loader.bundle:
+        told("deploying")
+        serve.start(http_options={"host": settings.serving.host, "port": settings.serving.port})
+        serve.run(assemble(loader, way), name=APP, route_prefix="/")
+        told("warming up")
+        _wait_until_ready(url_of(settings))
     return Endpoint(
         url=url_of(settings),
         docs=f"{url_of(settings)}/docs",

@@ -79,6 +79,7 @@ class RankingSettings(Section):
     min_child_weight: float = 0.1
     subsample: float = 0.8
     colsample_bytree: float = 0.6
+    refit: bool = Field(True, description="once the rounds are chosen, learn from the validation window as well")
     pairs_per_sample: int = Field(20, description="depth of the list over which LambdaMART forms pairs")
     negatives_per_query: int = 150
     validation_negatives: int = 200

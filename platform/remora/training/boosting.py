@@ -50,7 +50,7 @@ class Groups:
 
 @dataclass(frozen=True, kw_only=True)
 class Boosted:
-    """The trees up to the best round, and NDCG@10 on the validation groups after each round."""
+    """The trees, and NDCG@10 on the validation groups after each round of those that had not seen them."""
 
     booster: xgboost.Booster
     history: tuple[float, ...]
@@ -67,8 +67,9 @@ def boost(
 ) -> Boosted:
     """Fit ``rank:ndcg`` with linear gains. The run of a version that was cut off goes on from its last checkpoint.
 
-    Every worker reads the stream and keeps the groups that are its own, so no group is ever split; memory per worker is
-    its share of the rows.
+    The rounds are those that were best on ``validation``; with ``settings.refit`` as many are then learned from both
+    together, for the newest events teach most. Every worker reads the stream and keeps the groups that are its own, so
+    no group is ever split; memory per worker is its share of the rows.
     """
     with followed(report) as callback:
         result = XGBoostTrainer(
@@ -110,7 +111,21 @@ def _loop(config: dict[str, Any]) -> None:
             ),
         ],
     )
-    _report(booster[: booster.best_iteration + 1], checkpoints.history, config["rounds"])
+    best = booster[: booster.best_iteration + 1]
+    if config["refit"]:
+        every = _both(fit, judge)
+        matrix = xgboost.QuantileDMatrix(every.features, label=every.labels, qid=every.groups)
+        best = xgboost.train(_parameters(config), matrix, num_boost_round=best.num_boosted_rounds())
+    _report(best, checkpoints.history, config["rounds"])
+
+
+def _both(first: Groups, then: Groups) -> Groups:
+    """The groups of ``then`` after those of ``first``, numbered on from them."""
+    return Groups(
+        features=np.concatenate([first.features, then.features]),
+        labels=np.concatenate([first.labels, then.labels]),
+        groups=np.concatenate([first.groups, then.groups + first.groups.max(initial=-1) + 1]),
+    )
 
 
 def _parameters(config: dict[str, Any]) -> dict[str, Any]:
