@@ -1,4 +1,4 @@
-"""The app and the batch run unchanged on two nodes."""
+"""A training job, the app and the batch run unchanged on two nodes."""
 
 from __future__ import annotations
 
@@ -42,3 +42,7 @@ def test_the_app_is_ready_and_nothing_is_degraded(seen: dict[str, Any], topology
 def test_both_topologies_and_the_batch_give_the_same_slates(seen: dict[str, Any]) -> None:
     assert seen["graph"]["slates"] == seen["fused"]["slates"] == seen["batch"]
     assert all(len(slate) == 7 for slate in seen["batch"].values())
+
+
+def test_the_towers_are_trained_by_workers_on_both_nodes(seen: dict[str, Any]) -> None:
+    assert seen["training"] == {"items": 40, "workers": 3, "nodes": 2}

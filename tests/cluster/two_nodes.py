@@ -1,4 +1,4 @@
-"""Runs the app in both topologies, and a batch, on a cluster of two nodes; prints what was seen as JSON.
+"""Runs a training job, the app in both topologies, and a batch, on a cluster of two nodes; prints what was seen.
 
 A program of its own, so that the cluster of the test session is not touched: ``python -m tests.cluster.two_nodes``.
 """
@@ -10,6 +10,7 @@ import os
 import socket
 import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,11 +20,15 @@ import ray
 from ray import serve
 from ray.cluster_utils import Cluster
 from ray.util.state import list_actors
+from tests.end_to_end.dataset import write
 from tests.serving.small_shop import USERS, SmallShop, settings
 
 from remora.contracts.home import Home
+from remora.ingest.ingest import ingest
 from remora.serving.app import assemble
 from remora.serving.batch import recommend_all
+from remora.settings import load
+from remora.training.retrieval import train
 
 CPUS_A_NODE = 2
 CPUS_A_REPLICA = 0.75  # four of them do not fit one node
@@ -71,8 +76,19 @@ def batch_half(loader: SmallShop) -> dict[str, list[str]]:
         return slates
 
 
+def train_half(address: str) -> dict[str, Any]:
+    """The towers, trained by three workers, which do not fit one node beside their data."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = write(Path(folder), people=60, things=40, events=1_500)
+        settings = load(file, home=f"{folder}/home", retrieval={"epochs": 2, "dimension": 8, "workers": 3})
+        ingest(settings)
+        metrics = train(settings).receipt["metrics"]
+    workers = [a for a in list_actors(address=address, limit=1_000) if "RayTrainWorker" in a.class_name]
+    return {"items": metrics["items"], "workers": len(workers), "nodes": len({a.node_id for a in workers})}
+
+
 def main() -> None:
-    """Start the cluster, run both halves, end it."""
+    """Start the cluster, run every half, end it."""
     with tempfile.TemporaryDirectory(prefix="r2", dir="/tmp", ignore_cleanup_errors=True) as folder:
         # Ray notes the running cluster in its default folder, where other programs would find it.
         os.environ["RAY_TMPDIR"] = folder
@@ -94,6 +110,7 @@ def main() -> None:
                 "nodes": len([n for n in ray.nodes() if n["Alive"]]),
                 **serve_half(loader, cluster.address),
                 "batch": batch_half(loader),
+                "training": train_half(cluster.address),
             }
         finally:
             ray.shutdown()

@@ -20,15 +20,19 @@ from remora.wiring import processes
 HEAD = "ray-head"
 GIB = 1 << 30
 
-ENVIRONMENT = {
-    # A shuffle of Ray Data runs in worker processes of its own; with Ray's limit, one idle worker a CPU, every pass
-    # ends the workers of the pass before and starts new ones, which takes longer than most passes.
-    "RAY_num_workers_soft_limit": "16",
-    "RAY_worker_maximum_startup_concurrency": "4",
+SERVE_ENVIRONMENT = {
     # Read by every Serve process when the cluster starts.
     "RAY_SERVE_STOP_FAILED_ROLLING_UPDATES": "1",
     "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
     "RAY_SERVE_REQUEST_LATENCY_BUCKETS_MS": "1,2,3,5,7,10,15,20,30,50,75,100,150,250,500,1000,2500",
+}
+
+ENVIRONMENT = {
+    **SERVE_ENVIRONMENT,
+    # A shuffle of Ray Data runs in worker processes of its own; with Ray's limit, one idle worker a CPU, every pass
+    # ends the workers of the pass before and starts new ones, which takes longer than most passes.
+    "RAY_num_workers_soft_limit": "16",
+    "RAY_worker_maximum_startup_concurrency": "4",
 }
 
 
