@@ -6,7 +6,8 @@ import pyarrow.compute as pc
 import pytest
 from tests.evaluation import toys
 
-from remora.evaluation.parallel import by_days, replay_on_ray
+from remora.datasets.days import by_days
+from remora.evaluation.parallel import replay_on_ray
 from remora.evaluation.report import report
 
 

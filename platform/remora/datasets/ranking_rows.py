@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import groupby, pairwise
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
 from remora.contracts.vocabulary import Vocabulary
+from remora.datasets.days import by_days, each_day
 from remora.pipeline import Candidates, Hydrator, Pipeline, Query
 from remora.ranking.candidate_columns import candidate_columns
 
@@ -40,8 +39,8 @@ class CandidateRows:
     def __call__(self, queries: pa.Table) -> pa.Table:
         """Columns query_id, user_id, item_id, instant, label and ``candidate__*``."""
         parts = []
-        for day, asked in groupby(_in_order(queries), key=lambda q: q["instant"].date()):
-            pipeline = self.pipeline_at(datetime.combine(day, datetime.min.time(), UTC))
+        for midnight, asked in each_day(queries):
+            pipeline = self.pipeline_at(midnight)
             parts += [rows for one in asked if (rows := self._rows(one, pipeline)) is not None]
         return pa.concat_tables(parts) if parts else self._nothing(queries)
 
@@ -109,19 +108,3 @@ def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Ta
         return rows(queries.slice(0, 0))
     table = pa.concat_tables(tables, promote_options="default")
     return table.sort_by([(INSTANT, "ascending"), (QUERY_ID, "ascending"), ("candidate__place", "ascending")])
-
-
-def by_days(queries: pa.Table, most: int) -> list[pa.Table]:
-    """At most ``most`` runs of whole days in order of time, of about as many queries each."""
-    ordered = queries.sort_by("instant")
-    day = pc.cast(pc.floor_temporal(ordered["instant"], unit="day"), pa.int64()).to_numpy()
-    starts = np.flatnonzero(np.concatenate([[True], day[1:] != day[:-1]]))
-    share = starts * most // len(ordered)
-    cuts = [*starts[np.concatenate([[True], share[1:] != share[:-1]])].tolist(), len(ordered)]
-    return [ordered.slice(a, b - a) for a, b in pairwise(cuts)]
-
-
-def _in_order(queries: pa.Table) -> Iterator[dict[str, Any]]:
-    for batch in queries.sort_by([("instant", "ascending"), (QUERY_ID, "ascending")]).to_batches():
-        for row in batch.to_pylist():
-            yield row | {"instant": row["instant"].astimezone(UTC)}

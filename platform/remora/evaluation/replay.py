@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from itertools import groupby
+from datetime import datetime
 from typing import Any
 
 import numpy.typing as npt
 import pyarrow as pa
 
 from remora.contracts.vocabulary import Vocabulary
+from remora.datasets.days import each_day
 from remora.evaluation.metrics.judgement import judge
 from remora.evaluation.metrics.metric import Metric, RelevanceMetric
 from remora.evaluation.segments import NEW_ITEMS, of_user
@@ -50,8 +50,8 @@ class Replay:
         (their gains) and history_events (wanted events of the user before).
         """
         into = Tallying()
-        for day, asked in groupby(_in_order(queries), key=lambda q: q["instant"].date()):
-            moment = self.moment_at(_midnight(day))
+        for midnight, asked in each_day(queries):
+            moment = self.moment_at(midnight)
             for query in asked:
                 self._ask(query, moment, into)
         return into.tally()
@@ -96,13 +96,3 @@ class Replay:
 
     def _is_new(self, row: int, moment: Moment) -> bool:
         return row < 0 or moment.item_events[row] < self.settings.new_item_events
-
-
-def _in_order(queries: pa.Table) -> Iterator[dict[str, Any]]:
-    for batch in queries.sort_by([("instant", "ascending"), ("query_id", "ascending")]).to_batches():
-        for row in batch.to_pylist():
-            yield row | {"instant": row["instant"].astimezone(UTC)}
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time(), UTC)
