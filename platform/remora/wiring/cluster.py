@@ -52,7 +52,7 @@ def connect(settings: Settings) -> None:
     if address is None and head is not None:
         address = head.facts["address"]
     if address is not None:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+        _join(address)
     else:
         os.environ.update(ENVIRONMENT)
         ray.init(
@@ -65,6 +65,22 @@ def connect(settings: Settings) -> None:
             _temp_dir=tempfile.mkdtemp(prefix="remora-", dir="/tmp"),
         )
     _plain_progress()
+
+
+def _join(address: str, tries: int = 3) -> None:
+    """Join a cluster; a head node that has just come up may not take drivers yet."""
+    import ray
+
+    for left in reversed(range(tries)):
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+            return
+        except ConnectionError as error:
+            if not left:
+                raise NotReady(
+                    f"The Ray cluster at {address} does not take this program in: {error}. Is it still starting, or "
+                    f"busy? Run the same command again; `remora serve down` ends a cluster of this checkout."
+                ) from error
 
 
 def start_head(settings: Settings) -> processes.Running:
