@@ -82,6 +82,7 @@ class RankingSettings(Section):
     refit: bool = Field(True, description="once the rounds are chosen, learn from the validation window as well")
     pairs_per_sample: int = Field(20, description="depth of the list over which LambdaMART forms pairs")
     negatives_per_query: int = 150
+    train_queries: int = Field(1500, gt=0, description="most queries of the ranking window that the trees learn from")
     validation_negatives: int = 200
     validation_queries: int = Field(500, description="most queries of the validation window that early stopping reads")
     workers: int = Field(2, gt=0)

@@ -63,7 +63,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     cuts = time_cuts(settings, lake)
     past = _Past(settings=settings, lake=lake, retrieval=retrieval)
     chosen = settings.ranking
-    train_rows = past.rows(cuts.ranking, negatives=chosen.negatives_per_query)
+    train_rows = past.rows(cuts.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries)
     held_out = past.rows(cuts.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries)
     columns = RankerColumns.fit(train_rows)
     params = chosen.model_dump() | {"retrieval": retrieval.version, "rows": len(train_rows)}
@@ -127,11 +127,11 @@ class _Past:
     def towers(self) -> Towers:
         return Towers.load(self.retrieval.home.local_copy(self.retrieval.folder))
 
-    def rows(self, window: Window, *, negatives: int, most: int | None = None) -> pa.Table:
-        """Labelled candidates with their features, rows of a query together."""
+    def rows(self, window: Window, *, negatives: int, most: int) -> pa.Table:
+        """Labelled candidates of at most so many queries, drawn evenly, with their features; queries together."""
         settings, lake = self.settings, self.lake
         asked = queries(settings, lake, window)
-        if most is not None and len(asked) > most:
+        if len(asked) > most:
             draw = np.random.default_rng(settings.ranking.seed)
             asked = asked.take(np.sort(draw.choice(len(asked), most, replace=False)))
         if not len(asked):
