@@ -13,7 +13,6 @@ from tests.features.conftest import START, Shop
 
 from remora.contracts.errors import MissingInput, NotFound
 from remora.contracts.tables import TIMESTAMP
-from remora.features import offline
 from remora.features.offline import historical
 
 VIEWS = {
@@ -73,13 +72,6 @@ def test_rows_come_back_in_any_order_they_were_asked_in(shop: Shop) -> None:
     together = pl.DataFrame(historical(shop.store, rows, "ranking")).sort("label", "item_id", "user_id")
     apart = pl.DataFrame(historical(shop.store, shuffled, "ranking")).sort("label", "item_id", "user_id")
     assert together.to_dicts() == apart.to_dicts()
-
-
-def test_chunks_make_no_difference(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = slates()
-    whole = historical(shop.store, rows, "ranking")
-    monkeypatch.setattr(offline, "CHUNK_ROWS", 53)
-    assert historical(shop.store, rows, "ranking").to_pylist() == whole.to_pylist()
 
 
 def test_a_row_of_the_future_is_never_seen(shop: Shop) -> None:

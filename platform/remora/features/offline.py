@@ -1,4 +1,4 @@
-"""Point-in-time features from Feast's DuckDB offline store: every row that went in comes out, in its place."""
+"""Features of rows that carry an instant, through the store's point-in-time join."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.errors import MissingInput, NotFound, StorageError
+from remora.contracts.errors import MissingInput, NotFound
 from remora.contracts.tables import TIMESTAMP
 
 if TYPE_CHECKING:  # replay carries this file to Ray's workers; Feast alone would take them seconds
     from feast import FeatureService, FeatureStore
 
 INSTANT = "instant"
-ROW = "_row"
-CHUNK_ROWS = 20_000
-"""Rows of one call: Feast joins each with every earlier row of its entities before it keeps the last, which for a
-catalogue that is busy every day is hundreds of times as many rows in memory."""
 
 
 def historical(store: FeatureStore, rows: pa.Table, service: str) -> pa.Table:
@@ -34,24 +30,18 @@ def historical(store: FeatureStore, rows: pa.Table, service: str) -> pa.Table:
     for name in (INSTANT, *keys):
         if name not in rows.column_names:
             raise MissingInput("column of the asked rows", name, rows.column_names)
-    asked = rows.select([*keys, INSTANT]).append_column(ROW, pa.array(range(rows.num_rows), pa.int64()))
-    parts = [_ask(store, asked.slice(at, CHUNK_ROWS), service) for at in range(0, max(rows.num_rows, 1), CHUNK_ROWS)]
-    found = pa.concat_tables(parts)
-    if not found[ROW].equals(asked[ROW]):
-        raise StorageError(f"Feast returned {found.num_rows:,} rows for {rows.num_rows:,} asked of '{service}'.")
+    seconds = pc.divide(rows[INSTANT].cast(TIMESTAMP).cast(pa.int64()).cast(pa.float64()), 1e6)
+    asked = rows.select([*keys, INSTANT]).rename_columns({INSTANT: "event_timestamp"})
+    job = store.get_historical_features(
+        entity_df=asked.append_column("instant_seconds", seconds),
+        features=declared[service],
+        full_feature_names=True,
+    )
+    found = job.to_arrow()
     for name in found.column_names:
         if "__" in name:
             rows = rows.append_column(name, found[name])
     return rows
-
-
-def _ask(store: FeatureStore, asked: pa.Table, service: str) -> pa.Table:
-    seconds = pc.divide(asked[INSTANT].cast(TIMESTAMP).cast(pa.int64()).cast(pa.float64()), 1e6)
-    entities = asked.rename_columns({INSTANT: "event_timestamp"}).append_column("instant_seconds", seconds)
-    job = store.get_historical_features(
-        entity_df=entities.to_pandas(), features=store.get_feature_service(service), full_feature_names=True
-    )
-    return job.to_arrow().sort_by(ROW)
 
 
 def _join_keys(store: FeatureStore, service: FeatureService) -> list[str]:

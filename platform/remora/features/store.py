@@ -24,6 +24,7 @@ import remora
 from remora.contracts.errors import NotBuilt, SettingsError
 from remora.contracts.home import Home
 from remora.features.declarations import declaring
+from remora.features.point_in_time.store import TYPE
 from remora.features.tables import FeatureTables
 from remora.settings import Settings
 
@@ -93,7 +94,7 @@ def _config(settings: Settings) -> RepoConfig:
             "path": chosen.registry or f"sqlite:///{home.at(REGISTRY)}",
             "cache_ttl_seconds": 0,
         },
-        offline_store={"type": "duckdb"},
+        offline_store={"type": TYPE},
         online_store=online,
         entity_key_serialization_version=3,
     )

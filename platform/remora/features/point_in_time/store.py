@@ -1,0 +1,210 @@
+"""The offline store that a Feast repository names in its feature_store.yaml."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from feast import FeatureView
+from feast.data_source import DataSource
+from feast.feature_logging import LoggingConfig, LoggingSource
+from feast.infra.offline_stores.file_source import FileLoggingDestination, FileSource
+from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
+from feast.infra.registry.base_registry import BaseRegistry
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from pydantic import Field
+
+from remora.contracts.errors import BadRequest, DataError, Refused
+from remora.features.point_in_time import written
+from remora.features.point_in_time.asked import Asked, Entities
+from remora.features.point_in_time.job import PointInTimeJob, PullJob
+from remora.features.point_in_time.join import Join
+from remora.features.point_in_time.pull import Pull
+from remora.features.point_in_time.source import ParquetTable
+from remora.features.point_in_time.views import source_table, view_of
+
+TYPE: Literal["remora.features.point_in_time.store.PointInTimeOfflineStore"] = (
+    "remora.features.point_in_time.store.PointInTimeOfflineStore"
+)
+
+
+class PointInTimeOfflineStoreConfig(FeastConfigBaseModel):
+    """What may follow ``type`` under ``offline_store`` in feature_store.yaml."""
+
+    type: Literal["remora.features.point_in_time.store.PointInTimeOfflineStore"] = TYPE
+    broadcast_mb: int = Field(256, ge=0, description="views up to this size are held whole by each worker")
+    partitions: int | None = Field(None, gt=0, description="hash partitions for larger views; default: by size")
+    preserve_order: bool = Field(True, description="Ray Datasets come in the order that was asked in")
+    known_time: bool = Field(True, description="a value learned after the instant is not used, where a view says when")
+
+
+class PointInTimeOfflineStore(OfflineStore):
+    """Exact point-in-time joins on Ray Data over Parquet sources; see docs/point_in_time.md."""
+
+    supports_filter_by_created_timestamp = True
+
+    @staticmethod
+    def get_historical_features(
+        config: RepoConfig,
+        feature_views: list[FeatureView],
+        feature_refs: list[str],
+        entity_df: Entities,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool = False,
+        filter_by_created_timestamp: bool = False,
+        **span: Any,
+    ) -> PointInTimeJob:
+        """The features of the asked rows, each as of the row's instant.
+
+        ``entity_df``: a pandas DataFrame, an Arrow table, a Ray Dataset, or the path of Parquet files. BadRequest
+        without it: a span of time does not say for whom.
+        """
+        if entity_df is None:
+            raise BadRequest(
+                f"Features of a span of time ({span}) are not joined to anything. Give the rows to be answered as "
+                f"entity_df, or read the source itself."
+            )
+        chosen = _options(config)
+        cut = "created" if filter_by_created_timestamp else "known" if chosen.known_time else "never"
+        views = tuple(view_of(config, v, feature_refs, full_names=full_feature_names, cut=cut) for v in feature_views)
+        asked = Asked.of(entity_df, naive_is_utc=bool(config.coerce_tz_aware))
+        join = Join(
+            asked=asked,
+            views=views,
+            now=datetime.now(UTC),
+            broadcast_mb=chosen.broadcast_mb,
+            partitions=chosen.partitions,
+        )
+        return PointInTimeJob(
+            join=join,
+            feature_refs=feature_refs,
+            odfvs=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+            full_names=full_feature_names,
+            known_time=cut,
+            in_order=chosen.preserve_order,
+            repo_path=config.repo_path,
+        )
+
+    @staticmethod
+    def pull_latest_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None,
+        start_date: datetime,
+        end_date: datetime,
+    ) -> RetrievalJob:
+        """The last row of each key in [start, end], ties as in the join: what materialization writes."""
+        return PullJob(
+            Pull(
+                source=source_table(config, data_source),
+                keys=tuple(join_key_columns),
+                features=tuple(feature_name_columns),
+                timestamp=timestamp_field,
+                created=created_timestamp_column,
+                start=start_date,
+                end=end_date,
+                latest=True,
+                inline_mb=_options(config).broadcast_mb,
+            ),
+            config.repo_path,
+        )
+
+    @staticmethod
+    def pull_all_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> RetrievalJob:
+        """Every row in [start, end]; a missing end is open."""
+        return PullJob(
+            Pull(
+                source=source_table(config, data_source),
+                keys=tuple(join_key_columns),
+                features=tuple(feature_name_columns),
+                timestamp=timestamp_field,
+                created=created_timestamp_column,
+                start=start_date,
+                end=end_date,
+                latest=False,
+                inline_mb=_options(config).broadcast_mb,
+            ),
+            config.repo_path,
+        )
+
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
+    ) -> None:
+        """Add rows to a view's source, which must have exactly these columns: a new file in its folder.
+
+        A source that is a single file is refused: rewriting it would tear it under whoever reads.
+        """
+        if feature_view.batch_source is None:
+            raise DataError(f"Feature view '{feature_view.name}' has no batch source to write to.")
+        source = source_table(config, feature_view.batch_source)
+        if set(source.schema.names) != set(table.column_names):
+            raise DataError(
+                f"The rows to write have the columns {', '.join(table.column_names)}; the source of "
+                f"'{feature_view.name}' has {', '.join(source.schema.names)}."
+            )
+        if {file.path for file in source.files} == {source.where}:
+            raise Refused(
+                f"The source of '{feature_view.name}' is the single file {source.where}. Make it a folder of files: "
+                f"then rows are added without rewriting what others read."
+            )
+        _add(table.select(source.schema.names).cast(source.schema), source)
+        if progress:
+            progress(len(table))
+
+    @staticmethod
+    def write_logged_features(
+        config: RepoConfig,
+        data: pa.Table | Path,
+        source: LoggingSource,
+        logging_config: LoggingConfig,
+        registry: BaseRegistry,
+    ) -> None:
+        """Add logged features to the destination's folder, in files that appear whole."""
+        destination = logging_config.destination
+        if not isinstance(destination, FileLoggingDestination):
+            raise DataError(f"Features are logged to a FileLoggingDestination, not {type(destination).__name__}.")
+        if destination.partition_by:
+            raise Refused(f"The logs in {destination.path} are not partitioned by columns here; drop partition_by.")
+        where = FileSource.get_uri_for_file_path(config.repo_path, destination.path)
+        filesystem, path = FileSource.create_filesystem_and_path(where, destination.s3_endpoint_override)
+        if isinstance(data, Path):
+            stored = ParquetTable.open(str(data))
+            tables = [stored.read(one) for one in stored.slices(1_000_000)]
+        else:
+            tables = [data]
+        for table in tables:
+            written.add_file(table, f"{path.rstrip('/')}/{_name()}", filesystem)
+
+
+def _options(config: RepoConfig) -> PointInTimeOfflineStoreConfig:
+    chosen = config.offline_store
+    assert isinstance(chosen, PointInTimeOfflineStoreConfig)
+    return chosen
+
+
+def _add(table: pa.Table, source: ParquetTable) -> None:
+    written.add_file(table, f"{source.where.rstrip('/')}/{_name()}", source.filesystem)
+
+
+def _name() -> str:
+    """Sorts after what is there: in a tie the row that came later holds."""
+    return f"z{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.parquet"

@@ -1,0 +1,245 @@
+"""Whole joins through Feast: equal to DuckDB row by row, whichever way each view takes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from feast import FeatureService, FeatureStore, Field, RequestSource
+from feast.on_demand_feature_view import on_demand_feature_view
+from feast.types import Float64
+from tests.features.point_in_time.worlds import START, World, by_duckdb, daily, slates
+
+from remora.contracts.tables import TIMESTAMP
+from remora.features.point_in_time import join
+
+TTL = timedelta(days=2)
+WAYS = {"inline": {}, "broadcast": {}, "partitioned": {"broadcast_mb": 0, "partitions": 5}}
+FEATURES = ["taste:taste", "price:price"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = World(tmp_path_factory.mktemp("world"))
+    world.view("taste", daily("user_id", 30, 20, seed=1, column="taste"), created="created", files=3, ttl=TTL)
+    world.view("price", daily("item_id", 40, 20, seed=2, column="price"), ("item_id",), created="created")
+    return world
+
+
+@pytest.fixture(scope="module")
+def asked() -> pa.Table:
+    rows = slates(1_200, users=30, items=40, days=22, seed=3)
+    return pa.concat_tables([rows, rows.slice(17, 40)])  # duplicate rows
+
+
+@pytest.fixture(params=WAYS)
+def store(request: pytest.FixtureRequest, world: World, ray_cluster: None, monkeypatch: Any) -> FeatureStore:
+    if request.param != "inline":
+        monkeypatch.setattr(join, "INLINE_ROWS", -1)
+    return world.store(**WAYS[request.param])
+
+
+def test_equals_duckdb_row_by_row(store: FeatureStore, world: World, asked: pa.Table) -> None:
+    found = store.get_historical_features(asked, FEATURES).to_arrow()
+    assert found.select(asked.column_names).equals(asked)
+    assert found["taste"].to_pylist() == by_duckdb(asked, world.stored["taste"], "user_id", "taste", ttl=TTL)
+    assert found["price"].to_pylist() == by_duckdb(asked, world.stored["price"], "item_id", "price")
+    assert 0 < found["taste"].null_count < len(found)
+
+
+def test_the_order_of_the_views_makes_no_difference(store: FeatureStore, asked: pa.Table) -> None:
+    one = store.get_historical_features(asked, FEATURES).to_arrow()
+    other = store.get_historical_features(asked, FEATURES[::-1]).to_arrow()
+    assert one.equals(other.select(one.column_names))
+
+
+def test_what_was_not_known_yet_is_not_used(store: FeatureStore, world: World, asked: pa.Table) -> None:
+    job = store.get_historical_features(asked, ["price:price"], filter_by_created_timestamp=True)
+    expected = by_duckdb(asked, world.stored["price"], "item_id", "price", cut="created")
+    assert job.to_arrow()["price"].to_pylist() == expected
+    assert expected != by_duckdb(asked, world.stored["price"], "item_id", "price")
+    assert job.receipt.known_time == "created"
+
+
+@pytest.mark.parametrize("kind", ["pandas", "arrow", "dataset", "file", "folder"])
+def test_rows_may_come_as_anything_and_keep_their_order(
+    store: FeatureStore, asked: pa.Table, kind: str, tmp_path: Path
+) -> None:
+    import ray.data
+
+    expected = store.get_historical_features(asked, FEATURES).to_arrow()
+    (tmp_path / "parts").mkdir()
+    pq.write_table(asked, tmp_path / "rows.parquet", row_group_size=100)
+    for number in range(4):
+        pq.write_table(asked.slice(number * 310, 310), tmp_path / "parts" / f"{number}.parquet")
+    blocks = [asked.slice(start, 123) for start in range(0, len(asked), 123)]
+    rows: Any = {
+        "pandas": lambda: asked.to_pandas(),
+        "arrow": lambda: asked,
+        "dataset": lambda: ray.data.from_arrow(blocks),
+        "file": lambda: str(tmp_path / "rows.parquet"),
+        "folder": lambda: str(tmp_path / "parts"),
+    }[kind]()
+    job = store.get_historical_features(rows, FEATURES)
+    assert job.to_arrow().to_pylist() == expected.to_pylist()
+    as_dataset = pa.concat_tables(job.to_ray_dataset().iter_batches(batch_format="pyarrow", batch_size=None))
+    assert as_dataset.to_pylist() == expected.to_pylist()
+    streamed = pa.concat_tables(job.stream().iter_batches(batch_format="pyarrow", batch_size=None))
+    assert streamed.to_pylist() == expected.to_pylist()
+    assert job.receipt.rows_in == job.receipt.rows_out == len(asked)
+
+
+def test_the_receipt_adds_up_the_same_whichever_way(store: FeatureStore, world: World, asked: pa.Table) -> None:
+    receipt = store.get_historical_features(asked, FEATURES).receipt
+    nulls = by_duckdb(asked, world.stored["taste"], "user_id", "taste", ttl=TTL).count(None)
+    ever = by_duckdb(asked, world.stored["taste"], "user_id", "taste").count(None)
+    taste = receipt.views["taste"]
+    assert (taste.rows, taste.unknown, taste.expired) == (len(asked), ever, nulls - ever)
+    assert taste.answered == len(asked) - nulls
+    last = {}
+    for who, at in zip(
+        world.stored["taste"]["user_id"].to_pylist(), world.stored["taste"]["event_timestamp"].to_pylist(), strict=True
+    ):
+        last[who] = max(at, last.get(who, at))
+    leaks = [
+        w in last and last[w] > at
+        for w, at in zip(asked["user_id"].to_pylist(), asked["event_timestamp"].to_pylist(), strict=True)
+    ]
+    assert taste.leaks == sum(leaks)
+    assert 0 < taste.mean_age_seconds < taste.max_age_seconds <= TTL.total_seconds()
+
+
+def test_two_sides_of_one_view_by_aliases(store: FeatureStore, world: World, asked: pa.Table) -> None:
+    both = asked.rename_columns(["label", "giver", "item_id", "event_timestamp"]).append_column(
+        "taker", asked["user_id"].take(pa.array(np.random.default_rng(5).permutation(len(asked))))
+    )
+    view = store.get_feature_view("taste")
+    service = FeatureService(
+        name="pairs",
+        features=[
+            view.with_name("giver").with_join_key_map({"user_id": "giver"}),
+            view.with_name("taker").with_join_key_map({"user_id": "taker"}),
+        ],
+    )
+    store.apply([service])
+    found = store.get_historical_features(both, service, full_feature_names=True).to_arrow()
+    for side in ("giver", "taker"):
+        rows = both.append_column("user_id", both[side])
+        expected = by_duckdb(rows, world.stored["taste"], "user_id", "taste", ttl=TTL)
+        assert found[f"{side}__taste"].to_pylist() == expected
+
+
+def test_on_demand_views_are_computed_of_what_was_joined(store: FeatureStore, world: World, asked: pa.Table) -> None:
+    price, taste = store.get_feature_view("price"), store.get_feature_view("taste")
+    factor = RequestSource(name="factor", schema=[Field(name="factor", dtype=Float64)])
+
+    @on_demand_feature_view(sources=[price, taste, factor], schema=[Field(name="fit", dtype=Float64)], mode="pandas")
+    def fits(inputs: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame({"fit": inputs["price"] * inputs["taste"] * inputs["factor"]})
+
+    store.apply([fits])
+    rows = asked.append_column("factor", pa.array(np.arange(len(asked), dtype=float)))
+    job = store.get_historical_features(rows, ["fits:fit", "price:price"])
+    found = job.to_arrow()
+    values = [found[name].to_numpy(zero_copy_only=False) for name in ("price", "taste", "factor", "fit")]
+    np.testing.assert_array_equal(values[0] * values[1] * values[2], values[3])
+    parts = job.to_ray_dataset().iter_batches(batch_format="pyarrow", batch_size=None)
+    assert pa.concat_tables(parts)["fit"].to_pylist() == found["fit"].to_pylist()
+
+
+def test_no_rows_give_no_rows_with_the_columns(store: FeatureStore, asked: pa.Table) -> None:
+    nothing = store.get_historical_features(asked.slice(0, 0), FEATURES).to_arrow()
+    assert nothing.schema.equals(store.get_historical_features(asked, FEATURES).to_arrow().schema)
+    assert len(nothing) == 0
+
+
+def test_one_key_with_most_of_the_rows(ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(join, "INLINE_ROWS", -1)
+    n = 1_000_000
+    stamps = np.datetime64(START.replace(tzinfo=None), "us") + np.arange(n).astype("timedelta64[s]")
+    world = World(tmp_path)
+    stored = pa.table(
+        {
+            "user_id": pa.array(["whale"] * n).dictionary_encode().cast(pa.string()),
+            "count": pa.array(np.arange(n)),
+            "event_timestamp": pa.array(stamps, TIMESTAMP),
+        }
+    )
+    world.view("activity", stored, files=4)
+    store = world.store(broadcast_mb=0, partitions=4)
+    asked = stored.select(["user_id"]).append_column(
+        "event_timestamp", pa.array(stamps + np.timedelta64(500, "ms"), TIMESTAMP)
+    )
+    found = store.get_historical_features(asked, ["activity:count"]).to_arrow()
+    assert found["count"].to_numpy().tolist() == list(range(n))
+
+
+class TestPrecision:
+    def asked(self, *stamps: pa.Array) -> pa.Table:
+        return pa.table({"user_id": ["u"] * len(stamps[0]), "event_timestamp": stamps[0]})
+
+    def store(self, folder: Path, stamps: pa.Array) -> FeatureStore:
+        world = World(folder)
+        n = len(stamps)
+        world.view("v", pa.table({"user_id": ["u"] * n, "x": list(range(n)), "event_timestamp": stamps}))
+        return world.store()
+
+    def test_nanoseconds_are_not_rounded(self, tmp_path: Path) -> None:
+        at = 1_700_000_000_000_000_500
+        store = self.store(tmp_path, pa.array([at, at + 1], pa.timestamp("ns", "UTC")))
+        asked = self.asked(pa.array([at - 1, at, at + 1], pa.timestamp("ns", "UTC")))
+        assert store.get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0, 1]
+
+    def test_a_microsecond_before_is_before(self, tmp_path: Path) -> None:
+        store = self.store(tmp_path, pa.array([START], TIMESTAMP))
+        asked = self.asked(pa.array([START - timedelta(microseconds=1), START], TIMESTAMP))
+        assert store.get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0]
+
+    def test_zones_are_instants_and_no_zone_is_utc(self, tmp_path: Path) -> None:
+        store = self.store(tmp_path, pa.array([datetime(2024, 7, 1, 10)], pa.timestamp("us")))
+        paris = pa.array([datetime(2024, 7, 1, 9, 59, tzinfo=UTC), datetime(2024, 7, 1, 10, tzinfo=UTC)], TIMESTAMP)
+        asked = self.asked(paris.cast(pa.timestamp("us", "Europe/Paris")))
+        assert store.get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0]
+
+
+def test_keys_of_other_widths_and_names(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    stored = pa.table(
+        {
+            "uid": pa.array([1, 2], pa.int16()),
+            "at": pa.array([START, START], TIMESTAMP),
+            "cnt": pa.array([10, 20]),
+        }
+    )
+    world.view("v", stored, ("user_id",), mapping={"uid": "user_id", "cnt": "count"}, timestamp="at")
+    asked = pd.DataFrame({"user_id": [2, None, 1, 7], "event_timestamp": [START] * 4})  # floats, says pandas
+    found = world.store().get_historical_features(asked, ["v:count"], full_feature_names=True).to_arrow()
+    assert found["v__count"].to_pylist() == [20, None, 10, None]
+
+
+def test_a_view_that_says_when_it_knew_is_cut_by_default(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    later = START + timedelta(days=3)
+    stored = pa.table(
+        {
+            "user_id": ["u", "u"],
+            "x": [1, 2],
+            "event_timestamp": pa.array([START, START + timedelta(days=1)], TIMESTAMP),
+            "learned_at": pa.array([START, later], TIMESTAMP),
+        }
+    )
+    world.view("v", stored, tags={"known_timestamp": "learned_at"})
+    asked = pa.table(
+        {"user_id": ["u", "u"], "event_timestamp": pa.array([START + timedelta(days=2), later], TIMESTAMP)}
+    )
+    assert world.store().get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [1, 2]
+    asked_of_all = world.store(known_time=False).get_historical_features(asked, ["v:x"])
+    assert asked_of_all.to_arrow()["x"].to_pylist() == [2, 2]
