@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -41,23 +41,24 @@ def test_the_towers_inputs_are_the_same_with_and_without_what_came_later(home_fo
     assert same.equals(examples)
 
 
-def _made(settings: Settings, cuts: TimeCuts, events: list, versions: tuple[str, ...]) -> tuple[Inputs, pa.Table]:
+def _made(settings: Settings, cuts: TimeCuts, events: list, which: tuple[str, ...]) -> tuple[Inputs, pa.Table]:
     """The inputs from these events, and users and items in these versions; `later` ones are valid from the cut on."""
-    items, users = clustered_items(ITEMS, 2), some_users(USERS)
+    items, users, after = clustered_items(ITEMS, 2), some_users(USERS), cuts.retrieval_end + timedelta(seconds=1)
     lake = make_lake(
         Path(settings.home),
         events,
-        items=_versions(items, "year", cuts, versions),
-        users=_versions(users, "age", cuts, versions),
-        version="-".join(versions),
+        items=versions(items, "year", after, which),
+        users=versions(users, "age", after, which),
+        version="-".join(which),
     )
     inputs, examples = prepare(settings, lake, lake.vocabulary(), cuts)
     return inputs, pa.concat_tables(examples.iter_batches(batch_format="pyarrow", batch_size=None))
 
 
-def _versions(table: pa.Table, column: str, cuts: TimeCuts, versions: tuple[str, ...]) -> pa.Table:
+def versions(table: pa.Table, column: str, after: datetime, which: tuple[str, ...]) -> pa.Table:
+    """The table as it is first, and as it is from ``after`` on (`later`) with another value in one column."""
     first = table.append_column("event_timestamp", pa.nulls(len(table), TIMESTAMP))
-    valid = pa.array([cuts.retrieval_end + timedelta(seconds=1)] * len(table), TIMESTAMP)
+    valid = pa.array([after] * len(table), TIMESTAMP)
     changed = pc.add(table[column], 1000)
     later = table.set_column(table.column_names.index(column), column, changed).append_column("event_timestamp", valid)
-    return pa.concat_tables([{"first": first, "later": later}[v] for v in versions])
+    return pa.concat_tables([{"first": first, "later": later}[one] for one in which])

@@ -61,7 +61,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
         shelf.point(name)
         return done
     cuts = time_cuts(settings, lake)
-    past = _Past(settings=settings, lake=lake, retrieval=retrieval)
+    past = Past(settings=settings, lake=lake, retrieval=retrieval)
     chosen = settings.ranking
     train_rows = past.rows(cuts.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries)
     held_out = past.rows(cuts.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries)
@@ -112,7 +112,7 @@ def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Past:
+class Past:
     """What it takes to make rows of a window as they would have been served."""
 
     settings: Settings
@@ -121,10 +121,12 @@ class _Past:
 
     @cached_property
     def store(self) -> FeatureStore:
+        """Where features come from."""
         return open_store(self.settings)
 
     @cached_property
     def towers(self) -> Towers:
+        """What retrieves."""
         return Towers.load(self.retrieval.home.local_copy(self.retrieval.folder))
 
     def rows(self, window: Window, *, negatives: int, most: int) -> pa.Table:

@@ -1,0 +1,67 @@
+"""Nothing in the ranker's rows, candidates and features alike, knows what happened after the window they are of."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
+from tests.training.test_no_future import versions
+
+from remora.contracts.artifacts import Artifact
+from remora.datasets.cuts import TimeCuts, time_cuts
+from remora.features.build import build
+from remora.features.store import apply
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+from remora.training import retrieval
+from remora.training.ranking import Past
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+USERS, ITEMS = 60, 48
+
+
+def test_the_rankers_rows_are_the_same_with_and_without_what_came_later(home_folder: Path) -> None:
+    settings = settings_for(
+        home_folder,
+        features={"partitions": 2},
+        retrieval={"epochs": 1, "dimension": 8, "workers": 1, "held_out_users": 0.1},
+        evaluation={"every_events": 2, "queries_per_user": 3, "snapshots": 8},
+    )
+    events = clustered_events(users=USERS, items=ITEMS, clusters=2, days=80, per_user=20)
+    whole = make_lake(home_folder, events, items=clustered_items(ITEMS, 2), users=some_users(USERS), version="all")
+    cuts, towers = time_cuts(settings, whole), retrieval.train(settings)
+    end = cuts.ranking.end
+    past = [event for event in events if event[3] < end]
+    planted = [(u, f"i{(int(i[1:]) + 1) % ITEMS:03d}", "like", end + timedelta(hours=1)) for u, i, _, _ in events]
+
+    without = _rows(settings, cuts, towers, _lake(settings, cuts, past, ("first",)))
+    with_future = _rows(settings, cuts, towers, _lake(settings, cuts, past + planted, ("first", "later")))
+
+    assert len(without) > 500
+    assert with_future.column_names == without.column_names
+    for name in without.column_names:
+        assert str(with_future[name].to_pylist()) == str(without[name].to_pylist()), name  # nan is nan
+
+
+def _lake(settings: Settings, cuts: TimeCuts, events: list, which: tuple[str, ...]) -> Lake:
+    """A lake of these events; users and items change their columns right after the window when ``later`` is asked."""
+    after = cuts.ranking.end + timedelta(seconds=1)
+    return make_lake(
+        Path(settings.home),
+        events,
+        items=versions(clustered_items(ITEMS, 2), "year", after, which),
+        users=versions(some_users(USERS), "age", after, which),
+        version="-".join(which),
+    )
+
+
+def _rows(settings: Settings, cuts: TimeCuts, towers: Artifact, lake: Lake) -> pa.Table:
+    """The rows of the ranking window, with features built from this lake alone."""
+    build(settings, lake)
+    apply(settings)
+    past = Past(settings=settings, lake=lake, retrieval=towers)
+    return past.rows(cuts.ranking, negatives=20, most=200).combine_chunks()
