@@ -67,7 +67,8 @@ class PointInTimeJob(RetrievalJob):
     @property
     def receipt(self) -> Receipt:
         """What the join did; runs it if need be."""
-        self._run()
+        if self._receipt is None:
+            self._run()
         assert self._receipt is not None
         return self._receipt
 

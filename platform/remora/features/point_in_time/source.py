@@ -109,7 +109,7 @@ class ParquetTable:
                 present = [name for name in names if name in file.schema_arrow.names]
                 table = file.read_row_groups(list(chosen.groups), columns=present, use_threads=False)
         except (OSError, pa.ArrowInvalid) as error:
-            raise BrokenInput(chosen.file, str(error)) from error
+            raise BrokenInput(chosen.file, _reason(error)) from error
         read = []
         for name in names:
             kind = self.schema.field(name).type
@@ -142,7 +142,7 @@ def _footer(path: str, filesystem: pafs.FileSystem) -> _File:
         with pq.ParquetFile(path, filesystem=filesystem) as file:
             about, schema = file.metadata, file.schema_arrow
     except (OSError, pa.ArrowInvalid) as error:
-        raise BrokenInput(path, str(error)) from error
+        raise BrokenInput(path, _reason(error)) from error
     groups = [about.row_group(g) for g in range(about.num_row_groups)]
     sizes: dict[str, int] = {}
     for group in groups:
@@ -152,3 +152,8 @@ def _footer(path: str, filesystem: pafs.FileSystem) -> _File:
             sizes[name] = sizes.get(name, 0) + column.total_uncompressed_size
     digest = hashlib.sha256(repr(about.to_dict()).encode()).hexdigest()
     return _File(path, tuple(group.num_rows for group in groups), sizes, schema, digest)
+
+
+def _reason(error: Exception) -> str:
+    """What Arrow says, on one line and without its full stop."""
+    return " ".join(str(error).split()).rstrip(" .")
