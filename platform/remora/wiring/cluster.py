@@ -131,7 +131,6 @@ def use_token() -> None:
 def quiet() -> None:
     """Ray's and Feast's own chatter off; must run before Ray starts."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("RAY_TRAIN_ENABLE_STATE_TRACKING", "0")
     os.environ.setdefault("FEAST_USAGE", "False")
     for noisy in (
