@@ -1,8 +1,9 @@
-"""`remora features`: build the tables, register them with Feast, fill the online store."""
+"""`remora features`: build the tables, register them with Feast, fill the online store, join rows, check parity."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +14,8 @@ from remora.settings import activate, load
 
 if TYPE_CHECKING:
     from remora.contracts.artifacts import Artifact
+    from remora.features.parity import ParityReport
+    from remora.features.point_in_time.receipt import Receipt
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +23,7 @@ app = typer.Typer(
 
     [bold]build[/bold] makes the tables of daily snapshots from the lake, [bold]apply[/bold] registers with Feast what
     feature_repo/ declares of them, [bold]materialize[/bold] fills the online store that requests read.
+    [bold]rows[/bold] builds a training set, [bold]parity[/bold] compares what serves with what trains.
 
     Plain Feast works too: cd feature_repo && feast plan && feast apply.""",
 )
@@ -71,6 +75,94 @@ def materialize(config: ConfigOption = None, as_json: JsonOption = False) -> Non
     activate(settings)
     counts = fill(settings)
     emit(counts, as_json, lambda out: _render_counts(out, "Online, and read back", counts))
+
+
+@app.command()
+def parity(
+    config: ConfigOption = None,
+    users: Annotated[int, typer.Option(min=1, help="How many users to read back, spread evenly over all.")] = 200,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the features that serve with the same features computed offline; exit code 3 names what differs.
+
+    Users come from the online store, items from the snapshot of the bundle in production; both are computed again by
+    the point-in-time join, as of the instant that they serve.
+    """
+    from remora.contracts.home import Home
+    from remora.features.parity import parity as compare
+    from remora.features.parity import served
+    from remora.features.snapshot import ItemSnapshot
+    from remora.features.store import open_store
+    from remora.ingest.lake import Lake
+    from remora.registry.bundles import Bundles
+    from remora.wiring.cluster import connect
+    from remora.wiring.parts import SNAPSHOT
+
+    settings = load(config)
+    activate(settings)
+    lake, store, bundles = Lake.open(Home(settings.home)), open_store(settings), Bundles(settings)
+    snapshot = ItemSnapshot.load(bundles.open(bundles.resolve("production")).local() / SNAPSHOT)
+    connect(settings)
+    report = compare(settings, lake, store, served(settings, store, snapshot, users))
+    emit(report.model_dump(), as_json, lambda out: _render_parity(out, report))
+    if report.differences:
+        raise typer.Exit(3)
+
+
+@app.command()
+def rows(
+    entities: Annotated[str, typer.Argument(help="Parquet file or folder: join keys and event_timestamp of each row.")],
+    out: Annotated[str, typer.Option("--out", help="Folder to write; it must not be there yet.")],
+    service: Annotated[str, typer.Option(help="Feature service whose features are joined.")] = "ranking",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a training set: the rows of ENTITIES with the features as they were at each row's instant.
+
+    Distributed, exact, every row kept; the receipt is written beside the data and drawn here.
+    """
+    from remora.features.offline import training_set
+    from remora.features.store import open_store
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    store = open_store(settings)
+    connect(settings)
+    receipt = training_set(store, entities, service, out if "://" in out else str(Path(out).absolute()))
+    emit(receipt.model_dump(), as_json, lambda paper: render_receipt(paper, receipt))
+
+
+def render_receipt(out: Console, receipt: Receipt) -> None:
+    """What a point-in-time join did, as a table."""
+    table = Table(title=f"{receipt.rows_in:,} rows in, {receipt.rows_out:,} rows out", title_justify="left")
+    for name in ("view", "way", "answered", "unknown", "expired", "mean age", "oldest", "would leak"):
+        table.add_column(name, justify="left" if name in ("view", "way") else "right")
+    for name, view in receipt.views.items():
+        ages = [_days(seconds) for seconds in (view.mean_age_seconds, view.max_age_seconds)]
+        counts = [f"{count:,}" for count in (view.answered, view.unknown, view.expired)]
+        table.add_row(name, view.strategy, *counts, *ages, f"{view.leaks:,}")
+    out.print(table)
+    out.print("would leak: rows for which a join without time would have taken a later value", style="dim")
+
+
+def _days(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds / 86_400:.1f} d"
+
+
+def _render_parity(out: Console, report: ParityReport) -> None:
+    table = Table(title="Served beside computed offline", title_justify="left")
+    for name in ("column", "rows", "for example", "served", "offline", "looks like"):
+        table.add_column(name)
+    for one in report.differences:
+        values = (str(one.rows), one.example, one.served, one.recomputed, one.looks_like)
+        table.add_row(one.column, *(value[:60] for value in values))
+    if report.differences:
+        out.print(table)
+    out.print(
+        f"{report.columns} columns of {report.users:,} users at {report.users_at[:19]} and {report.items:,} items at "
+        f"{report.items_at[:19]}: {len(report.differences)} differ."
+    )
 
 
 def _render_tables(out: Console, built: Artifact) -> None:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from remora.cli.features import render_receipt
 from remora.cli.options import ConfigOption, JsonOption, emit
 from remora.settings import activate, load
 
@@ -55,7 +56,16 @@ def ranking(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     activate(settings)
     connect(settings)
     trained = train(settings)
-    emit(trained.receipt, as_json, lambda out: _render(out, "Ranking", trained, "remora evaluate"))
+    emit(trained.receipt, as_json, lambda out: _render_ranking(out, trained))
+
+
+def _render_ranking(out: Console, trained: Artifact) -> None:
+    from remora.features.point_in_time.receipt import Receipt
+
+    for name, rows in trained.receipt["rows"].items():
+        out.print(f"Rows of the {name} window")
+        render_receipt(out, Receipt.model_validate(rows))
+    _render(out, "Ranking", trained, "remora evaluate")
 
 
 def _render(out: Console, what: str, trained: Artifact, following: str) -> None:

@@ -2,46 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from remora.contracts.errors import MissingInput, NotFound
-from remora.contracts.tables import TIMESTAMP
+from remora.contracts.tables import EVENT_TIMESTAMP, TIMESTAMP
+from remora.features.point_in_time.asked import ROW, Asked, Entities
 
 if TYPE_CHECKING:  # replay carries this file to Ray's workers; Feast alone would take them seconds
     from feast import FeatureService, FeatureStore
 
-INSTANT = "instant"
+    from remora.features.point_in_time.job import PointInTimeJob
+    from remora.features.point_in_time.receipt import Receipt
+
+INSTANT, INSTANT_SECONDS = "instant", "instant_seconds"
 
 
-def historical(store: FeatureStore, rows: pa.Table, service: str) -> pa.Table:
+def historical(
+    store: FeatureStore, rows: pa.Table, service: str, noted: Callable[[Receipt], None] | None = None
+) -> pa.Table:
     """``rows`` with the features of a feature service as they were at each row's instant, by full name.
 
     ``rows`` has ``instant`` (timestamp[us, UTC]), the join keys of the service's views (``user_id``, ``item_id``:
     strings) and any further columns, which are kept; their order is kept too. A row of a view counts at and after its
-    timestamp. An unknown or null key gives nulls. NotFound for an unknown service, MissingInput for a missing key.
+    timestamp. An unknown or null key gives nulls. ``noted`` is told what the join did. NotFound for an unknown service,
+    MissingInput for a missing key.
     """
-    declared = {one.name: one for one in store.list_feature_services()}
-    if service not in declared:
-        raise NotFound("feature service", service, f"There are: {', '.join(sorted(declared))}.")
-    keys = _join_keys(store, declared[service])
+    declared = service_of(store, service)
+    keys = _join_keys(store, declared)
     for name in (INSTANT, *keys):
         if name not in rows.column_names:
             raise MissingInput("column of the asked rows", name, rows.column_names)
-    seconds = pc.divide(rows[INSTANT].cast(TIMESTAMP).cast(pa.int64()).cast(pa.float64()), 1e6)
-    asked = rows.select([*keys, INSTANT]).rename_columns({INSTANT: "event_timestamp"})
-    job = store.get_historical_features(
-        entity_df=asked.append_column("instant_seconds", seconds),
-        features=declared[service],
-        full_feature_names=True,
-    )
+    asked = rows.select([*keys, INSTANT]).rename_columns({INSTANT: EVENT_TIMESTAMP})
+    job = _job(store, _with_seconds(asked), declared)
     found = job.to_arrow()
+    if noted is not None:
+        noted(job.receipt)
     for name in found.column_names:
         if "__" in name:
             rows = rows.append_column(name, found[name])
     return rows
+
+
+def training_set(store: FeatureStore, path: str, service: str, out: str) -> Receipt:
+    """Write the rows of Parquet files with the features of a service, each as of its ``event_timestamp``, to ``out``.
+
+    Streams through Ray; the folder appears whole, with its receipt. Needs a Ray cluster.
+    """
+    from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
+
+    rows = Asked.of(path).dataset().map_batches(_unnumbered, batch_format="pyarrow", batch_size=None)
+    rows.context.execution_options.preserve_order = True
+    job = _job(store, rows, service_of(store, service))
+    job.persist(SavedDatasetFileStorage(path=out))
+    return job.receipt
+
+
+def _job(store: FeatureStore, rows: Entities, service: FeatureService) -> PointInTimeJob:
+    return cast("PointInTimeJob", store.get_historical_features(rows, service, full_feature_names=True))
+
+
+def _unnumbered(rows: pa.Table) -> pa.Table:
+    return _with_seconds(rows.drop_columns([ROW]))
+
+
+def _with_seconds(rows: pa.Table) -> pa.Table:
+    """With what the on-demand view of both sides asks of a request: its instant as seconds since 1970."""
+    if INSTANT_SECONDS in rows.column_names:
+        return rows
+    seconds = pc.divide(rows[EVENT_TIMESTAMP].cast(TIMESTAMP).cast(pa.int64()).cast(pa.float64()), 1e6)
+    return rows.append_column(INSTANT_SECONDS, seconds)
+
+
+def service_of(store: FeatureStore, name: str) -> FeatureService:
+    """A declared service; NotFound lists those there are."""
+    declared = {one.name: one for one in store.list_feature_services()}
+    if name not in declared:
+        raise NotFound("feature service", name, f"There are: {', '.join(sorted(declared))}.")
+    return declared[name]
 
 
 def _join_keys(store: FeatureStore, service: FeatureService) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from remora.datasets.cuts import Window, time_cuts
 from remora.datasets.queries import queries
 from remora.datasets.ranking_rows import LABEL, QUERY_ID, CandidateRows, ranking_rows
 from remora.features.offline import historical
+from remora.features.point_in_time.receipt import Receipt
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.features.tables import features_shelf
@@ -91,7 +92,8 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     home.write_bytes(f"{draft.folder}/{COLUMNS}", columns.model_dump_json(indent=1).encode())
     importance = {n: gain.get(f"f{place}", 0.0) for place, n in enumerate(columns.names)}
     home.write_json(f"{draft.folder}/importance.json", importance)
-    artifact = shelf.publish(draft, retrieval=retrieval.version, metrics=metrics, run=run.run_id)
+    rows = {name: one.model_dump() for name, one in zip(("train", "validation"), past.receipts, strict=True)}
+    artifact = shelf.publish(draft, retrieval=retrieval.version, metrics=metrics, run=run.run_id, rows=rows)
     forget(home, NAME, name)
     return artifact
 
@@ -118,6 +120,7 @@ class Past:
     settings: Settings
     lake: Lake
     retrieval: Artifact
+    receipts: list[Receipt] = field(default_factory=list)  # of each call of :meth:`rows`
 
     @cached_property
     def store(self) -> FeatureStore:
@@ -166,7 +169,7 @@ class Past:
                 f"Raise retrieval.nearest_limit, or train the retrieval model on more events."
             )
         log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))
-        return historical(self.store, candidates, "ranking")
+        return historical(self.store, candidates, "ranking", noted=self.receipts.append)
 
 
 def _groups(rows: pa.Table, columns: RankerColumns) -> Groups:

@@ -1,0 +1,237 @@
+"""Are features the same in serving and in training? What serves is read back and computed again offline, as of then."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from remora.contracts.home import Home
+from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
+from remora.features.offline import INSTANT, historical
+from remora.features.online import HISTORY, SEEN
+from remora.features.replay import ReplayUsers
+from remora.features.snapshot import ItemSnapshot
+from remora.features.tables import USER_VIEWS, FeatureTables
+from remora.ingest.lake import Lake
+from remora.pipeline import Query
+from remora.settings import Settings
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+MOST_USERS = 200
+BATCH = 50
+QUARTER_HOUR, HALF_DAY_AND_MORE = 900.0, 14 * 3600.0
+SAME = 1e-6
+"""Relative: what a float32 cannot hold is no difference."""
+
+
+class Difference(BaseModel):
+    """A column whose served values are not those that are computed offline. ``looks_like`` is a guess at why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    rows: int
+    example: str
+    served: str
+    recomputed: str
+    looks_like: str
+
+
+class ParityReport(BaseModel):
+    """What was compared, and what differs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    users: int
+    users_at: str
+    items: int
+    items_at: str
+    columns: int
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """Rows as they serve: ``users`` from the online store, with ``user_id``; ``items`` from the snapshot."""
+
+    users: pa.Table
+    users_at: datetime
+    snapshot: ItemSnapshot
+
+
+def served(settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most_users: int = MOST_USERS) -> Served:
+    """What serves now: some users, spread evenly over all, and every item of ``snapshot``."""
+    tables = FeatureTables.open(Home(settings.home))
+    everyone = sorted(set(tables.read("user_history", [USER_ID])[USER_ID].to_pylist()))
+    chosen = np.unique(np.linspace(0, len(everyone) - 1, min(most_users, len(everyone))).astype(int))
+    names = [everyone[place] for place in chosen]
+    views = [view for view in store.list_feature_views() if view.name in USER_VIEWS]
+    features = [f"{view.name}:{field.name}" for view in views for field in view.features]
+    columns: dict[str, list[Any]] = {}
+    for start in range(0, len(names), BATCH):
+        rows = [{USER_ID: name} for name in names[start : start + BATCH]]
+        answer = store.get_online_features(features=features, entity_rows=rows, full_feature_names=True).to_dict()
+        for name, values in answer.items():
+            columns.setdefault(name, []).extend(values)
+    end = datetime.fromisoformat(tables.artifact.receipt["end"])
+    return Served(pa.table({name: pa.array(values) for name, values in columns.items()}), end, snapshot)
+
+
+def parity(settings: Settings, lake: Lake, store: FeatureStore, found: Served) -> ParityReport:
+    """Compare what serves with what the offline store and the events say of the same instant, column by column."""
+    vocabulary = found.snapshot.vocabulary
+    items = ItemSnapshot.take(store, lake, vocabulary, settings, found.snapshot.instant).table
+    users = _users(settings, lake, store, found)
+    differences = [
+        *differing(found.users, users, USER_ID, same_type=_same_kind),
+        *differing(found.snapshot.table, items, ITEM_ID, same_type=operator.eq),
+    ]
+    return ParityReport(
+        users=len(users),
+        users_at=found.users_at.isoformat(),
+        items=len(items),
+        items_at=found.snapshot.instant.isoformat(),
+        columns=users.num_columns + items.num_columns - 2,
+        differences=tuple(differences),
+    )
+
+
+def differing(
+    served: pa.Table, recomputed: pa.Table, key: str, *, same_type: Callable[[pa.DataType, pa.DataType], bool]
+) -> list[Difference]:
+    """Columns of two tables with the same rows in the same order that do not agree; a null is a NaN."""
+    found = []
+    for name in dict.fromkeys([*served.column_names, *recomputed.column_names]):
+        if name == key:
+            continue
+        if name not in served.column_names or name not in recomputed.column_names:
+            where = "offline" if name not in served.column_names else "served"
+            found.append(_missing(name, len(recomputed), where))
+            continue
+        one, other = served[name], recomputed[name]
+        if not same_type(one.type, other.type):
+            found.append(_of_type(name, len(recomputed), one.type, other.type))
+            continue
+        left, right = (_plain(column) for column in (one, other))
+        places = [n for n, (a, b) in enumerate(zip(left, right, strict=True)) if not _same(a, b)]
+        if places:
+            pairs = [(left[n], right[n]) for n in places]
+            found.append(
+                Difference(
+                    column=name,
+                    rows=len(places),
+                    example=str(recomputed[key][places[0]].as_py()),
+                    served=str(pairs[0][0]),
+                    recomputed=str(pairs[0][1]),
+                    looks_like=looks_like(pairs),
+                )
+            )
+    return found
+
+
+def looks_like(pairs: Sequence[tuple[Any, Any]]) -> str:
+    """A guess at why served values differ from recomputed ones.
+
+    >>> looks_like([(1000.0, 1.0), (2500.0, 2.5)]), looks_like([(0.0, None), (0.0, None)])
+    ('a unit: served is 1000 times as much', 'a default for missing: served is 0.0 where offline has nothing')
+    >>> looks_like([(7200.0, 3600.0), (9000.0, 5400.0)]), looks_like([(3.0, 4.0), (7.0, 7.5)])
+    ('a time zone: served is 3600 s later', 'values, as of another window or instant')
+    """
+    for which, (absent, present) in {"offline": (1, 0), "served": (0, 1)}.items():
+        if all(pair[absent] is None and pair[present] is not None for pair in pairs):
+            values = {str(pair[present]) for pair in pairs}
+            if len(values) == 1:
+                other = "served" if which == "offline" else "offline"
+                return f"a default for missing: {other} is {values.pop()} where {which} has nothing"
+            return f"missing {'offline' if which == 'offline' else 'in serving'}"
+    numbers = [(a, b) for a, b in pairs if isinstance(a, int | float) and isinstance(b, int | float)]
+    if len(numbers) == len(pairs) and len(pairs) > 1:
+        shifts = {round(a - b, 3) for a, b in numbers}
+        if len(shifts) == 1 and (shift := shifts.pop()) % QUARTER_HOUR == 0 and abs(shift) <= HALF_DAY_AND_MORE:
+            return f"a time zone: served is {abs(shift):.0f} s {'later' if shift > 0 else 'earlier'}"
+        ratios = [a / b for a, b in numbers if b]
+        if len(ratios) == len(numbers) and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
+            return f"a unit: served is {ratios[0]:.6g} times as much"
+    return "values, as of another window or instant"
+
+
+def _users(settings: Settings, lake: Lake, store: FeatureStore, found: Served) -> pa.Table:
+    """The same users, offline: their views at the instant, and their histories from the events."""
+    n = len(found.users)
+    asked = pa.table({USER_ID: found.users[USER_ID], INSTANT: pa.array([found.users_at] * n, TIMESTAMP)})
+    table = historical(store, asked, "user").drop_columns([INSTANT])
+    vocabulary = found.snapshot.vocabulary
+    replayed = ReplayUsers.prepare(store, lake, vocabulary, settings, asked)
+    queries = [
+        replayed.hydrate(Query(request_id=user, surface="parity", n=1, instant=found.users_at, user_id=user))
+        for user in asked[USER_ID].to_pylist()
+    ]
+    kinds = pa.list_(pa.string())
+    for name, rows in ((HISTORY, [q.history for q in queries]), (SEEN, [q.seen for q in queries])):
+        table = table.append_column(name, pa.array([vocabulary.to_ids(one) for one in rows], kinds))
+    return table
+
+
+def _same_kind(one: pa.DataType, other: pa.DataType) -> bool:
+    """The online store answers in Python's types, which have one width."""
+    return _kind(one) == _kind(other) or "nothing" in (_kind(one), _kind(other))
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list of {_kind(kind.value_type)}"
+    tests = {
+        "nothing": pa.types.is_null,
+        "truth": pa.types.is_boolean,
+        "whole number": pa.types.is_integer,
+        "number": pa.types.is_floating,
+        "time": pa.types.is_timestamp,
+    }
+    return next((name for name, test in tests.items() if test(kind)), "text")
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    """Python values; instants as seconds since 1970, so that a shift can be seen."""
+    if pa.types.is_timestamp(column.type):
+        return [None if v is None else v / 1e6 for v in column.cast(TIMESTAMP).cast(pa.int64()).to_pylist()]
+    return [None if isinstance(v, float) and math.isnan(v) else v for v in column.to_pylist()]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=SAME)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+    return bool(one == other)
+
+
+def _missing(name: str, rows: int, where: str) -> Difference:
+    return Difference(
+        column=name,
+        rows=rows,
+        example="",
+        served="no such column" if where == "served" else "a column",
+        recomputed="no such column" if where == "offline" else "a column",
+        looks_like="another version of the features: materialize, or build the bundle, again",
+    )
+
+
+def _of_type(name: str, rows: int, one: pa.DataType, other: pa.DataType) -> Difference:
+    return Difference(
+        column=name,
+        rows=rows,
+        example="",
+        served=str(one),
+        recomputed=str(other),
+        looks_like="a type",
+    )
