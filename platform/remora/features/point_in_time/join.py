@@ -83,11 +83,11 @@ class Join:
     def table(self, counts: Counts) -> pa.Table | None:
         """The answer in the order asked, with :data:`ROW`; None unless every view is joined inline."""
         if not self.asked.rows:
-            return self._slim(self.views).nothing()
+            return self._stage(self.views).nothing()
         if self.asked.table is None or {self.strategy(view) for view in self.views} - {"inline"}:
             return None
         timelines = [timeline(view, self.unit) for view in self.views]
-        return _answer(numbered(self.asked.table, 0), timelines, self._slim(()), counts.add)
+        return _answer(numbered(self.asked.table, 0), timelines, self._stage(()), counts.add)
 
     def dataset(self, tally: Any) -> Dataset:
         """The answer as a lazy Ray Dataset, with :data:`ROW`, in no particular order once a view is partitioned.
@@ -97,14 +97,14 @@ class Join:
         if not self.asked.rows:
             import ray.data
 
-            return ray.data.from_arrow(self._slim(self.views).nothing())
-        rows, done = self.asked.dataset(), self._slim(())
+            return ray.data.from_arrow(self._stage(self.views).nothing())
+        rows, done = self.asked.dataset(), self._stage(())
         large = [view for view in self.views if self.strategy(view) == "partitioned"]
         for keys_ in dict.fromkeys(tuple(view.join_keys) for view in large):
             together = tuple(view for view in large if view.join_keys == keys_)
             rows = _partitioned(rows, together, done, tally)
-            done = self._slim((*done.views, *together))
-        small = tuple(view for view in self.views if view not in large)
+            done = self._stage((*done.views, *together))
+        small = tuple(view for view in self.views if self.strategy(view) != "partitioned")
         if small:
             rows = rows.map_batches(
                 _Broadcast(done, _timelines(small, self.unit), tally), batch_format="pyarrow", batch_size=None
@@ -130,7 +130,7 @@ class Join:
                 f"Nothing was written. Run it again; if it happens twice, report it with this message."
             )
 
-    def _slim(self, views: tuple[View, ...]) -> _Stage:
+    def _stage(self, views: tuple[View, ...]) -> _Stage:
         now = ticks_of(self.now, self.unit)
         return _Stage(self.asked.schema, self.asked.timestamp, views, self.unit, now, self._buckets())
 
