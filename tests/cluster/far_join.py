@@ -19,7 +19,7 @@ from ray.cluster_utils import Cluster
 from ray.util.state import list_tasks
 from tests.features.point_in_time.worlds import World, by_duckdb, daily, slates
 
-NODES, STORE_BYTES, HEAP_BYTES = 3, 80 << 20, 1_500 << 20
+NODES, STORE_BYTES, HEAP_BYTES = 3, 78 << 20, 1_500 << 20
 ROWS, USERS, DAYS = 300_000, 2_000, 40
 
 

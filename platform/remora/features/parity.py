@@ -115,8 +115,8 @@ def differing(
         if name == key:
             continue
         if name not in served.column_names or name not in recomputed.column_names:
-            where = "offline" if name not in served.column_names else "served"
-            found.append(_missing(name, len(recomputed), where))
+            absent = "served" if name not in served.column_names else "offline"
+            found.append(_missing(name, len(recomputed), absent))
             continue
         one, other = served[name], recomputed[name]
         if not same_type(one.type, other.type):
@@ -215,13 +215,13 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _missing(name: str, rows: int, where: str) -> Difference:
+def _missing(name: str, rows: int, absent: str) -> Difference:
     return Difference(
         column=name,
         rows=rows,
         example="",
-        served="no such column" if where == "served" else "a column",
-        recomputed="no such column" if where == "offline" else "a column",
+        served="no such column" if absent == "served" else "a column",
+        recomputed="no such column" if absent == "offline" else "a column",
         looks_like="another version of the features: materialize, or build the bundle, again",
     )
 

@@ -52,13 +52,14 @@ print(job.receipt.model_dump_json())
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    (tmp_path / "data" / "taste").mkdir(parents=True)
-    (tmp_path / "feature_store.yaml").write_text(YAML)
-    (tmp_path / "declarations.py").write_text(DECLARATIONS)
-    (tmp_path / "train.py").write_text(PROGRAM)
-    pq.write_table(daily("user_id", 20, 12, seed=1, column="taste"), tmp_path / "data" / "taste" / "0.parquet")
-    pq.write_table(slates(500, users=20, items=5, days=14, seed=2), tmp_path / "rows.parquet")
-    return tmp_path
+    (tmp_path / "train.py").write_text(PROGRAM)  # Feast imports every program below the repository
+    folder = tmp_path / "repository"
+    (folder / "data" / "taste").mkdir(parents=True)
+    (folder / "feature_store.yaml").write_text(YAML)
+    (folder / "declarations.py").write_text(DECLARATIONS)
+    pq.write_table(daily("user_id", 20, 12, seed=1, column="taste"), folder / "data" / "taste" / "0.parquet")
+    pq.write_table(slates(500, users=20, items=5, days=14, seed=2), folder / "rows.parquet")
+    return folder
 
 
 def run(folder: Path, *command: str) -> str:
@@ -73,7 +74,7 @@ def test_it_is_applied_asked_and_materialized_by_plain_feast(repository: Path) -
 
     feast = Path(sys.executable).parent / "feast"
     assert "taste" in run(repository, str(feast), "apply")
-    run(repository, sys.executable, "train.py")
+    run(repository, sys.executable, "../train.py")
     answer = pq.read_table(repository / "answer.parquet")
     rows, stored = pq.read_table(repository / "rows.parquet"), pq.read_table(repository / "data" / "taste")
     assert answer.select(rows.column_names).equals(rows)
