@@ -17,6 +17,7 @@ import ray
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from ray.cluster_utils import Cluster
 from ray.util.state import list_tasks
+from tests.cluster.two_nodes import free_port
 from tests.features.point_in_time.worlds import World, by_duckdb, daily, slates
 
 NODES, STORE_BYTES, HEAP_BYTES = 3, 78 << 20, 1_500 << 20
@@ -37,7 +38,8 @@ def main() -> None:
         os.environ["RAY_TMPDIR"] = folder
         os.mkdir(f"{folder}/ray")
         node = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "memory": HEAP_BYTES}
-        cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": True})
+        head = {**node, "include_dashboard": True, "dashboard_port": free_port()}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             for _ in range(NODES - 1):
                 cluster.add_node(**node)
