@@ -62,7 +62,7 @@ def ranking(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def _render_ranking(out: Console, trained: Artifact) -> None:
     from remora.features.point_in_time.receipt import Receipt
 
-    for name, rows in trained.receipt["rows"].items():
+    for name, rows in trained.receipt.get("rows", {}).items():
         out.print(f"Rows of the {name} window")
         render_receipt(out, Receipt.model_validate(rows))
     _render(out, "Ranking", trained, "remora evaluate")

@@ -179,6 +179,9 @@ def _wait_for_head(running: processes.Running, patience_seconds: float = 90) -> 
 def _plain_progress() -> None:
     import ray.data
 
+    # Importing Ray Data sets its levels anew; its progress says, as a warning, that it was turned off.
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.enable_operator_progress_bars = False
