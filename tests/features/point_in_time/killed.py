@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def main(folder: str) -> None:
     world.view("taste", daily("user_id", 20, 12, seed=1, column="taste"), created="created")
     store = world.store()
     asked.BLOCK_ROWS = 100
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    temporary = tempfile.mkdtemp(prefix="rk", dir="/tmp")  # short: unix sockets allow 107 characters
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=temporary)
     whole = written.Draft.write
 
     def halted(draft: written.Draft, rows: ray.data.Dataset, number: str) -> int:
