@@ -272,12 +272,12 @@ def main() -> None:
 
 
 def _run(folder: Path, rows: int, large: int, note: Callable[[str], None]) -> dict[str, Any]:
-    import ray
-
     from remora.wiring.cluster import quiet, use_token
 
     quiet()
     use_token()
+    import ray
+
     for seed, (key, count) in enumerate({"user": USERS, "item": ITEMS}.items()):
         pq.write_table(daily(key, count, seed), folder / f"{key}.parquet")
     start = time.perf_counter()
