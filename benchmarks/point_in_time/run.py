@@ -146,7 +146,7 @@ def timed(work: Callable[[], pa.Table], runs: int) -> tuple[list[float], pa.Tabl
     return seconds, found
 
 
-def compare(folder: Path, rows: int, note: Callable[[str], None]) -> list[dict[str, Any]]:
+def compare(folder: Path, rows: int, note: Callable[[str], None], *, ray_store: bool) -> list[dict[str, Any]]:
     """Every peer on the same rows."""
     from remora.features.point_in_time.store import TYPE
 
@@ -168,6 +168,8 @@ def compare(folder: Path, rows: int, note: Callable[[str], None]) -> list[dict[s
         part = asked.slice(0, asked_rows)
         seconds, found = timed(lambda part=part, work=work: work(part), runs)
         table.append(_row(name, asked_rows, seconds, found, expected.slice(0, asked_rows)))
+    if not ray_store:
+        return table
     note("Feast, Ray store")
     part = asked.slice(0, RAY_SLICE)
     for name, options in {
@@ -256,11 +258,14 @@ def main() -> None:
     options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.add_argument("--rows", type=int, default=ROWS)
     options.add_argument("--large", type=int, default=LARGE)
+    options.add_argument("--no-ray-store", action="store_true", help="leave out Feast's Ray store, which takes minutes")
     chosen = options.parse_args()
     out = Console(stderr=True)
     folder = Path(tempfile.mkdtemp(prefix="remora-pit-"))
     try:
-        result = _run(folder, chosen.rows, chosen.large, lambda what: out.print(what))
+        result = _run(
+            folder, chosen.rows, chosen.large, lambda what: out.print(what), ray_store=not chosen.no_ray_store
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     target = Path("benchmarks/results/point_in_time.json")
@@ -271,7 +276,7 @@ def main() -> None:
         _draw(Console(), result)
 
 
-def _run(folder: Path, rows: int, large: int, note: Callable[[str], None]) -> dict[str, Any]:
+def _run(folder: Path, rows: int, large: int, note: Callable[[str], None], *, ray_store: bool) -> dict[str, Any]:
     from remora.wiring.cluster import quiet, use_token
 
     quiet()
@@ -294,7 +299,7 @@ def _run(folder: Path, rows: int, large: int, note: Callable[[str], None]) -> di
         "ray_start_seconds": round(started, 2),
         "first_join_seconds": round(warm, 2),
         "scale": scale(folder, [rows, large], note),
-        "peers": compare(folder, rows, note),
+        "peers": compare(folder, rows, note, ray_store=ray_store),
         "machine": machine(),
     }
 
