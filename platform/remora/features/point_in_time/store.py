@@ -103,20 +103,9 @@ class PointInTimeOfflineStore(OfflineStore):
         end_date: datetime,
     ) -> RetrievalJob:
         """The last row of each key in [start, end], ties as in the join: what materialization writes."""
-        return PullJob(
-            Pull(
-                source=source_table(config, data_source),
-                keys=tuple(join_key_columns),
-                features=tuple(feature_name_columns),
-                timestamp=timestamp_field,
-                created=created_timestamp_column,
-                start=start_date,
-                end=end_date,
-                latest=True,
-                inline_mb=_options(config).broadcast_mb,
-            ),
-            config.repo_path,
-        )
+        columns = (tuple(join_key_columns), tuple(feature_name_columns))
+        times = (timestamp_field, created_timestamp_column)
+        return _pull(config, data_source, columns, times, (start_date, end_date), latest=True)
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -130,20 +119,9 @@ class PointInTimeOfflineStore(OfflineStore):
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """Every row in [start, end]; a missing end is open."""
-        return PullJob(
-            Pull(
-                source=source_table(config, data_source),
-                keys=tuple(join_key_columns),
-                features=tuple(feature_name_columns),
-                timestamp=timestamp_field,
-                created=created_timestamp_column,
-                start=start_date,
-                end=end_date,
-                latest=False,
-                inline_mb=_options(config).broadcast_mb,
-            ),
-            config.repo_path,
-        )
+        columns = (tuple(join_key_columns), tuple(feature_name_columns))
+        times = (timestamp_field, created_timestamp_column)
+        return _pull(config, data_source, columns, times, (start_date, end_date), latest=False)
 
     @staticmethod
     def offline_write_batch(
@@ -193,6 +171,30 @@ class PointInTimeOfflineStore(OfflineStore):
             tables = [data]
         for table in tables:
             written.add_file(table, f"{path.rstrip('/')}/{_name()}", filesystem)
+
+
+def _pull(
+    config: RepoConfig,
+    data_source: DataSource,
+    columns: tuple[tuple[str, ...], tuple[str, ...]],
+    times: tuple[str, str | None],
+    span: tuple[datetime | None, datetime | None],
+    *,
+    latest: bool,
+) -> PullJob:
+    """A pull of ``columns`` (keys, features), by ``times`` (event, creation), within ``span`` (start, end)."""
+    pull = Pull(
+        source=source_table(config, data_source),
+        keys=columns[0],
+        features=columns[1],
+        timestamp=times[0],
+        created=times[1],
+        start=span[0],
+        end=span[1],
+        latest=latest,
+        inline_mb=_options(config).broadcast_mb,
+    )
+    return PullJob(pull, config.repo_path)
 
 
 def _options(config: RepoConfig) -> PointInTimeOfflineStoreConfig:
