@@ -6,9 +6,11 @@ import argparse
 import gc
 import json
 import shutil
+import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from remora.contracts.tables import TIMESTAMP
 
 USERS, ITEMS, DAYS, SLATE = 18_000, 12_000, 30, 10
 ROWS, LARGE, RUNS, SEED = 1_000_000, 10_000_000, 3, 7
-RAY_SLICE = 1_000  # what Feast's Ray store finishes in a time that one waits for
+RAY_SLICE, RAY_LIMIT_SECONDS = 100, 240  # 1,000 rows did not end in three minutes
 START = datetime(2024, 1, 1, tzinfo=UTC)
 FEATURES = [*(f"user_stats:u{n}" for n in range(4)), *(f"item_stats:i{n}" for n in range(4))]
 COLUMNS = [feature.split(":")[1] for feature in FEATURES]
@@ -178,11 +180,28 @@ def compare(folder: Path, rows: int, note: Callable[[str], None], *, ray_store: 
     }.items():
         try:
             store = feast_store(folder, {"type": "ray", "storage_path": str(folder / "ray"), **options})
-            seconds, found = timed(lambda store=store: by_feast(store, part, arrow=False), 1)
+            with _limit(RAY_LIMIT_SECONDS):
+                seconds, found = timed(lambda store=store: by_feast(store, part, arrow=False), 1)
             table.append(_row(name, RAY_SLICE, seconds, found, expected.slice(0, RAY_SLICE)))
         except Exception as error:  # noqa: BLE001  what a peer fails with is a finding
             table.append({"peer": name, "rows": RAY_SLICE, "failed": f"{type(error).__name__}: {error}"[:300]})
     return table
+
+
+@contextmanager
+def _limit(seconds: int) -> Iterator[None]:
+    """TimeoutError in the main thread after that long."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"not finished after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _row(name: str, rows: int, seconds: list[float], found: pa.Table, expected: pa.Table) -> dict[str, Any]:

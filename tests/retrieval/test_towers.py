@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.datasets.worlds import clustered_items
 
 from remora.retrieval.content import Content
-from remora.retrieval.loss import among, sampled_softmax
+from remora.retrieval.losses.in_batch import among, sampled_softmax
 from remora.retrieval.towers import TowerSpec, TwoTower
 
 ITEMS, CLUSTERS = 40, 4

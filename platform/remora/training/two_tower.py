@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from remora.retrieval.content import Encoded
-from remora.retrieval.loss import sampled_softmax
+from remora.retrieval.losses.in_batch import sampled_softmax
 from remora.retrieval.towers import TowerSpec, TwoTower
 
 CUTOFF = 100

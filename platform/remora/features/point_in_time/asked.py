@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from remora.contracts.errors import DataError, MissingInput, WrongType
@@ -136,7 +137,7 @@ class _Read:
 def numbered(table: pa.Table, first: int) -> pa.Table:
     """The table with :data:`ROW`, from ``first`` on."""
     table = table.replace_schema_metadata()
-    return table.append_column(ROW, pa.array(range(first, first + len(table)), pa.int64()))
+    return table.append_column(ROW, pa.array(np.arange(first, first + len(table))))
 
 
 def _is_dataset(entities: Any) -> bool:

@@ -123,16 +123,15 @@ class PointInTimeJob(RetrievalJob):
     def _joined(self, tally: Any) -> Dataset:
         """The join, in order where that was asked for."""
         found = self.join.dataset(tally)
-        if self.in_order:
-            if self.join.is_shuffled:
-                return found.sort(ROW)
-            found.context.execution_options.preserve_order = True
-        return found
+        if not self.in_order:
+            return found
+        return _in_order(found.sort(ROW) if self.join.is_shuffled else found)
 
     def _finished(self, found: Dataset, keep: tuple[str, ...] = ()) -> Dataset:
         """The columns of the answer, and what is computed of them."""
         shape = partial(shaped, columns=[*self.join.columns, *keep], compute=self._computed())
-        return found.map_batches(shape, batch_format="pyarrow", batch_size=None)
+        found = found.map_batches(shape, batch_format="pyarrow", batch_size=None)
+        return _in_order(found) if self.in_order else found
 
     def _computed(self) -> Callable[[pa.Table], pa.Table] | None:
         if not self.odfvs:
@@ -217,6 +216,12 @@ def _place(storage: SavedDatasetStorage, repo_path: Path | None) -> tuple[pafs.F
     options = storage.file_options
     where = FileSource.get_uri_for_file_path(repo_path, options.uri)
     return FileSource.create_filesystem_and_path(where, options.s3_endpoint_override)
+
+
+def _in_order(found: Dataset) -> Dataset:
+    """Blocks come out in the order in which they went in, not as they are finished."""
+    found.context.execution_options.preserve_order = True
+    return found
 
 
 def _collected(found: Dataset) -> pa.Table:

@@ -2,7 +2,7 @@
 
 Three ways, chosen per view by size, with equal results:
 
-* **inline**: few rows and small views are joined in this process, without Ray.
+* **inline**: rows that lie in this process, and small views, are joined here, without Ray.
 * **broadcast**: a view that fits ``broadcast_mb`` is sorted once, lies in Ray's object store, and every block of asked
   rows looks up its answers there. The asked rows stream through and never move.
 * **partitioned**: a larger view and the asked rows are hash-partitioned by the join keys with Ray Data; each partition
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Strategy = Literal["inline", "broadcast", "partitioned"]
 
-INLINE_ROWS = 200_000
+INLINE_ROWS = 2_000_000  # a second of work here; a plan of Ray Data takes as long to start
 MIB = 1 << 20
 
 BUCKET, SIDE, ORDER, PIECE = "bucket", "side", "order", "piece"

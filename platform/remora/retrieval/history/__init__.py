@@ -1,0 +1,1 @@
+"""How a history of items becomes a state: one file an encoder."""

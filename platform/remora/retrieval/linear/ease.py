@@ -1,0 +1,49 @@
+"""EASE: the best linear item-item model without self-similarity, in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from remora.retrieval.linear.model import Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ease:
+    """Weights (items, items) with an empty diagonal.
+
+    Steck, "Embarrassingly shallow autoencoders for sparse data" (WWW 2019). Needs the items' Gram matrix in memory: 4
+    bytes × items², twice while it is inverted.
+    """
+
+    weights: Scores
+
+    @classmethod
+    def fit(cls, matrix: sp.csr_array, *, ridge: float) -> Ease:
+        """From users' items (users, items); ``ridge`` is the penalty on squared weights."""
+        gram = (matrix.T @ matrix).toarray().astype(np.float32)
+        inverse = inverted(gram, ridge)
+        diagonal = np.diagonal(inverse).copy()
+        inverse /= -diagonal
+        np.fill_diagonal(inverse, 0.0)
+        return cls(weights=inverse)
+
+    def scores(self, history: sp.csr_array) -> Scores:
+        """Scores (n, items)."""
+        return np.asarray(history @ self.weights, np.float32)
+
+
+def inverted(gram: Scores, ridge: float) -> Scores:
+    """The inverse of a positive semi-definite matrix plus ``ridge`` on its diagonal; ``gram`` is overwritten."""
+    gram[np.diag_indices_from(gram)] += np.float32(ridge)
+    factor, info = scipy.linalg.lapack.spotrf(gram.T, lower=False, overwrite_a=True)
+    if info:
+        raise np.linalg.LinAlgError(
+            f"The Gram matrix is not positive definite (pivot {info}); raise the ridge ({ridge})."
+        )
+    inverse, _ = scipy.linalg.lapack.spotri(factor, lower=False, overwrite_c=True)
+    upper = np.triu(inverse)
+    return np.ascontiguousarray(upper + np.triu(upper, 1).T)

@@ -1,0 +1,81 @@
+"""A linear model of what comes next: EASE for sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from remora.retrieval.linear.ease import inverted
+from remora.retrieval.linear.model import Scores
+
+Items = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextItem:
+    """Ridge regression of the next items on the recent ones, both weighted by how near they are.
+
+    Choi et al., "Session-aware linear item-item models" (WWW 2021): with rows x of decayed pasts and y of decayed
+    futures, weights are (X'X + ridge)^-1 X'Y. Memory as of EASE.
+    """
+
+    weights: Scores
+    past_decay: float
+
+    @classmethod
+    def fit(
+        cls, histories: Sequence[Items], items: int, *, past_decay: float, future_decay: float, ridge: float
+    ) -> NextItem:
+        """From users' items in order. Decays are places after which a weight has fallen to 1/e."""
+        past, future = decayed(histories, items, past_decay, future_decay)
+        gram = (past.T @ past).toarray().astype(np.float32)
+        target = (past.T @ future).toarray().astype(np.float32)
+        return cls(weights=inverted(gram, ridge) @ target, past_decay=past_decay)
+
+    def scores(self, history: sp.csr_array) -> Scores:
+        """Scores (n, items) of histories from :func:`recent`."""
+        return np.asarray(history @ self.weights, np.float32)
+
+
+def recent(histories: Sequence[Items], items: int, decay: float) -> sp.csr_array:
+    """Histories (n, items), the last item weighs 1, each earlier place e^(-1/decay) of the next."""
+    lengths = np.array([len(h) for h in histories], np.int64)
+    users = np.repeat(np.arange(len(histories)), lengths)
+    ends = np.cumsum(lengths)
+    back = np.repeat(ends, lengths) - 1 - np.arange(lengths.sum())
+    columns = np.concatenate([np.asarray(h, np.int64) for h in histories]) if len(histories) else np.empty(0, np.int64)
+    weights = np.exp(-back / decay).astype(np.float32)
+    keep = weights > 1e-3
+    return sp.csr_array((weights[keep], (users[keep], columns[keep])), shape=(len(histories), items))
+
+
+def decayed(
+    histories: Sequence[Items], items: int, past_decay: float, future_decay: float
+) -> tuple[sp.csr_array, sp.csr_array]:
+    """One row for each place but the first: what stood before it and what stands from it on, by nearness."""
+    sides: list[sp.csr_array] = []
+    lengths = np.array([len(h) for h in histories], np.int64)
+    flat = np.concatenate([np.asarray(h, np.int64) for h in histories])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    inner = np.arange(len(flat)) - np.repeat(starts, lengths)  # place within its user
+    size = np.repeat(lengths, lengths)
+    rows = np.flatnonzero(inner > 0)
+    row_of = np.full(len(flat), -1, np.int64)
+    row_of[rows] = np.arange(len(rows))
+    for side, decay in ((-1, past_decay), (1, future_decay)):
+        reach = max(1, int(np.ceil(decay * np.log(1e3))))
+        parts = []
+        for apart in range(reach):
+            other = inner[rows] - 1 - apart if side < 0 else inner[rows] + apart
+            inside = (other >= 0) & (other < size[rows])
+            at = rows[inside] + (other - inner[rows])[inside]
+            parts.append(
+                (row_of[rows[inside]], flat[at], np.full(int(inside.sum()), np.exp(-apart / decay), np.float32))
+            )
+        row, column, weight = (np.concatenate(x) for x in zip(*parts, strict=True))
+        sides.append(sp.csr_array((weight, (row, column)), shape=(len(rows), items)))
+    return sides[0], sides[1]

@@ -1,0 +1,1 @@
+"""What a retrieval model minimises: one file a loss."""

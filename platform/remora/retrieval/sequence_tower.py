@@ -1,0 +1,62 @@
+"""A user as the state of their items in order; items as a table of vectors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from remora.retrieval.history.table import HISTORY_ENCODERS
+
+PADDING = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceSpec:
+    """Everything that shapes the network. ``temperature``: scores are cosines over it; None: plain dot products."""
+
+    items: int
+    dimension: int
+    encoder: str
+    layers: int
+    heads: int
+    length: int
+    dropout: float
+    temperature: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+
+class SequenceTower(nn.Module):
+    """Scores are products of a state and the table's rows."""
+
+    def __init__(self, spec: SequenceSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.table = nn.Embedding(spec.items, spec.dimension)
+        nn.init.normal_(self.table.weight, std=0.02 if spec.temperature is None else spec.dimension**-0.5)
+        shape = {"layers": spec.layers, "heads": spec.heads, "length": spec.length, "dropout": spec.dropout}
+        self.history = HISTORY_ENCODERS[spec.encoder](spec.dimension, **shape)
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """States (n, L, d), or unit vectors over the temperature, for items (n, L) with padding behind."""
+        read = F.embedding(sequences.clamp(min=0), self.vectors())
+        if self.spec.temperature is not None:
+            read = read * self.spec.dimension**0.5
+        states = self.history(read)
+        return states if self.spec.temperature is None else F.normalize(states, dim=-1) / self.spec.temperature
+
+    def vectors(self) -> Tensor:
+        """Vectors (items, d) of the catalogue, of unit length where scores are cosines."""
+        return self.table.weight if self.spec.temperature is None else F.normalize(self.table.weight, dim=1)
+
+    @torch.inference_mode()
+    def users(self, sequences: Tensor) -> Tensor:
+        """The last state (n, d) of each sequence."""
+        last = (sequences >= 0).sum(1).clamp(min=1) - 1
+        return self(sequences)[torch.arange(len(sequences), device=sequences.device), last]

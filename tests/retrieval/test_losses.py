@@ -1,0 +1,78 @@
+"""Losses against what they approximate."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from remora.retrieval.losses.bilateral_softmax import BilateralSoftmax
+from remora.retrieval.losses.candidates import Drawn
+from remora.retrieval.losses.gbce import Gbce
+from remora.retrieval.losses.sampled_softmax import SampledSoftmax
+from remora.retrieval.losses.table import LOSSES
+
+N, ITEMS, D = 12, 9, 4
+
+
+@pytest.fixture
+def batch() -> tuple[Tensor, Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    return (
+        torch.randn(N, D, generator=draw),
+        torch.randn(ITEMS, D, generator=draw, requires_grad=True),
+        torch.randint(0, ITEMS, (N,), generator=draw),
+    )
+
+
+def everything() -> Drawn:
+    return Drawn(rows=torch.arange(ITEMS), log_expected=torch.zeros(ITEMS))
+
+
+def test_the_softmax_over_everything_drawn_is_the_full_one(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    torch.testing.assert_close(SampledSoftmax()(*batch, everything()), LOSSES["full_cross_entropy"]()(*batch, None))
+
+
+def test_the_sampled_softmax_approaches_the_full_one_whatever_items_are_drawn_more_often(
+    batch: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    states, table, targets = batch
+    weights = torch.arange(1.0, ITEMS + 1) / sum(range(1, ITEMS + 1))
+    rows = torch.multinomial(weights, 60_000, replacement=True, generator=torch.Generator().manual_seed(2))
+    drawn = Drawn(rows=rows, log_expected=(weights[rows] * len(rows)).log())
+    torch.testing.assert_close(
+        SampledSoftmax()(*batch, drawn), F.cross_entropy(states @ table.T, targets), rtol=0.02, atol=0
+    )
+
+
+def test_bilateral_softmax_with_equal_temperatures_is_the_mean_of_margins(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    states, table, targets = batch
+    scores = states @ table.T
+    own = scores.gather(1, targets[:, None])[:, 0]
+    others = scores.masked_fill(F.one_hot(targets, ITEMS).bool(), -torch.inf).logsumexp(1)
+    found = BilateralSoftmax(softness=1e3)(states, table, targets, everything())
+    torch.testing.assert_close(found, (others - own).mean(), rtol=0.02, atol=0)
+    assert BilateralSoftmax(softness=1.0)(states, table, targets, everything()) < found  # forgives what fits worst
+
+
+def test_gbce_without_calibration_is_binary_cross_entropy(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    states, table, targets = batch
+    rows = torch.tensor([1, 4])
+    drawn = Drawn(rows=rows, log_expected=torch.zeros(2))
+    scores = states @ table.T
+    expected = 0.0
+    for n, target in enumerate(targets.tolist()):
+        expected -= F.logsigmoid(scores[n, target]).item()
+        expected -= sum(F.logsigmoid(-scores[n, row]).item() for row in rows.tolist() if row != target)
+    assert float(Gbce(calibration=0.0)(*batch, drawn).detach()) == pytest.approx(expected / N / 3, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_step_against_the_gradient_lowers_every_loss(name: str, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    states, table, targets = batch
+    loss = LOSSES[name]()
+    before = loss(states, table, targets, everything())
+    (gradient,) = torch.autograd.grad(before, table)
+    assert torch.isfinite(gradient).all()
+    assert loss(states, table - 0.01 * gradient, targets, everything()) < before
