@@ -1,4 +1,4 @@
-"""Feast's Ray offline store returns the future, expired values, or nulls. Needs: pip install "feast[duckdb]" ray."""
+"""Feast's Ray offline store returns the future, and expired values. Needs: pip install "feast[duckdb]" ray."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from remora.retrieval.losses import full_cross_entropy
 from remora.retrieval.losses.bilateral_softmax import BilateralSoftmax
 from remora.retrieval.losses.candidates import Drawn
 from remora.retrieval.losses.gbce import Gbce
@@ -27,7 +28,7 @@ def batch() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def everything() -> Drawn:
-    return Drawn(rows=torch.arange(ITEMS), log_expected=torch.zeros(ITEMS))
+    return Drawn(rows=torch.arange(ITEMS), log_expected=torch.zeros(ITEMS), catalogue=ITEMS)
 
 
 def test_the_softmax_over_everything_drawn_is_the_full_one(batch: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -40,7 +41,7 @@ def test_the_sampled_softmax_approaches_the_full_one_whatever_items_are_drawn_mo
     states, table, targets = batch
     weights = torch.arange(1.0, ITEMS + 1) / sum(range(1, ITEMS + 1))
     rows = torch.multinomial(weights, 60_000, replacement=True, generator=torch.Generator().manual_seed(2))
-    drawn = Drawn(rows=rows, log_expected=(weights[rows] * len(rows)).log())
+    drawn = Drawn(rows=rows, log_expected=(weights[rows] * len(rows)).log(), catalogue=ITEMS)
     torch.testing.assert_close(
         SampledSoftmax()(*batch, drawn), F.cross_entropy(states @ table.T, targets), rtol=0.02, atol=0
     )
@@ -59,13 +60,27 @@ def test_bilateral_softmax_with_equal_temperatures_is_the_mean_of_margins(batch:
 def test_gbce_without_calibration_is_binary_cross_entropy(batch: tuple[Tensor, Tensor, Tensor]) -> None:
     states, table, targets = batch
     rows = torch.tensor([1, 4])
-    drawn = Drawn(rows=rows, log_expected=torch.zeros(2))
+    drawn = Drawn(rows=rows, log_expected=torch.zeros(2), catalogue=ITEMS)
     scores = states @ table.T
     expected = 0.0
     for n, target in enumerate(targets.tolist()):
         expected -= F.logsigmoid(scores[n, target]).item()
         expected -= sum(F.logsigmoid(-scores[n, row]).item() for row in rows.tolist() if row != target)
     assert float(Gbce(calibration=0.0)(*batch, drawn).detach()) == pytest.approx(expected / N / 3, rel=1e-4)
+
+
+@pytest.mark.parametrize("block", [1, 4 * ITEMS, 1000 * ITEMS])
+def test_the_blockwise_cross_entropy_has_the_value_and_the_gradients_of_torch_s(
+    block: int, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full_cross_entropy, "BLOCK_SCORES", block)
+    states, table, targets = batch[0].requires_grad_(), batch[1], batch[2]
+    found, expected = LOSSES["full_cross_entropy"]()(*batch, None), F.cross_entropy(states @ table.T, targets)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(3 * found, (states, table)), torch.autograd.grad(3 * expected, (states, table)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -33,8 +33,8 @@ class NextItem:
         """From users' items in order. Decays are places after which a weight has fallen to 1/e."""
         past, future = decayed(histories, items, past_decay, future_decay)
         gram = (past.T @ past).toarray().astype(np.float32)
-        target = (past.T @ future).toarray().astype(np.float32)
-        return cls(weights=inverted(gram, ridge) @ target, past_decay=past_decay)
+        target = sp.csr_array((future.T @ past).astype(np.float32))  # sparse, so its product costs little
+        return cls(weights=np.ascontiguousarray((target @ inverted(gram, ridge)).T), past_decay=past_decay)
 
     def scores(self, history: sp.csr_array) -> Scores:
         """Scores (n, items) of histories from :func:`recent`."""

@@ -16,6 +16,7 @@ class Drawn:
 
     rows: Tensor
     log_expected: Tensor
+    catalogue: int  # items that they were drawn from
 
 
 class Loss(Protocol):

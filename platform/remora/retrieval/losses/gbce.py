@@ -24,7 +24,7 @@ class Gbce:
         """The mean over states."""
         assert drawn is not None
         own, others = against(states, table, targets, drawn)
-        share = len(drawn.rows) / (len(table) - 1)
+        share = len(drawn.rows) / (drawn.catalogue - 1)
         power = share * (self.calibration * (1 - 1 / share) + 1 / share)
         total = -power * F.logsigmoid(own) - F.logsigmoid(-others).masked_fill(torch.isinf(others), 0.0).sum(1)
         return total.mean() / (len(drawn.rows) + 1)

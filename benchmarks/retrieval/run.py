@@ -1,0 +1,96 @@
+"""Retrieval quality under the literature's protocols: python -m benchmarks.retrieval --data FOLDER --protocol ..."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import machine
+from benchmarks.memory import measured
+from rich.console import Console
+from rich.table import Table
+
+PROTOCOLS = ("split", "leave-last-out")
+
+
+def main() -> None:
+    """Run, print, and write the result where --out says."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--data", type=Path, required=True, help="a folder with events.parquet")
+    options.add_argument("--protocol", choices=PROTOCOLS, required=True)
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    options.add_argument("--config", type=Path, help="a JSON file with fields of the plan that should differ")
+    options.add_argument("--minutes", type=float, default=30.0, help="bound of the training loop's time")
+    options.add_argument("--workers", type=int, default=1, help="Ray Train workers")
+    options.add_argument("--seed", type=int, default=7)
+    options.add_argument("--out", type=Path, help="write the JSON here too")
+    chosen = options.parse_args()
+    note = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="remora-retrieval-") as work, measured() as usage:
+        found = _run(
+            chosen,
+            Path(work),
+            lambda what: note.print(f"{datetime.now(UTC):%H:%M:%S} {what}", highlight=False, soft_wrap=True),
+        )
+    result = {
+        "benchmark": "retrieval",
+        "data_folder": chosen.data.name,
+        "protocol": chosen.protocol,
+        "seed": chosen.seed,
+        "minutes": chosen.minutes,
+        **found,
+        "wall_seconds": round(usage.wall_seconds, 1),
+        "peak_gib": round(usage.peak_bytes / (1 << 30), 2),
+        "machine": machine(),
+    }
+    text = json.dumps(result, indent=1)
+    if chosen.out:
+        chosen.out.write_text(text + "\n")
+    if chosen.json:
+        print(text)
+    else:
+        _draw(Console(), result)
+
+
+def _run(chosen: argparse.Namespace, work: Path, note: Any) -> dict[str, Any]:
+    from remora.wiring.cluster import quiet, use_token
+
+    quiet()
+    use_token()  # before anything imports Ray
+    import ray
+    from benchmarks.retrieval import leave_last_out, split
+
+    changes = json.loads(chosen.config.read_text()) if chosen.config else {}
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, object_store_memory=1 << 30)
+    protocol = {"split": split.run, "leave-last-out": leave_last_out.run}[chosen.protocol]
+    seconds = 60 * chosen.minutes
+    try:
+        return dict(
+            protocol(
+                chosen.data, work, seed=chosen.seed, seconds=seconds, workers=chosen.workers, changes=changes, note=note
+            )
+        )
+    finally:
+        ray.shutdown()
+
+
+def _draw(out: Console, result: dict[str, Any]) -> None:
+    names = list(next(iter(result["members"].values())))
+    table = Table(title=f"{result['data_folder']}, {result['protocol']}", title_justify="left")
+    table.add_column("member")
+    for name in ("weight", *names):
+        table.add_column(name, justify="right")
+    for member, values in result["members"].items():
+        weight = result["weights"].get(member)
+        table.add_row(member, "" if weight is None else f"{weight:.3f}", *(f"{values[name]:.4f}" for name in names))
+    out.print(table)
+    out.print(f"{result['data']}")
+    out.print(f"intervals {result['intervals']}, {result['wall_seconds']} s, {result['peak_gib']} GiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Negatives for a whole batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from remora.retrieval.losses.candidates import Drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+    """A mixture of even chances and popularity (mixed negative sampling: Yang et al., WWW 2020)."""
+
+    count: int
+    sums: npt.NDArray[np.float64]  # (items,) cumulated chances
+    logarithm: npt.NDArray[np.float32]  # (items,) of how often each is expected among ``count``
+
+    @classmethod
+    def of(cls, wanted: npt.NDArray[np.int32], items: int, count: int, popularity: float) -> Draws:
+        """From the wanted item rows of training; ``popularity`` is the share drawn by it, 0 is even chances."""
+        share = np.bincount(wanted, minlength=items) / max(1, len(wanted))
+        chance = popularity * share + (1 - popularity) / items
+        with np.errstate(divide="ignore"):
+            logarithm = np.log(chance * max(1, count)).astype(np.float32)
+        return cls(count=count, sums=np.cumsum(chance), logarithm=logarithm)
+
+    def draw(self, generator: np.random.Generator, device: torch.device) -> Drawn:
+        """Fresh ones."""
+        rows = np.searchsorted(self.sums, generator.random(self.count) * self.sums[-1], side="right")
+        return Drawn(
+            rows=torch.as_tensor(rows, device=device),
+            log_expected=torch.as_tensor(self.logarithm[rows], device=device),
+            catalogue=len(self.sums),
+        )

@@ -1,0 +1,131 @@
+"""Fitting a tower with Ray Train: the best epoch's weights, and what every epoch reported."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.train import ScalingConfig
+from ray.train.torch import TorchTrainer
+from safetensors.torch import load_file
+from torch import Tensor
+
+from remora.contracts.errors import DataError
+from remora.contracts.home import Home
+from remora.retrieval.pair_tower import PairTower
+from remora.retrieval.sequence_tower import SequenceTower
+from remora.training import pair_tower, sequence_tower
+from remora.training.progress import Report, followed
+from remora.training.runs import forget, run_config
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a run of Ray Train may use; ``max_failures`` counts how often a lost worker is replaced."""
+
+    workers: int = 1
+    threads: int = 2
+    use_gpu: bool = False
+    max_failures: int = 3
+
+
+def fit_sequences(
+    home: Home,
+    version: str,
+    inputs: sequence_tower.SequenceInputs,
+    schedule: sequence_tower.SequenceSchedule,
+    resources: Resources,
+    on_epoch: Callable[[Report], None] | None = None,
+) -> tuple[SequenceTower, tuple[Report, ...]]:
+    """Train until validation stops gaining. The run ``version`` goes on where it was interrupted, if it was.
+
+    DataError without anyone who had two items, or without anyone to validate on.
+    """
+    if not (inputs.train.lengths > 1).any():
+        raise DataError(
+            f"None of {len(inputs.train):,} users had two items, so there is no next item to learn. Give more events."
+        )
+    if not len(inputs.validation.targets):
+        raise DataError("There is nobody to validate on: the validation split is empty.")
+    loop, metric = sequence_tower.train_worker, sequence_tower.NDCG
+    weights, reports = _fitted(home, "sequences", version, loop, metric, inputs, schedule, resources, on_epoch)
+    tower = SequenceTower(inputs.spec)
+    tower.load_state_dict(weights)
+    return tower.eval(), reports
+
+
+def fit_pairs(
+    home: Home,
+    version: str,
+    inputs: pair_tower.PairInputs,
+    schedule: pair_tower.PairSchedule,
+    resources: Resources,
+    on_epoch: Callable[[Report], None] | None = None,
+) -> tuple[PairTower, tuple[Report, ...]]:
+    """As :func:`fit_sequences`, for pairs without order. DataError without pairs or validation."""
+    if not len(inputs.train.flat):
+        raise DataError(f"None of {len(inputs.train):,} users had anything to learn from. Give more events.")
+    if not len(inputs.validation.users):
+        raise DataError("There is nobody to validate on: the validation split is empty.")
+    loop, metric = pair_tower.train_worker, pair_tower.NDCG
+    weights, reports = _fitted(home, "pairs", version, loop, metric, inputs, schedule, resources, on_epoch)
+    tower = PairTower(inputs.spec)
+    tower.load_state_dict(weights)
+    return tower.eval(), reports
+
+
+def _fitted(
+    home: Home,
+    name: str,
+    version: str,
+    loop: Callable[[dict[str, Any]], None],
+    metric: str,
+    inputs: Any,
+    schedule: Any,
+    resources: Resources,
+    on_epoch: Callable[[Report], None] | None,
+) -> tuple[dict[str, Tensor], tuple[Report, ...]]:
+    reports: list[Report] = []
+
+    def report(epoch: Report) -> None:
+        reports.append(epoch)
+        (on_epoch or _log)(epoch | {"metric": metric})
+
+    needs = {"CPU": 1, **({"GPU": 1} if resources.use_gpu else {})}
+    with followed(report) as callback:
+        result = TorchTrainer(
+            loop,
+            train_loop_config={"inputs": ray.put(inputs), "schedule": schedule, "threads": resources.threads},
+            scaling_config=ScalingConfig(
+                num_workers=resources.workers, use_gpu=resources.use_gpu, resources_per_worker=needs
+            ),
+            run_config=run_config(
+                home, name, version, callback=callback, max_failures=resources.max_failures, best=metric
+            ),
+        ).fit()
+    best = result.get_best_checkpoint(metric, "max")
+    assert best is not None
+    with best.as_directory() as folder:
+        weights = load_file(Path(folder) / "tower.safetensors")
+    forget(home, name, version)
+    return weights, tuple(reports)
+
+
+def _log(epoch: Report) -> None:
+    log.info("%s", described(epoch))
+
+
+def described(epoch: Report) -> str:
+    """One line for a person."""
+    metric = epoch["metric"]
+    return (
+        f"epoch {epoch['epoch']} of {epoch['epochs']}: loss {epoch['loss']:.4f}, {metric} {epoch[metric]:.4f} (best "
+        f"{epoch['best']:.4f}), {epoch['examples_per_second']:,.0f} examples/s, {epoch['seconds']:.0f} s, "
+        f"{100 * epoch['data_wait']:.1f}% waiting for data"
+    )

@@ -1,0 +1,165 @@
+"""The training loop of matrix factorisation: what each Ray Train worker runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import ray.train
+import ray.train.torch
+import scipy.sparse as sp
+import torch
+from ray.train.collective import broadcast_from_rank_zero
+from safetensors.torch import load_file, save_file
+
+from remora.retrieval.histories import Histories
+from remora.retrieval.pair_tower import PairObjective, PairSpec, PairTower, Vectors
+from remora.training.draws import Draws
+from remora.training.rate import rate
+
+NDCG = "ndcg@20"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairValidation:
+    """Some ``users``, what they had (n, items) and what was held out of it (n, items)."""
+
+    users: np.ndarray
+    had: sp.csr_array
+    wanted: sp.csr_array
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairInputs:
+    """What every worker needs. ``start``: vectors of users and items to begin at."""
+
+    spec: PairSpec
+    train: Histories
+    validation: PairValidation
+    start: tuple[Vectors, Vectors] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSchedule:
+    """As of :class:`remora.training.sequence_tower.SequenceSchedule`; ``batch_size`` counts pairs of all workers."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    loss: str
+    negatives: int
+    popularity: float
+    patience: int
+    seconds: float | None
+    seed: int
+
+
+def train_worker(config: dict[str, Any]) -> None:
+    """Train from the last checkpoint on; measure, report and save each epoch; stop when validation no longer gains.
+
+    ``config``: ``inputs`` (a reference to :class:`PairInputs`), ``schedule``, ``threads``.
+    """
+    torch.set_num_threads(config["threads"])
+    inputs: PairInputs = ray.get(config["inputs"])
+    schedule: PairSchedule = config["schedule"]
+    context = ray.train.get_context()
+    rank, world = context.get_world_rank(), context.get_world_size()
+    device = ray.train.torch.get_device()
+    torch.manual_seed(schedule.seed)
+    plain = PairObjective(inputs.spec, schedule.loss)
+    if inputs.start is not None:
+        plain.tower.start_from(*inputs.start)
+    model = ray.train.torch.prepare_model(plain)
+    optimiser = torch.optim.SparseAdam(list(model.parameters()), lr=schedule.learning_rate)
+    state = _resume(plain.tower, optimiser) or {"epoch": 0, NDCG: 0.0, "best": 0.0, "since": 0, "seconds": 0.0}
+    flat, owner = inputs.train.flat, np.repeat(np.arange(len(inputs.train)), inputs.train.lengths)
+    draws = Draws.of(flat, inputs.train.items, schedule.negatives, schedule.popularity)
+    size = min(schedule.batch_size, len(flat))
+    steps = len(flat) // size
+    while state["epoch"] < schedule.epochs and not _is_over(state, schedule):
+        begun, waited, total = time.monotonic(), 0.0, 0.0
+        shared = np.random.default_rng((schedule.seed, state["epoch"]))
+        order = shared.permutation(len(flat))
+        for step in range(steps):
+            asked = time.monotonic()
+            batch = order[step * size : (step + 1) * size]
+            own = batch[rank::world]
+            users, items = (torch.as_tensor(a[own].astype(np.int64), device=device) for a in (owner, flat))
+            drawn = draws.draw(shared, device)
+            waited += time.monotonic() - asked
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.learning_rate * rate(state["epoch"] * steps + step, schedule.epochs * steps)
+            optimiser.zero_grad(set_to_none=True)
+            loss = model(users, items, drawn)
+            (loss * (len(own) * world / len(batch))).backward()
+            optimiser.step()
+            total += float(loss.detach())
+        passed = time.monotonic() - begun
+        found = _validated(plain.tower, inputs.validation) if rank == 0 else 0.0
+        found = float(broadcast_from_rank_zero(found))
+        state |= {
+            "epoch": state["epoch"] + 1,
+            "epochs": schedule.epochs,
+            "since": 0 if found > state["best"] else state["since"] + 1,
+            "best": max(found, state["best"]),
+            NDCG: found,
+            "loss": total / steps,
+            "seconds": state["seconds"] + passed,
+            "examples_per_second": steps * size / passed,
+            "data_wait": waited / passed,
+        }
+        _report(state, plain.tower, optimiser, first=rank == 0)
+
+
+def ndcg_of_sets(scores: Vectors, had: sp.csr_array, wanted: sp.csr_array, k: int = 20) -> float:
+    """Mean binary NDCG@k over users (n, items), ideal over min(k, wanted); what was had is left out.
+
+    ``scores`` is overwritten where an item was had.
+    """
+    scores[had.nonzero()] = -np.inf
+    k = min(k, scores.shape[1])
+    top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    top = np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable"), axis=1)
+    hits = wanted.toarray()[np.arange(len(top))[:, None], top] > 0
+    gain = 1 / np.log2(np.arange(2, k + 2))
+    ideal = np.cumsum(gain)[np.minimum(np.diff(wanted.indptr), k) - 1]
+    return float(((hits * gain).sum(1) / ideal).mean())
+
+
+def _validated(tower: PairTower, validation: PairValidation, step: int = 256) -> float:
+    users, items = tower.user_vectors()[validation.users], tower.item_vectors()
+    parts = [slice(begin, begin + step) for begin in range(0, len(users), step)]
+    found = [ndcg_of_sets(users[p] @ items.T, validation.had[p], validation.wanted[p]) for p in parts]
+    return float(np.average(found, weights=[len(users[p]) for p in parts]))
+
+
+def _is_over(state: dict[str, Any], schedule: PairSchedule) -> bool:
+    late = schedule.seconds is not None and state["seconds"] > schedule.seconds
+    return state["since"] >= schedule.patience or late
+
+
+def _resume(tower: PairTower, optimiser: torch.optim.Optimizer) -> dict[str, Any] | None:
+    checkpoint = ray.train.get_checkpoint()
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        tower.load_state_dict(load_file(Path(folder) / "tower.safetensors"), strict=True)
+        optimiser.load_state_dict(torch.load(Path(folder) / "optimiser.pt", weights_only=True))
+        return dict(json.loads((Path(folder) / "state.json").read_text()))
+
+
+def _report(state: dict[str, Any], tower: PairTower, optimiser: torch.optim.Optimizer, *, first: bool) -> None:
+    if not first:
+        ray.train.report(dict(state))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        save_file({k: v.contiguous() for k, v in tower.state_dict().items()}, Path(folder) / "tower.safetensors")
+        torch.save(optimiser.state_dict(), Path(folder) / "optimiser.pt")
+        (Path(folder) / "state.json").write_text(json.dumps(state))
+        ray.train.report(dict(state), checkpoint=ray.train.Checkpoint.from_directory(folder))

@@ -1,0 +1,230 @@
+"""The training loop of a sequence tower: what each Ray Train worker runs."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import ray.train
+import ray.train.torch
+import torch
+from ray.train.collective import broadcast_from_rank_zero
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from remora.retrieval.histories import Histories, batches
+from remora.retrieval.losses.candidates import Drawn
+from remora.retrieval.losses.table import LOSSES
+from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
+from remora.training.draws import Draws
+from remora.training.rate import rate
+
+NDCG = "ndcg@10"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Users to measure on: what they had, and what they wanted next."""
+
+    histories: Histories
+    targets: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceSchedule:
+    """How long and how fast. ``batch_users`` are those of all workers together; ``patience`` counts epochs without a
+    better validation, ``seconds`` bounds the loop's time, None: as long as it takes."""
+
+    epochs: int
+    batch_users: int
+    learning_rate: float
+    loss: str
+    negatives: int
+    popularity: float  # share of negatives drawn by popularity
+    weight_decay: float
+    patience: int
+    seconds: float | None
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceInputs:
+    """What every worker needs; one object in Ray's store, read there without a copy."""
+
+    spec: SequenceSpec
+    train: Histories
+    validation: Asked
+
+
+class Objective(nn.Module):
+    """The tower and its loss in one forward pass, as distributed training wants it."""
+
+    def __init__(self, spec: SequenceSpec, loss: str) -> None:
+        super().__init__()
+        self.tower = SequenceTower(spec)
+        self.loss = LOSSES[loss]()
+
+    def forward(self, sequences: Tensor, drawn: Drawn | None) -> Tensor:
+        """The mean loss over the places of (n, L + 1) items whose next item is known."""
+        targets = sequences[:, 1:]
+        there = targets >= 0
+        return self.loss(self.tower(sequences[:, :-1])[there], self.tower.vectors(), targets[there], drawn)
+
+
+def train_worker(config: dict[str, Any]) -> None:
+    """Train from the last checkpoint on; measure, report and save each epoch; stop when validation no longer gains.
+
+    ``config``: ``inputs`` (a reference to :class:`SequenceInputs`), ``schedule``, ``threads``. All workers plan
+    the same batches and take every n-th user, so any number of them computes the gradient of the whole batch.
+    """
+    torch.set_num_threads(config["threads"])
+    inputs: SequenceInputs = ray.get(config["inputs"])
+    schedule: SequenceSchedule = config["schedule"]
+    context = ray.train.get_context()
+    rank, world = context.get_world_rank(), context.get_world_size()
+    device = ray.train.torch.get_device()
+    torch.manual_seed(schedule.seed)
+    plain = Objective(inputs.spec, schedule.loss)
+    model = ray.train.torch.prepare_model(plain)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    state = _resume(plain, optimiser) or {"epoch": 0, NDCG: 0.0, "best": 0.0, "since": 0, "seconds": 0.0}
+    users = np.flatnonzero(inputs.train.lengths > 1)
+    lengths = np.minimum(inputs.train.lengths[users], inputs.spec.length + 1)
+    draws = Draws.of(inputs.train.flat, inputs.train.items, schedule.negatives, schedule.popularity)
+    steps = math.ceil(len(users) / schedule.batch_users)
+    while state["epoch"] < schedule.epochs and not _is_over(state, schedule):
+        epoch, begun, waited, total = state["epoch"], time.monotonic(), 0.0, 0.0
+        shared = np.random.default_rng((schedule.seed, epoch))
+        torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + rank)
+        model.train()
+        for step, batch in enumerate(batches(lengths, schedule.batch_users, shared)):
+            asked = time.monotonic()
+            own = users[batch[rank::world]]
+            sequences = torch.as_tensor(inputs.train.padded(own, inputs.spec.length + 1), device=device)
+            drawn = draws.draw(shared, device) if plain.loss.needs_draws else None
+            share = (
+                float(lengths[batch[rank::world]].sum() - len(own)) * world / float(lengths[batch].sum() - len(batch))
+            )
+            waited += time.monotonic() - asked
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.learning_rate * rate(epoch * steps + step, schedule.epochs * steps)
+            optimiser.zero_grad(set_to_none=True)
+            loss = _autocast(device, model, sequences, drawn) * share if len(own) else _nothing(model)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimiser.step()
+            total += float(loss.detach())
+        passed = time.monotonic() - begun
+        state = _judged(state, plain, inputs, first=rank == 0) | {
+            "epochs": schedule.epochs,
+            "loss": total / steps,
+            "seconds": state["seconds"] + passed,
+            "examples_per_second": float(lengths.sum() - len(lengths)) / passed,
+            "data_wait": waited / passed,
+        }
+        _report(state, plain, optimiser, first=rank == 0)
+
+
+@torch.inference_mode()
+def user_vectors(tower: SequenceTower, histories: Histories, step: int = 256) -> npt.NDArray[np.float32]:
+    """The state (users, d) of every history; an empty one is zero."""
+    device = next(tower.parameters()).device
+    found = np.zeros((len(histories), tower.spec.dimension), np.float32)
+    tower.eval()
+    order = np.argsort(histories.lengths, kind="stable")
+    order = order[histories.lengths[order] > 0]
+    for begin in range(0, len(order), step):
+        part = order[begin : begin + step]
+        sequences = torch.as_tensor(histories.padded(part, tower.spec.length), device=device)
+        found[part] = tower.users(sequences).float().cpu().numpy()
+    return found
+
+
+def ranks(scores: npt.NDArray[np.float32], seen: Histories, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Place (n,), from 0, of each target among all items that the user has not had; scores (n, items) are kept.
+
+    Items that score as the target count half, so that a model which scores everything alike gains nothing.
+    """
+    own = scores[np.arange(len(targets)), targets]
+    out = np.empty(len(targets), np.int64)
+    for n, row in enumerate(scores):
+        had = np.unique(seen[n])
+        had = had[had != targets[n]]
+        above = int((row > own[n]).sum()) - int((row[had] > own[n]).sum())
+        level = int((row == own[n]).sum()) - 1 - int((row[had] == own[n]).sum())
+        out[n] = above + (level + 1) // 2
+    return out
+
+
+def ndcg(places: npt.NDArray[np.int64], k: int = 10) -> float:
+    """Mean over users with one target each."""
+    return float(np.where(places < k, 1 / np.log2(places + 2), 0.0).mean()) if len(places) else 0.0
+
+
+def validated(tower: SequenceTower, asked: Asked, step: int = 512) -> float:
+    """NDCG@10 of the tower alone."""
+    vectors = tower.vectors().detach().float().cpu().numpy()
+    users = user_vectors(tower, asked.histories)
+    places = []
+    for begin in range(0, len(users), step):
+        part = np.arange(begin, min(begin + step, len(users)))
+        places.append(ranks(users[part] @ vectors.T, asked.histories.chosen(part), asked.targets[part]))
+    return ndcg(np.concatenate(places)) if places else 0.0
+
+
+def _autocast(device: torch.device, model: nn.Module, sequences: Tensor, drawn: Drawn | None) -> Tensor:
+    """bfloat16 where the device computes in it."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        return model(sequences, drawn)  # type: ignore[no-any-return]
+
+
+def _nothing(model: nn.Module) -> Tensor:
+    """A loss for a worker without a user in this batch: all workers must take part in every step."""
+    return sum((p.sum() for p in model.parameters()), torch.zeros(())) * 0.0  # type: ignore[return-value]
+
+
+def _is_over(state: dict[str, Any], schedule: SequenceSchedule) -> bool:
+    late = schedule.seconds is not None and state["seconds"] > schedule.seconds
+    return state["since"] >= schedule.patience or late
+
+
+def _judged(state: dict[str, Any], model: Objective, inputs: SequenceInputs, *, first: bool) -> dict[str, Any]:
+    """The state after an epoch, as the first worker measured it; the same for all, so that all stop together."""
+    found = validated(model.tower, inputs.validation) if first else 0.0
+    found = float(broadcast_from_rank_zero(found))
+    better = found > state["best"]
+    return state | {
+        "epoch": state["epoch"] + 1,
+        NDCG: found,
+        "best": max(found, state["best"]),
+        "since": 0 if better else state["since"] + 1,
+    }
+
+
+def _resume(model: Objective, optimiser: torch.optim.Optimizer) -> dict[str, Any] | None:
+    checkpoint = ray.train.get_checkpoint()
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        model.tower.load_state_dict(load_file(Path(folder) / "tower.safetensors"), strict=True)
+        optimiser.load_state_dict(torch.load(Path(folder) / "optimiser.pt", weights_only=True))
+        return dict(json.loads((Path(folder) / "state.json").read_text()))
+
+
+def _report(state: dict[str, Any], model: Objective, optimiser: torch.optim.Optimizer, *, first: bool) -> None:
+    if not first:
+        ray.train.report(state)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        save_file({k: v.contiguous() for k, v in model.tower.state_dict().items()}, Path(folder) / "tower.safetensors")
+        torch.save(optimiser.state_dict(), Path(folder) / "optimiser.pt")
+        (Path(folder) / "state.json").write_text(json.dumps(state))
+        ray.train.report(state, checkpoint=ray.train.Checkpoint.from_directory(folder))
