@@ -1,0 +1,124 @@
+"""Towers fitted by Ray Train: what they learn, with any number of workers, with and without a lost one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import scipy.sparse as sp
+
+from remora.contracts.errors import DataError
+from remora.contracts.home import Home
+from remora.retrieval.histories import Histories
+from remora.retrieval.pair_tower import PairSpec
+from remora.retrieval.sequence_tower import SequenceSpec
+from remora.training.fitting import Resources, fit_pairs, fit_sequences
+from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
+from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule
+
+ITEMS = 20
+SPEC = SequenceSpec(
+    items=ITEMS, dimension=16, encoder="causal_transformer", layers=1, heads=2, length=8, dropout=0.0, temperature=0.1
+)
+SCHEDULE = SequenceSchedule(
+    epochs=3, batch_users=16, learning_rate=0.01, loss="sampled_softmax", negatives=16, popularity=0.3,
+    weight_decay=0.0, patience=3, seconds=None, seed=5,
+)  # fmt: skip
+ONE = Resources(threads=1)
+
+
+def circles(users: int = 61, seed: int = 2) -> SequenceInputs:
+    """Everyone goes round the catalogue in threes, from anywhere: what comes next is certain."""
+    draw = np.random.default_rng(seed)
+    walks = [(draw.integers(ITEMS) + 3 * np.arange(draw.integers(2, 12))) % ITEMS for _ in range(users)]
+    whole = Histories.of(walks, ITEMS)
+    users_asked = np.flatnonzero(whole.lengths >= 3)
+    asked = whole.chosen(users_asked)
+    targets = asked.flat[asked.ends[1:] - 1].astype(np.int64)
+    return SequenceInputs(
+        spec=SPEC, train=whole.without_last(1), validation=Asked(histories=asked.without_last(1), targets=targets)
+    )
+
+
+def kinds(users: int = 60, items: int = 40, seed: int = 3) -> PairInputs:
+    """Users of four kinds, who have items of their kind."""
+    draw = np.random.default_rng(seed)
+    alike = np.arange(users)[:, None] % 4 == np.arange(items) % 4
+    had = draw.random((users, items)) < np.where(alike, 0.8, 0.02)
+    held = had & (draw.random(had.shape) < 0.3)
+    rest = sp.csr_array((had & ~held).astype(np.float32))
+    asked = np.flatnonzero(held.any(1))
+    return PairInputs(
+        spec=PairSpec(users=users, items=items, dimension=8, temperature=0.2),
+        train=Histories(items=items, flat=rest.indices.astype(np.int32), ends=rest.indptr.astype(np.int64)),
+        validation=PairValidation(users=asked, had=rest[asked], wanted=sp.csr_array(held[asked].astype(np.float32))),
+    )
+
+
+PAIRS = PairSchedule(
+    epochs=20, batch_size=32, learning_rate=0.06, loss="sampled_softmax", negatives=16, popularity=0.0, patience=20,
+    seconds=None, seed=5,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alone(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    home = Home(str(tmp_path_factory.mktemp("alone")))
+    return fit_sequences(home, "alone", circles(), SCHEDULE, ONE)
+
+
+def test_what_comes_next_is_learned(alone: tuple[Any, Any], tmp_path: Path) -> None:
+    _, epochs = fit_sequences(Home(str(tmp_path)), "long", circles(), replace(SCHEDULE, epochs=12, patience=12), ONE)
+    assert epochs[-1]["ndcg@10"] > 0.9 > epochs[0]["ndcg@10"]
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
+
+
+def test_two_workers_learn_what_one_does_from_the_same_batches(alone: tuple[Any, Any], tmp_path: Path) -> None:
+    tower, epochs = fit_sequences(Home(str(tmp_path)), "two", circles(), SCHEDULE, Resources(workers=2, threads=1))
+    np.testing.assert_allclose([e["ndcg@10"] for e in epochs], [e["ndcg@10"] for e in alone[1]], atol=0.01)
+    for one, other in zip(tower.parameters(), alone[0].parameters(), strict=True):
+        np.testing.assert_allclose(one.detach(), other.detach(), atol=5e-3)
+
+
+def test_a_lost_worker_changes_nothing(alone: tuple[Any, Any], tmp_path: Path) -> None:
+    killed: list[psutil.Process] = []
+
+    def kill_one(epoch: dict[str, Any]) -> None:
+        if not killed:
+            own = psutil.Process().children(recursive=True)
+            killed.append(next(p for p in own if "RayTrainWorker" in " ".join(p.cmdline())))
+            killed[0].kill()
+
+    tower, _ = fit_sequences(Home(str(tmp_path)), "killed", circles(), SCHEDULE, ONE, kill_one)
+    assert killed
+    for one, other in zip(tower.parameters(), alone[0].parameters(), strict=True):
+        np.testing.assert_array_equal(one.detach(), other.detach())
+
+
+def test_training_stops_when_validation_no_longer_gains(ray_cluster: None, tmp_path: Path) -> None:
+    still = replace(SCHEDULE, epochs=50, patience=2, learning_rate=0.0)
+    _, epochs = fit_sequences(Home(str(tmp_path)), "still", circles(), still, ONE)
+    assert len(epochs) == 3  # one that is the best, two without a gain
+
+
+def test_factors_find_the_kinds_and_begin_where_they_are_told(ray_cluster: None, tmp_path: Path) -> None:
+    inputs = kinds()
+    tower, epochs = fit_pairs(Home(str(tmp_path)), "cold", inputs, PAIRS, ONE)
+    assert epochs[-1]["ndcg@20"] > 0.6 > 2 * epochs[0]["ndcg@20"]
+    start = (tower.user_vectors(), tower.item_vectors())
+    _, warm = fit_pairs(Home(str(tmp_path)), "warm", replace(inputs, start=start), replace(PAIRS, epochs=1), ONE)
+    assert warm[0]["ndcg@20"] > epochs[0]["ndcg@20"]
+
+
+def test_nothing_to_learn_from_is_said_before_anything_starts(tmp_path: Path) -> None:
+    inputs = circles()
+    short = replace(inputs, train=Histories.of([[1], [2]], ITEMS))
+    with pytest.raises(DataError, match="None of 2 users had two items"):
+        fit_sequences(Home(str(tmp_path)), "x", short, SCHEDULE, ONE)
+    nobody = Asked(histories=Histories.of([], ITEMS), targets=np.empty(0, np.int64))
+    with pytest.raises(DataError, match="validation split is empty"):
+        fit_sequences(Home(str(tmp_path)), "x", replace(inputs, validation=nobody), SCHEDULE, ONE)
