@@ -1,19 +1,34 @@
-"""The index finds what exact search finds, and says how often it does not."""
+"""Every kind of index keeps its promises, and the choice between them is made by measurement."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remora.retrieval.index import ItemIndex
+from remora.contracts.errors import DataError
+from remora.retrieval import index as index_module
+from remora.retrieval.index import ItemIndex, exact_rows
+from remora.retrieval.index_choice import Budget, choose
+from remora.retrieval.index_kinds import KINDS
 
 
 def unit(n: int, d: int, seed: int) -> np.ndarray:
     drawn = np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    return unit(3_000, 16, 0)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def built(request: pytest.FixtureRequest, vectors: np.ndarray) -> ItemIndex:
+    return ItemIndex.build(vectors, kind=request.param)
 
 
 @settings(max_examples=30, deadline=None)
@@ -26,20 +41,84 @@ def test_flat_search_is_exact(n: int, k: int, seed: int) -> None:
     np.testing.assert_allclose(found.scores, np.sort(exact)[::-1][:k], atol=1e-5)
 
 
-def test_a_large_catalogue_gets_a_graph_that_finds_nearly_all() -> None:
-    vectors = unit(3_000, 16, 0)
-    index = ItemIndex.build(vectors, exact_limit=1_000)
-    assert index.kind == "hnsw"
-    assert index.recall(unit(50, 16, 1), 100) > 0.97
+def test_every_kind_is_full_sorted_and_finds_nearly_all(built: ItemIndex, vectors: np.ndarray) -> None:
+    for question in unit(5, 16, 1):
+        found = built.search(question, 100)
+        assert len(set(found.rows.tolist())) == 100
+        assert (np.diff(found.scores) <= 0).all()
+    assert built.recall(unit(50, 16, 1), 100, exact=vectors) > 0.95
 
 
-def test_an_index_comes_back_from_its_file(tmp_path: Path) -> None:
-    vectors = unit(100, 8, 2)
-    for limit in (1_000, 10):
-        index = ItemIndex.build(vectors, exact_limit=limit)
+def test_every_kind_comes_back_from_its_file(built: ItemIndex, vectors: np.ndarray, tmp_path: Path) -> None:
+    built.save(tmp_path / "index.faiss")
+    again = ItemIndex.load(tmp_path / "index.faiss")
+    assert (again.kind, again.effort, len(again)) == (built.kind, built.effort, len(built))
+    assert again.search(vectors[5], 9).rows.tolist() == built.search(vectors[5], 9).rows.tolist()
+    np.testing.assert_allclose(again.vectors(), vectors, atol=0.02 if built.kind == "scalar" else 1e-6)
+    np.testing.assert_array_equal(again.vector(7), again.vectors()[7])
+
+
+@settings(max_examples=20, deadline=None)
+@given(share=st.sampled_from([0.0, 0.0005, 0.01, 0.3, 1.0]), k=st.integers(1, 300), seed=st.integers(0, 99))
+def test_a_filtered_search_is_full_and_finds_only_what_is_allowed(share: float, k: int, seed: int) -> None:
+    vectors = unit(1_000, 8, 4)
+    allowed = np.random.default_rng(seed).random(1_000) < share
+    question = unit(1, 8, seed)[0]
+    best = np.flatnonzero(allowed)[np.argsort(-(vectors[allowed] @ question), kind="stable")][:k]
+    for kind in ("flat", "ivf", "hnsw"):
+        found = ItemIndex.build(vectors, kind=kind).search(question, k, allowed)
+        assert sorted(found.rows.tolist()) == sorted(best.tolist())
+
+
+@pytest.mark.parametrize("share", [0.002, 0.05, 0.5])
+def test_a_filter_that_is_pushed_into_the_search_leaves_it_full_too(
+    built: ItemIndex, vectors: np.ndarray, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "EXACT_LIMIT", 0)
+    allowed = np.random.default_rng(3).random(len(vectors)) < share
+    for question in unit(10, 16, 8):
+        found = built.search(question, 60, allowed)
+        assert len(found.rows) == min(60, int(allowed.sum()))
+        assert allowed[found.rows].all()
+
+
+def test_items_come_and_go_without_a_rebuild(vectors: np.ndarray, tmp_path: Path) -> None:
+    for kind in KINDS:
+        index = ItemIndex.build(vectors[:2_000], kind=kind)
+        index.add(vectors[2_000:])
+        question = vectors[2_500]
+        assert index.search(question, 5).rows[0] == 2_500
+        index.remove([2_500])
+        index.remove([3])
         index.save(tmp_path / "index.faiss")
-        again = ItemIndex.load(tmp_path / "index.faiss")
-        assert again.kind == index.kind
-        assert again.search(vectors[5], 9).rows.tolist() == index.search(vectors[5], 9).rows.tolist()
-        np.testing.assert_array_equal(again.vector(7), vectors[7])
-        np.testing.assert_array_equal(again.vectors(), vectors)
+        for one in (index, ItemIndex.load(tmp_path / "index.faiss")):
+            found = one.search(question, len(vectors))
+            assert len(found.rows) == len(vectors) - 2
+            assert not {3, 2_500} & set(found.rows.tolist())
+
+
+def test_the_choice_is_the_fastest_of_those_that_reach_the_recall(vectors: np.ndarray) -> None:
+    choice = choose(vectors, unit(40, 16, 5), Budget(recall=0.9, k=50))
+    able = [m for m in choice.measured if m.recall is not None and m.recall >= 0.9]
+    assert choice.chosen == max(able, key=lambda m: m.queries_per_second).kind == choice.index.kind
+    assert {m.kind for m in choice.measured} == set(KINDS)
+    found = [choice.index.search(q, 50).rows for q in unit(40, 16, 5)]
+    shares = [np.isin(e, f).mean() for e, f in zip(exact_rows(vectors, unit(40, 16, 5), 50), found, strict=True)]
+    assert np.mean(shares) >= 0.9
+
+
+def test_kinds_beyond_the_budget_are_left_out_and_say_why(vectors: np.ndarray) -> None:
+    choice = choose(vectors, unit(20, 16, 5), Budget(k=50, memory_mib=0.01))
+    assert choice.chosen == "flat"
+    assert all("more than the budget" in m.note for m in choice.measured if m.kind != "flat")
+
+
+def test_vectors_that_cannot_be_searched_are_refused(vectors: np.ndarray) -> None:
+    broken = vectors.copy()
+    broken[7, 2] = np.nan
+    with pytest.raises(DataError, match=r"1 of 3,000 item vectors hold NaN or infinity, the first is row 7"):
+        ItemIndex.build(broken)
+    with pytest.raises(DataError, match="come from other towers"):
+        ItemIndex.build(vectors).add(unit(3, 8, 1))
+    with pytest.raises(DataError, match="without questions"):
+        choose(vectors, vectors[:0])

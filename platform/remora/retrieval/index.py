@@ -1,9 +1,9 @@
-"""The index of item vectors: exact while the catalogue is small, a graph when it is not."""
+"""The index of item vectors: whichever kind of FAISS, filtered, grown and thinned without a rebuild."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,83 +11,153 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from remora.contracts.errors import DataError
 from remora.pipeline.candidates import NOTHING, Found
+from remora.retrieval.index_kinds import KINDS, kind_of
 
 EXACT_LIMIT = 50_000
-"""Items up to which exact search is quick enough."""
+"""Items up to which exact search is quick enough to need no choice."""
 
 Vectors = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass
 class ItemIndex:
-    """Inner-product search over vectors (items, d); row i is the vocabulary's row i."""
+    """Inner-product search over vectors (items, d); row i is the vocabulary's row i.
+
+    ``effort`` is how hard the kind looks (:mod:`remora.retrieval.index_kinds`). Removed rows keep their number and are
+    never found again.
+    """
 
     faiss_index: Any
+    effort: int = 0
+    removed: Mask = field(default_factory=lambda: np.empty(0, bool))
 
     @classmethod
-    def build(
-        cls, vectors: Vectors, *, exact_limit: int = EXACT_LIMIT, links: int = 32, effort: int = 200
-    ) -> ItemIndex:
-        """Exact up to ``exact_limit`` items, else HNSW (Malkov and Yashunin, 2018) with that many links a node."""
-        vectors = np.ascontiguousarray(vectors, np.float32)
-        index: Any
-        if len(vectors) <= exact_limit:
-            index = faiss.IndexFlatIP(vectors.shape[1])
-        else:
-            index = faiss.IndexHNSWFlat(vectors.shape[1], links, faiss.METRIC_INNER_PRODUCT)
-            index.hnsw.efConstruction = effort
-            index.hnsw.efSearch = effort
+    def build(cls, vectors: Vectors, *, kind: str | None = None, effort: int | None = None) -> ItemIndex:
+        """Of that kind; None: exact up to :data:`EXACT_LIMIT` items, else a graph. DataError for NaN or infinity."""
+        vectors = checked(vectors)
+        kind = kind or ("flat" if len(vectors) <= EXACT_LIMIT else "hnsw")
+        chosen = KINDS[kind]
+        index = chosen.empty(vectors)
         index.add(vectors)
-        return cls(index)
+        return cls(index, chosen.efforts[-1] if effort is None else effort)
 
     def __len__(self) -> int:
-        return self.faiss_index.ntotal
+        return int(self.faiss_index.ntotal)
 
     @property
     def kind(self) -> str:
-        """`flat` or `hnsw`."""
-        return "hnsw" if isinstance(self.faiss_index, faiss.IndexHNSW) else "flat"
+        """Its name in :data:`KINDS`."""
+        return kind_of(self.faiss_index)
 
-    def search(self, vector: Vectors, k: int) -> Found:
-        """The k items of largest inner product with ``vector`` (d,), best first; fewer when there are fewer."""
-        k = min(k, len(self))
+    def search(self, vector: Vectors, k: int, allowed: Mask | None = None) -> Found:
+        """The k items of largest inner product with ``vector`` (d,), best first; fewer only when there are fewer.
+
+        ``allowed`` (items,) is pushed into the search. Where so few are allowed that looking at each is cheaper, or the
+        search came back short, each is looked at: the answer is full however selective the filter.
+        """
+        mask = self._mask(allowed)
+        there = len(self) if mask is None else int(mask.sum())
+        k = min(k, there)
         if k <= 0:
             return NOTHING
-        scores, rows = self.faiss_index.search(np.asarray(vector, np.float32)[None], k, params=self._params(k))
+        if mask is not None and there <= EXACT_LIMIT and self.kind != "flat":
+            return self._each(vector, k, mask)
+        question = np.asarray(vector, np.float32)[None]
+        params = KINDS[self.kind].params(self.effort, k, _selector(mask))
+        scores, rows = self.faiss_index.search(question, k, params=params)
         found = rows[0] >= 0
-        return Found(rows[0][found].astype(np.int32), scores[0][found])
+        if int(found.sum()) < k:
+            return self._each(vector, k, np.ones(len(self), bool) if mask is None else mask)
+        return Found(rows[0].astype(np.int32), scores[0])
+
+    def add(self, vectors: Vectors) -> None:
+        """Items after the last, found from now on."""
+        self.faiss_index.add(checked(vectors, self.faiss_index.d))
+
+    def remove(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> None:
+        """Items that are not to be found any more."""
+        gone = np.zeros(len(self), bool)
+        gone[: len(self.removed)] = self.removed
+        gone[np.asarray(rows, np.int64)] = True
+        self.removed = gone
 
     def vector(self, row: int) -> Vectors:
-        """The vector (d,) of one item."""
-        return self.faiss_index.reconstruct(int(row))
+        """The vector (d,) of one item; of a compressing kind, what is left of it."""
+        return self.vectors([row])[0]
 
     def vectors(self, rows: Sequence[int] | npt.NDArray[np.int32] | None = None) -> Vectors:
         """The vectors (n, d) of some items, or of all."""
+        index = self.faiss_index
+        if isinstance(index, faiss.IndexRefine):
+            index = index.refine_index
+        if isinstance(index, faiss.IndexIVF):
+            index.make_direct_map()
         if rows is None:
-            return self.faiss_index.reconstruct_n(0, len(self))
-        return self.faiss_index.reconstruct_batch(np.asarray(rows, np.int64))
+            return index.reconstruct_n(0, len(self))  # type: ignore[no-any-return]
+        return index.reconstruct_batch(np.asarray(rows, np.int64))  # type: ignore[no-any-return]
 
-    def recall(self, questions: Vectors, k: int) -> float:
-        """Share of the exact k best items of each question that :meth:`search` finds, on average."""
-        every = self.vectors()
-        shares = []
-        for question in questions:
-            exact = np.argpartition(-(every @ question), min(k, len(every)) - 1)[:k]
-            shares.append(np.isin(exact, self.search(question, k).rows).mean())
+    def recall(self, questions: Vectors, k: int, exact: Vectors | None = None) -> float:
+        """Share of the exact k best items of each question that :meth:`search` finds, on average.
+
+        ``exact``: the vectors (items, d) as they were given, where the kind compresses them.
+        """
+        every = self.vectors() if exact is None else exact
+        k = min(k, len(every))
+        best = exact_rows(every, questions, k)
+        shares = [np.isin(b, self.search(q, k).rows).mean() for b, q in zip(best, questions, strict=True)]
         return float(np.mean(shares))
 
     def save(self, path: Path | str) -> None:
-        """Write FAISS's own format."""
+        """FAISS's own format; how hard it looks and what was removed go into ``.npz`` beside it."""
         faiss.write_index(self.faiss_index, str(path))
+        np.savez(Path(path).with_suffix(".npz"), effort=self.effort, removed=self.removed)
 
     @classmethod
     def load(cls, path: Path | str) -> ItemIndex:
         """What :meth:`save` wrote."""
-        return cls(faiss.read_index(str(path)))
+        with np.load(Path(path).with_suffix(".npz")) as beside:
+            return cls(faiss.read_index(str(path)), int(beside["effort"]), beside["removed"])
 
-    def _params(self, k: int) -> Any:
-        # A search for k items must keep at least k alive on its way through the graph.
-        if self.kind == "flat":
-            return None
-        return faiss.SearchParametersHNSW(efSearch=max(200, 2 * k))  # type: ignore[attr-defined]
+    def _mask(self, allowed: Mask | None) -> Mask | None:
+        if not self.removed.any():
+            return allowed
+        here = np.ones(len(self), bool)
+        here[: len(self.removed)] = ~self.removed
+        return here if allowed is None else here & allowed
+
+    def _each(self, vector: Vectors, k: int, mask: Mask) -> Found:
+        rows = np.flatnonzero(mask)
+        scores = self.vectors(rows.astype(np.int32)) @ np.asarray(vector, np.float32)
+        best = np.argsort(-scores, kind="stable")[:k]
+        return Found(rows[best].astype(np.int32), scores[best])
+
+
+def checked(vectors: Vectors, dimension: int | None = None) -> Vectors:
+    """Contiguous float32; DataError for NaN, infinity or another width."""
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    bad = ~np.isfinite(vectors).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"{int(bad.sum()):,} of {len(vectors):,} item vectors hold NaN or infinity, the first is row "
+            f"{int(bad.argmax()):,}. The training diverged: lower its learning rate."
+        )
+    if dimension is not None and vectors.shape[1] != dimension:
+        raise DataError(
+            f"Vectors of {vectors.shape[1]} numbers do not fit an index of {dimension}: they come from other towers. "
+            f"Build the index and the towers together."
+        )
+    return vectors
+
+
+def exact_rows(vectors: Vectors, questions: Vectors, k: int) -> npt.NDArray[np.int64]:
+    """Rows (n, k) of the k largest inner products with each question (n, d), by looking at every vector."""
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    flat.add(np.ascontiguousarray(vectors, np.float32))
+    return flat.search(np.ascontiguousarray(questions, np.float32), k)[1]  # type: ignore[no-any-return]
+
+
+def _selector(mask: Mask | None) -> Any:
+    return None if mask is None else faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))

@@ -66,6 +66,9 @@ class RetrievalSettings(Section):
     co_visited_damping: float = Field(0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
     shuffle_rows: int = Field(200_000, gt=0, description="examples that a worker holds and shuffles at a time")
     held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
+    index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
+    index_build_seconds: float = Field(600.0, gt=0, description="kinds that would take longer to build are left out")
+    index_memory_mib: float = Field(4_096.0, gt=0, description="kinds that would take more memory are left out")
     max_failures: int = Field(3, ge=0, description="times that a lost worker is replaced before training fails")
 
 

@@ -33,13 +33,14 @@ from remora.datasets.examples import encoded, held_out, target_counts, training_
 from remora.datasets.sequences import sequences
 from remora.ingest.lake import Lake
 from remora.retrieval.content import Content
-from remora.retrieval.index import ItemIndex
+from remora.retrieval.index import EXACT_LIMIT, ItemIndex
+from remora.retrieval.index_choice import Budget, choose
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings import Settings
 from remora.training.progress import Report, followed
 from remora.training.runs import forget, run_config
 from remora.training.tracking import tracked
-from remora.training.two_tower import RECALL, Inputs, Schedule, train_worker
+from remora.training.two_tower import RECALL, Inputs, Schedule, held_out_users, train_worker
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -49,6 +50,8 @@ SERVING_ONLY = {
     "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
     "co_visited_window", "co_visited_damping", "max_failures",
 }  # fmt: skip
+
+INDEX_QUESTIONS = 200
 
 log = logging.getLogger(__name__)
 
@@ -211,19 +214,34 @@ def _write(
     model = TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(settings.retrieval.temperature))
     model.load_state_dict(weights)
     vectors = model.item_vectors()
-    index = ItemIndex.build(vectors)
+    index, report = _index(settings, model, vectors, inputs)
     asked = np.random.default_rng(settings.retrieval.seed).choice(len(vectors), min(200, len(vectors)), replace=False)
-    measured = {"index": index.kind, "index_recall@100": index.recall(vectors[asked], 100), "items": len(vectors)}
+    recall = index.recall(vectors[asked], 100, exact=vectors)
+    measured = {"index": index.kind, "index_recall@100": recall, "items": len(vectors)}
     measured |= {"trained_items": inputs.spec.trained}
     with tempfile.TemporaryDirectory() as folder:
         save_tensors(weights, Path(folder) / "towers.safetensors")
         save_file({"vectors": vectors}, Path(folder) / "item_vectors.safetensors")
         index.save(Path(folder) / "index.faiss")
         pq.write_table(pa.table({ITEM_ID: vocabulary.ids}), Path(folder) / "vocabulary.parquet")
+        (Path(folder) / "index.json").write_text(json.dumps(report, indent=1))
         (Path(folder) / "towers.json").write_text(json.dumps(inputs.spec.to_json()))
         for file in sorted(Path(folder).iterdir()):
             draft.home.write_bytes(f"{draft.folder}/{file.name}", file.read_bytes())
     return measured
+
+
+def _index(settings: Settings, model: TwoTower, vectors: Any, inputs: Inputs) -> tuple[ItemIndex, list[dict[str, Any]]]:
+    """Exact for a small catalogue, for a larger one what held-out users find fastest; and what was measured."""
+    users = held_out_users(model, vectors, inputs.held_out.slice(0, INDEX_QUESTIONS))
+    if len(vectors) <= EXACT_LIMIT or not len(users):
+        return ItemIndex.build(vectors), []
+    chosen = settings.retrieval
+    budget = Budget(
+        recall=chosen.index_recall, build_seconds=chosen.index_build_seconds, memory_mib=chosen.index_memory_mib
+    )
+    choice = choose(vectors, users, budget)
+    return choice.index, [measured.as_row() for measured in choice.measured]
 
 
 def _log_epoch(epoch: Report) -> None:

@@ -156,8 +156,7 @@ def held_out_recall(model: TwoTower, held_out: pa.Table, k: int = CUTOFF, step: 
         batch = to_tensors(held_out.slice(begin, step), device)
         history = batch["history"]
         present = history >= 0
-        read = vectors[history.clamp(min=0), :-1]
-        users = model.user(read, present, batch["tags"], batch["words"], batch["numbers"])
+        users = _users(model, vectors, batch)
         scores = users @ vectors.T
         own = scores.gather(1, batch["target"][:, None])
         scores.scatter_(
@@ -165,6 +164,20 @@ def held_out_recall(model: TwoTower, held_out: pa.Table, k: int = CUTOFF, step: 
         )
         hits += int(((scores > own).sum(1) < k).sum())
     return hits / max(1, len(held_out))
+
+
+@torch.inference_mode()
+def held_out_users(model: TwoTower, vectors: npt.NDArray[np.float32], held_out: pa.Table) -> npt.NDArray[np.float32]:
+    """The vectors (n, d + 1) of the users of some examples, over item vectors (items, d + 1)."""
+    model.eval()
+    device = model.catalogue_identity.device
+    batch = to_tensors(held_out, device)
+    return _users(model, torch.as_tensor(vectors, device=device), batch).cpu().numpy()
+
+
+def _users(model: TwoTower, vectors: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    read = vectors[batch["history"].clamp(min=0), :-1]
+    return model.user(read, batch["history"] >= 0, batch["tags"], batch["words"], batch["numbers"])  # type: ignore[no-any-return]
 
 
 def _batches(

@@ -23,7 +23,9 @@ from remora.retrieval.index import ItemIndex
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
 
-TOWERS = ("towers.safetensors", "towers.json", "item_vectors.safetensors", "index.faiss", "vocabulary.parquet")
+TOWERS = (
+    "towers.safetensors", "towers.json", "item_vectors.safetensors", "index.faiss", "index.npz", "vocabulary.parquet",
+)  # fmt: skip
 NEIGHBOURS, SNAPSHOT = "neighbours.parquet", "snapshot.parquet"
 TREES, COLUMNS = "ranker.ubj", "ranker.json"
 

@@ -1,0 +1,113 @@
+"""Kinds of index: how each is made empty, and how hard it may be told to look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+
+TRAINING_ROWS = 100_000
+"""Vectors that a kind with centroids is trained on; more move them little."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """``empty`` makes a trained index without items; ``params`` (effort, k, selector) are those of one search;
+    ``efforts`` ascend, each twice as slow as the one before or less."""
+
+    empty: Callable[[Vectors], Any]
+    params: Callable[[int, int, Any], Any]
+    efforts: tuple[int, ...]
+
+
+def _made(index: Any, vectors: Vectors) -> Any:
+    if not index.is_trained:
+        draw = np.random.default_rng(7)
+        index.train(vectors if len(vectors) <= TRAINING_ROWS else vectors[draw.choice(len(vectors), TRAINING_ROWS)])
+    return index
+
+
+def _lists(vectors: Vectors) -> int:
+    """About as many lists as the root of the items, times two; at least 39 training rows each, as FAISS asks."""
+    return max(1, min(int(2 * len(vectors) ** 0.5), min(len(vectors), TRAINING_ROWS) // 39))
+
+
+def _flat(vectors: Vectors) -> Any:
+    return faiss.IndexFlatIP(vectors.shape[1])
+
+
+def _scalar(vectors: Vectors) -> Any:
+    kind = faiss.ScalarQuantizer.QT_8bit
+    return _made(faiss.IndexScalarQuantizer(vectors.shape[1], kind, faiss.METRIC_INNER_PRODUCT), vectors)
+
+
+def _ivf(vectors: Vectors) -> Any:
+    width = vectors.shape[1]
+    coarse = faiss.IndexFlatIP(width)
+    index = faiss.IndexIVFFlat(coarse, width, _lists(vectors), faiss.METRIC_INNER_PRODUCT)
+    coarse.this.disown()
+    index.own_fields = True
+    return _made(index, vectors)
+
+
+def _ivf_pq(vectors: Vectors) -> Any:
+    """Codes of half a byte a number find, the vectors themselves put in order."""
+    width = vectors.shape[1]
+    parts = max(n for n in range(1, width // 2 + 1) if width % n == 0)
+    base = faiss.index_factory(width, f"IVF{_lists(vectors)},PQ{parts}x8", faiss.METRIC_INNER_PRODUCT)
+    refined = faiss.IndexRefineFlat(base)
+    base.this.disown()
+    refined.own_fields = True
+    return _made(refined, vectors)
+
+
+def _hnsw(vectors: Vectors) -> Any:
+    index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = 100
+    return index
+
+
+def _plain(effort: int, k: int, selector: Any) -> Any:
+    return None if selector is None else faiss.SearchParameters(sel=selector)
+
+
+def _probes(effort: int, k: int, selector: Any) -> Any:
+    return faiss.SearchParametersIVF(nprobe=effort, sel=selector)
+
+
+def _refined(effort: int, k: int, selector: Any) -> Any:
+    probes = faiss.SearchParametersIVF(nprobe=effort, sel=selector)
+    return faiss.IndexRefineSearchParameters(k_factor=3, base_index_params=probes)
+
+
+def _graph(effort: int, k: int, selector: Any) -> Any:
+    # A search for k items must keep at least k alive on its way through the graph.
+    return faiss.SearchParametersHNSW(efSearch=max(effort, k), sel=selector)
+
+
+KINDS: dict[str, Kind] = {
+    "flat": Kind(empty=_flat, params=_plain, efforts=(0,)),
+    "scalar": Kind(empty=_scalar, params=_plain, efforts=(0,)),
+    "ivf": Kind(empty=_ivf, params=_probes, efforts=(1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)),
+    "ivf_pq": Kind(empty=_ivf_pq, params=_refined, efforts=(1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)),
+    "hnsw": Kind(empty=_hnsw, params=_graph, efforts=(64, 128, 256, 512, 768, 1024, 1536, 2048)),
+}
+
+
+def kind_of(index: Any) -> str:
+    """The name of an index's kind."""
+    for name, kind in (
+        ("ivf_pq", faiss.IndexRefine),
+        ("ivf", faiss.IndexIVF),
+        ("hnsw", faiss.IndexHNSW),
+        ("scalar", faiss.IndexScalarQuantizer),
+    ):
+        if isinstance(index, kind):
+            return name
+    return "flat"
