@@ -15,7 +15,8 @@ from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairSpec
-from remora.retrieval.sequence_tower import SequenceSpec
+from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
+from remora.training.checkpoints import check_shapes
 from remora.training.fitting import Resources, fit_pairs, fit_sequences
 from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
 from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule
@@ -122,3 +123,9 @@ def test_nothing_to_learn_from_is_said_before_anything_starts(tmp_path: Path) ->
     nobody = Asked(histories=Histories.of([], ITEMS), targets=np.empty(0, np.int64))
     with pytest.raises(DataError, match="validation split is empty"):
         fit_sequences(Home(str(tmp_path)), "x", replace(inputs, validation=nobody), SCHEDULE, ONE)
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused_with_what_differs() -> None:
+    older = SequenceTower(replace(SPEC, items=ITEMS - 3))
+    with pytest.raises(DataError, match=r"'table\.weight' has shape \(17, 16\), the tower's is \(20, 16\)"):
+        check_shapes(SequenceTower(SPEC), older.state_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from safetensors.numpy import load_file
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
 from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import DataError
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.settings import Settings
 from remora.training.retrieval import train
+from remora.wiring.parts import Towers
 
 USERS, ITEMS, CLUSTERS = 60, 40, 4
 
@@ -49,6 +52,14 @@ def test_the_artifact_holds_what_serving_loads(trained: tuple) -> None:
     assert len(index) == ITEMS
     np.testing.assert_allclose(index.vectors(), encoder.item_vectors.numpy())
     assert not (Path(settings.home) / "training").exists() or not any((Path(settings.home) / "training").iterdir())
+
+
+def test_an_index_of_other_towers_is_refused(trained: tuple, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(trained[1].at(), folder)
+    ItemIndex.build(np.eye(17, dtype=np.float32)).save(folder / "index.faiss")
+    with pytest.raises(DataError, match="17 vectors of 17 numbers, the towers 40 of 17: they come from different"):
+        Towers.load(folder)
 
 
 def test_an_item_that_nobody_touched_lies_among_its_own_kind(trained: tuple) -> None:

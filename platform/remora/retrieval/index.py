@@ -48,6 +48,11 @@ class ItemIndex:
         return int(self.faiss_index.ntotal)
 
     @property
+    def dimension(self) -> int:
+        """Numbers of a vector."""
+        return int(self.faiss_index.d)
+
+    @property
     def kind(self) -> str:
         """Its name in :data:`KINDS`."""
         return kind_of(self.faiss_index)
@@ -75,7 +80,7 @@ class ItemIndex:
 
     def add(self, vectors: Vectors) -> None:
         """Items after the last, found from now on."""
-        self.faiss_index.add(checked(vectors, self.faiss_index.d))
+        self.faiss_index.add(checked(vectors, self.dimension))
 
     def remove(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> None:
         """Items that are not to be found any more."""

@@ -19,6 +19,7 @@ from remora.contracts.home import Home
 from remora.retrieval.pair_tower import PairTower
 from remora.retrieval.sequence_tower import SequenceTower
 from remora.training import pair_tower, sequence_tower
+from remora.training.checkpoints import TOWER
 from remora.training.progress import Report, followed
 from remora.training.runs import forget, run_config
 
@@ -112,7 +113,7 @@ def _fitted(
     best = result.get_best_checkpoint(metric, "max")
     assert best is not None
     with best.as_directory() as folder:
-        weights = load_file(Path(folder) / "tower.safetensors")
+        weights = load_file(Path(folder) / TOWER)
     forget(home, name, version)
     return weights, tuple(reports)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +13,10 @@ import ray.train.torch
 import scipy.sparse as sp
 import torch
 from ray.train.collective import broadcast_from_rank_zero
-from safetensors.torch import load_file, save_file
 
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairObjective, PairSpec, PairTower, Vectors
+from remora.training.checkpoints import is_over, judged, report, resumed
 from remora.training.draws import Draws
 from remora.training.rate import rate
 
@@ -77,12 +74,12 @@ def train_worker(config: dict[str, Any]) -> None:
         plain.tower.start_from(*inputs.start)
     model = ray.train.torch.prepare_model(plain)
     optimiser = torch.optim.SparseAdam(list(model.parameters()), lr=schedule.learning_rate)
-    state = _resume(plain.tower, optimiser) or {"epoch": 0, NDCG: 0.0, "best": 0.0, "since": 0, "seconds": 0.0}
+    state = resumed(plain.tower, optimiser)
     flat, owner = inputs.train.flat, np.repeat(np.arange(len(inputs.train)), inputs.train.lengths)
     draws = Draws.of(flat, inputs.train.items, schedule.negatives, schedule.popularity)
     size = min(schedule.batch_size, len(flat))
     steps = len(flat) // size
-    while state["epoch"] < schedule.epochs and not _is_over(state, schedule):
+    while not is_over(state, schedule):
         begun, waited, total = time.monotonic(), 0.0, 0.0
         shared = np.random.default_rng((schedule.seed, state["epoch"]))
         order = shared.permutation(len(flat))
@@ -103,18 +100,13 @@ def train_worker(config: dict[str, Any]) -> None:
         passed = time.monotonic() - begun
         found = _validated(plain.tower, inputs.validation) if rank == 0 else 0.0
         found = float(broadcast_from_rank_zero(found))
-        state |= {
-            "epoch": state["epoch"] + 1,
+        state = judged(state, NDCG, found, passed) | {
             "epochs": schedule.epochs,
-            "since": 0 if found > state["best"] else state["since"] + 1,
-            "best": max(found, state["best"]),
-            NDCG: found,
             "loss": total / steps,
-            "seconds": state["seconds"] + passed,
             "examples_per_second": steps * size / passed,
             "data_wait": waited / passed,
         }
-        _report(state, plain.tower, optimiser, first=rank == 0)
+        report(state, plain.tower, optimiser, first=rank == 0)
 
 
 def ndcg_of_sets(scores: Vectors, had: sp.csr_array, wanted: sp.csr_array, k: int = 20) -> float:
@@ -137,29 +129,3 @@ def _validated(tower: PairTower, validation: PairValidation, step: int = 256) ->
     parts = [slice(begin, begin + step) for begin in range(0, len(users), step)]
     found = [ndcg_of_sets(users[p] @ items.T, validation.had[p], validation.wanted[p]) for p in parts]
     return float(np.average(found, weights=[len(users[p]) for p in parts]))
-
-
-def _is_over(state: dict[str, Any], schedule: PairSchedule) -> bool:
-    late = schedule.seconds is not None and state["seconds"] > schedule.seconds
-    return state["since"] >= schedule.patience or late
-
-
-def _resume(tower: PairTower, optimiser: torch.optim.Optimizer) -> dict[str, Any] | None:
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None:
-        return None
-    with checkpoint.as_directory() as folder:
-        tower.load_state_dict(load_file(Path(folder) / "tower.safetensors"), strict=True)
-        optimiser.load_state_dict(torch.load(Path(folder) / "optimiser.pt", weights_only=True))
-        return dict(json.loads((Path(folder) / "state.json").read_text()))
-
-
-def _report(state: dict[str, Any], tower: PairTower, optimiser: torch.optim.Optimizer, *, first: bool) -> None:
-    if not first:
-        ray.train.report(dict(state))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        save_file({k: v.contiguous() for k, v in tower.state_dict().items()}, Path(folder) / "tower.safetensors")
-        torch.save(optimiser.state_dict(), Path(folder) / "optimiser.pt")
-        (Path(folder) / "state.json").write_text(json.dumps(state))
-        ray.train.report(dict(state), checkpoint=ray.train.Checkpoint.from_directory(folder))

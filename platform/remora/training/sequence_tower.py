@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +14,13 @@ import ray.train
 import ray.train.torch
 import torch
 from ray.train.collective import broadcast_from_rank_zero
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from remora.retrieval.histories import Histories, batches
 from remora.retrieval.losses.candidates import Drawn
 from remora.retrieval.losses.table import LOSSES
 from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
+from remora.training.checkpoints import is_over, judged, report, resumed
 from remora.training.draws import Draws
 from remora.training.rate import rate
 
@@ -95,12 +92,12 @@ def train_worker(config: dict[str, Any]) -> None:
     plain = Objective(inputs.spec, schedule.loss)
     model = ray.train.torch.prepare_model(plain)
     optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
-    state = _resume(plain, optimiser) or {"epoch": 0, NDCG: 0.0, "best": 0.0, "since": 0, "seconds": 0.0}
+    state = resumed(plain.tower, optimiser)
     users = np.flatnonzero(inputs.train.lengths > 1)
     lengths = np.minimum(inputs.train.lengths[users], inputs.spec.length + 1)
     draws = Draws.of(inputs.train.flat, inputs.train.items, schedule.negatives, schedule.popularity)
     steps = math.ceil(len(users) / schedule.batch_users)
-    while state["epoch"] < schedule.epochs and not _is_over(state, schedule):
+    while not is_over(state, schedule):
         epoch, begun, waited, total = state["epoch"], time.monotonic(), 0.0, 0.0
         shared = np.random.default_rng((schedule.seed, epoch))
         torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + rank)
@@ -123,14 +120,15 @@ def train_worker(config: dict[str, Any]) -> None:
             optimiser.step()
             total += float(loss.detach())
         passed = time.monotonic() - begun
-        state = _judged(state, plain, inputs, first=rank == 0) | {
+        found = validated(plain.tower, inputs.validation) if rank == 0 else 0.0
+        found = float(broadcast_from_rank_zero(found))  # so that all stop together
+        state = judged(state, NDCG, found, passed) | {
             "epochs": schedule.epochs,
             "loss": total / steps,
-            "seconds": state["seconds"] + passed,
             "examples_per_second": float(lengths.sum() - len(lengths)) / passed,
             "data_wait": waited / passed,
         }
-        _report(state, plain, optimiser, first=rank == 0)
+        report(state, plain.tower, optimiser, first=rank == 0)
 
 
 @torch.inference_mode()
@@ -189,42 +187,3 @@ def _autocast(device: torch.device, model: nn.Module, sequences: Tensor, drawn: 
 def _nothing(model: nn.Module) -> Tensor:
     """A loss for a worker without a user in this batch: all workers must take part in every step."""
     return sum((p.sum() for p in model.parameters()), torch.zeros(())) * 0.0  # type: ignore[return-value]
-
-
-def _is_over(state: dict[str, Any], schedule: SequenceSchedule) -> bool:
-    late = schedule.seconds is not None and state["seconds"] > schedule.seconds
-    return state["since"] >= schedule.patience or late
-
-
-def _judged(state: dict[str, Any], model: Objective, inputs: SequenceInputs, *, first: bool) -> dict[str, Any]:
-    """The state after an epoch, as the first worker measured it; the same for all, so that all stop together."""
-    found = validated(model.tower, inputs.validation) if first else 0.0
-    found = float(broadcast_from_rank_zero(found))
-    better = found > state["best"]
-    return state | {
-        "epoch": state["epoch"] + 1,
-        NDCG: found,
-        "best": max(found, state["best"]),
-        "since": 0 if better else state["since"] + 1,
-    }
-
-
-def _resume(model: Objective, optimiser: torch.optim.Optimizer) -> dict[str, Any] | None:
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None:
-        return None
-    with checkpoint.as_directory() as folder:
-        model.tower.load_state_dict(load_file(Path(folder) / "tower.safetensors"), strict=True)
-        optimiser.load_state_dict(torch.load(Path(folder) / "optimiser.pt", weights_only=True))
-        return dict(json.loads((Path(folder) / "state.json").read_text()))
-
-
-def _report(state: dict[str, Any], model: Objective, optimiser: torch.optim.Optimizer, *, first: bool) -> None:
-    if not first:
-        ray.train.report(state)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        save_file({k: v.contiguous() for k, v in model.tower.state_dict().items()}, Path(folder) / "tower.safetensors")
-        torch.save(optimiser.state_dict(), Path(folder) / "optimiser.pt")
-        (Path(folder) / "state.json").write_text(json.dumps(state))
-        ray.train.report(state, checkpoint=ray.train.Checkpoint.from_directory(folder))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 import xgboost
 
+from remora.contracts.errors import DataError
 from remora.contracts.vocabulary import Rows
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
@@ -39,8 +40,15 @@ class Towers:
 
     @classmethod
     def load(cls, folder: Path) -> Towers:
-        """From a local folder that has the files of :data:`TOWERS`."""
-        return cls(UserEncoder.load(folder), ItemIndex.load(folder / "index.faiss"))
+        """From a local folder that has the files of :data:`TOWERS`. DataError when they are not of one training."""
+        encoder, index = UserEncoder.load(folder), ItemIndex.load(folder / "index.faiss")
+        if (len(index), index.dimension) != tuple(encoder.item_vectors.shape):
+            raise DataError(
+                f"The index holds {len(index):,} vectors of {index.dimension} numbers, the towers "
+                f"{encoder.item_vectors.shape[0]:,} of {encoder.item_vectors.shape[1]}: they come from different "
+                f"bundles. Serve a bundle as it was built."
+            )
+        return cls(encoder, index)
 
 
 @dataclass(frozen=True)
