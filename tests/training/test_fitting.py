@@ -16,9 +16,10 @@ from remora.contracts.home import Home
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairSpec
 from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
-from remora.training.checkpoints import check_shapes
+from remora.training.checkpoints import check_shapes, is_over, judged, planned
 from remora.training.fitting import Resources, fit_pairs, fit_sequences
 from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
+from remora.training.rate import rate
 from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule
 
 ITEMS = 20
@@ -104,6 +105,18 @@ def test_training_stops_when_validation_no_longer_gains(ray_cluster: None, tmp_p
     still = replace(SCHEDULE, epochs=50, patience=2, learning_rate=0.0)
     _, epochs = fit_sequences(Home(str(tmp_path)), "still", circles(), still, ONE)
     assert len(epochs) == 3  # one that is the best, two without a gain
+
+
+def test_the_epochs_that_the_time_allows_are_planned_once_and_bring_the_rate_down() -> None:
+    limits = replace(SCHEDULE, epochs=60, seconds=100.0)
+    state = judged({"epoch": 0, "best": 0.0, "since": 0, "seconds": 0.0}, "ndcg@10", 0.1, 9.0, limits)
+    assert planned(state, limits) == 11
+    slower = judged(state, "ndcg@10", 0.2, 30.0, limits)
+    assert planned(slower, limits) == 11
+    assert not is_over(slower, limits)
+    assert is_over(slower | {"epoch": 11}, limits)
+    assert is_over(slower | {"seconds": 121.0}, limits)  # everything takes far longer than the first epoch did
+    assert rate(10 * 5 + 4, 11 * 5) < 0.1 < rate(5 * 5, 11 * 5)
 
 
 def test_factors_find_the_kinds_and_begin_where_they_are_told(ray_cluster: None, tmp_path: Path) -> None:

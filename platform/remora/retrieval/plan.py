@@ -32,14 +32,14 @@ def plan_sequences(train: Histories) -> SequencePlan:
     """From the catalogue's size and the length of histories.
 
     Short histories over-fit: they get more dropout and cosine scores, whose temperature keeps rare items apart. Long
-    ones get a longer window, a wider table and plain products. The whole catalogue is the denominator where it is small
+    ones get a longer window and plain products. The whole catalogue is the denominator where it is small
     enough that drawing negatives would save little.
     """
     mean = float(train.lengths.mean())
     dense = mean >= DENSE_LENGTH
     spec = SequenceSpec(
         items=train.items,
-        dimension=128 if dense else 64,
+        dimension=64,
         encoder="causal_transformer",
         layers=2,
         heads=2,
@@ -47,13 +47,13 @@ def plan_sequences(train: Histories) -> SequencePlan:
         dropout=0.2 if dense else 0.4,
         temperature=None if dense else 0.07,
     )
-    small = train.items <= 5_000
+    small = train.items <= 2_000
     return SequencePlan(
         spec=spec,
         batch_users=64 if dense else 256,
-        learning_rate=1e-3 if dense else 2e-3,
+        learning_rate=2e-3,
         loss="full_cross_entropy" if small else "sampled_softmax",
-        negatives=0 if small else 2_048,
+        negatives=0 if small else min(2_048, train.items // 3),
         epochs=60,
         patience=6,
         next_item=train.items <= GRAM_ITEMS,

@@ -60,8 +60,13 @@ def check_shapes(tower: nn.Module, weights: dict[str, torch.Tensor]) -> None:
             )
 
 
-def judged(state: State, metric: str, found: float, passed: float) -> State:
-    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation."""
+def judged(state: State, metric: str, found: float, passed: float, limits: Limits) -> State:
+    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation.
+
+    After the first epoch it is ``planned`` how many the time allows, so that the learning rate has come down when it
+    ends. The plan is part of the state: a resumed run keeps it.
+    """
+    allowed = limits.epochs if limits.seconds is None else int(limits.seconds / max(passed, 1e-3))
     better = found > state["best"]
     return state | {
         "epoch": state["epoch"] + 1,
@@ -69,13 +74,19 @@ def judged(state: State, metric: str, found: float, passed: float) -> State:
         "best": max(found, state["best"]),
         "since": 0 if better else state["since"] + 1,
         "seconds": state["seconds"] + passed,
+        "planned": state.get("planned", max(1, min(limits.epochs, allowed))),
     }
 
 
 def is_over(state: State, limits: Limits) -> bool:
     """Are the epochs done, the patience or the time spent?"""
-    late = limits.seconds is not None and state["seconds"] > limits.seconds
-    return state["epoch"] >= limits.epochs or state["since"] >= limits.patience or late
+    late = limits.seconds is not None and state["seconds"] > 1.2 * limits.seconds
+    return state["epoch"] >= planned(state, limits) or state["since"] >= limits.patience or late
+
+
+def planned(state: State, limits: Limits) -> int:
+    """Epochs that the learning rate is spread over."""
+    return int(state.get("planned", limits.epochs))
 
 
 def report(state: State, tower: nn.Module, optimiser: torch.optim.Optimizer, *, first: bool) -> None:

@@ -16,7 +16,7 @@ from ray.train.collective import broadcast_from_rank_zero
 
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairObjective, PairSpec, PairTower, Vectors
-from remora.training.checkpoints import is_over, judged, report, resumed
+from remora.training.checkpoints import is_over, judged, planned, report, resumed
 from remora.training.draws import Draws
 from remora.training.rate import rate
 
@@ -91,7 +91,9 @@ def train_worker(config: dict[str, Any]) -> None:
             drawn = draws.draw(shared, device)
             waited += time.monotonic() - asked
             for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * rate(state["epoch"] * steps + step, schedule.epochs * steps)
+                group["lr"] = schedule.learning_rate * rate(
+                    state["epoch"] * steps + step, planned(state, schedule) * steps
+                )
             optimiser.zero_grad(set_to_none=True)
             loss = model(users, items, drawn)
             (loss * (len(own) * world / len(batch))).backward()
@@ -99,9 +101,10 @@ def train_worker(config: dict[str, Any]) -> None:
             total += float(loss.detach())
         passed = time.monotonic() - begun
         found = _validated(plain.tower, inputs.validation) if rank == 0 else 0.0
-        found = float(broadcast_from_rank_zero(found))
-        state = judged(state, NDCG, found, passed) | {
-            "epochs": schedule.epochs,
+        found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
+        state = judged(state, NDCG, found, passed, schedule)
+        state |= {
+            "epochs": planned(state, schedule),
             "loss": total / steps,
             "examples_per_second": steps * size / passed,
             "data_wait": waited / passed,

@@ -20,7 +20,7 @@ from remora.retrieval.histories import Histories, batches
 from remora.retrieval.losses.candidates import Drawn
 from remora.retrieval.losses.table import LOSSES
 from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
-from remora.training.checkpoints import is_over, judged, report, resumed
+from remora.training.checkpoints import is_over, judged, planned, report, resumed
 from remora.training.draws import Draws
 from remora.training.rate import rate
 
@@ -112,7 +112,7 @@ def train_worker(config: dict[str, Any]) -> None:
             )
             waited += time.monotonic() - asked
             for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * rate(epoch * steps + step, schedule.epochs * steps)
+                group["lr"] = schedule.learning_rate * rate(epoch * steps + step, planned(state, schedule) * steps)
             optimiser.zero_grad(set_to_none=True)
             loss = _autocast(device, model, sequences, drawn) * share if len(own) else _nothing(model)
             loss.backward()
@@ -121,9 +121,10 @@ def train_worker(config: dict[str, Any]) -> None:
             total += float(loss.detach())
         passed = time.monotonic() - begun
         found = validated(plain.tower, inputs.validation) if rank == 0 else 0.0
-        found = float(broadcast_from_rank_zero(found))  # so that all stop together
-        state = judged(state, NDCG, found, passed) | {
-            "epochs": schedule.epochs,
+        found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
+        state = judged(state, NDCG, found, passed, schedule)
+        state |= {
+            "epochs": planned(state, schedule),
             "loss": total / steps,
             "examples_per_second": float(lengths.sum() - len(lengths)) / passed,
             "data_wait": waited / passed,
