@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -53,19 +54,25 @@ class GraphFilter:
 
     def scores(self, history: sp.csr_array) -> Scores:
         """Scores (n, items)."""
-        out = self._blurred(history.toarray().astype(np.float32))
+        out = self._blurred(history.T.toarray().astype(np.float32))
         if self.low_pass:
             inverse = np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.scale > 0)
-            projected = (history.multiply(inverse[None, :]).tocsr() @ self.basis) @ self.basis.T
-            out += self.low_pass * projected * self.scale
+            inside = (history.multiply(inverse[None, :]).tocsr() @ self.basis).T
+            out += (np.float32(self.low_pass) * self.scale[:, None] * self.basis) @ inside
         term = out
         for order in range(1, 5 if self.sharpening else 1):
-            term = self._blurred(term) * np.float32(-self.sharpening / order)
+            term = self._blurred(term)
+            term *= np.float32(-self.sharpening / order)
             out = out + term
-        return out
+        return np.ascontiguousarray(out.T, np.float32)
 
     def _blurred(self, scores: Scores) -> Scores:
-        return np.asarray(self.graph.T @ (self.graph @ scores.T), np.float32).T
+        """Of scores (items, n): users are columns here, so that the sparse products read memory in order."""
+        return np.asarray(self._back @ (self.graph @ scores), np.float32)
+
+    @cached_property
+    def _back(self) -> sp.csr_array:
+        return sp.csr_array(self.graph.T.tocsr())
 
 
 def smoothest(graph: sp.csr_array, rank: int, seed: int) -> npt.NDArray[np.float32]:
