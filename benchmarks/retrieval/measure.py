@@ -16,7 +16,8 @@ Scores = npt.NDArray[np.float32]
 PerUser = dict[str, npt.NDArray[np.float64]]
 
 CUTOFFS = (5, 10, 20)
-BLOCK_SCORES = 40_000_000
+BLOCK_SCORES = 6_000_000
+"""24 MB of scores at a time: the allocator gives them out again, larger ones are fresh pages at every step."""
 
 
 def blocks(users: int, items: int) -> Iterator[Ints]:
