@@ -10,6 +10,7 @@ from typing import Any
 import faiss
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
 
 from remora.contracts.errors import DataError
 from remora.pipeline.candidates import NOTHING, Found
@@ -116,15 +117,16 @@ class ItemIndex:
         return float(np.mean(shares))
 
     def save(self, path: Path | str) -> None:
-        """FAISS's own format; how hard it looks and what was removed go into ``.npz`` beside it."""
+        """FAISS's own format; how hard it looks and what was removed go into ``.safetensors`` beside it."""
         faiss.write_index(self.faiss_index, str(path))
-        np.savez(Path(path).with_suffix(".npz"), effort=self.effort, removed=self.removed)
+        beside = {"effort": np.array([self.effort]), "removed": self.removed.astype(np.uint8)}
+        save_file(beside, Path(path).with_suffix(".safetensors"))
 
     @classmethod
     def load(cls, path: Path | str) -> ItemIndex:
         """What :meth:`save` wrote."""
-        with np.load(Path(path).with_suffix(".npz")) as beside:
-            return cls(faiss.read_index(str(path)), int(beside["effort"]), beside["removed"])
+        beside = load_file(Path(path).with_suffix(".safetensors"))
+        return cls(faiss.read_index(str(path)), int(beside["effort"][0]), beside["removed"].astype(bool))
 
     def _mask(self, allowed: Mask | None) -> Mask | None:
         if not self.removed.any():

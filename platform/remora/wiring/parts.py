@@ -25,7 +25,7 @@ from remora.settings import Settings
 from remora.surfaces.parts import Parts
 
 TOWERS = (
-    "towers.safetensors", "towers.json", "item_vectors.safetensors", "index.faiss", "index.npz", "vocabulary.parquet",
+    "towers.safetensors", "towers.json", "item_vectors.safetensors", "index.faiss", "index.safetensors", "vocabulary.parquet",
 )  # fmt: skip
 NEIGHBOURS, SNAPSHOT = "neighbours.parquet", "snapshot.parquet"
 TREES, COLUMNS = "ranker.ubj", "ranker.json"
