@@ -25,8 +25,13 @@ from remora.settings import Settings
 from remora.surfaces.parts import Parts
 
 TOWERS = (
-    "towers.safetensors", "towers.json", "item_vectors.safetensors", "index.faiss", "index.safetensors", "vocabulary.parquet",
-)  # fmt: skip
+    "towers.safetensors",
+    "towers.json",
+    "item_vectors.safetensors",
+    "index.faiss",
+    "index.safetensors",
+    "vocabulary.parquet",
+)
 NEIGHBOURS, SNAPSHOT = "neighbours.parquet", "snapshot.parquet"
 TREES, COLUMNS = "ranker.ubj", "ranker.json"
 
