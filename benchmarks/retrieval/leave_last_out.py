@@ -24,7 +24,7 @@ from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedu
 Note = Callable[[str], None]
 METRIC = "ndcg@10"
 VALIDATION_SCORES = 80_000_000
-PAST_DECAYS, RIDGES, FUTURE_DECAY = (1.5, 4.0, 10.0), (3.0, 30.0, 300.0), 0.5
+PAST_DECAYS, RIDGES, FUTURE_DECAY = (1.5, 4.0, 10.0), (10.0, 30.0, 100.0, 300.0, 1000.0), 0.5
 LONGEST = 200
 
 
@@ -91,20 +91,30 @@ def next_item(
     windows = [train[user][-LONGEST:] for user in range(len(train))]
     best: tuple[float, dict[str, float], NextItem] | None = None
 
-    def attempt(past_decay: float, ridge: float) -> None:
+    def attempt(past_decay: float, ridge: float) -> bool:
+        """Is it the best so far?"""
         nonlocal best
         model = NextItem.fit(windows, train.items, past_decay=past_decay, future_decay=FUTURE_DECAY, ridge=ridge)
         quality = judge(_linear(model, had))
         note(f"next item, decay {past_decay}, ridge {ridge}: validation {METRIC} {quality:.4f}")
-        if best is None or quality > best[0]:
-            best = quality, {"past_decay": past_decay, "ridge": ridge}, model
+        if best is not None and quality <= best[0]:
+            return False
+        best = quality, {"past_decay": past_decay, "ridge": ridge}, model
+        return True
 
+    middle = len(RIDGES) // 2
     for decay in PAST_DECAYS:
-        attempt(decay, RIDGES[1])
+        attempt(decay, RIDGES[middle])
     assert best is not None
     decay = best[1]["past_decay"]
-    for ridge in (RIDGES[0], RIDGES[2]):
-        attempt(decay, ridge)
+    for direction in (RIDGES[middle + 1 :], RIDGES[:middle][::-1]):  # as far as it helps, up first
+        gained = [attempt(decay, ridge) for ridge in direction[:1]]
+        for ridge in direction[1:]:
+            if not gained[-1]:
+                break
+            gained.append(attempt(decay, ridge))
+        if any(gained):
+            break
     _, chosen, model = best
     return (lambda histories: _linear(model, histories)), chosen
 
