@@ -10,13 +10,15 @@ import numpy as np
 import psutil
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairSpec
 from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
-from remora.training.checkpoints import check_shapes, is_over, judged, planned
+from remora.training.checkpoints import check_shapes, is_over, judged, progress
 from remora.training.fitting import Resources, fit_pairs, fit_sequences
 from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
 from remora.training.rate import rate
@@ -107,16 +109,28 @@ def test_training_stops_when_validation_no_longer_gains(ray_cluster: None, tmp_p
     assert len(epochs) == 3  # one that is the best, two without a gain
 
 
-def test_the_epochs_that_the_time_allows_are_planned_once_and_bring_the_rate_down() -> None:
-    limits = replace(SCHEDULE, epochs=60, seconds=100.0)
-    state = judged({"epoch": 0, "best": 0.0, "since": 0, "seconds": 0.0}, "ndcg@10", 0.1, 9.0, limits)
-    assert planned(state, limits) == 11
-    slower = judged(state, "ndcg@10", 0.2, 30.0, limits)
-    assert planned(slower, limits) == 11
-    assert not is_over(slower, limits)
-    assert is_over(slower | {"epoch": 11}, limits)
-    assert is_over(slower | {"seconds": 121.0}, limits)  # everything takes far longer than the first epoch did
-    assert rate(10 * 5 + 4, 11 * 5) < 0.1 < rate(5 * 5, 11 * 5)
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(1.0, 60.0), min_size=100, max_size=100), st.integers(1, 60), st.floats(30.0, 900.0))
+def test_the_rate_has_come_down_when_the_epochs_or_the_time_are_spent_whatever_the_pace(
+    paces: list[float], epochs: int, seconds: float
+) -> None:
+    limits = replace(SCHEDULE, epochs=epochs, seconds=seconds, patience=1_000)
+    state = {"epoch": 0, "best": 0.0, "since": 0, "seconds": 0.0, "pace": 0.0, "progress": 0.0}
+    for pace in paces:
+        before, after = progress(state, limits)
+        assert 0 <= before == state["progress"] < after <= 1
+        state = judged(state, "ndcg@10", 0.1, pace, limits)
+        if is_over(state, limits):
+            break
+    assert is_over(state, limits)
+    assert rate(state["progress"]) == pytest.approx(0.05)
+    assert state["epoch"] <= epochs
+    assert state["seconds"] <= seconds + 2 * 60.0
+
+
+def test_without_a_bound_in_time_every_epoch_has_the_same_share() -> None:
+    state = {"epoch": 3, "best": 0.0, "since": 0, "seconds": 50.0, "pace": 9.0, "progress": 0.3}
+    assert progress(state, replace(SCHEDULE, epochs=10)) == (0.3, pytest.approx(0.4))
 
 
 def test_factors_find_the_kinds_and_begin_where_they_are_told(ray_cluster: None, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def resumed(tower: nn.Module, optimiser: torch.optim.Optimizer) -> State:
     """
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is None:
-        return {"epoch": 0, "best": 0.0, "since": 0, "seconds": 0.0}
+        return {"epoch": 0, "best": 0.0, "since": 0, "seconds": 0.0, "pace": 0.0, "progress": 0.0}
     with checkpoint.as_directory() as folder:
         weights = load_file(Path(folder) / TOWER)
         check_shapes(tower, weights)
@@ -60,33 +60,36 @@ def check_shapes(tower: nn.Module, weights: dict[str, torch.Tensor]) -> None:
             )
 
 
-def judged(state: State, metric: str, found: float, passed: float, limits: Limits) -> State:
-    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation.
+def progress(state: State, limits: Limits) -> tuple[float, float]:
+    """How much of the training is done before and after the next epoch, 0 to 1: what the learning rate follows.
 
-    After the first epoch it is ``planned`` how many the time allows, so that the learning rate has come down when it
-    ends. The plan is part of the state: a resumed run keeps it.
+    The next epoch takes its share of what is left: of the epochs, or of those that the time allows at the pace of the
+    last one, so that the rate has come down when either is spent. The pace is part of the state: a resumed run keeps
+    it, and all workers agree.
     """
-    allowed = limits.epochs if limits.seconds is None else int(limits.seconds / max(passed, 1e-3))
-    better = found > state["best"]
+    done, left = state["progress"], max(1, limits.epochs - state["epoch"])
+    if limits.seconds is not None and state["pace"]:
+        left = max(1, min(left, int((limits.seconds - state["seconds"]) / state["pace"])))
+    return done, done + (1 - done) / left
+
+
+def judged(state: State, metric: str, found: float, passed: float, limits: Limits) -> State:
+    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation."""
     return state | {
         "epoch": state["epoch"] + 1,
+        "epochs": limits.epochs,
         metric: found,
         "best": max(found, state["best"]),
-        "since": 0 if better else state["since"] + 1,
+        "since": 0 if found > state["best"] else state["since"] + 1,
         "seconds": state["seconds"] + passed,
-        "planned": state.get("planned", max(1, min(limits.epochs, allowed))),
+        "pace": passed,
+        "progress": progress(state, limits)[1],
     }
 
 
 def is_over(state: State, limits: Limits) -> bool:
-    """Are the epochs done, the patience or the time spent?"""
-    late = limits.seconds is not None and state["seconds"] > 1.2 * limits.seconds
-    return state["epoch"] >= planned(state, limits) or state["since"] >= limits.patience or late
-
-
-def planned(state: State, limits: Limits) -> int:
-    """Epochs that the learning rate is spread over."""
-    return int(state.get("planned", limits.epochs))
+    """Is the training done, or the patience spent?"""
+    return state["progress"] >= 1 - 1e-9 or state["since"] >= limits.patience
 
 
 def report(state: State, tower: nn.Module, optimiser: torch.optim.Optimizer, *, first: bool) -> None:

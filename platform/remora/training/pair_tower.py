@@ -16,7 +16,7 @@ from ray.train.collective import broadcast_from_rank_zero
 
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairObjective, PairSpec, PairTower, Vectors
-from remora.training.checkpoints import is_over, judged, planned, report, resumed
+from remora.training.checkpoints import is_over, judged, progress, report, resumed
 from remora.training.draws import Draws
 from remora.training.rate import rate
 
@@ -81,6 +81,7 @@ def train_worker(config: dict[str, Any]) -> None:
     steps = len(flat) // size
     while not is_over(state, schedule):
         begun, waited, total = time.monotonic(), 0.0, 0.0
+        done, then = progress(state, schedule)
         shared = np.random.default_rng((schedule.seed, state["epoch"]))
         order = shared.permutation(len(flat))
         for step in range(steps):
@@ -91,9 +92,7 @@ def train_worker(config: dict[str, Any]) -> None:
             drawn = draws.draw(shared, device)
             waited += time.monotonic() - asked
             for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * rate(
-                    state["epoch"] * steps + step, planned(state, schedule) * steps
-                )
+                group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)
             optimiser.zero_grad(set_to_none=True)
             loss = model(users, items, drawn)
             (loss * (len(own) * world / len(batch))).backward()
@@ -104,7 +103,6 @@ def train_worker(config: dict[str, Any]) -> None:
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule)
         state |= {
-            "epochs": planned(state, schedule),
             "loss": total / steps,
             "examples_per_second": steps * size / passed,
             "data_wait": waited / passed,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 
 
-def rate(step: int, steps: int) -> float:
-    """Share of the largest rate at a step: up over 2% of the steps, then down to a twentieth along a cosine."""
-    warm = min(1.0, (step + 1) / max(1.0, 0.02 * steps))
-    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps)))))
+def rate(progress: float) -> float:
+    """Share of the largest rate when ``progress`` (0 to 1) of the training is done.
+
+    Up over the first fiftieth, then down to a twentieth along a cosine.
+    """
+    warm = min(1.0, (progress + 1e-3) / 0.02)
+    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))

@@ -20,7 +20,7 @@ from remora.retrieval.histories import Histories, batches
 from remora.retrieval.losses.candidates import Drawn
 from remora.retrieval.losses.table import LOSSES
 from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
-from remora.training.checkpoints import is_over, judged, planned, report, resumed
+from remora.training.checkpoints import is_over, judged, progress, report, resumed
 from remora.training.draws import Draws
 from remora.training.rate import rate
 
@@ -99,6 +99,7 @@ def train_worker(config: dict[str, Any]) -> None:
     steps = math.ceil(len(users) / schedule.batch_users)
     while not is_over(state, schedule):
         epoch, begun, waited, total = state["epoch"], time.monotonic(), 0.0, 0.0
+        done, then = progress(state, schedule)
         shared = np.random.default_rng((schedule.seed, epoch))
         torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + rank)
         model.train()
@@ -112,7 +113,7 @@ def train_worker(config: dict[str, Any]) -> None:
             )
             waited += time.monotonic() - asked
             for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * rate(epoch * steps + step, planned(state, schedule) * steps)
+                group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)
             optimiser.zero_grad(set_to_none=True)
             loss = _autocast(device, model, sequences, drawn) * share if len(own) else _nothing(model)
             loss.backward()
@@ -124,7 +125,6 @@ def train_worker(config: dict[str, Any]) -> None:
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule)
         state |= {
-            "epochs": planned(state, schedule),
             "loss": total / steps,
             "examples_per_second": float(lengths.sum() - len(lengths)) / passed,
             "data_wait": waited / passed,
