@@ -79,6 +79,8 @@ def read(folder: Path, columns: list[str]) -> pl.DataFrame:
 def _rows(values: pl.Series) -> tuple[Ints, int]:
     """Ids as numbers from 0, in the order of the ids, and how many there are."""
     ids = values.unique().sort()
+    if values.name == "item_id" and len(ids) < 2:
+        raise DataError("All rows have the same 'item_id'. There is nothing to rank with one item.")
     frame = pl.DataFrame({"id": values}).join(
         pl.DataFrame({"id": ids}).with_row_index("row"), on="id", how="left", maintain_order="left"
     )

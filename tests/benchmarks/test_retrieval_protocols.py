@@ -81,13 +81,14 @@ def test_the_last_item_is_the_test_and_the_last_but_one_the_validation(tmp_path:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"user_id": [1], "item_id": [1], "split": ["train"]}, "marked 'test'"),
-        ({"user_id": [1], "item_id": [1], "split": ["test"]}, "marked 'train'"),
-        ({"user_id": [1], "item_id": [1], "split": ["later"]}, "'later'; known are"),
+        ({"user_id": [1, 1], "item_id": [1, 2], "split": ["train", "train"]}, "marked 'test'"),
+        ({"user_id": [1, 1], "item_id": [1, 2], "split": ["test", "test"]}, "marked 'train'"),
+        ({"user_id": [1, 1], "item_id": [1, 2], "split": ["later", "train"]}, "'later'; known are"),
         ({"user_id": [1, 1], "item_id": [1, 2], "split": ["train", "test"]}, "too few to hold some out"),
         ({"user_id": [1.0, float("nan")], "item_id": [1, 2], "split": ["train", "test"]}, "NaN or infinite in 1 rows"),
         ({"user_id": [1, None], "item_id": [1, 2], "split": ["train", "test"]}, "1 rows of .* have no 'user_id'"),
         ({"user_id": [], "item_id": [], "split": []}, "has no rows"),
+        ({"user_id": [1, 2], "item_id": [5, 5], "split": ["train", "test"]}, "nothing to rank with one item"),
     ],
 )
 def test_a_split_that_cannot_be_measured_says_why(tmp_path: Path, columns: dict[str, Any], message: str) -> None:

@@ -47,7 +47,7 @@ class GraphFilter:
         return cls(
             graph=graph,
             scale=_power(items, item_power),
-            basis=smoothest(graph, min(rank, *(n - 1 for n in matrix.shape)), seed),
+            basis=smoothest(graph, min(rank, *matrix.shape), seed),
             low_pass=low_pass,
             sharpening=sharpening,
         )
