@@ -14,6 +14,8 @@ from benchmarks.memory import measured
 from rich.console import Console
 from rich.table import Table
 
+from remora.contracts.errors import RemoraError
+
 PROTOCOLS = ("split", "leave-last-out")
 
 
@@ -30,12 +32,16 @@ def main() -> None:
     options.add_argument("--out", type=Path, help="write the JSON here too")
     chosen = options.parse_args()
     note = Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="remora-retrieval-") as work, measured() as usage:
-        found = _run(
-            chosen,
-            Path(work),
-            lambda what: note.print(f"{datetime.now(UTC):%H:%M:%S} {what}", highlight=False, soft_wrap=True),
-        )
+
+    def say(what: str) -> None:
+        note.print(f"{datetime.now(UTC):%H:%M:%S} {what}", highlight=False, soft_wrap=True)
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="remora-retrieval-") as work, measured() as usage:
+            found = _run(chosen, Path(work), say)
+    except RemoraError as error:
+        note.print(str(error), highlight=False, soft_wrap=True)
+        raise SystemExit(2) from error
     result = {
         "benchmark": "retrieval",
         "data_folder": chosen.data.name,
