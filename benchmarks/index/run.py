@@ -14,7 +14,7 @@ from benchmarks.memory import measured
 from rich.console import Console
 from rich.table import Table
 
-from remora.retrieval.index_choice import Budget, choose
+from remora.retrieval.index_choice import Budget, choose, described
 
 ITEMS, DIMENSION, TASTES, QUESTIONS, SEED = 1_000_000, 64, 5_000, 200, 7
 
@@ -44,8 +44,14 @@ def main() -> None:
     options.add_argument("--recall", type=float, default=0.98)
     chosen = options.parse_args()
     vectors, questions = drawn(chosen.items, QUESTIONS, SEED)
+    note = Console(stderr=True)
     with measured() as usage:
-        choice = choose(vectors, questions, Budget(recall=chosen.recall, k=chosen.k))
+        choice = choose(
+            vectors,
+            questions,
+            Budget(recall=chosen.recall, k=chosen.k),
+            on_measured=lambda found: note.print(f"{found.kind}: {described(found)}", highlight=False),
+        )
     result: dict[str, Any] = {
         "benchmark": "index",
         "items": chosen.items,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -63,11 +63,17 @@ class Choice:
     measured: tuple[Measured, ...]
 
 
-def choose(vectors: Vectors, questions: Vectors, budget: Budget | None = None) -> Choice:
+def choose(
+    vectors: Vectors,
+    questions: Vectors,
+    budget: Budget | None = None,
+    on_measured: Callable[[Measured], None] | None = None,
+) -> Choice:
     """The fastest kind that reaches the recall within the budget; exact search where none is faster.
 
     ``questions`` (n, d) should be users' vectors: an index is easier for items among themselves. Speed is that of one
-    question at a time on one thread, as a replica asks. DataError without questions.
+    question at a time on one thread, as a replica asks. ``on_measured`` hears of each kind as soon as it was measured;
+    the default logs a line. DataError without questions.
     """
     budget = budget or Budget()
     vectors, questions = checked(vectors), checked(questions, vectors.shape[1])
@@ -77,12 +83,26 @@ def choose(vectors: Vectors, questions: Vectors, budget: Budget | None = None) -
     tried: list[tuple[Measured, ItemIndex | None]] = []
     for kind in KINDS:
         found = _tried(kind, vectors, questions, best, budget)
-        log.info("index %s: %s", kind, found[0])
+        (on_measured or _log)(found[0])
         tried.append(found)
     able = [(m, index) for m, index in tried if index is not None and (m.recall or 0) >= budget.recall]
     measured, index = max(able, key=lambda one: one[0].queries_per_second)
     assert index is not None  # exact search always reaches the recall
     return Choice(index=index, chosen=measured.kind, measured=tuple(m for m, _ in tried))
+
+
+def _log(found: Measured) -> None:
+    log.info("index %s: %s", found.kind, described(found))
+
+
+def described(found: Measured) -> str:
+    """One line for a person."""
+    if found.recall is None:
+        return found.note
+    return (
+        f"recall {found.recall:.4f} at effort {found.effort}, {found.queries_per_second:,.0f} queries/s, built in "
+        f"{found.build_seconds:,.1f} s, {found.memory_mib:,.0f} MiB {found.note}".rstrip()
+    )
 
 
 def _tried(
