@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from remora.contracts.errors import DataError
 from remora.retrieval.index import ItemIndex, checked, exact_rows
-from remora.retrieval.index_kinds import KINDS
+from remora.retrieval.index_kinds import KINDS, TRAINING_ROWS
 
 Vectors = npt.NDArray[np.float32]
 
@@ -134,13 +134,18 @@ def _tried(
 
 
 def _seconds_to_build(kind: str, vectors: Vectors) -> float:
-    """From a part of the items: a graph costs n log n, the others n (their centroids are learned from a sample)."""
+    """From a part of the items: learning centroids stops to cost more at the rows they are learned from, adding costs n
+    log n for a graph and less for the others."""
     if len(vectors) <= 2 * PROBE_ROWS or kind in ("flat", "scalar"):
         return 0.0
+    probe = vectors[np.random.default_rng(7).choice(len(vectors), PROBE_ROWS, replace=False)]
     begun = time.perf_counter()
-    ItemIndex.build(vectors[np.random.default_rng(7).choice(len(vectors), PROBE_ROWS, replace=False)], kind=kind)
-    ratio = len(vectors) / PROBE_ROWS
-    return (time.perf_counter() - begun) * ratio * math.log(len(vectors)) / math.log(PROBE_ROWS)
+    index = KINDS[kind].empty(probe)
+    learned = time.perf_counter()
+    index.add(probe)
+    added = time.perf_counter()
+    ratio = len(vectors) / PROBE_ROWS * math.log(len(vectors)) / math.log(PROBE_ROWS)
+    return (learned - begun) * min(len(vectors), TRAINING_ROWS) / PROBE_ROWS + (added - learned) * ratio
 
 
 def _recall(index: ItemIndex, questions: Vectors, best: npt.NDArray[np.int64]) -> float:
