@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from remora.retrieval.history.table import HISTORY_ENCODERS
 
+PADDING = -1
+
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceSpec:
