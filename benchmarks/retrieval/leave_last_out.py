@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from benchmarks.retrieval.data import Sequences, sequences, shape_of
-from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, interval, judge_next, means, of_next
+from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_next, of_next, summarised
 
 from remora.contracts.home import Home
 from remora.retrieval.histories import Histories
@@ -30,7 +31,7 @@ LONGEST = 200
 
 def run(
     folder: Path, work: Path, *, seed: int, seconds: float, workers: int, changes: dict[str, Any], note: Note
-) -> Any:
+) -> dict[str, Any]:
     """Everything that is reported."""
     data = sequences(folder)
     train = data.train
@@ -68,9 +69,7 @@ def run(
         "epochs": len(epochs),
         "training": epochs,
         "seconds": {name: round(value, 1) for name, value in spent.items()} | {"all": round(trained, 1)},
-        "members": {name: means(per_user) for name, per_user in found.items()},
-        "intervals": {name: interval(found["merged"][name], seed) for name in ("hr@10", METRIC)},
-        **means(found["merged"]),
+        **summarised(found, ("hr@10", METRIC), seed),
     }
 
 
@@ -107,14 +106,12 @@ def next_item(
         attempt(decay, RIDGES[middle])
     assert best is not None
     decay = best[1]["past_decay"]
-    for direction in (RIDGES[middle + 1 :], RIDGES[:middle][::-1]):  # as far as it helps, up first
-        gained = [attempt(decay, ridge) for ridge in direction[:1]]
-        for ridge in direction[1:]:
-            if not gained[-1]:
-                break
-            gained.append(attempt(decay, ridge))
-        if any(gained):
-            break
+
+    def climb(ridges: tuple[float, ...]) -> bool:
+        """Go on while it helps. Did it?"""
+        return bool(list(takewhile(lambda ridge: attempt(decay, ridge), ridges)))
+
+    climb(RIDGES[middle + 1 :]) or climb(RIDGES[:middle][::-1])
     _, chosen, model = best
     return (lambda histories: _linear(model, histories)), chosen
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from remora.evaluation.bootstrap import Bootstrap
+from remora.evaluation.whole_catalogue import hits, ndcg_of_one, ndcg_of_sets, ranks
 from remora.retrieval.histories import Histories
-from remora.training.sequence_tower import ranks
 
 Ints = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
@@ -32,21 +34,12 @@ def of_pairs(scores: Scores, had: sp.csr_array, wanted: sp.csr_array) -> PerUser
 
     ``scores`` (n, items) is overwritten where an item was had. Users who wanted nothing must not be asked.
     """
-    scores[had.nonzero()] = -np.inf
-    k = max(CUTOFFS)
-    deep = min(k, scores.shape[1])
-    top = np.argpartition(-scores, deep - 1, axis=1)[:, :deep]
-    order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
-    top = np.take_along_axis(top, order, axis=1)
-    hits = wanted.toarray()[np.arange(len(top))[:, None], top] > 0
-    count = np.diff(wanted.indptr)
-    gain = 1 / np.log2(np.arange(2, deep + 2))
-    ideal = np.cumsum(gain)
+    hit, count = hits(scores, had, wanted, max(CUTOFFS)), np.diff(wanted.indptr)
     found: PerUser = {}
     for cut in CUTOFFS:
-        inside = hits[:, :cut]
+        inside = hit[:, :cut]
         found[f"recall@{cut}"] = inside.sum(1) / count
-        found[f"ndcg@{cut}"] = (inside * gain[:cut]).sum(1) / ideal[np.minimum(np.minimum(count, cut), deep) - 1]
+        found[f"ndcg@{cut}"] = ndcg_of_sets(inside, count)
         found[f"hr@{cut}"] = inside.any(1).astype(float)
     return found
 
@@ -55,7 +48,7 @@ def of_next(scores: Scores, had: Histories, target: Ints) -> PerUser:
     """hr@k, ndcg@k and mrr of each user (n,) with one target; what was had is excluded."""
     place = ranks(scores, had, target)
     found: PerUser = {f"hr@{cut}": (place < cut).astype(float) for cut in CUTOFFS}
-    found |= {f"ndcg@{cut}": np.where(place < cut, 1 / np.log2(place + 2), 0.0) for cut in CUTOFFS}
+    found |= {f"ndcg@{cut}": ndcg_of_one(place, cut) for cut in CUTOFFS}
     return found | {"mrr": 1 / (place + 1)}
 
 
@@ -69,12 +62,20 @@ def means(per_user: PerUser) -> dict[str, float]:
     return {name: round(float(values.mean()), 5) for name, values in per_user.items()}
 
 
+def summarised(found: dict[str, PerUser], certain: tuple[str, ...], seed: int) -> dict[str, Any]:
+    """Means of all members, the merge's at the top, and its 95% intervals over users for some metrics."""
+    return {
+        "members": {name: means(per_user) for name, per_user in found.items()},
+        "intervals": {name: interval(found["merged"][name], seed) for name in certain},
+        **means(found["merged"]),
+    }
+
+
 def interval(values: npt.NDArray[np.float64], seed: int, samples: int = 1000) -> tuple[float, float]:
     """The bootstrap's 95% interval of a mean over users."""
-    draw = np.random.default_rng(seed)
-    found = [values[draw.integers(0, len(values), len(values))].mean() for _ in range(samples)]
-    low, high = np.quantile(found, (0.025, 0.975))
-    return round(float(low), 5), round(float(high), 5)
+    totals = values[:, None]
+    found = Bootstrap.over_users(totals, np.ones_like(totals), samples=samples, seed=seed).interval(0)
+    return round(found.low, 5), round(found.high, 5)
 
 
 def judge_pairs(had: sp.csr_array, wanted: sp.csr_array, metric: str) -> Callable[[Scores], float]:

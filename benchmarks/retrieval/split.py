@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from benchmarks.retrieval.data import Pairs, pairs, shape_of
-from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, interval, judge_pairs, means, of_pairs
+from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_pairs, of_pairs, summarised
 
 from remora.contracts.home import Home
 from remora.retrieval.histories import Histories
@@ -76,9 +77,7 @@ def run(
         "epochs": len(epochs),
         "training": epochs,
         "seconds": {name: round(value, 1) for name, value in spent.items()} | {"all": round(trained, 1)},
-        "members": {name: means(per_user) for name, per_user in found.items()},
-        "intervals": {name: interval(found["merged"][name], seed) for name in ("recall@20", METRIC)},
-        **means(found["merged"]),
+        **summarised(found, ("recall@20", METRIC), seed),
     }
 
 
@@ -116,6 +115,7 @@ def graph_filter(
     """One decomposition; how much low pass, then how much sharpening, by validation."""
     model = _graph(train, plan.rank, 0.0, 0.0)
 
+    @cache
     def quality(low_pass: float, sharpening: float) -> float:
         found = judge(replace(model, low_pass=low_pass, sharpening=sharpening).scores(had))
         note(f"graph filter, low pass {low_pass}, sharpening {sharpening}: validation {METRIC} {found:.4f}")

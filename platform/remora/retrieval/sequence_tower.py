@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from remora.retrieval.history.table import HISTORY_ENCODERS
 
-PADDING = -1
-
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceSpec:

@@ -12,7 +12,7 @@ import ray
 from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import nn
 
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
@@ -22,6 +22,8 @@ from remora.training import pair_tower, sequence_tower
 from remora.training.checkpoints import TOWER
 from remora.training.progress import Report, followed
 from remora.training.runs import forget, run_config
+
+NAME = "towers"
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,9 @@ def fit_sequences(
         )
     if not len(inputs.validation.targets):
         raise DataError("There is nobody to validate on: the validation split is empty.")
-    loop, metric = sequence_tower.train_worker, sequence_tower.NDCG
-    weights, reports = _fitted(home, "sequences", version, loop, metric, inputs, schedule, resources, on_epoch)
     tower = SequenceTower(inputs.spec)
-    tower.load_state_dict(weights)
-    return tower.eval(), reports
+    loop, metric = sequence_tower.train_worker, sequence_tower.NDCG
+    return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)
 
 
 def fit_pairs(
@@ -74,16 +74,14 @@ def fit_pairs(
         raise DataError(f"None of {len(inputs.train):,} users had anything to learn from. Give more events.")
     if not len(inputs.validation.users):
         raise DataError("There is nobody to validate on: the validation split is empty.")
-    loop, metric = pair_tower.train_worker, pair_tower.NDCG
-    weights, reports = _fitted(home, "pairs", version, loop, metric, inputs, schedule, resources, on_epoch)
     tower = PairTower(inputs.spec)
-    tower.load_state_dict(weights)
-    return tower.eval(), reports
+    loop, metric = pair_tower.train_worker, pair_tower.NDCG
+    return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)
 
 
-def _fitted(
+def _fill(
+    tower: nn.Module,
     home: Home,
-    name: str,
     version: str,
     loop: Callable[[dict[str, Any]], None],
     metric: str,
@@ -91,7 +89,8 @@ def _fitted(
     schedule: Any,
     resources: Resources,
     on_epoch: Callable[[Report], None] | None,
-) -> tuple[dict[str, Tensor], tuple[Report, ...]]:
+) -> tuple[Report, ...]:
+    """Train elsewhere, load the best epoch's weights here, and return what every epoch reported."""
     reports: list[Report] = []
 
     def report(epoch: Report) -> None:
@@ -107,15 +106,16 @@ def _fitted(
                 num_workers=resources.workers, use_gpu=resources.use_gpu, resources_per_worker=needs
             ),
             run_config=run_config(
-                home, name, version, callback=callback, max_failures=resources.max_failures, best=metric
+                home, NAME, version, callback=callback, max_failures=resources.max_failures, best=metric
             ),
         ).fit()
     best = result.get_best_checkpoint(metric, "max")
     assert best is not None
     with best.as_directory() as folder:
-        weights = load_file(Path(folder) / TOWER)
-    forget(home, name, version)
-    return weights, tuple(reports)
+        tower.load_state_dict(load_file(Path(folder) / TOWER))
+    tower.eval()
+    forget(home, NAME, version)
+    return tuple(reports)
 
 
 def _log(epoch: Report) -> None:

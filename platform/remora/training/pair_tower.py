@@ -14,6 +14,7 @@ import scipy.sparse as sp
 import torch
 from ray.train.collective import broadcast_from_rank_zero
 
+from remora.evaluation.whole_catalogue import hits, ndcg_of_sets
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairObjective, PairSpec, PairTower, Vectors
 from remora.training.checkpoints import is_over, judged, progress, report, resumed
@@ -110,23 +111,8 @@ def train_worker(config: dict[str, Any]) -> None:
         report(state, plain.tower, optimiser, first=rank == 0)
 
 
-def ndcg_of_sets(scores: Vectors, had: sp.csr_array, wanted: sp.csr_array, k: int = 20) -> float:
-    """Mean binary NDCG@k over users (n, items), ideal over min(k, wanted); what was had is left out.
-
-    ``scores`` is overwritten where an item was had.
-    """
-    scores[had.nonzero()] = -np.inf
-    k = min(k, scores.shape[1])
-    top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    top = np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable"), axis=1)
-    hits = wanted.toarray()[np.arange(len(top))[:, None], top] > 0
-    gain = 1 / np.log2(np.arange(2, k + 2))
-    ideal = np.cumsum(gain)[np.minimum(np.diff(wanted.indptr), k) - 1]
-    return float(((hits * gain).sum(1) / ideal).mean())
-
-
 def _validated(tower: PairTower, validation: PairValidation, step: int = 256) -> float:
     users, items = tower.user_vectors()[validation.users], tower.item_vectors()
     parts = [slice(begin, begin + step) for begin in range(0, len(users), step)]
-    found = [ndcg_of_sets(users[p] @ items.T, validation.had[p], validation.wanted[p]) for p in parts]
-    return float(np.average(found, weights=[len(users[p]) for p in parts]))
+    hit = np.concatenate([hits(users[p] @ items.T, validation.had[p], validation.wanted[p], 20) for p in parts])
+    return float(ndcg_of_sets(hit, np.diff(validation.wanted.indptr)).mean())

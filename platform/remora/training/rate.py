@@ -10,5 +10,9 @@ def rate(progress: float) -> float:
 
     Up over the first fiftieth, then down to a twentieth along a cosine.
     """
-    warm = min(1.0, (progress + 1e-3) / 0.02)
-    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+    return min(1.0, (progress + 1e-3) / 0.02) * cooled(progress)
+
+
+def cooled(progress: float) -> float:
+    """The same without the way up."""
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

@@ -16,6 +16,7 @@ import torch
 from ray.train.collective import broadcast_from_rank_zero
 from torch import Tensor, nn
 
+from remora.evaluation.whole_catalogue import ndcg_of_one, ranks
 from remora.retrieval.histories import Histories, batches
 from remora.retrieval.losses.candidates import Drawn
 from remora.retrieval.losses.table import LOSSES
@@ -147,27 +148,6 @@ def user_vectors(tower: SequenceTower, histories: Histories, step: int = 256) ->
     return found
 
 
-def ranks(scores: npt.NDArray[np.float32], seen: Histories, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Place (n,), from 0, of each target among all items that the user has not had; scores (n, items) are kept.
-
-    Items that score as the target count half, so that a model which scores everything alike gains nothing.
-    """
-    own = scores[np.arange(len(targets)), targets]
-    out = np.empty(len(targets), np.int64)
-    for n, row in enumerate(scores):
-        had = np.unique(seen[n])
-        had = had[had != targets[n]]
-        above = int((row > own[n]).sum()) - int((row[had] > own[n]).sum())
-        level = int((row == own[n]).sum()) - 1 - int((row[had] == own[n]).sum())
-        out[n] = above + (level + 1) // 2
-    return out
-
-
-def ndcg(places: npt.NDArray[np.int64], k: int = 10) -> float:
-    """Mean over users with one target each."""
-    return float(np.where(places < k, 1 / np.log2(places + 2), 0.0).mean()) if len(places) else 0.0
-
-
 def validated(tower: SequenceTower, asked: Asked, step: int = 512) -> float:
     """NDCG@10 of the tower alone."""
     vectors = tower.vectors().detach().float().cpu().numpy()
@@ -176,7 +156,7 @@ def validated(tower: SequenceTower, asked: Asked, step: int = 512) -> float:
     for begin in range(0, len(users), step):
         part = np.arange(begin, min(begin + step, len(users)))
         places.append(ranks(users[part] @ vectors.T, asked.histories.chosen(part), asked.targets[part]))
-    return ndcg(np.concatenate(places)) if places else 0.0
+    return float(ndcg_of_one(np.concatenate(places), 10).mean())
 
 
 def _autocast(device: torch.device, model: nn.Module, sequences: Tensor, drawn: Drawn | None) -> Tensor:

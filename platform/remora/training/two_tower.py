@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from torch import Tensor
 from remora.retrieval.content import Encoded
 from remora.retrieval.losses.in_batch import sampled_softmax
 from remora.retrieval.towers import TowerSpec, TwoTower
+from remora.training.rate import cooled
 
 CUTOFF = 100
 RECALL = f"recall@{CUTOFF}"
@@ -79,7 +79,7 @@ def train_worker(config: dict[str, Any]) -> None:
     device = ray.train.torch.get_device()
     per_worker = max(2, schedule.batch_size // context.get_world_size())
     steps = max(1, config["examples"] // per_worker)
-    warm = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, schedule.epochs * steps))
+    warm = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cooled(step / (schedule.epochs * steps)))
     for _ in range(done * steps):
         warm.step()
     shard = ray.train.get_dataset_shard("train")
@@ -198,11 +198,6 @@ def _batches(
                 yield {name: values[part].to(device) for name, values in chunk.items()}
     if given < steps:
         raise RuntimeError(f"A worker got {given} batches where {steps} were planned.")
-
-
-def _rate(step: int, steps: int) -> float:
-    """Learning rate as a share of its largest: down to a twentieth along a cosine."""
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps))))
 
 
 def _resume(model: TwoTower, optimiser: torch.optim.Optimizer) -> int:
