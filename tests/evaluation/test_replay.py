@@ -126,9 +126,11 @@ def test_the_systems_of_the_report_are_the_surface_with_stages_taken_away() -> N
     co_visited = type("CoVisited", (toys.Everything,), {})()
     surface = Pipeline(sources=(toys.Everything(), co_visited), scorer=toys.KnowsParity(), backfill=toys.Everything())
     made = systems(surface)
-    assert list(made) == ["popularity", "co_visitation", "retrieval", "surface"]
+    without = ["without everything", "without co_visited"]
+    assert list(made) == ["popularity", "co_visitation", "retrieval", "surface", *without]
     assert made["popularity"].sources == ()
     assert made["co_visitation"].sources == (co_visited,)
     assert made["retrieval"].sources == surface.sources
-    assert [p.scorer for p in made.values()] == [None, None, None, surface.scorer]
+    assert [made[name].sources for name in without] == [(co_visited,), surface.sources[:1]]
+    assert [p.scorer for p in made.values()] == [None, None, None, surface.scorer, None, None]
     assert {p.backfill for p in made.values()} == {surface.backfill}

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from datetime import datetime
 
+import numpy as np
 import pytest
 from rich.console import Console
 from tests.evaluation import toys
 
 from remora.contracts.errors import NotFound
 from remora.evaluation.rendering import markdown, summary, tables
+from remora.evaluation.replay import Moment
 from remora.evaluation.report import EvaluationReport, report
+from remora.evaluation.systems import WITHOUT
+from remora.pipeline import Pipeline
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +45,23 @@ def test_the_surface_is_compared_with_every_other_system(found: EvaluationReport
     assert difference.mean == pytest.approx(means[0] - means[1])  # type: ignore[operator]
     assert difference.excludes_zero
     assert {d.against for d in found.differences} == {"popularity"}
+
+
+def test_what_a_source_adds_is_retrieval_less_itself_without_it() -> None:
+    def moment(day: datetime) -> Moment:
+        there = Pipeline(sources=(toys.Everything(),))
+        pipelines = {"retrieval": there, "surface": there, WITHOUT + "everything": Pipeline(sources=())}
+        return Moment(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
+
+    found = report(replace(toys.replay(), moment_at=moment).run(toys.queries()), toys.SETTINGS)
+    added = found.difference(WITHOUT + "everything", "recall", 5)
+    assert added.system == "retrieval"
+    assert added.mean == found.estimate("retrieval", "recall", 5).mean
+    assert found.sources == ("everything",)
+    assert found.compared == ("retrieval", "surface")
+    page = markdown(found)
+    assert f"| everything | {found.difference(WITHOUT + 'everything', 'ndcg', 2).mean:+.4f} *" in page
+    assert WITHOUT + "everything" not in page
 
 
 def test_a_report_survives_json(found: EvaluationReport) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from remora.evaluation.report import Difference, Estimate, EvaluationReport
 from remora.evaluation.segments import ALL
+from remora.evaluation.systems import WITHOUT
 
 TITLES = {
     "ndcg": "NDCG",
@@ -36,7 +37,8 @@ def tables(report: EvaluationReport) -> Iterator[Table]:
     """What to see first: every system, how the surface differs from the others, and the segments."""
     if not report.cutoffs:
         return
-    for part in (_overview(report), _differences(report), _segments(report, *_headline(report)[0])):
+    of_sources = [_sources(report)] if report.sources else []
+    for part in (_overview(report), _differences(report), *of_sources, _segments(report, *_headline(report)[0])):
         # One space between columns, so that the overview fits into a hundred.
         table = Table(
             title=part.title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
@@ -53,6 +55,7 @@ def markdown(report: EvaluationReport) -> str:
     parts = [
         *(_all_metrics(report, cutoff) for cutoff in report.cutoffs),
         *([_differences(report)] if report.differences else []),
+        *([_sources(report)] if report.sources else []),
         *(_segments(report, *chosen) for chosen in _headline(report)),
     ]
     return "\n\n".join(["# Evaluation", summary(report), *map(_markdown, parts)]) + "\n"
@@ -83,14 +86,14 @@ def _overview(report: EvaluationReport) -> _Part:
             *(_estimate(report.estimate(system, *one)) for one in headline),
             *(_number(report.estimate(system, *one).mean, digits=3) for one in others),
         ]
-        for system in report.systems
+        for system in report.compared
     ]
     return _Part("The systems", ["", *(f"{TITLES[m]} @{k}".replace(" ", "\n") for m, k in headline + others)], rows)
 
 
 def _all_metrics(report: EvaluationReport, cutoff: int) -> _Part:
     shown = _present(report, cutoff)
-    rows = [[s, *(_estimate(report.estimate(s, metric, cutoff)) for metric in shown)] for s in report.systems]
+    rows = [[s, *(_estimate(report.estimate(s, metric, cutoff)) for metric in shown)] for s in report.compared]
     return _Part(f"First {cutoff} items", ["system", *(TITLES[m] for m in shown)], rows)
 
 
@@ -100,11 +103,24 @@ def _present(report: EvaluationReport, cutoff: int) -> Sequence[str]:
 
 
 def _differences(report: EvaluationReport) -> _Part:
-    against, headline = list(dict.fromkeys(d.against for d in report.differences)), _headline(report)
+    against = [system for system in report.compared if any(d.against == system for d in report.differences)]
+    return _less("The surface less each other system, on the same users", "against", report, against, against)
+
+
+def _sources(report: EvaluationReport) -> _Part:
+    title = "What each source adds: retrieval less itself without it, on the same users"
+    return _less(title, "source", report, report.sources, [WITHOUT + source for source in report.sources])
+
+
+def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str], against: Sequence[str]) -> _Part:
+    headline = _headline(report)
     return _Part(
-        "The surface less each other system, on the same users",
-        ["against", *(f"{TITLES[m]}@{k}" for m, k in headline)],
-        [[a, *(_difference(report.difference(a, *one)) for one in headline)] for a in against],
+        title,
+        [first, *(f"{TITLES[m]}@{k}" for m, k in headline)],
+        [
+            [name, *(_difference(report.difference(other, *one)) for one in headline)]
+            for name, other in zip(names, against, strict=True)
+        ],
     )
 
 
@@ -113,7 +129,7 @@ def _segments(report: EvaluationReport, metric: str, cutoff: int) -> _Part:
     return _Part(
         f"{TITLES[metric]}@{cutoff} by segment",
         ["system", *(f"{s.replace('_', ' ')}\n({report.queries[s]:,} queries)" for s in segments)],
-        [[s, *(_estimate(report.estimate(s, metric, cutoff, at)) for at in segments)] for s in report.systems],
+        [[s, *(_estimate(report.estimate(s, metric, cutoff, at)) for at in segments)] for s in report.compared],
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from remora.contracts.errors import NotFound
 from remora.evaluation.bootstrap import Bootstrap, Interval
 from remora.evaluation.segments import ALL, SEGMENTS
-from remora.evaluation.systems import SURFACE
+from remora.evaluation.systems import RETRIEVAL, SURFACE, WITHOUT
 from remora.evaluation.tally import Column, Tally
 from remora.settings import EvaluationSettings
 
@@ -74,6 +74,16 @@ class EvaluationReport(BaseModel):
     estimates: tuple[Estimate, ...]
     differences: tuple[Difference, ...]
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The systems that stand for themselves, not for what a source adds."""
+        return tuple(system for system in self.systems if not system.startswith(WITHOUT))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources of retrieval whose worth was measured."""
+        return tuple(system.removeprefix(WITHOUT) for system in self.systems if system.startswith(WITHOUT))
+
     def estimate(self, system: str, metric: str, cutoff: int, segment: str = ALL) -> Estimate:
         """One number of the report; NotFound when there is none of that name."""
         for found in self.estimates:
@@ -82,7 +92,7 @@ class EvaluationReport(BaseModel):
         raise NotFound("estimate", f"{system} {metric}@{cutoff} {segment}", f"Systems: {', '.join(self.systems)}.")
 
     def difference(self, against: str, metric: str, cutoff: int, segment: str = ALL) -> Difference:
-        """The surface less ``against``; NotFound when there is none of that name."""
+        """What was compared with ``against``, less it; NotFound when there is none of that name."""
         for found in self.differences:
             if (found.against, found.metric, found.cutoff, found.segment) == (against, metric, cutoff, segment):
                 return found
@@ -90,7 +100,10 @@ class EvaluationReport(BaseModel):
 
 
 def report(tally: Tally, settings: EvaluationSettings, *, without_targets: int = 0) -> EvaluationReport:
-    """Turn sums into means with 95% intervals over users; the surface is compared with every other system."""
+    """Turn sums into means with 95% intervals over users.
+
+    The surface is compared with every other system, and retrieval with itself without each source.
+    """
     columns = (*tally.columns, *tally.covered)
     estimates, differences = [*_covered(tally)], []
     for segment in SEGMENTS:
@@ -108,9 +121,10 @@ def report(tally: Tally, settings: EvaluationSettings, *, without_targets: int =
         place = {column: n for n, column in enumerate(of_segment)}
         estimates += [_estimate(tally, column, found.interval(n)) for column, n in place.items()]
         for column, n in place.items():
-            own = place.get(column._replace(system=SURFACE))
-            if column.system != SURFACE and own is not None:
-                differences.append(_difference(column, found.difference(own, n)))
+            system = _compared_with(column.system)
+            own = place.get(column._replace(system=system))
+            if column.system != system and own is not None:
+                differences.append(_difference(system, column, found.difference(own, n)))
     return EvaluationReport(
         systems=tuple(dict.fromkeys(column.system for column in columns)),
         cutoffs=tuple(sorted({column.cutoff for column in columns})),
@@ -124,6 +138,11 @@ def report(tally: Tally, settings: EvaluationSettings, *, without_targets: int =
         estimates=tuple(estimates),
         differences=tuple(differences),
     )
+
+
+def _compared_with(system: str) -> str:
+    """Retrieval less itself without a source is what the source adds; everything else is what the surface beats."""
+    return RETRIEVAL if system.startswith(WITHOUT) else SURFACE
 
 
 def _covered(tally: Tally) -> Iterator[Estimate]:
@@ -151,9 +170,9 @@ def _estimate(tally: Tally, column: Column, found: Interval) -> Estimate:
     )
 
 
-def _difference(against: Column, found: Interval) -> Difference:
+def _difference(system: str, against: Column, found: Interval) -> Difference:
     return Difference(
-        **{**against._asdict(), "system": SURFACE},
+        **{**against._asdict(), "system": system},
         against=against.system,
         mean=_number(found.mean),
         low=_number(found.low),
