@@ -9,10 +9,10 @@ from torch import Tensor
 
 from remora.retrieval.losses import full_cross_entropy
 from remora.retrieval.losses.bilateral_softmax import BilateralSoftmax
-from remora.retrieval.losses.candidates import Drawn
+from remora.retrieval.losses.candidates import OUT, Compared, Drawn
 from remora.retrieval.losses.gbce import Gbce
 from remora.retrieval.losses.sampled_softmax import SampledSoftmax
-from remora.retrieval.losses.table import LOSSES
+from remora.retrieval.losses.table import COMPARING, LOSSES
 
 N, ITEMS, D = 12, 9, 4
 
@@ -47,14 +47,44 @@ def test_the_sampled_softmax_approaches_the_full_one_whatever_items_are_drawn_mo
     )
 
 
-def test_bilateral_softmax_with_equal_temperatures_is_the_mean_of_margins(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+@pytest.mark.parametrize("ratio", [1.0, 1.3])
+def test_bilateral_softmax_weighs_the_log_sum_of_the_others_against_the_target(
+    ratio: float, batch: tuple[Tensor, Tensor, Tensor]
+) -> None:
     states, table, targets = batch
     scores = states @ table.T
     own = scores.gather(1, targets[:, None])[:, 0]
     others = scores.masked_fill(F.one_hot(targets, ITEMS).bool(), -torch.inf).logsumexp(1)
-    found = BilateralSoftmax(softness=1e3)(states, table, targets, everything())
-    torch.testing.assert_close(found, (others - own).mean(), rtol=0.02, atol=0)
-    assert BilateralSoftmax(softness=1.0)(states, table, targets, everything()) < found  # forgives what fits worst
+    found = BilateralSoftmax(ratio)(states, table, targets, everything())
+    torch.testing.assert_close(found, (ratio * others - own).mean())
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_a_weight_of_two_counts_a_state_twice(name: str, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    states, table, _ = batch
+    scores = (states @ table.T).detach()
+
+    def loss(rows: list[int], weights: list[float] | None) -> Tensor:
+        return COMPARING[name]().of(
+            Compared(
+                own=scores[rows, 0],
+                others=scores[rows, 1:],
+                log_expected=torch.zeros(ITEMS - 1),
+                share=0.5,
+                weights=None if weights is None else torch.tensor(weights),
+            )
+        )
+
+    torch.testing.assert_close(loss([0, 1], [2.0, 1.0]), loss([0, 0, 1], None))
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_a_state_whose_others_are_all_out_of_the_running_has_a_finite_gradient(name: str) -> None:
+    own, others = torch.zeros(2, requires_grad=True), torch.zeros(2, 3, requires_grad=True)
+    out = torch.tensor([[True] * 3, [False] * 3])
+    compared = Compared(own=own, others=others.masked_fill(out, OUT), log_expected=torch.zeros(3), share=0.5)
+    for gradient in torch.autograd.grad(COMPARING[name]().of(compared), (own, others)):
+        assert torch.isfinite(gradient).all()
 
 
 def test_gbce_without_calibration_is_binary_cross_entropy(batch: tuple[Tensor, Tensor, Tensor]) -> None:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from remora.retrieval.content import Content, Encoded
+from remora.retrieval.history.table import ATTENTION, history_reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +23,15 @@ class TowerSpec:
     """Everything that shapes the network; goes to JSON beside the weights.
 
     ``trained`` counts the items that have an identity, rows 1 to ``trained`` of its table; row 0 is every other item.
+    ``history`` names the reader of the history; layers, heads and dropout are those of readers that have them.
     """
 
     dimension: int
     history_length: int
+    history: str = ATTENTION
+    history_layers: int = 1
+    history_heads: int = 2
+    history_dropout: float = 0.1
     trained: int
     item_content: Content
     user_content: Content
@@ -81,40 +87,37 @@ class ItemTower(nn.Module):
 
 
 class UserTower(nn.Module):
-    """Attention over the vectors of the history, asked by its recency-weighted mean, plus the profile.
+    """The recency-weighted mean of the history, its last item, what a reader makes of it, and the profile.
 
     Works on item vectors, not on item ids: a new item in a history counts by its content, and serving needs only the
     vectors of the index.
     """
 
-    HEADS = 2
-
     def __init__(self, spec: TowerSpec) -> None:
         super().__init__()
         width = spec.dimension
-        self.place = nn.Parameter(torch.zeros(spec.history_length, width))
         self.recency = nn.Parameter(torch.linspace(-3.0, 0.0, spec.history_length))
-        # Keys and values need no product per position: (K x) . q = x . (K^T q), and the mean of V x is V of the mean.
-        self.ask = nn.Linear(2 * width, self.HEADS * width)
-        self.answer = nn.Linear(self.HEADS * width, width)
+        self.reader = history_reader(
+            spec.history,
+            width,
+            length=spec.history_length,
+            layers=spec.history_layers,
+            heads=spec.history_heads,
+            dropout=spec.history_dropout,
+        )
         self.profile = ContentEncoder(spec.user_content, width)
         self.mix = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
         self.trust = nn.Parameter(torch.ones(1))  # in the prior
-        nn.init.normal_(self.place, std=0.02)
 
     def forward(self, history: Tensor, present: Tensor, tags: Tensor, words: Tensor, numbers: Tensor) -> Tensor:
         """Vectors (n, d + 1) from unit vectors of the history (n, L, d), most recent last, where ``present`` (n, L)."""
-        n, _, width = history.shape
         weight = torch.softmax(self.recency.masked_fill(~present, -1e4), dim=1) * present
         mean = torch.bmm(weight[:, None], history)[:, 0]
         last = history[:, -1] * present[:, -1:]
-        ask = self.ask(torch.cat([mean, last], dim=1)).view(n, self.HEADS, width)
-        scores = torch.bmm(ask, history.transpose(1, 2)) + ask @ self.place.T
-        attention = torch.softmax(scores.masked_fill(~present[:, None], -1e4), dim=2) * present[:, None]
-        attended = self.answer(torch.bmm(attention, history).view(n, self.HEADS * width))
+        read = self.reader(history, present, mean, last)
         profile = self.profile(tags, words, numbers)
-        user = F.normalize(mean + last + self.mix(torch.cat([mean, last, attended, profile], dim=1)), dim=1)
-        return torch.cat([user, self.trust.expand(n, 1)], dim=1)
+        user = F.normalize(mean + last + self.mix(torch.cat([mean, last, read, profile], dim=1)), dim=1)
+        return torch.cat([user, self.trust.expand(len(user), 1)], dim=1)
 
 
 class TwoTower(nn.Module):

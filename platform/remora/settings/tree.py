@@ -51,25 +51,49 @@ class RetrievalSettings(Section):
     epochs: int = 8
     batch_size: int = Field(512, description="of all workers together")
     learning_rate: float = 2e-3
+    history: Literal["attention", "mean", "causal_transformer", "hstu"] = Field(
+        "attention", description="what reads the user's history; attention is the cheapest to serve"
+    )
+    history_layers: int = Field(1, ge=1, description="of causal_transformer and hstu")
+    history_heads: int = Field(2, ge=1, description="of causal_transformer and hstu")
+    history_dropout: float = Field(0.1, ge=0, lt=1, description="of causal_transformer, hstu and mean")
+    loss: Literal["sampled_softmax", "bilateral_softmax", "gbce", "full_cross_entropy"] = Field(
+        "sampled_softmax", description="full_cross_entropy compares with the whole catalogue: up to 20,000 items"
+    )
     temperature: float = 0.1
-    uniform_negatives: int = 512
+    uniform_negatives: int = Field(512, ge=0, description="drawn beside the batch's targets; not of full_cross_entropy")
     id_dropout: float = Field(0.1, description="share of target ids hidden in training, so content alone works")
     text_buckets: int = 4096
     workers: int = Field(2, gt=0)
     seed: int = 7
     nearest_limit: int = Field(300, description="candidates of the two-tower source")
     co_visited_limit: int = 200
+    next_items_limit: int = Field(200, ge=0, description="candidates of the linear next-item model; 0 turns it off")
     trending_limit: int = 100
+    newest_limit: int = Field(30, ge=0, description="candidates among items that came lately; 0 turns it off")
+    newest_days: float = Field(30.0, gt=0, description="since an item's first event, or its entry in the catalogue")
     co_visited_neighbours: int = 100
     co_visited_half_life_days: float = 180.0
     co_visited_window: int = Field(30, gt=0, description="wanted events of one user that count as near each other")
     co_visited_damping: float = Field(0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
+    next_items_decay: float = Field(4.0, gt=0, description="places after which a past item weighs 1/e")
+    next_items_ridge: float = Field(300.0, gt=0, description="penalty on squared weights")
+    next_items_neighbours: int = Field(200, gt=0, description="kept of each item")
+    next_items_catalogue: int = Field(
+        20_000, gt=1, description="items it knows, most wanted first; memory is its square"
+    )
     shuffle_rows: int = Field(200_000, gt=0, description="examples that a worker holds and shuffles at a time")
     held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
     index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
     index_build_seconds: float = Field(600.0, gt=0, description="kinds that would take longer to build are left out")
     index_memory_mib: float = Field(4_096.0, gt=0, description="kinds that would take more memory are left out")
     max_failures: int = Field(3, ge=0, description="times that a lost worker is replaced before training fails")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> RetrievalSettings:
+        if self.dimension % self.history_heads:
+            raise ValueError(f"dimension {self.dimension} is no multiple of history_heads {self.history_heads}")
+        return self
 
 
 class RankingSettings(Section):

@@ -23,7 +23,7 @@ from safetensors.torch import save_file as save_tensors
 
 import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
-from remora.contracts.errors import DataError
+from remora.contracts.errors import DataError, SettingsError
 from remora.contracts.home import Home
 from remora.contracts.tables import ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
@@ -40,7 +40,7 @@ from remora.settings import Settings
 from remora.training.progress import Report, followed
 from remora.training.runs import forget, run_config
 from remora.training.tracking import tracked
-from remora.training.two_tower import RECALL, Inputs, Schedule, held_out_users, train_worker
+from remora.training.two_tower import RECALL, WHOLE, Inputs, Schedule, held_out_users, train_worker
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -48,10 +48,12 @@ if TYPE_CHECKING:
 NAME = "retrieval"
 SERVING_ONLY = {
     "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
-    "co_visited_window", "co_visited_damping", "max_failures",
+    "co_visited_window", "co_visited_damping", "max_failures", "next_items_limit", "next_items_decay",
+    "next_items_ridge", "next_items_neighbours", "next_items_catalogue", "newest_limit", "newest_days",
 }  # fmt: skip
 
 INDEX_QUESTIONS = 200
+MOST_WHOLE = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -136,17 +138,27 @@ def prepare(settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCu
     spec = TowerSpec(
         dimension=chosen.dimension,
         history_length=settings.features.history_length,
+        history=chosen.history,
+        history_layers=chosen.history_layers,
+        history_heads=chosen.history_heads,
+        history_dropout=chosen.history_dropout,
         trained=int(trained.sum()),
         item_content=item_content,
         user_content=user_content,
     )
+    drawable = np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64)
+    if chosen.loss == WHOLE and len(drawable) > MOST_WHOLE:
+        raise SettingsError(
+            f"retrieval.loss is {WHOLE}, which compares with all {len(drawable):,} items in every step; that is for "
+            f"{MOST_WHOLE:,} items at the most. Choose sampled_softmax, bilateral_softmax or gbce."
+        )
     inputs = Inputs(
         spec=spec,
         identity=identity.astype(np.int64),
         content=item_content.encode(catalogue),
         share=counts / counts.sum(),
         examples=int(counts.sum()),
-        drawable=np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64),
+        drawable=drawable,
         held_out=held_out(every, settings.features.partitions),
     )
     return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))

@@ -20,12 +20,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from remora.retrieval.content import Encoded
-from remora.retrieval.losses.in_batch import sampled_softmax
+from remora.retrieval.losses.for_users import for_users
+from remora.retrieval.losses.table import COMPARING
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.training.rate import cooled
 
 CUTOFF = 100
 RECALL = f"recall@{CUTOFF}"
+WHOLE = "full_cross_entropy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class Schedule:
     batch_size: int
     learning_rate: float
     temperature: float
+    loss: str
     uniform_negatives: int
     id_dropout: float
     shuffle_rows: int
@@ -108,19 +111,34 @@ def batch_loss(
     schedule: Schedule,
     generator: np.random.Generator,
 ) -> Tensor:
-    """The loss of one batch against its own targets and uniformly drawn items."""
-    n, drawn = len(batch["target"]), schedule.uniform_negatives
-    uniform = generator.choice(inputs.drawable, drawn) if drawn else inputs.drawable[:0]
-    candidates = torch.cat([batch["target"], torch.as_tensor(uniform, device=batch["target"].device)])
+    """The loss of one batch: against its own targets and uniformly drawn items, or against the whole catalogue."""
+    targets, n = batch["target"], len(batch["target"])
+    whole = schedule.loss == WHOLE
+    uniform = inputs.drawable if whole else generator.choice(inputs.drawable, schedule.uniform_negatives)
+    candidates = torch.cat([targets, torch.as_tensor(uniform, device=targets.device)])
     users, items = model(
         batch["history"], (batch["tags"], batch["words"], batch["numbers"]), candidates, schedule.id_dropout
     )
-    rows = candidates.cpu().numpy()
-    expected = n * inputs.share[rows] + drawn / max(1, len(inputs.drawable))
+    others = slice(n if whole else 0, None)
+    expected = np.ones(len(candidates))
+    if not whole:
+        rows = candidates.cpu().numpy()
+        expected = n * inputs.share[rows] + schedule.uniform_negatives / len(inputs.drawable)
     log_expected = torch.as_tensor(np.log(expected), dtype=users.dtype, device=users.device)
-    return sampled_softmax(
-        users, items, candidates, log_expected, batch["weight"], batch["history"], schedule.temperature
+    compared = for_users(
+        users,
+        items[:n],
+        items[others],
+        targets=targets,
+        rows=candidates[others],
+        history=batch["history"],
+        log_expected=log_expected[others],
+        own_expected=log_expected[:n],
+        weights=batch["weight"],
+        temperature=schedule.temperature,
+        catalogue=len(inputs.drawable),
     )
+    return COMPARING[schedule.loss]().of(compared)
 
 
 def to_tensors(examples: pa.Table, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -12,6 +12,8 @@ class CausalTransformer(nn.Module):
 
     SASRec (Kang and McAuley, ICDM 2018) with the layers that later work found better: normalisation before each part,
     gated feed-forward (Shazeer, 2020), as in eSASRec (RecSys 2025). Padding stands behind, where causality hides it.
+    What attention reads is dropped as a whole, not place by place: that costs a quarter of a step on a CPU, and the
+    fused kernel as well.
     """
 
     def __init__(self, dimension: int, *, layers: int, heads: int, length: int, dropout: float) -> None:
@@ -32,7 +34,7 @@ class CausalTransformer(nn.Module):
 class _Layer(nn.Module):
     def __init__(self, dimension: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.chance = heads, dropout
+        self.heads = heads
         self.attention_norm, self.feed_norm = nn.LayerNorm(dimension), nn.LayerNorm(dimension)
         self.read = nn.Linear(dimension, 3 * dimension, bias=False)
         self.write = nn.Linear(dimension, dimension, bias=False)
@@ -44,8 +46,7 @@ class _Layer(nn.Module):
         n, length, d = states.shape
         parts = self.read(self.attention_norm(states)).view(n, length, 3, self.heads, d // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        chance = self.chance if self.training else 0.0
-        read = F.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=chance)
+        read = F.scaled_dot_product_attention(query, key, value, is_causal=True)
         states = states + self.dropout(self.write(read.transpose(1, 2).reshape(n, length, d)))
         gate, value = self.gate(self.feed_norm(states)).chunk(2, dim=-1)
         return states + self.dropout(self.out(F.silu(gate) * value))

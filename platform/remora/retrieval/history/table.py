@@ -1,11 +1,13 @@
-"""Encoders of a user's history, by the names that settings choose from."""
+"""Readers of a user's history, by the names that settings choose from."""
 
 from __future__ import annotations
 
 from torch import nn
 
+from remora.retrieval.history.attention import RecentAttention
 from remora.retrieval.history.causal_transformer import CausalTransformer
 from remora.retrieval.history.hstu import Hstu
+from remora.retrieval.history.last_state import LastState
 from remora.retrieval.history.mean import Mean
 
 HISTORY_ENCODERS: dict[str, type[nn.Module]] = {
@@ -13,3 +15,14 @@ HISTORY_ENCODERS: dict[str, type[nn.Module]] = {
     "causal_transformer": CausalTransformer,
     "hstu": Hstu,
 }
+"""Of sequences (n, L, d) with padding behind: a state for every place."""
+
+ATTENTION = "attention"
+
+
+def history_reader(name: str, dimension: int, *, length: int, layers: int, heads: int, dropout: float) -> nn.Module:
+    """Of histories (n, L, d) with padding before: one vector. ``attention``, or the last state of an encoder."""
+    if name == ATTENTION:
+        return RecentAttention(dimension, length=length)
+    encoder = HISTORY_ENCODERS[name](dimension, layers=layers, heads=heads, length=length, dropout=dropout)
+    return LastState(encoder, dimension=dimension)

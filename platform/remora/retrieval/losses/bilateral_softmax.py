@@ -1,29 +1,23 @@
-"""A softmax that doubts its positives as it doubts its negatives."""
+"""A softmax whose positives and negatives have temperatures of their own."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from remora.retrieval.losses.candidates import Drawn, against
+from remora.retrieval.losses.candidates import Compared, SampledLoss
 
 
-class BilateralSoftmax:
-    """BSL: log-mean-exp of the negatives against a softened log-mean-exp over the batch's positives.
+class BilateralSoftmax(SampledLoss):
+    """BSL: the log-sum-exp of the negatives, ``ratio`` times, less the positive's score.
 
-    Wu et al., "BSL: Understanding and improving softmax loss for recommendation" (ICDE 2024). ``softness`` is the ratio
-    of the two temperatures; 1 gives the plain softmax without the target in the denominator.
+    Wu et al., "BSL: Understanding and improving softmax loss for recommendation" (ICDE 2024), for states that have one
+    positive each: ``ratio`` is the positive temperature over the negative one, and says how much the worst case of the
+    negatives counts beside the positive. 1 is the softmax without the target in its denominator.
     """
 
-    needs_draws = True
+    def __init__(self, ratio: float = 1.1) -> None:
+        self.ratio = ratio
 
-    def __init__(self, softness: float = 1.2) -> None:
-        self.softness = softness
-
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, drawn: Drawn | None) -> Tensor:
-        """The mean over states."""
-        assert drawn is not None
-        own, others = against(states, table, targets, drawn)
-        margin = own - torch.logsumexp(others - drawn.log_expected, dim=1)
-        n = torch.tensor(float(len(targets)), device=own.device)
-        return -self.softness * (torch.logsumexp(margin / self.softness, dim=0) - n.log())
+    def of(self, compared: Compared) -> Tensor:
+        """The (weighted) mean over states."""
+        return compared.mean(self.ratio * compared.log_rest - compared.corrected_own)
