@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -48,6 +50,11 @@ class SequenceTower(nn.Module):
             read = read * self.spec.dimension**0.5
         states = self.history(read)
         return states if self.spec.temperature is None else F.normalize(states, dim=-1) / self.spec.temperature
+
+    def start_from(self, items: npt.NDArray[np.float32]) -> None:
+        """Begin at known vectors (items, d), such as what stands near each other in histories."""
+        with torch.no_grad():
+            self.table.weight.copy_(torch.from_numpy(items) + 1e-3 * self.table.weight)
 
     def vectors(self) -> Tensor:
         """Vectors (items, d) of the catalogue, of unit length where scores are cosines."""

@@ -55,11 +55,13 @@ class SequenceSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceInputs:
-    """What every worker needs; one object in Ray's store, read there without a copy."""
+    """What every worker needs; one object in Ray's store, read there without a copy. ``start``: vectors (items, d) to
+    begin at."""
 
     spec: SequenceSpec
     train: Histories
     validation: Asked
+    start: npt.NDArray[np.float32] | None = None
 
 
 class Objective(nn.Module):
@@ -91,6 +93,8 @@ def train_worker(config: dict[str, Any]) -> None:
     device = ray.train.torch.get_device()
     torch.manual_seed(schedule.seed)
     plain = Objective(inputs.spec, schedule.loss)
+    if inputs.start is not None:
+        plain.tower.start_from(inputs.start)
     model = ray.train.torch.prepare_model(plain)
     optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     state = resumed(plain.tower, optimiser)
