@@ -98,7 +98,7 @@ def test_data_without_values_users_or_categories_builds_what_it_can(ray_cluster:
     settings = settings_for(tmp_path, **bare, user_columns=[], item_columns=[])
     built = FeatureTables(build(settings, lake))
     assert built.views == ("user_activity", "user_history", "item_activity", "item_profile")
-    assert built.schema("item_profile").names == ["in_catalogue"]
+    assert built.schema("item_profile").names == ["in_catalogue", "entered_at"]
     assert built.read("user_activity")["mean_value"].null_count == built.read("user_activity").num_rows
 
 

@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from remora.pipeline import Found, Query
-from remora.retrieval.co_visitation import Neighbours
 from remora.retrieval.content import Content
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.sources.co_visited import CoVisited
 from remora.retrieval.sources.co_visited_with import CoVisitedWith
 from remora.retrieval.sources.nearest_items import NearestItems
+from remora.retrieval.sources.newest import Newest
+from remora.retrieval.sources.next_items import NextItems
 from remora.retrieval.sources.popular import Popular
 from remora.retrieval.sources.similar_vectors import SimilarVectors
 from remora.retrieval.sources.trending import Trending
@@ -117,6 +119,22 @@ class TestCoVisited(SourceContract):
         found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, fade=0.5).find(query(history=(30, 11)))
         assert found.rows.tolist() == [10]
         assert found.scores.tolist() == [1.0]
+
+
+class TestNextItems(SourceContract):
+    def source(self) -> NextItems:
+        return NextItems(neighbours=neighbours(), limit=LIMIT, fade=0.8)
+
+    def test_a_single_item_gives_its_own_list(self) -> None:
+        found = NextItems(neighbours=neighbours(), limit=LIMIT).find(query(history=(30,)))
+        assert found.rows.tolist() == list(range(29, 22, -1))
+
+
+class TestNewest(SourceContract):
+    ignorant = None
+
+    def source(self) -> Newest:
+        return Newest(scores=-np.arange(ITEMS, dtype=np.float32), limit=LIMIT)
 
 
 class TestCoVisitedWith(SourceContract):

@@ -14,8 +14,8 @@ from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores
-from remora.retrieval.co_visitation import Neighbours
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.neighbours import Neighbours
 from remora.serving.release import Release
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
@@ -50,7 +50,9 @@ def shelves(random: np.random.Generator) -> ItemSnapshot:
             "item_id": [f"i{row:02}" for row in rows],
             "item_activity__popularity": random.integers(0, 50, N_ITEMS).astype(np.float32),
             "item_activity__trend": random.random(N_ITEMS).astype(np.float32),
+            "item_activity__first_event_at": INSTANT.timestamp() - 86_400.0 * (rows + 1),
             "item_profile__in_catalogue": [True] * N_ITEMS,
+            "item_profile__entered_at": [None if row % 2 else INSTANT.timestamp() - 3_600.0 * row for row in rows],
             "item_profile__in_stock": ~np.isin(rows, UNAVAILABLE),
             "item_profile__title": [None if row == 5 else f"Thing {row}" for row in rows],
             CATEGORIES: pa.array([[row % 4] for row in rows], pa.list_(pa.int32())),
@@ -124,6 +126,7 @@ def parts(of: Settings) -> Parts:
         encoder=cast(Any, MeanOfHistory(vectors)),
         index=ItemIndex.build(vectors),
         neighbours=next_ones(),
+        next_items=next_ones(),
         scorer=Taste(vectors),
     )
 

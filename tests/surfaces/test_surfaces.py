@@ -34,10 +34,20 @@ def test_the_table_names_every_surface_that_has_settings() -> None:
 class TestTheHomeFeed:
     def test_asks_these_stages_in_this_order(self) -> None:
         assert names(home_feed(parts(settings()))) == [
-            ["nearest_items", "co_visited", "trending"],
+            ["nearest_items", "next_items", "co_visited", "trending", "newest"],
             ["already_seen", "unavailable"],
             ["category_spacing"],
         ]
+
+    def test_finds_what_came_lately_the_youngest_first_and_only_what_may_be_shown(self) -> None:
+        stock = parts(settings())
+        (newest,) = [s for s in home_feed(stock).sources if stage_name(s) == "newest"]
+        found = newest.find(asked("nobody")).rows.tolist()
+        ages = [stock.snapshot.age_days[row] for row in found]
+        assert ages == sorted(ages)
+        assert max(ages) <= settings().retrieval.newest_days
+        assert not set(found) & set(UNAVAILABLE)
+        assert len(found) == settings().retrieval.newest_limit
 
     def test_shows_everything_that_is_new_to_the_user_and_available(self) -> None:
         query = asked()

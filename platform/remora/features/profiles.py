@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,14 +28,22 @@ def item_profile(items: pa.Table, data: DataSettings, names: list[str]) -> pa.Ta
     """Item columns that are features, title, category, available and text of every version of every item.
 
     ``category_numbers`` (list of int32, the category's position in ``names``) is added where a category is declared,
-    and ``in_catalogue`` (true), so that the view has a column whatever is declared.
+    ``in_catalogue`` (true), so that the view has a column whatever is declared, and ``entered_at``, seconds since 1970
+    of the item's first version, null where the source gives versions no time.
     """
     named = (data.title, data.category, data.available, *data.item_columns, *data.text)
     profile = _profile(items, ITEM_ID, tuple(dict.fromkeys(name for name in named if name)))
     profile = profile.append_column("in_catalogue", pa.array(np.ones(profile.num_rows, bool)))
+    profile = profile.append_column("entered_at", _entered(profile))
     if data.category is None:
         return profile
     return profile.append_column(CATEGORY_NUMBERS, _numbers(profile[data.category], names))
+
+
+def _entered(profile: pa.Table) -> pa.ChunkedArray:
+    versions = pl.DataFrame(pl.from_arrow(profile.select([ITEM_ID, EVENT_TIMESTAMP])))
+    given = pl.when(pl.col(EVENT_TIMESTAMP) > EPOCH).then(pl.col(EVENT_TIMESTAMP)).dt.epoch("us") / 1e6
+    return versions.select(given.min().over(ITEM_ID).alias("entered")).to_arrow()["entered"]
 
 
 def category_names(items: pa.Table, category: str | None) -> list[str]:

@@ -118,6 +118,16 @@ class ItemSnapshot:
         return np.nan_to_num(self.column("item_activity__trend"))
 
     @cached_property
+    def age_days(self) -> Floats:
+        """Since the item came into the catalogue, or since its first event where no time of that is known; shape (n,).
+
+        NaN for an item of which neither is known, and for one that has not come yet.
+        """
+        entered, first = self.column("item_profile__entered_at"), self.column("item_activity__first_event_at")
+        age = (self.instant.timestamp() - np.where(np.isnan(entered), first, entered)) / 86_400
+        return np.where(age >= 0, age, np.nan).astype(np.float32)
+
+    @cached_property
     def titles(self) -> list[str | None]:
         """What people are shown, one a row; None where the source has no title."""
         if self.title_column is None:

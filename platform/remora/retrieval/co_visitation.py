@@ -3,70 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
-from remora.contracts.vocabulary import NO_ROWS, Rows, Vocabulary
-from remora.pipeline.candidates import Found
+from remora.contracts.vocabulary import Vocabulary
+from remora.retrieval.neighbours import Neighbours
 from remora.settings import Settings
 
 if TYPE_CHECKING:
     from ray.data import Dataset
 
 COLUMNS = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP]
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """Neighbours of every item, best first: those of row i stand at ``starts[i]:starts[i+1]``."""
-
-    starts: npt.NDArray[np.int64]  # (items + 1,)
-    rows: Rows  # (pairs,)
-    scores: npt.NDArray[np.float32]  # (pairs,)
-
-    def of(self, row: int) -> Found:
-        """What goes with one item."""
-        where = slice(self.starts[row], self.starts[row + 1])
-        return Found(self.rows[where], self.scores[where])
-
-    def of_many(self, rows: Rows, weights: npt.NDArray[np.float32]) -> Found:
-        """Weighted sum of the neighbours of several items, best first; ties by row."""
-        if not len(rows):
-            return Found(NO_ROWS, np.empty(0, np.float32))
-        counts = self.starts[rows + 1] - self.starts[rows]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        where = np.repeat(self.starts[rows], counts) + within
-        found, place = np.unique(self.rows[where], return_inverse=True)
-        total = np.bincount(place, self.scores[where] * np.repeat(weights, counts), minlength=len(found))
-        order = np.lexsort((found, -total))
-        return Found(found[order].astype(np.int32), total[order].astype(np.float32))
-
-    def save(self, path: Path | str) -> None:
-        """Write one Parquet file with columns item, neighbour, score."""
-        items = np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), np.diff(self.starts))
-        table = pa.table({"item": items, "neighbour": self.rows, "score": self.scores})
-        pq.write_table(table.replace_schema_metadata({b"items": str(len(self.starts) - 1).encode()}), path)
-
-    @classmethod
-    def load(cls, path: Path | str) -> Neighbours:
-        """What :meth:`save` wrote."""
-        table = pq.read_table(path)
-        items = int(table.schema.metadata[b"items"])
-        return cls._of_sorted(items, *(table[c].to_numpy() for c in ("item", "neighbour", "score")))
-
-    @classmethod
-    def _of_sorted(cls, items: int, item: Any, neighbour: Any, score: Any) -> Neighbours:
-        starts = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
-        return cls(starts, np.asarray(neighbour, np.int32), np.asarray(score, np.float32))
 
 
 def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
@@ -98,7 +50,7 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
         pl.DataFrame(pl.from_arrow(t)) for t in pairs.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)
     ]
     if not parts:
-        return Neighbours(np.zeros(len(vocabulary) + 1, np.int64), NO_ROWS, np.empty(0, np.float32))
+        return Neighbours.none(len(vocabulary))
     return _best(parts, len(vocabulary), settings)
 
 
@@ -149,4 +101,4 @@ def _best(parts: list[pl.DataFrame], items: int, settings: Settings) -> Neighbou
         for part in parts
     ]
     best = pl.concat(kept).sort("item", "score", "other", descending=[False, True, False])
-    return Neighbours._of_sorted(items, *(best[c].to_numpy() for c in ("item", "other", "score")))
+    return Neighbours.of_sorted(items, *(best[c].to_numpy() for c in ("item", "other", "score")))

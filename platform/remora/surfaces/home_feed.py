@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from math import exp
+
+import numpy as np
+
 from remora.pipeline import Pipeline
+from remora.pipeline.candidates import Floats
 from remora.policies.filters.already_seen import AlreadySeen
 from remora.policies.filters.unavailable import Unavailable
 from remora.policies.rerankers.category_spacing import CategorySpacing
 from remora.retrieval.sources.co_visited import CoVisited
 from remora.retrieval.sources.nearest_items import NearestItems
+from remora.retrieval.sources.newest import Newest
+from remora.retrieval.sources.next_items import NextItems
 from remora.retrieval.sources.popular import Popular
 from remora.retrieval.sources.trending import Trending
 from remora.surfaces.parts import Parts
 
 
 def home_feed(parts: Parts) -> Pipeline:
-    """Nearest items of the two towers, items that go with recent ones, and what is rising; ranked, then spaced."""
+    """Nearest items of the two towers, what comes after recent ones and goes with them, what is rising, what is new;
+    ranked, then spaced."""
     limits, rules = parts.settings.retrieval, parts.settings.surfaces.home_feed
     hide = rules.already_seen
     return Pipeline(
         sources=(
             NearestItems(encoder=parts.encoder, index=parts.index, limit=limits.nearest_limit, skip_seen=hide),
+            NextItems(
+                neighbours=parts.next_items,
+                limit=limits.next_items_limit,
+                fade=exp(-1 / limits.next_items_decay),
+                skip_seen=hide,
+            ),
             CoVisited(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),
             Trending(scores=parts.snapshot.trend, limit=limits.trending_limit, skip_seen=hide),
+            Newest(scores=_youngest(parts), limit=limits.newest_limit, skip_seen=hide),
         ),
         filters=(AlreadySeen(hide=hide), Unavailable(available=parts.snapshot.available)),
         scorer=parts.scorer,
@@ -32,3 +47,10 @@ def home_feed(parts: Parts) -> Pipeline:
         ),
         backfill=Popular(scores=parts.snapshot.popularity, skip_seen=hide),
     )
+
+
+def _youngest(parts: Parts) -> Floats:
+    """Days less than nothing, so that the youngest comes first; NaN for what is not new, or may not be shown."""
+    age, limits = parts.snapshot.age_days, parts.settings.retrieval
+    new = (age <= limits.newest_days) & parts.snapshot.available
+    return np.where(new, -age, np.nan).astype(np.float32)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.pipeline import Scorer
-from remora.retrieval.co_visitation import Neighbours
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.neighbours import Neighbours
 from remora.settings import Settings
 
 
@@ -22,5 +22,6 @@ class Parts:
     snapshot: ItemSnapshot
     encoder: UserEncoder
     index: ItemIndex
-    neighbours: Neighbours
+    neighbours: Neighbours  # by co-visitation
+    next_items: Neighbours  # by the linear model of the next item
     scorer: Scorer | None

@@ -22,13 +22,12 @@ from remora.ingest.lake import Lake, lake_shelf
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles, Content
 from remora.registry.lineage import Lineage
-from remora.retrieval import co_visitation
 from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 from remora.training.evaluation import REPORT, evaluation_shelf
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
-from remora.wiring.parts import COLUMNS, NEIGHBOURS, SNAPSHOT, TOWERS, TREES
+from remora.wiring.parts import COLUMNS, NEIGHBOURS, NEXT_ITEMS, SNAPSHOT, TOWERS, TREES, ItemLists
 
 SERVED_WITH = {"surfaces", "retrieval", "features"}
 """Sections of the settings that belong to the bundle: a replica takes them from it."""
@@ -42,7 +41,7 @@ def built_shelf(home: Home) -> Shelf:
 def build(settings: Settings) -> Bundle:
     """Build the bundle of the current artifacts, or find it when it is there.
 
-    The towers and the trees are those that were evaluated; co-visitation and the item snapshot are made again as of
+    The towers and the trees are those that were evaluated; the item lists and the item snapshot are made again as of
     the end of the data, as every refresh does.
     """
     return Bundles(settings).open(record(settings).receipt["bundle"])
@@ -74,9 +73,9 @@ def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_wi
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ItemSnapshot.take(store, lake, vocabulary, settings, lake.end).save(folder / SNAPSHOT)
-        co_visitation.count(lake.events(), vocabulary, settings, lake.end).save(folder / NEIGHBOURS)
+        ItemLists.learn(lake, vocabulary, settings, lake.end).save(folder)
         files: dict[str, Content] = {
-            **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS)},
+            **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS, NEXT_ITEMS)},
             **{file: made["retrieval"].read_bytes(file) for file in TOWERS},
             **{file: made["ranking"].read_bytes(file) for file in (TREES, COLUMNS)},
             "settings.json": json.dumps(served_with, indent=1).encode(),

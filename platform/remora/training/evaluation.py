@@ -19,12 +19,11 @@ from remora.evaluation.report import EvaluationReport, report
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
-from remora.retrieval import co_visitation
 from remora.settings import Settings
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.wiring.moments import Moments, snapshots
-from remora.wiring.parts import Ranker, Towers
+from remora.wiring.parts import ItemLists, Ranker, Towers
 
 NAME, REPORT = "evaluation", "report.json"
 
@@ -77,7 +76,7 @@ def _replay(settings: Settings, lake: Lake, retrieval: Artifact, ranking: Artifa
     moments = Moments(
         settings=settings,
         towers=Towers.load(retrieval.home.local_copy(retrieval.folder)),
-        neighbours=co_visitation.count(lake.events(before=window.start), vocabulary, settings, window.start),
+        lists=ItemLists.learn(lake, vocabulary, settings, window.start),
         ranker=Ranker.load(ranking.home.local_copy(ranking.folder)),
         snapshots=snapshots(settings, lake, store, asked),
     )

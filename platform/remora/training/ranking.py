@@ -27,7 +27,6 @@ from remora.features.store import open_store
 from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake
 from remora.ranking.columns import RankerColumns
-from remora.retrieval import co_visitation
 from remora.settings import Settings
 from remora.training.boosting import METRIC, Groups, boost
 from remora.training.progress import Report
@@ -35,7 +34,7 @@ from remora.training.retrieval import retrieval_shelf
 from remora.training.runs import forget
 from remora.training.tracking import tracked
 from remora.wiring.moments import Moments, snapshots
-from remora.wiring.parts import COLUMNS, TREES, Towers
+from remora.wiring.parts import COLUMNS, TREES, ItemLists, Towers
 
 NAME = "ranking"
 
@@ -148,7 +147,7 @@ class Past:
         moments = Moments(
             settings=settings,
             towers=self.towers,
-            neighbours=co_visitation.count(lake.events(before=window.start), vocabulary, settings, window.start),
+            lists=ItemLists.learn(lake, vocabulary, settings, window.start),
             ranker=None,
             snapshots=snapshots(settings, lake, self.store, asked),
         )

@@ -18,11 +18,10 @@ from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
 from remora.pipeline import Pipeline
-from remora.retrieval.co_visitation import Neighbours
 from remora.settings import Settings
 from remora.surfaces.home_feed import home_feed
 from remora.surfaces.parts import Parts
-from remora.wiring.parts import Ranker, Towers, parts_from
+from remora.wiring.parts import ItemLists, Ranker, Towers, parts_from
 
 if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
     from feast import FeatureStore
@@ -37,7 +36,7 @@ class Moments:
 
     settings: Settings
     towers: Towers
-    neighbours: Neighbours
+    lists: ItemLists
     ranker: Ranker | None
     snapshots: Sequence[ItemSnapshot]
 
@@ -50,7 +49,7 @@ class Moments:
             self.settings,
             snapshot=self.snapshots[place],
             towers=self.towers,
-            neighbours=self.neighbours,
+            lists=self.lists,
             ranker=self.ranker,
         )
 

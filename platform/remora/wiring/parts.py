@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import numpy.typing as npt
 import xgboost
 
 from remora.contracts.errors import DataError
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import Rows, Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
+from remora.ingest.lake import Lake
 from remora.ranking.columns import RankerColumns
 from remora.ranking.scorer import TreeScorer
 from remora.registry.bundle import Bundle
-from remora.retrieval.co_visitation import Neighbours
+from remora.retrieval import co_visitation, next_items
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.neighbours import Neighbours
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
 
@@ -32,7 +35,7 @@ TOWERS = (
     "index.safetensors",
     "vocabulary.parquet",
 )
-NEIGHBOURS, SNAPSHOT = "neighbours.parquet", "snapshot.parquet"
+NEIGHBOURS, NEXT_ITEMS, SNAPSHOT = "neighbours.parquet", "next_items.parquet", "snapshot.parquet"
 TREES, COLUMNS = "ranker.ubj", "ranker.json"
 
 
@@ -54,6 +57,33 @@ class Towers:
                 f"bundles. Serve a bundle as it was built."
             )
         return cls(encoder, index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemLists:
+    """What is counted and solved rather than trained, and made again with every refresh."""
+
+    neighbours: Neighbours
+    next_items: Neighbours
+
+    @classmethod
+    def learn(cls, lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> ItemLists:
+        """From the lake's events before ``as_of``."""
+        events = lake.events(before=as_of)
+        return cls(
+            neighbours=co_visitation.count(events, vocabulary, settings, as_of),
+            next_items=next_items.fit(events, vocabulary, settings, as_of),
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> ItemLists:
+        """What :meth:`save` wrote."""
+        return cls(neighbours=Neighbours.load(folder / NEIGHBOURS), next_items=Neighbours.load(folder / NEXT_ITEMS))
+
+    def save(self, folder: Path) -> None:
+        """Two Parquet files."""
+        self.neighbours.save(folder / NEIGHBOURS)
+        self.next_items.save(folder / NEXT_ITEMS)
 
 
 @dataclass(frozen=True)
@@ -99,7 +129,7 @@ class ItemColumns:
 
 
 def parts_from(
-    settings: Settings, *, snapshot: ItemSnapshot, towers: Towers, neighbours: Neighbours, ranker: Ranker | None
+    settings: Settings, *, snapshot: ItemSnapshot, towers: Towers, lists: ItemLists, ranker: Ranker | None
 ) -> Parts:
     """The parts of a moment: what was learned, with the items as they were in ``snapshot``."""
     return Parts(
@@ -108,7 +138,8 @@ def parts_from(
         snapshot=snapshot,
         encoder=towers.encoder,
         index=towers.index,
-        neighbours=neighbours,
+        neighbours=lists.neighbours,
+        next_items=lists.next_items,
         scorer=ranker.scorer(snapshot) if ranker else None,
     )
 
@@ -121,6 +152,6 @@ def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
         settings.model_validate(settings.model_dump() | built),
         snapshot=ItemSnapshot.load(folder / SNAPSHOT),
         towers=Towers.load(folder),
-        neighbours=Neighbours.load(folder / NEIGHBOURS),
+        lists=ItemLists.load(folder),
         ranker=Ranker.load(folder),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ from remora.retrieval.linear.ease import inverted
 from remora.retrieval.linear.model import Scores
 
 Items = npt.NDArray[np.int64]
+
+EVENTS_AT_A_TIME = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +34,24 @@ class NextItem:
         cls, histories: Sequence[Items], items: int, *, past_decay: float, future_decay: float, ridge: float
     ) -> NextItem:
         """From users' items in order. Decays are places after which a weight has fallen to 1/e."""
-        past, future = decayed(histories, items, past_decay, future_decay)
-        gram = (past.T @ past).toarray().astype(np.float32)
-        target = sp.csr_array((future.T @ past).astype(np.float32))  # sparse, so its product costs little
-        return cls(weights=np.ascontiguousarray((target @ inverted(gram, ridge)).T), past_decay=past_decay)
+        gram = sp.csr_array((items, items), dtype=np.float32)
+        target = sp.csr_array((items, items), dtype=np.float32)  # sparse, so its product costs little
+        for some in _in_blocks(histories, EVENTS_AT_A_TIME):
+            past, future = decayed(some, items, past_decay, future_decay)
+            gram, target = gram + past.T @ past, target + future.T @ past
+        weights = (target @ inverted(gram.toarray(), ridge)).T
+        return cls(weights=np.ascontiguousarray(weights), past_decay=past_decay)
 
     def scores(self, history: sp.csr_array) -> Scores:
         """Scores (n, items) of histories from :func:`recent`."""
         return np.asarray(history @ self.weights, np.float32)
+
+
+def _in_blocks(histories: Sequence[Items], events: int) -> Iterator[Sequence[Items]]:
+    """Whole histories, about so many events at a time: each event stands in as many rows as its weight reaches."""
+    block = np.cumsum([len(h) for h in histories]) // events
+    for begin, end in pairwise([0, *(np.flatnonzero(np.diff(block)) + 1), len(histories)]):
+        yield histories[begin:end]
 
 
 def recent(histories: Sequence[Items], items: int, decay: float) -> sp.csr_array:

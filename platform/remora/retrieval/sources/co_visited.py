@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from remora.pipeline import Found, Query
-from remora.retrieval.co_visitation import Neighbours
-from remora.retrieval.sources.fresh import fresh
+from remora.retrieval.sources.from_history import FromHistory
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoVisited:
-    """Neighbours of the last ``seeds`` wanted items, each seed counting ``fade`` times the one after it."""
-
-    neighbours: Neighbours
-    limit: int
-    seeds: int = 30
-    fade: float = 0.93
-    skip_seen: bool = True
-
-    def find(self, query: Query) -> Found:
-        """Summed co-visitation, best first; nothing for a user without history."""
-        seeds = query.history[-self.seeds :]
-        weights = (self.fade ** np.arange(len(seeds))[::-1]).astype(np.float32)
-        return fresh(query, self.neighbours.of_many(seeds, weights), self.limit, skip_seen=self.skip_seen)
+class CoVisited(FromHistory):
+    """By co-visitation."""

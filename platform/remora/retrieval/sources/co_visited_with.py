@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
-from remora.retrieval.co_visitation import Neighbours
+from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.sources.fresh import fresh
 
 
