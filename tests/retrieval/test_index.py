@@ -15,6 +15,7 @@ from remora.retrieval import index_choice
 from remora.retrieval.index import ItemIndex, exact_rows
 from remora.retrieval.index_choice import Budget, choose
 from remora.retrieval.index_kinds import KINDS
+from remora.retrieval.index_shards import filled
 
 
 def unit(n: int, d: int, seed: int) -> np.ndarray:
@@ -131,3 +132,17 @@ def test_kinds_that_would_take_too_long_are_not_built(vectors: np.ndarray, monke
     assert {m.kind for m in choice.measured if m.recall is None} == {"ivf", "ivf_pq", "hnsw"}
     assert all("to build, the budget is 0 s" in m.note for m in choice.measured if m.recall is None)
     assert choice.chosen in ("flat", "scalar")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shards_filled_by_tasks_make_the_index_that_is_filled_at_once(
+    kind: str, vectors: np.ndarray, ray_cluster: None
+) -> None:
+    whole = ItemIndex.build(vectors, kind=kind)
+    sharded = ItemIndex(filled(KINDS[kind].empty(vectors), vectors, rows=700), whole.effort)
+    assert len(sharded) == len(vectors)
+    for question in unit(8, 16, 4):
+        one, other = sharded.search(question, 50), whole.search(question, 50)
+        assert one.rows.tolist() == other.rows.tolist()
+        np.testing.assert_allclose(one.scores, other.scores, rtol=1e-5)
+    np.testing.assert_allclose(sharded.vectors(), whole.vectors())

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from remora.contracts.errors import DataError
 from remora.pipeline.candidates import NOTHING, Found
 from remora.retrieval.index_kinds import KINDS, kind_of
+from remora.retrieval.index_shards import filled
 
 EXACT_LIMIT = 50_000
 """Items up to which exact search is quick enough to need no choice."""
@@ -41,8 +42,7 @@ class ItemIndex:
         vectors = checked(vectors)
         kind = kind or ("flat" if len(vectors) <= EXACT_LIMIT else "hnsw")
         chosen = KINDS[kind]
-        index = chosen.empty(vectors)
-        index.add(vectors)
+        index = filled(chosen.empty(vectors), vectors)
         return cls(index, chosen.efforts[-1] if effort is None else effort)
 
     def __len__(self) -> int:
