@@ -45,9 +45,17 @@ class Sequences:
     @property
     def train(self) -> Histories:
         """All users' items; without the last two of those that are asked."""
+        return self._without(2)
+
+    @property
+    def all_train(self) -> Histories:
+        """All users' items; without the test item of those that are asked."""
+        return self._without(1)
+
+    def _without(self, count: int) -> Histories:
         cut = np.zeros(len(self.whole), bool)
         cut[self.asked] = True
-        short = self.whole.without_last(2)
+        short = self.whole.without_last(count)
         return Histories.of([short[u] if cut[u] else self.whole[u] for u in range(len(self.whole))], self.whole.items)
 
     def question(self, back: int, users: Ints) -> tuple[Histories, Ints]:

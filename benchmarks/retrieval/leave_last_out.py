@@ -15,6 +15,8 @@ from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judg
 
 from remora.contracts.home import Home
 from remora.retrieval.histories import Histories
+from remora.retrieval.linear.co_occurrence import directions
+from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.next_item import NextItem, recent
 from remora.retrieval.merged import choose_weights, merged
 from remora.retrieval.plan import SequencePlan, plan_sequences
@@ -23,16 +25,21 @@ from remora.training.fitting import Resources, described, fit_sequences
 from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule, user_vectors
 
 Note = Callable[[str], None]
+Judge = Callable[[Scores], float]
+Member = Callable[[Histories], Scores]
+Choice = tuple[dict[str, float], Scores]  # what was chosen, and its scores of the validation users
 METRIC = "ndcg@10"
 VALIDATION_SCORES = 80_000_000
 PAST_DECAYS, RIDGES, FUTURE_DECAY = (1.5, 4.0, 10.0), (10.0, 30.0, 100.0, 300.0, 1000.0), 0.5
+EASE_RIDGES = (100.0, 500.0)
 LONGEST = 200
 
 
 def run(
     folder: Path, work: Path, *, seed: int, seconds: float, workers: int, changes: dict[str, Any], note: Note
 ) -> dict[str, Any]:
-    """Everything that is reported."""
+    """Everything that is reported. The linear members are fitted again with the validation items for the test, the
+    tower is not."""
     data = sequences(folder)
     train = data.train
     plan = changed(plan_sequences(train), changes)
@@ -42,29 +49,31 @@ def run(
     had, wanted = data.question(2, users)
     judge = judge_next(had, wanted, METRIC)
     begun = time.perf_counter()
-    members: dict[str, Callable[[Histories], Scores]] = {}
-    popular = np.bincount(train.flat, minlength=train.items).astype(np.float32)
-    members["popularity"] = lambda h: np.tile(popular, (len(h), 1))
-    spent = {}
-    if plan.next_item:
+    spent: dict[str, float] = {}
+    validated: dict[str, Scores] = {"popularity": popularity(train)(had)}
+    chosen: dict[str, dict[str, float]] = {}
+    for name, choose in LINEAR.items() if plan.linear else ():
         at = time.perf_counter()
-        members["next_item"], chosen = next_item(train, had, judge, note)
-        spent["next_item"] = time.perf_counter() - at
-    else:
-        chosen = {}
+        chosen[name], validated[name] = choose(train, had, judge, note)
+        spent[name] = time.perf_counter() - at
     at = time.perf_counter()
     tower, epochs = sequence_tower(
         plan, train, Asked(histories=had, targets=wanted), work, seed, seconds, workers, note
     )
-    members["sequence_tower"] = lambda h: tower_scores(tower, h)
     spent["sequence_tower"] = time.perf_counter() - at
-    weights = choose_weights({name: score(had) for name, score in members.items()}, judge)
+    validated["sequence_tower"] = tower_scores(tower, had)
+    weights = choose_weights(validated, judge)
     note(f"weights chosen on validation: {weights}")
+    at = time.perf_counter()
+    members: dict[str, Member] = {"popularity": popularity(data.all_train)}
+    members |= {name: FITTED[name](data.all_train, chosen[name]) for name in chosen}
+    members["sequence_tower"] = lambda histories: tower_scores(tower, histories)
+    spent["again"] = time.perf_counter() - at
     trained = time.perf_counter() - begun
     found = tested(data, members, weights)
     return {
         "data": shape_of(data),
-        "plan": {**vars(plan), "spec": plan.spec.to_json(), "next_item": chosen},
+        "plan": {**vars(plan), "spec": plan.spec.to_json(), "linear": chosen},
         "weights": weights,
         "epochs": len(epochs),
         "training": epochs,
@@ -83,41 +92,63 @@ def changed(plan: SequencePlan, changes: dict[str, Any]) -> SequencePlan:
     return replace(plan, spec=replace(plan.spec, **spec), **rest)
 
 
-def next_item(
-    train: Histories, had: Histories, judge: Callable[[Scores], float], note: Note
-) -> tuple[Callable[[Histories], Scores], dict[str, float]]:
-    """The linear model of the next item, decay first and ridge then, both by validation."""
-    windows = [train[user][-LONGEST:] for user in range(len(train))]
-    best: tuple[float, dict[str, float], NextItem] | None = None
+def popularity(train: Histories) -> Member:
+    """The same for everyone."""
+    counts = np.bincount(train.flat, minlength=train.items).astype(np.float32)
+    return lambda histories: np.tile(counts, (len(histories), 1))
+
+
+def next_item(train: Histories, chosen: dict[str, float]) -> Member:
+    """The linear model of the next item."""
+    windows = [history[-LONGEST:] for history in train]
+    model = NextItem.fit(windows, train.items, future_decay=FUTURE_DECAY, **chosen)
+    return lambda histories: model.scores(recent(list(histories), histories.items, chosen["past_decay"]))
+
+
+def ease(train: Histories, chosen: dict[str, float]) -> Member:
+    """What goes with everything that a user had, in whatever order."""
+    model = Ease.fit(train.matrix(), **chosen)
+    return lambda histories: model.scores(histories.matrix())
+
+
+def choose_next_item(train: Histories, had: Histories, judge: Judge, note: Note) -> Choice:
+    """The decay first, the ridge then, both by validation."""
+    best: Choice | None = None
+    quality = -1.0
 
     def attempt(past_decay: float, ridge: float) -> bool:
         """Is it the best so far?"""
-        nonlocal best
-        model = NextItem.fit(windows, train.items, past_decay=past_decay, future_decay=FUTURE_DECAY, ridge=ridge)
-        quality = judge(_linear(model, had))
-        note(f"next item, decay {past_decay}, ridge {ridge}: validation {METRIC} {quality:.4f}")
-        if best is not None and quality <= best[0]:
-            return False
-        best = quality, {"past_decay": past_decay, "ridge": ridge}, model
-        return True
+        nonlocal best, quality
+        chosen = {"past_decay": past_decay, "ridge": ridge}
+        scores = next_item(train, chosen)(had)
+        found = judge(scores)
+        note(f"next item, decay {past_decay}, ridge {ridge}: validation {METRIC} {found:.4f}")
+        if better := found > quality:
+            best, quality = (chosen, scores), found
+        return better
 
     middle = len(RIDGES) // 2
     for decay in PAST_DECAYS:
         attempt(decay, RIDGES[middle])
     assert best is not None
-    decay = best[1]["past_decay"]
+    decay = best[0]["past_decay"]
 
     def climb(ridges: tuple[float, ...]) -> bool:
         """Go on while it helps. Did it?"""
         return bool(list(takewhile(lambda ridge: attempt(decay, ridge), ridges)))
 
     climb(RIDGES[middle + 1 :]) or climb(RIDGES[:middle][::-1])
-    _, chosen, model = best
-    return (lambda histories: _linear(model, histories)), chosen
+    return best
 
 
-def _linear(model: NextItem, histories: Histories) -> Scores:
-    return model.scores(recent([histories[n] for n in range(len(histories))], histories.items, model.past_decay))
+def choose_ease(train: Histories, had: Histories, judge: Judge, note: Note) -> Choice:
+    """The ridge by validation."""
+    tried = [(chosen, ease(train, chosen)(had)) for chosen in ({"ridge": ridge} for ridge in EASE_RIDGES)]
+    return max(tried, key=lambda one: judge(one[1]))
+
+
+LINEAR = {"next_item": choose_next_item, "ease": choose_ease}
+FITTED = {"next_item": next_item, "ease": ease}
 
 
 def sequence_tower(
@@ -149,7 +180,9 @@ def sequence_tower(
     tower, epochs = fit_sequences(
         Home(str(work)),
         f"{plan.spec.encoder}-{seed}",
-        SequenceInputs(spec=plan.spec, train=train, validation=validation),
+        SequenceInputs(
+            spec=plan.spec, train=train, validation=validation, start=directions(train, plan.spec.dimension)
+        ),
         schedule,
         Resources(workers=workers, threads=max(1, 2 // workers), use_gpu=torch.cuda.is_available()),
         on_epoch=lambda epoch: note(described(epoch)),
@@ -163,9 +196,7 @@ def tower_scores(tower: SequenceTower, histories: Histories) -> Scores:
     return user_vectors(tower, histories) @ tower.vectors().detach().cpu().numpy().T
 
 
-def tested(
-    data: Sequences, members: dict[str, Callable[[Histories], Scores]], weights: dict[str, float]
-) -> dict[str, PerUser]:
+def tested(data: Sequences, members: dict[str, Member], weights: dict[str, float]) -> dict[str, PerUser]:
     """Every member and their merge on the test items, user by user."""
     parts: dict[str, list[PerUser]] = {name: [] for name in [*members, "merged"]}
     for block in blocks(len(data.asked), data.whole.items):

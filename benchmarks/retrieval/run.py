@@ -26,7 +26,7 @@ def main() -> None:
     options.add_argument("--protocol", choices=PROTOCOLS, required=True)
     options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.add_argument("--config", type=Path, help="a JSON file with fields of the plan that should differ")
-    options.add_argument("--minutes", type=float, default=30.0, help="bound of the training loop's time")
+    options.add_argument("--minutes", type=float, default=35.0, help="bound of the training loop's time")
     options.add_argument("--workers", type=int, default=1, help="Ray Train workers")
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--out", type=Path, help="write the JSON here too")

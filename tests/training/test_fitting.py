@@ -18,7 +18,7 @@ from remora.contracts.home import Home
 from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairSpec
 from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
-from remora.training.checkpoints import check_shapes, is_over, judged, progress
+from remora.training.checkpoints import COOLING, check_shapes, is_over, judged, progress
 from remora.training.fitting import Resources, fit_pairs, fit_sequences
 from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
 from remora.training.rate import rate
@@ -64,7 +64,7 @@ def kinds(users: int = 60, items: int = 40, seed: int = 3) -> PairInputs:
 
 
 PAIRS = PairSchedule(
-    epochs=20, batch_size=32, learning_rate=0.06, loss="sampled_softmax", negatives=16, popularity=0.0, patience=20,
+    epochs=8, batch_size=16, learning_rate=0.08, loss="sampled_softmax", negatives=16, popularity=0.0, patience=20,
     seconds=None, seed=5,
 )  # fmt: skip
 
@@ -79,6 +79,14 @@ def test_what_comes_next_is_learned(alone: tuple[Any, Any], tmp_path: Path) -> N
     _, epochs = fit_sequences(Home(str(tmp_path)), "long", circles(), replace(SCHEDULE, epochs=12, patience=12), ONE)
     assert epochs[-1]["ndcg@10"] > 0.9 > epochs[0]["ndcg@10"]
     assert epochs[-1]["loss"] < epochs[0]["loss"]
+
+
+def test_it_begins_at_the_vectors_it_is_given(alone: tuple[Any, Any], tmp_path: Path) -> None:
+    tower = alone[0]
+    start = tower.vectors().detach().numpy()
+    still = replace(SCHEDULE, epochs=1, learning_rate=0.0)
+    begun, _ = fit_sequences(Home(str(tmp_path)), "begun", replace(circles(), start=start), still, ONE)
+    np.testing.assert_allclose(begun.vectors().detach(), start, atol=0.01)
 
 
 def test_two_workers_learn_what_one_does_from_the_same_batches(alone: tuple[Any, Any], tmp_path: Path) -> None:
@@ -106,7 +114,20 @@ def test_a_lost_worker_changes_nothing(alone: tuple[Any, Any], tmp_path: Path) -
 def test_training_stops_when_validation_no_longer_gains(ray_cluster: None, tmp_path: Path) -> None:
     still = replace(SCHEDULE, epochs=50, patience=2, learning_rate=0.0)
     _, epochs = fit_sequences(Home(str(tmp_path)), "still", circles(), still, ONE)
-    assert len(epochs) == 3  # one that is the best, two without a gain
+    assert len(epochs) == 5  # one that is the best, two without a gain, and two at the lower rate
+
+
+def test_a_plateau_at_a_high_rate_lowers_it_and_one_at_a_low_rate_is_the_end() -> None:
+    limits = replace(SCHEDULE, epochs=100, patience=2)
+    state = {"epoch": 10, "best": 0.5, "since": 1, "seconds": 0.0, "pace": 1.0, "progress": 0.1}
+    cooled = judged(state, "ndcg@10", 0.4, 1.0, limits)
+    assert (cooled["progress"], cooled["since"]) == (COOLING, 0)
+    assert not is_over(cooled, limits)
+    over = judged(cooled | {"since": 1}, "ndcg@10", 0.4, 1.0, limits)
+    assert is_over(over, limits)
+    gained = judged(state, "ndcg@10", 0.6, 1.0, limits)
+    assert gained["progress"] < 0.2
+    assert gained["since"] == 0
 
 
 @settings(max_examples=100, deadline=None)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]
 
-STEPS = np.array([0.05, 0.1, 0.2, 0.35, 0.5, 0.7], np.float32)
+STEPS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7], np.float32)
 
 
 def standardised(scores: Scores) -> Scores:

@@ -10,13 +10,16 @@ from remora.retrieval.sequence_tower import SequenceSpec
 GRAM_ITEMS = 20_000
 """Most items whose Gram matrix is inverted: 20,000² × 4 bytes are 1.6 GB, twice while it is inverted."""
 
+WHOLE_ITEMS = 5_000
+"""Most items that every place is compared with; more are sampled. On a CPU both cost the same at about 3,500."""
+
 DENSE_LENGTH = 30.0
 """Mean history from which a data set counts as dense."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SequencePlan:
-    """A tower, how it is trained, and whether the linear model of the next item stands beside it."""
+    """A tower, how it is trained, and whether linear models stand beside it."""
 
     spec: SequenceSpec
     batch_users: int
@@ -25,7 +28,7 @@ class SequencePlan:
     negatives: int
     epochs: int
     patience: int
-    next_item: bool
+    linear: bool
 
 
 def plan_sequences(train: Histories) -> SequencePlan:
@@ -47,7 +50,7 @@ def plan_sequences(train: Histories) -> SequencePlan:
         dropout=0.2 if dense else 0.4,
         temperature=None if dense else 0.07,
     )
-    small = train.items <= 2_000
+    small = train.items <= WHOLE_ITEMS
     return SequencePlan(
         spec=spec,
         batch_users=64 if dense else 256,
@@ -56,7 +59,7 @@ def plan_sequences(train: Histories) -> SequencePlan:
         negatives=0 if small else min(2_048, train.items // 3),
         epochs=60,
         patience=6,
-        next_item=train.items <= GRAM_ITEMS,
+        linear=train.items <= GRAM_ITEMS,
     )
 
 

@@ -16,6 +16,9 @@ from remora.contracts.errors import DataError
 
 TOWER = "tower.safetensors"
 
+COOLING = 0.6
+"""Progress at which the learning rate has fallen below two fifths of its largest."""
+
 State = dict[str, Any]
 
 
@@ -74,16 +77,24 @@ def progress(state: State, limits: Limits) -> tuple[float, float]:
 
 
 def judged(state: State, metric: str, found: float, passed: float, limits: Limits) -> State:
-    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation."""
+    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation.
+
+    A plateau at a high rate is no end, since a lower one finds more: when the patience is spent before
+    :data:`COOLING`, the training goes on from there and the patience begins anew.
+    """
+    since = 0 if found > state["best"] else state["since"] + 1
+    done = progress(state, limits)[1]
+    if since >= limits.patience and done < COOLING:
+        since, done = 0, COOLING
     return state | {
         "epoch": state["epoch"] + 1,
         "epochs": limits.epochs,
         metric: found,
         "best": max(found, state["best"]),
-        "since": 0 if found > state["best"] else state["since"] + 1,
+        "since": since,
         "seconds": state["seconds"] + passed,
         "pace": passed,
-        "progress": progress(state, limits)[1],
+        "progress": done,
     }
 
 
