@@ -14,7 +14,7 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 from remora.contracts.tables import TIMESTAMP
 from remora.datasets.cuts import TimeCuts, time_cuts
 from remora.settings import Settings
-from remora.training.retrieval import prepare
+from remora.training.retrieval_inputs import prepare
 from remora.training.two_tower import Inputs
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")

@@ -88,7 +88,9 @@ def test_a_lost_worker_changes_nothing(trained: tuple, tmp_path: Path) -> None:
 
     again = train(settings, kill_one)
     assert killed
-    assert again.receipt["metrics"] == trained[1].receipt["metrics"]
+    pace = {"data_wait", "examples_per_second"}
+    measured, expected = ({k: v for k, v in a.receipt["metrics"].items() if k not in pace} for a in (again, trained[1]))
+    assert measured == expected
     assert again.read_bytes("towers.safetensors") == trained[1].read_bytes("towers.safetensors")
 
 

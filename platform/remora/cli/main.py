@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from remora.cli import bundle, data, evaluate, features, recommend, run, serve, train
+from remora.cli import bundle, data, evaluate, features, recommend, run, serve, train, tune
 from remora.cli.options import console
 from remora.cli.progress import show_progress
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(train.app, name="train")
+app.add_typer(tune.app, name="tune")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(serve.app, name="serve")
 app.command("evaluate")(evaluate.evaluate)

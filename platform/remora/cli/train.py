@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -27,7 +27,11 @@ app = typer.Typer(
 
 
 @app.command()
-def retrieval(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def retrieval(
+    config: ConfigOption = None,
+    tuned: Annotated[str | None, typer.Option(help="Use the best settings of this search (remora tune).")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Train the two towers and build the index of item vectors.
 
     Reads the lake. Says loss and recall among held-out users after each epoch. Unchanged lake and settings are a
@@ -38,6 +42,10 @@ def retrieval(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     activate(settings)
+    if tuned is not None:
+        from remora.training.retrieval_search import tuned as best_of
+
+        settings = best_of(settings, tuned)
     connect(settings)
     trained = train(settings)
     emit(trained.receipt, as_json, lambda out: _render(out, "Retrieval", trained, "remora train ranking"))

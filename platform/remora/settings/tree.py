@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.data import DataSettings
 from remora.settings.section import Section
+from remora.settings.tuning import OneOf, TuningSettings
 
 
 class ClusterSettings(Section):
@@ -68,7 +69,7 @@ class RetrievalSettings(Section):
     seed: int = 7
     nearest_limit: int = Field(300, description="candidates of the two-tower source")
     co_visited_limit: int = 200
-    next_items_limit: int = Field(200, ge=0, description="candidates of the linear next-item model; 0 turns it off")
+    linear_limit: int = Field(200, ge=0, description="candidates of the linear model; 0 turns it off")
     trending_limit: int = 100
     newest_limit: int = Field(30, ge=0, description="candidates among items that came lately; 0 turns it off")
     newest_days: float = Field(30.0, gt=0, description="since an item's first event, or its entry in the catalogue")
@@ -76,12 +77,14 @@ class RetrievalSettings(Section):
     co_visited_half_life_days: float = 180.0
     co_visited_window: int = Field(30, gt=0, description="wanted events of one user that count as near each other")
     co_visited_damping: float = Field(0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
-    next_items_decay: float = Field(4.0, gt=0, description="places after which a past item weighs 1/e")
-    next_items_ridge: float = Field(300.0, gt=0, description="penalty on squared weights")
-    next_items_neighbours: int = Field(200, gt=0, description="kept of each item")
-    next_items_catalogue: int = Field(
-        20_000, gt=1, description="items it knows, most wanted first; memory is its square"
-    )
+    linear_model: Literal["next_item", "ease", "graph_filter"] = "next_item"
+    linear_decay: float = Field(4.0, gt=0, description="of next_item: places after which a past item weighs 1/e")
+    linear_ridge: float = Field(300.0, gt=0, description="of next_item and ease: penalty on squared weights")
+    linear_rank: int = Field(256, gt=0, description="of graph_filter: smoothest directions that it keeps")
+    linear_low_pass: float = Field(0.2, ge=0, description="of graph_filter: how much those directions count")
+    linear_sharpening: float = Field(1.5, ge=0, description="of graph_filter: 0 is GF-CF, more is BSPM")
+    linear_neighbours: int = Field(200, gt=0, description="kept of each item")
+    linear_catalogue: int = Field(20_000, gt=1, description="items it knows, most wanted first; memory is its square")
     shuffle_rows: int = Field(200_000, gt=0, description="examples that a worker holds and shuffles at a time")
     held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
     index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
@@ -142,6 +145,10 @@ class EvaluationSettings(Section):
     snapshots: int = Field(20, gt=0, description="most refreshes of the item features within a window")
     new_user_events: int = Field(5, description="users with fewer wanted events before the query are `new`")
     heavy_user_events: int = Field(100, description="users with at least as many are `heavy`")
+    cold_start_items: float = Field(
+        0.0, ge=0, lt=1, description="share of items hidden from a training of its own and then looked for; 0: none"
+    )
+    cold_start_epochs: int = Field(4, gt=0, description="of that training")
     new_item_events: int = Field(5, description="items with fewer events before the query are `new`")
     bootstrap_samples: int = 1000
     seed: int = 7
@@ -177,4 +184,26 @@ class Settings(Section):
     surfaces: SurfacesSettings = SurfacesSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
+    tuning: TuningSettings = TuningSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
+
+    @model_validator(mode="after")
+    def _tunes_what_there_is(self) -> Settings:
+        for name, space in self.tuning.retrieval.items():
+            if name not in RetrievalSettings.model_fields:
+                known = ", ".join(RetrievalSettings.model_fields)
+                raise ValueError(f"tuning.retrieval has {name!r}, which retrieval does not have. It has {known}")
+            for value in space.choices if isinstance(space, OneOf) else (space.low, space.high):
+                _check_field(RetrievalSettings, name, value)
+        return self
+
+
+def _check_field(section: type[Section], name: str, value: Any) -> None:
+    """ValueError where no section could have that value."""
+    field = section.model_fields[name]
+    if field.annotation is int and isinstance(value, float):
+        value = int(value)
+    try:
+        TypeAdapter(Annotated[field.annotation, field]).validate_python(value)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ValueError(f"tuning.retrieval.{name} offers {value!r}: {error.errors()[0]['msg']}") from error

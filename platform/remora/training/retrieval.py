@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import ray
 from ray.data import ExecutionOptions
@@ -23,24 +22,21 @@ from safetensors.torch import save_file as save_tensors
 
 import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
-from remora.contracts.errors import DataError, SettingsError
 from remora.contracts.home import Home
-from remora.contracts.tables import ITEM_ID, USER_ID
+from remora.contracts.tables import ITEM_ID
 from remora.contracts.vocabulary import Vocabulary
-from remora.datasets.catalogue import KNOWN, items_as_of, users_as_of
-from remora.datasets.cuts import TimeCuts, time_cuts
-from remora.datasets.examples import encoded, held_out, target_counts, training_only
-from remora.datasets.sequences import sequences
+from remora.datasets.cuts import time_cuts
 from remora.ingest.lake import Lake
-from remora.retrieval.content import Content
 from remora.retrieval.index import EXACT_LIMIT, ItemIndex
 from remora.retrieval.index_choice import Budget, choose
-from remora.retrieval.towers import TowerSpec, TwoTower
+from remora.retrieval.towers import TwoTower
 from remora.settings import Settings
 from remora.training.progress import Report, followed
+from remora.training.retrieval_inputs import prepare
 from remora.training.runs import forget, run_config
 from remora.training.tracking import tracked
-from remora.training.two_tower import RECALL, WHOLE, Inputs, Schedule, held_out_users, train_worker
+from remora.training.two_tower import RECALL, Inputs, Schedule, held_out_users
+from remora.training.two_tower_worker import STATE, TOWERS, train_worker
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -48,12 +44,12 @@ if TYPE_CHECKING:
 NAME = "retrieval"
 SERVING_ONLY = {
     "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
-    "co_visited_window", "co_visited_damping", "max_failures", "next_items_limit", "next_items_decay",
-    "next_items_ridge", "next_items_neighbours", "next_items_catalogue", "newest_limit", "newest_days",
+    "co_visited_window", "co_visited_damping", "max_failures", "linear_limit", "linear_model",
+    "linear_decay", "linear_ridge", "linear_rank", "linear_low_pass", "linear_sharpening", "linear_neighbours",
+    "linear_catalogue", "newest_limit", "newest_days",
 }  # fmt: skip
 
 INDEX_QUESTIONS = 200
-MOST_WHOLE = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +97,7 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
             run.metrics(epoch, step=epoch["epoch"])
             (on_epoch or _log_epoch)(epoch)
 
-        weights, metrics = _fit(settings, home, name, inputs, examples, report)
+        weights, metrics = fit(settings, home, name, inputs, examples, report)
         draft = shelf.draft(name)
         metrics |= _write(draft, settings, vocabulary, inputs, weights)
         home.write_json(f"{draft.folder}/metrics.json", metrics)
@@ -111,98 +107,24 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
     return artifact
 
 
-def prepare(settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCuts) -> tuple[Inputs, Dataset]:
-    """What the workers share, and the encoded training examples; both from before the first cut only."""
-    chosen = settings.retrieval
-    catalogue = items_as_of(lake, vocabulary, cuts.retrieval_end)
-    known = catalogue.filter(catalogue[KNOWN])
-    columns = [c for c in dict.fromkeys([*settings.data.item_columns, settings.data.category]) if c is not None]
-    item_content = Content.fit(
-        known, _there(known, columns), text=_there(known, settings.data.text), buckets=chosen.text_buckets
-    )
-    users = users_as_of(lake, cuts.retrieval_end)
-    user_content = Content.fit(users, _there(users, settings.data.user_columns))
-    every = (
-        sequences(settings, lake, vocabulary, before=cuts.retrieval_end, held_out=chosen.held_out_users)
-        .map_batches(encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
-        .materialize()
-    )
-    counts = target_counts(every, len(vocabulary))
-    if not counts.sum():
-        raise DataError(
-            f"No wanted event before {cuts.retrieval_end:%Y-%m-%d %H:%M} can be learned from: of event types "
-            f"{', '.join(settings.data.positive_types)} there is none. Check event_types and their signs."
-        )
-    trained = counts > 0
-    identity = np.where(trained, np.cumsum(trained), 0)
-    spec = TowerSpec(
-        dimension=chosen.dimension,
-        history_length=settings.features.history_length,
-        history=chosen.history,
-        history_layers=chosen.history_layers,
-        history_heads=chosen.history_heads,
-        history_dropout=chosen.history_dropout,
-        trained=int(trained.sum()),
-        item_content=item_content,
-        user_content=user_content,
-    )
-    drawable = np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64)
-    if chosen.loss == WHOLE and len(drawable) > MOST_WHOLE:
-        raise SettingsError(
-            f"retrieval.loss is {WHOLE}, which compares with all {len(drawable):,} items in every step; that is for "
-            f"{MOST_WHOLE:,} items at the most. Choose sampled_softmax, bilateral_softmax or gbce."
-        )
-    inputs = Inputs(
-        spec=spec,
-        identity=identity.astype(np.int64),
-        content=item_content.encode(catalogue),
-        share=counts / counts.sum(),
-        examples=int(counts.sum()),
-        drawable=drawable,
-        held_out=held_out(every, settings.features.partitions),
-    )
-    return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
-
-
-def in_order(examples: Dataset) -> Dataset:
-    """The same blocks, ordered by their first user, in Ray's object store.
-
-    Blocks come in the order in which their tasks end. A resumed training must see them as the one it goes on with did.
-    """
-    blocks = [b for b in examples.materialize().to_arrow_refs() if b is not None]
-    users = ray.get([_first_user.remote(block) for block in blocks])
-    order = sorted((user, place) for place, user in enumerate(users) if user is not None)
-    return ray.data.from_arrow_refs([blocks[place] for _, place in order])
-
-
-@ray.remote(num_cpus=0)
-def _first_user(block: pa.Table) -> str | None:
-    """The least user id of a block, None without rows; no two blocks share a user."""
-    return pc.min(block[USER_ID]).as_py()
-
-
-def _there(table: pa.Table, columns: Any) -> list[str]:
-    """Those of the columns that the table has; a lake without a users source has none."""
-    return [c for c in columns if c in table.column_names]
-
-
-def _fit(
+def fit(
     settings: Settings,
     home: Home,
-    name: str,
+    version: str,
     inputs: Inputs,
     examples: Dataset,
     report: Callable[[Report], None],
+    *,
+    shelf: str = NAME,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Weights and report of the best epoch."""
+    """Weights and report of the best epoch, by Ray Train; the run ``version`` of ``shelf`` goes on where it stopped."""
     chosen = settings.retrieval
-    schedule = Schedule(**{field: getattr(chosen, field) for field in Schedule.__dataclass_fields__})
     with followed(report) as callback:
         result = TorchTrainer(
             train_worker,
             train_loop_config={
                 "inputs": ray.put(inputs),
-                "schedule": schedule,
+                "schedule": Schedule.of(chosen),
                 "examples": examples.count() // chosen.workers,
             },
             datasets={"train": examples},
@@ -210,21 +132,28 @@ def _fit(
                 execution_options=ExecutionOptions(preserve_order=True), enable_shard_locality=False
             ),
             scaling_config=ScalingConfig(num_workers=chosen.workers),
-            run_config=run_config(home, NAME, name, callback=callback, max_failures=chosen.max_failures, best=RECALL),
+            run_config=run_config(
+                home, shelf, version, callback=callback, max_failures=chosen.max_failures, best=RECALL
+            ),
         ).fit()
     best = result.get_best_checkpoint(RECALL, "max")
     assert best is not None
     with best.as_directory() as folder:
-        state = json.loads((Path(folder) / "state.json").read_text())
-        return load_file(Path(folder) / "towers.safetensors"), state
+        return load_file(Path(folder) / TOWERS), json.loads((Path(folder) / STATE).read_text())
+
+
+def towers(settings: Settings, inputs: Inputs, weights: dict[str, Any]) -> TwoTower:
+    """The trained model over its catalogue."""
+    model = TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(settings.retrieval.temperature))
+    model.load_state_dict(weights)
+    return model
 
 
 def _write(
     draft: Artifact, settings: Settings, vocabulary: Vocabulary, inputs: Inputs, weights: dict[str, Any]
 ) -> dict[str, Any]:
     """Write the files of the artifact; returns what was measured on the index."""
-    model = TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(settings.retrieval.temperature))
-    model.load_state_dict(weights)
+    model = towers(settings, inputs, weights)
     vectors = model.item_vectors()
     index, report = _index(settings, model, vectors, inputs)
     asked = np.random.default_rng(settings.retrieval.seed).choice(len(vectors), min(200, len(vectors)), replace=False)

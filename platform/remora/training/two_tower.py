@@ -1,28 +1,25 @@
-"""The training loop of the two towers: what each Ray Train worker runs."""
+"""The training loop of the two towers, wherever it runs, and what it is judged by."""
 
 from __future__ import annotations
 
-import json
-import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import ray.train
-import ray.train.torch
+import ray.data
 import torch
 from ray.data.collate_fn import ArrowBatchCollateFn
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from remora.retrieval.content import Encoded
 from remora.retrieval.losses.for_users import for_users
 from remora.retrieval.losses.table import COMPARING
 from remora.retrieval.towers import TowerSpec, TwoTower
+from remora.settings import RetrievalSettings
 from remora.training.rate import cooled
 
 CUTOFF = 100
@@ -62,46 +59,65 @@ class Schedule:
     shuffle_rows: int
     seed: int
 
+    @classmethod
+    def of(cls, chosen: RetrievalSettings) -> Schedule:
+        """Those of the settings."""
+        return cls(**{field: getattr(chosen, field) for field in cls.__dataclass_fields__})
 
-def train_worker(config: dict[str, Any]) -> None:
-    """Train for the epochs that are left, from the last checkpoint; report and save after each.
 
-    ``config``: ``inputs`` (a reference to :class:`Inputs`), ``schedule`` (:class:`Schedule`), ``examples`` (rows of
-    one worker's share). Every random draw is seeded by epoch and worker, so a resumed run goes where the
-    uninterrupted one would have gone.
-    """
-    torch.set_num_threads(1)
-    inputs: Inputs = ray.get(config["inputs"])
-    schedule: Schedule = config["schedule"]
-    context = ray.train.get_context()
+def towers(inputs: Inputs, schedule: Schedule) -> TwoTower:
+    """Untrained, over the catalogue."""
     torch.manual_seed(schedule.seed)
-    plain = TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(schedule.temperature))
-    model = ray.train.torch.prepare_model(plain, parallel_strategy_kwargs={"forward_sync_buffers": False})
-    optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
-    done = _resume(plain, optimiser)
-    device = ray.train.torch.get_device()
-    per_worker = max(2, schedule.batch_size // context.get_world_size())
-    steps = max(1, config["examples"] // per_worker)
-    warm = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cooled(step / (schedule.epochs * steps)))
+    return TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(schedule.temperature))
+
+
+def epochs(
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    examples: ray.data.DataIterator,
+    inputs: Inputs,
+    schedule: Schedule,
+    *,
+    count: int,
+    done: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    device: torch.device | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Train epoch by epoch after those that are ``done``, and say of each how it went, without measuring.
+
+    ``count`` examples are this worker's share, one of ``world``. Every random draw is seeded by epoch and worker, so a
+    resumed run goes where the uninterrupted one would have gone.
+    """
+    per_worker = max(2, schedule.batch_size // world)
+    steps = max(1, count // per_worker)
+    cooling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cooled(step / (schedule.epochs * steps)))
     for _ in range(done * steps):
-        warm.step()
-    shard = ray.train.get_dataset_shard("train")
+        cooling.step()
     for epoch in range(done, schedule.epochs):
-        torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + context.get_world_rank())
-        generator = np.random.default_rng((schedule.seed, epoch, context.get_world_rank()))
+        torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + rank)
+        generator = np.random.default_rng((schedule.seed, epoch, rank))
         model.train()
-        total = 0.0
-        for step, batch in enumerate(_batches(shard, per_worker, schedule.shuffle_rows, generator, steps, device)):
+        total, waited = 0.0, 0.0
+        begun = ready = time.monotonic()
+        batches = _batches(examples, per_worker, schedule.shuffle_rows, generator, steps, device or torch.device("cpu"))
+        for batch in batches:
+            waited += time.monotonic() - ready
             optimiser.zero_grad(set_to_none=True)
             loss = batch_loss(model, batch, inputs, schedule, generator)
             loss.backward()
             optimiser.step()
-            if step < steps - 1:
-                warm.step()
+            cooling.step()
             total += float(loss.detach())
-        warm.step()
-        report = {"epoch": epoch + 1, "epochs": schedule.epochs, "loss": total / steps}
-        _report(report, plain, optimiser, inputs, first=context.get_world_rank() == 0)
+            ready = time.monotonic()
+        passed = time.monotonic() - begun
+        yield {
+            "epoch": epoch + 1,
+            "epochs": schedule.epochs,
+            "loss": total / steps,
+            "examples_per_second": steps * per_worker * world / passed,
+            "data_wait": waited / passed,
+        }
 
 
 def batch_loss(
@@ -163,25 +179,33 @@ class _ToTensors(ArrowBatchCollateFn):
         return to_tensors(batch)
 
 
-@torch.inference_mode()
-def held_out_recall(model: TwoTower, held_out: pa.Table, k: int = CUTOFF, step: int = 512) -> float:
+def held_out_recall(model: TwoTower, held_out: pa.Table, k: int = CUTOFF) -> float:
     """Share of held-out examples whose target is among the k nearest items that are not in the history."""
+    vectors = torch.as_tensor(model.item_vectors(), device=model.catalogue_identity.device)
+    places, _ = places_of_targets(model, vectors, held_out)
+    return float((places < k).sum()) / max(1, len(places))
+
+
+@torch.inference_mode()
+def places_of_targets(
+    model: TwoTower, vectors: Tensor, examples: pa.Table, step: int = 512
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Place (n,), from 0, of each example's target among all items that its history lacks; and how many it holds (n,).
+
+    ``vectors`` (items, d + 1) are those of the index. An item that scores as the target does not stand before it.
+    """
     model.eval()
-    device = model.catalogue_identity.device
-    vectors = torch.as_tensor(model.item_vectors(), device=device)
-    hits = 0
-    for begin in range(0, len(held_out), step):
-        batch = to_tensors(held_out.slice(begin, step), device)
-        history = batch["history"]
-        present = history >= 0
-        users = _users(model, vectors, batch)
-        scores = users @ vectors.T
+    places, had = [], []
+    for begin in range(0, len(examples), step):
+        batch = to_tensors(examples.slice(begin, step), vectors.device)
+        rows, present = batch["history"].clamp(min=0), batch["history"] >= 0
+        scores = _users(model, vectors, batch) @ vectors.T
         own = scores.gather(1, batch["target"][:, None])
-        scores.scatter_(
-            1, history.clamp(min=0), torch.where(present, -torch.inf, scores.gather(1, history.clamp(min=0)))
-        )
-        hits += int(((scores > own).sum(1) < k).sum())
-    return hits / max(1, len(held_out))
+        scores.scatter_(1, rows, torch.where(present, -torch.inf, scores.gather(1, rows)))
+        places.append((scores > own).sum(1).cpu().numpy())
+        had.append(torch.isinf(scores).sum(1).cpu().numpy())
+    none = np.empty(0, np.int64)
+    return np.concatenate([none, *places]), np.concatenate([none, *had])
 
 
 @torch.inference_mode()
@@ -216,29 +240,3 @@ def _batches(
                 yield {name: values[part].to(device) for name, values in chunk.items()}
     if given < steps:
         raise RuntimeError(f"A worker got {given} batches where {steps} were planned.")
-
-
-def _resume(model: TwoTower, optimiser: torch.optim.Optimizer) -> int:
-    """Load the last checkpoint, if there is one; returns the epochs that are done."""
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None:
-        return 0
-    with checkpoint.as_directory() as folder:
-        model.load_state_dict(load_file(Path(folder) / "towers.safetensors"), strict=True)
-        optimiser.load_state_dict(torch.load(Path(folder) / "optimiser.pt", weights_only=True))
-        return int(json.loads((Path(folder) / "state.json").read_text())["epoch"])
-
-
-def _report(
-    report: dict[str, Any], model: TwoTower, optimiser: torch.optim.Optimizer, inputs: Inputs, *, first: bool
-) -> None:
-    """Measure, save and report an epoch; a barrier of all workers, of which the first does the work."""
-    if not first:
-        ray.train.report(report)
-        return
-    report[RECALL] = held_out_recall(model, inputs.held_out)
-    with tempfile.TemporaryDirectory() as folder:
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, Path(folder) / "towers.safetensors")
-        torch.save(optimiser.state_dict(), Path(folder) / "optimiser.pt")
-        (Path(folder) / "state.json").write_text(json.dumps(report))
-        ray.train.report(report, checkpoint=ray.train.Checkpoint.from_directory(folder))

@@ -132,6 +132,7 @@ def quiet() -> None:
     """Ray's and Feast's own chatter off; must run before Ray starts."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_TRAIN_ENABLE_STATE_TRACKING", "0")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's table of settings goes to stdout otherwise
     os.environ.setdefault("FEAST_USAGE", "False")
     for noisy in (
         "ray",

@@ -1,0 +1,22 @@
+"""Search the towers' settings: ray job submit ... -- python jobs/tune_retrieval.py [CONFIG] [NAME]."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from remora.settings import load
+from remora.training.retrieval_search import search
+from remora.wiring.cluster import connect
+
+
+def main(config: str | None = None, name: str = "latest") -> None:
+    """Search and print what was best."""
+    settings = load(config)
+    connect(settings)
+    found = search(settings, name)
+    print(json.dumps({"search": name, "best": found.receipt["best"], "metrics": found.receipt["metrics"]}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

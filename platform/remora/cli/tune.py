@@ -1,0 +1,65 @@
+"""`remora tune`: which settings of a model are best, by trying them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.settings import activate, load
+
+if TYPE_CHECKING:
+    from remora.contracts.artifacts import Artifact
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Searches over a model's settings by Ray Tune, within a budget of time.
+
+    What is tried stands in section [bold]tuning[/bold] of the settings. The first trial is the settings as they are;
+    poor trials are given up early (ASHA). Only validation data decides.""",
+)
+
+
+@app.command()
+def retrieval(
+    config: ConfigOption = None,
+    name: Annotated[str, typer.Option(help="What the outcome is called; another of that name is replaced.")] = "latest",
+    minutes: Annotated[float | None, typer.Option(min=0.05, help="After which no trial goes on.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Most trials.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search the two towers' settings; recall@100 among held-out users decides.
+
+    Interrupted, the same command goes on. Unchanged lake and settings are a look-up. Afterwards
+    `remora train retrieval --tuned NAME` trains with the best, and `best.yaml` of the outcome can be copied into your
+    configuration.
+    """
+    from remora.training.retrieval_search import search
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    budget = {name: value for name, value in (("minutes", minutes), ("trials", trials)) if value is not None}
+    settings = settings.model_copy(update={"tuning": settings.tuning.model_copy(update=budget)})
+    connect(settings)
+    found = search(settings, name)
+    emit(found.read_json("report.json"), as_json, lambda out: _render(out, found))
+
+
+def _render(out: Console, found: Artifact) -> None:
+    from remora.training.retrieval_search import read_search
+    from remora.training.search_report import gained, header, rows
+
+    report = read_search(found)
+    table = Table(title=f"Search {report.name}", title_justify="left")
+    for column in header(report):
+        table.add_column(column)
+    for row in rows(report):
+        table.add_row(*row)
+    out.print(table)
+    out.print(gained(report), highlight=False)
+    out.print(f"Report and plot: {found.home.url}/{found.folder}/report.md", highlight=False, soft_wrap=True)
+    out.print(f"Next: remora train retrieval --tuned {report.name}", highlight=False)

@@ -1,0 +1,55 @@
+"""What a search may try: for each field a range or a list of values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from remora.settings.section import Section
+
+
+class Between(Section):
+    """Any number from ``low`` to ``high``; ``log``: as many of each order of magnitude. Whole ones for whole fields."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Between:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low} is not below high {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low is {self.low}; a logarithmic range begins above 0")
+        return self
+
+
+class OneOf(Section):
+    """One of these values."""
+
+    choices: tuple[Any, ...] = Field(min_length=1)
+
+
+def _of_retrieval() -> dict[str, Between | OneOf]:
+    return {
+        "learning_rate": Between(low=5e-4, high=1e-2, log=True),
+        "temperature": Between(low=0.05, high=0.2, log=True),
+        "dimension": OneOf(choices=(32, 64, 128)),
+        "uniform_negatives": OneOf(choices=(128, 512, 1024)),
+        "id_dropout": Between(low=0.0, high=0.3),
+        "history": OneOf(choices=("attention", "mean", "causal_transformer")),
+        "loss": OneOf(choices=("sampled_softmax", "bilateral_softmax", "full_cross_entropy")),
+    }
+
+
+class TuningSettings(Section):
+    """How long a search goes on, how early it gives a trial up, and what it tries."""
+
+    trials: int = Field(12, ge=1, description="most trials; the first is that of the settings as they are")
+    minutes: float = Field(20.0, gt=0, description="after which no trial goes on")
+    at_once: int = Field(2, ge=1, description="trials that run at a time, on one CPU each")
+    grace_epochs: int = Field(2, ge=1, description="epochs that every trial may take")
+    reduction: int = Field(3, ge=2, description="of so many trials that came as far, one goes on (ASHA)")
+    seed: int = 7
+    retrieval: dict[str, Between | OneOf] = Field(default_factory=_of_retrieval)

@@ -1,0 +1,129 @@
+"""What the two towers are trained on: inputs that all workers share, and encoded examples in an order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray
+
+from remora.contracts.errors import DataError, SettingsError
+from remora.contracts.tables import USER_ID
+from remora.contracts.vocabulary import Vocabulary
+from remora.datasets.catalogue import KNOWN, items_as_of, users_as_of
+from remora.datasets.cuts import TimeCuts
+from remora.datasets.examples import encoded, held_out, target_counts, training_only
+from remora.datasets.hidden_items import Hidden, without
+from remora.datasets.sequences import sequences
+from remora.ingest.lake import Lake
+from remora.retrieval.content import Content
+from remora.retrieval.towers import TowerSpec
+from remora.settings import RetrievalSettings, Settings
+from remora.training.two_tower import WHOLE, Inputs
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+MOST_WHOLE = 20_000
+
+
+def prepare(
+    settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCuts, *, hidden: Hidden | None = None
+) -> tuple[Inputs, Dataset]:
+    """What the workers share, and the encoded training examples; both from before the first cut only.
+
+    Items that are ``hidden`` (items,) are trained on as if nobody had ever touched them.
+    """
+    chosen = settings.retrieval
+    catalogue = items_as_of(lake, vocabulary, cuts.retrieval_end)
+    known = catalogue.filter(catalogue[KNOWN])
+    columns = [c for c in dict.fromkeys([*settings.data.item_columns, settings.data.category]) if c is not None]
+    item_content = Content.fit(
+        known, _there(known, columns), text=_there(known, settings.data.text), buckets=chosen.text_buckets
+    )
+    users = users_as_of(lake, cuts.retrieval_end)
+    user_content = Content.fit(users, _there(users, settings.data.user_columns))
+    every = encoded_sequences(settings, lake, cuts, user_content)
+    if hidden is not None:
+        every = every.map_batches(without, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
+    every = every.materialize()
+    counts = target_counts(every, len(vocabulary))
+    if not counts.sum():
+        raise DataError(
+            f"No wanted event before {cuts.retrieval_end:%Y-%m-%d %H:%M} can be learned from: of event types "
+            f"{', '.join(settings.data.positive_types)} there is none. Check event_types and their signs."
+        )
+    trained = counts > 0
+    identity = np.where(trained, np.cumsum(trained), 0)
+    shape = TowerSpec(
+        dimension=chosen.dimension,
+        history_length=settings.features.history_length,
+        trained=int(trained.sum()),
+        item_content=item_content,
+        user_content=user_content,
+    )
+    drawable = np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64)
+    check_loss(chosen.loss, len(drawable))
+    inputs = Inputs(
+        spec=spec_of(chosen, shape),
+        identity=identity.astype(np.int64),
+        content=item_content.encode(catalogue),
+        share=counts / counts.sum(),
+        examples=int(counts.sum()),
+        drawable=drawable,
+        held_out=held_out(every, settings.features.partitions),
+    )
+    return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
+
+
+def check_loss(loss: str, items: int) -> None:
+    """SettingsError for one that is not for so many items."""
+    if loss == WHOLE and items > MOST_WHOLE:
+        raise SettingsError(
+            f"retrieval.loss is {WHOLE}, which compares with all {items:,} items in every step; that is for "
+            f"{MOST_WHOLE:,} items at the most. Choose sampled_softmax, bilateral_softmax or gbce."
+        )
+
+
+def spec_of(chosen: RetrievalSettings, shape: TowerSpec) -> TowerSpec:
+    """The towers of these settings over the same data."""
+    return replace(
+        shape,
+        dimension=chosen.dimension,
+        history=chosen.history,
+        history_layers=chosen.history_layers,
+        history_heads=chosen.history_heads,
+        history_dropout=chosen.history_dropout,
+    )
+
+
+def encoded_sequences(settings: Settings, lake: Lake, cuts: TimeCuts, user_content: Content) -> Dataset:
+    """Examples from before the first cut as the towers read them, of all users; not computed yet."""
+    share = settings.retrieval.held_out_users
+    every = sequences(settings, lake, lake.vocabulary(), before=cuts.retrieval_end, held_out=share)
+    return every.map_batches(encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
+
+
+def in_order(examples: Dataset) -> Dataset:
+    """The same blocks, ordered by their first user, in Ray's object store.
+
+    Blocks come in the order in which their tasks end. A resumed training must see them as the one it goes on with did.
+    """
+    blocks = [b for b in examples.materialize().to_arrow_refs() if b is not None]
+    users = ray.get([_first_user.remote(block) for block in blocks])
+    order = sorted((user, place) for place, user in enumerate(users) if user is not None)
+    return ray.data.from_arrow_refs([blocks[place] for _, place in order])
+
+
+@ray.remote(num_cpus=0)
+def _first_user(block: pa.Table) -> str | None:
+    """The least user id of a block, None without rows; no two blocks share a user."""
+    return pc.min(block[USER_ID]).as_py()
+
+
+def _there(table: pa.Table, columns: Any) -> list[str]:
+    """Those of the columns that the table has; a lake without a users source has none."""
+    return [c for c in columns if c in table.column_names]

@@ -1,0 +1,160 @@
+"""A search by Ray Tune: random trials of a space, poor ones given up early, within a budget of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from ray import tune
+from ray.tune.result_grid import ResultGrid
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.basic_variant import BasicVariantGenerator
+
+from remora.contracts.errors import DataError
+from remora.contracts.home import Home
+from remora.settings.section import Section
+from remora.settings.tuning import Between, OneOf, TuningSettings
+
+FOLDER = "tuning/runs"
+
+Spaces = Mapping[str, Between | OneOf]
+
+
+class Trial(BaseModel):
+    """One trial: what it changed, and how it went. ``history`` has (seconds, quality) after each epoch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    changes: dict[str, Any]
+    epochs: int
+    best: float
+    seconds: float
+    failed: str = ""
+    history: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is searched: ``trainable(changes, **given)`` reports ``metric`` (larger is better) with ``ray.tune.report``
+    after each epoch. ``first`` is the trial that every other is compared with."""
+
+    home: Home
+    name: str
+    section: type[Section]
+    spaces: Spaces
+    first: Mapping[str, Any]
+    metric: str
+    most_epochs: int
+    settings: TuningSettings
+
+    def run(
+        self, trainable: Callable[..., None], given: Mapping[str, Any], on_report: Callable[[dict[str, Any]], None]
+    ) -> tuple[Trial, ...]:
+        """All trials, the best first. A search of the same name that was interrupted goes on.
+
+        DataError when no trial came to its first report.
+        """
+        path = self.home.make_folder(FOLDER) + f"/{self.name}"
+        ready = tune.with_parameters(tune.with_resources(trainable, {"cpu": 1}), **given)
+        if tune.Tuner.can_restore(path, storage_filesystem=self.home.filesystem):
+            tuner = tune.Tuner.restore(
+                path, ready, param_space=self.space, storage_filesystem=self.home.filesystem, resume_unfinished=True
+            )
+        else:
+            tuner = tune.Tuner(
+                ready, param_space=self.space, tune_config=self._config(), run_config=self._run_config(on_report)
+            )
+        found = trials_of(tuner.fit(), self.metric, tuple(self.spaces))
+        if not any(trial.history for trial in found):
+            said = next((trial.failed for trial in found if trial.failed), "the time was spent before")
+            raise DataError(f"No trial of {self.name} came to the end of an epoch: {said}")
+        return found
+
+    def forget(self) -> None:
+        """Remove what a search needs to go on, once its outcome is kept."""
+        self.home.delete(f"{FOLDER}/{self.name}")
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """As Ray Tune samples it."""
+        return {name: as_domain(space, self._whole(name)) for name, space in self.spaces.items()}
+
+    def _whole(self, name: str) -> bool:
+        return self.section.model_fields[name].annotation is int
+
+    def _config(self) -> tune.TuneConfig:
+        chosen = self.settings
+        draws = BasicVariantGenerator(
+            points_to_evaluate=[dict(self.first)], max_concurrent=chosen.at_once, random_state=chosen.seed
+        )
+        grace = min(chosen.grace_epochs, self.most_epochs)
+        return tune.TuneConfig(
+            metric=self.metric,
+            mode="max",
+            num_samples=chosen.trials,
+            search_alg=draws,
+            scheduler=ASHAScheduler(
+                max_t=self.most_epochs, grace_period=grace, reduction_factor=chosen.reduction, stop_last_trials=False
+            ),
+            time_budget_s=60 * chosen.minutes,
+        )
+
+    def _run_config(self, on_report: Callable[[dict[str, Any]], None]) -> tune.RunConfig:
+        return tune.RunConfig(
+            name=self.name,
+            storage_path=self.home.make_folder(FOLDER),
+            storage_filesystem=self.home.filesystem,
+            verbose=0,
+            callbacks=[_Told(on_report)],
+        )
+
+
+class _Told(tune.Callback):
+    """Says what a trial reports."""
+
+    def __init__(self, on_report: Callable[[dict[str, Any]], None]) -> None:
+        self.on_report = on_report
+        self.numbers: dict[str, int] = {}
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
+        number = self.numbers.setdefault(trial.trial_id, len(self.numbers) + 1)
+        self.on_report({"trial": number, "changes": trial.config, **result})
+
+    def get_state(self) -> dict[str, Any]:
+        return {"numbers": self.numbers}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.numbers = state["numbers"]
+
+
+def as_domain(space: Between | OneOf, whole: bool) -> Any:
+    """A range or list as Ray Tune knows it; ``whole`` numbers include both ends."""
+    if isinstance(space, OneOf):
+        return tune.choice(list(space.choices))
+    if whole:
+        low, high = int(space.low), int(space.high) + 1
+        return tune.lograndint(low, high) if space.log else tune.randint(low, high)
+    return tune.loguniform(space.low, space.high) if space.log else tune.uniform(space.low, space.high)
+
+
+def trials_of(grid: ResultGrid, metric: str, names: tuple[str, ...]) -> tuple[Trial, ...]:
+    """What Ray Tune kept of each trial, the best first; those that never reported last."""
+    found = []
+    for result in (grid[place] for place in range(len(grid))):
+        frame = result.metrics_dataframe
+        reported = frame is not None and metric in frame
+        history = tuple(zip(frame["time_total_s"], frame[metric], strict=True)) if reported else ()  # type: ignore[index]
+        config = result.config or {}
+        found.append(
+            Trial(
+                changes={name: config[name] for name in names if name in config},
+                epochs=len(history),
+                best=max((quality for _, quality in history), default=0.0),
+                seconds=history[-1][0] if history else 0.0,
+                failed="" if result.error is None else str(result.error).strip().splitlines()[-1],
+                history=history,
+            )
+        )
+    return tuple(sorted(found, key=lambda trial: (-trial.best, trial.epochs)))

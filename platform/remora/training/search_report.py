@@ -1,0 +1,111 @@
+"""The outcome of a search, for people and for the next command: a table, a plot, and the best as settings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from remora.training.search import Trial
+
+
+class SearchReport(BaseModel):
+    """Trials of a search, the best first; ``first`` is what the settings said before."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    metric: str
+    trials: tuple[Trial, ...]
+    first: dict[str, Any]
+
+    @property
+    def before(self) -> Trial | None:
+        """The trial of the settings as they were."""
+        return next((trial for trial in self.trials if trial.changes == self.first), None)
+
+
+def written(report: SearchReport) -> dict[str, bytes]:
+    """The files of an outcome by name: report.json, report.md, search.svg, best.yaml."""
+    return {
+        "report.json": report.model_dump_json(indent=1).encode(),
+        "report.md": markdown(report).encode(),
+        "search.svg": plot(report),
+        "best.yaml": yaml.safe_dump({"retrieval": report.trials[0].changes}, sort_keys=True).encode(),
+    }
+
+
+def rows(report: SearchReport) -> list[list[str]]:
+    """A row for each trial: place, quality, epochs, seconds, what it changed, and how it ended."""
+    most = max(trial.epochs for trial in report.trials)
+
+    def ended(trial: Trial) -> str:
+        if trial.failed:
+            return f"failed: {trial.failed}"
+        return "" if trial.epochs == most else "given up"
+
+    return [
+        [
+            str(place),
+            f"{trial.best:.4f}",
+            str(trial.epochs),
+            f"{trial.seconds:.0f}",
+            *(_shown(trial.changes.get(name)) for name in report.first),
+            "as before " * (trial == report.before) + ended(trial),
+        ]
+        for place, trial in enumerate(report.trials, 1)
+    ]
+
+
+def header(report: SearchReport) -> list[str]:
+    """Of :func:`rows`."""
+    return ["", report.metric, "epochs", "seconds", *report.first, ""]
+
+
+def markdown(report: SearchReport) -> str:
+    """The table, and what the search gained."""
+    lines = [header(report), ["---:"] * len(header(report)), *rows(report)]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"# Search {report.name}\n\n{gained(report)}\n\n{table}\n\n![quality against time](search.svg)\n"
+
+
+def gained(report: SearchReport) -> str:
+    """The best trial beside the settings as they were, in words."""
+    best, before = report.trials[0], report.before
+    if before is None or not before.history:
+        return f"The best of {len(report.trials)} trials reaches {report.metric} {best.best:.4f}."
+    return (
+        f"The best of {len(report.trials)} trials reaches {report.metric} {best.best:.4f}, the settings as they were "
+        f"{before.best:.4f}."
+    )
+
+
+def plot(report: SearchReport) -> bytes:
+    """Quality against seconds of training, a line for each trial, the best drawn strongest; SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    for trial in reversed(report.trials):
+        best = trial is report.trials[0]
+        label = "the best" if best else "as before" if trial == report.before else None
+        line: Mapping[str, Any] = {"linewidth": 2, "zorder": 3} if label else {"linewidth": 0.8, "color": "0.7"}
+        seconds, quality = zip(*trial.history, strict=True) if trial.history else ((), ())
+        axis.plot(seconds, quality, marker=".", label=label, **line)
+    axis.set_xlabel("seconds of training")
+    axis.set_ylabel(f"{report.metric} among held-out users")
+    axis.legend()
+    axis.grid(alpha=0.3)
+    into = io.BytesIO()
+    figure.savefig(into, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    return into.getvalue()
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,101 @@
+"""A search on a real cluster: trials are ranked, the settings as they were are among them, the best can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.training.test_retrieval import small
+
+from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import DataError, NotFound, SettingsError
+from remora.settings import Settings
+from remora.training.retrieval_search import changed, read_search, search, tuned
+from remora.training.search_report import gained, markdown, rows
+from remora.training.two_tower import RECALL
+
+SPACE = {"learning_rate": {"low": 1e-5, "high": 2e-2, "log": True}, "history": {"choices": ["mean", "attention"]}}
+
+
+def searched(folder: Path, **tuning: Any) -> Settings:
+    settings = small(folder)
+    chosen = {"retrieval": SPACE, "trials": 4, "minutes": 5, "grace_epochs": 1, "reduction": 2} | tuning
+    return Settings.model_validate(settings.model_dump() | {"tuning": chosen})
+
+
+@pytest.fixture(scope="module")
+def found(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Artifact, list[dict]]:
+    settings, reports = searched(tmp_path_factory.mktemp("search") / "home"), []
+    return settings, search(settings, "first", reports.append), reports
+
+
+def test_trials_are_ranked_and_the_settings_as_they_were_are_one_of_them(found: tuple) -> None:
+    settings, artifact, reports = found
+    report = read_search(artifact)
+    assert len(report.trials) == 4
+    assert [t.best for t in report.trials] == sorted((t.best for t in report.trials), reverse=True)
+    assert report.before is not None
+    assert report.before.changes == {"learning_rate": 0.01, "history": "attention"}
+    assert {r["trial"] for r in reports} == {1, 2, 3, 4}
+    assert max(r[RECALL] for r in reports) == pytest.approx(report.trials[0].best)
+    for trial in report.trials:
+        assert 1 <= trial.epochs <= settings.retrieval.epochs
+        assert trial.best == max(quality for _, quality in trial.history)
+        assert 1e-5 <= trial.changes["learning_rate"] <= 2e-2
+
+
+def test_the_report_is_a_table_a_plot_and_settings_to_copy(found: tuple) -> None:
+    _, artifact, _ = found
+    report = read_search(artifact)
+    page = artifact.read_bytes("report.md").decode()
+    assert page == markdown(report)
+    assert gained(report) in page
+    assert len(rows(report)) == 4
+    assert sum("as before" in row[-1] for row in rows(report)) == 1
+    assert artifact.read_bytes("search.svg").startswith(b"<?xml")
+    assert yaml.safe_load(artifact.read_bytes("best.yaml")) == {"retrieval": report.trials[0].changes}
+
+
+def test_unchanged_is_a_look_up_and_nothing_is_left_of_the_run(found: tuple) -> None:
+    settings, artifact, _ = found
+    again: list[dict] = []
+    assert search(settings, "first", again.append).receipt == artifact.receipt
+    assert again == []
+    assert not any((Path(settings.home) / "tuning" / "runs").iterdir())
+
+
+def test_the_best_is_used_by_its_name(found: tuple) -> None:
+    settings, artifact, _ = found
+    best = read_search(artifact).trials[0].changes
+    chosen = tuned(settings, "first").retrieval
+    assert {name: getattr(chosen, name) for name in best} == best
+    assert chosen.epochs == settings.retrieval.epochs
+    with pytest.raises(NotFound, match="There are: first"):
+        tuned(settings, "second")
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "said"),
+    [
+        ("../up", SPACE, "cannot be called"),
+        ("x", {"nearest_limit": {"choices": [5]}}, "nearest_limit, which the training of a trial does not depend on"),
+        ("x", {"text_buckets": {"choices": [5]}, "seed": {"choices": [5]}}, "Leave them out"),
+    ],
+)
+def test_a_search_that_could_find_nothing_says_so_before_it_starts(
+    tmp_path: Path, name: str, space: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        search(searched(tmp_path / "home", retrieval=space), name)
+
+
+def test_a_time_that_is_spent_before_the_first_epoch_says_so(ray_cluster: None, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"No trial of .* came to the end of an epoch"):
+        search(searched(tmp_path / "home", minutes=1e-6, trials=1))
+
+
+def test_changes_are_checked_like_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no multiple of history_heads"):
+        changed(small(tmp_path / "home"), {"dimension": 33})
