@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
+from remora.retrieval.histories import Histories
+from remora.retrieval.linear import next_item
+from remora.retrieval.linear.co_occurrence import directions, pointwise_mutual_information
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.graph_filter import GraphFilter, smoothest
 from remora.retrieval.linear.model import neighbours
@@ -127,3 +130,55 @@ def test_one_user_and_items_that_nobody_had_are_no_trouble() -> None:
     scores = GraphFilter.fit(alone, rank=8, low_pass=0.3, sharpening=1.0).scores(alone)
     assert np.isfinite(scores).all()
     assert (scores[0, [0, 1, 3]] > scores[0, 2]).all()
+
+
+@pytest.mark.parametrize("events", [1, 7, 40])
+def test_next_item_fitted_block_by_block_is_the_one_fitted_at_once(
+    events: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = NextItem.fit(sequences(), ITEMS, past_decay=3.0, future_decay=0.8, ridge=1.5).weights
+    monkeypatch.setattr(next_item, "EVENTS_AT_A_TIME", events)
+    parts = NextItem.fit(sequences(), ITEMS, past_decay=3.0, future_decay=0.8, ridge=1.5).weights
+    np.testing.assert_allclose(parts, whole, atol=1e-4)
+
+
+def test_pmi_is_the_one_counted_in_a_loop() -> None:
+    histories, reach = sequences(), 2
+    near = np.zeros((ITEMS, ITEMS))
+    for one in histories:
+        for place, item in enumerate(one):
+            for apart in range(1, reach + 1):
+                if place + apart < len(one):
+                    near[item, one[place + apart]] += 1 / apart
+                    near[one[place + apart], item] += 1 / apart
+    often = near.sum(1)
+    context = often**0.75 / (often**0.75).sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        positive = np.nan_to_num(np.maximum(np.log(near / (often[:, None] * context)), 0))
+    found = pointwise_mutual_information(Histories.of(histories, ITEMS), reach).toarray()
+    np.testing.assert_allclose(found, (positive + positive.T) / 2, atol=1e-9)
+
+
+def test_directions_are_the_best_approximation_of_the_pmi_that_has_so_many_columns() -> None:
+    histories = Histories.of(sequences(users=200), ITEMS)
+    dense = pointwise_mutual_information(histories, 3).toarray()
+    values, vectors = np.linalg.eigh(dense)
+    best = np.argsort(-values)[:4]
+    expected = (vectors[:, best] * np.maximum(values[best], 0)) @ vectors[:, best].T
+    found = directions(histories, 4)
+    scale = expected.trace() / (found @ found.T).trace()
+    np.testing.assert_allclose(scale * found @ found.T, expected, atol=1e-4)
+    assert np.mean(np.linalg.norm(found, axis=1) ** 2) == pytest.approx(1.0, rel=1e-4)
+    np.testing.assert_array_equal(found, directions(histories, 4))
+
+
+@pytest.mark.parametrize("histories", [[[3]], [[1], [2]], []])
+def test_histories_in_which_nothing_met_have_no_directions(histories: list[list[int]]) -> None:
+    assert not directions(Histories.of(histories, ITEMS), 4).any()
+
+
+def test_a_catalogue_smaller_than_the_dimension_leaves_columns_empty() -> None:
+    found = directions(Histories.of([[0, 1, 2, 3, 4, 0, 2]], 5), 8)
+    assert found.shape == (5, 8)
+    assert found.any()
+    assert not found[:, 3:].any()

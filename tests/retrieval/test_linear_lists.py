@@ -1,25 +1,28 @@
-"""The next-item lists: those of the model, from a lake's events, with none of what came later."""
+"""The lists of the linear models: theirs, from a lake's events, with none of what came later."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.contracts.vocabulary import Vocabulary
-from remora.retrieval.linear.next_item import NextItem
+from remora.retrieval.histories import Histories
+from remora.retrieval.linear.table import LINEAR_MODELS
+from remora.retrieval.linear_lists import COLUMNS, fit, of_histories
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.next_items import COLUMNS, FUTURE_DECAY, fit, of_histories
 from remora.settings import RetrievalSettings
 
 ITEMS, AS_OF = 12, START + timedelta(days=30)
 
 
-def chosen(**changes: float) -> RetrievalSettings:
-    numbers = {"next_items_decay": 2.0, "next_items_ridge": 1.0, "next_items_neighbours": 4}
+def chosen(**changes: float | str) -> RetrievalSettings:
+    numbers: dict[str, float | str] = {"linear_decay": 2.0, "linear_ridge": 1.0, "linear_neighbours": 4}
     return RetrievalSettings.model_validate(numbers | changes)
 
 
@@ -32,19 +35,26 @@ def lists(found: Neighbours) -> list[list[int]]:
     return [found.of(row).rows.tolist() for row in range(len(found.starts) - 1)]
 
 
-def test_the_lists_are_the_largest_positive_weights_of_the_model() -> None:
-    found = of_histories(histories(), ITEMS, chosen())
+@pytest.mark.parametrize("name", LINEAR_MODELS)
+def test_the_lists_are_the_largest_positive_scores_of_a_user_who_had_that_item_alone(name: str) -> None:
+    settings = chosen(linear_model=name, linear_rank=6)
+    found = of_histories(histories(), ITEMS, settings)
     several = [h for h in histories() if len(h) > 1]
     head = np.unique(np.concatenate(histories()))
     at = np.searchsorted(head, np.arange(ITEMS))
-    model = NextItem.fit([at[h] for h in several], len(head), past_decay=2.0, future_decay=FUTURE_DECAY, ridge=1.0)
+    model = LINEAR_MODELS[name](Histories.of([at[h] for h in several], len(head)), settings)
+    every = model.scores(sp.csr_array(np.eye(len(head), dtype=np.float32)))
     for place, row in enumerate(head):
-        weights = model.weights[place].copy()
-        weights[place] = -np.inf
-        expected = [n for n in np.argsort(-weights, kind="stable")[:4] if weights[n] > 0]
+        scores = every[place].copy()
+        scores[place] = -np.inf
+        expected = [n for n in np.argsort(-scores, kind="stable")[:4] if scores[n] > 0]
         assert found.of(row).rows.tolist() == head[expected].tolist()
-        np.testing.assert_allclose(found.of(row).scores, weights[expected], rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(found.of(row).scores, scores[expected], rtol=1e-3, atol=1e-5)
     assert not len(found.of(ITEMS - 1).rows)
+
+
+def test_settings_offer_every_linear_model() -> None:
+    assert set(get_args(RetrievalSettings.model_fields["linear_model"].annotation)) == set(LINEAR_MODELS)
 
 
 def test_a_lake_gives_the_lists_of_what_each_user_wanted_before_the_instant(
@@ -66,7 +76,7 @@ def test_a_lake_gives_the_lists_of_what_each_user_wanted_before_the_instant(
 
 
 def test_a_catalogue_beyond_the_limit_is_known_by_its_most_wanted_items() -> None:
-    found = lists(of_histories(histories(), ITEMS, chosen(next_items_catalogue=5)))
+    found = lists(of_histories(histories(), ITEMS, chosen(linear_catalogue=5)))
     counts = np.bincount(np.concatenate(histories()), minlength=ITEMS)
     head = set(np.argsort(-counts, kind="stable")[:5].tolist())
     assert {row for row, one in enumerate(found) if one} <= head
@@ -79,6 +89,6 @@ def test_nothing_that_follows_gives_empty_lists(nothing: list[np.ndarray]) -> No
 
 
 def test_turned_off_it_reads_nothing(home_folder: Path) -> None:
-    settings = settings_for(home_folder, retrieval={"next_items_limit": 0})
+    settings = settings_for(home_folder, retrieval={"linear_limit": 0})
     vocabulary = Vocabulary([f"i{row:02}" for row in range(ITEMS)])
     assert lists(fit(None, vocabulary, settings, AS_OF)) == [[]] * ITEMS  # type: ignore[arg-type]

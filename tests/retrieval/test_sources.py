@@ -16,9 +16,9 @@ from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.sources.co_visited import CoVisited
 from remora.retrieval.sources.co_visited_with import CoVisitedWith
+from remora.retrieval.sources.linear import Linear
 from remora.retrieval.sources.nearest_items import NearestItems
 from remora.retrieval.sources.newest import Newest
-from remora.retrieval.sources.next_items import NextItems
 from remora.retrieval.sources.popular import Popular
 from remora.retrieval.sources.similar_vectors import SimilarVectors
 from remora.retrieval.sources.trending import Trending
@@ -121,12 +121,12 @@ class TestCoVisited(SourceContract):
         assert found.scores.tolist() == [1.0]
 
 
-class TestNextItems(SourceContract):
-    def source(self) -> NextItems:
-        return NextItems(neighbours=neighbours(), limit=LIMIT, fade=0.8)
+class TestLinear(SourceContract):
+    def source(self) -> Linear:
+        return Linear(neighbours=neighbours(), limit=LIMIT, fade=0.8)
 
     def test_a_single_item_gives_its_own_list(self) -> None:
-        found = NextItems(neighbours=neighbours(), limit=LIMIT).find(query(history=(30,)))
+        found = Linear(neighbours=neighbours(), limit=LIMIT).find(query(history=(30,)))
         assert found.rows.tolist() == list(range(29, 22, -1))
 
 

@@ -126,7 +126,7 @@ def parts(of: Settings) -> Parts:
         encoder=cast(Any, MeanOfHistory(vectors)),
         index=ItemIndex.build(vectors),
         neighbours=next_ones(),
-        next_items=next_ones(),
+        linear=next_ones(),
         scorer=Taste(vectors),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.by_user import map_users
+from remora.datasets.shares import in_share
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
@@ -112,11 +112,6 @@ def _as_of(chosen: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
 
 
 def _share_of(users: pl.Series, share: float) -> npt.NDArray[np.bool_]:
-    """True for users whose hash falls into the share; the same everywhere, unlike Python's own hash."""
+    """True for users who fall into the share."""
     names, codes = np.unique(users.to_numpy().astype(str), return_inverse=True)
-    falls = np.array([int.from_bytes(_digest(n), "big") / 2**32 < share for n in names], bool)
-    return falls[codes] if len(names) else np.empty(0, bool)
-
-
-def _digest(name: str) -> bytes:
-    return hashlib.blake2b(name.encode(), digest_size=4).digest()
+    return in_share(names, share)[codes] if len(names) else np.empty(0, bool)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Table
 
+from remora.evaluation.cold_start import CUTOFF, ColdStart
 from remora.evaluation.report import Difference, Estimate, EvaluationReport
 from remora.evaluation.segments import ALL
 from remora.evaluation.systems import WITHOUT
@@ -37,8 +38,12 @@ def tables(report: EvaluationReport) -> Iterator[Table]:
     """What to see first: every system, how the surface differs from the others, and the segments."""
     if not report.cutoffs:
         return
-    of_sources = [_sources(report)] if report.sources else []
-    for part in (_overview(report), _differences(report), *of_sources, _segments(report, *_headline(report)[0])):
+    for part in (
+        _overview(report),
+        _differences(report),
+        *_when_measured(report),
+        _segments(report, *_headline(report)[0]),
+    ):
         # One space between columns, so that the overview fits into a hundred.
         table = Table(
             title=part.title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
@@ -55,7 +60,7 @@ def markdown(report: EvaluationReport) -> str:
     parts = [
         *(_all_metrics(report, cutoff) for cutoff in report.cutoffs),
         *([_differences(report)] if report.differences else []),
-        *([_sources(report)] if report.sources else []),
+        *_when_measured(report),
         *(_segments(report, *chosen) for chosen in _headline(report)),
     ]
     return "\n\n".join(["# Evaluation", summary(report), *map(_markdown, parts)]) + "\n"
@@ -107,6 +112,13 @@ def _differences(report: EvaluationReport) -> _Part:
     return _less("The surface less each other system, on the same users", "against", report, against, against)
 
 
+def _when_measured(report: EvaluationReport) -> Iterator[_Part]:
+    if report.sources:
+        yield _sources(report)
+    if report.cold_start is not None:
+        yield _cold_start(report.cold_start)
+
+
 def _sources(report: EvaluationReport) -> _Part:
     title = "What each source adds: retrieval less itself without it, on the same users"
     return _less(title, "source", report, report.sources, [WITHOUT + source for source in report.sources])
@@ -121,6 +133,16 @@ def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str]
             [name, *(_difference(report.difference(other, *one)) for one in headline)]
             for name, other in zip(names, against, strict=True)
         ],
+    )
+
+
+def _cold_start(found: ColdStart) -> _Part:
+    ends = _ends(found.low, found.high)
+    return _Part(
+        f"Recall@{CUTOFF} of {found.hidden:,} of {found.items:,} items that were hidden from training, "
+        f"{found.examples:,} times wanted by {found.users:,} users",
+        ["by content", "by chance", "by popularity"],
+        [[_number(found.recall) + ends, _number(found.random), _number(found.popularity)]],
     )
 
 

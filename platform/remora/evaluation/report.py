@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.errors import NotFound
 from remora.evaluation.bootstrap import Bootstrap, Interval
+from remora.evaluation.cold_start import ColdStart
 from remora.evaluation.segments import ALL, SEGMENTS
 from remora.evaluation.systems import RETRIEVAL, SURFACE, WITHOUT
 from remora.evaluation.tally import Column, Tally
@@ -73,6 +74,7 @@ class EvaluationReport(BaseModel):
     seed: int
     estimates: tuple[Estimate, ...]
     differences: tuple[Difference, ...]
+    cold_start: ColdStart | None = None
 
     @property
     def compared(self) -> tuple[str, ...]:

@@ -42,8 +42,9 @@ def item_profile(items: pa.Table, data: DataSettings, names: list[str]) -> pa.Ta
 
 def _entered(profile: pa.Table) -> pa.ChunkedArray:
     versions = pl.DataFrame(pl.from_arrow(profile.select([ITEM_ID, EVENT_TIMESTAMP])))
-    given = pl.when(pl.col(EVENT_TIMESTAMP) > EPOCH).then(pl.col(EVENT_TIMESTAMP)).dt.epoch("us") / 1e6
-    return versions.select(given.min().over(ITEM_ID).alias("entered")).to_arrow()["entered"]
+    first = pl.col(EVENT_TIMESTAMP).min().over(ITEM_ID)
+    known = pl.when(first > EPOCH).then(first).dt.epoch("us") / 1e6  # a first version without a time hides the entry
+    return versions.select(known.alias("entered")).to_arrow()["entered"]
 
 
 def category_names(items: pa.Table, category: str | None) -> list[str]:

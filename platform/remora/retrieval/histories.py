@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from remora.contracts.errors import DataError
 
@@ -44,6 +45,18 @@ class Histories:
 
     def __getitem__(self, user: int) -> npt.NDArray[np.int32]:
         return self.flat[self.ends[user] : self.ends[user + 1]]
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.int32]]:
+        return (self[user] for user in range(len(self)))
+
+    def matrix(self) -> sp.csr_array:
+        """Who had what (users, items): one, however often."""
+        owner = np.repeat(np.arange(len(self)), self.lengths)
+        ones = np.ones(len(self.flat), np.float32)
+        matrix = sp.csr_array((ones, (owner, self.flat)), shape=(len(self), self.items))
+        matrix.sum_duplicates()
+        matrix.data[:] = 1.0
+        return matrix
 
     @property
     def lengths(self) -> Ints:

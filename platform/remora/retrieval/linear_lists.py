@@ -1,4 +1,4 @@
-"""What comes next, as item-item lists: the linear model of the next item, fitted to a lake's events."""
+"""The chosen linear model as item-item lists, fitted to a lake's events."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import ray
 
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
+from remora.retrieval.histories import Histories
 from remora.retrieval.linear.model import neighbours
-from remora.retrieval.linear.next_item import NextItem
+from remora.retrieval.linear.table import LINEAR_MODELS
 from remora.retrieval.neighbours import Neighbours
 from remora.settings import RetrievalSettings, Settings
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 COLUMNS = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP]
-FUTURE_DECAY = 0.5
 LONGEST = 200
 
 
@@ -31,10 +31,10 @@ def fit(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: date
 
     Ray Data brings each user's last 200 wanted items into order; the ridge regression (see
     :class:`~remora.retrieval.linear.next_item.NextItem`) is one Ray task. Its Gram matrix is dense, so it knows the
-    ``next_items_catalogue`` items that are wanted most; others have no neighbours and are nobody's.
+    ``linear_catalogue`` items that are wanted most; others have no neighbours and are nobody's.
     """
     chosen = settings.retrieval
-    if not chosen.next_items_limit:
+    if not chosen.linear_limit:
         return Neighbours.none(len(vocabulary))
     rows_of = pl.DataFrame({ITEM_ID: vocabulary.ids, "row": np.arange(len(vocabulary), dtype=np.int32)})
 
@@ -64,23 +64,17 @@ def _fitted(histories: pa.Table, items: int, chosen: RetrievalSettings) -> Neigh
 
 
 def of_histories(histories: list[npt.NDArray[np.int64]], items: int, chosen: RetrievalSettings) -> Neighbours:
-    """From users' item rows in order; no list is longer than ``next_items_neighbours``, no score is negative."""
+    """From users' item rows in order; no list is longer than ``linear_neighbours``, no score is negative."""
     counts = np.bincount(np.concatenate(histories), minlength=items)
-    head = np.sort(np.argsort(-counts, kind="stable")[: min(chosen.next_items_catalogue, int((counts > 0).sum()))])
+    head = np.sort(np.argsort(-counts, kind="stable")[: min(chosen.linear_catalogue, int((counts > 0).sum()))])
     place = np.full(items, -1, np.int64)
     place[head] = np.arange(len(head))
     within = [known for h in histories if len(known := place[h][place[h] >= 0]) > 1]
     if not within or len(head) < 2:
         return Neighbours.none(items)
-    model = NextItem.fit(
-        within,
-        len(head),
-        past_decay=chosen.next_items_decay,
-        future_decay=FUTURE_DECAY,
-        ridge=chosen.next_items_ridge,
-    )
+    model = LINEAR_MODELS[chosen.linear_model](Histories.of(within, len(head)), chosen)
     parts, begin = [], 0
-    for rows, scores in neighbours(model, len(head), chosen.next_items_neighbours):
+    for rows, scores in neighbours(model, len(head), chosen.linear_neighbours):
         at, column = np.nonzero(scores > 0)
         parts.append((head[begin + at], head[rows[at, column]], scores[at, column]))
         begin += len(rows)

@@ -12,9 +12,9 @@ from remora.policies.filters.already_seen import AlreadySeen
 from remora.policies.filters.unavailable import Unavailable
 from remora.policies.rerankers.category_spacing import CategorySpacing
 from remora.retrieval.sources.co_visited import CoVisited
+from remora.retrieval.sources.linear import Linear
 from remora.retrieval.sources.nearest_items import NearestItems
 from remora.retrieval.sources.newest import Newest
-from remora.retrieval.sources.next_items import NextItems
 from remora.retrieval.sources.popular import Popular
 from remora.retrieval.sources.trending import Trending
 from remora.surfaces.parts import Parts
@@ -28,10 +28,10 @@ def home_feed(parts: Parts) -> Pipeline:
     return Pipeline(
         sources=(
             NearestItems(encoder=parts.encoder, index=parts.index, limit=limits.nearest_limit, skip_seen=hide),
-            NextItems(
-                neighbours=parts.next_items,
-                limit=limits.next_items_limit,
-                fade=exp(-1 / limits.next_items_decay),
+            Linear(
+                neighbours=parts.linear,
+                limit=limits.linear_limit,
+                fade=exp(-1 / limits.linear_decay) if limits.linear_model == "next_item" else 1.0,
                 skip_seen=hide,
             ),
             CoVisited(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),

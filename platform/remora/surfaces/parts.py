@@ -23,5 +23,5 @@ class Parts:
     encoder: UserEncoder
     index: ItemIndex
     neighbours: Neighbours  # by co-visitation
-    next_items: Neighbours  # by the linear model of the next item
+    linear: Neighbours  # by the linear model
     scorer: Scorer | None

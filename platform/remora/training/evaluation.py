@@ -20,6 +20,7 @@ from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.settings import Settings
+from remora.training import cold_start
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.wiring.moments import Moments, snapshots
@@ -61,6 +62,8 @@ def evaluate(settings: Settings) -> Artifact:
         shelf.point(name)
         return done
     found = _replay(settings, lake, retrieval, ranking)
+    if settings.evaluation.cold_start_items:
+        found = found.model_copy(update={"cold_start": cold_start.measure(settings)})
     draft = shelf.draft(name)
     home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
     return shelf.publish(draft, retrieval=retrieval.version, ranking=ranking.version, lake=lake.version)

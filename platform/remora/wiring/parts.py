@@ -20,7 +20,7 @@ from remora.ingest.lake import Lake
 from remora.ranking.columns import RankerColumns
 from remora.ranking.scorer import TreeScorer
 from remora.registry.bundle import Bundle
-from remora.retrieval import co_visitation, next_items
+from remora.retrieval import co_visitation, linear_lists
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
@@ -35,7 +35,7 @@ TOWERS = (
     "index.safetensors",
     "vocabulary.parquet",
 )
-NEIGHBOURS, NEXT_ITEMS, SNAPSHOT = "neighbours.parquet", "next_items.parquet", "snapshot.parquet"
+NEIGHBOURS, LINEAR, SNAPSHOT = "neighbours.parquet", "linear.parquet", "snapshot.parquet"
 TREES, COLUMNS = "ranker.ubj", "ranker.json"
 
 
@@ -64,7 +64,7 @@ class ItemLists:
     """What is counted and solved rather than trained, and made again with every refresh."""
 
     neighbours: Neighbours
-    next_items: Neighbours
+    linear: Neighbours
 
     @classmethod
     def learn(cls, lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> ItemLists:
@@ -72,18 +72,18 @@ class ItemLists:
         events = lake.events(before=as_of)
         return cls(
             neighbours=co_visitation.count(events, vocabulary, settings, as_of),
-            next_items=next_items.fit(events, vocabulary, settings, as_of),
+            linear=linear_lists.fit(events, vocabulary, settings, as_of),
         )
 
     @classmethod
     def load(cls, folder: Path) -> ItemLists:
         """What :meth:`save` wrote."""
-        return cls(neighbours=Neighbours.load(folder / NEIGHBOURS), next_items=Neighbours.load(folder / NEXT_ITEMS))
+        return cls(neighbours=Neighbours.load(folder / NEIGHBOURS), linear=Neighbours.load(folder / LINEAR))
 
     def save(self, folder: Path) -> None:
         """Two Parquet files."""
         self.neighbours.save(folder / NEIGHBOURS)
-        self.next_items.save(folder / NEXT_ITEMS)
+        self.linear.save(folder / LINEAR)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def parts_from(
         encoder=towers.encoder,
         index=towers.index,
         neighbours=lists.neighbours,
-        next_items=lists.next_items,
+        linear=lists.linear,
         scorer=ranker.scorer(snapshot) if ranker else None,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import scipy.sparse as sp
 from remora.retrieval.linear.ease import inverted
 from remora.retrieval.linear.model import Scores
 
-Items = npt.NDArray[np.int64]
+Items = npt.NDArray[np.integer[Any]]
 
 EVENTS_AT_A_TIME = 200_000
 

@@ -1,4 +1,4 @@
-"""Items that come after what the user wanted lately."""
+"""Items that a linear model gives for what the user wanted lately."""
 
 from __future__ import annotations
 
@@ -8,5 +8,8 @@ from remora.retrieval.sources.from_history import FromHistory
 
 
 @dataclass(frozen=True, kw_only=True)
-class NextItems(FromHistory):
-    """By the linear model of the next item; ``fade`` is that of its decay."""
+class Linear(FromHistory):
+    """The model's scores are sums over the history, so its item-item lists are all that serving needs.
+
+    ``fade`` is the model's own decay, 1 where order does not matter to it.
+    """

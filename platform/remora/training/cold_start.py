@@ -1,0 +1,111 @@
+"""The step that hides items from the towers' training and looks for them by their content alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+import remora
+from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.errors import DataError
+from remora.contracts.home import Home
+from remora.contracts.tables import USER_ID
+from remora.datasets.cuts import TimeCuts, time_cuts
+from remora.datasets.hidden_items import hidden_items, only
+from remora.evaluation.cold_start import ColdStart, cold_start
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+from remora.training import retrieval, retrieval_inputs
+from remora.training.progress import Report
+from remora.training.runs import forget
+from remora.training.two_tower import Inputs, places_of_targets
+
+NAME, REPORT = "cold_start", "report.json"
+MOST_EXAMPLES = 5_000
+
+log = logging.getLogger(__name__)
+
+
+def cold_start_shelf(home: Home) -> Shelf:
+    """Where measurements are kept."""
+    return Shelf(home, NAME, "remora evaluate")
+
+
+def measure(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> ColdStart:
+    """Train the towers without ``evaluation.cold_start_items`` of the catalogue, and ask for these. A look-up when
+    nothing has changed."""
+    made = record(settings, on_epoch)
+    return ColdStart.model_validate(made.read_json(REPORT))
+
+
+def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> Artifact:
+    """As :func:`measure`; gives the artifact."""
+    home = Home(settings.home)
+    lake = Lake.open(home)
+    chosen = settings.evaluation
+    name = fingerprint(
+        towers=retrieval.version(settings, lake),
+        hidden=chosen.cold_start_items,
+        epochs=chosen.cold_start_epochs,
+        samples=(chosen.bootstrap_samples, chosen.seed),
+        code=remora.__version__,
+    )
+    shelf = cold_start_shelf(home)
+    if (done := shelf.find(name)) is not None:
+        shelf.point(name)
+        return done
+    found = _measured(settings, home, lake, name, on_epoch or _log_epoch)
+    draft = shelf.draft(name)
+    home.write_json(f"{draft.folder}/{REPORT}", found.model_dump())
+    artifact = shelf.publish(draft, lake=lake.version)
+    forget(home, NAME, name)
+    return artifact
+
+
+def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Callable[[Report], None]) -> ColdStart:
+    chosen, vocabulary, cuts = settings.evaluation, lake.vocabulary(), time_cuts(settings, lake)
+    hidden = hidden_items(vocabulary, chosen.cold_start_items)
+    inputs, examples = retrieval_inputs.prepare(settings, lake, vocabulary, cuts, hidden=hidden)
+    asked = _asked(settings, lake, cuts, inputs, hidden)
+    if not len(asked):
+        raise DataError(
+            f"Of {int(hidden.sum()):,} hidden items nobody wanted any before {cuts.retrieval_end:%Y-%m-%d}: cold start "
+            f"cannot be measured. Raise evaluation.cold_start_items, or set it to 0."
+        )
+    few = settings.model_copy(
+        update={"retrieval": settings.retrieval.model_copy(update={"epochs": chosen.cold_start_epochs})}
+    )
+    weights, _ = retrieval.fit(few, home, name, inputs, examples, report, shelf=NAME)
+    model = retrieval.towers(few, inputs, weights)
+    places, had = places_of_targets(model, torch.as_tensor(model.item_vectors()), asked)
+    counts = np.round(inputs.share * inputs.examples).astype(np.int64)
+    return cold_start(
+        places,
+        had,
+        asked[USER_ID].to_numpy().astype(str),
+        counts,
+        hidden=int(hidden.sum()),
+        samples=chosen.bootstrap_samples,
+        seed=chosen.seed,
+    )
+
+
+def _asked(settings: Settings, lake: Lake, cuts: TimeCuts, inputs: Inputs, hidden: np.ndarray) -> pa.Table:
+    """At most so many of the examples that want a hidden item, spread evenly, in order of user and item."""
+    every = retrieval_inputs.encoded_sequences(settings, lake, cuts, inputs.spec.user_content)
+    wanted = every.map_batches(only, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
+    parts = [t for t in wanted.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
+    if not parts:
+        return pa.table({USER_ID: pa.array([], pa.string())})
+    table = pa.concat_tables(parts).sort_by([(USER_ID, "ascending"), ("target", "ascending")])
+    if len(table) <= MOST_EXAMPLES:
+        return table
+    return table.take(np.linspace(0, len(table) - 1, MOST_EXAMPLES).astype(np.int64))
+
+
+def _log_epoch(epoch: Report) -> None:
+    log.info("without hidden items, epoch %d of %d: loss %.4f", epoch["epoch"], epoch["epochs"], epoch["loss"])
