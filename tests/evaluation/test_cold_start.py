@@ -5,17 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from remora.evaluation.cold_start import CUTOFF, cold_start
+from remora.evaluation.cold_start import CUTOFF, Asked, ColdStart, cold_start
 
 ITEMS = 300
 
 
-def found(places: list[int], had: int = 10, touched: int = 280, users: list[str] | None = None):  # type: ignore[no-untyped-def]
+def found(
+    places: list[int], *, had: int = 10, touched: int = 280, users: list[str] | None = None, quota: int = 0
+) -> ColdStart:
+    """`places` are those among all; among the untouched ones everybody's target is the fifth."""
     counts = np.where(np.arange(ITEMS) < touched, 5, 0)
-    names = np.array(users or [f"u{n}" for n in range(len(places))])
-    return cold_start(
-        np.array(places), np.full(len(places), had), names, counts, hidden=ITEMS - touched, samples=200, seed=1
+    asked = Asked(
+        places=np.array(places),
+        places_of_new=np.full(len(places), 4),
+        had=np.full(len(places), had),
+        users=np.array(users or [f"u{n}" for n in range(len(places))]),
     )
+    return cold_start(asked, counts, quota=quota, hidden=ITEMS - touched, samples=200, seed=1)
 
 
 def test_recall_is_the_share_of_targets_among_the_first_hundred() -> None:
@@ -23,6 +29,12 @@ def test_recall_is_the_share_of_targets_among_the_first_hundred() -> None:
     assert measured.recall == 0.5
     assert measured.low <= 0.5 <= measured.high
     assert (measured.examples, measured.users, measured.hidden, measured.items) == (4, 4, 20, ITEMS)
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(0, 0.75), (4, 0.25), (5, 1.0)])
+def test_a_quota_takes_places_of_the_others_and_finds_what_is_first_among_the_new(quota: int, expected: float) -> None:
+    measured = found([0, 97, 98, 250], quota=quota)
+    assert (measured.recall, measured.without_quota) == (expected, 0.75)
 
 
 def test_chance_is_that_of_an_even_draw() -> None:

@@ -134,7 +134,19 @@ class TestNewest(SourceContract):
     ignorant = None
 
     def source(self) -> Newest:
-        return Newest(scores=-np.arange(ITEMS, dtype=np.float32), limit=LIMIT)
+        age = np.arange(ITEMS, dtype=np.float32)
+        age[::5] = np.nan
+        new = np.arange(ITEMS) % 2 == 1
+        return Newest(encoder=encoder(), index=ItemIndex.build(vectors()), new=new, age_days=age, limit=LIMIT)
+
+    def test_it_finds_the_nearest_of_the_new_items(self) -> None:
+        scores = vectors() @ encoder().encode(self.asked)
+        scores[::2] = -np.inf
+        scores[self.asked.seen] = -np.inf
+        assert self.found().rows.tolist() == np.argsort(-scores)[:LIMIT].tolist()
+
+    def test_one_of_whom_nothing_is_known_gets_the_youngest(self) -> None:
+        assert self.source().find(query()).rows.tolist() == [1, 3, 7, 9, 11, 13, 17]
 
 
 class TestCoVisitedWith(SourceContract):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
@@ -12,10 +14,11 @@ CUTOFF = 100
 
 
 class ColdStart(BaseModel):
-    """Recall@100 of items that were hidden from training, all items ranked; ``low`` and ``high`` are its 95% interval.
+    """Recall@100 of items that were hidden from training; ``low`` and ``high`` are its 95% interval.
 
-    ``random`` is what an even draw of a hundred items finds. ``popularity`` counts events: an item without one comes
-    after all others, in random order.
+    Of the hundred, ``quota`` are the best of the items that nobody has touched, as the source of new items has them,
+    the others the best of all; ``without_quota`` is that of the best hundred of all. ``random`` is what an even draw of
+    a hundred items finds. ``popularity`` counts events: an item without one comes after all others, in random order.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,44 +27,49 @@ class ColdStart(BaseModel):
     items: int
     examples: int
     users: int
+    quota: int
     recall: float
     low: float
     high: float
+    without_quota: float
     random: float
     popularity: float
 
 
-def cold_start(
-    places: npt.NDArray[np.int64],
-    had: npt.NDArray[np.int64],
-    users: npt.NDArray[np.str_],
-    counts: npt.NDArray[np.int64],
-    *,
-    hidden: int,
-    samples: int,
-    seed: int,
-) -> ColdStart:
-    """From each example's ``places`` (n,) of its hidden target, from 0, among the items that its user had not ``had``.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """Examples (n,) that want a hidden item: ``places`` of it, from 0, among all items that its user had not had, and
+    ``places_of_new`` among those of them that nobody has touched; ``had`` counts what was had; ``users`` names who."""
 
-    ``had`` (n,) counts those; ``users`` (n,) names who asked; ``counts`` (items,) are the events that were trained on.
-    """
-    items = len(counts)
-    hits = (places < CUTOFF).astype(np.float64)
-    names, at = np.unique(users, return_inverse=True)
+    places: npt.NDArray[np.int64]
+    places_of_new: npt.NDArray[np.int64]
+    had: npt.NDArray[np.int64]
+    users: npt.NDArray[np.str_]
+
+
+def cold_start(
+    asked: Asked, counts: npt.NDArray[np.int64], *, quota: int, hidden: int, samples: int, seed: int
+) -> ColdStart:
+    """From where hidden targets stand, and the events (items,) that were trained on."""
+    items, quota = len(counts), min(quota, CUTOFF)
+    hits = ((asked.places < CUTOFF - quota) | (asked.places_of_new < quota)).astype(np.float64)
+    names, at = np.unique(asked.users, return_inverse=True)
     totals = np.bincount(at, hits, minlength=len(names)).astype(np.float64)[:, None]
-    asked = np.bincount(at, minlength=len(names)).astype(np.float64)[:, None]
-    found = Bootstrap.over_users(totals, asked, samples=samples, seed=seed).interval(0)
-    left = np.maximum(items - had, 1)
+    queries = np.bincount(at, minlength=len(names)).astype(np.float64)[:, None]
+    found = Bootstrap.over_users(totals, queries, samples=samples, seed=seed).interval(0)
+    left = np.maximum(items - asked.had, 1)
     touched, untouched = int((counts > 0).sum()), int((counts == 0).sum())
-    room = np.clip(CUTOFF - np.maximum(touched - had, 0), 0, untouched)  # places that the touched items leave
+    room = np.clip(CUTOFF - np.maximum(touched - asked.had, 0), 0, untouched)  # places that the touched items leave
     return ColdStart(
         hidden=hidden,
         items=items,
-        examples=len(places),
+        examples=len(hits),
         users=len(names),
+        quota=quota,
         recall=found.mean,
         low=found.low,
         high=found.high,
+        without_quota=float((asked.places < CUTOFF).mean()),
         random=float(np.minimum(CUTOFF / left, 1.0).mean()),
         popularity=float((room / max(1, untouched)).mean()),
     )

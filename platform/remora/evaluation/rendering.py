@@ -141,8 +141,8 @@ def _cold_start(found: ColdStart) -> _Part:
     return _Part(
         f"Recall@{CUTOFF} of {found.hidden:,} of {found.items:,} items that were hidden from training, "
         f"{found.examples:,} times wanted by {found.users:,} users",
-        ["by content", "by chance", "by popularity"],
-        [[_number(found.recall) + ends, _number(found.random), _number(found.popularity)]],
+        [f"by content, {found.quota} of 100 for new items", "by content alone", "by chance", "by popularity"],
+        [[_number(found.recall) + ends, *map(_number, (found.without_quota, found.random, found.popularity))]],
     )
 
 

@@ -127,6 +127,11 @@ class ItemSnapshot:
         age = (self.instant.timestamp() - np.where(np.isnan(entered), first, entered)) / 86_400
         return np.where(age >= 0, age, np.nan).astype(np.float32)
 
+    def new(self, days: float) -> npt.NDArray[np.bool_]:
+        """Is the item available and not older than that, or without an event yet? Shape (n,)."""
+        untouched = np.isnan(self.column("item_activity__first_event_at"))
+        return self.available & (untouched | (self.age_days <= days))
+
     @cached_property
     def titles(self) -> list[str | None]:
         """What people are shown, one a row; None where the source has no title."""

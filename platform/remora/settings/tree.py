@@ -71,7 +71,7 @@ class RetrievalSettings(Section):
     co_visited_limit: int = 200
     linear_limit: int = Field(200, ge=0, description="candidates of the linear model; 0 turns it off")
     trending_limit: int = 100
-    newest_limit: int = Field(30, ge=0, description="candidates among items that came lately; 0 turns it off")
+    newest_limit: int = Field(30, ge=0, description="candidates among items that are new; 0 turns it off")
     newest_days: float = Field(30.0, gt=0, description="since an item's first event, or its entry in the catalogue")
     co_visited_neighbours: int = 100
     co_visited_half_life_days: float = 180.0

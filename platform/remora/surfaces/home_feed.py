@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from math import exp
 
-import numpy as np
-
 from remora.pipeline import Pipeline
-from remora.pipeline.candidates import Floats
 from remora.policies.filters.already_seen import AlreadySeen
 from remora.policies.filters.unavailable import Unavailable
 from remora.policies.rerankers.category_spacing import CategorySpacing
@@ -36,7 +33,14 @@ def home_feed(parts: Parts) -> Pipeline:
             ),
             CoVisited(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),
             Trending(scores=parts.snapshot.trend, limit=limits.trending_limit, skip_seen=hide),
-            Newest(scores=_youngest(parts), limit=limits.newest_limit, skip_seen=hide),
+            Newest(
+                encoder=parts.encoder,
+                index=parts.index,
+                new=parts.snapshot.new(limits.newest_days),
+                age_days=parts.snapshot.age_days,
+                limit=limits.newest_limit,
+                skip_seen=hide,
+            ),
         ),
         filters=(AlreadySeen(hide=hide), Unavailable(available=parts.snapshot.available)),
         scorer=parts.scorer,
@@ -47,10 +51,3 @@ def home_feed(parts: Parts) -> Pipeline:
         ),
         backfill=Popular(scores=parts.snapshot.popularity, skip_seen=hide),
     )
-
-
-def _youngest(parts: Parts) -> Floats:
-    """Days less than nothing, so that the youngest comes first; NaN for what is not new, or may not be shown."""
-    age, limits = parts.snapshot.age_days, parts.settings.retrieval
-    new = (age <= limits.newest_days) & parts.snapshot.available
-    return np.where(new, -age, np.nan).astype(np.float32)

@@ -16,7 +16,7 @@ from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
 from remora.datasets.cuts import TimeCuts, time_cuts
 from remora.datasets.hidden_items import hidden_items, only
-from remora.evaluation.cold_start import ColdStart, cold_start
+from remora.evaluation.cold_start import Asked, ColdStart, cold_start
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.training import retrieval, retrieval_inputs
@@ -51,6 +51,7 @@ def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None)
         towers=retrieval.version(settings, lake),
         hidden=chosen.cold_start_items,
         epochs=chosen.cold_start_epochs,
+        quota=settings.retrieval.newest_limit,
         samples=(chosen.bootstrap_samples, chosen.seed),
         code=remora.__version__,
     )
@@ -81,13 +82,14 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     )
     weights, _ = retrieval.fit(few, home, name, inputs, examples, report, shelf=NAME)
     model = retrieval.towers(few, inputs, weights)
-    places, had = places_of_targets(model, torch.as_tensor(model.item_vectors()), asked)
     counts = np.round(inputs.share * inputs.examples).astype(np.int64)
+    vectors, untouched = torch.as_tensor(model.item_vectors()), torch.as_tensor(counts == 0)
+    places, had = places_of_targets(model, vectors, asked)
+    places_of_new, _ = places_of_targets(model, vectors, asked, among=untouched)
     return cold_start(
-        places,
-        had,
-        asked[USER_ID].to_numpy().astype(str),
+        Asked(places=places, places_of_new=places_of_new, had=had, users=asked[USER_ID].to_numpy().astype(str)),
         counts,
+        quota=settings.retrieval.newest_limit,
         hidden=int(hidden.sum()),
         samples=chosen.bootstrap_samples,
         seed=chosen.seed,

@@ -65,7 +65,8 @@ def prepare(
         item_content=item_content,
         user_content=user_content,
     )
-    drawable = np.flatnonzero(np.asarray(catalogue[KNOWN]) | trained).astype(np.int64)
+    # Items without an example would only ever be negatives, and teach that items without an identity are bad ones.
+    drawable = np.flatnonzero(trained).astype(np.int64)
     check_loss(chosen.loss, len(drawable))
     inputs = Inputs(
         spec=spec_of(chosen, shape),

@@ -40,9 +40,12 @@ class Inputs:
     examples: int  # in training
 
     def prior(self, temperature: float) -> npt.NDArray[np.float32]:
-        """Shape (items,): what a softmax at that temperature adds to an item's cosine for how often it is wanted."""
-        logarithm = np.log(self.share * self.examples + 1.0)
-        return (temperature * (logarithm - logarithm.mean())).astype(np.float32)
+        """Shape (items,): what a softmax at that temperature adds to an item's cosine for how often it is wanted.
+
+        How often an item will be wanted that nobody wanted yet is not known: it has the mean of the others.
+        """
+        logarithm, trained = np.log(self.share * self.examples + 1.0), self.share > 0
+        return np.where(trained, temperature * (logarithm - logarithm[trained].mean()), 0.0).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,11 +191,12 @@ def held_out_recall(model: TwoTower, held_out: pa.Table, k: int = CUTOFF) -> flo
 
 @torch.inference_mode()
 def places_of_targets(
-    model: TwoTower, vectors: Tensor, examples: pa.Table, step: int = 512
+    model: TwoTower, vectors: Tensor, examples: pa.Table, *, among: Tensor | None = None, step: int = 512
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Place (n,), from 0, of each example's target among all items that its history lacks; and how many it holds (n,).
 
-    ``vectors`` (items, d + 1) are those of the index. An item that scores as the target does not stand before it.
+    ``vectors`` (items, d + 1) are those of the index; ``among`` (items,) leaves out others than the target. An item
+    that scores as the target does not stand before it.
     """
     model.eval()
     places, had = [], []
@@ -202,7 +206,8 @@ def places_of_targets(
         scores = _users(model, vectors, batch) @ vectors.T
         own = scores.gather(1, batch["target"][:, None])
         scores.scatter_(1, rows, torch.where(present, -torch.inf, scores.gather(1, rows)))
-        places.append((scores > own).sum(1).cpu().numpy())
+        before = scores > own if among is None else (scores > own) & among
+        places.append(before.sum(1).cpu().numpy())
         had.append(torch.isinf(scores).sum(1).cpu().numpy())
     none = np.empty(0, np.int64)
     return np.concatenate([none, *places]), np.concatenate([none, *had])
