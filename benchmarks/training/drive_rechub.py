@@ -76,6 +76,8 @@ def sasrec(work, user, item, users, items, draw):
     ]
     model = SASRec(fields, max_len=length, dropout_rate=0.2, num_blocks=2, num_heads=2)
     trainer = MatchTrainer(model, mode=1)
+    pairwise = trainer.criterion  # of version 0.9.0, it flattens one of its two arguments only
+    trainer.criterion = lambda own, others: pairwise(own.reshape(-1), others.reshape(-1))
     total = int((pos > 0).sum())
     batch = max(1, round(work["batch"] * len(pos) / total))
     return model, trainer, columns, lambda batch: int((batch[0]["pos"] > 0).sum()), total, batch

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from benchmarks.training.data import Split
 from benchmarks.training.meter import Round
 from benchmarks.training.table import Work
 
 from remora.contracts.home import Home
-from remora.retrieval.histories import Histories
 from remora.retrieval.pair_tower import PairSpec
 from remora.retrieval.plan import plan_pairs, plan_sequences
 from remora.training.fitting import Resources, described, fit_pairs, fit_sequences
@@ -28,13 +26,15 @@ JUDGED = 500
 Note = Callable[[str], None]
 
 
-def pair_tower(data: Split, work: Work, folder: Path, note: Note) -> tuple[list[Round], dict[str, np.ndarray]]:
-    """Its epochs, and the vectors of users and items."""
+def pair_tower(
+    data: Split, work: Work, negatives: int, folder: Path, note: Note
+) -> tuple[list[Round], dict[str, np.ndarray]]:
+    """Its epochs with so many negatives that a batch shares, and the vectors of users and items."""
     plan = plan_pairs(len(data.train), data.train.items, len(data.train.flat))
     judged = np.flatnonzero(data.held.lengths)[:JUDGED]
     tower, epochs = fit_pairs(
         Home(str(folder)),
-        "throughput",
+        f"pairs-{negatives}",
         PairInputs(
             spec=PairSpec(
                 users=len(data.train),
@@ -43,14 +43,16 @@ def pair_tower(data: Split, work: Work, folder: Path, note: Note) -> tuple[list[
                 temperature=plan.temperature,
             ),
             train=data.train,
-            validation=PairValidation(users=judged, had=sets(data.train, judged), wanted=sets(data.held, judged)),
+            validation=PairValidation(
+                users=judged, had=data.train.chosen(judged).matrix(), wanted=data.held.chosen(judged).matrix()
+            ),
         ),
         PairSchedule(
             epochs=work.rounds,
             batch_size=work.batch,
             learning_rate=plan.learning_rate,
             loss="sampled_softmax",
-            negatives=work.negatives,
+            negatives=negatives,
             popularity=0.0,
             patience=work.rounds,
             seconds=None,
@@ -70,7 +72,7 @@ def sequence_tower(data: Split, work: Work, folder: Path, note: Note) -> list[Ro
     held = data.held.chosen(asked)
     _, epochs = fit_sequences(
         Home(str(folder)),
-        "throughput",
+        "sequences",
         SequenceInputs(
             spec=replace(plan.spec, dimension=work.dimension, length=work.length),
             train=data.train,
@@ -102,9 +104,3 @@ def rounds(epochs: tuple[Report, ...]) -> list[Round]:
 def _round(epoch: dict[str, Any], seconds: float) -> Round:
     examples = round(epoch["examples_per_second"] * seconds)
     return Round(examples=examples, seconds=seconds, waited=epoch["data_wait"] * seconds, whole=True)
-
-
-def sets(histories: Histories, users: np.ndarray) -> sp.csr_array:
-    """Who had what, (n, items)."""
-    some = histories.chosen(users)
-    return sp.csr_array((np.ones(len(some.flat), np.float32), some.flat, some.ends), shape=(len(some), some.items))

@@ -26,7 +26,7 @@ from rich.table import Table
 from remora.contracts.errors import DataError, RemoraError
 
 RESULT = Path("benchmarks/results/training.json")
-TIMED = 3
+TIMED, FEW = 3, 64
 
 Note = Callable[[str], None]
 
@@ -98,7 +98,7 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
         length=chosen.length,
         threads=chosen.threads,
         workers=chosen.workers,
-        negatives=chosen.negatives or plan.negatives,
+        negatives=tuple(chosen.negatives or dict.fromkeys((plan.negatives, FEW))),
         rounds=1 + TIMED,
         limit_seconds=chosen.seconds,
         seed=chosen.seed,
@@ -128,17 +128,20 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
 
 
 def remora(split: Any, work: Any, folder: Path, note: Note) -> list[dict[str, Any]]:
-    """Its two rows."""
+    """Its rows."""
     import ray
     from benchmarks.training import ours
     from benchmarks.training.table import REMORA, summary
 
-    pair, sequence = (replace(model, how=model.how.format(negatives=work.negatives)) for model in REMORA)
+    pair, sequence = REMORA
+    found = []
     ray.init(address="local", include_dashboard=False, log_to_driver=False, object_store_memory=1 << 30)
     try:
-        note("remora, pair tower")
-        rounds, vectors = ours.pair_tower(split, work, folder, note)
-        found = [summary(pair, rounds, len(split.train.flat)) | quality(split, vectors, work.seed)]
+        for negatives in work.negatives:
+            note(f"remora, pair tower, {negatives} negatives")
+            rounds, vectors = ours.pair_tower(split, work, negatives, folder, note)
+            model = replace(pair, how=pair.how.format(negatives=negatives))
+            found.append(summary(model, rounds, len(split.train.flat)) | quality(split, vectors, work.seed))
         note("remora, sequence tower")
         rounds = ours.sequence_tower(split, work, folder, note)
         found.append(summary(sequence, rounds, rounds[0].examples))
@@ -168,7 +171,6 @@ def peer(python: Path, split: Any, model: Any, work: Any, folder: Path, note: No
 def quality(split: Any, vectors: dict[str, np.ndarray], seed: int) -> dict[str, float]:
     """Recall@20 on what was held out, all items ranked but those of training, over at most 3,000 users."""
     from benchmarks.retrieval.measure import blocks, of_pairs
-    from benchmarks.training.ours import sets
 
     asked = np.flatnonzero(split.held.lengths)
     asked = np.sort(np.random.default_rng(seed).permutation(asked)[:3_000])
@@ -176,7 +178,9 @@ def quality(split: Any, vectors: dict[str, np.ndarray], seed: int) -> dict[str, 
     for part in blocks(len(asked), split.train.items):
         users = asked[part]
         scores = np.ascontiguousarray(vectors["users"][users] @ vectors["items"].T, np.float32)
-        total += of_pairs(scores, sets(split.train, users), sets(split.held, users))["recall@20"].sum()
+        total += of_pairs(scores, split.train.chosen(users).matrix(), split.held.chosen(users).matrix())[
+            "recall@20"
+        ].sum()
     return {"recall@20": round(float(total / len(asked)), 4)}
 
 
@@ -187,17 +191,19 @@ def _draw(out: Console, result: dict[str, Any]) -> None:
         f"width {work['dimension']}, {work['threads']} threads, medians of {result['timed_epochs']} epochs"
     )
     table = Table(title=title, title_justify="left")
-    for name in ("", "examples/s", "waiting for data", "s per epoch", "recall@20 after s", "how it differs"):
-        table.add_column(name, justify="right" if name and name != "how it differs" else "left")
+    for name in ("", "examples/s", "waiting for data", "s per epoch", "recall@20 after s"):
+        table.add_column(name, justify="right" if name else "left")
     for row in result["models"]:
         name = f"{row['library']} {row['model']}"
         if "failed" in row:
-            table.add_row(name, "failed", "", "", "", row["failed"])
+            table.add_row(name, "failed")
+            out.print(f"{name}: {row['failed']}", highlight=False, markup=False)
             continue
         epoch = f"{row['seconds_per_epoch']:,}" + ("" if row["whole_epochs"] else " foretold")
         recall = f"{row['recall@20']:.4f} after {row['trained_seconds']:.0f}" if "recall@20" in row else ""
         wait = f"{100 * row['data_wait']:.1f}%"
-        table.add_row(name, f"{row['examples_per_second']:,}", wait, epoch, recall, row["how"])
+        table.add_row(name, f"{row['examples_per_second']:,}", wait, epoch, recall)
+        out.print(f"{name}: {row['how']}", highlight=False, markup=False)
     out.print(table)
     out.print(f"Remora over the fastest peer: {result['remora_over_fastest_peer']}; {result['wall_seconds']} s")
 

@@ -12,14 +12,14 @@ from benchmarks.training.meter import Round
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """The same for all. ``batch`` counts positives; ``rounds`` the epochs, of which the first warms up; ``negatives``
-    those that a batch of Remora's pair tower shares; ``limit_seconds`` cuts a peer's epoch."""
+    those that a batch of Remora's pair tower shares, a row for each number; ``limit_seconds`` cuts a peer's epoch."""
 
     batch: int
     dimension: int
     length: int
     threads: int
     workers: int
-    negatives: int
+    negatives: tuple[int, ...]
     rounds: int
     limit_seconds: float
     seed: int
@@ -40,7 +40,7 @@ REMORA = (
         name="pair_tower",
         kind="pairs",
         library="remora",
-        how="softmax over {negatives} negatives that a batch shares, cosine scores, sparse Adam",
+        how="softmax over {negatives} negatives that a batch shares, cosine scores; Adam by rows",
     ),
     Model(
         name="sequence_tower",

@@ -18,7 +18,9 @@ from benchmarks.training.table import PEERS, REMORA, Work, shares, summary
 from remora.contracts.errors import DataError, NotReady
 from remora.retrieval.histories import Histories
 
-WORK = Work(batch=32, dimension=8, length=6, threads=1, workers=1, negatives=16, rounds=3, limit_seconds=60.0, seed=3)
+WORK = Work(
+    batch=32, dimension=8, length=6, threads=1, workers=1, negatives=(16,), rounds=3, limit_seconds=60.0, seed=3
+)
 
 
 def generated(folder: Path, users: int = 40, items: int = 30) -> Split:
@@ -47,7 +49,7 @@ def test_without_two_items_there_is_nothing_to_hold_out() -> None:
 
 def test_the_pair_tower_counts_the_pairs_of_all_full_batches(ray_cluster: None, tmp_path: Path) -> None:
     data = generated(tmp_path)
-    rounds, vectors = ours.pair_tower(data, WORK, tmp_path / "work", lambda what: None)
+    rounds, vectors = ours.pair_tower(data, WORK, 16, tmp_path / "work", lambda what: None)
     pairs = len(data.train.flat)
     assert [one.examples for one in rounds] == [pairs // 32 * 32] * 3
     assert all(0 <= one.waited <= one.seconds and one.whole for one in rounds)
