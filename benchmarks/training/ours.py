@@ -64,15 +64,15 @@ def pair_tower(
     return rounds(epochs), {"users": tower.user_vectors(), "items": tower.item_vectors()}
 
 
-def sequence_tower(data: Split, work: Work, folder: Path, note: Note) -> list[Round]:
-    """Its epochs."""
+def sequence_tower(data: Split, work: Work, negatives: int | None, folder: Path, note: Note) -> list[Round]:
+    """Its epochs with so many negatives that a batch shares; None: the whole catalogue."""
     plan = plan_sequences(data.train)
     learned = np.minimum(data.train.lengths, work.length + 1) - 1
     asked = np.flatnonzero(data.held.lengths)[:JUDGED]
     held = data.held.chosen(asked)
     _, epochs = fit_sequences(
         Home(str(folder)),
-        "sequences",
+        f"sequences-{negatives}",
         SequenceInputs(
             spec=replace(plan.spec, dimension=work.dimension, length=work.length),
             train=data.train,
@@ -82,8 +82,8 @@ def sequence_tower(data: Split, work: Work, folder: Path, note: Note) -> list[Ro
             epochs=work.rounds,
             batch_users=max(1, round(work.batch / learned[learned > 0].mean())),
             learning_rate=plan.learning_rate,
-            loss="full_cross_entropy",
-            negatives=0,
+            loss="sampled_softmax" if negatives else "full_cross_entropy",
+            negatives=negatives or 0,
             popularity=0.0,
             weight_decay=0.0,
             patience=work.rounds,

@@ -44,7 +44,7 @@ def main() -> None:
     options.add_argument(
         "--negatives", type=int, help="that a batch of Remora's pair tower shares; default: its plan's"
     )
-    options.add_argument("--seconds", type=float, default=12.0, help="a peer's epoch is cut here")
+    options.add_argument("--seconds", type=float, default=6.0, help="a peer's epoch is cut here")
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--alone", action="store_true", help="measure Remora without its peers")
     options.add_argument("--peers", type=Path, help="their virtual environment; default: .remora/peers")
@@ -83,7 +83,7 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
     quiet()
     use_token()  # before anything imports Ray
     from benchmarks.training import data, peers
-    from benchmarks.training.table import PEERS, Work, shares
+    from benchmarks.training.table import PEERS, Work, compared
 
     from remora.retrieval.plan import plan_pairs
 
@@ -99,6 +99,7 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
         threads=chosen.threads,
         workers=chosen.workers,
         negatives=tuple(chosen.negatives or dict.fromkeys((plan.negatives, FEW))),
+        few=FEW,
         rounds=1 + TIMED,
         limit_seconds=chosen.seconds,
         seed=chosen.seed,
@@ -121,8 +122,7 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
         },
         "work": vars(work),
         "timed_epochs": TIMED,
-        "models": rows,
-        "remora_over_fastest_peer": shares([row for row in rows if "failed" not in row]),
+        "models": compared(rows),
         "peer_versions": versions,
     }
 
@@ -140,11 +140,14 @@ def remora(split: Any, work: Any, folder: Path, note: Note) -> list[dict[str, An
         for negatives in work.negatives:
             note(f"remora, pair tower, {negatives} negatives")
             rounds, vectors = ours.pair_tower(split, work, negatives, folder, note)
-            model = replace(pair, how=pair.how.format(negatives=negatives))
+            model = replace(pair, name=pair.name.format(negatives=f"{negatives} negatives"))
             found.append(summary(model, rounds, len(split.train.flat)) | quality(split, vectors, work.seed))
-        note("remora, sequence tower")
-        rounds = ours.sequence_tower(split, work, folder, note)
-        found.append(summary(sequence, rounds, rounds[0].examples))
+        for few in (None, work.few):
+            against = f"{few} negatives" if few else "whole catalogue"
+            note(f"remora, sequence tower, {against}")
+            rounds = ours.sequence_tower(split, work, few, folder, note)
+            model = replace(sequence, name=sequence.name.format(negatives=against))
+            found.append(summary(model, rounds, rounds[0].examples))
     finally:
         ray.shutdown()
     return found
@@ -191,7 +194,7 @@ def _draw(out: Console, result: dict[str, Any]) -> None:
         f"width {work['dimension']}, {work['threads']} threads, medians of {result['timed_epochs']} epochs"
     )
     table = Table(title=title, title_justify="left")
-    for name in ("", "examples/s", "waiting for data", "s per epoch", "recall@20 after s"):
+    for name in ("", "examples/s", "over fastest peer", "waiting for data", "s per epoch", "recall@20 after s"):
         table.add_column(name, justify="right" if name else "left")
     for row in result["models"]:
         name = f"{row['library']} {row['model']}"
@@ -202,10 +205,11 @@ def _draw(out: Console, result: dict[str, Any]) -> None:
         epoch = f"{row['seconds_per_epoch']:,}" + ("" if row["whole_epochs"] else " foretold")
         recall = f"{row['recall@20']:.4f} after {row['trained_seconds']:.0f}" if "recall@20" in row else ""
         wait = f"{100 * row['data_wait']:.1f}%"
-        table.add_row(name, f"{row['examples_per_second']:,}", wait, epoch, recall)
+        table.add_row(
+            name, f"{row['examples_per_second']:,}", str(row.get("over_fastest_peer", "")), wait, epoch, recall
+        )
         out.print(f"{name}: {row['how']}", highlight=False, markup=False)
     out.print(table)
-    out.print(f"Remora over the fastest peer: {result['remora_over_fastest_peer']}; {result['wall_seconds']} s")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from benchmarks.training.meter import Round
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """The same for all. ``batch`` counts positives; ``rounds`` the epochs, of which the first warms up; ``negatives``
-    those that a batch of Remora's pair tower shares, a row for each number; ``limit_seconds`` cuts a peer's epoch."""
+    those that a batch of Remora's pair tower shares, a row for each number, ``few`` those of its sequence tower beside
+    the whole catalogue; ``limit_seconds`` cuts a peer's epoch."""
 
     batch: int
     dimension: int
@@ -20,6 +21,7 @@ class Work:
     threads: int
     workers: int
     negatives: tuple[int, ...]
+    few: int
     rounds: int
     limit_seconds: float
     seed: int
@@ -37,16 +39,16 @@ class Model:
 
 REMORA = (
     Model(
-        name="pair_tower",
+        name="pair_tower, {negatives}",
         kind="pairs",
         library="remora",
-        how="softmax over {negatives} negatives that a batch shares, cosine scores; Adam by rows",
+        how="softmax over negatives that a batch shares, cosine scores; Adam by rows",
     ),
     Model(
-        name="sequence_tower",
+        name="sequence_tower, {negatives}",
         kind="sequences",
         library="remora",
-        how="causal transformer, 2 layers, 2 heads; softmax over the whole catalogue at every place of a user's window",
+        how="causal transformer, 2 layers, 2 heads; softmax over the catalogue or shared negatives, at every place of a window",
     ),
 )
 
@@ -103,14 +105,19 @@ def summary(model: Model, rounds: list[Round], positives: int) -> dict[str, Any]
     }
 
 
-def shares(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Remora's rate over that of the fastest peer, by kind; below 1 where the peer wins."""
-    found = {}
-    for kind in dict.fromkeys(row["kind"] for row in rows):
-        ours, theirs = (
-            [r["examples_per_second"] for r in rows if r["kind"] == kind and (r["library"] == "remora") is own]
-            for own in (True, False)
+def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Remora's rows with their rate over that of the fastest peer of their kind; below 1 the peer wins."""
+    ran = [row for row in rows if "failed" not in row]
+    fastest = {
+        kind: max(
+            (r["examples_per_second"] for r in ran if (r["kind"], r["library"] == "remora") == (kind, False)),
+            default=None,
         )
-        if ours and theirs:
-            found[kind] = round(max(ours) / max(theirs), 2)
-    return found
+        for kind in {row["kind"] for row in ran}
+    }
+    return [
+        row | {"over_fastest_peer": round(row["examples_per_second"] / rate, 2)}
+        if row["library"] == "remora" and (rate := fastest[row["kind"]])
+        else row
+        for row in rows
+    ]

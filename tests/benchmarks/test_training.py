@@ -13,13 +13,13 @@ from benchmarks.training.data import Split, folder_of, split
 from benchmarks.training.meter import Metered, Round
 from benchmarks.training.peers import interpreter, parsed
 from benchmarks.training.run import quality
-from benchmarks.training.table import PEERS, REMORA, Work, shares, summary
+from benchmarks.training.table import PEERS, REMORA, Work, compared, summary
 
 from remora.contracts.errors import DataError, NotReady
 from remora.retrieval.histories import Histories
 
 WORK = Work(
-    batch=32, dimension=8, length=6, threads=1, workers=1, negatives=(16,), rounds=3, limit_seconds=60.0, seed=3
+    batch=32, dimension=8, length=6, threads=1, workers=1, negatives=(16,), few=4, rounds=3, limit_seconds=60.0, seed=3
 )
 
 
@@ -57,9 +57,12 @@ def test_the_pair_tower_counts_the_pairs_of_all_full_batches(ray_cluster: None, 
     assert 0 <= quality(data, vectors, seed=1)["recall@20"] <= 1
 
 
-def test_the_sequence_tower_counts_every_place_with_a_known_next_item(ray_cluster: None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("negatives", [None, 4])
+def test_the_sequence_tower_counts_every_place_with_a_known_next_item(
+    negatives: int | None, ray_cluster: None, tmp_path: Path
+) -> None:
     data = generated(tmp_path)
-    rounds = ours.sequence_tower(data, WORK, tmp_path / "work", lambda what: None)
+    rounds = ours.sequence_tower(data, WORK, negatives, tmp_path / "work", lambda what: None)
     windows = data.train.padded(np.arange(len(data.train)), WORK.length + 1)
     assert [one.examples for one in rounds] == [int((windows[:, 1:] >= 0).sum())] * 3
 
@@ -108,8 +111,9 @@ def test_the_first_epoch_warms_up_and_a_cut_one_is_foretold_from_its_rate() -> N
 
 def test_the_table_says_when_a_peer_wins() -> None:
     slow, fast = ([Round(examples=n, seconds=1.0, waited=0.0, whole=True)] * 2 for n in (30, 40))
-    rows = [summary(REMORA[0], slow, 30), summary(PEERS[0], fast, 40), summary(REMORA[1], slow, 30)]
-    assert shares(rows) == {"pairs": 0.75}
+    failed = {"kind": "sequences", "library": "recbole", "failed": "not finished"}
+    rows = [summary(REMORA[0], slow, 30), summary(PEERS[0], fast, 40), summary(REMORA[1], slow, 30), failed]
+    assert [row.get("over_fastest_peer") for row in compared(rows)] == [0.75, None, None, None]
 
 
 def test_a_missing_environment_says_how_it_is_made(tmp_path: Path) -> None:

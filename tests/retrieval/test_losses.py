@@ -118,9 +118,11 @@ def test_the_blockwise_sampled_softmax_has_the_value_and_the_gradients_of_the_on
     block: int, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampled_softmax, "BLOCK_SCORES", block)
-    states, table, targets = 30 * batch[0].requires_grad_(), batch[1], batch[2]
-    rows = torch.tensor([1, 4, 4, 7])
-    drawn = Drawn(rows=rows, log_expected=torch.tensor([0.1, -0.3, -0.3, 2.0]), catalogue=ITEMS)
+    states, table = (
+        (scale * one.detach().double()).requires_grad_() for scale, one in zip((30, 1), batch, strict=False)
+    )
+    targets, rows = batch[2], torch.tensor([1, 4, 4, 7])
+    drawn = Drawn(rows=rows, log_expected=torch.tensor([0.1, -0.3, -0.3, 2.0]).double(), catalogue=ITEMS)
     assert torch.isin(targets, rows).any()
     found, expected = (
         call(SampledSoftmax(), states, table, targets, drawn)
@@ -128,8 +130,8 @@ def test_the_blockwise_sampled_softmax_has_the_value_and_the_gradients_of_the_on
     )
     torch.testing.assert_close(found, expected)
     for one, other in zip(
-        torch.autograd.grad(3 * found, (batch[0], table)),
-        torch.autograd.grad(3 * expected, (batch[0], table)),
+        torch.autograd.grad(3 * found, (states, table)),
+        torch.autograd.grad(3 * expected, (states, table)),
         strict=True,
     ):
         torch.testing.assert_close(one, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,13 +37,13 @@ class RowAdam(torch.optim.Optimizer):
                     self._step(table, table.grad.coalesce(), group)
         return loss
 
-    def _step(self, table: Tensor, gradient: Tensor, group: dict[str, float]) -> None:
+    def _step(self, table: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[table]
         if not state:
             state |= {"step": 0, "exp_avg": torch.zeros_like(table), "exp_avg_sq": torch.zeros_like(table)}
         state["step"] += 1
         rows, values = gradient.indices()[0], gradient.values()
-        one, two = group["betas"]  # type: ignore[misc]
+        one, two = group["betas"]
         mean = state["exp_avg"].index_select(0, rows).lerp_(values, 1 - one)
         square = state["exp_avg_sq"].index_select(0, rows).mul_(two).addcmul_(values, values, value=1 - two)
         state["exp_avg"].index_copy_(0, rows, mean)
