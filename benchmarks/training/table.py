@@ -48,7 +48,7 @@ REMORA = (
         name="sequence_tower, {negatives}",
         kind="sequences",
         library="remora",
-        how="causal transformer, 2 layers, 2 heads; softmax over the catalogue or shared negatives, at every place of a window",
+        how="transformer, 2 layers, 2 heads; softmax over the catalogue or shared negatives at every place of a window",
     ),
 )
 
