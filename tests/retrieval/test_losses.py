@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from remora.retrieval.losses import full_cross_entropy
+from remora.retrieval.losses import full_cross_entropy, sampled_softmax
 from remora.retrieval.losses.bilateral_softmax import BilateralSoftmax
-from remora.retrieval.losses.candidates import OUT, Compared, Drawn
+from remora.retrieval.losses.candidates import OUT, Compared, Drawn, SampledLoss
 from remora.retrieval.losses.gbce import Gbce
 from remora.retrieval.losses.sampled_softmax import SampledSoftmax
 from remora.retrieval.losses.table import COMPARING, LOSSES
@@ -109,6 +109,30 @@ def test_the_blockwise_cross_entropy_has_the_value_and_the_gradients_of_torch_s(
     torch.testing.assert_close(found, expected)
     for one, other in zip(
         torch.autograd.grad(3 * found, (states, table)), torch.autograd.grad(3 * expected, (states, table)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("block", [1, 4 * ITEMS, 1000 * ITEMS])
+def test_the_blockwise_sampled_softmax_has_the_value_and_the_gradients_of_the_one_that_holds_all_scores(
+    block: int, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampled_softmax, "BLOCK_SCORES", block)
+    states, table = (
+        (scale * one.detach().double()).requires_grad_() for scale, one in zip((30, 1), batch, strict=False)
+    )
+    targets, rows = batch[2], torch.tensor([1, 4, 4, 7])
+    drawn = Drawn(rows=rows, log_expected=torch.tensor([0.1, -0.3, -0.3, 2.0]).double(), catalogue=ITEMS)
+    assert torch.isin(targets, rows).any()
+    found, expected = (
+        call(SampledSoftmax(), states, table, targets, drawn)
+        for call in (SampledSoftmax.__call__, SampledLoss.__call__)
+    )
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(3 * found, (states, table)),
+        torch.autograd.grad(3 * expected, (states, table)),
+        strict=True,
     ):
         torch.testing.assert_close(one, other)
 

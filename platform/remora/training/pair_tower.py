@@ -20,6 +20,7 @@ from remora.retrieval.pair_tower import PairObjective, PairSpec, PairTower, Vect
 from remora.training.checkpoints import is_over, judged, progress, report, resumed
 from remora.training.draws import Draws
 from remora.training.rate import rate
+from remora.training.row_adam import RowAdam
 
 NDCG = "ndcg@20"
 
@@ -74,7 +75,7 @@ def train_worker(config: dict[str, Any]) -> None:
     if inputs.start is not None:
         plain.tower.start_from(*inputs.start)
     model = ray.train.torch.prepare_model(plain)
-    optimiser = torch.optim.SparseAdam(list(model.parameters()), lr=schedule.learning_rate)
+    optimiser = RowAdam(model.parameters(), lr=schedule.learning_rate)
     state = resumed(plain.tower, optimiser)
     flat, owner = inputs.train.flat, np.repeat(np.arange(len(inputs.train)), inputs.train.lengths)
     draws = Draws.of(flat, inputs.train.items, schedule.negatives, schedule.popularity)
