@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.command import Note
 from benchmarks.retrieval.data import Sequences, sequences, shape_of
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_next, of_next, summarised
 
@@ -18,21 +19,21 @@ from remora.retrieval.histories import Histories
 from remora.retrieval.linear.co_occurrence import directions
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.next_item import NextItem, recent
+from remora.retrieval.linear.table import FUTURE_DECAY
+from remora.retrieval.linear_lists import LONGEST
 from remora.retrieval.merged import choose_weights, merged
 from remora.retrieval.plan import SequencePlan, plan_sequences
 from remora.retrieval.sequence_tower import SequenceTower
 from remora.training.fitting import Resources, described, fit_sequences
 from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule, user_vectors
 
-Note = Callable[[str], None]
 Judge = Callable[[Scores], float]
 Member = Callable[[Histories], Scores]
 Choice = tuple[dict[str, float], Scores]  # what was chosen, and its scores of the validation users
 METRIC = "ndcg@10"
 VALIDATION_SCORES = 80_000_000
-PAST_DECAYS, RIDGES, FUTURE_DECAY = (1.5, 4.0, 10.0), (10.0, 30.0, 100.0, 300.0, 1000.0), 0.5
+PAST_DECAYS, RIDGES = (1.5, 4.0, 10.0), (10.0, 30.0, 100.0, 300.0, 1000.0)
 EASE_RIDGES = (100.0, 500.0)
-LONGEST = 200
 
 
 def run(
@@ -52,7 +53,7 @@ def run(
     spent: dict[str, float] = {}
     validated: dict[str, Scores] = {"popularity": popularity(train)(had)}
     chosen: dict[str, dict[str, float]] = {}
-    for name, choose in LINEAR.items() if plan.linear else ():
+    for name, (choose, _) in LINEAR.items() if plan.linear else ():
         at = time.perf_counter()
         chosen[name], validated[name] = choose(train, had, judge, note)
         spent[name] = time.perf_counter() - at
@@ -66,7 +67,7 @@ def run(
     note(f"weights chosen on validation: {weights}")
     at = time.perf_counter()
     members: dict[str, Member] = {"popularity": popularity(data.all_train)}
-    members |= {name: FITTED[name](data.all_train, chosen[name]) for name in chosen}
+    members |= {name: LINEAR[name][1](data.all_train, chosen[name]) for name in chosen}
     members["sequence_tower"] = lambda histories: tower_scores(tower, histories)
     spent["again"] = time.perf_counter() - at
     trained = time.perf_counter() - begun
@@ -147,8 +148,7 @@ def choose_ease(train: Histories, had: Histories, judge: Judge, note: Note) -> C
     return max(tried, key=lambda one: judge(one[1]))
 
 
-LINEAR = {"next_item": choose_next_item, "ease": choose_ease}
-FITTED = {"next_item": next_item, "ease": ease}
+LINEAR = {"next_item": (choose_next_item, next_item), "ease": (choose_ease, ease)}
 
 
 def sequence_tower(

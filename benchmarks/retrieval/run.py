@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import machine
-from benchmarks.memory import measured
+from benchmarks.command import Note, carried_out
 from rich.console import Console
 from rich.table import Table
-
-from remora.contracts.errors import RemoraError
 
 PROTOCOLS = ("split", "leave-last-out")
 
@@ -31,38 +26,22 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--out", type=Path, help="write the JSON here too")
     chosen = options.parse_args()
-    note = Console(stderr=True)
-
-    def say(what: str) -> None:
-        note.print(f"{datetime.now(UTC):%H:%M:%S} {what}", highlight=False, soft_wrap=True)
-
-    try:
-        with tempfile.TemporaryDirectory(prefix="remora-retrieval-") as work, measured() as usage:
-            found = _run(chosen, Path(work), say)
-    except RemoraError as error:
-        note.print(str(error), highlight=False, soft_wrap=True)
-        raise SystemExit(2) from error
-    result = {
-        "benchmark": "retrieval",
-        "data_folder": chosen.data.name,
-        "protocol": chosen.protocol,
-        "seed": chosen.seed,
-        "minutes": chosen.minutes,
-        **found,
-        "wall_seconds": round(usage.wall_seconds, 1),
-        "peak_gib": round(usage.peak_bytes / (1 << 30), 2),
-        "machine": machine(),
-    }
-    text = json.dumps(result, indent=1)
-    if chosen.out:
-        chosen.out.write_text(text + "\n")
-    if chosen.json:
-        print(text)
-    else:
-        _draw(Console(), result)
+    carried_out(
+        "retrieval",
+        lambda work, note: _run(chosen, work, note),
+        facts={
+            "data_folder": chosen.data.name,
+            "protocol": chosen.protocol,
+            "seed": chosen.seed,
+            "minutes": chosen.minutes,
+        },
+        out=chosen.out,
+        as_json=chosen.json,
+        draw=_draw,
+    )
 
 
-def _run(chosen: argparse.Namespace, work: Path, note: Any) -> dict[str, Any]:
+def _run(chosen: argparse.Namespace, work: Path, note: Note) -> dict[str, Any]:
     from remora.wiring.cluster import quiet, use_token
 
     quiet()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from benchmarks.command import Note
 from benchmarks.retrieval.data import Pairs, pairs, shape_of
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_pairs, of_pairs, summarised
 
@@ -25,7 +26,6 @@ from remora.retrieval.plan import GRAM_ITEMS, PairPlan, plan_pairs
 from remora.training.fitting import Resources, described, fit_pairs
 from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
 
-Note = Callable[[str], None]
 Scorer = Callable[[np.ndarray, sp.csr_array], Scores]  # of user rows and what they had
 METRIC = "ndcg@20"
 LOW_PASSES, SHARPENINGS = (0.1, 0.2, 0.4), (0.0, 1.5, 2.5)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.command import Note
 from benchmarks.training.data import Split
 from benchmarks.training.meter import Round
 from benchmarks.training.table import Work
@@ -22,8 +22,6 @@ from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedu
 
 JUDGED = 500
 """Users that the trainer validates on after each epoch, outside its clock."""
-
-Note = Callable[[str], None]
 
 
 def pair_tower(

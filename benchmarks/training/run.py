@@ -9,26 +9,19 @@ own way, and the table says which. Epochs leave out reading, preparation, valida
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.machine import machine
-from benchmarks.memory import measured
+from benchmarks.command import Note, carried_out
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.errors import DataError, RemoraError
+from remora.contracts.errors import DataError
 
 RESULT = Path("benchmarks/results/training.json")
 TIMED, FEW = 3, 64
-
-Note = Callable[[str], None]
 
 
 def main() -> None:
@@ -50,30 +43,14 @@ def main() -> None:
     options.add_argument("--peers", type=Path, help="their virtual environment; default: .remora/peers")
     options.add_argument("--out", type=Path, default=RESULT, help="where the JSON is written")
     chosen = options.parse_args()
-    note = Console(stderr=True)
-
-    def say(what: str) -> None:
-        note.print(f"{datetime.now(UTC):%H:%M:%S} {what}", highlight=False, soft_wrap=True)
-
-    try:
-        with tempfile.TemporaryDirectory(prefix="remora-training-") as folder, measured() as usage:
-            found = run(chosen, Path(folder), say)
-    except RemoraError as error:
-        note.print(str(error), highlight=False, soft_wrap=True)
-        raise SystemExit(2) from error
-    result = {
-        "benchmark": "training",
-        **found,
-        "wall_seconds": round(usage.wall_seconds, 1),
-        "peak_gib": round(usage.peak_bytes / (1 << 30), 2),
-        "machine": machine(),
-    }
-    text = json.dumps(result, indent=1)
-    chosen.out.write_text(text + "\n")
-    if chosen.json:
-        print(text)
-    else:
-        _draw(Console(), result)
+    carried_out(
+        "training",
+        lambda folder, note: run(chosen, folder, note),
+        facts={},
+        out=chosen.out,
+        as_json=chosen.json,
+        draw=_draw,
+    )
 
 
 def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from remora.evaluation.cold_start import CUTOFF, Asked, ColdStart, cold_start
+from remora.evaluation.cold_start import CUTOFF, ColdStart, Places, cold_start
 
 ITEMS = 300
 
@@ -15,9 +15,9 @@ def found(
 ) -> ColdStart:
     """`places` are those among all; among the untouched ones everybody's target is the fifth."""
     counts = np.where(np.arange(ITEMS) < touched, 5, 0)
-    asked = Asked(
-        places=np.array(places),
-        places_of_new=np.full(len(places), 4),
+    asked = Places(
+        among_all=np.array(places),
+        among_new=np.full(len(places), 4),
         had=np.full(len(places), had),
         users=np.array(users or [f"u{n}" for n in range(len(places))]),
     )

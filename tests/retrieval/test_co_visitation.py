@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
-from remora.retrieval.co_visitation import COLUMNS, count
+from remora.retrieval.co_visitation import count
 from remora.retrieval.neighbours import Neighbours
+from remora.retrieval.wanted import COLUMNS
 
 AS_OF = START + timedelta(days=30)
 HALF_LIFE, WINDOW, DAMPING, KEPT = 10.0, 3, 0.3, 5

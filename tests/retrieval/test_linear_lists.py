@@ -14,8 +14,9 @@ from tests.datasets.worlds import START, clustered_events, make_lake, settings_f
 from remora.contracts.vocabulary import Vocabulary
 from remora.retrieval.histories import Histories
 from remora.retrieval.linear.table import LINEAR_MODELS
-from remora.retrieval.linear_lists import COLUMNS, fit, of_histories
+from remora.retrieval.linear_lists import fit, of_histories
 from remora.retrieval.neighbours import Neighbours
+from remora.retrieval.wanted import COLUMNS
 from remora.settings import RetrievalSettings
 
 ITEMS, AS_OF = 12, START + timedelta(days=30)

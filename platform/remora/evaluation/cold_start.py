@@ -37,22 +37,22 @@ class ColdStart(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
-    """Examples (n,) that want a hidden item: ``places`` of it, from 0, among all items that its user had not had, and
-    ``places_of_new`` among those of them that nobody has touched; ``had`` counts what was had; ``users`` names who."""
+class Places:
+    """Examples (n,) that want a hidden item: where that stands, from 0, ``among_all`` items that its user had not
+    had, and ``among_new``, those of them that nobody has touched; ``had`` counts what was had; ``users`` names who."""
 
-    places: npt.NDArray[np.int64]
-    places_of_new: npt.NDArray[np.int64]
+    among_all: npt.NDArray[np.int64]
+    among_new: npt.NDArray[np.int64]
     had: npt.NDArray[np.int64]
     users: npt.NDArray[np.str_]
 
 
 def cold_start(
-    asked: Asked, counts: npt.NDArray[np.int64], *, quota: int, hidden: int, samples: int, seed: int
+    asked: Places, counts: npt.NDArray[np.int64], *, quota: int, hidden: int, samples: int, seed: int
 ) -> ColdStart:
     """From where hidden targets stand, and the events (items,) that were trained on."""
     items, quota = len(counts), min(quota, CUTOFF)
-    hits = ((asked.places < CUTOFF - quota) | (asked.places_of_new < quota)).astype(np.float64)
+    hits = ((asked.among_all < CUTOFF - quota) | (asked.among_new < quota)).astype(np.float64)
     names, at = np.unique(asked.users, return_inverse=True)
     totals = np.bincount(at, hits, minlength=len(names)).astype(np.float64)[:, None]
     queries = np.bincount(at, minlength=len(names)).astype(np.float64)[:, None]
@@ -69,7 +69,7 @@ def cold_start(
         recall=found.mean,
         low=found.low,
         high=found.high,
-        without_quota=float((asked.places < CUTOFF).mean()),
+        without_quota=float((asked.among_all < CUTOFF).mean()),
         random=float(np.minimum(CUTOFF / left, 1.0).mean()),
         popularity=float((room / max(1, untouched)).mean()),
     )

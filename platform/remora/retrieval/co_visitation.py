@@ -10,15 +10,14 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.retrieval.neighbours import Neighbours
+from remora.retrieval.wanted import COLUMNS, rows_of, wanted
 from remora.settings import Settings
 
 if TYPE_CHECKING:
     from ray.data import Dataset
-
-COLUMNS = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP]
 
 
 def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
@@ -29,11 +28,11 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     The sum is divided by the product of both items' own sums to the power of ``co_visited_damping``: 0.5 is the
     cosine, less favours the popular. The best ``co_visited_neighbours`` of each item are kept.
     """
-    rows_of = pl.DataFrame({ITEM_ID: vocabulary.ids, "row": np.arange(len(vocabulary), dtype=np.int32)})
+    rows = rows_of(vocabulary)
     partitions = settings.features.partitions
 
     def of_users(block: pa.Table) -> Iterator[Any]:
-        found = _pairs(pl.DataFrame(pl.from_arrow(block)), rows_of, settings, as_of)
+        found = _pairs(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
         yield found.to_arrow()
 
     def of_items(block: pa.Table) -> pa.Table:
@@ -54,23 +53,14 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     return _best(parts, len(vocabulary), settings)
 
 
-def _pairs(events: pl.DataFrame, rows_of: pl.DataFrame, settings: Settings, as_of: datetime) -> pl.DataFrame:
+def _pairs(events: pl.DataFrame, rows: pl.DataFrame, settings: Settings, as_of: datetime) -> pl.DataFrame:
     """Columns item, other, weight: ordered pairs of some users' wanted items, summed."""
     half_life_us = settings.retrieval.co_visited_half_life_days * 86_400e6
     age_us = (pl.lit(as_of) - pl.col(EVENT_TIMESTAMP)).dt.total_microseconds()
-    wanted = (
-        events.filter(
-            pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)), pl.col(EVENT_TIMESTAMP) < pl.lit(as_of)
-        )
-        .join(rows_of, on=ITEM_ID)
-        .sort(USER_ID, EVENT_TIMESTAMP, "row")
-        .select(
-            pl.col(USER_ID).rank("dense").alias("user"),
-            "row",
-            (pl.lit(2.0) ** (age_us / -half_life_us)).alias("decay"),
-        )
+    ordered = wanted(events, rows, settings, as_of).select(
+        pl.col(USER_ID).rank("dense").alias("user"), "row", (pl.lit(2.0) ** (age_us / -half_life_us)).alias("decay")
     )
-    user, row, decay = (wanted[c].to_numpy() for c in ("user", "row", "decay"))
+    user, row, decay = (ordered[c].to_numpy() for c in ("user", "row", "decay"))
     total = pl.DataFrame(schema={"item": pl.Int32, "other": pl.Int32, "weight": pl.Float64})
     for distance in range(1, settings.retrieval.co_visited_window + 1):
         near = (user[:-distance] == user[distance:]) & (row[:-distance] != row[distance:])

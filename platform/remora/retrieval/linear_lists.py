@@ -11,38 +11,35 @@ import polars as pl
 import pyarrow as pa
 import ray
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.retrieval.histories import Histories
 from remora.retrieval.linear.model import neighbours
 from remora.retrieval.linear.table import LINEAR_MODELS
 from remora.retrieval.neighbours import Neighbours
+from remora.retrieval.wanted import COLUMNS, rows_of, wanted
 from remora.settings import RetrievalSettings, Settings
 
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-COLUMNS = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP]
 LONGEST = 200
 
 
 def fit(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
-    """Of each item those that the model puts next, from wanted events strictly before ``as_of``.
+    """Of each item those that the model gives a user who had it alone, from wanted events strictly before ``as_of``.
 
-    Ray Data brings each user's last 200 wanted items into order; the ridge regression (see
-    :class:`~remora.retrieval.linear.next_item.NextItem`) is one Ray task. Its Gram matrix is dense, so it knows the
-    ``linear_catalogue`` items that are wanted most; others have no neighbours and are nobody's.
+    Ray Data brings each user's last 200 wanted items into order; the fit is one Ray task. Most models need a dense
+    matrix of items, so they know the ``linear_catalogue`` items that are wanted most; others have no neighbours and are
+    nobody's.
     """
     chosen = settings.retrieval
     if not chosen.linear_limit:
         return Neighbours.none(len(vocabulary))
-    rows_of = pl.DataFrame({ITEM_ID: vocabulary.ids, "row": np.arange(len(vocabulary), dtype=np.int32)})
+    rows = rows_of(vocabulary)
 
     def of_users(block: pa.Table) -> pa.Table:
-        wanted = pl.DataFrame(pl.from_arrow(block)).filter(
-            pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)), pl.col(EVENT_TIMESTAMP) < pl.lit(as_of)
-        )
-        ordered = wanted.join(rows_of, on=ITEM_ID).sort(USER_ID, EVENT_TIMESTAMP, "row")
+        ordered = wanted(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
         return ordered.group_by(USER_ID, maintain_order=True).agg(pl.col("row").tail(LONGEST)).to_arrow()
 
     histories = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
@@ -91,6 +92,11 @@ class RetrievalSettings(Section):
     index_build_seconds: float = Field(600.0, gt=0, description="kinds that would take longer to build are left out")
     index_memory_mib: float = Field(4_096.0, gt=0, description="kinds that would take more memory are left out")
     max_failures: int = Field(3, ge=0, description="times that a lost worker is replaced before training fails")
+
+    @property
+    def linear_fade(self) -> float:
+        """What each earlier item weighs of the one after it; only the model of the next item reads order."""
+        return exp(-1 / self.linear_decay) if self.linear_model == "next_item" else 1.0
 
     @model_validator(mode="after")
     def _heads_divide(self) -> RetrievalSettings:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import exp
-
 from remora.pipeline import Pipeline
 from remora.policies.filters.already_seen import AlreadySeen
 from remora.policies.filters.unavailable import Unavailable
@@ -28,7 +26,7 @@ def home_feed(parts: Parts) -> Pipeline:
             Linear(
                 neighbours=parts.linear,
                 limit=limits.linear_limit,
-                fade=exp(-1 / limits.linear_decay) if limits.linear_model == "next_item" else 1.0,
+                fade=limits.linear_fade,
                 skip_seen=hide,
             ),
             CoVisited(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),

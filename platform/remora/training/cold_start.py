@@ -16,7 +16,7 @@ from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
 from remora.datasets.cuts import TimeCuts, time_cuts
 from remora.datasets.hidden_items import hidden_items, only
-from remora.evaluation.cold_start import Asked, ColdStart, cold_start
+from remora.evaluation.cold_start import ColdStart, Places, cold_start
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.training import retrieval, retrieval_inputs
@@ -81,13 +81,13 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
         update={"retrieval": settings.retrieval.model_copy(update={"epochs": chosen.cold_start_epochs})}
     )
     weights, _ = retrieval.fit(few, home, name, inputs, examples, report, shelf=NAME)
-    model = retrieval.towers(few, inputs, weights)
+    model = retrieval.trained_towers(few, inputs, weights)
     counts = np.round(inputs.share * inputs.examples).astype(np.int64)
     vectors, untouched = torch.as_tensor(model.item_vectors()), torch.as_tensor(counts == 0)
-    places, had = places_of_targets(model, vectors, asked)
-    places_of_new, _ = places_of_targets(model, vectors, asked, among=untouched)
+    among_all, had = places_of_targets(model, vectors, asked)
+    among_new, _ = places_of_targets(model, vectors, asked, among=untouched)
     return cold_start(
-        Asked(places=places, places_of_new=places_of_new, had=had, users=asked[USER_ID].to_numpy().astype(str)),
+        Places(among_all=among_all, among_new=among_new, had=had, users=asked[USER_ID].to_numpy().astype(str)),
         counts,
         quota=settings.retrieval.newest_limit,
         hidden=int(hidden.sum()),

@@ -35,7 +35,7 @@ from remora.training.progress import Report, followed
 from remora.training.retrieval_inputs import prepare
 from remora.training.runs import forget, run_config
 from remora.training.tracking import tracked
-from remora.training.two_tower import RECALL, Inputs, Schedule, held_out_users
+from remora.training.two_tower import RECALL, Inputs, Schedule, held_out_users, towers
 from remora.training.two_tower_worker import STATE, TOWERS, train_worker
 
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ def fit(
         return load_file(Path(folder) / TOWERS), json.loads((Path(folder) / STATE).read_text())
 
 
-def towers(settings: Settings, inputs: Inputs, weights: dict[str, Any]) -> TwoTower:
+def trained_towers(settings: Settings, inputs: Inputs, weights: dict[str, Any]) -> TwoTower:
     """The trained model over its catalogue."""
-    model = TwoTower(inputs.spec, inputs.identity, inputs.content, inputs.prior(settings.retrieval.temperature))
+    model = towers(inputs, Schedule.of(settings.retrieval))
     model.load_state_dict(weights)
     return model
 
@@ -153,7 +153,7 @@ def _write(
     draft: Artifact, settings: Settings, vocabulary: Vocabulary, inputs: Inputs, weights: dict[str, Any]
 ) -> dict[str, Any]:
     """Write the files of the artifact; returns what was measured on the index."""
-    model = towers(settings, inputs, weights)
+    model = trained_towers(settings, inputs, weights)
     vectors = model.item_vectors()
     index, report = _index(settings, model, vectors, inputs)
     asked = np.random.default_rng(settings.retrieval.seed).choice(len(vectors), min(200, len(vectors)), replace=False)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 MOST_WHOLE = 20_000
+"""Most items whose vectors are computed in every step, as their loss asks."""
 
 
 def prepare(

@@ -28,8 +28,8 @@ from remora.training.tracking import tracked
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
 
 NAME, REPORT = "tuning", "report.json"
-PREPARED = {"text_buckets", "held_out_users", "seed", "workers"}
-"""Fields on which the examples depend, which all trials share."""
+SHARED = {"text_buckets", "held_out_users", "seed", "workers"}
+"""Fields that are the same for all trials: they share the examples, and run on one CPU each."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,6 @@ def search(
     if done is not None and done.receipt["made_from"] == made_from:
         return done
     inputs, examples = retrieval_inputs.prepare(settings, lake, lake.vocabulary(), time_cuts(settings, lake))
-    examples = examples.materialize()
     spaces = settings.tuning.retrieval
     sought = Search(
         home=home,
@@ -110,7 +109,7 @@ def check(settings: Settings, name: str) -> None:
     """SettingsError for a name that is no folder's, and for fields that no trial could change."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
         raise SettingsError(f"A search cannot be called {name!r}: use small letters, digits, '.', '_' and '-'.")
-    if fixed := sorted(set(settings.tuning.retrieval) & (SERVING_ONLY | PREPARED)):
+    if fixed := sorted(set(settings.tuning.retrieval) & (SERVING_ONLY | SHARED)):
         raise SettingsError(
             f"tuning.retrieval has {', '.join(fixed)}, which the training of a trial does not depend on. Leave "
             f"{'it' if len(fixed) == 1 else 'them'} out."

@@ -25,6 +25,7 @@ from remora.training.rate import cooled
 CUTOFF = 100
 RECALL = f"recall@{CUTOFF}"
 WHOLE = "full_cross_entropy"
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ def epochs(
     done: int = 0,
     rank: int = 0,
     world: int = 1,
-    device: torch.device | None = None,
+    device: torch.device = CPU,
 ) -> Iterator[dict[str, Any]]:
     """Train epoch by epoch after those that are ``done``, and say of each how it went, without measuring.
 
@@ -103,7 +104,7 @@ def epochs(
         model.train()
         total, waited = 0.0, 0.0
         begun = ready = time.monotonic()
-        batches = _batches(examples, per_worker, schedule.shuffle_rows, generator, steps, device or torch.device("cpu"))
+        batches = _batches(examples, per_worker, schedule.shuffle_rows, generator, steps, device)
         for batch in batches:
             waited += time.monotonic() - ready
             optimiser.zero_grad(set_to_none=True)

@@ -1,0 +1,60 @@
+"""What commands of benchmarks have in common: they say what they do, measure themselves, and write one result."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import machine
+from benchmarks.memory import measured
+from rich.console import Console
+
+from remora.contracts.errors import RemoraError
+
+Note = Callable[[str], None]
+Result = dict[str, Any]
+
+
+def carried_out(
+    name: str,
+    work: Callable[[Path, Note], Result],
+    *,
+    facts: Result,
+    out: Path | None,
+    as_json: bool,
+    draw: Callable[[Console, Result], None],
+) -> None:
+    """Do the ``work`` in a folder of its own; write the result to ``out``, and print it or draw it.
+
+    Exits with 2 and the message where the work refuses its data.
+    """
+    stderr = Console(stderr=True)
+
+    def note(what: str) -> None:
+        stderr.print(f"{datetime.now(UTC):%H:%M:%S} {what}", highlight=False, soft_wrap=True)
+
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"remora-{name}-") as folder, measured() as usage:
+            found = work(Path(folder), note)
+    except RemoraError as error:
+        stderr.print(str(error), highlight=False, soft_wrap=True)
+        raise SystemExit(2) from error
+    result = {
+        "benchmark": name,
+        **facts,
+        **found,
+        "wall_seconds": round(usage.wall_seconds, 1),
+        "peak_gib": round(usage.peak_bytes / (1 << 30), 2),
+        "machine": machine(),
+    }
+    text = json.dumps(result, indent=1)
+    if out:
+        out.write_text(text + "\n")
+    if as_json:
+        print(text)
+    else:
+        draw(Console(), result)
