@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,15 @@ from remora.retrieval.merged import choose_weights, merged
 from remora.retrieval.plan import SequencePlan, plan_sequences
 from remora.retrieval.sequence_tower import SequenceTower
 from remora.training.fitting import Resources, described, fit_sequences
+from remora.training.progress import Report
 from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule, user_vectors
 
 Judge = Callable[[Scores], float]
 Member = Callable[[Histories], Scores]
 Choice = tuple[dict[str, float], Scores]  # what was chosen, and its scores of the validation users
 METRIC = "ndcg@10"
+AGAIN_SECONDS = 0.25
+"""Share of the tower's time for its second course."""
 VALIDATION_SCORES = 80_000_000
 PAST_DECAYS, RIDGES = (1.5, 4.0, 10.0), (10.0, 30.0, 100.0, 300.0, 1000.0)
 EASE_RIDGES = (100.0, 500.0)
@@ -39,8 +42,8 @@ EASE_RIDGES = (100.0, 500.0)
 def run(
     folder: Path, work: Path, *, seed: int, seconds: float, workers: int, changes: dict[str, Any], note: Note
 ) -> dict[str, Any]:
-    """Everything that is reported. The linear members are fitted again with the validation items for the test, the
-    tower is not."""
+    """Everything that is reported. After the weights are chosen every member learns from the validation items as well:
+    the linear ones are fitted again, the tower goes on from its best epoch."""
     data = sequences(folder)
     train = data.train
     plan = changed(plan_sequences(train), changes)
@@ -58,9 +61,8 @@ def run(
         chosen[name], validated[name] = choose(train, had, judge, note)
         spent[name] = time.perf_counter() - at
     at = time.perf_counter()
-    tower, epochs = sequence_tower(
-        plan, train, Asked(histories=had, targets=wanted), work, seed, seconds, workers, note
-    )
+    fit = TowerFit(plan=plan, work=work, seed=seed, workers=workers, note=note)
+    tower, epochs = fit.first(train, Asked(histories=had, targets=wanted), seconds * (1 - AGAIN_SECONDS))
     spent["sequence_tower"] = time.perf_counter() - at
     validated["sequence_tower"] = tower_scores(tower, had)
     weights = choose_weights(validated, judge)
@@ -68,6 +70,8 @@ def run(
     at = time.perf_counter()
     members: dict[str, Member] = {"popularity": popularity(data.all_train)}
     members |= {name: LINEAR[name][1](data.all_train, chosen[name]) for name in chosen}
+    if plan.again_epochs:
+        tower = fit.again(data.all_train, tower, seconds * AGAIN_SECONDS)
     members["sequence_tower"] = lambda histories: tower_scores(tower, histories)
     spent["again"] = time.perf_counter() - at
     trained = time.perf_counter() - begun
@@ -151,44 +155,60 @@ def choose_ease(train: Histories, had: Histories, judge: Judge, note: Note) -> C
 LINEAR = {"next_item": (choose_next_item, next_item), "ease": (choose_ease, ease)}
 
 
-def sequence_tower(
-    plan: SequencePlan,
-    train: Histories,
-    validation: Asked,
-    work: Path,
-    seed: int,
-    seconds: float,
-    workers: int,
-    note: Note,
-) -> tuple[SequenceTower, list[dict[str, Any]]]:
-    """Trained by the platform's own trainer."""
-    import torch
+@dataclass(frozen=True, kw_only=True)
+class TowerFit:
+    """The platform's own trainer, with everything that both fits share."""
 
-    schedule = SequenceSchedule(
-        epochs=plan.epochs,
-        batch_users=plan.batch_users,
-        learning_rate=plan.learning_rate,
-        loss=plan.loss,
-        negatives=plan.negatives,
-        popularity=0.0,
-        weight_decay=0.0,
-        patience=plan.patience,
-        seconds=seconds,
-        seed=seed,
-    )
+    plan: SequencePlan
+    work: Path
+    seed: int
+    workers: int
+    note: Note
 
-    tower, epochs = fit_sequences(
-        Home(str(work)),
-        f"{plan.spec.encoder}-{seed}",
-        SequenceInputs(
-            spec=plan.spec, train=train, validation=validation, start=directions(train, plan.spec.dimension)
-        ),
-        schedule,
-        Resources(workers=workers, threads=max(1, 2 // workers), use_gpu=torch.cuda.is_available()),
-        on_epoch=lambda epoch: note(described(epoch)),
-    )
-    kept = ("epoch", "loss", METRIC, "seconds", "examples_per_second", "data_wait")
-    return tower, [{name: round(float(epoch[name]), 5) for name in kept} for epoch in epochs]
+    def first(self, train: Histories, validation: Asked, seconds: float) -> tuple[SequenceTower, list[dict[str, Any]]]:
+        """The best epoch by validation, and what every epoch reported."""
+        spec = self.plan.spec
+        tower, epochs = self._fit(
+            f"{spec.encoder}-{self.seed}",
+            SequenceInputs(spec=spec, train=train, validation=validation, start=directions(train, spec.dimension)),
+            self._schedule(self.plan.epochs, self.plan.learning_rate, seconds),
+        )
+        kept = ("epoch", "loss", METRIC, "seconds", "examples_per_second", "data_wait")
+        return tower, [{name: round(float(epoch[name]), 5) for name in kept} for epoch in epochs]
+
+    def again(self, train: Histories, tower: SequenceTower, seconds: float) -> SequenceTower:
+        """A short second course from ``tower`` on, with nothing to judge it by: its length and rate are the plan's."""
+        plan = self.plan
+        inputs = SequenceInputs(spec=plan.spec, train=train, validation=None, weights=tower.cpu().state_dict())
+        schedule = self._schedule(plan.again_epochs, plan.again_rate * plan.learning_rate, seconds)
+        return self._fit(f"{plan.spec.encoder}-{self.seed}-again", inputs, schedule)[0]
+
+    def _fit(
+        self, version: str, inputs: SequenceInputs, schedule: SequenceSchedule
+    ) -> tuple[SequenceTower, tuple[Report, ...]]:
+        import torch
+
+        threads = max(1, 2 // self.workers)
+        resources = Resources(workers=self.workers, threads=threads, use_gpu=torch.cuda.is_available())
+        home = Home(str(self.work))
+        return fit_sequences(
+            home, version, inputs, schedule, resources, on_epoch=lambda epoch: self.note(described(epoch))
+        )
+
+    def _schedule(self, epochs: int, learning_rate: float, seconds: float) -> SequenceSchedule:
+        plan = self.plan
+        return SequenceSchedule(
+            epochs=epochs,
+            batch_users=plan.batch_users,
+            learning_rate=learning_rate,
+            loss=plan.loss,
+            negatives=plan.negatives,
+            popularity=0.0,
+            weight_decay=0.0,
+            patience=plan.patience,
+            seconds=seconds,
+            seed=self.seed,
+        )
 
 
 def tower_scores(tower: SequenceTower, histories: Histories) -> Scores:

@@ -89,6 +89,16 @@ def test_it_begins_at_the_vectors_it_is_given(alone: tuple[Any, Any], tmp_path: 
     np.testing.assert_allclose(begun.vectors().detach(), start, atol=0.01)
 
 
+def test_it_goes_on_from_a_tower_without_anything_to_judge_by(alone: tuple[Any, Any], tmp_path: Path) -> None:
+    weights = alone[0].state_dict()
+    still = replace(SCHEDULE, epochs=2, patience=1, learning_rate=0.0)
+    inputs = replace(circles(), validation=None, weights=weights)
+    again, epochs = fit_sequences(Home(str(tmp_path)), "again", inputs, still, ONE)
+    assert len(epochs) == 2
+    for name, value in again.state_dict().items():
+        np.testing.assert_array_equal(value, weights[name])
+
+
 def test_two_workers_learn_what_one_does_from_the_same_batches(alone: tuple[Any, Any], tmp_path: Path) -> None:
     tower, epochs = fit_sequences(Home(str(tmp_path)), "two", circles(), SCHEDULE, Resources(workers=2, threads=1))
     np.testing.assert_allclose([e["ndcg@10"] for e in epochs], [e["ndcg@10"] for e in alone[1]], atol=0.01)

@@ -19,7 +19,11 @@ DENSE_LENGTH = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class SequencePlan:
-    """A tower, how it is trained, and whether linear models stand beside it."""
+    """A tower, how it is trained, and whether linear models stand beside it.
+
+    ``again_epochs`` of a second course that adds what was held out for validation, at ``again_rate`` of the learning
+    rate; zero of them leave the tower as validation found it.
+    """
 
     spec: SequenceSpec
     batch_users: int
@@ -28,6 +32,8 @@ class SequencePlan:
     negatives: int
     epochs: int
     patience: int
+    again_epochs: int
+    again_rate: float
     linear: bool
 
 
@@ -59,6 +65,8 @@ def plan_sequences(train: Histories) -> SequencePlan:
         negatives=0 if small else min(2_048, train.items // 3),
         epochs=60,
         patience=6,
+        again_epochs=16,
+        again_rate=1.0,
         linear=train.items <= GRAM_ITEMS,
     )
 

@@ -48,16 +48,17 @@ def fit_sequences(
 ) -> tuple[SequenceTower, tuple[Report, ...]]:
     """Train until validation stops gaining. The run ``version`` goes on where it was interrupted, if it was.
 
-    DataError without anyone who had two items, or without anyone to validate on.
+    Inputs without validation are for a tower whose epochs are known by now, such as one that goes on with what was
+    held out. DataError without anyone who had two items, or with a validation of nobody.
     """
     if not (inputs.train.lengths > 1).any():
         raise DataError(
             f"None of {len(inputs.train):,} users had two items, so there is no next item to learn. Give more events."
         )
-    if not len(inputs.validation.targets):
+    if inputs.validation is not None and not len(inputs.validation.targets):
         raise DataError("There is nobody to validate on: the validation split is empty.")
     tower = SequenceTower(inputs.spec)
-    loop, metric = sequence_tower.train_worker, sequence_tower.NDCG
+    loop, metric = sequence_tower.train_worker, sequence_tower.NDCG if inputs.validation is not None else None
     return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)
 
 
@@ -84,13 +85,14 @@ def _fill(
     home: Home,
     version: str,
     loop: Callable[[dict[str, Any]], None],
-    metric: str,
+    metric: str | None,
     inputs: Any,
     schedule: Any,
     resources: Resources,
     on_epoch: Callable[[Report], None] | None,
 ) -> tuple[Report, ...]:
-    """Train elsewhere, load the best epoch's weights here, and return what every epoch reported."""
+    """Train elsewhere, load the weights of the epoch that is best by ``metric`` (None: of the last) here, and return
+    what every epoch reported."""
     reports: list[Report] = []
 
     def report(epoch: Report) -> None:
@@ -109,7 +111,7 @@ def _fill(
                 home, NAME, version, callback=callback, max_failures=resources.max_failures, best=metric
             ),
         ).fit()
-    best = result.get_best_checkpoint(metric, "max")
+    best = result.checkpoint if metric is None else result.get_best_checkpoint(metric, "max")
     assert best is not None
     with best.as_directory() as folder:
         tower.load_state_dict(load_file(Path(folder) / TOWER))
@@ -125,8 +127,9 @@ def _log(epoch: Report) -> None:
 def described(epoch: Report) -> str:
     """One line for a person."""
     metric = epoch["metric"]
+    quality = "" if metric is None else f" {metric} {epoch[metric]:.4f} (best {epoch['best']:.4f}),"
     return (
-        f"epoch {epoch['epoch']} of {epoch['epochs']}: loss {epoch['loss']:.4f}, {metric} {epoch[metric]:.4f} (best "
-        f"{epoch['best']:.4f}), {epoch['examples_per_second']:,.0f} examples/s, {epoch['seconds']:.0f} s, "
+        f"epoch {epoch['epoch']} of {epoch['epochs']}: loss {epoch['loss']:.4f},{quality} "
+        f"{epoch['examples_per_second']:,.0f} examples/s, {epoch['seconds']:.0f} s, "
         f"{100 * epoch['data_wait']:.1f}% waiting for data"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,13 +56,17 @@ class SequenceSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceInputs:
-    """What every worker needs; one object in Ray's store, read there without a copy. ``start``: vectors (items, d) to
-    begin at."""
+    """What every worker needs; one object in Ray's store, read there without a copy.
+
+    ``start``: vectors (items, d) to begin at; ``weights``: all those of a tower to go on from. Without ``validation``
+    every epoch is trained and the last is kept.
+    """
 
     spec: SequenceSpec
     train: Histories
-    validation: Asked
+    validation: Asked | None
     start: npt.NDArray[np.float32] | None = None
+    weights: Mapping[str, Tensor] | None = None
 
 
 class Objective(nn.Module):
@@ -88,6 +93,8 @@ def train_worker(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     inputs: SequenceInputs = ray.get(config["inputs"])
     schedule: SequenceSchedule = config["schedule"]
+    if inputs.validation is None:
+        schedule = replace(schedule, patience=schedule.epochs)
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     device = ray.train.torch.get_device()
@@ -95,6 +102,8 @@ def train_worker(config: dict[str, Any]) -> None:
     plain = Objective(inputs.spec, schedule.loss)
     if inputs.start is not None:
         plain.tower.start_from(inputs.start)
+    if inputs.weights is not None:
+        plain.tower.load_state_dict(dict(inputs.weights))
     model = ray.train.torch.prepare_model(plain)
     optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     state = resumed(plain.tower, optimiser)
@@ -126,7 +135,8 @@ def train_worker(config: dict[str, Any]) -> None:
             optimiser.step()
             total += float(loss.detach())
         passed = time.monotonic() - begun
-        found = validated(plain.tower, inputs.validation) if rank == 0 else 0.0
+        asked_of = inputs.validation if rank == 0 else None
+        found = validated(plain.tower, asked_of) if asked_of is not None else 0.0
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule)
         state |= {
