@@ -10,7 +10,8 @@ import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.datasets.cuts import Window
-from remora.datasets.queries import QUERIES, queries, without_targets
+from remora.datasets.queries import QUERIES, queries, schema_with, without_targets
+from remora.settings import ObjectiveSettings
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -50,6 +51,42 @@ def _by_loop(events, *, every, horizon):  # type: ignore[no-untyped-def]
                     targets[item] = max(targets.get(item, 0), weights[kind])
             found[user, at] = (targets, sum(when < at and kind in weights for when, _, kind in own))
     return found
+
+
+def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path) -> None:
+    events = clustered_events(users=20, items=40, clusters=2, days=60, per_user=18, seed=4)
+    events += [(u, i, "like", t + timedelta(days=2)) for u, i, _, t in events[::3]]
+    objectives = {
+        "engaged": ObjectiveSettings(events=("like", "view", "dislike")),
+        "again": ObjectiveSettings(events=("like", "view"), label="repeats"),
+        "worth": ObjectiveSettings(events=("like",), label="value"),
+    }
+    values = {n: float(n % 5) for n in range(len(events))}
+    settings = settings_for(home_folder, evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0})
+    lake = make_lake(home_folder, events, values=values)
+    found = queries(settings, lake, WINDOW, objectives=objectives, unanswered=True)
+    assert found.schema.equals(schema_with(objectives))
+    answered = queries(settings, lake, WINDOW)
+    assert len(found) == len(answered) + without_targets(answered)
+
+    seen_some = 0
+    for row in found.to_pylist():
+        own = [(t, i, k, values[n]) for n, (u, i, k, t) in enumerate(events) if u == row["user_id"] and t < WINDOW.end]
+        seen = {i for t, i, *_ in own if t < row["instant"]}
+        after = [e for e in own if row["instant"] <= e[0] < row["instant"] + timedelta(days=5) and e[1] not in seen]
+        expected = {}
+        for item in sorted({i for _, i, *_ in after}):
+            of_item = [e for e in after if e[1] == item]
+            labels = (
+                1.0,
+                float(len({t for t, _, k, _ in of_item if k != "dislike"}) >= 2),
+                sum(v for _, _, k, v in of_item if k == "like"),
+            )
+            expected[item] = labels
+        columns = zip(*(row[f"label:{name}"] for name in objectives), strict=True)
+        assert dict(zip(row["outcomes"], columns, strict=True)) == expected
+        seen_some += any(labels[1] for labels in expected.values())
+    assert seen_some > 5
 
 
 def test_a_user_is_asked_about_at_most_so_often_spread_over_the_window(home_folder: Path) -> None:

@@ -46,9 +46,10 @@ def make_lake(
     *,
     users: pa.Table | None = None,
     items: pa.Table | None = None,
+    values: dict[int, float] | None = None,
     version: str = "first",
 ) -> Lake:
-    """A lake of (user_id, item_id, event_type, event_timestamp) rows, in source order."""
+    """A lake of (user_id, item_id, event_type, event_timestamp) rows, in source order; ``values`` by their place."""
     home = Home(str(folder))
     draft = lake_shelf(home).draft(version)
     columns = list(zip(*events, strict=True))
@@ -60,13 +61,16 @@ def make_lake(
             "event_type": list(columns[2]),
             "event_timestamp": pl.Series(columns[3], dtype=pl.Datetime("us", "UTC")),
             "source_row": list(range(len(events))),
+            **({"value": [values[n] for n in range(len(events))]} if values else {}),
         }
     )
     for (day,), part in table.group_by(pl.col("event_timestamp").dt.date(), maintain_order=True):
         target = Path(draft.at(f"events/day={day}"))
         target.mkdir(parents=True)
         arrow = part.to_arrow()
-        pq.write_table(arrow.cast(pa.schema([*EVENTS, pa.field("source_row", pa.int64())])), target / "0.parquet")
+        value = [pa.field("value", pa.float64())] if values else []
+        schema = pa.schema([*EVENTS, pa.field("source_row", pa.int64()), *value])
+        pq.write_table(arrow.cast(schema), target / "0.parquet")
     ids = sorted({e[1] for e in events})
     tables = {
         "items": items if items is not None else pa.table({"item_id": ids}),

@@ -108,7 +108,12 @@ def _settings(folder: Path) -> Path:
             "text": ["title"],
         },
         "retrieval": {"epochs": 3, "batch_size": 512, "dimension": 16, "workers": 2},
-        "ranking": {"rounds": 30, "workers": 2},
+        "ranking": {
+            "models": ["trees", "network"],
+            "trees": {"rounds": 30},
+            "network": {"epochs": 3},
+            "workers": 2,
+        },
         "features": {"partitions": 4},
         "serving": {"budget_ms": 60_000, "timeout_ms": 60_000},  # slates are compared, on whatever machine
         "evaluation": {"bootstrap_samples": 200, "cutoffs": [10, 50]},

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 import xgboost
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import log_loss, ndcg_score
 
 from remora.contracts.home import Home
-from remora.settings import RankingSettings
+from remora.settings import RankingSettings, TreeSettings
 from remora.training import boosting
-from remora.training.boosting import Groups, boost
+from remora.training.boosting import LISTWISE, PROBABILITY, Boosted, Groups, Head, boost
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -24,12 +26,26 @@ def groups(count: int, seed: int) -> Groups:
     value = features[:, 0] + features[:, 1] * features[:, 2]
     numbers = np.repeat(np.arange(count), 10)
     best = value.reshape(count, 10) >= np.sort(value.reshape(count, 10), axis=1)[:, -2:-1]
-    return Groups(features=features, labels=best.ravel().astype(np.float32), groups=numbers)
+    counts = np.ones(count * 10, np.float32)
+    return Groups(features=features, labels=best.ravel().astype(np.float32), groups=numbers, counts=counts)
 
 
-def settings(**changes: object) -> RankingSettings:
+def settings(*, workers: int = 1, refit: bool = True, **trees: object) -> RankingSettings:
     chosen = {"rounds": 60, "early_stopping_rounds": 60, "subsample": 1, "colsample_bytree": 1}
-    return RankingSettings(**chosen | changes)  # type: ignore[arg-type]
+    return RankingSettings(trees=TreeSettings(**chosen | trees), workers=workers, refit=refit)  # type: ignore[arg-type]
+
+
+def boosted(
+    chosen: RankingSettings,
+    home: Path,
+    name: str,
+    train: Groups,
+    validation: Groups,
+    head: Head = LISTWISE,
+    **how: list[Any],
+) -> Boosted:
+    how = {"kinds": ["q"] * 4, "monotone": [0] * 4} | how
+    return boost(chosen, Home(str(home)), name, head=head, train=train, validation=validation, **how)
 
 
 def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:
@@ -39,36 +55,64 @@ def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:
 
 def test_two_workers_learn_to_rank_and_say_what_scikit_learn_says(home_folder: Path) -> None:
     held_out = groups(60, seed=2)
-    done = boost(
-        settings(workers=2, refit=False), Home(str(home_folder)), "two", train=groups(300, seed=1), validation=held_out
-    )
+    done = boosted(settings(workers=2, refit=False), home_folder, "two", groups(300, seed=1), held_out)
     assert ndcg(done.booster, held_out) > 0.85
     assert max(done.history) == pytest.approx(ndcg(done.booster, held_out), abs=1e-3)
 
 
 def test_with_refit_as_many_rounds_are_learned_from_both_windows(home_folder: Path) -> None:
-    done = boost(
-        settings(workers=1, rounds=20),
-        Home(str(home_folder)),
-        "refit",
-        train=groups(60, seed=1),
-        validation=groups(60, seed=2),
-    )
-    assert done.booster.num_boosted_rounds() == int(np.argmax(done.history)) + 1
+    done = boosted(settings(rounds=20), home_folder, "refit", groups(60, seed=1), groups(60, seed=2))
+    assert done.booster.num_boosted_rounds() == done.chosen.num_boosted_rounds() == int(np.argmax(done.history)) + 1
+    assert ndcg(done.chosen, groups(60, seed=2)) == pytest.approx(max(done.history), abs=1e-3)
     assert ndcg(done.booster, groups(60, seed=2)) > max(done.history)
 
 
+def test_a_pointwise_head_says_probabilities_and_rows_count_what_they_are_given(home_folder: Path) -> None:
+    train, held_out = groups(300, seed=1), groups(60, seed=2)
+    counts = np.where(train.labels > 0, 1.0, 4.0).astype(np.float32)  # one negative of four was kept
+    chosen = settings(refit=False, rounds=120)
+    plain = boosted(chosen, home_folder, "plain", train, held_out, PROBABILITY)
+    counted = boosted(chosen, home_folder, "counted", replace(train, counts=counts), held_out, PROBABILITY)
+    said = plain.chosen.inplace_predict(held_out.features)
+    assert plain.chosen.inplace_predict(train.features).mean() == pytest.approx(train.labels.mean(), abs=0.01)
+    assert plain.best(PROBABILITY) == pytest.approx(log_loss(held_out.labels, said), abs=1e-3)
+    weighed = counted.chosen.inplace_predict(train.features)
+    assert np.average(weighed, weights=counts) == pytest.approx(np.average(train.labels, weights=counts), abs=0.01)
+
+
+def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) -> None:
+    train, held_out = groups(200, seed=1), groups(50, seed=2)
+    done = boosted(settings(refit=False), home_folder, "up", train, held_out, monotone=[1, 0, 0, 0])
+    rows = np.repeat(held_out.features[:50], 9, axis=0)
+    rows[:, 0] = np.tile(np.linspace(-3, 3, 9), 50)
+    assert (np.diff(done.chosen.inplace_predict(rows).reshape(50, 9), axis=1) >= 0).all()
+
+    draw = np.random.default_rng(5)
+    places = draw.integers(0, 12, 4_000).astype(np.float32)
+    odd = Groups(
+        features=np.stack([places, draw.normal(size=4_000)], axis=1).astype(np.float32),
+        labels=(places % 2).astype(np.float32),
+        groups=np.repeat(np.arange(400), 10),
+        counts=np.ones(4_000, np.float32),
+    )
+    stump = settings(refit=False, rounds=1, max_depth=1, min_child_weight=0)
+    apart = boosted(stump, home_folder, "odd", odd, odd, PROBABILITY, kinds=["c", "q"], monotone=[0, 0])
+    said = apart.chosen.inplace_predict(np.stack([np.arange(13.0), np.zeros(13)], axis=1).astype(np.float32))
+    assert len(set(said[:12:2].tolist())) == len(set(said[1:12:2].tolist())) == 1  # no threshold could part them
+    assert said[1] > said[0]
+
+
 def test_a_run_whose_worker_is_killed_ends_as_if_nothing_had_happened(home_folder: Path) -> None:
-    home, train, held_out = Home(str(home_folder)), groups(100, seed=1), groups(30, seed=2)
-    chosen = settings(workers=1, rounds=600, early_stopping_rounds=600)
-    whole = boost(chosen, home, "whole", train=train, validation=held_out)
+    train, held_out = groups(100, seed=1), groups(30, seed=2)
+    chosen = settings(rounds=600, early_stopping_rounds=600)
+    whole = boosted(chosen, home_folder, "whole", train, held_out)
 
     killed: list[int] = []
     watcher = threading.Thread(
         target=_kill_the_worker_after_a_checkpoint, args=(home_folder / "training" / "ranking-cut", killed)
     )
     watcher.start()
-    resumed = boost(chosen, home, "cut", train=train, validation=held_out)
+    resumed = boosted(chosen, home_folder, "cut", train, held_out)
     watcher.join()
 
     assert killed, "the run was never cut off"

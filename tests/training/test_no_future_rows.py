@@ -17,7 +17,7 @@ from remora.features.store import apply
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.training import retrieval
-from remora.training.ranking import Past
+from remora.training.slates import Past
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -64,4 +64,4 @@ def _rows(settings: Settings, cuts: TimeCuts, towers: Artifact, lake: Lake) -> p
     build(settings, lake)
     apply(settings)
     past = Past(settings=settings, lake=lake, retrieval=towers)
-    return past.rows(cuts.ranking, negatives=20, most=200).combine_chunks()
+    return past.slates(cuts.ranking, negatives=20, most=200).rows.combine_chunks()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID
-from remora.datasets.by_user import map_users
+from remora.contracts.errors import DataError
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, VALUE
+from remora.datasets.by_user import COLUMNS, map_users
 from remora.datasets.cuts import Window
 from remora.ingest.lake import Lake
-from remora.settings import Settings
+from remora.settings import ObjectiveSettings, Settings
 
 QUERIES = pa.schema(
     [
@@ -22,44 +25,72 @@ QUERIES = pa.schema(
     ]
 )
 WITHOUT_TARGETS = b"queries_without_targets"
+OUTCOMES, LABEL = "outcomes", "label:"  # no feature is called like a label
+
+Objectives = Mapping[str, ObjectiveSettings]
 
 
-def queries(settings: Settings, lake: Lake, window: Window) -> pa.Table:
+def queries(
+    settings: Settings,
+    lake: Lake,
+    window: Window,
+    *,
+    objectives: Objectives | None = None,
+    unanswered: bool = False,
+) -> pa.Table:
     """Queries asked inside ``window`` in order of instant and user; see :data:`QUERIES` for the columns.
 
     A query stands just before a user's 1st, (1+k)th, … event of the window (k = ``evaluation.every_events``), at most
     ``evaluation.queries_per_user`` of them, spread evenly. Its targets are the distinct items with a wanted event in
     [instant, instant + horizon) and before the window's end, without any event of the user before the instant; the
-    weight of a target is the largest of its events. Queries without targets are left out and counted, see
-    :func:`without_targets`.
+    weight of a target is the largest of its events. Queries without targets are counted, see :func:`without_targets`,
+    and left out unless ``unanswered`` ones are asked for.
+
+    With ``objectives``, ``outcomes`` are the distinct items for which any of them has a label above 0 (in the same
+    time, new to the user as well), and ``label:<objective>`` their labels in the same order.
     """
+    has_value = VALUE in lake.event_schema.names
+    if amounts := [name for name, o in (objectives or {}).items() if o.label == "value" and not has_value]:
+        raise DataError(f"Objective {amounts[0]} sums values, and events have none. Map the column `value`.")
+    schema = schema_with(objectives)
     found = map_users(
         lake,
-        lambda events: _queries(events, settings, window).to_arrow(),
+        lambda events: _queries(events, settings, window, objectives).to_arrow(),
         before=window.end,
         partitions=settings.features.partitions,
+        columns=[*COLUMNS, *([VALUE] if has_value else [])],
     )
     parts = [
         pl.DataFrame(pl.from_arrow(t)) for t in found.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)
     ]
     if not parts:
-        return QUERIES.empty_table().replace_schema_metadata({WITHOUT_TARGETS: b"0"})
+        return schema.empty_table().replace_schema_metadata({WITHOUT_TARGETS: b"0"})
     every = pl.concat(parts).sort("instant", USER_ID)
     answered = every.filter(pl.col("targets").list.len() > 0)
-    table = answered.select(QUERIES.names).to_arrow().cast(QUERIES)
+    table = (every if unanswered else answered).select(schema.names).to_arrow().cast(schema)
     return table.replace_schema_metadata({WITHOUT_TARGETS: str(every.height - answered.height).encode()})
 
 
+def schema_with(objectives: Objectives | None) -> pa.Schema:
+    """:data:`QUERIES`, and the columns of outcomes when there are objectives."""
+    if objectives is None:
+        return QUERIES
+    labels = [pa.field(LABEL + name, pa.list_(pa.float64()), nullable=False) for name in objectives]
+    return pa.schema([*QUERIES, pa.field(OUTCOMES, pa.list_(pa.string()), nullable=False), *labels])
+
+
 def without_targets(table: pa.Table) -> int:
-    """How many queries :func:`queries` left out because nothing was wanted after them."""
+    """How many queries of the window had nothing that was wanted after them."""
     return int((table.schema.metadata or {}).get(WITHOUT_TARGETS, b"0"))
 
 
-def _queries(events: pl.DataFrame, settings: Settings, window: Window) -> pl.DataFrame:
+def _queries(
+    events: pl.DataFrame, settings: Settings, window: Window, objectives: Objectives | None = None
+) -> pl.DataFrame:
     """Queries of the users of one partition; ``events`` are sorted by user and time."""
     asked = _asked(events.filter(pl.col(EVENT_TIMESTAMP) >= window.start), settings)
     wanted = events.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
-    return (
+    found = (
         asked.join(_targets(events, wanted, asked, settings), on=[USER_ID, "instant"], how="left")
         .join(_history(wanted, asked), on=[USER_ID, "instant"], how="left")
         .with_columns(
@@ -67,8 +98,12 @@ def _queries(events: pl.DataFrame, settings: Settings, window: Window) -> pl.Dat
             pl.col("targets", "weights").fill_null([]),
             pl.col("history_events").fill_null(0),
         )
-        .select(QUERIES.names)
     )
+    if objectives is not None:
+        outcomes = _outcomes(events, asked, settings, objectives)
+        lists = pl.col(OUTCOMES, *(LABEL + name for name in objectives)).fill_null([])
+        found = found.join(outcomes, on=[USER_ID, "instant"], how="left").with_columns(lists)
+    return found.select(schema_with(objectives).names)
 
 
 def _asked(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -90,22 +125,54 @@ def _asked(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 def _targets(events: pl.DataFrame, wanted: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Columns user_id, instant, targets, weights; queries without targets are absent."""
     weights = {name: t.weight for name, t in settings.data.event_types.items()}
+    return (
+        _new_after(wanted, events, asked, settings)
+        .group_by(USER_ID, "instant", ITEM_ID)
+        .agg(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float64).max().alias("weight"))
+        .sort(USER_ID, "instant", ITEM_ID)
+        .group_by(USER_ID, "instant", maintain_order=True)
+        .agg(pl.col(ITEM_ID).alias("targets"), pl.col("weight").alias("weights"))
+    )
+
+
+def _outcomes(events: pl.DataFrame, asked: pl.DataFrame, settings: Settings, objectives: Objectives) -> pl.DataFrame:
+    """Columns user_id, instant, outcomes and the labels; queries that nothing followed are absent."""
+    labels = [LABEL + name for name in objectives]
+    counted = events.filter(pl.col(EVENT_TYPE).is_in(sorted({e for o in objectives.values() for e in o.events})))
+    return (
+        _new_after(counted, events, asked, settings)
+        .group_by(USER_ID, "instant", ITEM_ID)
+        .agg(_label(objective).alias(LABEL + name) for name, objective in objectives.items())
+        .filter(pl.any_horizontal(pl.col(labels) > 0))
+        .sort(USER_ID, "instant", ITEM_ID)
+        .group_by(USER_ID, "instant", maintain_order=True)
+        .agg(pl.col(ITEM_ID).alias(OUTCOMES), pl.col(labels))
+    )
+
+
+def _label(objective: ObjectiveSettings) -> pl.Expr:
+    """The label of one item, from its events after the query."""
+    mine = pl.col(EVENT_TYPE).is_in(list(objective.events))
+    if objective.label == "happens":
+        return mine.any().cast(pl.Float64)
+    if objective.label == "repeats":
+        return (pl.col(EVENT_TIMESTAMP).filter(mine).n_unique() >= 2).cast(pl.Float64)
+    return pl.col(VALUE).filter(mine, pl.col(VALUE) > 0).sum().cast(pl.Float64)
+
+
+def _new_after(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Rows of ``some`` within the horizon of each query of their user, of items without any event before it."""
     horizon = pl.duration(microseconds=round(settings.evaluation.horizon_days * 86_400e6))
     first_seen = pl.col(EVENT_TIMESTAMP).min().over(USER_ID, ITEM_ID)
     fresh = events.select(USER_ID, ITEM_ID, first_seen.alias("first_seen")).unique()
     return (
-        asked.join(wanted, on=USER_ID)
+        asked.join(some, on=USER_ID)
         .filter(
             pl.col(EVENT_TIMESTAMP) >= pl.col("instant"),
             pl.col(EVENT_TIMESTAMP) < pl.col("instant") + horizon,
         )
         .join(fresh, on=[USER_ID, ITEM_ID])
         .filter(pl.col("first_seen") >= pl.col("instant"))
-        .group_by(USER_ID, "instant", ITEM_ID)
-        .agg(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float64).max().alias("weight"))
-        .sort(USER_ID, "instant", ITEM_ID)
-        .group_by(USER_ID, "instant", maintain_order=True)
-        .agg(pl.col(ITEM_ID).alias("targets"), pl.col("weight").alias("weights"))
     )
 
 

@@ -9,40 +9,49 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.contracts.vocabulary import Rows, Vocabulary
 from remora.datasets.days import by_days, each_day
+from remora.datasets.queries import LABEL, OUTCOMES
 from remora.pipeline import Candidates, Hydrator, Pipeline, Query
+from remora.pipeline.candidates import Floats, stack
 from remora.ranking.candidate_columns import candidate_columns
 
-QUERY_ID, INSTANT, LABEL = "query_id", "instant", "label"
+QUERY_ID, INSTANT, GAIN, SAMPLED = "query_id", "instant", "gain", "sampled"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateRows:
     """Queries in, labelled candidates out; plain objects that pickle, so that Ray Data can run it anywhere.
 
-    ``pipeline_at`` gives the surface as it was at a day's midnight. Of each query every wanted candidate stays and at
-    most ``negatives`` others, drawn evenly, seeded by the query. (Drawing more of those that retrieval put first would
-    teach that its first places are bad ones.) Queries without a wanted candidate teach nothing and give no rows.
+    ``pipeline_at`` gives the surface as it was at a day's midnight. Of each query every candidate with an outcome stays
+    and at most ``negatives`` others, drawn evenly, seeded by the query. (Drawing more of those that retrieval put first
+    would teach that its first places are bad ones.) ``easy`` more are drawn from what retrieval did not find. With
+    ``every_query`` false, queries without an outcome among their candidates give no rows: no order can be learned from
+    them.
     """
 
     vocabulary: Vocabulary
     hydrator: Hydrator
     pipeline_at: Callable[[datetime], Pipeline]
+    objectives: tuple[str, ...]
     negatives: int
     seed: int
+    easy: int = 0
+    every_query: bool = False
     surface: str = "home_feed"
 
     def __call__(self, queries: pa.Table) -> pa.Table:
-        """Columns query_id, user_id, item_id, instant, label and ``candidate__*``."""
+        """Columns query_id, user_id, item_id, instant; gain (weight of a target, else 0), ``label:<objective>``;
+        sampled (how probable it was that a row like this is here); and ``candidate__*``."""
         parts = []
         for midnight, asked in each_day(queries):
             pipeline = self.pipeline_at(midnight)
             parts += [rows for one in asked if (rows := self._rows(one, pipeline)) is not None]
-        return pa.concat_tables(parts) if parts else self._nothing(queries)
+        return pa.concat_tables(parts) if parts else self._nothing()
 
     def _rows(self, asked: dict[str, Any], pipeline: Pipeline) -> pa.Table | None:
         query = self.hydrator.hydrate(
@@ -55,43 +64,82 @@ class CandidateRows:
             )
         )
         candidates = pipeline.filter(query, pipeline.retrieve(query)).candidates
-        labels = self._labels(asked, candidates)
-        if not labels.any():
+        labels = self._labels(asked, candidates.rows)
+        if not len(candidates) or not (self.every_query or any(column.any() for column in labels.values())):
             return None
-        keep = self._sample(asked[QUERY_ID], labels)
-        columns = {name: values[keep] for name, values in candidate_columns(candidates).items()}
-        n = len(keep)
+        draw = np.random.default_rng([self.seed, zlib.crc32(asked[QUERY_ID].encode())])
+        keep, sampled = self._sample(labels, draw)
+        candidates = candidates.take(keep)
+        if self.easy:
+            easy, share = self._easy(query, candidates, draw)
+            candidates, sampled = _stacked(candidates, easy), np.append(sampled, np.full(len(easy), share, np.float32))
+            labels = self._labels(asked, candidates.rows)
+        else:
+            labels = {name: column[keep] for name, column in labels.items()}
+        n = len(candidates)
         return pa.table(
             {
                 QUERY_ID: pa.array([asked[QUERY_ID]] * n, pa.string()),
                 USER_ID: pa.array([asked[USER_ID]] * n, pa.string()),
-                ITEM_ID: pa.array(self.vocabulary.to_ids(candidates.rows[keep]), pa.string()),
+                ITEM_ID: pa.array(self.vocabulary.to_ids(candidates.rows), pa.string()),
                 INSTANT: pa.array([asked["instant"]] * n, TIMESTAMP),
-                LABEL: labels[keep],
-                **columns,
+                **labels,
+                SAMPLED: sampled,
+                **candidate_columns(candidates),
             }
         )
 
-    def _labels(self, asked: dict[str, Any], candidates: Candidates) -> np.ndarray:
-        """Weight of each candidate among the targets, 0 where it is none; shape (n,) float32."""
-        known = [(self.vocabulary.row(t), w) for t, w in zip(asked["targets"], asked["weights"], strict=True)]
-        gains = {row: weight for row, weight in known if row is not None}
-        labels = np.zeros(len(candidates), np.float32)
-        for place in np.flatnonzero(np.isin(candidates.rows, list(gains))):
-            labels[place] = gains[int(candidates.rows[place])]
+    def _labels(self, asked: dict[str, Any], rows: Rows) -> dict[str, Floats]:
+        """Columns of shape (n,): the gain and each objective's label, 0 where nothing followed."""
+        columns = {GAIN: ("targets", "weights")} | {LABEL + o: (OUTCOMES, LABEL + o) for o in self.objectives}
+        labels = {}
+        for name, (items, values) in columns.items():
+            known = [(self.vocabulary.row(i), v) for i, v in zip(asked[items], asked[values], strict=True)]
+            at = {row: value for row, value in known if row is not None}
+            labels[name] = np.zeros(len(rows), np.float32)
+            for place in np.flatnonzero(np.isin(rows, list(at))):
+                labels[name][place] = at[int(rows[place])]
         return labels
 
-    def _sample(self, query_id: str, labels: np.ndarray) -> np.ndarray:
-        """Positions of the candidates that stay, in retrieval order."""
-        others = np.flatnonzero(labels == 0)
-        if len(others) > self.negatives:
-            draw = np.random.default_rng([self.seed, zlib.crc32(query_id.encode())])
+    def _sample(
+        self, labels: dict[str, Floats], draw: np.random.Generator
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        """Positions of the candidates that stay, in retrieval order, and with what probability each did."""
+        positive = np.any([column > 0 for column in labels.values()], axis=0)
+        others = np.flatnonzero(~positive)
+        share = min(1.0, self.negatives / max(1, len(others)))
+        if share < 1:
             others = draw.choice(others, self.negatives, replace=False)
-        return np.sort(np.concatenate([np.flatnonzero(labels > 0), others]))
+        keep = np.sort(np.concatenate([np.flatnonzero(positive), others]))
+        return keep, np.where(positive[keep], 1.0, share).astype(np.float32)
 
-    def _nothing(self, queries: pa.Table) -> pa.Table:
+    def _easy(self, query: Query, candidates: Candidates, draw: np.random.Generator) -> tuple[Rows, float]:
+        """Items that are neither candidates nor known to the user, drawn evenly, and the share that was drawn."""
+        rest = np.setdiff1d(
+            np.arange(len(self.vocabulary), dtype=np.int32), np.union1d(candidates.rows, query.seen), assume_unique=True
+        )
+        drawn = draw.choice(rest, min(self.easy, len(rest)), replace=False)
+        return drawn.astype(np.int32), len(drawn) / max(1, len(rest))
+
+    def _nothing(self) -> pa.Table:
         empty = pa.table({name: pa.array([], pa.string()) for name in (QUERY_ID, USER_ID, ITEM_ID)})
-        return empty.append_column(INSTANT, pa.array([], TIMESTAMP)).append_column(LABEL, pa.array([], pa.float32()))
+        empty = empty.append_column(INSTANT, pa.array([], TIMESTAMP))
+        for name in (GAIN, *(LABEL + o for o in self.objectives), SAMPLED):
+            empty = empty.append_column(name, pa.array([], pa.float32()))
+        return empty
+
+
+def _stacked(candidates: Candidates, rows: Rows) -> Candidates:
+    """The candidates, and then ``rows`` that no source found."""
+    unfound = np.full((len(rows), len(candidates.sources)), np.nan, np.float32)
+    more = Candidates(
+        rows=rows,
+        sources=candidates.sources,
+        source_scores=unfound,
+        source_ranks=unfound,
+        scores=np.full(len(rows), np.nan, np.float32),
+    )
+    return stack(candidates, more)
 
 
 def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Table:

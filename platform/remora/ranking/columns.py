@@ -45,6 +45,11 @@ class RankerColumns(BaseModel):
         """Names of the inputs, in order."""
         return [column.name for column in self.columns]
 
+    @property
+    def kinds(self) -> list[str]:
+        """XGBoost's types: ``c`` of a category, ``q`` of a number."""
+        return ["q" if column.categories is None else "c" for column in self.columns]
+
     @classmethod
     def fit(cls, table: pa.Table) -> RankerColumns:
         """The features of ``table`` (``<view>__<feature>``) that are numbers, truth values or text.
@@ -67,12 +72,16 @@ class RankerColumns(BaseModel):
         return cls(columns=tuple(chosen))
 
     def matrix(self, columns: Mapping[str, npt.NDArray[Any]], n: int) -> npt.NDArray[np.float32]:
-        """Shape (n, F) float32; a column of shape (1,) is repeated. MissingInput names a column that is not there."""
+        """Shape (n, F) float32; a column of shape (1,) is repeated, infinity is missing.
+
+        MissingInput names a column that is not there.
+        """
         out = np.empty((n, len(self.columns)), np.float32)
         for place, column in enumerate(self.columns):
             if column.name not in columns:
                 raise MissingInput("feature column", column.name, sorted(columns), "Train the ranker again.")
             out[:, place] = column.encode(np.atleast_1d(columns[column.name]))
+        out[~np.isfinite(out)] = np.nan
         return out
 
     def matrix_of(self, table: pa.Table) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Scores candidates by gradient-boosted trees."""
+"""The scorer of a surface: candidates in, the weighted sum of what the ranker foretells out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
 from remora.contracts.vocabulary import Rows
 from remora.pipeline import Candidates, Query, Scores
+from remora.ranking.batch import Batch
 from remora.ranking.candidate_columns import candidate_columns
-from remora.ranking.columns import RankerColumns
+from remora.ranking.ranker import Ranker, value_of
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
 
-class TreeScorer:
-    """The trees' margin for each candidate, from columns in memory; one thread, no Python per row.
+class ObjectiveScorer:
+    """Scores from columns in memory, without Python per row.
 
     ``item_columns`` gives the snapshot's columns of some rows; ``cross`` what depends on both sides. ``user_columns``
     are missing for a user that nothing is known of, as they were for new users in training; a source that did not run
@@ -28,30 +28,39 @@ class TreeScorer:
     def __init__(
         self,
         *,
-        booster: xgboost.Booster,
-        columns: RankerColumns,
+        ranker: Ranker,
+        weights: Mapping[str, float],
         item_columns: Callable[[Rows], Columns],
         user_columns: tuple[str, ...],
         cross: Callable[[Columns, float], Columns],
     ) -> None:
-        booster.set_param({"nthread": 1})
-        self.booster, self.columns, self.cross = booster, columns, cross
+        self.ranker, self.weights, self.cross = ranker, weights, cross
         self.item_columns, self.user_columns = item_columns, user_columns
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
-        """Shape (n,) float32."""
-        return self.booster.inplace_predict(self.matrix(query, candidates), predict_type="margin").astype(np.float32)
+        """The slate's value of each candidate, shape (n,) float32."""
+        return value_of(self.foretold(query, candidates), self.weights).astype(np.float32)
 
-    def matrix(self, query: Query, candidates: Candidates) -> npt.NDArray[np.float32]:
-        """The trees' input, shape (n, F)."""
+    def foretold(self, query: Query, candidates: Candidates) -> dict[str, npt.NDArray[np.float64]]:
+        """By objective: the probability that it happens, or the expected amount, shape (n,)."""
+        return self.ranker.score(self.batch(query, candidates))
+
+    def batch(self, query: Query, candidates: Candidates) -> Batch:
+        """What the models read of one slate."""
         n = len(candidates)
         user: dict[str, Any] = {**dict.fromkeys(self.user_columns), **query.user}
         both = {name: _repeated(value, n) for name, value in user.items()}
         both |= self.item_columns(candidates.rows)
         both |= self.cross(both, query.instant.timestamp())
         found = candidate_columns(candidates)
-        absent = {c: _MISSING for c in self.columns.names if c.startswith("candidate__") and c not in found}
-        return self.columns.matrix(both | found | absent, n)
+        names = self.ranker.columns.names
+        absent = {c: _MISSING for c in names if c.startswith("candidate__") and c not in found}
+        return Batch(
+            features=self.ranker.columns.matrix(both | found | absent, n),
+            rows=candidates.rows,
+            slate=np.zeros(n, np.int64),
+            histories=[query.history],
+        )
 
 
 _MISSING = np.array([np.nan], np.float32)

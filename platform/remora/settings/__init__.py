@@ -2,11 +2,11 @@
 
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.load import ACTIVE, activate, load
+from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
 from remora.settings.tree import (
     ClusterSettings,
     EvaluationSettings,
     FeatureSettings,
-    RankingSettings,
     RetrievalSettings,
     ServingSettings,
     Settings,
@@ -22,6 +22,8 @@ __all__ = [
     "EvaluationSettings",
     "EventTypeSettings",
     "FeatureSettings",
+    "NetworkSettings",
+    "ObjectiveSettings",
     "RankingSettings",
     "RetrievalSettings",
     "ServingSettings",
@@ -30,6 +32,7 @@ __all__ = [
     "SplitSettings",
     "SurfaceSettings",
     "SurfacesSettings",
+    "TreeSettings",
     "activate",
     "load",
 ]

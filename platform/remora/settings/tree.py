@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from math import exp
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.data import DataSettings
+from remora.settings.ranking import ObjectiveSettings, RankingSettings, by_weight
 from remora.settings.section import Section
 from remora.settings.tuning import OneOf, TuningSettings
 
@@ -105,27 +107,6 @@ class RetrievalSettings(Section):
         return self
 
 
-class RankingSettings(Section):
-    """The XGBoost ranker and its training rows."""
-
-    rounds: int = 400
-    early_stopping_rounds: int = 30
-    max_depth: int = 5
-    learning_rate: float = 0.06
-    min_child_weight: float = 0.1
-    subsample: float = 0.8
-    colsample_bytree: float = 0.6
-    refit: bool = Field(True, description="once the rounds are chosen, learn from the validation window as well")
-    pairs_per_sample: int = Field(20, description="depth of the list over which LambdaMART forms pairs")
-    negatives_per_query: int = 150
-    train_queries: int = Field(1500, gt=0, description="most queries of the ranking window that the trees learn from")
-    validation_negatives: int = 200
-    validation_queries: int = Field(500, description="most queries of the validation window that early stopping reads")
-    workers: int = Field(2, gt=0)
-    max_failures: int = Field(2, ge=0, description="times that training goes on after a worker died")
-    seed: int = 7
-
-
 class SurfaceSettings(Section):
     """Policies of one surface."""
 
@@ -192,6 +173,25 @@ class Settings(Section):
     serving: ServingSettings = ServingSettings()
     tuning: TuningSettings = TuningSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
+
+    @property
+    def objectives(self) -> dict[str, ObjectiveSettings]:
+        """What the ranker predicts, by name."""
+        return self.ranking.objectives or by_weight(self.data.event_types)
+
+    @model_validator(mode="after")
+    def _objectives_are_made_of_events(self) -> Settings:
+        for name, objective in self.ranking.objectives.items():
+            if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
+                raise ValueError(f"objective {name!r}: use small letters and digits, with single '_' between words")
+            if unknown := [event for event in objective.events if event not in self.data.event_types]:
+                raise ValueError(
+                    f"objective {name}: event type '{unknown[0]}' is not declared; event_types has: "
+                    f"{', '.join(self.data.event_types)}"
+                )
+        if not any(objective.weight for objective in self.objectives.values()):
+            raise ValueError("no objective has a weight above 0: nothing would order a slate")
+        return self
 
     @model_validator(mode="after")
     def _tunes_what_there_is(self) -> Settings:

@@ -1,12 +1,12 @@
-"""Gradient-boosted trees for ranking on Ray Train: groups whole on one worker, checkpoints, early stopping."""
+"""Gradient-boosted trees on Ray Train: groups whole on one worker, checkpoints, early stopping."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,23 +17,37 @@ import xgboost
 from ray.train.xgboost import XGBoostTrainer
 
 from remora.contracts.home import Home
-from remora.settings import RankingSettings
+from remora.settings import RankingSettings, TreeSettings
 from remora.training.progress import Report, followed
 from remora.training.runs import run_config
 
-MODEL = "model.ubj"
+MODEL, AGAIN = "model.ubj", "again.ubj"
 CHECKPOINT_EVERY_ROUNDS = 50
 VALIDATION = "validation"
-METRIC = "ndcg@10"
+
+
+class Head(NamedTuple):
+    """How XGBoost learns a label, and by what it stops."""
+
+    objective: str
+    metric: str
+    larger_is_better: bool
+
+
+LISTWISE = Head("rank:ndcg", "ndcg@10", True)
+PROBABILITY = Head("binary:logistic", "logloss", False)
+AMOUNT = Head("reg:squarederror", "rmse", False)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Groups:
-    """Rows of ranked groups: ``features`` (n, F) float32, ``labels`` (n,) gains >= 0, ``groups`` (n,) int64."""
+    """Rows of ranked groups: ``features`` (n, F) float32, ``labels`` (n,) gains >= 0, ``groups`` (n,) int64; what each
+    row counts (n,), which the listwise head leaves unread."""
 
     features: npt.NDArray[np.float32]
     labels: npt.NDArray[np.float32]
     groups: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.float32]
 
     def dataset(self, blocks: int = 8) -> ray.data.Dataset:
         """The same as a Ray Dataset."""
@@ -41,6 +55,7 @@ class Groups:
             {
                 "group": self.groups,
                 "label": self.labels,
+                "count": self.counts,
                 "features": pa.FixedSizeListArray.from_arrays(self.features.ravel(), self.features.shape[1]),
             }
         )
@@ -50,10 +65,16 @@ class Groups:
 
 @dataclass(frozen=True, kw_only=True)
 class Boosted:
-    """The trees, and NDCG@10 on the validation groups after each round of those that had not seen them."""
+    """The trees of the rounds that were best on validation; as many from both windows, or the same without a refit; and
+    the head's metric on the validation groups after each round of those that had not seen them."""
 
+    chosen: xgboost.Booster
     booster: xgboost.Booster
     history: tuple[float, ...]
+
+    def best(self, head: Head) -> float:
+        """The metric of the chosen rounds."""
+        return max(self.history) if head.larger_is_better else min(self.history)
 
 
 def boost(
@@ -61,20 +82,32 @@ def boost(
     home: Home,
     version: str,
     *,
+    head: Head,
+    kinds: Sequence[str],
+    monotone: Sequence[int],
     train: Groups,
     validation: Groups,
     report: Callable[[Report], None] = lambda values: None,
 ) -> Boosted:
-    """Fit ``rank:ndcg`` with linear gains. The run of a version that was cut off goes on from its last checkpoint.
+    """Fit one objective. The run of a version that was cut off goes on from its last checkpoint.
 
-    The rounds are those that were best on ``validation``; with ``settings.refit`` as many are then learned from both
-    together, for the newest events teach most. Every worker reads the stream and keeps the groups that are its own, so
-    no group is ever split; memory per worker is its share of the rows.
+    ``kinds`` (F) are ``q`` for numbers and ``c`` for categories, ``monotone`` (F) 1, -1 or 0. The listwise head has
+    linear gains. The rounds are those that were best on ``validation``; with ``settings.refit`` as many are then
+    learned from both together, for the newest events teach most. Every worker reads the stream and keeps the groups
+    that are its own, so no group is ever split; memory per worker is its share of the rows.
     """
+    config = _Config(
+        trees=settings.trees,
+        head=head,
+        kinds=tuple(kinds),
+        monotone=tuple(monotone),
+        refit=settings.refit,
+        seed=settings.seed,
+    )
     with followed(report) as callback:
         result = XGBoostTrainer(
             _loop,
-            train_loop_config=settings.model_dump(),
+            train_loop_config={"config": config},
             datasets={"train": train.dataset(), VALIDATION: validation.dataset()},
             dataset_config=ray.train.DataConfig(datasets_to_split=[]),
             scaling_config=ray.train.ScalingConfig(num_workers=settings.workers),
@@ -83,40 +116,85 @@ def boost(
     assert result.checkpoint is not None
     assert result.metrics is not None
     with result.checkpoint.as_directory() as folder:
-        booster = xgboost.Booster(model_file=str(Path(folder) / MODEL))
-    return Boosted(booster=booster, history=tuple(result.metrics["history"]))
+        chosen, booster = (xgboost.Booster(model_file=str(Path(folder) / file)) for file in (MODEL, AGAIN))
+    return Boosted(chosen=chosen, booster=booster, history=tuple(result.metrics["history"]))
 
 
-def _loop(config: dict[str, Any]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Config:
+    """What every worker is told."""
+
+    trees: TreeSettings
+    head: Head
+    kinds: tuple[str, ...]
+    monotone: tuple[int, ...]
+    refit: bool
+    seed: int
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As XGBoost names them."""
+        chosen = self.trees
+        names = {"max_depth", "learning_rate", "min_child_weight", "subsample", "colsample_bytree"}
+        listwise = {
+            "ndcg_exp_gain": False,
+            "lambdarank_pair_method": chosen.pair_method,
+            "lambdarank_num_pair_per_sample": chosen.pairs_per_sample,
+            "lambdarank_unbiased": chosen.position_debiasing,
+        }
+        return {
+            "objective": self.head.objective,
+            "eval_metric": self.head.metric,
+            "tree_method": "hist",
+            "nthread": 1,
+            "seed": self.seed,
+            **({"monotone_constraints": self.monotone} if any(self.monotone) else {}),
+            **(listwise if self.head == LISTWISE else {}),
+            **chosen.model_dump(include=names),
+        }
+
+    def matrix(self, groups: Groups, ref: xgboost.DMatrix | None = None) -> xgboost.QuantileDMatrix:
+        """The groups as XGBoost reads them."""
+        by_group = {"qid": groups.groups} if self.head == LISTWISE else {"weight": groups.counts}
+        kinds = list(self.kinds) if self.trees.categorical else ["q"] * len(self.kinds)
+        return xgboost.QuantileDMatrix(
+            groups.features, label=groups.labels, ref=ref, feature_types=kinds, enable_categorical=True, **by_group
+        )
+
+
+def _loop(given: dict[str, Any]) -> None:
     """One worker."""
+    config: _Config = given["config"]
     context = ray.train.get_context()
     own = (context.get_world_rank(), context.get_world_size())
     fit = _own_groups(ray.train.get_dataset_shard("train"), *own)
     judge = _own_groups(ray.train.get_dataset_shard(VALIDATION), *own)
-    matrix = xgboost.QuantileDMatrix(fit.features, label=fit.labels, qid=fit.groups)
-    held_out = xgboost.QuantileDMatrix(judge.features, label=judge.labels, qid=judge.groups, ref=matrix)
+    matrix = config.matrix(fit)
     begun, history = _resumed()
-    checkpoints = _Checkpoints(history, config["rounds"])
+    checkpoints = _Checkpoints(history, config)
     booster = xgboost.train(
-        _parameters(config),
+        config.parameters,
         matrix,
-        num_boost_round=config["rounds"] - (begun.num_boosted_rounds() if begun else 0),
-        evals=[(held_out, VALIDATION)],
+        num_boost_round=config.trees.rounds - (begun.num_boosted_rounds() if begun else 0),
+        evals=[(config.matrix(judge, ref=matrix), VALIDATION)],
         xgb_model=begun,
         verbose_eval=False,
         callbacks=[
             checkpoints,
             xgboost.callback.EarlyStopping(
-                config["early_stopping_rounds"], metric_name=METRIC, data_name=VALIDATION, maximize=True
+                config.trees.early_stopping_rounds,
+                metric_name=config.head.metric,
+                data_name=VALIDATION,
+                maximize=config.head.larger_is_better,
             ),
         ],
     )
-    best = booster[: booster.best_iteration + 1]
-    if config["refit"]:
-        every = _both(fit, judge)
-        matrix = xgboost.QuantileDMatrix(every.features, label=every.labels, qid=every.groups)
-        best = xgboost.train(_parameters(config), matrix, num_boost_round=best.num_boosted_rounds())
-    _report(best, checkpoints.history, config["rounds"])
+    best = again = booster[: booster.best_iteration + 1]
+    if config.refit:
+        again = xgboost.train(
+            config.parameters, config.matrix(_both(fit, judge)), num_boost_round=best.num_boosted_rounds()
+        )
+    _report(best, checkpoints.history, config, again)
 
 
 def _both(first: Groups, then: Groups) -> Groups:
@@ -125,21 +203,8 @@ def _both(first: Groups, then: Groups) -> Groups:
         features=np.concatenate([first.features, then.features]),
         labels=np.concatenate([first.labels, then.labels]),
         groups=np.concatenate([first.groups, then.groups + first.groups.max(initial=-1) + 1]),
+        counts=np.concatenate([first.counts, then.counts]),
     )
-
-
-def _parameters(config: dict[str, Any]) -> dict[str, Any]:
-    names = ("max_depth", "learning_rate", "min_child_weight", "subsample", "colsample_bytree", "seed")
-    return {
-        "objective": "rank:ndcg",
-        "ndcg_exp_gain": False,
-        "lambdarank_pair_method": "topk",
-        "lambdarank_num_pair_per_sample": config["pairs_per_sample"],
-        "eval_metric": METRIC,
-        "tree_method": "hist",
-        "nthread": 1,
-        **{name: config[name] for name in names},
-    }
 
 
 def _own_groups(shard: Any, rank: int, size: int) -> Groups:
@@ -148,10 +213,12 @@ def _own_groups(shard: Any, rank: int, size: int) -> Groups:
     for batch in shard.iter_batches(batch_format="pyarrow", batch_size=None):
         groups = batch["group"].to_numpy()
         own = groups % size == rank
-        parts.append((_matrix(batch["features"])[own], batch["label"].to_numpy()[own], groups[own]))
-    features, labels, groups = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts.append(
+            (_matrix(batch["features"])[own], *(batch[n].to_numpy()[own] for n in ("label", "group", "count")))
+        )
+    features, labels, groups, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(groups, kind="stable")
-    return Groups(features=features[order], labels=labels[order], groups=groups[order])
+    return Groups(features=features[order], labels=labels[order], groups=groups[order], counts=counts[order])
 
 
 def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
@@ -172,23 +239,25 @@ def _resumed() -> tuple[xgboost.Booster | None, list[float]]:
 class _Checkpoints(xgboost.callback.TrainingCallback):
     """Every so many rounds the trees so far are kept; a report is a barrier, so not more often."""
 
-    def __init__(self, history: list[float], rounds: int) -> None:
-        self.history, self.rounds = list(history), rounds
+    def __init__(self, history: list[float], config: _Config) -> None:
+        self.history, self.config = list(history), config
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
-        self.history.append(float(evals_log[VALIDATION][METRIC][-1]))
+        self.history.append(float(evals_log[VALIDATION][self.config.head.metric][-1]))
         if len(self.history) % CHECKPOINT_EVERY_ROUNDS == 0:
-            _report(model, self.history, self.rounds)
+            _report(model, self.history, self.config, model)
         return False
 
 
-def _report(booster: xgboost.Booster, history: list[float], rounds: int) -> None:
-    metrics = {"history": history, "round": len(history), "rounds": rounds, METRIC: max(history)}
+def _report(booster: xgboost.Booster, history: list[float], config: _Config, again: xgboost.Booster) -> None:
+    best = max(history) if config.head.larger_is_better else min(history)
+    metrics = {"history": history, "round": len(history), "rounds": config.trees.rounds, config.head.metric: best}
     if ray.train.get_context().get_world_rank() != 0:
         ray.train.report(metrics)
         return
     with tempfile.TemporaryDirectory() as folder:
         booster.save_model(str(Path(folder) / MODEL))
+        again.save_model(str(Path(folder) / AGAIN))
         checkpoint = ray.train.Checkpoint.from_directory(folder)
         checkpoint.set_metadata(metrics)
         ray.train.report(metrics, checkpoint=checkpoint)

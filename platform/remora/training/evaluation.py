@@ -19,12 +19,13 @@ from remora.evaluation.report import EvaluationReport, report
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
+from remora.ranking.ranker import Ranker
 from remora.settings import Settings
 from remora.training import cold_start
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.wiring.moments import Moments, snapshots
-from remora.wiring.parts import ItemLists, Ranker, Towers
+from remora.wiring.parts import ItemLists, Towers
 
 NAME, REPORT = "evaluation", "report.json"
 
@@ -52,6 +53,7 @@ def evaluate(settings: Settings) -> Artifact:
     retrieval, ranking = retrieval_shelf(home).current(), ranking_shelf(home).current()
     name = fingerprint(
         ranking=ranking.version,
+        weights={name: objective.weight for name, objective in settings.objectives.items()},
         evaluation=settings.evaluation.model_dump(),
         surface=settings.surfaces.home_feed.model_dump(),
         sources=settings.retrieval.model_dump(),
@@ -76,11 +78,12 @@ def _replay(settings: Settings, lake: Lake, retrieval: Artifact, ranking: Artifa
     if not len(asked):
         raise DataError(f"Nobody wanted anything new between {window.start} and {window.end}: nothing to judge by.")
     log.info("%d queries between %s and %s", len(asked), window.start.date(), window.end.date())
+    towers = Towers.load(retrieval.home.local_copy(retrieval.folder))
     moments = Moments(
         settings=settings,
-        towers=Towers.load(retrieval.home.local_copy(retrieval.folder)),
+        towers=towers,
         lists=ItemLists.learn(lake, vocabulary, settings, window.start),
-        ranker=Ranker.load(ranking.home.local_copy(ranking.folder)),
+        ranker=Ranker.load(ranking.home.local_copy(ranking.folder), towers.encoder.item_vectors),
         snapshots=snapshots(settings, lake, store, asked),
     )
     first = moments.snapshots[0]

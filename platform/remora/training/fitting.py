@@ -1,4 +1,4 @@
-"""Fitting a tower with Ray Train: the best epoch's weights, and what every epoch reported."""
+"""Fitting a network with Ray Train: the best epoch's weights, and what every epoch reported."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from torch import nn
 
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
+from remora.ranking.network.network import RankingNetwork
 from remora.retrieval.pair_tower import PairTower
 from remora.retrieval.sequence_tower import SequenceTower
-from remora.training import pair_tower, sequence_tower
+from remora.training import pair_tower, ranking_network, sequence_tower
 from remora.training.checkpoints import TOWER
 from remora.training.progress import Report, followed
 from remora.training.runs import forget, run_config
@@ -60,6 +61,20 @@ def fit_sequences(
     tower = SequenceTower(inputs.spec)
     loop, metric = sequence_tower.train_worker, sequence_tower.NDCG if inputs.validation is not None else None
     return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)
+
+
+def fit_network(
+    home: Home,
+    version: str,
+    inputs: ranking_network.NetworkInputs,
+    schedule: ranking_network.NetworkSchedule,
+    resources: Resources,
+    on_epoch: Callable[[Report], None] | None = None,
+) -> tuple[RankingNetwork, tuple[Report, ...]]:
+    """As :func:`fit_sequences`, for slates."""
+    network = RankingNetwork(inputs.spec)
+    loop, metric = ranking_network.train_worker, ranking_network.NDCG if inputs.validation is not None else None
+    return network, _fill(network, home, version, loop, metric, inputs, schedule, resources, on_epoch)
 
 
 def fit_pairs(

@@ -18,10 +18,11 @@ from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
 from remora.pipeline import Pipeline
+from remora.ranking.ranker import Ranker
 from remora.settings import Settings
 from remora.surfaces.home_feed import home_feed
 from remora.surfaces.parts import Parts
-from remora.wiring.parts import ItemLists, Ranker, Towers, parts_from
+from remora.wiring.parts import ItemLists, Towers, parts_from
 
 if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
     from feast import FeatureStore

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-import xgboost
 
 from remora.contracts.errors import DataError
 from remora.contracts.vocabulary import Rows, Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
 from remora.ingest.lake import Lake
-from remora.ranking.columns import RankerColumns
-from remora.ranking.scorer import TreeScorer
+from remora.ranking.ranker import Ranker
+from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
 from remora.retrieval import co_visitation, linear_lists
 from remora.retrieval.encoder import UserEncoder
@@ -36,7 +35,6 @@ TOWERS = (
     "vocabulary.parquet",
 )
 NEIGHBOURS, LINEAR, SNAPSHOT = "neighbours.parquet", "linear.parquet", "snapshot.parquet"
-TREES, COLUMNS = "ranker.ubj", "ranker.json"
 
 
 @dataclass(frozen=True)
@@ -86,32 +84,19 @@ class ItemLists:
         self.linear.save(folder / LINEAR)
 
 
-@dataclass(frozen=True)
-class Ranker:
-    """What the ranking artifact holds, live; it becomes a scorer with a snapshot."""
-
-    booster: xgboost.Booster
-    columns: RankerColumns
-
-    @classmethod
-    def load(cls, folder: Path) -> Ranker:
-        """From a local folder that has :data:`TREES` and :data:`COLUMNS`."""
-        columns = RankerColumns.model_validate_json((folder / COLUMNS).read_text())
-        return cls(xgboost.Booster(model_file=str(folder / TREES)), columns)
-
-    def scorer(self, snapshot: ItemSnapshot) -> TreeScorer:
-        """The scorer over one snapshot of the items."""
-        names = self.columns.names
-        both = [*cross.NUMBERS, cross.AFFINITY]
-        of_items = [name for name in [*names, *cross.NUMBERS] if name.startswith("item_")]
-        of_users = [name for name in [*names, *both] if name.startswith("user_") and not name.startswith("user_item__")]
-        return TreeScorer(
-            booster=self.booster,
-            columns=self.columns,
-            item_columns=ItemColumns(snapshot, tuple(dict.fromkeys(of_items))),
-            user_columns=tuple(dict.fromkeys(of_users)),
-            cross=cross.cross,
-        )
+def scorer_of(ranker: Ranker, snapshot: ItemSnapshot, settings: Settings) -> ObjectiveScorer:
+    """The ranker over one snapshot of the items, with the weights of the settings."""
+    names = ranker.columns.names
+    both = [*cross.NUMBERS, cross.AFFINITY]
+    of_items = [name for name in [*names, *cross.NUMBERS] if name.startswith("item_")]
+    of_users = [name for name in [*names, *both] if name.startswith("user_") and not name.startswith("user_item__")]
+    return ObjectiveScorer(
+        ranker=ranker,
+        weights={name: objective.weight for name, objective in settings.objectives.items()},
+        item_columns=ItemColumns(snapshot, tuple(dict.fromkeys(of_items))),
+        user_columns=tuple(dict.fromkeys(of_users)),
+        cross=cross.cross,
+    )
 
 
 @dataclass(frozen=True)
@@ -140,7 +125,7 @@ def parts_from(
         index=towers.index,
         neighbours=lists.neighbours,
         linear=lists.linear,
-        scorer=ranker.scorer(snapshot) if ranker else None,
+        scorer=scorer_of(ranker, snapshot, settings) if ranker else None,
     )
 
 
@@ -148,10 +133,11 @@ def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
     """The parts of a bundle; the settings that it was built with go before ``settings``."""
     folder = bundle.local()
     built = json.loads((folder / "settings.json").read_text())
+    towers = Towers.load(folder)
     return parts_from(
         settings.model_validate(settings.model_dump() | built),
         snapshot=ItemSnapshot.load(folder / SNAPSHOT),
-        towers=Towers.load(folder),
+        towers=towers,
         lists=ItemLists.load(folder),
-        ranker=Ranker.load(folder),
+        ranker=Ranker.load(folder, towers.encoder.item_vectors),
     )

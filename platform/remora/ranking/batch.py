@@ -1,0 +1,51 @@
+"""What a ranker reads: the candidates of one or many slates, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.contracts.vocabulary import Rows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """n candidates of q slates.
+
+    ``features`` (n, F) float32 in the order of the ranker's columns, NaN for missing; ``rows`` (n,) of the items;
+    ``slate`` (n,) which slate each belongs to, 0 to q - 1, those of one slate together; ``histories``: for each slate
+    the rows of its user's wanted items, most recent last.
+    """
+
+    features: npt.NDArray[np.float32]
+    rows: Rows
+    slate: npt.NDArray[np.int64]
+    histories: Sequence[Rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, slates: npt.NDArray[np.int64]) -> Batch:
+        """Some slates, in this order, numbered anew."""
+        begins = np.searchsorted(self.slate, np.arange(len(self.histories) + 1))
+        parts = [np.arange(begins[s], begins[s + 1]) for s in slates]
+        at = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        return Batch(
+            features=self.features[at],
+            rows=self.rows[at],
+            slate=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            histories=[self.histories[s] for s in slates],
+        )
+
+
+def stacked(first: Batch, then: Batch) -> Batch:
+    """The slates of ``then`` after those of ``first``."""
+    return Batch(
+        features=np.concatenate([first.features, then.features]),
+        rows=np.concatenate([first.rows, then.rows]),
+        slate=np.concatenate([first.slate, then.slate + len(first.histories)]),
+        histories=[*first.histories, *then.histories],
+    )

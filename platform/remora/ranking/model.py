@@ -1,0 +1,19 @@
+"""What every ranking model can do, whatever it is made of."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.ranking.batch import Batch
+
+Margins = npt.NDArray[np.float32]
+
+
+class RankingModel(Protocol):
+    """Foretells each objective of each candidate."""
+
+    def margins(self, batch: Batch) -> Margins:
+        """Shape (n, objectives): the larger the likelier, on the model's own scale."""

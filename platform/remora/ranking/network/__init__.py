@@ -1,0 +1,1 @@
+"""The deep ranker, by components: inputs, crosses, attention over the history, experts."""

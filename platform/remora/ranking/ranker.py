@@ -1,0 +1,98 @@
+"""The ranker as it is kept and served: models, their blend, and a calibrated column for each objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from remora.contracts.errors import DataError
+from remora.ranking.batch import Batch
+from remora.ranking.blend import Blend
+from remora.ranking.calibration import AnyCalibrator
+from remora.ranking.columns import RankerColumns
+from remora.ranking.model import RankingModel
+from remora.ranking.network.model import Network
+from remora.ranking.trees import Trees
+
+SPEC = "ranker.json"
+TREES, NETWORK = "trees", "network"
+
+
+class RankerSpec(BaseModel):
+    """What is not weights. ``calibrators`` has the objectives in their order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: RankerColumns
+    calibrators: dict[str, AnyCalibrator]
+    blend: Blend
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What it foretells."""
+        return tuple(self.calibrators)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranker:
+    """``score`` gives a column for each objective; :func:`value_of` makes one number of them."""
+
+    spec: RankerSpec
+    models: Mapping[str, RankingModel]
+
+    @property
+    def columns(self) -> RankerColumns:
+        """The features, in order."""
+        return self.spec.columns
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What it foretells."""
+        return self.spec.objectives
+
+    def margins(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Shape (n, objectives): the blend, before calibration."""
+        return self.spec.blend.of({name: self.models[name].margins(batch) for name in self.spec.blend.models})
+
+    def score(self, batch: Batch) -> dict[str, npt.NDArray[np.float64]]:
+        """By objective, shape (n,): the probability that it happens, or the expected amount."""
+        margins = self.margins(batch)
+        return {name: of(margins[:, place]) for place, (name, of) in enumerate(self.spec.calibrators.items())}
+
+    def save(self, folder: Path) -> None:
+        """``ranker.json``, and the weights of the models that are used."""
+        (folder / SPEC).write_text(self.spec.model_dump_json(indent=1))
+        for name in self.spec.blend.models:
+            self.models[name].save(folder)  # type: ignore[attr-defined]
+
+    @classmethod
+    def load(cls, folder: Path, item_vectors: torch.Tensor) -> Ranker:
+        """What :meth:`save` wrote. ``item_vectors`` (items, d): what the network reads of items, by row."""
+        spec = RankerSpec.model_validate_json((folder / SPEC).read_text())
+        models: dict[str, RankingModel] = {}
+        if TREES in spec.blend.models:
+            models[TREES] = Trees.load(folder, spec.objectives)
+        if NETWORK in spec.blend.models:
+            models[NETWORK] = Network.load(folder, item_vectors)
+        return cls(spec=spec, models=models)
+
+
+def value_of(columns: Mapping[str, npt.NDArray[np.float64]], weights: Mapping[str, float]) -> npt.NDArray[np.float64]:
+    """What a slate is ordered by: the sum of weight x column, shape (n,). DataError for an objective without a column.
+
+    >>> value_of({"like": np.array([0.1, 0.5])}, {"like": 2.0}).tolist()
+    [0.2, 1.0]
+    """
+    if missing := [name for name, weight in weights.items() if weight and name not in columns]:
+        raise DataError(
+            f"The ranker foretells {', '.join(columns)}, and ranking.objectives weighs {', '.join(missing)}. Train the "
+            f"ranker again: remora train ranking."
+        )
+    first = next(iter(columns.values()))
+    return sum((weights.get(name, 0.0) * column for name, column in columns.items()), np.zeros_like(first))

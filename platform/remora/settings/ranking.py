@@ -1,0 +1,131 @@
+"""The ranker's settings: what it predicts, its models, and the rows that they learn from."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from remora.settings.data import EventTypeSettings
+from remora.settings.section import Section
+
+Calibration = Literal["platt", "temperature", "isotonic"]
+
+
+class ObjectiveSettings(Section):
+    """One thing that showing an item may lead to, how it is predicted, and what it is worth."""
+
+    events: tuple[str, ...] = Field(min_length=1, description="event types that it is made of")
+    label: Literal["happens", "repeats", "value"] = Field(
+        "happens", description="one of the events follows; it follows at two moments; the sum of the events' values"
+    )
+    head: Literal["listwise", "pointwise"] = Field(
+        "listwise", description="listwise learns the order within a slate, pointwise each candidate for itself"
+    )
+    weight: float = Field(1.0, ge=0, description="a slate is ordered by the sum of weight x prediction")
+    calibration: Calibration | None = Field(None, description="default platt, and isotonic for values")
+
+    @property
+    def calibrated_by(self) -> Calibration:
+        """The way that was asked for, or the one that fits the label."""
+        return self.calibration or ("isotonic" if self.label == "value" else "platt")
+
+    @model_validator(mode="after")
+    def _values_have_no_odds(self) -> ObjectiveSettings:
+        if self.label == "value" and self.calibration not in (None, "isotonic"):
+            raise ValueError(f"calibration {self.calibration} gives probabilities, and label value has none: isotonic")
+        return self
+
+
+class TreeSettings(Section):
+    """XGBoost, one model for each objective."""
+
+    rounds: int = Field(400, gt=0)
+    early_stopping_rounds: int = Field(30, gt=0)
+    max_depth: int = Field(5, gt=0)
+    learning_rate: float = Field(0.06, gt=0)
+    min_child_weight: float = Field(0.1, ge=0)
+    subsample: float = Field(0.8, gt=0, le=1)
+    colsample_bytree: float = Field(0.6, gt=0, le=1)
+    pair_method: Literal["topk", "mean"] = Field("topk", description="how LambdaMART forms pairs of a listwise head")
+    pairs_per_sample: int = Field(20, gt=0, description="topk: depth of the list; mean: pairs of each candidate")
+    position_debiasing: bool = Field(
+        False, description="estimate how position moves clicks (unbiased LambdaMART); for rows of logged slates"
+    )
+    categorical: bool = Field(True, description="split text features by sets of categories instead of by frequency")
+    monotone: dict[str, Literal[-1, 1]] = Field(
+        {}, description="feature -> 1 where more of it may only raise a score, -1 where only lower it"
+    )
+
+
+class NetworkSettings(Section):
+    """The deep ranker: one network with a head for each objective."""
+
+    width: int = Field(64, gt=0, description="of the features' projection, which the crosses keep")
+    crosses: int = Field(2, ge=0, description="DCN-v2 cross layers")
+    attention: int = Field(32, gt=0, description="width of the candidate's attention over the history (DIN)")
+    history: int = Field(20, ge=0, description="most recent wanted items that it reads; 0: none")
+    experts: int = Field(4, gt=0, description="MMoE experts, which the objectives share")
+    expert_width: int = Field(64, gt=0)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    listwise: float = Field(0.8, ge=0, le=1, description="share of a listwise head's loss that compares within a slate")
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    epochs: int = Field(30, gt=0)
+    patience: int = Field(4, gt=0)
+    batch_queries: int = Field(32, gt=0, description="slates in a batch of all workers together")
+
+
+class RankingSettings(Section):
+    """The models that order candidates, and their training rows."""
+
+    models: tuple[Literal["trees", "network"], ...] = Field(
+        ("trees",), min_length=1, description="with several, their blend is chosen on validation"
+    )
+    objectives: dict[str, ObjectiveSettings] = Field(
+        {}, description="default: one for each weight of wanted events, so that their sum is the expected weight"
+    )
+    trees: TreeSettings = TreeSettings()
+    network: NetworkSettings = NetworkSettings()
+    refit: bool = Field(True, description="once all is chosen, learn from the validation window as well")
+    negatives_per_query: int = Field(150, gt=0, description="retrieved and not taken, drawn evenly")
+    easy_negatives_per_query: int = Field(0, ge=0, description="drawn evenly from the rest of the catalogue")
+    train_queries: int = Field(1500, gt=0, description="most queries of the ranking window that models learn from")
+    validation_negatives: int = Field(200, gt=0)
+    validation_queries: int = Field(500, gt=0, description="most queries of the validation window, where all is chosen")
+    workers: int = Field(2, gt=0)
+    max_failures: int = Field(2, ge=0, description="times that training goes on after a worker died")
+    seed: int = 7
+
+    @model_validator(mode="after")
+    def _each_model_once(self) -> RankingSettings:
+        if len(set(self.models)) < len(self.models):
+            raise ValueError(f"models names one twice: {', '.join(self.models)}")
+        return self
+
+    @property
+    def rows(self) -> dict[str, object]:
+        """What the training rows depend on, and nothing else of this section."""
+        names = ("negatives_per_query", "easy_negatives_per_query", "train_queries", "validation_negatives")
+        return self.model_dump(include={*names, "validation_queries", "seed"})
+
+
+def by_weight(event_types: dict[str, EventTypeSettings]) -> dict[str, ObjectiveSettings]:
+    """An objective for each distinct weight w of a wanted event: an event of at least that weight follows.
+
+    Each is worth what its weight adds to the one below, so that the sum of weight x probability is the expected largest
+    weight of an item's events.
+
+    >>> types = {"like": EventTypeSettings(weight=1.0), "watch": EventTypeSettings(weight=0.5)}
+    >>> {name: objective.weight for name, objective in by_weight(types).items()}
+    {'like_or_watch': 0.5, 'like': 0.5}
+    """
+    wanted = {name: t.weight for name, t in event_types.items() if t.sign > 0 and t.weight > 0}
+    found, below = {}, 0.0
+    for weight in sorted(set(wanted.values())):
+        names = tuple(sorted(name for name in wanted if wanted[name] >= weight))
+        name = "_or_".join(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names)
+        found[name] = ObjectiveSettings(events=names, weight=weight - below)
+        below = weight
+    return found

@@ -1,0 +1,177 @@
+"""The step that makes the ranker's rows: slates as retrieval would have given them, with what was known then.
+
+The artifact `slates` is named by all that the rows depend on, so that trying other models makes none again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from feast import FeatureStore
+
+import remora
+from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.errors import DataError
+from remora.contracts.home import Home
+from remora.contracts.tables import USER_ID
+from remora.datasets.cuts import Window, time_cuts
+from remora.datasets.queries import queries
+from remora.datasets.ranking_rows import INSTANT, CandidateRows, ranking_rows
+from remora.features.offline import historical
+from remora.features.point_in_time.receipt import Receipt
+from remora.features.replay import ReplayUsers
+from remora.features.store import open_store
+from remora.features.tables import features_shelf
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+from remora.training.retrieval import retrieval_shelf
+from remora.wiring.moments import Moments, snapshots
+from remora.wiring.parts import ItemLists, Towers
+
+NAME = "slates"
+TRAIN, VALIDATION = "train", "validation"
+
+log = logging.getLogger(__name__)
+
+
+class PastSlates(NamedTuple):
+    """Rows of candidates with features, and the histories (user_id, instant, history of item rows) of their users."""
+
+    rows: pa.Table
+    histories: pa.Table
+
+
+def slates_shelf(home: Home) -> Shelf:
+    """Where versions of the rows are kept."""
+    return Shelf(home, NAME, "remora train ranking")
+
+
+def make(settings: Settings) -> Artifact:
+    """The rows of the ranking window and of the validation window; unchanged inputs are a look-up.
+
+    Of the ranking window only queries whose candidates led to something; of the validation window all, for it is where
+    probabilities are calibrated.
+    """
+    home = Home(settings.home)
+    lake = Lake.open(home)
+    retrieval, features = retrieval_shelf(home).current(), features_shelf(home).current()
+    name = version(settings, retrieval, features)
+    shelf = slates_shelf(home)
+    if (done := shelf.find(name)) is not None:
+        shelf.point(name)
+        return done
+    cuts, chosen = time_cuts(settings, lake), settings.ranking
+    past = Past(settings=settings, lake=lake, retrieval=retrieval)
+    windows = {
+        TRAIN: past.slates(cuts.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries),
+        VALIDATION: past.slates(
+            cuts.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries, every_query=True
+        ),
+    }
+    draft = shelf.draft(name)
+    for window, found in windows.items():
+        for part, table in found._asdict().items():
+            pq.write_table(table, draft.at(f"{window}_{part}.parquet"), filesystem=home.filesystem)
+    receipts = {window: one.model_dump() for window, one in zip(windows, past.receipts, strict=True)}
+    return shelf.publish(draft, retrieval=retrieval.version, rows=receipts)
+
+
+def read(artifact: Artifact, window: str) -> PastSlates:
+    """What :func:`make` wrote of one window."""
+    tables = {
+        part: pq.read_table(artifact.at(f"{window}_{part}.parquet"), filesystem=artifact.home.filesystem)
+        for part in PastSlates._fields
+    }
+    return PastSlates(**tables)
+
+
+def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
+    """Fingerprint of everything that the rows are made from."""
+    asked = ("every_events", "queries_per_user", "horizon_days", "snapshots")
+    return fingerprint(
+        retrieval=retrieval.version,
+        features=features.version,
+        split=settings.split.model_dump(),
+        sources=settings.retrieval.model_dump(),
+        surface=settings.surfaces.home_feed.model_dump(),
+        queries=settings.evaluation.model_dump(include=set(asked)),
+        labels={
+            name: objective.model_dump(include={"events", "label"}) for name, objective in settings.objectives.items()
+        },
+        rows=settings.ranking.rows,
+        code=remora.__version__,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What it takes to make rows of a window as they would have been served."""
+
+    settings: Settings
+    lake: Lake
+    retrieval: Artifact
+    receipts: list[Receipt] = field(default_factory=list)  # of each call of :meth:`slates`
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """Where features come from."""
+        return open_store(self.settings)
+
+    @cached_property
+    def towers(self) -> Towers:
+        """What retrieves."""
+        return Towers.load(self.retrieval.home.local_copy(self.retrieval.folder))
+
+    def slates(self, window: Window, *, negatives: int, most: int, every_query: bool = False) -> PastSlates:
+        """Labelled candidates of at most so many queries, drawn evenly, with their features; queries together.
+
+        ``every_query``: those that led to nothing too, as serving will meet them, and no easy negatives.
+        """
+        settings, lake = self.settings, self.lake
+        objectives = settings.objectives
+        asked = queries(settings, lake, window, objectives=objectives, unanswered=every_query)
+        if len(asked) > most:
+            draw = np.random.default_rng(settings.ranking.seed)
+            asked = asked.take(np.sort(draw.choice(len(asked), most, replace=False)))
+        if not len(asked):
+            raise DataError(
+                f"Nobody wanted anything new between {window.start} and {window.end}: there is nothing to rank. Bring "
+                f"more events, change `split`, or lengthen evaluation.horizon_days."
+            )
+        vocabulary = lake.vocabulary()
+        moments = Moments(
+            settings=settings,
+            towers=self.towers,
+            lists=ItemLists.learn(lake, vocabulary, settings, window.start),
+            ranker=None,
+            snapshots=snapshots(settings, lake, self.store, asked),
+        )
+        users = ReplayUsers.prepare(self.store, lake, vocabulary, settings, asked)
+        candidates = ranking_rows(
+            CandidateRows(
+                vocabulary=vocabulary,
+                hydrator=users,
+                pipeline_at=moments.home_feed,
+                objectives=tuple(objectives),
+                negatives=negatives,
+                easy=0 if every_query else settings.ranking.easy_negatives_per_query,
+                every_query=every_query,
+                seed=settings.ranking.seed,
+            ),
+            asked,
+            parts=settings.features.partitions,
+        )
+        if not len(candidates):
+            raise DataError(
+                f"Of {len(asked):,} queries between {window.start} and {window.end}, retrieval found no wanted item. "
+                f"Raise retrieval.nearest_limit, or train the retrieval model on more events."
+            )
+        log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))
+        rows = historical(self.store, candidates, "ranking", noted=self.receipts.append)
+        return PastSlates(rows, users.table.select([USER_ID, INSTANT, "history"]))

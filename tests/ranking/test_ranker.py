@@ -1,0 +1,107 @@
+"""The ranker: one column an objective, blended, calibrated, weighed; kept and loaded as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xgboost
+from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, vectors
+
+from remora.contracts.errors import DataError, MissingInput
+from remora.ranking.batch import Batch
+from remora.ranking.blend import Blend
+from remora.ranking.calibration import Isotonic, Sigmoid
+from remora.ranking.network.inputs import Scale
+from remora.ranking.network.model import Network
+from remora.ranking.network.network import NetworkSpec, RankingNetwork
+from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec, value_of
+from remora.ranking.trees import Trees
+from remora.settings import NetworkSettings
+
+CALIBRATORS = {
+    "engaged": Sigmoid(slope=1.0, intercept=-0.5),
+    "liked": Isotonic(margins=(-1.0, 1.0), values=(0.1, 0.4)),
+}
+
+
+@pytest.fixture(scope="module")
+def ranker() -> Ranker:
+    torch.manual_seed(3)
+    train = slates(60, seed=1)
+    boosters = {}
+    for name in OBJECTIVES:
+        matrix = xgboost.DMatrix(
+            train.batch.features, train.labels[name], feature_types=COLUMNS.kinds, enable_categorical=True
+        )
+        boosters[name] = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 8)
+    spec = NetworkSpec(
+        columns=COLUMNS, scale=Scale.fit(train.batch.features), objectives=OBJECTIVES, dimension=WIDTH,
+        settings=NetworkSettings(width=8, attention=4, experts=2, expert_width=8),
+    )  # fmt: skip
+    blend = Blend(shares={TREES: (0.75, 0.0), NETWORK: (0.25, 1.0)}, spread={TREES: (2.0, 1.0), NETWORK: (0.5, 1.0)})
+    return Ranker(
+        spec=RankerSpec(columns=COLUMNS, calibrators=CALIBRATORS, blend=blend),
+        models={TREES: Trees(boosters), NETWORK: Network(spec, RankingNetwork(spec), vectors())},
+    )
+
+
+def test_a_column_is_the_calibrated_blend_of_the_models(ranker: Ranker) -> None:
+    batch = slates(4, seed=2).batch
+    trees, network = (ranker.models[name].margins(batch) for name in (TREES, NETWORK))
+    found = ranker.score(batch)
+    margin = 0.75 * trees[:, 0] / 2 + 0.25 * network[:, 0] / 0.5
+    np.testing.assert_allclose(found["engaged"], 1 / (1 + np.exp(-(margin - 0.5))), rtol=1e-5)
+    np.testing.assert_allclose(found["liked"], np.interp(network[:, 1], (-1, 1), (0.1, 0.4)), rtol=1e-5)
+
+
+def test_it_is_loaded_as_it_was_saved_and_leaves_out_models_without_a_share(ranker: Ranker, tmp_path: Path) -> None:
+    ranker.save(tmp_path)
+    batch = slates(4, seed=2).batch
+    loaded = Ranker.load(tmp_path, vectors())
+    for name, column in loaded.score(batch).items():
+        np.testing.assert_array_equal(column, ranker.score(batch)[name])
+
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    spec = ranker.spec.model_copy(update={"blend": Blend(
+        shares={TREES: (1.0, 1.0), NETWORK: (0.0, 0.0)}, spread={TREES: (1.0, 1.0), NETWORK: (1.0, 1.0)}
+    )})  # fmt: skip
+    Ranker(spec=spec, models=ranker.models).save(alone)
+    assert {path.name for path in alone.iterdir()} == {"ranker.json", "trees.engaged.ubj", "trees.liked.ubj"}
+    assert set(Ranker.load(alone, vectors()).models) == {TREES}
+
+
+def test_contributions_add_up_to_the_margin(ranker: Ranker) -> None:
+    trees, batch = ranker.models[TREES], slates(4, seed=2).batch
+    assert isinstance(trees, Trees)
+    parts = trees.contributions(batch, "liked")
+    assert parts.shape == (len(batch), len(COLUMNS.columns) + 1)
+    np.testing.assert_allclose(parts.sum(axis=1), trees.margins(batch)[:, 1], atol=1e-5)
+    assert np.abs(parts[:, 1]).max() > 0  # the kind, on which `liked` depends
+
+
+def test_weights_order_a_slate_and_ask_for_columns_that_there_are() -> None:
+    columns = {"engaged": np.array([0.5, 0.2]), "liked": np.array([0.1, 0.3])}
+    assert value_of(columns, {"engaged": 1.0, "liked": 0.0, "gone": 0.0}).tolist() == [0.5, 0.2]
+    assert value_of(columns, {"engaged": 1.0, "liked": 4.0}).argmax() == 1
+    with pytest.raises(DataError, match=r"foretells engaged, liked, and ranking\.objectives weighs bought"):
+        value_of(columns, {"bought": 1.0})
+
+
+def test_columns_that_are_missing_new_or_infinite() -> None:
+    columns = {"candidate__place": np.arange(3), "item_profile__kind": np.array(["a", "new", None], object)}
+    with pytest.raises(MissingInput, match="item_activity__count"):
+        COLUMNS.matrix(columns, 3)
+    found = COLUMNS.matrix(columns | {"item_activity__count": np.array([np.inf, -np.inf, 1.0])}, 3)
+    np.testing.assert_array_equal(found[:, 1], [0, np.nan, np.nan])
+    np.testing.assert_array_equal(found[:, 2], [np.nan, np.nan, 1])
+
+
+def test_a_slate_of_one_and_of_none(ranker: Ranker) -> None:
+    one = slates(1, seed=3, size=1).batch
+    assert {name: column.shape for name, column in ranker.score(one).items()} == {"engaged": (1,), "liked": (1,)}
+    none = Batch(features=one.features[:0], rows=one.rows[:0], slate=one.slate[:0], histories=[])
+    assert {column.shape for column in ranker.score(none).values()} == {(0,)}
