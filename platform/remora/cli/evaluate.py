@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 def evaluate(
     config: ConfigOption = None,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Take away each source, feature group, model and rule, one at a time.")
+    ] = False,
     markdown: Annotated[Path | None, typer.Option(help="Write the report to this file as Markdown, too.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -26,8 +29,10 @@ def evaluate(
 
     One row each for popularity, co-visitation, retrieval alone and the whole surface; means with 95% intervals by
     bootstrap over users, differences on the same users, and the same for new users, heavy users and new items.
-    An unchanged evaluation is a look-up.
+    With --ablations the rows are the surface without each of its parts; the ranker is trained again without each
+    feature group. An unchanged evaluation is a look-up.
     """
+    from remora.training.ablations import ablate
     from remora.training.evaluation import evaluate as judge
     from remora.training.evaluation import read_report
     from remora.wiring.cluster import connect
@@ -35,7 +40,7 @@ def evaluate(
     settings = load(config)
     activate(settings)
     connect(settings)
-    made = judge(settings)
+    made = ablate(settings) if ablations else judge(settings)
     found = read_report(made)
     if markdown is not None:
         from remora.evaluation.rendering import markdown as drawn

@@ -52,16 +52,26 @@ def retrieval(
 
 
 @app.command()
-def ranking(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def ranking(
+    config: ConfigOption = None,
+    tuned: Annotated[str | None, typer.Option(help="Use the best settings of this search (remora tune).")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Train the ranker on the candidates of its window, with the features of the time.
 
-    Reads the lake, the feature store and the retrieval model. Stops when the validation window no longer gains.
+    Foretells each of `ranking.objectives` by `ranking.models`, blends and calibrates them on the validation window, and
+    writes a report with plots. Reads the lake, the feature store and the retrieval model. Rows are made once: another
+    model over the same candidates begins at once. A feature that knows the future is named and refused.
     """
     from remora.training.ranking import train
     from remora.wiring.cluster import connect
 
     settings = load(config)
     activate(settings)
+    if tuned is not None:
+        from remora.training.ranking_search import tuned as best_of
+
+        settings = best_of(settings, tuned)
     connect(settings)
     trained = train(settings)
     emit(trained.receipt, as_json, lambda out: _render_ranking(out, trained))
@@ -74,6 +84,7 @@ def _render_ranking(out: Console, trained: Artifact) -> None:
         out.print(f"Rows of the {name} window")
         render_receipt(out, Receipt.model_validate(rows))
     _render(out, "Ranking", trained, "remora evaluate")
+    out.print(f"Report: {trained.home.url}/{trained.folder}/report.html", highlight=False, soft_wrap=True)
 
 
 def _render(out: Console, what: str, trained: Artifact, following: str) -> None:

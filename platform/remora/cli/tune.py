@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +15,7 @@ from remora.settings import activate, load
 
 if TYPE_CHECKING:
     from remora.contracts.artifacts import Artifact
+    from remora.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,12 +26,24 @@ app = typer.Typer(
 )
 
 
+NameOption = Annotated[str, typer.Option(help="What the outcome is called; another of that name is replaced.")]
+MinutesOption = Annotated[float | None, typer.Option(min=0.05, help="After which no trial goes on.")]
+TrialsOption = Annotated[int | None, typer.Option(min=1, help="Most trials.")]
+
+
+class Model(StrEnum):
+    """Which of the ranker's models."""
+
+    trees = "trees"
+    network = "network"
+
+
 @app.command()
 def retrieval(
     config: ConfigOption = None,
-    name: Annotated[str, typer.Option(help="What the outcome is called; another of that name is replaced.")] = "latest",
-    minutes: Annotated[float | None, typer.Option(min=0.05, help="After which no trial goes on.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Most trials.")] = None,
+    name: NameOption = "latest",
+    minutes: MinutesOption = None,
+    trials: TrialsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search the two towers' settings; recall@100 among held-out users decides.
@@ -38,6 +53,36 @@ def retrieval(
     configuration.
     """
     from remora.training.retrieval_search import search
+
+    settings = _budgeted(config, minutes, trials)
+    found = search(settings, name)
+    emit(found.read_json("report.json"), as_json, lambda out: _render(out, found, "remora train retrieval"))
+
+
+@app.command()
+def ranking(
+    config: ConfigOption = None,
+    model: Annotated[Model, typer.Option(help="The trees, or the deep ranker.")] = Model.trees,
+    name: NameOption = "latest",
+    minutes: MinutesOption = None,
+    trials: TrialsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search one ranking model's settings; NDCG@10 on the validation window decides.
+
+    Each trial also says what scoring 500 candidates takes on one thread: the report shows which trials no other beats
+    in both. The rows are made once, for all trials. Afterwards `remora train ranking --tuned NAME` trains with the
+    best.
+    """
+    from remora.training.ranking_search import search
+
+    settings = _budgeted(config, minutes, trials)
+    found = search(settings, model.value, name)
+    emit(found.read_json("report.json"), as_json, lambda out: _render(out, found, "remora train ranking"))
+
+
+def _budgeted(config: Path | None, minutes: float | None, trials: int | None) -> Settings:
+    """The settings with what the command says of time and trials, and a cluster to run them on."""
     from remora.wiring.cluster import connect
 
     settings = load(config)
@@ -45,15 +90,13 @@ def retrieval(
     budget = {name: value for name, value in (("minutes", minutes), ("trials", trials)) if value is not None}
     settings = settings.model_copy(update={"tuning": settings.tuning.model_copy(update=budget)})
     connect(settings)
-    found = search(settings, name)
-    emit(found.read_json("report.json"), as_json, lambda out: _render(out, found))
+    return settings
 
 
-def _render(out: Console, found: Artifact) -> None:
-    from remora.training.retrieval_search import read_search
-    from remora.training.search_report import gained, header, rows
+def _render(out: Console, found: Artifact, following: str) -> None:
+    from remora.training.search_report import SearchReport, gained, header, rows
 
-    report = read_search(found)
+    report = SearchReport.model_validate(found.read_json("report.json"))
     table = Table(title=f"Search {report.name}", title_justify="left")
     for column in header(report):
         table.add_column(column)
@@ -62,4 +105,4 @@ def _render(out: Console, found: Artifact) -> None:
     out.print(table)
     out.print(gained(report), highlight=False)
     out.print(f"Report and plot: {found.home.url}/{found.folder}/report.md", highlight=False, soft_wrap=True)
-    out.print(f"Next: remora train retrieval --tuned {report.name}", highlight=False)
+    out.print(f"Next: {following} --tuned {report.name}", highlight=False)

@@ -20,7 +20,7 @@ from remora.pipeline import Candidates, Hydrator, Pipeline, Query
 from remora.pipeline.candidates import Floats, stack
 from remora.ranking.candidate_columns import candidate_columns
 
-QUERY_ID, INSTANT, GAIN, SAMPLED = "query_id", "instant", "gain", "sampled"
+QUERY_ID, INSTANT, GAIN, SAMPLED, HISTORY_EVENTS = "query_id", "instant", "gain", "sampled", "history_events"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +45,8 @@ class CandidateRows:
     surface: str = "home_feed"
 
     def __call__(self, queries: pa.Table) -> pa.Table:
-        """Columns query_id, user_id, item_id, instant; gain (weight of a target, else 0), ``label:<objective>``;
-        sampled (how probable it was that a row like this is here); and ``candidate__*``."""
+        """Columns query_id, user_id, item_id, instant, history_events; gain (weight of a target, else 0),
+        ``label:<objective>``; sampled (how probable it was that a row like this is here); and ``candidate__*``."""
         parts = []
         for midnight, asked in each_day(queries):
             pipeline = self.pipeline_at(midnight)
@@ -83,6 +83,7 @@ class CandidateRows:
                 USER_ID: pa.array([asked[USER_ID]] * n, pa.string()),
                 ITEM_ID: pa.array(self.vocabulary.to_ids(candidates.rows), pa.string()),
                 INSTANT: pa.array([asked["instant"]] * n, TIMESTAMP),
+                HISTORY_EVENTS: pa.array([asked[HISTORY_EVENTS]] * n, pa.int64()),
                 **labels,
                 SAMPLED: sampled,
                 **candidate_columns(candidates),
@@ -124,6 +125,7 @@ class CandidateRows:
     def _nothing(self) -> pa.Table:
         empty = pa.table({name: pa.array([], pa.string()) for name in (QUERY_ID, USER_ID, ITEM_ID)})
         empty = empty.append_column(INSTANT, pa.array([], TIMESTAMP))
+        empty = empty.append_column(HISTORY_EVENTS, pa.array([], pa.int64()))
         for name in (GAIN, *(LABEL + o for o in self.objectives), SAMPLED):
             empty = empty.append_column(name, pa.array([], pa.float32()))
         return empty

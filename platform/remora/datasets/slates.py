@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pyarrow as pa
 from remora.contracts.tables import ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.queries import LABEL
-from remora.datasets.ranking_rows import GAIN, INSTANT, QUERY_ID, SAMPLED
+from remora.datasets.ranking_rows import GAIN, HISTORY_EVENTS, INSTANT, QUERY_ID, SAMPLED
 from remora.ranking.batch import Batch, stacked
 from remora.ranking.columns import RankerColumns
 
@@ -21,12 +21,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slates:
-    """Candidates of past queries. ``labels`` by objective, ``gains`` and ``sampled`` have shape (n,)."""
+    """Candidates of past queries. ``labels`` by objective, ``gains`` and ``sampled`` have shape (n,);
+    ``history_events`` (q,) counts the wanted events of each slate's user before it."""
 
     batch: Batch
     labels: Mapping[str, Floats]
     gains: Floats
     sampled: Floats
+    history_events: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         """How many slates."""
@@ -56,17 +58,24 @@ class Slates:
             },
             gains=rows[GAIN].to_numpy().astype(np.float32),
             sampled=rows[SAMPLED].to_numpy().astype(np.float32),
+            history_events=rows[HISTORY_EVENTS].to_numpy()[begins],
         )
 
     def take(self, slates: npt.NDArray[np.int64]) -> Slates:
-        """Some of them, numbered anew."""
-        inside = np.isin(self.batch.slate, slates)
+        """Some of them in their order, numbered anew."""
+        inside, slates = np.isin(self.batch.slate, slates), np.unique(slates)
         return Slates(
-            batch=self.batch.take(np.sort(slates)),
+            batch=self.batch.take(slates),
             labels={name: label[inside] for name, label in self.labels.items()},
             gains=self.gains[inside],
             sampled=self.sampled[inside],
+            history_events=self.history_events[slates],
         )
+
+    def with_features(self, places: Sequence[int]) -> Slates:
+        """The same with some of the features."""
+        features = np.ascontiguousarray(self.batch.features[:, places])
+        return replace(self, batch=replace(self.batch, features=features))
 
     def with_any(self, *labels: Floats) -> Slates:
         """Those with a candidate of which one of the ``labels`` (n,) is above 0: an order can be learned from them."""
@@ -81,6 +90,7 @@ def both(first: Slates, then: Slates) -> Slates:
         labels={name: np.concatenate([first.labels[name], then.labels[name]]) for name in first.labels},
         gains=np.concatenate([first.gains, then.gains]),
         sampled=np.concatenate([first.sampled, then.sampled]),
+        history_events=np.concatenate([first.history_events, then.history_events]),
     )
 
 

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from remora.evaluation.cold_start import CUTOFF, ColdStart
+from remora.evaluation.reliability import Reliability
 from remora.evaluation.report import Difference, Estimate, EvaluationReport
 from remora.evaluation.segments import ALL
 from remora.evaluation.systems import WITHOUT
@@ -115,6 +116,8 @@ def _differences(report: EvaluationReport) -> _Part:
 def _when_measured(report: EvaluationReport) -> Iterator[_Part]:
     if report.sources:
         yield _sources(report)
+    if report.reliability:
+        yield _reliability(report.reliability)
     if report.cold_start is not None:
         yield _cold_start(report.cold_start)
 
@@ -132,6 +135,22 @@ def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str]
         [
             [name, *(_difference(report.difference(other, *one)) for one in headline)]
             for name, other in zip(names, against, strict=True)
+        ],
+    )
+
+
+def _reliability(found: Sequence[Reliability]) -> _Part:
+    return _Part(
+        "What the ranker foretells and what came, on candidates of the test window",
+        ["objective", "segment", "slates", "predicted", "observed", "calibration error"],
+        [
+            [
+                one.objective,
+                one.segment.replace("_", " "),
+                f"{one.slates:,}",
+                *(_number(value, digits=5) for value in (one.predicted, one.observed, one.error)),
+            ]
+            for one in found
         ],
     )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from remora.contracts.errors import NotFound
 from remora.evaluation.bootstrap import Bootstrap, Interval
 from remora.evaluation.cold_start import ColdStart
+from remora.evaluation.reliability import Reliability
 from remora.evaluation.segments import ALL, SEGMENTS
 from remora.evaluation.systems import RETRIEVAL, SURFACE, WITHOUT
 from remora.evaluation.tally import Column, Tally
@@ -74,6 +75,7 @@ class EvaluationReport(BaseModel):
     seed: int
     estimates: tuple[Estimate, ...]
     differences: tuple[Difference, ...]
+    reliability: tuple[Reliability, ...] = ()
     cold_start: ColdStart | None = None
 
     @property

@@ -88,6 +88,7 @@ class RankingSettings(Section):
     )
     trees: TreeSettings = TreeSettings()
     network: NetworkSettings = NetworkSettings()
+    trusted_features: tuple[str, ...] = Field((), description="known at the instant, however well they foretell")
     refit: bool = Field(True, description="once all is chosen, learn from the validation window as well")
     negatives_per_query: int = Field(150, gt=0, description="retrieved and not taken, drawn evenly")
     easy_negatives_per_query: int = Field(0, ge=0, description="drawn evenly from the rest of the catalogue")

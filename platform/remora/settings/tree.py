@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.data import DataSettings
-from remora.settings.ranking import ObjectiveSettings, RankingSettings, by_weight
+from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
 from remora.settings.section import Section
 from remora.settings.tuning import OneOf, TuningSettings
 
@@ -195,16 +195,22 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _tunes_what_there_is(self) -> Settings:
-        for name, space in self.tuning.retrieval.items():
-            if name not in RetrievalSettings.model_fields:
-                known = ", ".join(RetrievalSettings.model_fields)
-                raise ValueError(f"tuning.retrieval has {name!r}, which retrieval does not have. It has {known}")
-            for value in space.choices if isinstance(space, OneOf) else (space.low, space.high):
-                _check_field(RetrievalSettings, name, value)
+        tuned: tuple[tuple[str, type[Section]], ...] = (
+            ("retrieval", RetrievalSettings),
+            ("trees", TreeSettings),
+            ("network", NetworkSettings),
+        )
+        for part, section in tuned:
+            for name, space in getattr(self.tuning, part).items():
+                if name not in section.model_fields:
+                    known = ", ".join(section.model_fields)
+                    raise ValueError(f"tuning.{part} has {name!r}, which {part} does not have. It has {known}")
+                for value in space.choices if isinstance(space, OneOf) else (space.low, space.high):
+                    _check_field(section, part, name, value)
         return self
 
 
-def _check_field(section: type[Section], name: str, value: Any) -> None:
+def _check_field(section: type[Section], part: str, name: str, value: Any) -> None:
     """ValueError where no section could have that value."""
     field = section.model_fields[name]
     if field.annotation is int and isinstance(value, float):
@@ -212,4 +218,4 @@ def _check_field(section: type[Section], name: str, value: Any) -> None:
     try:
         TypeAdapter(Annotated[field.annotation, field]).validate_python(value)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise ValueError(f"tuning.retrieval.{name} offers {value!r}: {error.errors()[0]['msg']}") from error
+        raise ValueError(f"tuning.{part}.{name} offers {value!r}: {error.errors()[0]['msg']}") from error

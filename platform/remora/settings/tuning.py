@@ -43,6 +43,30 @@ def _of_retrieval() -> dict[str, Between | OneOf]:
     }
 
 
+def _of_trees() -> dict[str, Between | OneOf]:
+    return {
+        "max_depth": Between(low=3, high=9),
+        "learning_rate": Between(low=0.02, high=0.2, log=True),
+        "min_child_weight": Between(low=0.01, high=10.0, log=True),
+        "subsample": Between(low=0.5, high=1.0),
+        "colsample_bytree": Between(low=0.3, high=1.0),
+        "pairs_per_sample": OneOf(choices=(5, 10, 20, 40)),
+        "categorical": OneOf(choices=(True, False)),
+    }
+
+
+def _of_network() -> dict[str, Between | OneOf]:
+    return {
+        "learning_rate": Between(low=2e-4, high=5e-3, log=True),
+        "width": OneOf(choices=(32, 64, 128)),
+        "crosses": Between(low=0, high=3),
+        "attention": OneOf(choices=(16, 32, 64)),
+        "experts": OneOf(choices=(1, 2, 4, 8)),
+        "dropout": Between(low=0.0, high=0.5),
+        "listwise": Between(low=0.5, high=1.0),
+    }
+
+
 class TuningSettings(Section):
     """How long a search goes on, how early it gives a trial up, and what it tries."""
 
@@ -53,3 +77,5 @@ class TuningSettings(Section):
     reduction: int = Field(3, ge=2, description="of so many trials that came as far, one goes on (ASHA)")
     seed: int = 7
     retrieval: dict[str, Between | OneOf] = Field(default_factory=_of_retrieval)
+    trees: dict[str, Between | OneOf] = Field(default_factory=_of_trees, description="of ranking.trees")
+    network: dict[str, Between | OneOf] = Field(default_factory=_of_network, description="of ranking.network")

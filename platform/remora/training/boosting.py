@@ -96,7 +96,7 @@ def boost(
     learned from both together, for the newest events teach most. Every worker reads the stream and keeps the groups
     that are its own, so no group is ever split; memory per worker is its share of the rows.
     """
-    config = _Config(
+    config = Config(
         trees=settings.trees,
         head=head,
         kinds=tuple(kinds),
@@ -121,8 +121,8 @@ def boost(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Config:
-    """What every worker is told."""
+class Config:
+    """How one objective is boosted: what every worker is told."""
 
     trees: TreeSettings
     head: Head
@@ -164,7 +164,7 @@ class _Config:
 
 def _loop(given: dict[str, Any]) -> None:
     """One worker."""
-    config: _Config = given["config"]
+    config: Config = given["config"]
     context = ray.train.get_context()
     own = (context.get_world_rank(), context.get_world_size())
     fit = _own_groups(ray.train.get_dataset_shard("train"), *own)
@@ -239,7 +239,7 @@ def _resumed() -> tuple[xgboost.Booster | None, list[float]]:
 class _Checkpoints(xgboost.callback.TrainingCallback):
     """Every so many rounds the trees so far are kept; a report is a barrier, so not more often."""
 
-    def __init__(self, history: list[float], config: _Config) -> None:
+    def __init__(self, history: list[float], config: Config) -> None:
         self.history, self.config = list(history), config
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
@@ -249,7 +249,7 @@ class _Checkpoints(xgboost.callback.TrainingCallback):
         return False
 
 
-def _report(booster: xgboost.Booster, history: list[float], config: _Config, again: xgboost.Booster) -> None:
+def _report(booster: xgboost.Booster, history: list[float], config: Config, again: xgboost.Booster) -> None:
     best = max(history) if config.head.larger_is_better else min(history)
     metrics = {"history": history, "round": len(history), "rounds": config.trees.rounds, config.head.metric: best}
     if ray.train.get_context().get_world_rank() != 0:

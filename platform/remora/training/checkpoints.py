@@ -42,13 +42,18 @@ def resumed(tower: nn.Module, optimiser: torch.optim.Optimizer) -> State:
     """
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is None:
-        return {"epoch": 0, "best": 0.0, "since": 0, "seconds": 0.0, "pace": 0.0, "progress": 0.0}
+        return new_state()
     with checkpoint.as_directory() as folder:
         weights = load_file(Path(folder) / TOWER)
         check_shapes(tower, weights)
         tower.load_state_dict(weights, strict=True)
         optimiser.load_state_dict(torch.load(Path(folder) / "optimiser.pt", weights_only=True))
         return dict(json.loads((Path(folder) / "state.json").read_text()))
+
+
+def new_state() -> State:
+    """Before the first epoch."""
+    return {"epoch": 0, "best": 0.0, "since": 0, "seconds": 0.0, "pace": 0.0, "progress": 0.0}
 
 
 def check_shapes(tower: nn.Module, weights: dict[str, torch.Tensor]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
+from datetime import datetime
 
 import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
@@ -11,11 +13,15 @@ from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
 from remora.datasets.queries import queries, without_targets
+from remora.datasets.slates import Slates
 from remora.evaluation.catalogue import Catalogue
 from remora.evaluation.metrics.table import metrics_at
 from remora.evaluation.parallel import replay_on_ray
-from remora.evaluation.replay import Replay
+from remora.evaluation.reliability import Reliability, by_segment
+from remora.evaluation.reliability_plot import reliability_plot
+from remora.evaluation.replay import Moment, Replay
 from remora.evaluation.report import EvaluationReport, report
+from remora.evaluation.segments import of_user
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
@@ -24,10 +30,11 @@ from remora.settings import Settings
 from remora.training import cold_start
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
+from remora.training.slates import Past
 from remora.wiring.moments import Moments, snapshots
 from remora.wiring.parts import ItemLists, Towers
 
-NAME, REPORT = "evaluation", "report.json"
+NAME, REPORT, PLOT = "evaluation", "report.json", "reliability.svg"
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +58,26 @@ def evaluate(settings: Settings) -> Artifact:
     home = Home(settings.home)
     lake = Lake.open(home)
     retrieval, ranking = retrieval_shelf(home).current(), ranking_shelf(home).current()
-    name = fingerprint(
+    name = evaluation_version(settings, ranking)
+    shelf = evaluation_shelf(home)
+    if (done := shelf.find(name)) is not None:
+        shelf.point(name)
+        return done
+    towers = Towers.load(home.local_copy(retrieval.folder))
+    ranker = Ranker.load(home.local_copy(ranking.folder), towers.encoder.item_vectors)
+    found = compared(settings, lake, towers, ranker, lambda moments: moments.compared)
+    found = found.model_copy(update={"reliability": _reliability(settings, lake, retrieval, ranker)})
+    if settings.evaluation.cold_start_items:
+        found = found.model_copy(update={"cold_start": cold_start.measure(settings)})
+    draft = shelf.draft(name)
+    home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
+    home.write_bytes(f"{draft.folder}/{PLOT}", reliability_plot(found.reliability))
+    return shelf.publish(draft, retrieval=retrieval.version, ranking=ranking.version, lake=lake.version)
+
+
+def evaluation_version(settings: Settings, ranking: Artifact) -> str:
+    """Fingerprint of everything that an evaluation depends on."""
+    return fingerprint(
         ranking=ranking.version,
         weights={name: objective.weight for name, objective in settings.objectives.items()},
         evaluation=settings.evaluation.model_dump(),
@@ -59,31 +85,41 @@ def evaluate(settings: Settings) -> Artifact:
         sources=settings.retrieval.model_dump(),
         code=remora.__version__,
     )
-    shelf = evaluation_shelf(home)
-    if (done := shelf.find(name)) is not None:
-        shelf.point(name)
-        return done
-    found = _replay(settings, lake, retrieval, ranking)
-    if settings.evaluation.cold_start_items:
-        found = found.model_copy(update={"cold_start": cold_start.measure(settings)})
-    draft = shelf.draft(name)
-    home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
-    return shelf.publish(draft, retrieval=retrieval.version, ranking=ranking.version, lake=lake.version)
 
 
-def _replay(settings: Settings, lake: Lake, retrieval: Artifact, ranking: Artifact) -> EvaluationReport:
+def _reliability(settings: Settings, lake: Lake, retrieval: Artifact, ranker: Ranker) -> tuple[Reliability, ...]:
+    """What the ranker foretells for candidates of the test window, and what came of them."""
+    chosen, past = settings.ranking, Past(settings=settings, lake=lake, retrieval=retrieval)
+    rows, histories = past.slates(
+        time_cuts(settings, lake).test,
+        negatives=chosen.validation_negatives,
+        most=chosen.validation_queries,
+        every_query=True,
+    )
+    found = Slates.of(rows, histories, ranker.columns, lake.vocabulary())
+    segments = [of_user(int(events), settings.evaluation) for events in found.history_events]
+    return by_segment(ranker.score(found.batch), found.labels, 1.0 / found.sampled, found.batch.slate, segments)
+
+
+def compared(
+    settings: Settings,
+    lake: Lake,
+    towers: Towers,
+    ranker: Ranker,
+    moment_at: Callable[[Moments], Callable[[datetime], Moment]],
+) -> EvaluationReport:
+    """Replay the test window through the systems that ``moment_at`` makes of its moments."""
     window = time_cuts(settings, lake).test
     store, vocabulary = open_store(settings), lake.vocabulary()
     asked = queries(settings, lake, window)
     if not len(asked):
         raise DataError(f"Nobody wanted anything new between {window.start} and {window.end}: nothing to judge by.")
     log.info("%d queries between %s and %s", len(asked), window.start.date(), window.end.date())
-    towers = Towers.load(retrieval.home.local_copy(retrieval.folder))
     moments = Moments(
         settings=settings,
         towers=towers,
         lists=ItemLists.learn(lake, vocabulary, settings, window.start),
-        ranker=Ranker.load(ranking.home.local_copy(ranking.folder), towers.encoder.item_vectors),
+        ranker=ranker,
         snapshots=snapshots(settings, lake, store, asked),
     )
     first = moments.snapshots[0]
@@ -91,7 +127,7 @@ def _replay(settings: Settings, lake: Lake, retrieval: Artifact, ranking: Artifa
     replay = Replay(
         vocabulary=vocabulary,
         hydrator=ReplayUsers.prepare(store, lake, vocabulary, settings, asked),
-        moment_at=moments.compared,
+        moment_at=moment_at(moments),
         metrics=metrics_at(settings.evaluation.cutoffs, catalogue),
         settings=settings.evaluation,
     )

@@ -6,9 +6,10 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import ray
 import ray.train
 import ray.train.torch
@@ -21,7 +22,7 @@ from remora.datasets.slates import Slates
 from remora.evaluation.slate_ndcg import mean_ndcg
 from remora.ranking.network.model import Network, tensors
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
-from remora.settings.ranking import ObjectiveSettings
+from remora.settings.ranking import NetworkSettings, ObjectiveSettings
 from remora.training.checkpoints import is_over, judged, progress, report, resumed
 from remora.training.rate import rate
 
@@ -40,6 +41,12 @@ class NetworkSchedule:
     seed: int
     seconds: float | None = None
 
+    @classmethod
+    def of(cls, chosen: NetworkSettings, seed: int) -> NetworkSchedule:
+        """As the settings say."""
+        names = ("epochs", "patience", "batch_queries", "learning_rate", "weight_decay")
+        return cls(**chosen.model_dump(include=set(names)), seed=seed)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInputs:
@@ -55,68 +62,107 @@ class NetworkInputs:
     validation: Slates | None
     weights: Mapping[str, Tensor] | None = None
 
+    @property
+    def history(self) -> int:
+        """How many items of a history are read."""
+        return self.spec.settings.history
+
 
 def train_worker(config: dict[str, Any]) -> None:
-    """One worker. All plan the same batches and take every n-th slate of each, so any number of them computes the
-    gradient of the whole batch."""
+    """One worker of Ray Train."""
     torch.set_num_threads(config["threads"])
     inputs: NetworkInputs = ray.get(config["inputs"])
     schedule: NetworkSchedule = config["schedule"]
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
-    device = ray.train.torch.get_device()
-    torch.manual_seed(schedule.seed)
-    plain = RankingNetwork(inputs.spec)
-    if inputs.weights is not None:
-        plain.load_state_dict(dict(inputs.weights))
+    plain = started(inputs, schedule)
     model = ray.train.torch.prepare_model(plain)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    optimiser = optimiser_of(model, schedule)
     state = resumed(plain, optimiser)
-    slates, labels = inputs.train, _labels(inputs.train, inputs.objectives)
-    counts = torch.from_numpy(1.0 / slates.sampled)
-    begins = np.searchsorted(slates.batch.slate, np.arange(len(slates) + 1))
-    steps = math.ceil(len(slates) / schedule.batch_queries)
     while not is_over(state, schedule):
-        epoch, begun, waited, total = state["epoch"], time.monotonic(), 0.0, 0.0
-        done, then = progress(state, schedule)
-        shared = np.random.default_rng((schedule.seed, epoch))
-        torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + rank)
-        model.train()
-        order = shared.permutation(len(slates))
-        for step in range(steps):
-            asked = time.monotonic()
-            whole = order[step * schedule.batch_queries : (step + 1) * schedule.batch_queries]
-            own = np.sort(whole[rank::world])
-            at = torch.from_numpy(np.concatenate([np.arange(begins[s], begins[s + 1]) for s in own] or [begins[:0]]))
-            read = tensors(slates.batch.take(own), inputs.item_vectors, inputs.spec.settings.history)
-            every = np.concatenate([np.arange(begins[s], begins[s + 1]) for s in whole])
-            waited += time.monotonic() - asked
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)
-            optimiser.zero_grad(set_to_none=True)
-            margins = model(*(part.to(device) for part in read))
-            loss = world * _loss(
-                margins,
-                labels[at].to(device),
-                counts[at].to(device),
-                read[-1].to(device),
-                len(own),
-                inputs,
-                shares=_totals(labels[every], counts[every], slates.batch.slate[every]),
-            )
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimiser.step()
-            total += float(loss.detach())
+        begun = time.monotonic()
+        told = one_epoch(model, optimiser, inputs, schedule, state, rank, world)
         passed = time.monotonic() - begun
         found = validated(plain, inputs) if rank == 0 and inputs.validation is not None else 0.0
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule) | {
-            "loss": total / steps,
-            "examples_per_second": len(labels) / passed,
-            "data_wait": waited / passed,
+            "loss": told.loss,
+            "examples_per_second": len(inputs.train.batch) / passed,
+            "data_wait": told.waited / passed,
         }
         report(state, plain, optimiser, first=rank == 0)
+
+
+def started(inputs: NetworkInputs, schedule: NetworkSchedule) -> RankingNetwork:
+    """The network before the first step."""
+    torch.manual_seed(schedule.seed)
+    network = RankingNetwork(inputs.spec)
+    if inputs.weights is not None:
+        network.load_state_dict(dict(inputs.weights))
+    return network
+
+
+def optimiser_of(model: nn.Module, schedule: NetworkSchedule) -> torch.optim.Optimizer:
+    """AdamW."""
+    return torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+
+
+class Told(NamedTuple):
+    """Of an epoch: its mean loss, and seconds spent on putting batches together."""
+
+    loss: float
+    waited: float
+
+
+def one_epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    inputs: NetworkInputs,
+    schedule: NetworkSchedule,
+    state: dict[str, Any],
+    rank: int = 0,
+    world: int = 1,
+) -> Told:
+    """All slates once, in an order of the epoch's own.
+
+    All workers plan the same batches and take every n-th slate of each, so any number of them computes the gradient of
+    the whole batch.
+    """
+    device = next(model.parameters()).device
+    slates, labels = inputs.train, _labels(inputs.train, inputs.objectives)
+    counts = torch.from_numpy(1.0 / slates.sampled)
+    begins = np.searchsorted(slates.batch.slate, np.arange(len(slates) + 1))
+    steps = math.ceil(len(slates) / schedule.batch_queries)
+    done, then = progress(state, schedule)
+    torch.manual_seed((schedule.seed * 1_000 + state["epoch"]) * 1_000 + rank)
+    order = np.random.default_rng((schedule.seed, state["epoch"])).permutation(len(slates))
+    waited, total = 0.0, 0.0
+    model.train()
+    for step in range(steps):
+        asked = time.monotonic()
+        whole = order[step * schedule.batch_queries : (step + 1) * schedule.batch_queries]
+        own = np.sort(whole[rank::world])
+        at, every = _rows(begins, own), _rows(begins, whole)
+        read = [part.to(device) for part in tensors(slates.batch.take(own), inputs.item_vectors, inputs.history)]
+        totals = _totals(labels[every], counts[every], slates.batch.slate[every])
+        waited += time.monotonic() - asked
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)
+        optimiser.zero_grad(set_to_none=True)
+        loss = world * _loss(
+            model(*read), labels[at].to(device), counts[at].to(device), read[-1], len(own), inputs, totals
+        )
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimiser.step()
+        total += float(loss.detach())
+    return Told(total / steps, waited)
+
+
+def _rows(begins: npt.NDArray[np.int64], slates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Positions of the candidates of some slates, one slate after another."""
+    parts = [np.arange(begins[slate], begins[slate + 1]) for slate in slates]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def validated(network: RankingNetwork, inputs: NetworkInputs) -> float:
@@ -151,7 +197,7 @@ def _totals(labels: Tensor, counts: Tensor, slate: np.ndarray) -> _Totals:
 
 
 def _loss(
-    margins: Tensor, labels: Tensor, counts: Tensor, slate: Tensor, slates: int, inputs: NetworkInputs, shares: _Totals
+    margins: Tensor, labels: Tensor, counts: Tensor, slate: Tensor, slates: int, inputs: NetworkInputs, totals: _Totals
 ) -> Tensor:
     """The worker's part of the batch's loss.
 
@@ -166,8 +212,8 @@ def _loss(
         else:
             alone = F.binary_cross_entropy_with_logits(margin, label, reduction="none")
         within = inputs.spec.settings.listwise if objective.head == "listwise" else 0.0
-        pointwise = (alone * counts).sum() / shares.rows
-        together = _within_slates(margin, label, slate, slates) / shares.slates[place]
+        pointwise = (alone * counts).sum() / totals.rows
+        together = _within_slates(margin, label, slate, slates) / totals.slates[place]
         parts.append(within * together + (1 - within) * pointwise)
     return torch.stack(parts).sum()
 

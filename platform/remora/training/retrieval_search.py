@@ -75,7 +75,7 @@ def search(
         best = trials[0]
         run.metrics({RECALL: best.best, "trials": len(trials)})
     draft = shelf.draft(name)
-    found = SearchReport(name=name, metric=RECALL, trials=trials, first=sought.first)
+    found = SearchReport(name=name, section="retrieval", metric=RECALL, trials=trials, first=sought.first)
     for file, content in written(found).items():
         home.write_bytes(f"{draft.folder}/{file}", content)
     artifact = shelf.publish(draft, made_from=made_from, best=best.changes, metrics={RECALL: best.best})
@@ -107,13 +107,18 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
 
 def check(settings: Settings, name: str) -> None:
     """SettingsError for a name that is no folder's, and for fields that no trial could change."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
-        raise SettingsError(f"A search cannot be called {name!r}: use small letters, digits, '.', '_' and '-'.")
+    check_name(name)
     if fixed := sorted(set(settings.tuning.retrieval) & (SERVING_ONLY | SHARED)):
         raise SettingsError(
             f"tuning.retrieval has {', '.join(fixed)}, which the training of a trial does not depend on. Leave "
             f"{'it' if len(fixed) == 1 else 'them'} out."
         )
+
+
+def check_name(name: str) -> None:
+    """SettingsError for a name that is no folder's."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
+        raise SettingsError(f"A search cannot be called {name!r}: use small letters, digits, '.', '_' and '-'.")
 
 
 def _trial(changes: dict[str, Any], settings: RetrievalSettings, inputs: Inputs, examples: Dataset, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +19,15 @@ from remora.settings.section import Section
 from remora.settings.tuning import Between, OneOf, TuningSettings
 
 FOLDER = "tuning/runs"
+COST = "ms_for_500"
+"""What a trial may report beside its quality: how long a slate takes."""
 
 Spaces = Mapping[str, Between | OneOf]
 
 
 class Trial(BaseModel):
-    """One trial: what it changed, and how it went. ``history`` has (seconds, quality) after each epoch."""
+    """One trial: what it changed, and how it went. ``history`` has (seconds, quality) after each epoch, ``costs`` the
+    milliseconds of a slate then, where the trial said so."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,6 +37,27 @@ class Trial(BaseModel):
     seconds: float
     failed: str = ""
     history: tuple[tuple[float, float], ...]
+    costs: tuple[float, ...] = ()
+
+    @property
+    def cost(self) -> float | None:
+        """Milliseconds of a slate at the best epoch."""
+        if not self.costs:
+            return None
+        return self.costs[max(range(len(self.history)), key=lambda n: self.history[n][1])]
+
+
+def front(trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
+    """Those that no other beats in both quality and cost, the best first."""
+    known = [(trial, trial.cost) for trial in trials]
+    found: list[Trial] = []
+    cheapest = math.inf
+    for trial, cost in sorted((one for one in known if one[1] is not None), key=lambda one: (-one[0].best, one[1])):
+        assert cost is not None
+        if cost < cheapest:
+            found.append(trial)
+            cheapest = cost
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +171,7 @@ def trials_of(grid: ResultGrid, metric: str, names: tuple[str, ...]) -> tuple[Tr
         frame = result.metrics_dataframe
         reported = frame is not None and metric in frame
         history = tuple(zip(frame["time_total_s"], frame[metric], strict=True)) if reported else ()  # type: ignore[index]
+        costs = tuple(frame[COST]) if reported and COST in frame else ()  # type: ignore[operator, index]
         config = result.config or {}
         found.append(
             Trial(
@@ -155,6 +181,7 @@ def trials_of(grid: ResultGrid, metric: str, names: tuple[str, ...]) -> tuple[Tr
                 seconds=history[-1][0] if history else 0.0,
                 failed="" if result.error is None else str(result.error).strip().splitlines()[-1],
                 history=history,
+                costs=costs,
             )
         )
     return tuple(sorted(found, key=lambda trial: (-trial.best, trial.epochs)))

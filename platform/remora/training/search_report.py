@@ -9,15 +9,16 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from remora.training.search import Trial
+from remora.training.search import COST, Trial, front
 
 
 class SearchReport(BaseModel):
-    """Trials of a search, the best first; ``first`` is what the settings said before."""
+    """Trials of a search of a ``section`` of the settings, the best first; ``first`` is what those said before."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
+    section: str
     metric: str
     trials: tuple[Trial, ...]
     first: dict[str, Any]
@@ -27,6 +28,11 @@ class SearchReport(BaseModel):
         """The trial of the settings as they were."""
         return next((trial for trial in self.trials if trial.changes == self.first), None)
 
+    @property
+    def has_costs(self) -> bool:
+        """Did trials say what a slate takes?"""
+        return any(trial.costs for trial in self.trials)
+
 
 def written(report: SearchReport) -> dict[str, bytes]:
     """The files of an outcome by name: report.json, report.md, search.svg, best.yaml."""
@@ -34,13 +40,14 @@ def written(report: SearchReport) -> dict[str, bytes]:
         "report.json": report.model_dump_json(indent=1).encode(),
         "report.md": markdown(report).encode(),
         "search.svg": plot(report),
-        "best.yaml": yaml.safe_dump({"retrieval": report.trials[0].changes}, sort_keys=True).encode(),
+        "best.yaml": yaml.safe_dump(_nested(report.section, report.trials[0].changes), sort_keys=True).encode(),
     }
 
 
 def rows(report: SearchReport) -> list[list[str]]:
     """A row for each trial: place, quality, epochs, seconds, what it changed, and how it ended."""
     most = max(trial.epochs for trial in report.trials)
+    costs, best_for_their_cost = report.has_costs, front(report.trials)
 
     def ended(trial: Trial) -> str:
         if trial.failed:
@@ -53,8 +60,9 @@ def rows(report: SearchReport) -> list[list[str]]:
             f"{trial.best:.4f}",
             str(trial.epochs),
             f"{trial.seconds:.0f}",
+            *([] if not costs else ["" if trial.cost is None else f"{trial.cost:.2f}"]),
             *(_shown(trial.changes.get(name)) for name in report.first),
-            "as before " * (trial == report.before) + ended(trial),
+            "in the front " * (trial in best_for_their_cost) + "as before " * (trial == report.before) + ended(trial),
         ]
         for place, trial in enumerate(report.trials, 1)
     ]
@@ -62,7 +70,7 @@ def rows(report: SearchReport) -> list[list[str]]:
 
 def header(report: SearchReport) -> list[str]:
     """Of :func:`rows`."""
-    return ["", report.metric, "epochs", "seconds", *report.first, ""]
+    return ["", report.metric, "epochs", "seconds", *([COST] if report.has_costs else []), *report.first, ""]
 
 
 def markdown(report: SearchReport) -> str:
@@ -90,7 +98,9 @@ def plot(report: SearchReport) -> bytes:
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    panels = 2 if report.has_costs else 1
+    figure, axes = plt.subplots(1, panels, figsize=(7 * panels, 4), layout="constrained", squeeze=False)
+    axis = axes[0, 0]
     for trial in reversed(report.trials):
         best = trial is report.trials[0]
         label = "the best" if best else "as before" if trial == report.before else None
@@ -98,13 +108,37 @@ def plot(report: SearchReport) -> bytes:
         seconds, quality = zip(*trial.history, strict=True) if trial.history else ((), ())
         axis.plot(seconds, quality, marker=".", label=label, **line)
     axis.set_xlabel("seconds of training")
-    axis.set_ylabel(f"{report.metric} among held-out users")
+    axis.set_ylabel(f"{report.metric} on validation")
     axis.legend()
     axis.grid(alpha=0.3)
+    if report.has_costs:
+        _front_plot(axes[0, 1], report)
     into = io.BytesIO()
     figure.savefig(into, format="svg", metadata={"Date": None})
     plt.close(figure)
     return into.getvalue()
+
+
+def _front_plot(axis: Any, report: SearchReport) -> None:
+    """Quality against what a slate costs; the front is joined."""
+    known = [(trial.cost, trial.best) for trial in report.trials if trial.cost is not None]
+    axis.scatter(*zip(*known, strict=True), s=12, color="0.6")
+    best = sorted((trial.cost, trial.best) for trial in front(report.trials))
+    axis.plot(*zip(*best, strict=True), marker="o", markersize=4)
+    axis.set_xlabel("milliseconds for 500 candidates, one thread")
+    axis.set_ylabel(report.metric)
+    axis.grid(alpha=0.3)
+
+
+def _nested(section: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """As they stand in a file of settings.
+
+    >>> _nested("ranking.trees", {"max_depth": 4})
+    {'ranking': {'trees': {'max_depth': 4}}}
+    """
+    for name in reversed(section.split(".")):
+        changes = {name: changes}
+    return changes
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,22 @@
+"""Search a ranking model: ray job submit ... -- python jobs/tune_ranking.py [CONFIG] [trees|network] [NAME]."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from remora.settings import load
+from remora.training.ranking_search import search
+from remora.wiring.cluster import connect
+
+
+def main(config: str | None = None, model: str = "trees", name: str = "latest") -> None:
+    """Search and print what was best."""
+    settings = load(config)
+    connect(settings)
+    found = search(settings, model, name)  # type: ignore[arg-type]
+    print(json.dumps({"search": name, "best": found.receipt["best"], "metrics": found.receipt["metrics"]}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,94 @@
+"""The step that takes the surface apart: what each source, feature group, model and rule adds, on the test window."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from pathlib import Path
+
+import torch
+
+import remora
+from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.home import Home
+from remora.ingest.lake import Lake
+from remora.ranking.ranker import Ranker
+from remora.settings import Settings
+from remora.training import ranking, slates
+from remora.training.evaluation import REPORT, compared, evaluation_version
+from remora.training.ranking import Fit, Windows, ranking_shelf
+from remora.training.retrieval import retrieval_shelf
+from remora.training.tracking import tracked
+from remora.wiring.ablations import Ablations
+from remora.wiring.parts import Towers
+
+NAME = "ablations"
+
+log = logging.getLogger(__name__)
+
+
+def ablations_shelf(home: Home) -> Shelf:
+    """Where reports are kept."""
+    return Shelf(home, NAME, "remora evaluate --ablations")
+
+
+def ablate(settings: Settings) -> Artifact:
+    """Train the ranker without each feature group and each of its models, and replay the test window with all of them;
+    an unchanged ablation is a look-up.
+
+    Rankers are kept as they are made, so that an interrupted ablation goes on. A group is the features of one view:
+    ``user_activity``, ``item_profile``, ``candidate`` and so on.
+    """
+    home = Home(settings.home)
+    lake = Lake.open(home)
+    retrieval, ranked = retrieval_shelf(home).current(), ranking_shelf(home).current()
+    name = fingerprint(evaluation=evaluation_version(settings, ranked), code=remora.__version__)
+    shelf = ablations_shelf(home)
+    if (done := shelf.find(name)) is not None:
+        shelf.point(name)
+        return done
+    rankers = _rankers(settings, home, lake, retrieval, ranked)
+    towers = Towers.load(home.local_copy(retrieval.folder))
+    found = compared(
+        settings, lake, towers, rankers.pop(""), lambda moments: Ablations(moments=moments, rankers=rankers).compared
+    )
+    draft = shelf.draft(name)
+    home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
+    return shelf.publish(draft, retrieval=retrieval.version, ranking=ranked.version)
+
+
+def _rankers(settings: Settings, home: Home, lake: Lake, retrieval: Artifact, ranked: Artifact) -> dict[str, Ranker]:
+    """The ranker as it is under the empty name, and one without each part of it under the part's."""
+    vectors = Towers.load(home.local_copy(retrieval.folder)).encoder.item_vectors
+    rows = slates.make(settings)
+    data = Windows.read(rows, lake)
+    found = {"": Ranker.load(home.local_copy(ranked.folder), vectors)}
+    groups = sorted({name.split("__")[0] for name in data.columns.names})
+    parts = {f"features {group}": (settings, data.without(f"{group}__")) for group in groups if len(groups) > 1}
+    for model in settings.ranking.models if len(settings.ranking.models) > 1 else ():
+        others = tuple(name for name in settings.ranking.models if name != model)
+        alone = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"models": others})})
+        parts[f"model {model}"] = (alone, data)
+    for name, (chosen, part) in parts.items():
+        log.info("training without %s", name)
+        found[name] = _kept(chosen, home, part, vectors, f"{ranking.version(settings, rows)}-{name.replace(' ', '-')}")
+    return found
+
+
+def _kept(settings: Settings, home: Home, data: Windows, vectors: torch.Tensor, version: str) -> Ranker:
+    """A ranker of these features, made or found."""
+    shelf = Shelf(home, "ablated_rankers", "remora evaluate --ablations")
+    done = shelf.find(version)
+    if done is None:
+        with tracked(settings, NAME, version, {"features": len(data.columns.columns)}) as run:
+            fit = Fit(settings=settings, home=home, version=version, data=data, vectors=vectors, run=run, say=None)
+            ranker = fit.ranker().ranker
+        draft = shelf.draft(version)
+        with tempfile.TemporaryDirectory() as folder:
+            ranker.save(Path(folder))
+            for path in Path(folder).iterdir():
+                home.write_bytes(f"{draft.folder}/{path.name}", path.read_bytes())
+        done = shelf.publish(draft)
+        fit.forget()
+    return Ranker.load(home.local_copy(done.folder), vectors)

@@ -1,0 +1,240 @@
+"""The report of a ranker's training, for people: what it learned from, how well, what it goes by, what it costs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from remora.datasets.slates import Slates
+from remora.evaluation.leakage import Leak
+from remora.evaluation.reliability import Reliability
+from remora.evaluation.reliability_plot import reliability_plot
+from remora.evaluation.slate_ndcg import mean_ndcg
+from remora.ranking.batch import Batch
+from remora.ranking.explanation import grid, partial_dependence, permutation_importance
+from remora.ranking.ranker import Ranker
+from remora.ranking.timing import Timing, timed
+
+SHOWN, IMPORTANCE_SLATES, DEPENDENCE_ROWS = 20, 60, 3_000
+BLEND = "blend"
+
+
+class Data(BaseModel):
+    """What a window gave: ``positives`` by objective; ``sampled`` is the mean share of negatives that was kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    window: str
+    slates: int
+    rows: int
+    positives: dict[str, int]
+    sampled: float
+
+
+class Quality(BaseModel):
+    """NDCG@10 of a model's order by objective, on validation, before it learned from it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    ndcg: dict[str, float]
+    timing: Timing
+
+
+class Dependence(BaseModel):
+    """Mean prediction by objective when every row's feature has the value; ``labels`` of categories, else None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    feature: str
+    values: tuple[float, ...]
+    labels: tuple[str, ...] | None
+    means: dict[str, tuple[float, ...]]
+
+
+class RankingReport(BaseModel):
+    """Everything that the page shows. ``importance`` by objective: NDCG@10 lost when the feature is shuffled."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    data: tuple[Data, ...]
+    weights: dict[str, float]
+    quality: tuple[Quality, ...]
+    shares: dict[str, dict[str, float]]
+    curves: dict[str, tuple[float, ...]]
+    reliability: tuple[Reliability, ...]
+    importance: dict[str, dict[str, float]]
+    dependence: tuple[Dependence, ...]
+    leaks: tuple[Leak, ...]
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What is foretold."""
+        return tuple(self.weights)
+
+
+def data_of(window: str, slates: Slates) -> Data:
+    """Counts."""
+    negative = np.all([label == 0 for label in slates.labels.values()], axis=0)
+    return Data(
+        window=window,
+        slates=len(slates),
+        rows=len(slates.batch),
+        positives={name: int((label > 0).sum()) for name, label in slates.labels.items()},
+        sampled=float(slates.sampled[negative].mean()) if negative.any() else 1.0,
+    )
+
+
+def qualities(ranker: Ranker, judged: Slates) -> tuple[Quality, ...]:
+    """Each model alone, and the blend where there are several."""
+
+    class Blended:
+        """The blend as a model."""
+
+        margins = staticmethod(ranker.margins)
+
+    models: dict[str, Any] = dict(ranker.models)
+    if len(models) > 1:
+        models[BLEND] = Blended()
+    found = []
+    for name, model in models.items():
+        margins = model.margins(judged.batch)
+        ndcg = {
+            objective: mean_ndcg(margins[:, place], judged.labels[objective], judged.batch.slate)
+            for place, objective in enumerate(ranker.objectives)
+        }
+        found.append(Quality(model=name, ndcg=ndcg, timing=timed(model, judged.batch)))
+    return tuple(found)
+
+
+def importances(ranker: Ranker, judged: Slates, seed: int) -> dict[str, dict[str, float]]:
+    """By objective and feature, on a part of the slates that have something to lose."""
+    some = judged.with_any(*judged.labels.values())
+    draw = np.random.default_rng(seed)
+    some = some.take(draw.choice(len(some), min(len(some), IMPORTANCE_SLATES), replace=False))
+
+    def quality(batch: Batch) -> np.ndarray:
+        margins = ranker.margins(batch)
+        columns = enumerate(ranker.objectives)
+        return np.array([mean_ndcg(margins[:, place], some.labels[name], batch.slate) for place, name in columns])
+
+    lost = permutation_importance(quality, some.batch, seed)
+    return {
+        objective: dict(zip(ranker.columns.names, lost[:, place].tolist(), strict=True))
+        for place, objective in enumerate(ranker.objectives)
+    }
+
+
+def dependences(
+    ranker: Ranker, judged: Slates, importance: Mapping[str, Mapping[str, float]], most: int = 6
+) -> tuple[Dependence, ...]:
+    """Of the features that matter most to any objective."""
+    total = {name: max(of[name] for of in importance.values()) for name in ranker.columns.names}
+    chosen = sorted(total, key=lambda name: -total[name])[:most]
+    step = max(1, len(judged.batch) // DEPENDENCE_ROWS)
+    batch = _thinned(judged.batch, step)
+    found = []
+    for name in chosen:
+        place = ranker.columns.names.index(name)
+        values = grid(judged.batch.features[:, place])
+        if not len(values):
+            continue
+        categories = ranker.columns.columns[place].categories
+        means = partial_dependence(ranker.score, batch, place, values)
+        labels = tuple(categories[int(value)] for value in values) if categories else None
+        found.append(
+            Dependence(
+                feature=name,
+                values=tuple(values.tolist()),
+                labels=labels,
+                means={objective: tuple(column) for objective, column in means.items()},
+            )
+        )
+    return tuple(found)
+
+
+def _thinned(batch: Batch, step: int) -> Batch:
+    """Every ``step``-th slate, whole: a row's history comes with its slate."""
+    return batch.take(np.arange(0, len(batch.histories), step))
+
+
+def html(report: RankingReport) -> bytes:
+    """One page that needs nothing beside it; plots are SVG inside."""
+    template = files("remora.training").joinpath("ranking_report.html.j2").read_text()
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["embedded"] = lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+    return (
+        environment.from_string(template)
+        .render(
+            report=report,
+            top={name: _largest(of) for name, of in report.importance.items()},
+            curves=_curves(report.curves),
+            reliability=reliability_plot(report.reliability),
+            dependence=_dependence_plot(report.dependence),
+        )
+        .encode()
+    )
+
+
+def _largest(importance: Mapping[str, float]) -> Sequence[tuple[str, float, float]]:
+    """Feature, importance, and its share of the largest, in percent."""
+    order = sorted(importance.items(), key=lambda one: -one[1])[:SHOWN]
+    top = max((value for _, value in order), default=0.0) or 1.0
+    return [(name, value, 100 * max(0.0, value) / top) for name, value in order]
+
+
+def _curves(curves: Mapping[str, Sequence[float]]) -> bytes:
+    figure, axes = _panels(len(curves))
+    for axis, (name, values) in zip(axes, curves.items(), strict=True):
+        axis.plot(range(1, len(values) + 1), values)
+        axis.set_title(name)
+        axis.set_xlabel("epoch" if name.startswith("network") else "round")
+        axis.set_ylabel("on validation")
+        axis.grid(alpha=0.3)
+    return _drawn(figure)
+
+
+def _dependence_plot(found: Sequence[Dependence]) -> bytes:
+    figure, axes = _panels(len(found))
+    for axis, one in zip(axes, found, strict=True):
+        for objective, means in one.means.items():
+            if one.labels:
+                axis.plot(one.labels, means, marker="o", linestyle="", label=objective)
+                axis.tick_params(axis="x", labelrotation=60)
+            else:
+                axis.plot(one.values, means, marker=".", label=objective)
+        axis.set_title(one.feature, fontsize="small")
+        axis.set_ylabel("mean prediction")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    return _drawn(figure)
+
+
+def _panels(count: int) -> tuple[Any, Sequence[Any]]:
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot as plt
+
+    rows = max(1, -(-count // 3))
+    figure, axes = plt.subplots(rows, 3, figsize=(12, 3.2 * rows), layout="constrained", squeeze=False)
+    for axis in axes.ravel()[count:]:
+        axis.set_visible(False)
+    return figure, list(axes.ravel()[:count])
+
+
+def _drawn(figure: Any) -> bytes:
+    from matplotlib import pyplot as plt
+
+    into = io.BytesIO()
+    figure.savefig(into, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    return into.getvalue()

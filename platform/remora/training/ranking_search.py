@@ -1,0 +1,193 @@
+"""The search over the settings of one ranking model: quality on validation, and what a slate costs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+import ray.tune
+import torch
+import xgboost
+import yaml
+
+import remora
+from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.errors import NotFound, SettingsError
+from remora.contracts.home import Home
+from remora.evaluation.slate_ndcg import mean_ndcg
+from remora.ingest.lake import Lake
+from remora.ranking.model import RankingModel
+from remora.ranking.network.model import Network
+from remora.ranking.timing import timed
+from remora.ranking.trees import Trees
+from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
+from remora.training import slates
+from remora.training.boosting import Config
+from remora.training.checkpoints import judged, new_state
+from remora.training.ranking import Windows, groups, head_of, network_inputs
+from remora.training.ranking_network import (
+    NDCG,
+    one_epoch,
+    optimiser_of,
+    started,
+    validated,
+)
+from remora.training.retrieval import retrieval_shelf
+from remora.training.retrieval_search import check_name
+from remora.training.search import COST, Search
+from remora.training.search_report import SearchReport, written
+from remora.training.tracking import tracked
+from remora.wiring.parts import Towers
+
+NAME, REPORT = "tuning_ranking", "report.json"
+Model = Literal["trees", "network"]
+SECTIONS: dict[str, type[TreeSettings] | type[NetworkSettings]] = {"trees": TreeSettings, "network": NetworkSettings}
+ROUNDS_AT_ONCE, TIMES = 20, 15
+
+log = logging.getLogger(__name__)
+
+
+def ranking_search_shelf(home: Home) -> Shelf:
+    """Where outcomes are kept, each under its name."""
+    return Shelf(home, NAME, "remora tune ranking")
+
+
+def search(
+    settings: Settings,
+    model: Model,
+    name: str = "latest",
+    on_report: Callable[[dict[str, Any]], None] | None = None,
+) -> Artifact:
+    """Search ``tuning.<model>`` within its budget and keep the outcome as ``name``; an unchanged one is a look-up.
+
+    The first trial is the settings as they are. NDCG@10 on the validation window, the mean of the objectives, decides;
+    each trial also says what a slate of 500 candidates takes, so that the report can show what quality costs. All
+    trials read the same rows, which are made once. Interrupted, the same command goes on.
+    """
+    check_name(name)
+    spaces = getattr(settings.tuning, model)
+    if fixed := sorted(set(spaces) & {"epochs", "patience", "rounds", "early_stopping_rounds", "monotone"}):
+        raise SettingsError(f"tuning.{model} has {', '.join(fixed)}, which is the same for all trials. Leave it out.")
+    home = Home(settings.home)
+    rows = slates.make(settings)
+    made_from = fingerprint(
+        rows=rows.version,
+        ranking=settings.ranking.model_dump(exclude={"objectives"}),
+        tuning=settings.tuning.model_dump(),
+        model=model,
+        code=remora.__version__,
+    )
+    shelf = ranking_search_shelf(home)
+    done = shelf.find(name)
+    if done is not None and done.receipt["made_from"] == made_from:
+        return done
+    section = getattr(settings.ranking, model)
+    sought = Search(
+        home=home,
+        name=f"{name}-{made_from}",
+        section=SECTIONS[model],
+        spaces=spaces,
+        first={field: getattr(section, field) for field in spaces},
+        metric=NDCG,
+        most_epochs=most_epochs(settings.ranking, model),
+        settings=settings.tuning,
+    )
+    vectors = Towers.load(home.local_copy(retrieval_shelf(home).current().folder)).encoder.item_vectors
+    given = {"settings": settings, "model": model, "data": Windows.read(rows, Lake.open(home)), "vectors": vectors}
+    with tracked(settings, NAME, name, settings.tuning.model_dump()) as run:
+        trials = sought.run(_trial, given, on_report or _log)
+        best = trials[0]
+        run.metrics({NDCG: best.best, "trials": len(trials)})
+    draft = shelf.draft(name)
+    found = SearchReport(name=name, section=f"ranking.{model}", metric=NDCG, trials=trials, first=sought.first)
+    for file, content in written(found).items():
+        home.write_bytes(f"{draft.folder}/{file}", content)
+    artifact = shelf.publish(draft, made_from=made_from, best=best.changes, metrics={NDCG: best.best})
+    sought.forget()
+    return artifact
+
+
+def read_search(artifact: Artifact) -> SearchReport:
+    """What a search found."""
+    return SearchReport.model_validate(artifact.read_json(REPORT))
+
+
+def tuned(settings: Settings, name: str) -> Settings:
+    """The settings with the best of the search ``name``; NotFound when there is none of that name."""
+    found = ranking_search_shelf(Home(settings.home)).find(name)
+    if found is None:
+        raise NotFound("search", name, "Run remora tune ranking.")
+    best = yaml.safe_load(found.read_bytes("best.yaml"))["ranking"]
+    ranking = settings.ranking.model_dump()
+    for model, changes in best.items():
+        ranking[model] |= changes
+    return settings.model_copy(update={"ranking": RankingSettings.model_validate(ranking)})
+
+
+def most_epochs(ranking: RankingSettings, model: Model) -> int:
+    """How often a trial reports: each epoch of a network, each so many rounds of trees."""
+    return ranking.network.epochs if model == "network" else max(1, ranking.trees.rounds // ROUNDS_AT_ONCE)
+
+
+def _trial(changes: dict[str, Any], settings: Settings, model: Model, data: Windows, vectors: torch.Tensor) -> None:
+    """One trial on one CPU."""
+    torch.set_num_threads(1)
+    ranking = settings.ranking
+    chosen = SECTIONS[model].model_validate(getattr(ranking, model).model_dump() | changes)
+    settings = settings.model_copy(update={"ranking": ranking.model_copy(update={model: chosen})})
+    if model == "trees":
+        steps: Iterator[tuple[float, RankingModel]] = _trees(settings, data)
+    else:
+        steps = _network(settings, data, vectors)
+    most = most_epochs(settings.ranking, model)
+    for epoch, (quality, ranker) in enumerate(steps, 1):
+        cost = timed(ranker, data.validation.batch, TIMES).p50_ms
+        ray.tune.report({"epoch": epoch, "epochs": most, NDCG: quality, COST: cost})
+
+
+def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingModel]]:
+    """So many more rounds of each objective at a time."""
+    ranking, slate = settings.ranking, data.validation.batch.slate
+    boosters: dict[str, xgboost.Booster] = {}
+    matrices = {}
+    for name, objective in settings.objectives.items():
+        head = head_of(objective)
+        config = Config(
+            trees=ranking.trees,
+            head=head,
+            kinds=tuple(data.columns.kinds),
+            monotone=tuple(data.monotone(ranking.trees)),
+            refit=False,
+            seed=ranking.seed,
+        )
+        matrices[name] = config, config.matrix(groups(data.train, name, head))
+    for _ in range(most_epochs(ranking, "trees")):
+        for name, (config, matrix) in matrices.items():
+            boosters[name] = xgboost.train(
+                config.parameters, matrix, num_boost_round=ROUNDS_AT_ONCE, xgb_model=boosters.get(name)
+            )
+        trees = Trees(dict(boosters))
+        margins = trees.margins(data.validation.batch)
+        found = [mean_ndcg(margins[:, n], data.validation.labels[name], slate) for n, name in enumerate(boosters)]
+        yield float(np.mean(found)), trees
+
+
+def _network(settings: Settings, data: Windows, vectors: torch.Tensor) -> Iterator[tuple[float, RankingModel]]:
+    """An epoch at a time."""
+    inputs, schedule = network_inputs(settings, data, vectors)
+    network = started(inputs, schedule)
+    optimiser, state = optimiser_of(network, schedule), new_state()
+    for _ in range(schedule.epochs):
+        begun = time.monotonic()
+        one_epoch(network, optimiser, inputs, schedule, state)
+        quality = validated(network, inputs)
+        state = judged(state, NDCG, quality, time.monotonic() - begun, schedule)
+        yield quality, Network(inputs.spec, network, vectors)
+
+
+def _log(report: dict[str, Any]) -> None:
+    said = (report["trial"], report["epoch"], report["epochs"], NDCG, report[NDCG], report[COST])
+    log.info("trial %d, %d of %d: %s %.4f, %.2f ms for 500 candidates", *said)

@@ -1,0 +1,219 @@
+"""The ranking step on a small world: models, report, look-ups, a search, ablations, and leaks that are named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import yaml
+from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
+
+from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import DataError, SettingsError
+from remora.contracts.home import Home
+from remora.datasets.cuts import time_cuts
+from remora.evaluation.systems import RETRIEVAL, SURFACE
+from remora.features.build import build
+from remora.features.store import apply
+from remora.ranking.ranker import Ranker
+from remora.settings import Settings
+from remora.training import ranking, retrieval, slates
+from remora.training.ablations import ablate
+from remora.training.evaluation import PLOT, evaluate, read_report
+from remora.training.ranking_report import RankingReport
+from remora.training.ranking_search import read_search, search, tuned
+from remora.training.search import front
+from remora.wiring.ablations import LESS
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+USERS, ITEMS = 60, 48
+OBJECTIVES = {
+    "engaged": {"events": ["like", "view"], "weight": 0.5},
+    "liked": {"events": ["like"], "weight": 0.5, "calibration": "isotonic", "head": "pointwise"},
+}
+RANKING = {
+    "models": ["trees", "network"],
+    "objectives": OBJECTIVES,
+    "trees": {"rounds": 20},
+    "network": {"epochs": 2, "width": 8, "attention": 4, "experts": 2, "expert_width": 8},
+    "workers": 1,
+}
+
+
+def world(folder: Path, **leak: Any) -> Settings:
+    """Features built and towers trained; ``leak`` adds a column to the items."""
+    data = settings_for(folder).data.model_dump() | {"item_columns": ["year", "genres", *leak]}
+    settings = settings_for(
+        folder,
+        data=data,
+        features={"partitions": 2},
+        retrieval={"epochs": 1, "dimension": 8, "workers": 1, "held_out_users": 0.1},
+        evaluation={"every_events": 2, "queries_per_user": 3, "snapshots": 4, "bootstrap_samples": 50},
+        ranking=RANKING,
+    )
+    events = clustered_events(users=USERS, items=ITEMS, clusters=2, days=80, per_user=20)
+    items = clustered_items(ITEMS, 2)
+    for name, of in leak.items():
+        items = items.append_column(name, pa.array(of(settings, events, items["item_id"].to_pylist()), pa.float64()))
+    lake = make_lake(folder, events, items=items, users=some_users(USERS))
+    build(settings, lake)
+    apply(settings)
+    retrieval.train(settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def trained(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Artifact]:
+    settings = world(tmp_path_factory.mktemp("ranking") / "home")
+    return settings, ranking.train(settings)
+
+
+def report_of(artifact: Artifact) -> RankingReport:
+    return RankingReport.model_validate(artifact.read_json("report.json"))
+
+
+def test_it_is_served_by_the_files_that_it_names(trained: tuple[Settings, Artifact]) -> None:
+    settings, artifact = trained
+    assert "ranker.json" in artifact.receipt["served"]
+    vectors = retrieval_vectors(settings)
+    ranker = Ranker.load(artifact.home.local_copy(artifact.folder), vectors)
+    assert ranker.objectives == ("engaged", "liked")
+    window = slates.read(slates.make(settings), slates.VALIDATION)
+    from remora.datasets.slates import Slates
+    from remora.ingest.lake import Lake
+
+    found = Slates.of(*window, ranker.columns, Lake.open(Home(settings.home)).vocabulary())
+    for column in ranker.score(found.batch).values():
+        assert ((column >= 0) & (column <= 1)).all()
+    assert (found.sampled[found.labels["engaged"] > 0] == 1).all()
+
+
+def retrieval_vectors(settings: Settings) -> Any:
+    from remora.training.retrieval import retrieval_shelf
+    from remora.wiring.parts import Towers
+
+    home = Home(settings.home)
+    return Towers.load(home.local_copy(retrieval_shelf(home).current().folder)).encoder.item_vectors
+
+
+def test_a_weight_is_changed_without_training_and_a_model_without_making_rows(
+    trained: tuple[Settings, Artifact],
+) -> None:
+    settings, artifact = trained
+    heavier = settings.ranking.objectives["liked"].model_copy(update={"weight": 9.0})
+    objectives = settings.ranking.objectives | {"liked": heavier}
+    other = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"objectives": objectives})})
+    assert ranking.train(other).receipt == artifact.receipt
+    trees = settings.ranking.trees.model_copy(update={"max_depth": 2})
+    another = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})})
+    rows = slates.make(settings)
+    assert slates.make(another).receipt == rows.receipt
+    assert ranking.version(another, rows) != artifact.version
+
+
+def test_the_report_says_what_a_person_wants_to_know(trained: tuple[Settings, Artifact]) -> None:
+    _, artifact = trained
+    report = report_of(artifact)
+    page = artifact.read_bytes("report.html").decode()
+    assert {one.model for one in report.quality} == {"trees", "network", "blend"}
+    for one in report.quality:
+        assert all(0 < value <= 1 for value in one.ndcg.values())
+        assert 0 < one.timing.p50_ms <= one.timing.p99_ms
+        assert f"{one.ndcg['liked']:.4f}" in page
+    blend = next(one for one in report.quality if one.model == "blend")
+    for name in report.objectives:
+        assert blend.ndcg[name] >= max(one.ndcg[name] for one in report.quality) - 1e-6
+    assert set(report.curves) == {"trees engaged", "trees liked", "network"}
+    assert [one.window for one in report.data] == ["ranking", "validation"]
+    assert report.data[1].positives["engaged"] >= report.data[1].positives["liked"] > 0
+    assert {(one.objective, one.segment) for one in report.reliability} >= {("engaged", "all"), ("liked", "all")}
+    assert report.dependence
+    assert len(re.findall(r"data:image/svg\+xml;base64,", page)) == 3
+
+
+def test_the_evaluation_says_what_came_of_what_was_foretold(trained: tuple[Settings, Artifact]) -> None:
+    settings, _ = trained
+    made = evaluate(settings)
+    found = read_report(made)
+    overall = {one.objective: one for one in found.reliability if one.segment == "all"}
+    assert set(overall) == {"engaged", "liked"}
+    assert overall["engaged"].predicted > overall["liked"].predicted > 0
+    assert made.read_bytes(PLOT).startswith(b"<?xml")
+
+
+def test_ablations_take_every_part_away_once(trained: tuple[Settings, Artifact]) -> None:
+    settings, _ = trained
+    made = ablate(settings)
+    found = read_report(made)
+    without = {system.removeprefix(LESS) for system in found.systems if system.startswith(LESS)}
+    assert {"history", "rerankers", "model trees", "model network", "source nearest_items"} <= without
+    assert {"features candidate", "features item_activity", "features user_item"} <= without
+    assert {SURFACE, RETRIEVAL} <= set(found.systems)
+    for system in found.systems:
+        if system != SURFACE:
+            difference = found.difference(system, "ndcg", 10)
+            means = [found.estimate(s, "ndcg", 10).mean for s in (SURFACE, system)]
+            assert difference.mean == pytest.approx(means[0] - means[1])  # type: ignore[operator]
+    assert found.estimate(SURFACE, "ndcg", 10) == read_report(evaluate(settings)).estimate(SURFACE, "ndcg", 10)
+    assert ablate(settings).receipt == made.receipt
+
+
+@pytest.mark.parametrize("model", ["trees", "network"])
+def test_a_search_knows_quality_and_cost_and_its_best_is_used_by_name(
+    trained: tuple[Settings, Artifact], model: Any
+) -> None:
+    settings, _ = trained
+    tuning = settings.tuning.model_copy(update={"trials": 3, "minutes": 3.0, "grace_epochs": 1})
+    settings = settings.model_copy(update={"tuning": tuning})
+    reports: list[dict[str, Any]] = []
+    artifact = search(settings, model, f"of-{model}", reports.append)
+    found = read_search(artifact)
+    assert len(found.trials) == 3
+    assert found.before is not None
+    assert all(trial.cost is not None and trial.cost > 0 for trial in found.trials if trial.history)
+    best = front(found.trials)
+    assert best[0].best == found.trials[0].best
+    assert [t.cost for t in best] == sorted((t.cost for t in best), reverse=True)  # type: ignore[type-var]
+    assert "in the front" in artifact.read_bytes("report.md").decode()
+    assert yaml.safe_load(artifact.read_bytes("best.yaml")) == {"ranking": {model: found.trials[0].changes}}
+    chosen = getattr(tuned(settings, f"of-{model}").ranking, model)
+    assert {name: getattr(chosen, name) for name in found.trials[0].changes} == found.trials[0].changes
+    assert search(settings, model, f"of-{model}", reports.append).receipt == artifact.receipt
+
+
+def test_a_monotone_feature_that_is_none_is_refused(trained: tuple[Settings, Artifact]) -> None:
+    settings, _ = trained
+    trees = settings.ranking.trees.model_copy(update={"monotone": {"item_profile__colour": 1}})
+    with pytest.raises(SettingsError, match="item_profile__colour, which is no numeric feature"):
+        ranking.train(settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})}))
+
+
+def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
+    def wanted_in_the_end(settings: Settings, events: list[Any], ids: list[str]) -> list[float]:
+        """Likes of the last days of the ranking window: nobody could know them before."""
+        start = events[int(0.66 * len(events))][3]
+        draw = np.random.default_rng(2)
+        counts = {item: sum(i == item and t >= start for _, i, _, t in events) for item in ids}
+        return [counts[item] + float(draw.random() / 100) for item in ids]
+
+    settings = world(home_folder, sold_later=wanted_in_the_end)
+    assert time_cuts(settings, lake_of(settings)).ranking
+    with pytest.raises(DataError, match="item_profile__sold_later") as raised:
+        ranking.train(settings)
+    assert "ranking.trusted_features" in str(raised.value)
+    trusted = settings.ranking.model_copy(
+        update={"trusted_features": ("item_profile__sold_later",), "models": ("trees",)}
+    )
+    made = ranking.train(settings.model_copy(update={"ranking": trusted}))
+    assert [leak.feature for leak in report_of(made).leaks] == ["item_profile__sold_later"]
+
+
+def lake_of(settings: Settings) -> Any:
+    from remora.ingest.lake import Lake
+
+    return Lake.open(Home(settings.home))
