@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.end_to_end.conftest import Shop
 
+from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
@@ -22,6 +23,7 @@ from remora.registry.bundles import Bundles
 from remora.serving.app import assemble
 from remora.serving.batch import recommend_all
 from remora.serving.from_bundle import FromBundle
+from remora.serving.why import why
 from remora.training import path
 from remora.training.evaluation import read_report
 
@@ -84,6 +86,30 @@ def test_the_server_the_batch_and_the_replay_give_the_same_slates(
     rows = pl.DataFrame(pl.from_arrow(pq.read_table(made.at("slates")))).sort("user_id", "position")
     batch = {user: rows.filter(pl.col("user_id") == user)["item_id"].to_list() for user in USERS}
     assert served == batch == replayed(shop, loader)
+
+
+def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, loader: FromBundle) -> None:
+    release = loader.release()
+    users, slates = loader.users(release), replayed(shop, loader)
+    user = USERS[3]
+    for place, item in enumerate(slates[user][:1], 1):
+        found = why(release, users, user, item)
+        assert found.place == place
+        assert found.sources
+        assert found.value == pytest.approx(sum(one.prediction * one.weight for one in found.foretold), abs=1e-5)
+        for one in found.foretold:
+            assert one.base is not None
+            assert len(one.parts) > 3
+    lake = Lake.open(Home(shop.settings.home))
+    events = pl.concat([pl.DataFrame(pl.from_arrow(b)) for b in lake.events().iter_batches(batch_format="pyarrow")])
+    items = pl.DataFrame(pl.from_arrow(lake.items()))
+    seen = set(events.filter(pl.col("user_id") == user)["item_id"])
+    causes = {why(release, users, user, item).removed_by for item in seen}
+    assert causes <= {"retrieval", "already_seen"}
+    gone = set(items.filter(~pl.col("on_sale"))["item_id"]) - seen
+    assert {why(release, users, user, item).removed_by for item in gone} <= {"retrieval", "unavailable"}
+    with pytest.raises(NotFound, match="no item"):
+        why(release, users, user, "nothing")
 
 
 def test_an_unknown_user_gets_a_full_slate_and_the_reason(endpoint: str) -> None:

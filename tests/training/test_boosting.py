@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss, ndcg_score
 from remora.contracts.home import Home
 from remora.settings import RankingSettings, TreeSettings
 from remora.training import boosting
-from remora.training.boosting import LISTWISE, PROBABILITY, Boosted, Groups, Head, boost
+from remora.training.boosting import LISTWISE, PROBABILITY, Boosted, Config, Groups, Head, boost, boost_here
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -42,10 +42,15 @@ def boosted(
     train: Groups,
     validation: Groups,
     head: Head = LISTWISE,
+    *,
+    here: bool = False,
     **how: list[Any],
 ) -> Boosted:
-    how = {"kinds": ["q"] * 4, "monotone": [0] * 4} | how
-    return boost(chosen, Home(str(home)), name, head=head, train=train, validation=validation, **how)
+    kinds, monotone = tuple(how.get("kinds", ["q"] * 4)), tuple(how.get("monotone", [0] * 4))
+    config = Config(trees=chosen.trees, head=head, kinds=kinds, monotone=monotone, refit=chosen.refit, seed=chosen.seed)
+    if here:
+        return boost_here(config, train, validation)
+    return boost(chosen, Home(str(home)), name, config=config, train=train, validation=validation)
 
 
 def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:
@@ -67,12 +72,22 @@ def test_with_refit_as_many_rounds_are_learned_from_both_windows(home_folder: Pa
     assert ndcg(done.booster, groups(60, seed=2)) > max(done.history)
 
 
+def test_in_one_process_it_is_the_same_as_with_one_worker(home_folder: Path) -> None:
+    train, held_out, chosen = groups(60, seed=1), groups(60, seed=2), settings(rounds=20)
+    apart = boosted(chosen, home_folder, "apart", train, held_out)
+    here = boosted(chosen, home_folder, "here", train, held_out, here=True)
+    assert here.history == pytest.approx(apart.history)
+    np.testing.assert_allclose(
+        here.booster.inplace_predict(held_out.features), apart.booster.inplace_predict(held_out.features), rtol=1e-5
+    )
+
+
 def test_a_pointwise_head_says_probabilities_and_rows_count_what_they_are_given(home_folder: Path) -> None:
     train, held_out = groups(300, seed=1), groups(60, seed=2)
     counts = np.where(train.labels > 0, 1.0, 4.0).astype(np.float32)  # one negative of four was kept
     chosen = settings(refit=False, rounds=120)
-    plain = boosted(chosen, home_folder, "plain", train, held_out, PROBABILITY)
-    counted = boosted(chosen, home_folder, "counted", replace(train, counts=counts), held_out, PROBABILITY)
+    plain = boosted(chosen, home_folder, "plain", train, held_out, PROBABILITY, here=True)
+    counted = boosted(chosen, home_folder, "counted", replace(train, counts=counts), held_out, PROBABILITY, here=True)
     said = plain.chosen.inplace_predict(held_out.features)
     assert plain.chosen.inplace_predict(train.features).mean() == pytest.approx(train.labels.mean(), abs=0.01)
     assert plain.best(PROBABILITY) == pytest.approx(log_loss(held_out.labels, said), abs=1e-3)
@@ -82,7 +97,7 @@ def test_a_pointwise_head_says_probabilities_and_rows_count_what_they_are_given(
 
 def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) -> None:
     train, held_out = groups(200, seed=1), groups(50, seed=2)
-    done = boosted(settings(refit=False), home_folder, "up", train, held_out, monotone=[1, 0, 0, 0])
+    done = boosted(settings(refit=False), home_folder, "up", train, held_out, here=True, monotone=[1, 0, 0, 0])
     rows = np.repeat(held_out.features[:50], 9, axis=0)
     rows[:, 0] = np.tile(np.linspace(-3, 3, 9), 50)
     assert (np.diff(done.chosen.inplace_predict(rows).reshape(50, 9), axis=1) >= 0).all()
@@ -96,7 +111,7 @@ def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) ->
         counts=np.ones(4_000, np.float32),
     )
     stump = settings(refit=False, rounds=1, max_depth=1, min_child_weight=0)
-    apart = boosted(stump, home_folder, "odd", odd, odd, PROBABILITY, kinds=["c", "q"], monotone=[0, 0])
+    apart = boosted(stump, home_folder, "odd", odd, odd, PROBABILITY, here=True, kinds=["c", "q"], monotone=[0, 0])
     said = apart.chosen.inplace_predict(np.stack([np.arange(13.0), np.zeros(13)], axis=1).astype(np.float32))
     assert len(set(said[:12:2].tolist())) == len(set(said[1:12:2].tolist())) == 1  # no threshold could part them
     assert said[1] > said[0]

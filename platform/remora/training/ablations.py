@@ -7,6 +7,7 @@ import logging
 import tempfile
 from pathlib import Path
 
+import ray
 import torch
 
 import remora
@@ -19,7 +20,6 @@ from remora.training import ranking, slates
 from remora.training.evaluation import REPORT, compared, evaluation_version
 from remora.training.ranking import Fit, Windows, ranking_shelf
 from remora.training.retrieval import retrieval_shelf
-from remora.training.tracking import tracked
 from remora.wiring.ablations import Ablations
 from remora.wiring.parts import Towers
 
@@ -70,25 +70,34 @@ def _rankers(settings: Settings, home: Home, lake: Lake, retrieval: Artifact, ra
         others = tuple(name for name in settings.ranking.models if name != model)
         alone = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"models": others})})
         parts[f"model {model}"] = (alone, data)
-    for name, (chosen, part) in parts.items():
-        log.info("training without %s", name)
-        found[name] = _kept(chosen, home, part, vectors, f"{ranking.version(settings, rows)}-{name.replace(' ', '-')}")
+    made_from, shelf = ranking.version(settings, rows), _rankers_shelf(home)
+    versions = {name: f"{made_from}-{name.replace(' ', '-')}" for name in parts}
+    fit = ray.remote(num_cpus=1)(_fit)
+    waiting = {fit.remote(*parts[n], vectors, v): n for n, v in versions.items() if shelf.find(v) is None}
+    while waiting:
+        done = ray.wait(list(waiting), num_returns=1)[0][0]
+        ray.get(done)
+        log.info("trained without %s; %d more", waiting.pop(done), len(waiting))
+    for name, version in versions.items():
+        kept = shelf.find(version)
+        assert kept is not None
+        found[name] = Ranker.load(home.local_copy(kept.folder), vectors)
     return found
 
 
-def _kept(settings: Settings, home: Home, data: Windows, vectors: torch.Tensor, version: str) -> Ranker:
-    """A ranker of these features, made or found."""
-    shelf = Shelf(home, "ablated_rankers", "remora evaluate --ablations")
-    done = shelf.find(version)
-    if done is None:
-        with tracked(settings, NAME, version, {"features": len(data.columns.columns)}) as run:
-            fit = Fit(settings=settings, home=home, version=version, data=data, vectors=vectors, run=run, say=None)
-            ranker = fit.ranker().ranker
-        draft = shelf.draft(version)
-        with tempfile.TemporaryDirectory() as folder:
-            ranker.save(Path(folder))
-            for path in Path(folder).iterdir():
-                home.write_bytes(f"{draft.folder}/{path.name}", path.read_bytes())
-        done = shelf.publish(draft)
-        fit.forget()
-    return Ranker.load(home.local_copy(done.folder), vectors)
+def _rankers_shelf(home: Home) -> Shelf:
+    return Shelf(home, "ablated_rankers", "remora evaluate --ablations")
+
+
+def _fit(settings: Settings, data: Windows, vectors: torch.Tensor, version: str) -> None:
+    """One ranker, in one process, kept under its version."""
+    torch.set_num_threads(1)
+    home = Home(settings.home)
+    fit = Fit(settings=settings, home=home, version=version, data=data, vectors=vectors, run=None, say=None, here=True)
+    ranker, shelf = fit.ranker().ranker, _rankers_shelf(home)
+    draft = shelf.draft(version)
+    with tempfile.TemporaryDirectory() as folder:
+        ranker.save(Path(folder))
+        for path in Path(folder).iterdir():
+            home.write_bytes(f"{draft.folder}/{path.name}", path.read_bytes())
+    shelf.publish(draft)

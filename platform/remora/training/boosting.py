@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,65 +64,11 @@ class Groups:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boosted:
-    """The trees of the rounds that were best on validation; as many from both windows, or the same without a refit; and
-    the head's metric on the validation groups after each round of those that had not seen them."""
-
-    chosen: xgboost.Booster
-    booster: xgboost.Booster
-    history: tuple[float, ...]
-
-    def best(self, head: Head) -> float:
-        """The metric of the chosen rounds."""
-        return max(self.history) if head.larger_is_better else min(self.history)
-
-
-def boost(
-    settings: RankingSettings,
-    home: Home,
-    version: str,
-    *,
-    head: Head,
-    kinds: Sequence[str],
-    monotone: Sequence[int],
-    train: Groups,
-    validation: Groups,
-    report: Callable[[Report], None] = lambda values: None,
-) -> Boosted:
-    """Fit one objective. The run of a version that was cut off goes on from its last checkpoint.
-
-    ``kinds`` (F) are ``q`` for numbers and ``c`` for categories, ``monotone`` (F) 1, -1 or 0. The listwise head has
-    linear gains. The rounds are those that were best on ``validation``; with ``settings.refit`` as many are then
-    learned from both together, for the newest events teach most. Every worker reads the stream and keeps the groups
-    that are its own, so no group is ever split; memory per worker is its share of the rows.
-    """
-    config = Config(
-        trees=settings.trees,
-        head=head,
-        kinds=tuple(kinds),
-        monotone=tuple(monotone),
-        refit=settings.refit,
-        seed=settings.seed,
-    )
-    with followed(report) as callback:
-        result = XGBoostTrainer(
-            _loop,
-            train_loop_config={"config": config},
-            datasets={"train": train.dataset(), VALIDATION: validation.dataset()},
-            dataset_config=ray.train.DataConfig(datasets_to_split=[]),
-            scaling_config=ray.train.ScalingConfig(num_workers=settings.workers),
-            run_config=run_config(home, "ranking", version, callback=callback, max_failures=settings.max_failures),
-        ).fit()
-    assert result.checkpoint is not None
-    assert result.metrics is not None
-    with result.checkpoint.as_directory() as folder:
-        chosen, booster = (xgboost.Booster(model_file=str(Path(folder) / file)) for file in (MODEL, AGAIN))
-    return Boosted(chosen=chosen, booster=booster, history=tuple(result.metrics["history"]))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Config:
-    """How one objective is boosted: what every worker is told."""
+    """How one objective is boosted; the listwise head has linear gains.
+
+    ``kinds`` (F) are ``q`` for numbers and ``c`` for categories, ``monotone`` (F) 1, -1 or 0.
+    """
 
     trees: TreeSettings
     head: Head
@@ -162,6 +108,52 @@ class Config:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Boosted:
+    """The trees of the rounds that were best on validation; as many from both windows, or the same without a refit; and
+    the head's metric on the validation groups after each round of those that had not seen them."""
+
+    chosen: xgboost.Booster
+    booster: xgboost.Booster
+    history: tuple[float, ...]
+
+    def best(self, head: Head) -> float:
+        """The metric of the chosen rounds."""
+        return max(self.history) if head.larger_is_better else min(self.history)
+
+
+def boost(
+    settings: RankingSettings,
+    home: Home,
+    version: str,
+    *,
+    config: Config,
+    train: Groups,
+    validation: Groups,
+    report: Callable[[Report], None] = lambda values: None,
+) -> Boosted:
+    """Fit one objective on Ray Train. The run of a version that was cut off goes on from its last checkpoint.
+
+    The rounds are those that were best on ``validation``; with a refit as many are then learned from both together, for
+    the newest events teach most. Every worker reads the stream and keeps the groups that are its own, so no group is
+    ever split; memory per worker is its share of the rows.
+    """
+    with followed(report) as callback:
+        result = XGBoostTrainer(
+            _loop,
+            train_loop_config={"config": config},
+            datasets={"train": train.dataset(), VALIDATION: validation.dataset()},
+            dataset_config=ray.train.DataConfig(datasets_to_split=[]),
+            scaling_config=ray.train.ScalingConfig(num_workers=settings.workers),
+            run_config=run_config(home, "ranking", version, callback=callback, max_failures=settings.max_failures),
+        ).fit()
+    assert result.checkpoint is not None
+    assert result.metrics is not None
+    with result.checkpoint.as_directory() as folder:
+        chosen, booster = (xgboost.Booster(model_file=str(Path(folder) / file)) for file in (MODEL, AGAIN))
+    return Boosted(chosen=chosen, booster=booster, history=tuple(result.metrics["history"]))
+
+
 def _loop(given: dict[str, Any]) -> None:
     """One worker."""
     config: Config = given["config"]
@@ -169,9 +161,20 @@ def _loop(given: dict[str, Any]) -> None:
     own = (context.get_world_rank(), context.get_world_size())
     fit = _own_groups(ray.train.get_dataset_shard("train"), *own)
     judge = _own_groups(ray.train.get_dataset_shard(VALIDATION), *own)
-    matrix = config.matrix(fit)
     begun, history = _resumed()
-    checkpoints = _Checkpoints(history, config)
+    found = _fitted(config, fit, judge, _Checkpoints(history, config), begun)
+    _report(found.chosen, list(found.history), config, found.booster)
+
+
+def boost_here(config: Config, train: Groups, validation: Groups) -> Boosted:
+    """The same in this process, from the beginning: for many small fits, each of which would wait for its workers."""
+    return _fitted(config, train, validation, _History([], config))
+
+
+def _fitted(
+    config: Config, fit: Groups, judge: Groups, history: _History, begun: xgboost.Booster | None = None
+) -> Boosted:
+    matrix = config.matrix(fit)
     booster = xgboost.train(
         config.parameters,
         matrix,
@@ -180,7 +183,7 @@ def _loop(given: dict[str, Any]) -> None:
         xgb_model=begun,
         verbose_eval=False,
         callbacks=[
-            checkpoints,
+            history,
             xgboost.callback.EarlyStopping(
                 config.trees.early_stopping_rounds,
                 metric_name=config.head.metric,
@@ -194,7 +197,7 @@ def _loop(given: dict[str, Any]) -> None:
         again = xgboost.train(
             config.parameters, config.matrix(_both(fit, judge)), num_boost_round=best.num_boosted_rounds()
         )
-    _report(best, checkpoints.history, config, again)
+    return Boosted(chosen=best, booster=again, history=tuple(history.values))
 
 
 def _both(first: Groups, then: Groups) -> Groups:
@@ -236,16 +239,24 @@ def _resumed() -> tuple[xgboost.Booster | None, list[float]]:
     return booster, list(checkpoint.get_metadata().get("history", []))
 
 
-class _Checkpoints(xgboost.callback.TrainingCallback):
-    """Every so many rounds the trees so far are kept; a report is a barrier, so not more often."""
+class _History(xgboost.callback.TrainingCallback):
+    """The metric on validation after each round."""
 
-    def __init__(self, history: list[float], config: Config) -> None:
-        self.history, self.config = list(history), config
+    def __init__(self, values: list[float], config: Config) -> None:
+        self.values, self.config = list(values), config
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
-        self.history.append(float(evals_log[VALIDATION][self.config.head.metric][-1]))
-        if len(self.history) % CHECKPOINT_EVERY_ROUNDS == 0:
-            _report(model, self.history, self.config, model)
+        self.values.append(float(evals_log[VALIDATION][self.config.head.metric][-1]))
+        return False
+
+
+class _Checkpoints(_History):
+    """Every so many rounds the trees so far are kept; a report is a barrier, so not more often."""
+
+    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
+        super().after_iteration(model, epoch, evals_log)
+        if len(self.values) % CHECKPOINT_EVERY_ROUNDS == 0:
+            _report(model, self.values, self.config, model)
         return False
 
 

@@ -29,16 +29,16 @@ from remora.ranking.network.model import Network
 from remora.ranking.network.network import NetworkSpec
 from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec
 from remora.ranking.trees import Trees
-from remora.settings import Settings, TreeSettings
+from remora.settings import RankingSettings, Settings, TreeSettings
 from remora.settings.ranking import ObjectiveSettings
 from remora.training import slates
 from remora.training.blending import blended
-from remora.training.boosting import AMOUNT, LISTWISE, PROBABILITY, Boosted, Groups, Head, boost
+from remora.training.boosting import AMOUNT, LISTWISE, PROBABILITY, Boosted, Config, Groups, Head, boost, boost_here
 from remora.training.calibrating import calibrator
 from remora.training.fitting import Resources, described, fit_network
 from remora.training.leaks import leaks
 from remora.training.progress import Report
-from remora.training.ranking_network import NDCG, NetworkInputs, NetworkSchedule
+from remora.training.ranking_network import NDCG, NetworkInputs, NetworkSchedule, fit_here
 from remora.training.ranking_report import RankingReport, data_of, dependences, html, importances, qualities
 from remora.training.retrieval import retrieval_shelf
 from remora.training.runs import forget
@@ -172,8 +172,9 @@ class Fit:
     version: str
     data: Windows
     vectors: torch.Tensor
-    run: TrackedRun
+    run: TrackedRun | None
     say: Callable[[Report], None] | None
+    here: bool = False  # in this process, without Ray Train's workers and checkpoints
     curves: dict[str, tuple[float, ...]] = field(default_factory=dict)  # quality on validation, of what was fitted
 
     @property
@@ -202,20 +203,21 @@ class Fit:
     def trees(self) -> tuple[RankingModel, RankingModel]:
         """The trees chosen on validation, and those that learned from it too."""
         found: dict[str, Boosted] = {}
-        monotone = self.data.monotone(self.settings.ranking.trees)
         for name, objective in self.objectives.items():
-            head = head_of(objective)
-            found[name] = boost(
-                self.settings.ranking,
-                self.home,
-                self._run(name),
-                head=head,
-                kinds=self.data.columns.kinds,
-                monotone=monotone,
-                train=groups(self.data.train, name, head),
-                validation=groups(self.data.validation, name, head),
-                report=partial(self._told, objective=name),
-            )
+            config = boosting_of(self.settings.ranking, objective, self.data)
+            train, validation = (groups(part, name, config.head) for part in (self.data.train, self.data.validation))
+            if self.here:
+                found[name] = boost_here(config, train, validation)
+            else:
+                found[name] = boost(
+                    self.settings.ranking,
+                    self.home,
+                    self._run(name),
+                    config=config,
+                    train=train,
+                    validation=validation,
+                    report=partial(self._told, objective=name),
+                )
             self.curves[f"{TREES} {name}"] = found[name].history
         return (
             Trees({name: boosted.chosen for name, boosted in found.items()}),
@@ -229,6 +231,8 @@ class Fit:
         resources = Resources(workers=ranking.workers, threads=1, max_failures=ranking.max_failures)
 
         def fit(run: str, inputs: NetworkInputs, schedule: NetworkSchedule) -> Network:
+            if self.here:
+                return Network(inputs.spec, fit_here(inputs, schedule), self.vectors)
             network, epochs = fit_network(self.home, run, inputs, schedule, resources, on_epoch=self._told)
             if inputs.validation is not None:
                 self.curves[NETWORK] = tuple(float(epoch[NDCG]) for epoch in epochs)
@@ -255,6 +259,7 @@ class Fit:
 
     def _told(self, values: Report, objective: str = NETWORK) -> None:
         step = values["round"] if "round" in values else values["epoch"]
+        assert self.run is not None
         self.run.metrics({f"{objective}_{name}": value for name, value in values.items()}, step=step)
         (self.say or _log)(values | {"objective": objective})
 
@@ -344,6 +349,18 @@ def head_of(objective: ObjectiveSettings) -> Head:
     if objective.head == "listwise":
         return LISTWISE
     return AMOUNT if objective.label == "value" else PROBABILITY
+
+
+def boosting_of(ranking: RankingSettings, objective: ObjectiveSettings, data: Windows) -> Config:
+    """How the trees of one objective are boosted."""
+    return Config(
+        trees=ranking.trees,
+        head=head_of(objective),
+        kinds=tuple(data.columns.kinds),
+        monotone=tuple(data.monotone(ranking.trees)),
+        refit=ranking.refit,
+        seed=ranking.seed,
+    )
 
 
 def groups(found: Slates, objective: str, head: Head) -> Groups:

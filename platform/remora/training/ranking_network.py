@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from remora.evaluation.slate_ndcg import mean_ndcg
 from remora.ranking.network.model import Network, tensors
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings
-from remora.training.checkpoints import is_over, judged, progress, report, resumed
+from remora.training.checkpoints import is_over, judged, new_state, progress, report, resumed
 from remora.training.rate import rate
 
 NDCG = "ndcg@10"
@@ -73,6 +73,8 @@ def train_worker(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     inputs: NetworkInputs = ray.get(config["inputs"])
     schedule: NetworkSchedule = config["schedule"]
+    if inputs.validation is None:
+        schedule = replace(schedule, patience=schedule.epochs)
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     plain = started(inputs, schedule)
@@ -163,6 +165,31 @@ def _rows(begins: npt.NDArray[np.int64], slates: npt.NDArray[np.int64]) -> npt.N
     """Positions of the candidates of some slates, one slate after another."""
     parts = [np.arange(begins[slate], begins[slate + 1]) for slate in slates]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def epochs_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> Iterator[tuple[float, RankingNetwork]]:
+    """Epoch after epoch in this process: NDCG@10 on validation (0 without one), and the network."""
+    network = started(inputs, schedule)
+    optimiser, state = optimiser_of(network, schedule), new_state()
+    while not is_over(state, schedule):
+        begun = time.monotonic()
+        one_epoch(network, optimiser, inputs, schedule, state)
+        found = validated(network, inputs) if inputs.validation is not None else 0.0
+        state = judged(state, NDCG, found, time.monotonic() - begun, schedule)
+        yield found, network
+
+
+def fit_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> RankingNetwork:
+    """The best epoch by validation, or the last without one: for many small fits."""
+    if inputs.validation is None:
+        schedule = replace(schedule, patience=schedule.epochs)
+    best, weights = -1.0, {}
+    network = RankingNetwork(inputs.spec)
+    for found, network in epochs_here(inputs, schedule):
+        if found > best or inputs.validation is None:
+            best, weights = found, {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(weights)
+    return network
 
 
 def validated(network: RankingNetwork, inputs: NetworkInputs) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,16 +25,8 @@ from remora.ranking.timing import timed
 from remora.ranking.trees import Trees
 from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
 from remora.training import slates
-from remora.training.boosting import Config
-from remora.training.checkpoints import judged, new_state
-from remora.training.ranking import Windows, groups, head_of, network_inputs
-from remora.training.ranking_network import (
-    NDCG,
-    one_epoch,
-    optimiser_of,
-    started,
-    validated,
-)
+from remora.training.ranking import Windows, boosting_of, groups, network_inputs
+from remora.training.ranking_network import NDCG, epochs_here
 from remora.training.retrieval import retrieval_shelf
 from remora.training.retrieval_search import check_name
 from remora.training.search import COST, Search
@@ -154,16 +146,8 @@ def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingMo
     boosters: dict[str, xgboost.Booster] = {}
     matrices = {}
     for name, objective in settings.objectives.items():
-        head = head_of(objective)
-        config = Config(
-            trees=ranking.trees,
-            head=head,
-            kinds=tuple(data.columns.kinds),
-            monotone=tuple(data.monotone(ranking.trees)),
-            refit=False,
-            seed=ranking.seed,
-        )
-        matrices[name] = config, config.matrix(groups(data.train, name, head))
+        config = boosting_of(ranking, objective, data)
+        matrices[name] = config, config.matrix(groups(data.train, name, config.head))
     for _ in range(most_epochs(ranking, "trees")):
         for name, (config, matrix) in matrices.items():
             boosters[name] = xgboost.train(
@@ -178,13 +162,7 @@ def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingMo
 def _network(settings: Settings, data: Windows, vectors: torch.Tensor) -> Iterator[tuple[float, RankingModel]]:
     """An epoch at a time."""
     inputs, schedule = network_inputs(settings, data, vectors)
-    network = started(inputs, schedule)
-    optimiser, state = optimiser_of(network, schedule), new_state()
-    for _ in range(schedule.epochs):
-        begun = time.monotonic()
-        one_epoch(network, optimiser, inputs, schedule, state)
-        quality = validated(network, inputs)
-        state = judged(state, NDCG, quality, time.monotonic() - begun, schedule)
+    for quality, network in epochs_here(inputs, replace(schedule, patience=schedule.epochs)):
         yield quality, Network(inputs.spec, network, vectors)
 
 

@@ -1,0 +1,5 @@
+"""python -m benchmarks.ranking."""
+
+from benchmarks.ranking.run import main
+
+main()
