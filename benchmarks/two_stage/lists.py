@@ -1,0 +1,55 @@
+"""Peers as systems of a replay: a source that looks lists up, behind the surface's own filters and backfill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from remora.contracts.vocabulary import NO_ROWS, Rows
+from remora.evaluation.replay import Moment
+from remora.evaluation.systems import RETRIEVAL, SURFACE
+from remora.pipeline import Found, Query
+from remora.ranking.ranker import Ranker
+from remora.surfaces.home_feed import home_feed
+from remora.wiring.moments import Moments
+from remora.wiring.parts import scorer_of
+
+ALONE = f"{SURFACE}, "
+"""The surface with one of the ranker's models is called this and the model's name."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Rows by query id, best first; a query without a list finds nothing."""
+
+    lists: Mapping[str, Rows]
+
+    def find(self, query: Query) -> Found:
+        """As the peer ranked them."""
+        rows = self.lists.get(query.request_id, NO_ROWS)
+        return Found(rows, -np.arange(len(rows), dtype=np.float32))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The systems of the benchmark at any instant; pickles. ``rankers`` by model, ``peers`` by name."""
+
+    moments: Moments
+    rankers: Mapping[str, Ranker]
+    peers: Mapping[str, Mapping[str, Rows]]
+
+    def at(self, instant: datetime) -> Moment:
+        """Peers, retrieval alone, the surface with each model, and the surface as the moments have it."""
+        parts = self.moments.parts(instant)
+        surface = home_feed(parts)
+        retrieval = replace(surface, scorer=None, rerankers=())
+        systems = {name: replace(retrieval, sources=(Listed(lists),)) for name, lists in self.peers.items()}
+        systems[RETRIEVAL] = retrieval
+        for name, ranker in self.rankers.items():
+            systems[ALONE + name] = replace(surface, scorer=scorer_of(ranker, parts.snapshot, parts.settings))
+        systems[SURFACE] = surface
+        events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
+        return Moment(pipelines=systems, item_events=events)

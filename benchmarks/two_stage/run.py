@@ -1,0 +1,183 @@
+"""Two stages against single models on a time split: python -m benchmarks.two_stage --data FOLDER [--json].
+
+Popularity with recency, implicit's ALS, LensKit's item kNN and RecTools' SASRec, each tuned on the validation window
+with the same time, beside retrieval alone and the surface with trees, with the deep ranker, and with both. All are
+asked the same queries of the test window, ranked over all unseen items, and judged by the same replay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.command import Note, carried_out
+from benchmarks.two_stage.table import drawn, summarised
+from benchmarks.two_stage.where import settings_of
+
+from remora.contracts.errors import NotReady
+
+HERE, VENV = Path(__file__).parent, Path(".remora/two-stage-peers")
+PEERS = ("popularity", "implicit ALS", "LensKit item kNN", "RecTools SASRec")
+MODELS = {"trees": ("trees",), "network": ("network",), "both": ("trees", "network")}
+TIMED = 150
+MAKE = """\
+There is no {python}. Make it with
+
+  python3.11 -m venv {venv}
+  {venv}/bin/pip install torch==2.13.0
+  {venv}/bin/pip install -r benchmarks/two_stage/peers.txt
+
+in this order: asked for together with others, pip would take a torch with gigabytes of CUDA."""
+
+
+def main() -> None:
+    """Run, print, and write the result where --out says."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    options.add_argument("--data", required=True, help="a folder of tables, or a name such as movielens-1m")
+    options.add_argument(
+        "--config", type=Path, help="settings; default: config.yaml of the folder, or config/NAME.yaml"
+    )
+    options.add_argument("--home", type=Path, help="keep what is made here, and use what is unchanged")
+    options.add_argument("--peers", type=Path, default=VENV, help="virtual environment of peers.txt")
+    options.add_argument("--minutes", type=float, default=5.0, help="for the choice of each peer's settings")
+    options.add_argument("--seed", type=int, default=7)
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--out", type=Path)
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    chosen = options.parse_args()
+    carried_out(
+        "two_stage",
+        lambda work, note: _run(chosen, work, note),
+        facts={"data": Path(chosen.data).name, "seed": chosen.seed, "minutes": chosen.minutes},
+        out=chosen.out,
+        as_json=chosen.json,
+        draw=drawn,
+    )
+
+
+def _run(chosen: argparse.Namespace, work: Path, note: Note) -> dict[str, Any]:
+    from remora.wiring.cluster import connect, quiet, use_token
+
+    quiet()
+    use_token()  # before anything imports Ray
+    import ray
+
+    python = chosen.peers / "bin" / "python"
+    if not python.exists():
+        raise NotReady(MAKE.format(python=python, venv=chosen.peers))
+    settings = settings_of(chosen.data, chosen.config, chosen.home or work / "home")
+    connect(settings)
+    try:
+        return _compared(chosen, python.absolute(), settings, work, note)
+    finally:
+        ray.shutdown()
+
+
+def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Path, note: Note) -> dict[str, Any]:
+    from benchmarks.two_stage.export import exported
+    from benchmarks.two_stage.lists import Compared
+
+    from remora.contracts.home import Home
+    from remora.datasets.cuts import time_cuts
+    from remora.datasets.queries import queries
+    from remora.ingest.lake import Lake
+    from remora.training import path, ranking
+    from remora.training.evaluation import compared
+    from remora.training.retrieval import retrieval_shelf
+    from remora.wiring.moments import Moments
+    from remora.wiring.parts import Towers
+
+    seconds: dict[str, float] = {}
+    for step in path.steps(settings):
+        if step.name == "train ranking":
+            break
+        note(step.command)
+        at = time.perf_counter()
+        step.run(settings)
+        seconds[step.name] = time.perf_counter() - at
+    home = Home(settings.home)
+    lake, cuts = Lake.open(home), time_cuts(settings, Lake.open(home))
+    towers = Towers.load(home.local_copy(retrieval_shelf(home).current().folder))
+    rankers = {}
+    for name, models in MODELS.items():
+        note(f"remora train ranking, {name}")
+        at = time.perf_counter()
+        ranked = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"models": models})})
+        made = ranking.train(ranked)
+        rankers[name] = _ranker(made, towers)
+        seconds[f"train ranking, {name}"] = time.perf_counter() - at
+    folder = work / "peers"
+    folder.mkdir()
+    exported(lake, settings, queries(settings, lake, cuts.validation), cuts.validation.start, folder, "validation")
+    asked = queries(settings, lake, cuts.test)
+    exported(lake, settings, asked, cuts.test.start, folder, "test")
+    told = {peer: _peer(peer, python, folder, chosen, note) for peer in PEERS}
+    vocabulary = lake.vocabulary()
+    lists = {
+        peer: {
+            query: np.array([row for row in map(vocabulary.row, items) if row is not None], np.int32)
+            for query, items in json.loads((folder / f"{peer}.json").read_text()).items()
+        }
+        for peer, one in told.items()
+        if "failed" not in one
+    }
+    kept: list[Moments] = []
+
+    def systems(moments: Moments) -> Any:
+        kept.append(moments)
+        alone = {name: rankers[name] for name in ("trees", "network")}
+        return Compared(moments=moments, rankers=alone, peers=lists).at
+
+    note(f"{len(asked):,} queries of the test window, {len(lists) + 4} systems")
+    report = compared(settings, lake, towers, rankers["both"], systems)
+    at_first = Compared(moments=kept[0], rankers={n: rankers[n] for n in ("trees", "network")}, peers={}).at
+    return summarised(report, told, seconds, _timed(settings, lake, asked, at_first))
+
+
+def _ranker(made: Any, towers: Any) -> Any:
+    from remora.ranking.ranker import Ranker
+
+    return Ranker.load(made.home.local_copy(made.folder), towers.encoder.item_vectors)
+
+
+def _peer(peer: str, python: Path, folder: Path, chosen: argparse.Namespace, note: Note) -> dict[str, Any]:
+    """What the driver said of itself, or the end of what it said under ``failed``."""
+    note(f"{peer}, {chosen.minutes:g} minutes to choose")
+    begun = time.perf_counter()
+    command = [python, HERE / "drive.py", peer, folder, chosen.minutes, chosen.seed, chosen.threads]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode:
+        return {"failed": "\n".join(done.stderr.strip().splitlines()[-8:])}
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found | {"seconds": time.perf_counter() - begun}
+
+
+def _timed(settings: Any, lake: Any, asked: Any, at: Any) -> dict[str, dict[str, float]]:
+    """Milliseconds of a slate of a hundred for each of the surfaces, in this process: p50 and p99."""
+    from remora.features.replay import ReplayUsers
+    from remora.features.store import open_store
+    from remora.pipeline import Query
+
+    some = asked.slice(0, TIMED)
+    users = ReplayUsers.prepare(open_store(settings), lake, lake.vocabulary(), settings, some)
+    known = [
+        users.hydrate(
+            Query(request_id=q["query_id"], surface="home_feed", n=100, instant=q["instant"], user_id=q["user_id"])
+        )
+        for q in some.to_pylist()
+    ]
+    found = {}
+    for name, pipeline in at(known[0].instant).pipelines.items():
+        passed = []
+        for query in [*known[:10], *known]:
+            begun = time.perf_counter()
+            pipeline.run(query)
+            passed.append(1_000 * (time.perf_counter() - begun))
+        p50, p99 = (round(float(np.percentile(passed[10:], q)), 2) for q in (50, 99))
+        found[name] = {"p50_ms": p50, "p99_ms": p99}
+    return found
