@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import Rows, Vocabulary
+from remora.contracts.vocabulary import NO_ROWS, Rows, Vocabulary
 from remora.datasets.days import by_days, each_day
 from remora.datasets.queries import LABEL, OUTCOMES
 from remora.pipeline import Candidates, Hydrator, Pipeline, Query
@@ -69,13 +69,10 @@ class CandidateRows:
             return None
         draw = np.random.default_rng([self.seed, zlib.crc32(asked[QUERY_ID].encode())])
         keep, sampled = self._sample(labels, draw)
-        candidates = candidates.take(keep)
-        if self.easy:
-            easy, share = self._easy(query, candidates, draw)
-            candidates, sampled = _stacked(candidates, easy), np.append(sampled, np.full(len(easy), share, np.float32))
-            labels = self._labels(asked, candidates.rows)
-        else:
-            labels = {name: column[keep] for name, column in labels.items()}
+        easy, share = self._easy(query, candidates, draw) if self.easy else (NO_ROWS, 0.0)
+        candidates = _stacked(candidates.take(keep), easy)
+        sampled = np.append(sampled, np.full(len(easy), share, np.float32))
+        labels = self._labels(asked, candidates.rows)
         n = len(candidates)
         return pa.table(
             {

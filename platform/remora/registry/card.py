@@ -29,7 +29,7 @@ def card(lineage: Lineage, metrics: Mapping[str, Any], surfaces: Sequence[str]) 
             f"# Model card: {lineage.dataset}",
             "## Intended use\n\n"
             f"Recommends items on: {', '.join(surfaces)}. Candidates come from a two-tower model, co-visitation and "
-            "trends; a tree ensemble ranks them; rules filter and space them.",
+            "trends; a ranker orders them by what it foretells of each objective; rules filter and space them.",
             "## Data\n\n" + _bullets(_data(lineage)),
             "## How it was made\n\n" + _bullets(_making(lineage)),
             "## How good it is\n\n" + _quality(metrics),
