@@ -20,7 +20,17 @@ from remora.ranking.network.network import NetworkSpec
 from remora.settings import NetworkSettings, ObjectiveSettings
 from remora.training.blending import blended
 from remora.training.fitting import Resources, fit_network
-from remora.training.ranking_network import NDCG, NetworkInputs, NetworkSchedule, _labels, _loss, _totals
+from remora.training.ranking_network import (
+    NDCG,
+    NetworkInputs,
+    NetworkSchedule,
+    _labels,
+    _loss,
+    _totals,
+    epochs_here,
+    fit_here,
+    validated,
+)
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -56,10 +66,15 @@ def test_it_finds_what_depends_on_history_and_category_together(alone: Any) -> N
     assert max(epoch[NDCG] for epoch in epochs) == pytest.approx(np.mean(found), abs=1e-5)
 
 
-def test_without_the_history_the_order_is_lost(alone: Any, tmp_path: Path) -> None:
-    few = replace(SCHEDULE, epochs=3)
-    _, epochs = fit_network(Home(str(tmp_path)), "blind", inputs(history=0), few, Resources(threads=1))
-    assert max(epoch[NDCG] for epoch in epochs) < max(epoch[NDCG] for epoch in alone[1]) - 0.1
+def test_in_one_process_it_is_the_same_as_with_one_worker(alone: Any) -> None:
+    found = [quality for quality, _ in epochs_here(inputs(), SCHEDULE)]
+    np.testing.assert_allclose(found, [epoch[NDCG] for epoch in alone[1]], atol=1e-3)
+    assert validated(fit_here(inputs(), replace(SCHEDULE, epochs=2)), inputs()) > 0.5
+
+
+def test_without_the_history_the_order_is_lost(alone: Any) -> None:
+    blind = fit_here(inputs(history=0), replace(SCHEDULE, epochs=3))
+    assert validated(blind, inputs(history=0)) < max(epoch[NDCG] for epoch in alone[1]) - 0.1
 
 
 def test_two_workers_learn_what_one_does_from_the_same_batches(alone: Any, tmp_path: Path) -> None:

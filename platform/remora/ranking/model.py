@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,3 +18,6 @@ class RankingModel(Protocol):
 
     def margins(self, batch: Batch) -> Margins:
         """Shape (n, objectives): the larger the likelier, on the model's own scale."""
+
+    def save(self, folder: Path) -> None:
+        """Write what loading it takes."""

@@ -69,7 +69,7 @@ class Ranker:
         """``ranker.json``, and the weights of the models that are used."""
         (folder / SPEC).write_text(self.spec.model_dump_json(indent=1))
         for name in self.spec.blend.models:
-            self.models[name].save(folder)  # type: ignore[attr-defined]
+            self.models[name].save(folder)
 
     @classmethod
     def load(cls, folder: Path, item_vectors: torch.Tensor) -> Ranker:
