@@ -26,6 +26,7 @@ from remora.training import ranking, retrieval, slates
 from remora.training.ablations import ablate
 from remora.training.evaluation import PLOT, evaluate, read_report
 from remora.training.leaks import leaks
+from remora.training.ranking_data import Windows
 from remora.training.ranking_report import RankingReport
 from remora.training.ranking_search import read_search, search, tuned
 from remora.training.retrieval import retrieval_shelf
@@ -205,7 +206,7 @@ def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
     trusted = settings.ranking.model_copy(update={"trusted_features": ("item_profile__sold_later",)})
     settings = settings.model_copy(update={"ranking": trusted})
     lake = Lake.open(Home(settings.home))
-    data = ranking.Windows.read(slates.make(settings), lake)
+    data = Windows.read(slates.make(settings), lake)
     window = time_cuts(settings, lake).ranking
     assert [leak.feature for leak in leaks(settings, lake, window, data.train, data.columns)] == [
         "item_profile__sold_later"

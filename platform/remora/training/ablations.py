@@ -18,7 +18,9 @@ from remora.ranking.ranker import Ranker
 from remora.settings import Settings
 from remora.training import ranking, slates
 from remora.training.evaluation import REPORT, compared, evaluation_version
-from remora.training.ranking import Fit, Windows, ranking_shelf
+from remora.training.ranking import ranking_shelf
+from remora.training.ranking_data import Windows
+from remora.training.ranking_fit import Fit
 from remora.training.retrieval import retrieval_shelf
 from remora.wiring.ablations import Ablations
 from remora.wiring.parts import Towers

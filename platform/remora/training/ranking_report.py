@@ -22,7 +22,7 @@ from remora.ranking.explanation import grid, partial_dependence, permutation_imp
 from remora.ranking.ranker import Ranker
 from remora.ranking.timing import Timing, timed
 
-SHOWN, IMPORTANCE_SLATES, DEPENDENCE_ROWS = 20, 60, 3_000
+SHOWN, IMPORTANCE_SLATES, DEPENDENCE_ROWS = 20, 30, 2_000
 BLEND = "blend"
 
 

@@ -25,7 +25,7 @@ from remora.ranking.timing import timed
 from remora.ranking.trees import Trees
 from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
 from remora.training import slates
-from remora.training.ranking import Windows, boosting_of, groups, network_inputs
+from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
 from remora.training.ranking_network import NDCG, epochs_here
 from remora.training.retrieval import retrieval_shelf
 from remora.training.retrieval_search import check_name
