@@ -143,12 +143,13 @@ def lenskit_item_knn(events: pd.DataFrame, chosen: dict, seed: int, threads: int
     model = ItemKNNScorer(max_nbrs=chosen["max_nbrs"], min_sim=chosen["min_sim"], feedback="implicit")
     model.train(from_interactions_df(events[["user_id", "item_id"]]))
     items = events["item_id"].unique()
-    everything = ItemList(item_ids=items)
+    everything, known = ItemList(item_ids=items), set(items)
 
     def recommend(queries: pd.DataFrame) -> Lists:
         lists = []
         for history in queries["history"]:
-            had = ItemList(item_ids=np.asarray(history, object)) if len(history) else ItemList(item_ids=items[:0])
+            read = np.array([item for item in history if item in known], object)  # it panics at an unknown item
+            had = ItemList(item_ids=read) if len(read) else ItemList(item_ids=items[:0])
             scores = np.nan_to_num(model(query=RecQuery(user_items=had), items=everything).scores(), nan=-np.inf)
             seen, order = set(history), np.argsort(-scores, kind="stable")[: LENGTH + len(history)]
             lists.append([items[n] for n in order if np.isfinite(scores[n]) and items[n] not in seen][:LENGTH])
