@@ -44,7 +44,7 @@ def run(python: Path, model: Model, work: Work, data: Path, folder: Path) -> dic
     threads = {name: str(work.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     try:
         done = subprocess.run(
-            [str(python), str(HERE / DRIVERS[model.library]), settings],
+            [str(python), str(HERE / DRIVERS[model.package]), settings],
             cwd=folder,
             env=os.environ | threads,
             capture_output=True,

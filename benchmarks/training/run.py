@@ -87,7 +87,7 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
         split.save(folder / "events.npz")
         for model in PEERS:
             row = peer(python, split, model, work, folder, note)
-            versions[model.library] = row.pop("versions", {})
+            versions[model.package] = row.pop("versions", {})
             rows.append(row)
     return {
         "data_folder": chosen.data.name if chosen.data else "movielens-1m",
@@ -135,12 +135,12 @@ def peer(python: Path, split: Any, model: Any, work: Any, folder: Path, note: No
     from benchmarks.training import peers
     from benchmarks.training.table import summary
 
-    note(f"{model.library}, {model.name}")
-    own = folder / f"{model.library}-{model.name}"
+    note(f"{model.package}, {model.name}")
+    own = folder / f"{model.package}-{model.name}"
     line = peers.run(python, model, work, folder / "events.npz", own)
     if "failed" in line:
         note(line["failed"])
-        return {"model": model.name, "kind": model.kind, "library": model.library, "failed": line["failed"]}
+        return {"model": model.name, "kind": model.kind, "library": model.package, "failed": line["failed"]}
     row = summary(model, line["rounds"], line["positives"]) | {"versions": line["versions"]}
     if (saved := own / "vectors.npz").exists():
         row |= quality(split, dict(np.load(saved)), work.seed)

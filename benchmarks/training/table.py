@@ -33,7 +33,7 @@ class Model:
 
     name: str
     kind: str
-    library: str
+    package: str
     how: str
 
 
@@ -41,13 +41,13 @@ REMORA = (
     Model(
         name="pair_tower, {negatives}",
         kind="pairs",
-        library="remora",
+        package="remora",
         how="softmax over negatives that a batch shares, cosine scores; Adam by rows",
     ),
     Model(
         name="sequence_tower, {negatives}",
         kind="sequences",
-        library="remora",
+        package="remora",
         how="transformer, 2 layers, 2 heads; softmax over the catalogue or shared negatives at every place of a window",
     ),
 )
@@ -56,31 +56,31 @@ PEERS = (
     Model(
         name="BPR",
         kind="pairs",
-        library="recbole",
+        package="recbole",
         how="1 negative a positive, drawn at each batch among what the user has not had; dense Adam",
     ),
     Model(
         name="YoutubeDNN",
         kind="pairs",
-        library="torch-rechub",
+        package="torch-rechub",
         how="without hidden layers; softmax over 1 negative a positive, all drawn once before the clock; dense Adam",
     ),
     Model(
         name="DSSM",
         kind="pairs",
-        library="torch-rechub",
+        package="torch-rechub",
         how="without hidden layers; softmax over all others of the batch (in_batch_neg); dense Adam",
     ),
     Model(
         name="SASRec",
         kind="sequences",
-        library="recbole",
+        package="recbole",
         how="2 layers, 2 heads; softmax over the whole catalogue, at the last place of one window for each positive",
     ),
     Model(
         name="SASRec",
         kind="sequences",
-        library="torch-rechub",
+        package="torch-rechub",
         how="2 layers, 2 heads; 1 negative a place, drawn once before the clock, at every place of a user's window",
     ),
 )
@@ -93,7 +93,7 @@ def summary(model: Model, rounds: list[Round], positives: int) -> dict[str, Any]
     return {
         "model": model.name,
         "kind": model.kind,
-        "library": model.library,
+        "library": model.package,
         "how": model.how,
         "examples_per_second": round(rate),
         "data_wait": round(float(np.median([one.waited / one.seconds for one in timed])), 4),
