@@ -12,8 +12,9 @@ import yaml
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
 from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import SettingsError
+from remora.contracts.errors import DataError, SettingsError
 from remora.contracts.home import Home
+from remora.datasets.cuts import time_cuts
 from remora.datasets.slates import Slates
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.features.build import build
@@ -24,6 +25,8 @@ from remora.settings import Settings
 from remora.training import ranking, retrieval, slates
 from remora.training.ablations import ablate
 from remora.training.evaluation import PLOT, evaluate, read_report
+from remora.training.leaks import leaks
+from remora.training.ranking_data import Windows
 from remora.training.ranking_report import RankingReport
 from remora.training.ranking_search import read_search, search, tuned
 from remora.training.retrieval import retrieval_shelf
@@ -188,3 +191,23 @@ def test_a_monotone_feature_that_is_none_is_refused(trained: tuple[Settings, Art
     trees = settings.ranking.trees.model_copy(update={"monotone": {"item_profile__colour": 1}})
     with pytest.raises(SettingsError, match="item_profile__colour, which is no numeric feature"):
         ranking.train(settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})}))
+
+
+def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
+    def wanted_in_the_end(settings: Settings, events: list[Any], ids: list[str]) -> list[float]:
+        """Events of the time that the ranker learns from: nobody could know them before."""
+        begin, end = (events[int(share * len(events))][3] for share in (0.65, 0.8))
+        return [float(sum(i == item and begin <= t < end for _, i, _, t in events)) for item in ids]
+
+    settings = world(home_folder, users=150, per_user=8, sold_later=wanted_in_the_end)
+    with pytest.raises(DataError, match="item_profile__sold_later") as raised:
+        ranking.train(settings)
+    assert "ranking.trusted_features" in str(raised.value)
+    trusted = settings.ranking.model_copy(update={"trusted_features": ("item_profile__sold_later",)})
+    settings = settings.model_copy(update={"ranking": trusted})
+    lake = Lake.open(Home(settings.home))
+    data = Windows.read(slates.make(settings), lake)
+    window = time_cuts(settings, lake).ranking
+    assert [leak.feature for leak in leaks(settings, lake, window, data.train, data.columns)] == [
+        "item_profile__sold_later"
+    ]
