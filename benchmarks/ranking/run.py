@@ -59,7 +59,7 @@ def measured(home_folder: Path, venv: Path, folder: Path, note: Note) -> dict[st
     ranker = Ranker.load(home.local_copy(made.folder), vectors)
     window = slates.read(slates.slates_shelf(home).current(), slates.VALIDATION)
     batch = Slates.of(*window, ranker.columns, Lake.open(home).vocabulary()).batch
-    models = {name: timed(model, batch, TIMES).model_dump() for name, model in ranker.models.items()}
+    models = {name: timed(model.margins, batch, TIMES).model_dump() for name, model in ranker.models.items()}
     note(f"models: {models}")
     trees = ranker.models.get("trees")
     if not isinstance(trees, Trees):

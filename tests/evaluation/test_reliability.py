@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
+from remora.datasets.slates import Slates
 from remora.evaluation.reliability import by_segment, reliability
+from remora.evaluation.segments import of_user
+from remora.ranking.batch import Batch
+from remora.settings import EvaluationSettings
 
 
 def test_bins_are_scikit_learns_of_equal_counts() -> None:
@@ -49,9 +53,24 @@ def test_bins_hold_every_row_once(rows: list[tuple[float, float, float]]) -> Non
 
 
 def test_segments_are_measured_apart() -> None:
-    slate = np.repeat([0, 1, 2], 4)
-    said, came = np.full(12, 0.5), np.repeat([0.0, 1.0, 0.0], 4)
-    names = [("all", "new"), ("all",), ("all", "new")]
-    found = by_segment({"like": said}, {"like": came}, np.ones(12), slate, names)
-    assert {(r.segment, r.slates, round(r.observed, 3)) for r in found} == {("all", 3, 0.333), ("new", 2, 0.0)}
+    said, came = np.full(12, 0.5), np.repeat([0.0, 1.0, 0.0], 4).astype(np.float32)
+    slates = Slates(
+        batch=Batch(
+            features=np.zeros((12, 1), np.float32),
+            rows=np.arange(12, dtype=np.int32),
+            slate=np.repeat([0, 1, 2], 4),
+            histories=[np.empty(0, np.int32)] * 3,
+        ),
+        labels={"like": came},
+        sampled=np.tile([1.0, 0.25, 0.5, 0.5], 3).astype(np.float32),
+        history_events=np.array([0, 1_000_000, 0]),
+    )
+    found = by_segment({"like": said}, slates, EvaluationSettings())
+    new, usual = (of_user(events, EvaluationSettings()) for events in (0, 1_000_000))
+    assert {(r.segment, r.slates, round(r.observed, 3)) for r in found} == {
+        *((name, 3, 0.333) for name in new if name in usual),
+        *((name, 2, 0.0) for name in new if name not in usual),
+        *((name, 1, 1.0) for name in usual if name not in new),
+    }
     assert all(r.error == pytest.approx(abs(0.5 - r.observed)) for r in found)
+    assert next(r for r in found if r.slates == 3).bins[0].count == 3 * (1 + 4 + 2 + 2)

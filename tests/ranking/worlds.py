@@ -44,7 +44,6 @@ def slates(count: int, seed: int, size: int = 12) -> Slates:
             histories=histories,
         ),
         labels={"engaged": engaged.astype(np.float32), "liked": (engaged & (kind == 0)).astype(np.float32)},
-        gains=(engaged * 0.5 + (engaged & (kind == 0)) * 0.5).astype(np.float32),
         sampled=np.where(engaged, 1.0, 0.5).astype(np.float32),
         history_events=np.array([len(history) for history in histories], np.int64),
     )

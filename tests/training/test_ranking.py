@@ -28,9 +28,10 @@ from remora.training.evaluation import PLOT, evaluate, read_report
 from remora.training.leaks import leaks
 from remora.training.ranking_data import Windows
 from remora.training.ranking_report import RankingReport
-from remora.training.ranking_search import read_search, search, tuned
+from remora.training.ranking_search import search, tuned
 from remora.training.retrieval import retrieval_shelf
 from remora.training.search import front
+from remora.training.search_outcome import read_search
 from remora.wiring.ablations import LESS
 from remora.wiring.parts import Towers
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from remora.contracts.errors import NotBuilt, Tampered
@@ -54,6 +55,13 @@ class Artifact:
     def read_json(self, path: str) -> Any:
         """One of the version's JSON files."""
         return self.home.read_json(f"{self.folder}/{path}")
+
+    def add(self, folder: Path) -> list[str]:
+        """Copy a local folder's files, and say their names: a draft is filled so before it is published."""
+        files = sorted(folder.iterdir())
+        for file in files:
+            self.home.write_bytes(f"{self.folder}/{file.name}", file.read_bytes())
+        return [file.name for file in files]
 
     def verify(self) -> None:
         """Check every file's hash against the receipt; :class:`Tampered` names the first that differs."""

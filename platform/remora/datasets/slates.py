@@ -12,7 +12,7 @@ import pyarrow as pa
 from remora.contracts.tables import ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.queries import LABEL
-from remora.datasets.ranking_rows import GAIN, HISTORY_EVENTS, INSTANT, QUERY_ID, SAMPLED
+from remora.datasets.ranking_rows import HISTORY_EVENTS, INSTANT, QUERY_ID, SAMPLED
 from remora.ranking.batch import Batch, stacked
 from remora.ranking.columns import RankerColumns
 
@@ -21,18 +21,22 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slates:
-    """Candidates of past queries. ``labels`` by objective, ``gains`` and ``sampled`` have shape (n,);
-    ``history_events`` (q,) counts the wanted events of each slate's user before it."""
+    """Candidates of past queries. ``labels`` by objective and ``sampled`` have shape (n,); ``history_events`` (q,)
+    counts the wanted events of each slate's user before it."""
 
     batch: Batch
     labels: Mapping[str, Floats]
-    gains: Floats
     sampled: Floats
     history_events: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         """How many slates."""
         return len(self.batch.histories)
+
+    @property
+    def counts(self) -> Floats:
+        """How many candidates as they were served each row stands for, shape (n,)."""
+        return np.float32(1) / self.sampled
 
     @classmethod
     def of(cls, rows: pa.Table, histories: pa.Table, columns: RankerColumns, vocabulary: Vocabulary) -> Slates:
@@ -56,19 +60,18 @@ class Slates:
                 for name in rows.column_names
                 if name.startswith(LABEL)
             },
-            gains=rows[GAIN].to_numpy().astype(np.float32),
             sampled=rows[SAMPLED].to_numpy().astype(np.float32),
             history_events=rows[HISTORY_EVENTS].to_numpy()[begins],
         )
 
     def take(self, slates: npt.NDArray[np.int64]) -> Slates:
         """Some of them in their order, numbered anew."""
-        inside, slates = np.isin(self.batch.slate, slates), np.unique(slates)
+        slates = np.unique(slates)
+        at = self.batch.places(slates)
         return Slates(
             batch=self.batch.take(slates),
-            labels={name: label[inside] for name, label in self.labels.items()},
-            gains=self.gains[inside],
-            sampled=self.sampled[inside],
+            labels={name: label[at] for name, label in self.labels.items()},
+            sampled=self.sampled[at],
             history_events=self.history_events[slates],
         )
 
@@ -88,7 +91,6 @@ def both(first: Slates, then: Slates) -> Slates:
     return Slates(
         batch=stacked(first.batch, then.batch),
         labels={name: np.concatenate([first.labels[name], then.labels[name]]) for name in first.labels},
-        gains=np.concatenate([first.gains, then.gains]),
         sampled=np.concatenate([first.sampled, then.sampled]),
         history_events=np.concatenate([first.history_events, then.history_events]),
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
+
+from remora.datasets.slates import Slates
+from remora.evaluation.segments import of_user
+from remora.settings import EvaluationSettings
 
 Floats = npt.NDArray[np.floating]
 
@@ -77,12 +81,12 @@ def reliability(
 
 def by_segment(
     columns: Mapping[str, Floats],
-    labels: Mapping[str, Floats],
-    counts: Floats,
-    slate: npt.NDArray[np.int64],
-    segments: Sequence[Sequence[str]],
+    slates: Slates,
+    settings: EvaluationSettings,
 ) -> tuple[Reliability, ...]:
-    """Every objective in every segment that has a slate; ``segments`` names those of each slate."""
+    """Every objective in every segment of users that has a slate, from predictions (n,) of its candidates."""
+    segments = [of_user(int(events), settings) for events in slates.history_events]
+    counts, slate, labels = slates.counts, slates.batch.slate, slates.labels
     found = []
     for segment in dict.fromkeys(name for names in segments for name in names):
         chosen = np.array([segment in names for names in segments])

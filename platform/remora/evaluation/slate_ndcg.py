@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,3 +38,11 @@ def mean_ndcg(
     found = slate_ndcg(scores, gains, slate, k)
     known = found[~np.isnan(found)]
     return float(known.mean()) if len(known) else 0.0
+
+
+def ndcg_of_each(
+    margins: npt.NDArray[np.floating], labels: Mapping[str, npt.NDArray[np.floating]], slate: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """:func:`mean_ndcg` by objective: ``margins`` (n, objectives) in the order of ``labels``."""
+    columns = zip(labels.items(), margins.T, strict=True)
+    return {name: mean_ndcg(column, label, slate) for (name, label), column in columns}

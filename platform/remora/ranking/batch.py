@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,16 +29,24 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def begins(self) -> npt.NDArray[np.int64]:
+        """Where each slate begins, and after the last one n: shape (q + 1,)."""
+        return np.searchsorted(self.slate, np.arange(len(self.histories) + 1))
+
+    def places(self, slates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Positions of the candidates of some slates, one slate after another."""
+        parts = [np.arange(self.begins[slate], self.begins[slate + 1]) for slate in slates]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
     def take(self, slates: npt.NDArray[np.int64]) -> Batch:
         """Some slates, in this order, numbered anew."""
-        begins = np.searchsorted(self.slate, np.arange(len(self.histories) + 1))
-        parts = [np.arange(begins[s], begins[s + 1]) for s in slates]
-        at = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        at = self.places(slates)
         return Batch(
             features=self.features[at],
             rows=self.rows[at],
-            slate=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
-            histories=[self.histories[s] for s in slates],
+            slate=np.repeat(np.arange(len(slates)), np.diff(self.begins)[slates]),
+            histories=[self.histories[slate] for slate in slates],
         )
 
 

@@ -50,22 +50,21 @@ def ablate(settings: Settings) -> Artifact:
     if (done := shelf.find(name)) is not None:
         shelf.point(name)
         return done
-    rankers = _rankers(settings, home, lake, retrieval, ranked)
     towers = Towers.load(home.local_copy(retrieval.folder))
+    vectors = towers.encoder.item_vectors
+    whole, without = Ranker.load(home.local_copy(ranked.folder), vectors), _rankers(settings, home, lake, vectors)
     found = compared(
-        settings, lake, towers, rankers.pop(""), lambda moments: Ablations(moments=moments, rankers=rankers).compared
+        settings, lake, towers, whole, lambda moments: Ablations(moments=moments, rankers=without).compared
     )
     draft = shelf.draft(name)
     home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
     return shelf.publish(draft, retrieval=retrieval.version, ranking=ranked.version)
 
 
-def _rankers(settings: Settings, home: Home, lake: Lake, retrieval: Artifact, ranked: Artifact) -> dict[str, Ranker]:
-    """The ranker as it is under the empty name, and one without each part of it under the part's."""
-    vectors = Towers.load(home.local_copy(retrieval.folder)).encoder.item_vectors
+def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) -> dict[str, Ranker]:
+    """A ranker without each part of it, under the part's name."""
     rows = slates.make(settings)
     data = Windows.read(rows, lake)
-    found = {"": Ranker.load(home.local_copy(ranked.folder), vectors)}
     groups = sorted({name.split("__")[0] for name in data.columns.names})
     parts = {f"features {group}": (settings, data.without(f"{group}__")) for group in groups if len(groups) > 1}
     for model in settings.ranking.models if len(settings.ranking.models) > 1 else ():
@@ -80,6 +79,7 @@ def _rankers(settings: Settings, home: Home, lake: Lake, retrieval: Artifact, ra
         done = ray.wait(list(waiting), num_returns=1)[0][0]
         ray.get(done)
         log.info("trained without %s; %d more", waiting.pop(done), len(waiting))
+    found = {}
     for name, version in versions.items():
         kept = shelf.find(version)
         assert kept is not None
@@ -100,6 +100,5 @@ def _fit(settings: Settings, data: Windows, vectors: torch.Tensor, version: str)
     draft = shelf.draft(version)
     with tempfile.TemporaryDirectory() as folder:
         ranker.save(Path(folder))
-        for path in Path(folder).iterdir():
-            home.write_bytes(f"{draft.folder}/{path.name}", path.read_bytes())
+        draft.add(Path(folder))
     shelf.publish(draft)

@@ -81,13 +81,13 @@ def progress(state: State, limits: Limits) -> tuple[float, float]:
     return done, done + (1 - done) / left
 
 
-def judged(state: State, metric: str, found: float, passed: float, limits: Limits) -> State:
-    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation.
+def judged(state: State, metric: str, found: float | None, passed: float, limits: Limits) -> State:
+    """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation, None without one.
 
     A plateau at a high rate is no end, since a lower one finds more: when the patience is spent before
     :data:`COOLING`, the training goes on from there and the patience begins anew.
     """
-    since = 0 if found > state["best"] else state["since"] + 1
+    since = 0 if found is None or found > state["best"] else state["since"] + 1
     done = progress(state, limits)[1]
     if since >= limits.patience and done < COOLING:
         since, done = 0, COOLING
@@ -95,7 +95,7 @@ def judged(state: State, metric: str, found: float, passed: float, limits: Limit
         "epoch": state["epoch"] + 1,
         "epochs": limits.epochs,
         metric: found,
-        "best": max(found, state["best"]),
+        "best": state["best"] if found is None else max(found, state["best"]),
         "since": since,
         "seconds": state["seconds"] + passed,
         "pace": passed,

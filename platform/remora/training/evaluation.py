@@ -21,7 +21,6 @@ from remora.evaluation.reliability import Reliability, by_segment
 from remora.evaluation.reliability_plot import reliability_plot
 from remora.evaluation.replay import Moment, Replay
 from remora.evaluation.report import EvaluationReport, report
-from remora.evaluation.segments import of_user
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
@@ -97,8 +96,7 @@ def _reliability(settings: Settings, lake: Lake, retrieval: Artifact, ranker: Ra
         every_query=True,
     )
     found = Slates.of(rows, histories, ranker.columns, lake.vocabulary())
-    segments = [of_user(int(events), settings.evaluation) for events in found.history_events]
-    return by_segment(ranker.score(found.batch), found.labels, 1.0 / found.sampled, found.batch.slate, segments)
+    return by_segment(ranker.score(found.batch), found, settings.evaluation)
 
 
 def compared(

@@ -60,9 +60,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     draft = shelf.draft(name)
     with tempfile.TemporaryDirectory() as folder:
         fitted.ranker.save(Path(folder))
-        served = sorted(path.name for path in Path(folder).iterdir())
-        for file in served:
-            home.write_bytes(f"{draft.folder}/{file}", (Path(folder) / file).read_bytes())
+        served = draft.add(Path(folder))
     home.write_bytes(f"{draft.folder}/{REPORT}", report.model_dump_json(indent=1).encode())
     home.write_bytes(f"{draft.folder}/report.html", html(report))
     artifact = shelf.publish(

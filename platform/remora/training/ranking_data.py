@@ -98,7 +98,7 @@ def groups(found: Slates, objective: str, head: Head) -> Groups:
         features=found.batch.features,
         labels=found.labels[objective],
         groups=found.batch.slate.astype(np.int64),
-        counts=(1.0 / found.sampled).astype(np.float32),
+        counts=found.counts,
     )
 
 

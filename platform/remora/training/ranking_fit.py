@@ -14,7 +14,6 @@ from remora.contracts.home import Home
 from remora.datasets.slates import Slates, both
 from remora.evaluation.leakage import Leak
 from remora.evaluation.reliability import Reliability, by_segment
-from remora.evaluation.segments import of_user
 from remora.ranking.model import RankingModel
 from remora.ranking.network.model import Network
 from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec
@@ -22,7 +21,7 @@ from remora.ranking.trees import Trees
 from remora.settings import Settings
 from remora.settings.ranking import ObjectiveSettings
 from remora.training.blending import blended
-from remora.training.boosting import AMOUNT, LISTWISE, PROBABILITY, Boosted, boost, boost_here
+from remora.training.boosting import Boosted, boost, boost_here
 from remora.training.calibrating import calibrator
 from remora.training.fitting import Resources, described, fit_network
 from remora.training.progress import Report
@@ -70,7 +69,7 @@ class Fit:
         blend = blended(margins, judged, tuple(self.objectives))
         together = blend.of(margins)
         calibrators = {
-            name: calibrator(o.calibrated_by, together[:, place], judged.labels[name], 1.0 / judged.sampled)
+            name: calibrator(o.calibrated_by, together[:, place], judged.labels[name], judged.counts)
             for place, (name, o) in enumerate(self.objectives.items())
         }
         spec = RankerSpec(columns=self.data.columns, calibrators=calibrators, blend=blend)
@@ -175,24 +174,21 @@ class Fitted:
 
 def crossed_reliability(ranker: Ranker, judged: Slates, settings: Settings) -> tuple[Reliability, ...]:
     """The calibration judged on slates that it was not fitted to: two halves, drawn evenly, each for the other."""
-    margins, counts, slate = ranker.margins(judged.batch), 1.0 / judged.sampled, judged.batch.slate
+    margins, slate = ranker.margins(judged.batch), judged.batch.slate
     half = np.random.default_rng(settings.ranking.seed).permutation(len(judged)) % 2 == 0
     columns = {}
     for place, (name, objective) in enumerate(settings.objectives.items()):
         columns[name] = np.empty(len(slate))
         for fitted in (half[slate], ~half[slate]):
-            of = calibrator(
-                objective.calibrated_by, margins[fitted, place], judged.labels[name][fitted], counts[fitted]
-            )
+            known = judged.labels[name][fitted], judged.counts[fitted]
+            of = calibrator(objective.calibrated_by, margins[fitted, place], *known)
             columns[name][~fitted] = of(margins[~fitted, place])
-    segments = [of_user(int(events), settings.evaluation) for events in judged.history_events]
-    return by_segment(columns, judged.labels, counts, slate, segments)
+    return by_segment(columns, judged, settings.evaluation)
 
 
 def _log(values: Report) -> None:
     if "round" in values:
-        metric = next(name for name in values if name in {head.metric for head in (LISTWISE, PROBABILITY, AMOUNT)})
-        said = (values["objective"], values["round"], values["rounds"], metric, values[metric])
+        said = (values["objective"], values["round"], values["rounds"], values["metric"], values[values["metric"]])
         log.info("%s, round %d of %d: %s on validation %.4f", *said)
     else:
         log.info(described(values))

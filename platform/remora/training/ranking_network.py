@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import ray
 import ray.train
 import ray.train.torch
@@ -19,7 +18,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from torch import Tensor, nn
 
 from remora.datasets.slates import Slates
-from remora.evaluation.slate_ndcg import mean_ndcg
+from remora.evaluation.slate_ndcg import ndcg_of_each
 from remora.ranking.network.model import Network, tensors
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings
@@ -73,8 +72,6 @@ def train_worker(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     inputs: NetworkInputs = ray.get(config["inputs"])
     schedule: NetworkSchedule = config["schedule"]
-    if inputs.validation is None:
-        schedule = replace(schedule, patience=schedule.epochs)
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     plain = started(inputs, schedule)
@@ -85,7 +82,7 @@ def train_worker(config: dict[str, Any]) -> None:
         begun = time.monotonic()
         told = one_epoch(model, optimiser, inputs, schedule, state, rank, world)
         passed = time.monotonic() - begun
-        found = validated(plain, inputs) if rank == 0 and inputs.validation is not None else 0.0
+        found = validated(plain, inputs) if rank == 0 else None
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule) | {
             "loss": told.loss,
@@ -132,8 +129,7 @@ def one_epoch(
     """
     device = next(model.parameters()).device
     slates, labels = inputs.train, _labels(inputs.train, inputs.objectives)
-    counts = torch.from_numpy(1.0 / slates.sampled)
-    begins = np.searchsorted(slates.batch.slate, np.arange(len(slates) + 1))
+    counts = torch.from_numpy(slates.counts)
     steps = math.ceil(len(slates) / schedule.batch_queries)
     done, then = progress(state, schedule)
     torch.manual_seed((schedule.seed * 1_000 + state["epoch"]) * 1_000 + rank)
@@ -144,7 +140,7 @@ def one_epoch(
         asked = time.monotonic()
         whole = order[step * schedule.batch_queries : (step + 1) * schedule.batch_queries]
         own = np.sort(whole[rank::world])
-        at, every = _rows(begins, own), _rows(begins, whole)
+        at, every = slates.batch.places(own), slates.batch.places(whole)
         read = [part.to(device) for part in tensors(slates.batch.take(own), inputs.item_vectors, inputs.history)]
         totals = _totals(labels[every], counts[every], slates.batch.slate[every])
         waited += time.monotonic() - asked
@@ -161,52 +157,41 @@ def one_epoch(
     return Told(total / steps, waited)
 
 
-def _rows(begins: npt.NDArray[np.int64], slates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Positions of the candidates of some slates, one slate after another."""
-    parts = [np.arange(begins[slate], begins[slate + 1]) for slate in slates]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
-
-
-def epochs_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> Iterator[tuple[float, RankingNetwork]]:
-    """Epoch after epoch in this process: NDCG@10 on validation (0 without one), and the network."""
+def epochs_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> Iterator[tuple[float | None, RankingNetwork]]:
+    """Epoch after epoch in this process: NDCG@10 on validation, None without one, and the network."""
     network = started(inputs, schedule)
     optimiser, state = optimiser_of(network, schedule), new_state()
     while not is_over(state, schedule):
         begun = time.monotonic()
         one_epoch(network, optimiser, inputs, schedule, state)
-        found = validated(network, inputs) if inputs.validation is not None else 0.0
+        found = validated(network, inputs)
         state = judged(state, NDCG, found, time.monotonic() - begun, schedule)
         yield found, network
 
 
 def fit_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> RankingNetwork:
     """The best epoch by validation, or the last without one: for many small fits."""
-    if inputs.validation is None:
-        schedule = replace(schedule, patience=schedule.epochs)
-    best, weights = -1.0, {}
-    network = RankingNetwork(inputs.spec)
+    best, kept = -1.0, RankingNetwork(inputs.spec)
     for found, network in epochs_here(inputs, schedule):
-        if found > best or inputs.validation is None:
-            best, weights = found, {name: value.clone() for name, value in network.state_dict().items()}
-    network.load_state_dict(weights)
-    return network
+        if found is None or found > best:
+            best = best if found is None else found
+            kept.load_state_dict(network.state_dict())
+    return kept
 
 
-def validated(network: RankingNetwork, inputs: NetworkInputs) -> float:
-    """NDCG@10 of each objective's order, over slates that have any of it; the mean of the objectives.
+def validated(network: RankingNetwork, inputs: NetworkInputs) -> float | None:
+    """NDCG@10 of each objective's order, over slates that have any of it; the mean of the objectives. None without a
+    validation.
 
     No weight is looked at, here or in the loss: changing one needs no training.
     """
-    assert inputs.validation is not None
+    if inputs.validation is None:
+        return None
     device = next(network.parameters()).device
     margins = Network(inputs.spec, network.cpu(), inputs.item_vectors).margins(inputs.validation.batch)
     network.to(device).train()
-    slate = inputs.validation.batch.slate
-    found = [
-        mean_ndcg(margins[:, place], inputs.validation.labels[name], slate)
-        for place, name in enumerate(inputs.objectives)
-    ]
-    return float(np.mean(found))
+    found = ndcg_of_each(margins, inputs.validation.labels, inputs.validation.batch.slate)
+    return float(np.mean([*found.values()]))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from remora.datasets.slates import Slates
 from remora.evaluation.leakage import Leak
 from remora.evaluation.reliability import Reliability
 from remora.evaluation.reliability_plot import reliability_plot
-from remora.evaluation.slate_ndcg import mean_ndcg
+from remora.evaluation.slate_ndcg import ndcg_of_each
 from remora.ranking.batch import Batch
 from remora.ranking.explanation import grid, partial_dependence, permutation_importance
 from remora.ranking.ranker import Ranker
@@ -95,23 +95,13 @@ def data_of(window: str, slates: Slates) -> Data:
 
 def qualities(ranker: Ranker, judged: Slates) -> tuple[Quality, ...]:
     """Each model alone, and the blend where there are several."""
-
-    class Blended:
-        """The blend as a model."""
-
-        margins = staticmethod(ranker.margins)
-
-    models: dict[str, Any] = dict(ranker.models)
+    models = {name: model.margins for name, model in ranker.models.items()}
     if len(models) > 1:
-        models[BLEND] = Blended()
+        models[BLEND] = ranker.margins
     found = []
-    for name, model in models.items():
-        margins = model.margins(judged.batch)
-        ndcg = {
-            objective: mean_ndcg(margins[:, place], judged.labels[objective], judged.batch.slate)
-            for place, objective in enumerate(ranker.objectives)
-        }
-        found.append(Quality(model=name, ndcg=ndcg, timing=timed(model, judged.batch)))
+    for name, margins in models.items():
+        ndcg = ndcg_of_each(margins(judged.batch), judged.labels, judged.batch.slate)
+        found.append(Quality(model=name, ndcg=ndcg, timing=timed(margins, judged.batch)))
     return tuple(found)
 
 
@@ -122,9 +112,7 @@ def importances(ranker: Ranker, judged: Slates, seed: int) -> dict[str, dict[str
     some = some.take(draw.choice(len(some), min(len(some), IMPORTANCE_SLATES), replace=False))
 
     def quality(batch: Batch) -> np.ndarray:
-        margins = ranker.margins(batch)
-        columns = enumerate(ranker.objectives)
-        return np.array([mean_ndcg(margins[:, place], some.labels[name], batch.slate) for place, name in columns])
+        return np.array([*ndcg_of_each(ranker.margins(batch), some.labels, batch.slate).values()])
 
     lost = permutation_importance(quality, some.batch, seed)
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,13 +11,12 @@ import numpy as np
 import ray.tune
 import torch
 import xgboost
-import yaml
 
 import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
-from remora.contracts.errors import NotFound, SettingsError
+from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
-from remora.evaluation.slate_ndcg import mean_ndcg
+from remora.evaluation.slate_ndcg import ndcg_of_each
 from remora.ingest.lake import Lake
 from remora.ranking.model import RankingModel
 from remora.ranking.network.model import Network
@@ -28,13 +27,11 @@ from remora.training import slates
 from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
 from remora.training.ranking_network import NDCG, epochs_here
 from remora.training.retrieval import retrieval_shelf
-from remora.training.retrieval_search import check_name
-from remora.training.search import COST, Search
-from remora.training.search_report import SearchReport, written
-from remora.training.tracking import tracked
+from remora.training.search import COST
+from remora.training.search_outcome import OnReport, Plan, best_of, check_name, kept
 from remora.wiring.parts import Towers
 
-NAME, REPORT = "tuning_ranking", "report.json"
+NAME = "tuning_ranking"
 Model = Literal["trees", "network"]
 SECTIONS: dict[str, type[TreeSettings] | type[NetworkSettings]] = {"trees": TreeSettings, "network": NetworkSettings}
 ROUNDS_AT_ONCE, TIMES = 20, 15
@@ -47,17 +44,13 @@ def ranking_search_shelf(home: Home) -> Shelf:
     return Shelf(home, NAME, "remora tune ranking")
 
 
-def search(
-    settings: Settings,
-    model: Model,
-    name: str = "latest",
-    on_report: Callable[[dict[str, Any]], None] | None = None,
-) -> Artifact:
+def search(settings: Settings, model: Model, name: str = "latest", on_report: OnReport | None = None) -> Artifact:
     """Search ``tuning.<model>`` within its budget and keep the outcome as ``name``; an unchanged one is a look-up.
 
     The first trial is the settings as they are. NDCG@10 on the validation window, the mean of the objectives, decides;
     each trial also says what a slate of 500 candidates takes, so that the report can show what quality costs. All
-    trials read the same rows, which are made once. Interrupted, the same command goes on.
+    trials read the same rows, which are made once. Interrupted, the same command goes on. SettingsError for fields that
+    no trial could change.
     """
     check_name(name)
     spaces = getattr(settings.tuning, model)
@@ -72,49 +65,27 @@ def search(
         model=model,
         code=remora.__version__,
     )
-    shelf = ranking_search_shelf(home)
-    done = shelf.find(name)
-    if done is not None and done.receipt["made_from"] == made_from:
-        return done
-    section = getattr(settings.ranking, model)
-    sought = Search(
-        home=home,
-        name=f"{name}-{made_from}",
-        section=SECTIONS[model],
-        spaces=spaces,
-        first={field: getattr(section, field) for field in spaces},
-        metric=NDCG,
-        most_epochs=most_epochs(settings.ranking, model),
-        settings=settings.tuning,
-    )
-    vectors = Towers.load(home.local_copy(retrieval_shelf(home).current().folder)).encoder.item_vectors
-    given = {"settings": settings, "model": model, "data": Windows.read(rows, Lake.open(home)), "vectors": vectors}
-    with tracked(settings, NAME, name, settings.tuning.model_dump()) as run:
-        trials = sought.run(_trial, given, on_report or _log)
-        best = trials[0]
-        run.metrics({NDCG: best.best, "trials": len(trials)})
-    draft = shelf.draft(name)
-    found = SearchReport(name=name, section=f"ranking.{model}", metric=NDCG, trials=trials, first=sought.first)
-    for file, content in written(found).items():
-        home.write_bytes(f"{draft.folder}/{file}", content)
-    artifact = shelf.publish(draft, made_from=made_from, best=best.changes, metrics={NDCG: best.best})
-    sought.forget()
-    return artifact
 
+    def plan() -> Plan:
+        vectors = Towers.load(home.local_copy(retrieval_shelf(home).current().folder)).encoder.item_vectors
+        data = Windows.read(rows, Lake.open(home))
+        return Plan(
+            path=f"ranking.{model}",
+            before=getattr(settings.ranking, model),
+            spaces=spaces,
+            metric=NDCG,
+            most_epochs=most_epochs(settings.ranking, model),
+            trial=_trial,
+            given={"settings": settings, "model": model, "data": data, "vectors": vectors},
+        )
 
-def read_search(artifact: Artifact) -> SearchReport:
-    """What a search found."""
-    return SearchReport.model_validate(artifact.read_json(REPORT))
+    return kept(settings, ranking_search_shelf(home), name, made_from, plan, on_report or _log)
 
 
 def tuned(settings: Settings, name: str) -> Settings:
-    """The settings with the best of the search ``name``; NotFound when there is none of that name."""
-    found = ranking_search_shelf(Home(settings.home)).find(name)
-    if found is None:
-        raise NotFound("search", name, "Run remora tune ranking.")
-    best = yaml.safe_load(found.read_bytes("best.yaml"))["ranking"]
+    """The settings with the best of the search ``name``; NotFound says which there are."""
     ranking = settings.ranking.model_dump()
-    for model, changes in best.items():
+    for model, changes in best_of(ranking_search_shelf(Home(settings.home)), name)["ranking"].items():
         ranking[model] |= changes
     return settings.model_copy(update={"ranking": RankingSettings.model_validate(ranking)})
 
@@ -136,13 +107,13 @@ def _trial(changes: dict[str, Any], settings: Settings, model: Model, data: Wind
         steps = _network(settings, data, vectors)
     most = most_epochs(settings.ranking, model)
     for epoch, (quality, ranker) in enumerate(steps, 1):
-        cost = timed(ranker, data.validation.batch, TIMES).p50_ms
+        cost = timed(ranker.margins, data.validation.batch, TIMES).p50_ms
         ray.tune.report({"epoch": epoch, "epochs": most, NDCG: quality, COST: cost})
 
 
 def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingModel]]:
     """So many more rounds of each objective at a time."""
-    ranking, slate = settings.ranking, data.validation.batch.slate
+    ranking, judged = settings.ranking, data.validation
     boosters: dict[str, xgboost.Booster] = {}
     matrices = {}
     for name, objective in settings.objectives.items():
@@ -154,15 +125,15 @@ def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingMo
                 config.parameters, matrix, num_boost_round=ROUNDS_AT_ONCE, xgb_model=boosters.get(name)
             )
         trees = Trees(dict(boosters))
-        margins = trees.margins(data.validation.batch)
-        found = [mean_ndcg(margins[:, n], data.validation.labels[name], slate) for n, name in enumerate(boosters)]
-        yield float(np.mean(found)), trees
+        found = ndcg_of_each(trees.margins(judged.batch), judged.labels, judged.batch.slate)
+        yield float(np.mean([*found.values()])), trees
 
 
 def _network(settings: Settings, data: Windows, vectors: torch.Tensor) -> Iterator[tuple[float, RankingModel]]:
     """An epoch at a time."""
     inputs, schedule = network_inputs(settings, data, vectors)
     for quality, network in epochs_here(inputs, replace(schedule, patience=schedule.epochs)):
+        assert quality is not None  # it has a validation window
         yield quality, Network(inputs.spec, network, vectors)
 
 

@@ -167,8 +167,7 @@ def _write(
         pq.write_table(pa.table({ITEM_ID: vocabulary.ids}), Path(folder) / "vocabulary.parquet")
         (Path(folder) / "index.json").write_text(json.dumps(report, indent=1))
         (Path(folder) / "towers.json").write_text(json.dumps(inputs.spec.to_json()))
-        for file in sorted(Path(folder).iterdir()):
-            draft.home.write_bytes(f"{draft.folder}/{file.name}", file.read_bytes())
+        draft.add(Path(folder))
     return measured
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -93,8 +93,6 @@ def train_worker(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     inputs: SequenceInputs = ray.get(config["inputs"])
     schedule: SequenceSchedule = config["schedule"]
-    if inputs.validation is None:
-        schedule = replace(schedule, patience=schedule.epochs)
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     device = ray.train.torch.get_device()
@@ -136,7 +134,7 @@ def train_worker(config: dict[str, Any]) -> None:
             total += float(loss.detach())
         passed = time.monotonic() - begun
         asked_of = inputs.validation if rank == 0 else None
-        found = validated(plain.tower, asked_of) if asked_of is not None else 0.0
+        found = None if asked_of is None else validated(plain.tower, asked_of)
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule)
         state |= {

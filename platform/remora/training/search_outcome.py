@@ -1,0 +1,92 @@
+"""A search kept under a name: looked up when nothing changed, run otherwise, and read by the next command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from remora.contracts.artifacts import Artifact, Shelf
+from remora.contracts.errors import NotFound, SettingsError
+from remora.settings import Settings
+from remora.settings.section import Section
+from remora.training.search import Search, Spaces
+from remora.training.search_report import SearchReport, written
+from remora.training.tracking import tracked
+
+REPORT, BEST = "report.json", "best.yaml"
+
+OnReport = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is sought: the fields ``spaces`` of the settings at ``path``, a section that says ``before`` now.
+
+    ``trial(changes, **given)`` is what :class:`Search` runs.
+    """
+
+    path: str
+    before: Section
+    spaces: Spaces
+    metric: str
+    most_epochs: int
+    trial: Callable[..., None]
+    given: Mapping[str, Any]
+
+
+def check_name(name: str) -> None:
+    """SettingsError for a name that is no folder's."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
+        raise SettingsError(f"A search cannot be called {name!r}: use small letters, digits, '.', '_' and '-'.")
+
+
+def kept(
+    settings: Settings, shelf: Shelf, name: str, made_from: str, plan: Callable[[], Plan], on_report: OnReport
+) -> Artifact:
+    """Search within ``settings.tuning`` and keep the outcome as ``name``; one that was made from the same is a look-up,
+    and ``plan`` isn't asked. Interrupted, the same search goes on."""
+    done = shelf.find(name)
+    if done is not None and done.receipt["made_from"] == made_from:
+        return done
+    planned = plan()
+    sought = Search(
+        home=shelf.home,
+        name=f"{name}-{made_from}",
+        section=type(planned.before),
+        spaces=planned.spaces,
+        first={field: getattr(planned.before, field) for field in planned.spaces},
+        metric=planned.metric,
+        most_epochs=planned.most_epochs,
+        settings=settings.tuning,
+    )
+    with tracked(settings, shelf.name, name, settings.tuning.model_dump()) as run:
+        trials = sought.run(planned.trial, planned.given, on_report)
+        best = trials[0]
+        run.metrics({planned.metric: best.best, "trials": len(trials)})
+    draft = shelf.draft(name)
+    found = SearchReport(name=name, section=planned.path, metric=planned.metric, trials=trials, first=sought.first)
+    for file, content in written(found).items():
+        shelf.home.write_bytes(f"{draft.folder}/{file}", content)
+    artifact = shelf.publish(draft, made_from=made_from, best=best.changes, metrics={planned.metric: best.best})
+    sought.forget()
+    return artifact
+
+
+def read_search(artifact: Artifact) -> SearchReport:
+    """What a search found."""
+    return SearchReport.model_validate(artifact.read_json(REPORT))
+
+
+def best_of(shelf: Shelf, name: str) -> dict[str, Any]:
+    """The best of the search ``name``, nested as in the settings; NotFound says which there are."""
+    found = shelf.find(name)
+    if found is None:
+        versions, home = f"{shelf.name}/versions", shelf.home
+        names = sorted({path.split("/")[0] for path in home.files(versions)}) if home.exists(versions) else []
+        raise NotFound("search", name, f"There are: {', '.join(names)}." if names else f"Run {shelf.command}.")
+    best: dict[str, Any] = yaml.safe_load(found.read_bytes(BEST))
+    return best
