@@ -63,7 +63,7 @@ def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path) ->
     }
     values = {n: float(n % 5) for n in range(len(events))}
     settings = settings_for(home_folder, evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0})
-    lake = make_lake(home_folder, events, values=values)
+    lake = make_lake(home_folder, events, more={"value": [values[n] for n in range(len(events))]})
     found = queries(settings, lake, WINDOW, objectives=objectives, unanswered=True)
     assert found.schema.equals(schema_with(objectives))
     answered = queries(settings, lake, WINDOW)

@@ -29,7 +29,7 @@ class SeenThree:
         return replace(query, known=True, seen=np.arange(3, dtype=np.int32))
 
 
-def rows(outcomes: dict[str, float], *, targets: dict[str, float] | None = None, **changes: object) -> pa.Table:
+def rows(outcomes: dict[str, float], **changes: object) -> pa.Table:
     pipeline = Pipeline(sources=(Listed(tuple(range(40))), AlsoListed(tuple(range(30, 45)))), filters=(NotSeen(),))
     made = CandidateRows(
         vocabulary=VOCABULARY,
@@ -38,10 +38,9 @@ def rows(outcomes: dict[str, float], *, targets: dict[str, float] | None = None,
         objectives=("liked",),
         **{"negatives": 10, "seed": 3} | changes,  # type: ignore[arg-type]
     )
-    targets = targets or {}
     asked = {
         "query_id": ["u@1"], "user_id": ["u"], "instant": pa.array([NOON], pa.timestamp("us", "UTC")),
-        "targets": [list(targets)], "weights": [list(targets.values())], "history_events": [4],
+        "history_events": [4],
         "outcomes": [list(outcomes)], "label:liked": [list(outcomes.values())],
     }  # fmt: skip
     return made(pa.table(asked))
@@ -70,7 +69,19 @@ def test_all_that_led_to_something_stays_and_the_rest_says_how_much_was_kept(
     if kept:
         np.testing.assert_allclose(shares[labels == 0], min(1, negatives / of))
         np.testing.assert_allclose((1 / shares).sum(), len(candidates))
-    assert found["candidate__place"] == sorted(found["candidate__place"])
+    assert found["place"] == [*range(len(found["item_id"]))]
+
+
+@given(negatives=st.integers(1, 60), easy=st.integers(0, 5))
+def test_what_serving_knows_of_a_candidate_does_not_depend_on_what_was_sampled(negatives: int, easy: int) -> None:
+    every = rows({"i05": 1.0}, negatives=ITEMS).to_pydict()
+    known = [name for name in every if name.startswith("candidate__")]
+    of = {item: [every[name][n] for name in known] for n, item in enumerate(every["item_id"])}
+    assert [values[known.index("candidate__place")] for values in of.values()] == [*range(1, len(of) + 1)]
+    some = rows({"i05": 1.0}, negatives=negatives, easy=easy).to_pydict()
+    for n, item in enumerate(some["item_id"]):
+        if item in of:
+            np.testing.assert_equal([some[name][n] for name in known], of[item])
 
 
 def test_easy_negatives_come_from_what_no_source_found() -> None:
@@ -79,14 +90,12 @@ def test_easy_negatives_come_from_what_no_source_found() -> None:
     assert len(easy) == 7
     assert {found["item_id"][n] for n in easy} <= set(IDS[45:])
     assert all(found["sampled"][n] == pytest.approx(7 / 15) for n in easy)
-    assert all(np.isnan(found["candidate__listed_score"][n]) for n in easy)
+    assert all(np.isnan(found[name][n]) for n in easy for name in ("candidate__listed_score", "candidate__place"))
     assert sum(found["label:liked"]) == 1
 
 
-def test_a_gain_is_a_targets_weight_and_a_label_an_outcomes() -> None:
-    found = rows({"i05": 2.5}, targets={"i06": 0.5}).to_pydict()
-    at = {item: n for n, item in enumerate(found["item_id"])}
-    assert (found["gain"][at["i05"]], found["label:liked"][at["i05"]]) == (0.0, 2.5)
-    assert set(found["gain"]) <= {0.0, 0.5}
+def test_a_label_is_the_outcomes() -> None:
+    found = rows({"i05": 2.5}).to_pydict()
+    assert {i: label for i, label in zip(found["item_id"], found["label:liked"], strict=True) if label} == {"i05": 2.5}
     assert found["history_events"][0] == 4
     assert str(rows({"i05": 2.5}).to_pydict()) == str(rows({"i05": 2.5}).to_pydict())  # the draw is the query's own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from remora.contracts.home import Home
-from remora.contracts.tables import EVENTS, TIMESTAMP
+from remora.contracts.tables import EVENTS, EVENTS_OPTIONAL, TIMESTAMP
 from remora.ingest.lake import Lake, lake_shelf
 from remora.settings import Settings
 
@@ -46,10 +46,11 @@ def make_lake(
     *,
     users: pa.Table | None = None,
     items: pa.Table | None = None,
-    values: dict[int, float] | None = None,
+    more: Mapping[str, Sequence[Any]] | None = None,
+    impression: str | None = None,
     version: str = "first",
 ) -> Lake:
-    """A lake of (user_id, item_id, event_type, event_timestamp) rows, in source order; ``values`` by their place."""
+    """A lake of (user_id, item_id, event_type, event_timestamp) rows in source order, and ``more`` columns."""
     home = Home(str(folder))
     draft = lake_shelf(home).draft(version)
     columns = list(zip(*events, strict=True))
@@ -61,15 +62,15 @@ def make_lake(
             "event_type": list(columns[2]),
             "event_timestamp": pl.Series(columns[3], dtype=pl.Datetime("us", "UTC")),
             "source_row": list(range(len(events))),
-            **({"value": [values[n] for n in range(len(events))]} if values else {}),
+            **{name: list(values) for name, values in (more or {}).items()},
         }
     )
     for (day,), part in table.group_by(pl.col("event_timestamp").dt.date(), maintain_order=True):
         target = Path(draft.at(f"events/day={day}"))
         target.mkdir(parents=True)
         arrow = part.to_arrow()
-        value = [pa.field("value", pa.float64())] if values else []
-        schema = pa.schema([*EVENTS, pa.field("source_row", pa.int64()), *value])
+        optional = [EVENTS_OPTIONAL.field(name) for name in more or {}]
+        schema = pa.schema([*EVENTS, pa.field("source_row", pa.int64()), *optional])
         pq.write_table(arrow.cast(schema), target / "0.parquet")
     ids = sorted({e[1] for e in events})
     tables = {
@@ -80,7 +81,8 @@ def make_lake(
         Path(draft.at(name)).mkdir()
         pq.write_table(_with_valid_from(content), Path(draft.at(name)) / "0.parquet")
     times = table["event_timestamp"]
-    artifact = lake_shelf(home).publish(draft, first=times.min().isoformat(), last=times.max().isoformat())
+    first, last = times.min().isoformat(), times.max().isoformat()
+    artifact = lake_shelf(home).publish(draft, first=first, last=last, impression=impression)
     return Lake(artifact)
 
 

@@ -58,6 +58,46 @@ def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:
     return float(ndcg_score(held_out.labels.reshape(-1, 10), scores.reshape(-1, 10), k=10))
 
 
+def shown(count: int, seed: int, size: int = 10) -> tuple[Groups, np.ndarray]:
+    """Slates that were ordered by a feature without relevance, the second, and clicked by place: the n-th is looked at
+    with probability 1 / n. And how relevant each candidate is."""
+    draw = np.random.default_rng(seed)
+    relevant = draw.integers(0, 3, (count, size))
+    features = draw.normal(size=(count, size, 2))
+    features[:, :, 0] = relevant + 0.7 * features[:, :, 0]
+    order = np.argsort(-features[:, :, 1], axis=1)
+    features, relevant = np.take_along_axis(features, order[:, :, None], 1), np.take_along_axis(relevant, order, 1)
+    looked_at = draw.random((count, size)) < 1 / np.arange(1, size + 1)
+    clicked = looked_at & (draw.random((count, size)) < np.array([0.05, 0.3, 0.9])[relevant])
+    some = clicked.any(axis=1)
+    numbers = np.repeat(np.arange(some.sum()), size)
+    found = Groups(
+        features=features[some].reshape(-1, 2).astype(np.float32),
+        labels=clicked[some].ravel().astype(np.float32),
+        groups=numbers,
+        counts=np.ones(len(numbers), np.float32),
+    )
+    return found, relevant[some]
+
+
+def test_debiased_trees_go_by_relevance_where_others_go_by_place() -> None:
+    """Without a choice of rounds, which goes by clicks in either case."""
+    for seed in (1, 2, 3, 4, 5):
+        train, (held_out, relevant) = shown(3_000, seed)[0], shown(800, seed + 10)
+        quality = []
+        for debiasing in (False, True):
+            trees = TreeSettings(position_debiasing=debiasing, subsample=1, colsample_bytree=1, max_depth=3)
+            config = Config(trees=trees, head=LISTWISE, kinds=("q", "q"), monotone=(0, 0), refit=False, seed=7)
+            scores = xgboost.train(config.parameters, config.matrix(train), 40).inplace_predict(held_out.features)
+            quality.append(ndcg_score(relevant, scores.reshape(relevant.shape)))
+        assert quality[1] > quality[0] + 0.005, seed
+
+
+def test_debiasing_needs_what_was_shown() -> None:
+    with pytest.raises(ValueError, match="needs slates: logged"):
+        RankingSettings(trees=TreeSettings(position_debiasing=True))
+
+
 def test_two_workers_learn_to_rank_and_say_what_scikit_learn_says(home_folder: Path) -> None:
     held_out = groups(60, seed=2)
     done = boosted(settings(workers=2, refit=False), home_folder, "two", groups(300, seed=1), held_out)

@@ -26,8 +26,10 @@ def map_users(
     before: datetime,
     partitions: int,
     columns: Sequence[str] = COLUMNS,
+    shown: bool = False,
 ) -> Dataset:
-    """Apply ``transform`` to hash partitions of users: each gets all events before ``before`` of some users.
+    """Apply ``transform`` to hash partitions of users: each gets all events before ``before`` of some users, and with
+    ``shown`` their impressions among them.
 
     Events are sorted by user, time and, where the lake knows it, their place in the source, so the outcome does not
     depend on how Ray schedules the pass.
@@ -42,6 +44,8 @@ def map_users(
 
     wanted = list(dict.fromkeys([*columns, *order]))
     events = lake.events(before=before, columns=wanted)
+    if shown:
+        events = events.union(lake.impressions(before=before, columns=wanted))
     return events.repartition(partitions, keys=[USER_ID]).map_batches(
         partition, batch_format="pyarrow", batch_size=None, zero_copy_batch=True
     )

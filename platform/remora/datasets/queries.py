@@ -50,8 +50,7 @@ def queries(
     time, new to the user as well), and ``label:<objective>`` their labels in the same order.
     """
     has_value = VALUE in lake.event_schema.names
-    if amounts := [name for name, o in (objectives or {}).items() if o.label == "value" and not has_value]:
-        raise DataError(f"Objective {amounts[0]} sums values, and events have none. Map the column `value`.")
+    check_values(lake, objectives or {})
     schema = schema_with(objectives)
     found = map_users(
         lake,
@@ -69,6 +68,13 @@ def queries(
     answered = every.filter(pl.col("targets").list.len() > 0)
     table = (every if unanswered else answered).select(schema.names).to_arrow().cast(schema)
     return table.replace_schema_metadata({WITHOUT_TARGETS: str(every.height - answered.height).encode()})
+
+
+def check_values(lake: Lake, objectives: Objectives) -> None:
+    """DataError for an objective that sums values where events have none."""
+    amounts = [name for name, objective in objectives.items() if objective.label == "value"]
+    if amounts and VALUE not in lake.event_schema.names:
+        raise DataError(f"Objective {amounts[0]} sums values, and events have none. Map the column `value`.")
 
 
 def schema_with(objectives: Objectives | None) -> pa.Schema:
@@ -92,7 +98,7 @@ def _queries(
     wanted = events.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
     found = (
         asked.join(_targets(events, wanted, asked, settings), on=[USER_ID, "instant"], how="left")
-        .join(_history(wanted, asked), on=[USER_ID, "instant"], how="left")
+        .join(history_events(wanted, asked), on=[USER_ID, "instant"], how="left")
         .with_columns(
             pl.format("{}@{}", USER_ID, pl.col("instant").dt.epoch("us")).alias("query_id"),
             pl.col("targets", "weights").fill_null([]),
@@ -142,7 +148,7 @@ def _outcomes(events: pl.DataFrame, asked: pl.DataFrame, settings: Settings, obj
     return (
         _new_after(counted, events, asked, settings)
         .group_by(USER_ID, "instant", ITEM_ID)
-        .agg(_label(objective).alias(LABEL + name) for name, objective in objectives.items())
+        .agg(label_of(objective).alias(LABEL + name) for name, objective in objectives.items())
         .filter(pl.any_horizontal(pl.col(labels) > 0))
         .sort(USER_ID, "instant", ITEM_ID)
         .group_by(USER_ID, "instant", maintain_order=True)
@@ -150,7 +156,7 @@ def _outcomes(events: pl.DataFrame, asked: pl.DataFrame, settings: Settings, obj
     )
 
 
-def _label(objective: ObjectiveSettings) -> pl.Expr:
+def label_of(objective: ObjectiveSettings) -> pl.Expr:
     """The label of one item, from its events after the query."""
     mine = pl.col(EVENT_TYPE).is_in(list(objective.events))
     if objective.label == "happens":
@@ -176,7 +182,7 @@ def _new_after(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, se
     )
 
 
-def _history(wanted: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+def history_events(wanted: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     """Columns user_id, instant, history_events: wanted events strictly before the instant."""
     before = pl.col(EVENT_TIMESTAMP) < pl.col("instant")
     return (

@@ -9,18 +9,18 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import NO_ROWS, Rows, Vocabulary
+from remora.contracts.vocabulary import Rows, Vocabulary
 from remora.datasets.days import by_days, each_day
+from remora.datasets.logged_slates import SHOWN
 from remora.datasets.queries import LABEL, OUTCOMES
-from remora.pipeline import Candidates, Hydrator, Pipeline, Query
-from remora.pipeline.candidates import Floats, stack
-from remora.ranking.candidate_columns import candidate_columns
+from remora.pipeline import Hydrator, Pipeline, Query
+from remora.pipeline.candidates import Floats
+from remora.ranking.candidate_columns import columns_of_rows
 
-QUERY_ID, INSTANT, GAIN, SAMPLED, HISTORY_EVENTS = "query_id", "instant", "gain", "sampled", "history_events"
+QUERY_ID, INSTANT, PLACE, SAMPLED, HISTORY_EVENTS = "query_id", "instant", "place", "sampled", "history_events"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class CandidateRows:
     and at most ``negatives`` others, drawn evenly, seeded by the query. (Drawing more of those that retrieval put first
     would teach that its first places are bad ones.) ``easy`` more are drawn from what retrieval did not find. With
     ``every_query`` false, queries without an outcome among their candidates give no rows: no order can be learned from
-    them.
+    them. A query with ``shown`` items has those for candidates, in their order, whether retrieval finds them or not.
     """
 
     vocabulary: Vocabulary
@@ -45,8 +45,8 @@ class CandidateRows:
     surface: str = "home_feed"
 
     def __call__(self, queries: pa.Table) -> pa.Table:
-        """Columns query_id, user_id, item_id, instant, history_events; gain (weight of a target, else 0),
-        ``label:<objective>``; sampled (how probable it was that a row like this is here); and ``candidate__*``."""
+        """Columns query_id, user_id, item_id, instant, history_events, place (its order in the slate),
+        ``label:<objective>``, sampled (how probable it was that a row like this is here), and ``candidate__*``."""
         parts = []
         for midnight, asked in each_day(queries):
             pipeline = self.pipeline_at(midnight)
@@ -64,81 +64,67 @@ class CandidateRows:
             )
         )
         candidates = pipeline.filter(query, pipeline.retrieve(query)).candidates
-        labels = self._labels(asked, candidates.rows)
-        if not len(candidates) or not (self.every_query or any(column.any() for column in labels.values())):
+        shown = asked.get(SHOWN)
+        rows = candidates.rows if shown is None else self.vocabulary.rows(shown)
+        labels = self._labels(asked, rows)
+        if not len(rows) or not (self.every_query or any(column.any() for column in labels.values())):
             return None
-        draw = np.random.default_rng([self.seed, zlib.crc32(asked[QUERY_ID].encode())])
-        keep, sampled = self._sample(labels, draw)
-        easy, share = self._easy(query, candidates, draw) if self.easy else (NO_ROWS, 0.0)
-        candidates = _stacked(candidates.take(keep), easy)
-        sampled = np.append(sampled, np.full(len(easy), share, np.float32))
-        labels = self._labels(asked, candidates.rows)
-        n = len(candidates)
+        sampled = np.ones(len(rows), np.float32)
+        if shown is None:
+            rows, sampled = self._sample(query, rows, labels)
+        n = len(rows)
         return pa.table(
             {
                 QUERY_ID: pa.array([asked[QUERY_ID]] * n, pa.string()),
                 USER_ID: pa.array([asked[USER_ID]] * n, pa.string()),
-                ITEM_ID: pa.array(self.vocabulary.to_ids(candidates.rows), pa.string()),
+                ITEM_ID: pa.array(self.vocabulary.to_ids(rows), pa.string()),
                 INSTANT: pa.array([asked["instant"]] * n, TIMESTAMP),
                 HISTORY_EVENTS: pa.array([asked[HISTORY_EVENTS]] * n, pa.int64()),
-                **labels,
+                PLACE: np.arange(n, dtype=np.int32),
+                **self._labels(asked, rows),
                 SAMPLED: sampled,
-                **candidate_columns(candidates),
+                **columns_of_rows(candidates, rows),  # before any was left out, as serving will see them
             }
         )
 
     def _labels(self, asked: dict[str, Any], rows: Rows) -> dict[str, Floats]:
-        """Columns of shape (n,): the gain and each objective's label, 0 where nothing followed."""
-        columns = {GAIN: ("targets", "weights")} | {LABEL + o: (OUTCOMES, LABEL + o) for o in self.objectives}
+        """Each objective's label, shape (n,): 0 where nothing followed."""
         labels = {}
-        for name, (items, values) in columns.items():
-            known = [(self.vocabulary.row(i), v) for i, v in zip(asked[items], asked[values], strict=True)]
+        for name in (LABEL + objective for objective in self.objectives):
+            known = [(self.vocabulary.row(i), v) for i, v in zip(asked[OUTCOMES], asked[name], strict=True)]
             at = {row: value for row, value in known if row is not None}
             labels[name] = np.zeros(len(rows), np.float32)
             for place in np.flatnonzero(np.isin(rows, list(at))):
                 labels[name][place] = at[int(rows[place])]
         return labels
 
-    def _sample(
-        self, labels: dict[str, Floats], draw: np.random.Generator
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-        """Positions of the candidates that stay, in retrieval order, and with what probability each did."""
+    def _sample(self, query: Query, rows: Rows, labels: dict[str, Floats]) -> tuple[Rows, Floats]:
+        """The candidates that stay, in retrieval order, and the easy ones; and with what probability each is there."""
+        draw = np.random.default_rng([self.seed, zlib.crc32(query.request_id.encode())])
         positive = np.any([column > 0 for column in labels.values()], axis=0)
         others = np.flatnonzero(~positive)
         share = min(1.0, self.negatives / max(1, len(others)))
         if share < 1:
             others = draw.choice(others, self.negatives, replace=False)
         keep = np.sort(np.concatenate([np.flatnonzero(positive), others]))
-        return keep, np.where(positive[keep], 1.0, share).astype(np.float32)
-
-    def _easy(self, query: Query, candidates: Candidates, draw: np.random.Generator) -> tuple[Rows, float]:
-        """Items that are neither candidates nor known to the user, drawn evenly, and the share that was drawn."""
-        rest = np.setdiff1d(
-            np.arange(len(self.vocabulary), dtype=np.int32), np.union1d(candidates.rows, query.seen), assume_unique=True
-        )
-        drawn = draw.choice(rest, min(self.easy, len(rest)), replace=False)
-        return drawn.astype(np.int32), len(drawn) / max(1, len(rest))
+        sampled = np.where(positive[keep], 1.0, share).astype(np.float32)
+        if not self.easy:
+            return rows[keep], sampled
+        # Neither candidates nor known to the user.
+        everything = np.arange(len(self.vocabulary), dtype=np.int32)
+        rest = np.setdiff1d(everything, np.union1d(rows, query.seen), assume_unique=True)
+        easy = draw.choice(rest, min(self.easy, len(rest)), replace=False).astype(np.int32)
+        share = len(easy) / max(1, len(rest))
+        return np.concatenate([rows[keep], easy]), np.append(sampled, np.full(len(easy), share, np.float32))
 
     def _nothing(self) -> pa.Table:
         empty = pa.table({name: pa.array([], pa.string()) for name in (QUERY_ID, USER_ID, ITEM_ID)})
         empty = empty.append_column(INSTANT, pa.array([], TIMESTAMP))
         empty = empty.append_column(HISTORY_EVENTS, pa.array([], pa.int64()))
-        for name in (GAIN, *(LABEL + o for o in self.objectives), SAMPLED):
+        empty = empty.append_column(PLACE, pa.array([], pa.int32()))
+        for name in (*(LABEL + o for o in self.objectives), SAMPLED):
             empty = empty.append_column(name, pa.array([], pa.float32()))
         return empty
-
-
-def _stacked(candidates: Candidates, rows: Rows) -> Candidates:
-    """The candidates, and then ``rows`` that no source found."""
-    unfound = np.full((len(rows), len(candidates.sources)), np.nan, np.float32)
-    more = Candidates(
-        rows=rows,
-        sources=candidates.sources,
-        source_scores=unfound,
-        source_ranks=unfound,
-        scores=np.full(len(rows), np.nan, np.float32),
-    )
-    return stack(candidates, more)
 
 
 def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Table:
@@ -154,4 +140,4 @@ def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Ta
     if not tables:
         return rows(queries.slice(0, 0))
     table = pa.concat_tables(tables, promote_options="default")
-    return table.sort_by([(INSTANT, "ascending"), (QUERY_ID, "ascending"), ("candidate__place", "ascending")])
+    return table.sort_by([(INSTANT, "ascending"), (QUERY_ID, "ascending"), (PLACE, "ascending")])

@@ -79,6 +79,7 @@ def ingest(settings: Settings) -> Lake:
         first=_iso(written.first),
         last=_iso(written.last),
         event_types=dict(sorted(written.event_types.items())),
+        impression=data.impression,
         sources=_listing(tables),
         contract_version=CONTRACT_VERSION,
     )

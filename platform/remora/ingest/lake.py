@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import Artifact, Shelf
 from remora.contracts.home import Home
-from remora.contracts.tables import DAY, EVENT_TIMESTAMP, ITEM_ID
+from remora.contracts.tables import DAY, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID
 from remora.contracts.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Lake:
     """One version of the lake.
 
     The receipt holds ``counts`` (rows in, accepted and quarantined per table and reason), ``first`` and ``last``
-    (event timestamps, ISO 8601, UTC).
+    (event timestamps, ISO 8601, UTC), and ``impression`` (an event type, or None).
     """
 
     artifact: Artifact
@@ -68,6 +68,12 @@ class Lake:
         """Midnight after the last event: when the last daily snapshot of features is taken."""
         return datetime.combine(self.last.date() + timedelta(days=1), datetime.min.time(), UTC)
 
+    @property
+    def impression(self) -> str | None:
+        """The event type that says an item was shown; None where there is none."""
+        found: str | None = self.artifact.receipt.get("impression")
+        return found
+
     def rows(self, table: str) -> int:
         """How many rows of a table were accepted."""
         return int(self.artifact.receipt["counts"][table]["accepted"])
@@ -80,19 +86,37 @@ class Lake:
     def events(
         self, *, since: datetime | None = None, before: datetime | None = None, columns: list[str] | None = None
     ) -> Dataset:
-        """Events with ``since`` <= event_timestamp < ``before`` as a Ray Dataset; only the days needed are read."""
+        """What users did, with ``since`` <= event_timestamp < ``before``, as a Ray Dataset; only the days needed are
+        read. What they were shown is not among it, see :meth:`impressions`."""
+        return self._read(since, before, columns, shown=False)
+
+    def impressions(
+        self, *, since: datetime | None = None, before: datetime | None = None, columns: list[str] | None = None
+    ) -> Dataset:
+        """What users were shown: the events of type ``data.impression``, as :meth:`events` gives the others."""
+        return self._read(since, before, columns, shown=True)
+
+    def _read(
+        self, since: datetime | None, before: datetime | None, columns: list[str] | None, *, shown: bool
+    ) -> Dataset:
         import ray.data
 
         schema = self.event_schema
         wanted = schema if columns is None else pa.schema([schema.field(c) for c in dict.fromkeys(columns)])
-        read = [*wanted.names, *({EVENT_TIMESTAMP} - set(wanted.names))]
-        filesystem = self.artifact.home.filesystem
+        read = [*wanted.names, *({EVENT_TIMESTAMP, EVENT_TYPE} - set(wanted.names))]
+        filesystem, impression = self.artifact.home.filesystem, self.impression
 
         def tables(packs: pa.Table) -> Iterator[Any]:
             for path in chain.from_iterable(packs["paths"].to_pylist()):
                 table = pq.read_table(path, columns=read, filesystem=filesystem, partitioning=None)
-                yield table.filter(_inside(table[EVENT_TIMESTAMP], since, before)).select(wanted.names).cast(wanted)
+                keep = _inside(table[EVENT_TIMESTAMP], since, before)
+                if impression is not None:
+                    of_them = pc.equal(table[EVENT_TYPE], impression)
+                    keep = pc.and_(keep, of_them if shown else pc.invert(of_them))
+                yield table.filter(keep).select(wanted.names).cast(wanted)
 
+        if shown and impression is None:
+            return ray.data.from_arrow(wanted.empty_table())
         packs = self._packs(since, before)
         if not packs:
             return ray.data.from_arrow(wanted.empty_table())

@@ -167,7 +167,8 @@ def add_up(tallies: pa.Table) -> pa.Table:
 
 
 def _tallies(lake: Lake) -> dict[str, dict[str, int]]:
-    batches = lake.events().map_batches(tally, batch_size=None, batch_format="pyarrow")
+    events = lake.events() if lake.impression is None else lake.events().union(lake.impressions())
+    batches = events.map_batches(tally, batch_size=None, batch_format="pyarrow")
     added = batches.repartition(PARTITIONS, keys=["name"]).map_batches(add_up, batch_size=None, batch_format="pyarrow")
     found: dict[str, dict[str, int]] = {"user": {}, "item": {}, "type": {}, "null": {}}
     for batch in added.iter_batches(batch_size=None, batch_format="pyarrow"):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from remora.contracts.vocabulary import Rows
 from remora.pipeline import Candidates
+
+FOUND_BY = "candidate__found_by"
 
 
 def candidate_columns(candidates: Candidates) -> dict[str, npt.NDArray[np.float32]]:
@@ -14,8 +17,22 @@ def candidate_columns(candidates: Candidates) -> dict[str, npt.NDArray[np.float3
     NaN where a source did not find the item: a missing score is a value of its own, never zero.
     """
     columns = {"candidate__place": np.arange(1, len(candidates) + 1, dtype=np.float32)}
-    columns["candidate__found_by"] = (~np.isnan(candidates.source_ranks)).sum(axis=1).astype(np.float32)
+    columns[FOUND_BY] = (~np.isnan(candidates.source_ranks)).sum(axis=1).astype(np.float32)
     for place, source in enumerate(candidates.sources):
         columns[f"candidate__{source}_score"] = candidates.source_scores[:, place]
         columns[f"candidate__{source}_rank"] = candidates.source_ranks[:, place]
+    return columns
+
+
+def columns_of_rows(candidates: Candidates, rows: Rows) -> dict[str, npt.NDArray[np.float32]]:
+    """The same for some items (n,), as they stand among all candidates: one that is none was found by no source, and
+    all else of it is missing."""
+    order = np.argsort(candidates.rows)
+    at = np.searchsorted(candidates.rows, rows, sorter=order)
+    place = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(rows), np.intp)
+    known = candidates.rows[place] == rows if len(order) else np.zeros(len(rows), bool)
+    columns = {}
+    for name, column in candidate_columns(candidates).items():
+        columns[name] = np.full(len(rows), 0 if name == FOUND_BY else np.nan, np.float32)
+        columns[name][known] = column[place[known]]
     return columns

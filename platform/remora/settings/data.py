@@ -64,6 +64,11 @@ class DataSettings(Section):
     users: tuple[SourceSettings, ...] = ()
     items: tuple[SourceSettings, ...] = ()
     event_types: dict[str, EventTypeSettings] = Field(min_length=1)
+    impression: str | None = Field(
+        None,
+        description="event type that says an item was shown (with request_id and position): no act of the user's, so "
+        "it hides no item and is in no activity",
+    )
     quarantine_limit: float = Field(0.05, ge=0, le=1, description="share of broken rows over which ingest stops")
     duplicates: Literal["quarantine", "keep"] = Field("quarantine", description="rows equal in every source column")
     unknown_items: Literal["quarantine", "keep"] = Field(
@@ -94,6 +99,11 @@ class DataSettings(Section):
                         f"source {source.path}: event type '{name}' is not declared; event_types has: "
                         f"{', '.join(self.event_types)}"
                     )
+        if self.impression is not None and getattr(self.event_types.get(self.impression), "sign", None) != 0:
+            raise ValueError(
+                f"impression is '{self.impression}', which event_types must declare with sign 0; it has: "
+                f"{', '.join(f'{name} ({t.sign})' for name, t in self.event_types.items())}"
+            )
         if not any(t.sign > 0 for t in self.event_types.values()):
             raise ValueError("no event type has sign 1: nothing could be recommended")
         return self

@@ -51,7 +51,7 @@ class TreeSettings(Section):
     pair_method: Literal["topk", "mean"] = Field("topk", description="how LambdaMART forms pairs of a listwise head")
     pairs_per_sample: int = Field(20, gt=0, description="topk: depth of the list; mean: pairs of each candidate")
     position_debiasing: bool = Field(
-        False, description="estimate how position moves clicks (unbiased LambdaMART); for rows of logged slates"
+        False, description="estimate how position moves clicks (unbiased LambdaMART); needs slates: logged"
     )
     categorical: bool = Field(True, description="split text features by sets of categories instead of by frequency")
     monotone: dict[str, Literal[-1, 1]] = Field(
@@ -86,6 +86,9 @@ class RankingSettings(Section):
     objectives: dict[str, ObjectiveSettings] = Field(
         {}, description="default: one for each weight of wanted events, so that their sum is the expected weight"
     )
+    slates: Literal["retrieved", "logged"] = Field(
+        "retrieved", description="learn from what retrieval would have found, or from what was shown (data.impression)"
+    )
     trees: TreeSettings = TreeSettings()
     network: NetworkSettings = NetworkSettings()
     trusted_features: tuple[str, ...] = Field((), description="known at the instant, however well they foretell")
@@ -105,10 +108,18 @@ class RankingSettings(Section):
             raise ValueError(f"models names one twice: {', '.join(self.models)}")
         return self
 
+    @model_validator(mode="after")
+    def _positions_are_of_what_was_shown(self) -> RankingSettings:
+        if self.trees.position_debiasing and self.slates != "logged":
+            raise ValueError(
+                "trees.position_debiasing needs slates: logged: only what was shown has a position that moved clicks"
+            )
+        return self
+
     @property
     def rows(self) -> dict[str, object]:
         """What the training rows depend on, and nothing else of this section."""
-        names = ("negatives_per_query", "easy_negatives_per_query", "train_queries", "validation_negatives")
+        names = ("slates", "negatives_per_query", "easy_negatives_per_query", "train_queries", "validation_negatives")
         return self.model_dump(include={*names, "validation_queries", "seed"})
 
 

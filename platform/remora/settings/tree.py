@@ -194,6 +194,12 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _logged_slates_are_known(self) -> Settings:
+        if self.ranking.slates == "logged" and self.data.impression is None:
+            raise ValueError("ranking.slates is logged: name the event type of what was shown as data.impression")
+        return self
+
+    @model_validator(mode="after")
     def _tunes_what_there_is(self) -> Settings:
         tuned: tuple[tuple[str, type[Section]], ...] = (
             ("retrieval", RetrievalSettings),

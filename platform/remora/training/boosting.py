@@ -53,6 +53,7 @@ class Groups:
         """The same as a Ray Dataset."""
         table = pa.table(
             {
+                "row": np.arange(len(self.groups)),
                 "group": self.groups,
                 "label": self.labels,
                 "count": self.counts,
@@ -211,16 +212,15 @@ def _both(first: Groups, then: Groups) -> Groups:
 
 
 def _own_groups(shard: Any, rank: int, size: int) -> Groups:
-    """The groups of this worker in the order of their numbers."""
+    """The groups of this worker in their order, which the stream does not keep."""
     parts: list[tuple[Any, ...]] = []
     for batch in shard.iter_batches(batch_format="pyarrow", batch_size=None):
         groups = batch["group"].to_numpy()
         own = groups % size == rank
-        parts.append(
-            (_matrix(batch["features"])[own], *(batch[n].to_numpy()[own] for n in ("label", "group", "count")))
-        )
-    features, labels, groups, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(groups, kind="stable")
+        named = (batch[name].to_numpy()[own] for name in ("row", "label", "group", "count"))
+        parts.append((_matrix(batch["features"])[own], *named))
+    features, place, labels, groups, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(place)
     return Groups(features=features[order], labels=labels[order], groups=groups[order], counts=counts[order])
 
 
@@ -262,7 +262,13 @@ class _Checkpoints(_History):
 
 def _report(booster: xgboost.Booster, history: list[float], config: Config, again: xgboost.Booster) -> None:
     best = max(history) if config.head.larger_is_better else min(history)
-    metrics = {"history": history, "round": len(history), "rounds": config.trees.rounds, config.head.metric: best}
+    metrics = {
+        "history": history,
+        "round": len(history),
+        "rounds": config.trees.rounds,
+        "metric": config.head.metric,
+        config.head.metric: best,
+    }
     if ray.train.get_context().get_world_rank() != 0:
         ray.train.report(metrics)
         return

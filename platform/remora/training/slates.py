@@ -21,6 +21,7 @@ from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
 from remora.datasets.cuts import Window, time_cuts
+from remora.datasets.logged_slates import logged_slates
 from remora.datasets.queries import queries
 from remora.datasets.ranking_rows import INSTANT, CandidateRows, ranking_rows
 from remora.features.offline import historical
@@ -135,7 +136,8 @@ class Past:
         """
         settings, lake = self.settings, self.lake
         objectives = settings.objectives
-        asked = queries(settings, lake, window, objectives=objectives, unanswered=every_query)
+        source = queries if settings.ranking.slates == "retrieved" else logged_slates
+        asked = source(settings, lake, window, objectives=objectives, unanswered=every_query)
         if len(asked) > most:
             draw = np.random.default_rng(settings.ranking.seed)
             asked = asked.take(np.sort(draw.choice(len(asked), most, replace=False)))

@@ -1,0 +1,75 @@
+"""A ranker learns from what was shown: impressions in the lake, rows in their order, trees that allow for position."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
+
+from remora.contracts.home import Home
+from remora.features.build import build
+from remora.features.store import apply
+from remora.training import ranking, retrieval, slates
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+ITEMS, SHOWN = 48, 6
+
+
+def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
+    data = settings_for(home_folder).data.model_dump()
+    data |= {"event_types": data["event_types"] | {"shown": {"weight": 0.0, "sign": 0}}, "impression": "shown"}
+    settings = settings_for(
+        home_folder,
+        data=data,
+        features={"partitions": 2},
+        retrieval={"epochs": 1, "dimension": 8, "workers": 1, "held_out_users": 0.1},
+        ranking={
+            "slates": "logged",
+            "trees": {"rounds": 10, "position_debiasing": True},
+            "workers": 1,
+            "negatives_per_query": 2,  # of no consequence: nothing that was shown is left out
+        },
+    )
+    draw = np.random.default_rng(5)
+    acts = clustered_events(users=60, items=ITEMS, clusters=2, days=80, per_user=20)
+    rows, places, requests, shown = [], [], [], {}
+    for number, (user, item, kind, at) in enumerate(acts):
+        others = [f"i{n:03d}" for n in draw.choice(ITEMS, SHOWN, replace=False) if f"i{n:03d}" != item]
+        shown[f"{user}@r{number}"] = listed = draw.permutation([item, *others]).tolist()
+        rows += [(user, one, "shown", at - timedelta(minutes=1)) for one in reversed(listed)]
+        places += [*range(len(listed), 0, -1), None]
+        requests += [f"r{number}"] * (len(listed) + 1)
+        rows.append((user, item, kind, at))
+    lake = make_lake(
+        home_folder,
+        rows,
+        items=clustered_items(ITEMS, 2),
+        users=some_users(60),
+        more={"request_id": requests, "position": places},
+        impression="shown",
+    )
+    build(settings, lake)
+    apply(settings)
+    retrieval.train(settings)
+
+    artifact = ranking.train(settings)
+
+    table = slates.read(slates.slates_shelf(Home(settings.home)).current(), slates.TRAIN).rows
+    found: dict[str, list[str]] = {}
+    for query, item in zip(table["query_id"].to_pylist(), table["item_id"].to_pylist(), strict=True):
+        found.setdefault(query, []).append(item)
+    assert len(found) > 100
+    assert all(listed == shown[query] for query, listed in found.items())
+    assert set(table["sampled"].to_pylist()) == {1.0}
+    took = {f"{user}@r{number}": item for number, (user, item, *_) in enumerate(acts)}
+    wanted = [
+        took[query] == item
+        for query, item in zip(table["query_id"].to_pylist(), table["item_id"].to_pylist(), strict=True)
+    ]
+    assert [label > 0 for label in table["label:like_or_view"].to_pylist()] == wanted
+    assert np.isnan(table["candidate__place"].to_numpy()).any()  # shown, though retrieval would not have found it
+    assert artifact.receipt["metrics"]["queries"] == len(found)
