@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,14 @@ from remora.contracts.errors import RemoraError
 
 Note = Callable[[str], None]
 Result = dict[str, Any]
+
+
+def common_options(about: str | None) -> argparse.ArgumentParser:
+    """What every command takes; ``about`` is its module's docstring, whose first line is shown."""
+    parser = argparse.ArgumentParser(description=(about or "").strip().split("\n")[0])
+    parser.add_argument("--out", type=Path, help="write the JSON here too")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    return parser
 
 
 def carried_out(

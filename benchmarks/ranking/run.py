@@ -7,14 +7,13 @@ compared with XGBoost's own.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.command import Note, carried_out
+from benchmarks.command import Note, carried_out, common_options
 from rich.console import Console
 from rich.table import Table
 
@@ -35,11 +34,9 @@ HERE, VENV, TIMES = Path(__file__).parent, Path(".remora/compiled"), 300
 
 def main() -> None:
     """Run, and print or write."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = common_options(__doc__)
     options.add_argument("--home", type=Path, required=True, help="the home whose ranker is timed")
     options.add_argument("--compiled", type=Path, default=VENV, help=f"virtual environment of {HERE.name}/compiled.txt")
-    options.add_argument("--out", type=Path)
-    options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
     carried_out(
         "ranking",

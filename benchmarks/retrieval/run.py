@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import Note, carried_out
+from benchmarks.command import Note, carried_out, common_options
 from rich.console import Console
 from rich.table import Table
 
@@ -16,15 +16,13 @@ PROTOCOLS = ("split", "leave-last-out")
 
 def main() -> None:
     """Run, print, and write the result where --out says."""
-    options = argparse.ArgumentParser(description=__doc__)
+    options = common_options(__doc__)
     options.add_argument("--data", type=Path, required=True, help="a folder with events.parquet")
     options.add_argument("--protocol", choices=PROTOCOLS, required=True)
-    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.add_argument("--config", type=Path, help="a JSON file with fields of the plan that should differ")
     options.add_argument("--minutes", type=float, default=35.0, help="bound of the training loop's time")
     options.add_argument("--workers", type=int, default=1, help="Ray Train workers")
     options.add_argument("--seed", type=int, default=7)
-    options.add_argument("--out", type=Path, help="write the JSON here too")
     chosen = options.parse_args()
     carried_out(
         "retrieval",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.command import Note, carried_out
+from benchmarks.command import Note, carried_out, common_options
 from rich.console import Console
 from rich.table import Table
 
@@ -26,9 +26,9 @@ TIMED, FEW = 3, 64
 
 def main() -> None:
     """Run, print, and write benchmarks/results/training.json."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = common_options(__doc__)
+    options.set_defaults(out=RESULT)
     options.add_argument("--data", type=Path, help="a folder with events.parquet (user_id, item_id, rows in order)")
-    options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_argument("--batch", type=int, default=2048, help="positives in a batch")
     options.add_argument("--dimension", type=int, default=64, help="width of the embeddings")
     options.add_argument("--length", type=int, default=50, help="items of a window, for sequence models")
@@ -41,7 +41,6 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--alone", action="store_true", help="measure Remora without its peers")
     options.add_argument("--peers", type=Path, help="their virtual environment; default: .remora/peers")
-    options.add_argument("--out", type=Path, default=RESULT, help="where the JSON is written")
     chosen = options.parse_args()
     carried_out(
         "training",

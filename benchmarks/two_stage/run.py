@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.command import Note, carried_out
+from benchmarks.command import Note, carried_out, common_options
 from benchmarks.two_stage.table import drawn, summarised
 from benchmarks.two_stage.where import settings_of
 
@@ -37,7 +37,7 @@ in this order: asked for together with others, pip would take a torch with gigab
 
 def main() -> None:
     """Run, print, and write the result where --out says."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    options = common_options(__doc__)
     options.add_argument("--data", required=True, help="a folder of tables, or a name such as movielens-1m")
     options.add_argument(
         "--config", type=Path, help="settings; default: config.yaml of the folder, or config/NAME.yaml"
@@ -47,8 +47,6 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=5.0, help="for the choice of each peer's settings")
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--threads", type=int, default=2)
-    options.add_argument("--out", type=Path)
-    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     chosen = options.parse_args()
     carried_out(
         "two_stage",

@@ -130,7 +130,7 @@ def test_a_pointwise_head_says_probabilities_and_rows_count_what_they_are_given(
     counted = boosted(chosen, home_folder, "counted", replace(train, counts=counts), held_out, PROBABILITY, here=True)
     said = plain.chosen.inplace_predict(held_out.features)
     assert plain.chosen.inplace_predict(train.features).mean() == pytest.approx(train.labels.mean(), abs=0.01)
-    assert plain.best(PROBABILITY) == pytest.approx(log_loss(held_out.labels, said), abs=1e-3)
+    assert PROBABILITY.best(plain.history) == pytest.approx(log_loss(held_out.labels, said), abs=1e-3)
     weighed = counted.chosen.inplace_predict(train.features)
     assert np.average(weighed, weights=counts) == pytest.approx(np.average(train.labels, weights=counts), abs=0.01)
 

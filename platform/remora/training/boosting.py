@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +32,10 @@ class Head(NamedTuple):
     objective: str
     metric: str
     larger_is_better: bool
+
+    def best(self, history: Sequence[float]) -> float:
+        """The metric of the best round."""
+        return max(history) if self.larger_is_better else min(history)
 
 
 LISTWISE = Head("rank:ndcg", "ndcg@10", True)
@@ -117,10 +121,6 @@ class Boosted:
     chosen: xgboost.Booster
     booster: xgboost.Booster
     history: tuple[float, ...]
-
-    def best(self, head: Head) -> float:
-        """The metric of the chosen rounds."""
-        return max(self.history) if head.larger_is_better else min(self.history)
 
 
 def boost(
@@ -261,13 +261,12 @@ class _Checkpoints(_History):
 
 
 def _report(booster: xgboost.Booster, history: list[float], config: Config, again: xgboost.Booster) -> None:
-    best = max(history) if config.head.larger_is_better else min(history)
     metrics = {
         "history": history,
         "round": len(history),
         "rounds": config.trees.rounds,
         "metric": config.head.metric,
-        config.head.metric: best,
+        config.head.metric: config.head.best(history),
     }
     if ray.train.get_context().get_world_rank() != 0:
         ray.train.report(metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -34,7 +35,7 @@ def leaks(settings: Settings, lake: Lake, window: Window, slates: Slates, column
         snapshot = ItemSnapshot.take(open_store(settings), lake, vocabulary, settings, window.start)
         values = {name: np.asarray(snapshot.column(name), np.float64) for name in of_items}
         ids = vocabulary.ids.to_pylist()
-        *before, after = (_events(lake, ids, part) for part in _parts(lake, window))
+        *before, after = _events(lake, ids, _parts(lake, window))
         found += knows_the_future(values, before, after)
     found = list({leak.feature: leak for leak in reversed(found)}.values())
     untrusted = [leak for leak in found if leak.feature not in settings.ranking.trusted_features]
@@ -56,15 +57,18 @@ def _parts(lake: Lake, window: Window) -> tuple[Window, Window, Window]:
     return Window(lake.first, window.start), Window(recent, window.start), window
 
 
-def _events(lake: Lake, ids: list[str], window: Window) -> np.ndarray:
-    """How many events each item has in the window, shape (items,)."""
-    events = lake.events(before=window.end, columns=[ITEM_ID, EVENT_TIMESTAMP])
-    counted = []
-    for batch in events.iter_batches(batch_format="pyarrow", batch_size=None):
-        inside = pl.DataFrame(pl.from_arrow(batch)).filter(pl.col(EVENT_TIMESTAMP) >= window.start)
-        counted.append(inside.group_by(ITEM_ID).len())
-    every = pl.concat(counted).group_by(ITEM_ID).agg(pl.col("len").sum()) if counted else None
-    if every is None:
-        return np.zeros(len(ids))
+def _events(lake: Lake, ids: list[str], windows: Sequence[Window]) -> list[np.ndarray]:
+    """How many events each item has in each window, shape (items,)."""
+    events = lake.events(before=max(window.end for window in windows), columns=[ITEM_ID, EVENT_TIMESTAMP])
+    names = [str(number) for number in range(len(windows))]
+    inside = [
+        pl.col(EVENT_TIMESTAMP).is_between(window.start, window.end, closed="left").sum().alias(name)
+        for name, window in zip(names, windows, strict=True)
+    ]
+    counted = [
+        pl.DataFrame(pl.from_arrow(batch)).group_by(ITEM_ID).agg(inside)
+        for batch in events.iter_batches(batch_format="pyarrow", batch_size=None)
+    ]
+    every = pl.concat(counted).group_by(ITEM_ID).sum()
     placed = pl.DataFrame({ITEM_ID: ids}).join(every, on=ITEM_ID, how="left", maintain_order="left")
-    return placed["len"].fill_null(0).to_numpy().astype(np.float64)
+    return [placed[name].fill_null(0).to_numpy().astype(np.float64) for name in names]
