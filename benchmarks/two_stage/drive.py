@@ -2,7 +2,8 @@
 
 Draws settings until the minutes are spent, fits each on the validation events and judges it by NDCG@10 of the
 validation queries; then fits the best on the test events, asks the test queries, writes PEER.json with lists by query
-id, and prints one line of JSON. Test queries are read after the choice.
+id, and prints one line of JSON. Test queries are read after the choice. A network's trial that would outlast the
+minutes ends with them and is judged as it stands; its last fit runs all its epochs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,19 @@ import pandas as pd
 LENGTH, MOST_JUDGED = 200, 500
 
 Lists = list[list[str]]
-Peer = Callable[[pd.DataFrame, pd.DataFrame, dict, int], Callable[[pd.DataFrame], Lists]]
+Recommend = Callable[[pd.DataFrame], Lists]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How a fit runs: its seed, its threads, and the seconds it may take (None: as long as it needs)."""
+
+    seed: int
+    threads: int
+    seconds: float | None = None
+
+
+Peer = Callable[[pd.DataFrame, dict, Bounds], Recommend]
 
 
 def main(peer: str, folder: Path, minutes: float, seed: int, threads: int) -> None:
@@ -31,7 +46,8 @@ def main(peer: str, folder: Path, minutes: float, seed: int, threads: int) -> No
     for chosen in draws(space, seed):
         at = time.perf_counter()
         try:
-            found = ndcg(fit(events, chosen, seed, threads)(judged), judged)
+            bounds = Bounds(seed, threads, seconds=begun + 60 * minutes - at)
+            found = ndcg(fit(events, chosen, bounds)(judged), judged)
             tried.append((found, chosen))
         except Exception as error:  # noqa: BLE001 - settings that a library refuses are no settings
             print(f"{peer} {chosen}: {error}", file=sys.stderr)
@@ -41,7 +57,7 @@ def main(peer: str, folder: Path, minutes: float, seed: int, threads: int) -> No
             break
     best, chosen = max(tried, key=lambda one: one[0])
     begun = time.perf_counter()
-    recommend = fit(pd.read_parquet(folder / "test_events.parquet"), chosen, seed, threads)
+    recommend = fit(pd.read_parquet(folder / "test_events.parquet"), chosen, Bounds(seed, threads))
     trained = time.perf_counter() - begun
     asked = read(folder, "test")
     begun = time.perf_counter()
@@ -80,7 +96,7 @@ def ndcg(lists: Lists, queries: pd.DataFrame, k: int = 10) -> float:
     return float(np.mean(found))
 
 
-def popularity(events: pd.DataFrame, chosen: dict, seed: int, threads: int) -> Callable[[pd.DataFrame], Lists]:
+def popularity(events: pd.DataFrame, chosen: dict, bounds: Bounds) -> Recommend:
     """Weighted counts that fade."""
     last = events["event_timestamp"].max()
     age = (last - events["event_timestamp"]).dt.total_seconds() / 86_400
@@ -106,7 +122,7 @@ def numbered(events: pd.DataFrame) -> tuple[pd.Index, pd.Index]:
     return pd.Index(events["user_id"].unique()), pd.Index(events["item_id"].unique())
 
 
-def implicit_als(events: pd.DataFrame, chosen: dict, seed: int, threads: int) -> Callable[[pd.DataFrame], Lists]:
+def implicit_als(events: pd.DataFrame, chosen: dict, bounds: Bounds) -> Recommend:
     """implicit's ALS; users of queries are folded in."""
     import scipy.sparse as sp
     from implicit.als import AlternatingLeastSquares
@@ -116,7 +132,7 @@ def implicit_als(events: pd.DataFrame, chosen: dict, seed: int, threads: int) ->
     matrix = sp.csr_matrix((events["weight"].to_numpy(np.float32), at), shape=(len(users), len(items)))
     model = AlternatingLeastSquares(
         factors=chosen["factors"], regularization=chosen["regularization"], alpha=chosen["alpha"],
-        iterations=chosen["iterations"], num_threads=threads, random_state=seed,
+        iterations=chosen["iterations"], num_threads=bounds.threads, random_state=bounds.seed,
     )  # fmt: skip
     model.fit(matrix, show_progress=False)
 
@@ -135,7 +151,7 @@ def implicit_als(events: pd.DataFrame, chosen: dict, seed: int, threads: int) ->
     return recommend
 
 
-def lenskit_item_knn(events: pd.DataFrame, chosen: dict, seed: int, threads: int) -> Callable[[pd.DataFrame], Lists]:
+def lenskit_item_knn(events: pd.DataFrame, chosen: dict, bounds: Bounds) -> Recommend:
     """LensKit's item kNN on implicit feedback."""
     from lenskit.data import ItemList, RecQuery, from_interactions_df
     from lenskit.knn import ItemKNNScorer
@@ -158,7 +174,7 @@ def lenskit_item_knn(events: pd.DataFrame, chosen: dict, seed: int, threads: int
     return recommend
 
 
-def rectools_sasrec(events: pd.DataFrame, chosen: dict, seed: int, threads: int) -> Callable[[pd.DataFrame], Lists]:
+def rectools_sasrec(events: pd.DataFrame, chosen: dict, bounds: Bounds) -> Recommend:
     """RecTools' SASRec; a query is a user with its own history."""
     import torch
     from pytorch_lightning import Trainer, seed_everything
@@ -166,8 +182,8 @@ def rectools_sasrec(events: pd.DataFrame, chosen: dict, seed: int, threads: int)
     from rectools.dataset import Dataset
     from rectools.models import SASRecModel
 
-    torch.set_num_threads(threads)
-    seed_everything(seed)
+    torch.set_num_threads(bounds.threads)
+    seed_everything(bounds.seed)
     names = {
         "user_id": Columns.User,
         "item_id": Columns.Item,
@@ -179,6 +195,7 @@ def rectools_sasrec(events: pd.DataFrame, chosen: dict, seed: int, threads: int)
         return Trainer(
             max_epochs=chosen["epochs"], accelerator="cpu", logger=False, enable_checkpointing=False,
             enable_progress_bar=False, enable_model_summary=False,
+            max_time=None if bounds.seconds is None else timedelta(seconds=bounds.seconds),
         )  # fmt: skip
 
     model = SASRecModel(
@@ -215,7 +232,7 @@ def rectools_sasrec(events: pd.DataFrame, chosen: dict, seed: int, threads: int)
     return recommend
 
 
-PEERS: dict[str, tuple[Any, dict[str, list]]] = {
+PEERS: dict[str, tuple[Peer, dict[str, list]]] = {
     "popularity": (popularity, {"half_life_days": [3, 7, 14, 30, 90, 365, 3_650]}),
     "implicit ALS": (
         implicit_als,
