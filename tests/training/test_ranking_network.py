@@ -15,8 +15,8 @@ from remora.contracts.home import Home
 from remora.datasets.slates import both
 from remora.evaluation.slate_ndcg import mean_ndcg
 from remora.ranking.network.inputs import Scale
-from remora.ranking.network.model import Network
-from remora.ranking.network.network import NetworkSpec
+from remora.ranking.network.model import Network, tensors
+from remora.ranking.network.network import NetworkSpec, RankingNetwork
 from remora.settings import NetworkSettings, ObjectiveSettings
 from remora.training.blending import blended
 from remora.training.fitting import Resources, fit_network
@@ -80,6 +80,16 @@ def test_without_the_history_the_order_is_lost(alone: Any) -> None:
 def test_two_workers_learn_what_one_does_from_the_same_batches(alone: Any, tmp_path: Path) -> None:
     _, epochs = fit_network(Home(str(tmp_path)), "two", inputs(), SCHEDULE, Resources(workers=2, threads=1))
     np.testing.assert_allclose([e[NDCG] for e in epochs], [e[NDCG] for e in alone[1]], atol=0.01)
+
+
+@pytest.mark.parametrize("share", ["without histories", "without slates"])
+def test_every_parameter_has_a_gradient_whatever_is_in_a_workers_share(share: str) -> None:
+    """Workers add up gradients parameter by parameter: where one leaves a parameter out, the others wait for ever."""
+    batch = TRAIN.batch.take(np.arange(4) if share == "without histories" else np.empty(0, np.int64))
+    batch = replace(batch, histories=[history[:0] for history in batch.histories])
+    network = RankingNetwork(inputs().spec)
+    network(*tensors(batch, vectors(), inputs().history)).sum().backward()
+    assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
 
 
 def test_it_goes_on_from_weights_without_anything_to_judge_by(alone: Any, tmp_path: Path) -> None:

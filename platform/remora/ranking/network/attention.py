@@ -25,11 +25,12 @@ class HistoryAttention(nn.Module):
         return 3 * self.width + 1
 
     def forward(self, candidates: Tensor, histories: Tensor, present: Tensor, slate: Tensor) -> Tensor:
-        """Candidates (n, d) of slates ``slate`` (n,); histories (q, l, d) with a mask (q, l): shape (n, gives)."""
+        """Candidates (n, d) of slates ``slate`` (n,); histories (q, l, d) with a mask (q, l): shape (n, gives).
+
+        Without any history (l = 0) everything is computed all the same: a worker of which a parameter takes no part in
+        a step would leave the others waiting for its gradient.
+        """
         own, past = self.project(candidates), self.project(histories)
-        if not past.shape[1]:
-            found = torch.zeros_like(own)
-            return torch.cat([own, found, own * found, own.new_zeros(len(own), 1)], dim=1)
         seen, there = past[slate], present[slate]
         beside = own[:, None, :].expand_as(seen)
         weights = self.weigh(torch.cat([beside, seen, beside * seen], dim=2))[..., 0] * there
