@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, SmallShop, regulars, 
 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
+from remora.serving.arrival import TIMEOUT
 from remora.serving.desk import Desk
 from remora.serving.meters import Meters
 from remora.serving.phases import Phases
@@ -132,6 +134,36 @@ class TestTheRequestId:
         assert len(response.json()["request_id"]) == 36
 
 
+class TestTheCallersTimeout:
+    def test_ends_the_wait_and_is_what_the_answer_names(self) -> None:
+        answer = asking(desk_of(SmallShop(), Stuck()))("GET", "/v1/recommend/u1", headers={TIMEOUT: "15"}).json()
+        assert answer["degraded"] == ["last_resort: no slate within 15 ms"]
+        assert len(answer["items"]) == 10
+
+    def test_is_known_to_the_stages(self) -> None:
+        seen: list[Query] = []
+
+        class Watching(Stuck):
+            async def slate(self, query: Query) -> Slate:
+                seen.append(query)
+                return await super().slate(query)
+
+        before = time.time()
+        asking(desk_of(SmallShop(), Watching(NotReady("x"))))("GET", "/v1/recommend/u1", headers={TIMEOUT: "80"})
+        assert seen[0].deadline_seconds is not None
+        assert before + 0.08 <= seen[0].deadline_seconds <= time.time() + 0.08
+
+    def test_is_never_longer_than_the_settings_allow(self) -> None:
+        ask = asking(desk_of(SmallShop(settings(timeout_ms=20)), Stuck()))
+        answer = ask("GET", "/v1/recommend/u1", headers={TIMEOUT: "1e9"}).json()
+        assert answer["degraded"] == ["last_resort: no slate within 20 ms"]
+
+    @pytest.mark.parametrize("given", ["0", "-5", "nan", "inf", "soon", ""])
+    def test_that_is_no_positive_number_is_refused(self, ask: Ask, given: str) -> None:
+        response = ask("GET", "/v1/recommend/u1", headers={TIMEOUT: given})
+        assert_problem(response, 422, "bad-request", "positive number of milliseconds")
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("body", "says"),
@@ -148,6 +180,7 @@ class TestBadInput:
             ({"user_id": "u1", "limit": 3}, "/limit"),
             ({"user_id": "u1", "exclude": "i01"}, "/exclude"),
             ({"user_id": "u1", "exclude": [3]}, "/exclude/0"),
+            ({"user_id": "u1", "exclude": ["i"] * 1_001}, "/exclude"),
             ({"user_id": "u1", "context": {"deep": {"er": 1}}}, "/context/deep"),
             ({"user_id": "u1", "context": {"not a number": float("nan")}}, "/context/not a number"),
             ([1, 2], "The request"),
@@ -165,7 +198,7 @@ class TestBadInput:
         assert_problem(ask("GET", path), 422, "invalid-request", "/n" if "n=" in path else "/limit")
 
     def test_that_asks_for_too_many_items_is_told_the_limit(self, ask: Ask) -> None:
-        assert_problem(ask("GET", "/v1/recommend/u1?n=101"), 422, "bad-request", "at most 100")
+        assert_problem(ask("GET", "/v1/recommend/u1?n=501"), 422, "bad-request", "at most 500")
 
     def test_that_names_no_surface_is_told_which_there_are(self, ask: Ask) -> None:
         body = {"user_id": "u1", "surface": "checkout"}
@@ -224,6 +257,51 @@ class TestWhenSomethingFails:
         answer = ask("GET", "/v1/recommend/u1").json()
         assert len(answer["items"]) == 10
         assert answer["degraded"] == ["last_resort: no slate within 20 ms"]
+
+    def test_the_last_whole_slate_of_the_user_comes_before_popular_items(self) -> None:
+        desk = desk_of(SmallShop())
+        ask, asked = asking(desk), {"user_id": "u5", "n": 8}
+        whole = ask("POST", "/v1/recommend", json=asked).json()["items"]
+        desk.topology = Stuck(NotReady("the retriever is gone"))
+        answer = ask("POST", "/v1/recommend", json=asked).json()
+        assert answer["degraded"] == ["remembered_slates: the retriever is gone"]
+        assert [item["item_id"] for item in answer["items"]] == [item["item_id"] for item in whole]
+        assert all(item["score"] is None and item["sources"] == ["remembered_slates"] for item in answer["items"])
+
+    def test_a_remembered_slate_is_filtered_and_filled_up_like_any_other(self) -> None:
+        desk = desk_of(SmallShop())
+        ask = asking(desk)
+        whole = [i["item_id"] for i in ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 8}).json()["items"]]
+        desk.topology = Stuck(NotReady("the retriever is gone"))
+        answer = ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 20, "exclude": whole[:3]}).json()
+        shown = [item["item_id"] for item in answer["items"]]
+        assert shown[:5] == whole[3:]
+        assert len(set(shown)) == 20
+        assert not set(shown) & {*whole[:3], *(f"i{row:02}" for row in UNAVAILABLE)}
+
+    def test_a_slate_is_remembered_for_its_user_and_surface_alone(self) -> None:
+        desk = desk_of(SmallShop())
+        ask = asking(desk)
+        ask("GET", "/v1/recommend/u5")
+        desk.topology = Stuck(NotReady("gone"))
+        for path in ("/v1/recommend/u6", "/v1/similar/i20?user_id=u5"):
+            assert ask("GET", path).json()["degraded"] == ["last_resort: gone"]
+
+    def test_a_slate_that_is_not_whole_is_not_remembered(self) -> None:
+        desk = desk_of(SmallShop(closed=True))
+        ask = asking(desk)
+        assert ask("GET", "/v1/recommend/u5").json()["degraded"]
+        desk.topology = Stuck(NotReady("gone"))
+        assert ask("GET", "/v1/recommend/u5").json()["degraded"] == ["last_resort: gone"]
+
+    def test_no_more_slates_are_remembered_than_the_settings_say(self) -> None:
+        desk = desk_of(SmallShop(settings(remembered_slates=2)))
+        ask = asking(desk)
+        for user in ("u1", "u2", "u3"):
+            ask("GET", f"/v1/recommend/{user}")
+        desk.topology = Stuck(NotReady("gone"))
+        said = {user: ask("GET", f"/v1/recommend/{user}").json()["degraded"][0] for user in ("u1", "u2", "u3")}
+        assert said == {"u1": "last_resort: gone", "u2": "remembered_slates: gone", "u3": "remembered_slates: gone"}
 
     def test_a_bug_is_not_hidden_behind_popular_items(self) -> None:
         response = asking(desk_of(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")

@@ -71,6 +71,7 @@ def test_both_topologies_give_identical_slates(client: httpx.Client) -> None:
 def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle(client: httpx.Client) -> None:
     from ray import serve
 
+    from remora.serving.arrival import Arrival
     from remora.serving.desk import Desk
     from remora.serving.messages import RecommendRequest
     from remora.serving.meters import Meters
@@ -79,6 +80,6 @@ def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle
     shop = SmallShop(bundle="newer")
     handles = [serve.get_deployment_handle(name, app_name="graph") for name in ("Retriever", "Filter", "Ranker")]
     desk = Desk(shop.release(), Graph("newer", *handles), shop.settings.serving, Meters())
-    answer = asyncio.run(desk.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), "r"))
+    answer = asyncio.run(desk.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), Arrival("r")))
     assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
     assert answer.degraded == ["last_resort: the request is of bundle newer, this replica serves small"]

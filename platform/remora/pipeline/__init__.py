@@ -1,12 +1,13 @@
 """Stage protocols and the runner: what a request for recommendations is, and how its stages are run."""
 
-from remora.pipeline.candidates import Candidates, Found
+from remora.pipeline.candidates import NOTHING, Candidates, Found
 from remora.pipeline.query import Query
 from remora.pipeline.runner import Pipeline
 from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Filter, Hydrator, Mask, Reranker, Scorer, Scores, Source
 
 __all__ = [
+    "NOTHING",
     "Candidates",
     "Filter",
     "Found",

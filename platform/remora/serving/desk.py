@@ -10,13 +10,16 @@ from datetime import datetime
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady
 from remora.pipeline import Candidates, Query, Slate
+from remora.pipeline.runner import stage_name
+from remora.serving.arrival import Arrival
 from remora.serving.messages import SEED, RecommendedItem, RecommendRequest, RecommendResponse
 from remora.serving.meters import Meters
 from remora.serving.release import Release
+from remora.serving.remembered_slates import RememberedSlates
 from remora.serving.topologies import Topology
 from remora.settings.tree import ServingSettings
 
-LAST_RESORT = "last_resort"
+LAST_RESORT, REMEMBERED = "last_resort", stage_name(RememberedSlates(1))
 WARM_UP = "warm-up"
 
 
@@ -25,24 +28,26 @@ class Desk:
 
     def __init__(self, release: Release, topology: Topology, limits: ServingSettings, meters: Meters) -> None:
         self.release, self.topology, self.limits, self.meters = release, topology, limits, meters
+        self.remembered = RememberedSlates(limits.remembered_slates)
         self.warm = False
 
-    async def recommend(self, asked: RecommendRequest, request_id: str) -> RecommendResponse:
+    async def recommend(self, asked: RecommendRequest, arrival: Arrival) -> RecommendResponse:
         """The slate of a surface for a user."""
         seed = asked.context.get(SEED)
         if asked.surface == "similar_items" and not isinstance(seed, str):
             raise BadRequest(
                 f"The surface similar_items needs context.{SEED}, the item that similar ones are asked for."
             )
-        query = self._query(request_id, asked.surface, asked.n, user_id=asked.user_id)
+        query = self._query(arrival, asked.surface, asked.n, user_id=asked.user_id)
         vocabulary = self.release.parts.vocabulary
         query = replace(query, context=asked.context, exclude=vocabulary.rows(asked.exclude))
-        return await self._answer(query if seed is None else replace(query, item=self._row(str(seed))))
+        query = query if seed is None else replace(query, item=self._row(str(seed)))
+        return await self._answer(query, self._patience_ms(arrival))
 
-    async def similar(self, item_id: str, n: int, user_id: str | None, request_id: str) -> RecommendResponse:
+    async def similar(self, item_id: str, n: int, user_id: str | None, arrival: Arrival) -> RecommendResponse:
         """Items similar to one; NotFound when the catalogue does not have it."""
-        query = self._query(request_id, "similar_items", n, user_id=user_id)
-        return await self._answer(replace(query, item=self._row(item_id)))
+        query = self._query(arrival, "similar_items", n, user_id=user_id)
+        return await self._answer(replace(query, item=self._row(item_id)), self._patience_ms(arrival))
 
     async def warm_up(self) -> None:
         """Send one request along the whole way; NotReady while a part of it is out."""
@@ -54,12 +59,13 @@ class Desk:
                 raise NotReady("the warm-up request took too long") from late
             self.warm = True
 
-    async def _answer(self, query: Query) -> RecommendResponse:
+    async def _answer(self, query: Query, patience_ms: float) -> RecommendResponse:
         start = time.perf_counter()
         try:
-            slate = await asyncio.wait_for(self.topology.slate(query), self.limits.timeout_ms / 1e3)
+            slate = await asyncio.wait_for(self.topology.slate(query), patience_ms / 1e3)
+            self.remembered.keep(query, slate)
         except TimeoutError:
-            slate = self._last_resort(query, f"no slate within {self.limits.timeout_ms:g} ms")
+            slate = self._last_resort(query, f"no slate within {patience_ms:g} ms")
         except NotReady as reason:
             slate = self._last_resort(query, str(reason))
         timings = {name: round(ms, 3) for name, ms in slate.timings_ms.items()}
@@ -77,18 +83,32 @@ class Desk:
         return response
 
     def _last_resort(self, query: Query, reason: str) -> Slate:
-        slate = self.release.last_resort.run(replace(query, deadline_seconds=None))
-        return replace(slate, degraded=(f"{LAST_RESORT}: {reason}", *slate.degraded))
+        """The user's last whole slate where this replica has one, filled up with popular items; else only these."""
+        ladder = replace(self.release.last_resort, sources=(self.remembered,))
+        slate = ladder.run(replace(query, deadline_seconds=None))
+        found = slate.counts[REMEMBERED] > 0
+        self.meters.looked_up(REMEMBERED, found)
+        rung = REMEMBERED if found else LAST_RESORT
+        return replace(slate, degraded=(f"{rung}: {reason}", *slate.degraded))
 
-    def _query(self, request_id: str, surface: str, n: int, *, user_id: str | None) -> Query:
+    def _patience_ms(self, arrival: Arrival) -> float:
+        """How long the caller waits; never longer than the settings allow."""
+        return min(arrival.timeout_ms or self.limits.timeout_ms, self.limits.timeout_ms)
+
+    def _query(self, arrival: Arrival, surface: str, n: int, *, user_id: str | None) -> Query:
         if surface not in self.release.surfaces:
             raise BadRequest(f"There is no surface '{surface}'. There are: {', '.join(self.release.surfaces)}.")
         if n > self.limits.most_items:
             raise BadRequest(f"n is {n}; this server gives at most {self.limits.most_items} items.")
         instant: datetime = self.release.instant()
-        deadline = time.time() + self.limits.budget_ms / 1e3
+        deadline = time.time() + min(self.limits.budget_ms, self._patience_ms(arrival)) / 1e3
         return Query(
-            request_id=request_id, surface=surface, n=n, instant=instant, user_id=user_id, deadline_seconds=deadline
+            request_id=arrival.request_id,
+            surface=surface,
+            n=n,
+            instant=instant,
+            user_id=user_id,
+            deadline_seconds=deadline,
         )
 
     def _row(self, item_id: str) -> int:

@@ -32,9 +32,7 @@ class RecommendRequest(Asked):
     n: Annotated[int, Field(ge=1, strict=True)] = DEFAULT_N
     surface: str = Field(DEFAULT_SURFACE, description="home_feed, or similar_items with context.item_id")
     context: dict[str, str | Number] = Field({}, max_length=64, description="what is known of the moment")
-    exclude: list[Id] = Field(
-        [], max_length=10_000, description="items that must not be shown; unknown ids are ignored"
-    )
+    exclude: list[Id] = Field([], max_length=1_000, description="items that must not be shown; unknown ids are ignored")
 
 
 class RecommendParameters(Asked):

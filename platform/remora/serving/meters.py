@@ -17,6 +17,7 @@ class Meters:
         self._requests = _counter("remora_requests_total", "Requests that were answered.", "surface", "bundle")
         self._items = _counter("remora_items_total", "Items shown.", "surface")
         self._degraded = _counter("remora_degraded_total", "Stages skipped, by what was skipped.", "surface", "reason")
+        self._looked_up = _counter("remora_cache_total", "Look-ups in a cache, by what came of it.", "cache", "outcome")
         self._stages = metrics.Histogram(
             "remora_stage_milliseconds",
             description="Time in each stage, and in total.",
@@ -34,6 +35,10 @@ class Meters:
             self._degraded.inc(1, surface | {"reason": reason.split(":")[0]})
         for stage, milliseconds in response.timings_ms.items():
             self._stages.observe(milliseconds, surface | {"stage": stage})
+
+    def looked_up(self, cache: str, found: bool) -> None:
+        """Count one look-up."""
+        self._looked_up.inc(1, {"cache": cache, "outcome": "hit" if found else "miss"})
 
 
 def _counter(name: str, description: str, *labels: str) -> metrics.Counter:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Path, Query, Request, Response
+from fastapi import Depends, FastAPI, Path, Query
 
 from remora import __version__
 from remora.serving import problems
+from remora.serving.arrival import Arrival
 from remora.serving.body_limit import BodyLimit
 from remora.serving.desk import Desk
 from remora.serving.messages import (
@@ -21,18 +20,7 @@ from remora.serving.messages import (
     SimilarParameters,
 )
 
-REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-
-
-def request_id(request: Request, response: Response) -> str:
-    """The caller's X-Request-Id where it is printable and short, else a new one; it is sent back as well."""
-    given = request.headers.get("x-request-id", "")
-    chosen = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-    response.headers["X-Request-Id"] = chosen
-    return chosen
-
-
-RequestId = Annotated[str, Depends(request_id)]
+Arriving = Annotated[Arrival, Depends(Arrival.of)]
 UserPath = Annotated[Id, Path(examples=["196"])]
 ItemPath = Annotated[Id, Path(examples=["50"])]
 
@@ -44,24 +32,24 @@ def application(desk: Desk) -> FastAPI:
     problems.install(app)
 
     @app.post("/v1/recommend", responses=problems.RESPONSES)
-    async def recommend(asked: RecommendRequest, request_id: RequestId) -> RecommendResponse:
+    async def recommend(asked: RecommendRequest, arrival: Arriving) -> RecommendResponse:
         """A slate for a user; an unknown user gets one that is not personal, and `degraded` says so."""
-        return await desk.recommend(asked, request_id)
+        return await desk.recommend(asked, arrival)
 
     @app.get("/v1/recommend/{user_id}", responses=problems.RESPONSES)
     async def recommend_to(
-        user_id: UserPath, asked: Annotated[RecommendParameters, Query()], request_id: RequestId
+        user_id: UserPath, asked: Annotated[RecommendParameters, Query()], arrival: Arriving
     ) -> RecommendResponse:
         """The same, short to type."""
         body = RecommendRequest(user_id=user_id, n=asked.n, surface=asked.surface)
-        return await desk.recommend(body, request_id)
+        return await desk.recommend(body, arrival)
 
     @app.get("/v1/similar/{item_id}", responses=problems.RESPONSES)
     async def similar(
-        item_id: ItemPath, asked: Annotated[SimilarParameters, Query()], request_id: RequestId
+        item_id: ItemPath, asked: Annotated[SimilarParameters, Query()], arrival: Arriving
     ) -> RecommendResponse:
         """Items similar to one."""
-        return await desk.similar(item_id, asked.n, asked.user_id, request_id)
+        return await desk.similar(item_id, asked.n, asked.user_id, arrival)
 
     @app.get("/healthz")
     async def healthy() -> Health:

@@ -151,10 +151,11 @@ class ServingSettings(Section):
     max_replicas: int = Field(4, ge=1, description="replicas of each deployment when it is busy")
     cpus_per_replica: float = Field(0.5, gt=0, description="logical CPUs that a replica reserves")
     threads: int = Field(1, ge=1, description="threads of a replica that run stages; replicas are what scales")
-    most_items: int = Field(100, ge=1, description="largest n that a request may ask for")
+    most_items: int = Field(500, ge=1, description="largest n that a request may ask for")
     most_body_bytes: int = Field(65_536, gt=0, description="largest request body")
     budget_ms: float = Field(500.0, gt=0, description="after which stages that can be spared are skipped")
-    timeout_ms: float = Field(3_000.0, gt=0, description="after which popular items are the answer")
+    timeout_ms: float = Field(3_000.0, gt=0, description="after which the last resort answers; a caller may want less")
+    remembered_slates: int = Field(20_000, ge=1, description="slates that a replica keeps for the last resort")
 
 
 class Settings(Section):
