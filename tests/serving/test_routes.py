@@ -43,7 +43,7 @@ def asking(desk: Desk) -> Ask:
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    return asking(desk_of(SmallShop(settings(most_body_bytes=4_000))))
+    return asking(desk_of(SmallShop(settings(most_body_bytes=8_000))))
 
 
 class Stuck:
@@ -225,7 +225,7 @@ class TestBadInput:
 
         content = b" " * 10_000 if announced else pieces()
         response = ask("POST", "/v1/recommend", content=content, headers={"content-type": "application/json"})
-        assert_problem(response, 413, "request-entity-too-large", "4,000 bytes")
+        assert_problem(response, 413, "request-entity-too-large", "8,000 bytes")
 
     def test_at_a_path_that_is_not_there(self, ask: Ask) -> None:
         assert_problem(ask("GET", "/v2/recommend"), 404, "not-found", "/docs")
