@@ -155,6 +155,8 @@ class ServingSettings(Section):
     most_body_bytes: int = Field(65_536, gt=0, description="largest request body")
     budget_ms: float = Field(500.0, gt=0, description="after which stages that can be spared are skipped")
     timeout_ms: float = Field(3_000.0, gt=0, description="after which the last resort answers; a caller may want less")
+    store_failures: int = Field(5, ge=1, description="outages of the online store in a row before it is left alone")
+    store_pause_seconds: float = Field(2.0, ge=0, description="how long it is left alone, before one request tries")
     remembered_slates: int = Field(20_000, ge=1, description="slates that a replica keeps for the last resort")
 
 
