@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,33 @@ def test_it_is_loaded_as_it_was_saved_and_leaves_out_models_without_a_share(rank
     Ranker(spec=spec, models=ranker.models).save(alone)
     assert {path.name for path in alone.iterdir()} == {"ranker.json", "trees.engaged.ubj", "trees.liked.ubj"}
     assert set(Ranker.load(alone, vectors()).models) == {TREES}
+
+
+@pytest.mark.parametrize("chosen", [("engaged",), ("liked",), OBJECTIVES])
+def test_some_objectives_alone_are_foretold_as_with_the_others(ranker: Ranker, chosen: tuple[str, ...]) -> None:
+    batch = slates(4, seed=2).batch
+    whole, alone = ranker.score(batch), ranker.only(chosen)
+    assert set(alone.models) == ({NETWORK} if chosen == ("liked",) else {TREES, NETWORK})
+    assert alone.score(batch).keys() == set(chosen)
+    for name, column in alone.score(batch).items():
+        np.testing.assert_array_equal(column, whole[name])
+    if chosen == OBJECTIVES:
+        np.testing.assert_array_equal(alone.only(("liked",)).score(batch)["liked"], whole["liked"])
+
+
+def test_what_weighs_nothing_is_not_run(ranker: Ranker) -> None:
+    class Never:
+        def margins(self, batch: Batch) -> np.ndarray:
+            raise AssertionError("this model has no share in what is weighed")
+
+        def only(self, places: Sequence[int]) -> Never:
+            return self
+
+        def save(self, folder: Path) -> None: ...
+
+    models = {TREES: Never(), NETWORK: ranker.models[NETWORK]}
+    found = Ranker(spec=ranker.spec, models=models).only({"liked"}).score(slates(4, seed=2).batch)
+    assert found.keys() == {"liked"}
 
 
 def test_contributions_add_up_to_the_margin(ranker: Ranker) -> None:

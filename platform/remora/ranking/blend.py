@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +30,14 @@ class Blend(BaseModel):
     def models(self) -> tuple[str, ...]:
         """The models that have a share in anything."""
         return tuple(model for model, shares in self.shares.items() if any(shares))
+
+    def only(self, places: Sequence[int]) -> Blend:
+        """The same for the objectives at these places."""
+
+        def chosen(of: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+            return {model: tuple(values[place] for place in places) for model, values in of.items()}
+
+        return Blend(shares=chosen(self.shares), spread=chosen(self.spread))
 
     def of(self, margins: Mapping[str, Margins]) -> Margins:
         """Shape (n, objectives)."""

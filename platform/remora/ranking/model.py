@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ class RankingModel(Protocol):
 
     def margins(self, batch: Batch) -> Margins:
         """Shape (n, objectives): the larger the likelier, on the model's own scale."""
+
+    def only(self, places: Sequence[int]) -> Self:
+        """The same model for the objectives at these places."""
 
     def save(self, folder: Path) -> None:
         """Write what loading it takes."""

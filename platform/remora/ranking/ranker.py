@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,16 @@ class Ranker:
         """By objective, shape (n,): the probability that it happens, or the expected amount."""
         margins = self.margins(batch)
         return {name: of(margins[:, place]) for place, (name, of) in enumerate(self.spec.calibrators.items())}
+
+    def only(self, objectives: Collection[str]) -> Ranker:
+        """One that foretells these as this one does, and runs nothing that they do not need."""
+        places = [place for place, name in enumerate(self.objectives) if name in objectives]
+        calibrators = {self.objectives[place]: self.spec.calibrators[self.objectives[place]] for place in places}
+        blend = self.spec.blend.only(places)
+        return Ranker(
+            spec=self.spec.model_copy(update={"calibrators": calibrators, "blend": blend}),
+            models={name: self.models[name].only(places) for name in blend.models},
+        )
 
     def save(self, folder: Path) -> None:
         """``ranker.json``, and the weights of the models that are used."""

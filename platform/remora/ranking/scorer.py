@@ -36,14 +36,13 @@ class ObjectiveScorer:
     ) -> None:
         self.ranker, self.weights, self.cross = ranker, weights, cross
         self.item_columns, self.user_columns = item_columns, user_columns
+        weighed = {name for name, weight in weights.items() if weight}
+        self._weighed = ranker.only(weighed) if weighed <= set(ranker.objectives) and weighed else ranker
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """The slate's value of each candidate, shape (n,) float32."""
-        return value_of(self.foretold(query, candidates), self.weights).astype(np.float32)
-
-    def foretold(self, query: Query, candidates: Candidates) -> dict[str, npt.NDArray[np.float64]]:
-        """By objective: the probability that it happens, or the expected amount, shape (n,)."""
-        return self.ranker.score(self.batch(query, candidates))
+        columns = self._weighed.score(self.batch(query, candidates))  # what weighs nothing is not computed
+        return value_of(columns, self.weights).astype(np.float32)
 
     def batch(self, query: Query, candidates: Candidates) -> Batch:
         """What the models read of one slate."""

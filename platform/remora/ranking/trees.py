@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,11 @@ class Trees:
         booster = self.boosters[objective]
         matrix = xgboost.DMatrix(batch.features, nthread=1, feature_types=booster.feature_types)
         return booster.predict(matrix, pred_contribs=True)
+
+    def only(self, places: Sequence[int]) -> Trees:
+        """The trees of the objectives at these places; the others are not run."""
+        names = tuple(self.boosters)
+        return Trees({names[place]: self.boosters[names[place]] for place in places})
 
     def save(self, folder: Path) -> None:
         """``trees.<objective>.ubj`` for each."""

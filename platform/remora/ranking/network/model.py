@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,12 @@ SPEC, WEIGHTS = "network.json", "network.safetensors"
 
 @dataclass(frozen=True)
 class Network:
-    """Weights, and the vectors (items, d) of the items by row."""
+    """Weights, and the vectors (items, d) of the items by row. ``places``: of the objectives that are told."""
 
     spec: NetworkSpec
     network: RankingNetwork
     item_vectors: Tensor
+    places: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -39,7 +40,13 @@ class Network:
     @torch.inference_mode()
     def margins(self, batch: Batch) -> Margins:
         """Shape (n, objectives)."""
-        return self.network(*tensors(batch, self.item_vectors, self.spec.settings.history)).numpy()  # type: ignore[no-any-return]
+        found: Margins = self.network(*tensors(batch, self.item_vectors, self.spec.settings.history)).numpy()
+        return found if self.places is None else found[:, self.places]
+
+    def only(self, places: Sequence[int]) -> Network:
+        """The same network, of which fewer columns are told: objectives share all but the last layers."""
+        before = self.places or tuple(range(len(self.spec.objectives)))
+        return replace(self, places=tuple(before[place] for place in places))
 
     def save(self, folder: Path) -> None:
         """``network.json`` and ``network.safetensors``."""

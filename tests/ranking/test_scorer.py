@@ -1,0 +1,69 @@
+"""The scorer of a surface: weights make one number of the objectives, and no more is run than they ask for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, slates
+
+from remora.contracts.errors import DataError
+from remora.pipeline import Candidates, Found, Query
+from remora.ranking.blend import Blend
+from remora.ranking.calibration import Sigmoid
+from remora.ranking.ranker import TREES, Ranker, RankerSpec, value_of
+from remora.ranking.scorer import ObjectiveScorer
+from remora.ranking.trees import Trees
+
+QUERY = Query(request_id="r", surface="home_feed", n=3, instant=datetime(2026, 1, 1, tzinfo=UTC))
+WEIGHTS = st.dictionaries(st.sampled_from(OBJECTIVES), st.sampled_from([0.0, 0.5, 2.0]))
+
+
+def _ranker() -> Ranker:
+    train = slates(60, seed=1)
+    boosters = {}
+    for name in OBJECTIVES:
+        read = {"feature_types": COLUMNS.kinds, "enable_categorical": True}
+        matrix = xgboost.DMatrix(train.batch.features, train.labels[name], **read)
+        boosters[name] = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 8)
+    calibrators = {name: Sigmoid(slope=1.0, intercept=-0.5) for name in OBJECTIVES}
+    blend = Blend.of_one(TREES, len(OBJECTIVES))
+    return Ranker(
+        spec=RankerSpec(columns=COLUMNS, calibrators=calibrators, blend=blend), models={TREES: Trees(boosters)}
+    )
+
+
+RANKER = _ranker()
+
+
+def scorer(weights: dict[str, float]) -> ObjectiveScorer:
+    kinds = np.array(["a", "b", "c"], object)
+
+    def items(rows: np.ndarray) -> dict[str, Any]:
+        return {"item_profile__kind": kinds[rows % 3], "item_activity__count": rows.astype(np.float64)}
+
+    return ObjectiveScorer(
+        ranker=RANKER, weights=weights, item_columns=items, user_columns=(), cross=lambda columns, instant: {}
+    )
+
+
+def candidates() -> Candidates:
+    rows = np.arange(ITEMS, dtype=np.int32)
+    return Candidates.merge([("nearest_items", Found(rows, np.linspace(1, 0, ITEMS, dtype=np.float32)))])
+
+
+@given(WEIGHTS)
+def test_a_score_is_the_weighted_sum_of_all_that_the_ranker_foretells(weights: dict[str, float]) -> None:
+    chosen = scorer(weights)
+    whole = value_of(RANKER.score(chosen.batch(QUERY, candidates())), weights)
+    np.testing.assert_array_equal(chosen.score(QUERY, candidates()), whole.astype(np.float32))
+
+
+def test_a_weight_for_what_is_not_foretold_names_what_is() -> None:
+    with pytest.raises(DataError, match=r"foretells engaged, liked, and .* weighs bought"):
+        scorer({"liked": 1.0, "bought": 1.0}).score(QUERY, candidates())
