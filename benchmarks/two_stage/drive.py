@@ -12,10 +12,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,8 +25,7 @@ Lists = list[list[str]]
 Recommend = Callable[[pd.DataFrame], Lists]
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """How a fit runs: its seed, its threads, and the seconds it may take (None: as long as it needs)."""
 
     seed: int
