@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import xgboost
-from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, vectors
+from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, trees, vectors
 
 from remora.contracts.errors import DataError, MissingInput
 from remora.ranking.batch import Batch
@@ -32,12 +31,6 @@ CALIBRATORS = {
 def ranker() -> Ranker:
     torch.manual_seed(3)
     train = slates(60, seed=1)
-    boosters = {}
-    for name in OBJECTIVES:
-        matrix = xgboost.DMatrix(
-            train.batch.features, train.labels[name], feature_types=COLUMNS.kinds, enable_categorical=True
-        )
-        boosters[name] = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 8)
     spec = NetworkSpec(
         columns=COLUMNS, scale=Scale.fit(train.batch.features), objectives=OBJECTIVES, dimension=WIDTH,
         settings=NetworkSettings(width=8, attention=4, experts=2, expert_width=8),
@@ -45,7 +38,7 @@ def ranker() -> Ranker:
     blend = Blend(shares={TREES: (0.75, 0.0), NETWORK: (0.25, 1.0)}, spread={TREES: (2.0, 1.0), NETWORK: (0.5, 1.0)})
     return Ranker(
         spec=RankerSpec(columns=COLUMNS, calibrators=CALIBRATORS, blend=blend),
-        models={TREES: Trees(boosters), NETWORK: Network(spec, RankingNetwork(spec), vectors())},
+        models={TREES: trees(train), NETWORK: Network(spec, RankingNetwork(spec), vectors())},
     )
 
 

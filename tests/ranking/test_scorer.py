@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, slates
+from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, slates, trees
 
 from remora.contracts.errors import DataError
 from remora.pipeline import Candidates, Found, Query
@@ -18,23 +17,17 @@ from remora.ranking.blend import Blend
 from remora.ranking.calibration import Sigmoid
 from remora.ranking.ranker import TREES, Ranker, RankerSpec, value_of
 from remora.ranking.scorer import ObjectiveScorer
-from remora.ranking.trees import Trees
 
 QUERY = Query(request_id="r", surface="home_feed", n=3, instant=datetime(2026, 1, 1, tzinfo=UTC))
 WEIGHTS = st.dictionaries(st.sampled_from(OBJECTIVES), st.sampled_from([0.0, 0.5, 2.0]))
 
 
 def _ranker() -> Ranker:
-    train = slates(60, seed=1)
-    boosters = {}
-    for name in OBJECTIVES:
-        read = {"feature_types": COLUMNS.kinds, "enable_categorical": True}
-        matrix = xgboost.DMatrix(train.batch.features, train.labels[name], **read)
-        boosters[name] = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 8)
     calibrators = {name: Sigmoid(slope=1.0, intercept=-0.5) for name in OBJECTIVES}
     blend = Blend.of_one(TREES, len(OBJECTIVES))
     return Ranker(
-        spec=RankerSpec(columns=COLUMNS, calibrators=calibrators, blend=blend), models={TREES: Trees(boosters)}
+        spec=RankerSpec(columns=COLUMNS, calibrators=calibrators, blend=blend),
+        models={TREES: trees(slates(60, seed=1))},
     )
 
 

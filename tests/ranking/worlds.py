@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import xgboost
 
 from remora.datasets.slates import Slates
 from remora.ranking.batch import Batch
 from remora.ranking.columns import RankerColumn, RankerColumns
+from remora.ranking.trees import Trees
 
 COLUMNS = RankerColumns(
     columns=(
@@ -47,3 +49,14 @@ def slates(count: int, seed: int, size: int = 12) -> Slates:
         sampled=np.where(engaged, 1.0, 0.5).astype(np.float32),
         history_events=np.array([len(history) for history in histories], np.int64),
     )
+
+
+def trees(train: Slates) -> Trees:
+    """A few small trees for each objective."""
+    boosters = {}
+    for name in OBJECTIVES:
+        matrix = xgboost.DMatrix(
+            train.batch.features, train.labels[name], feature_types=COLUMNS.kinds, enable_categorical=True
+        )
+        boosters[name] = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 8)
+    return Trees(boosters)

@@ -19,7 +19,7 @@ from remora.serving.remembered_slates import RememberedSlates
 from remora.serving.topologies import Topology
 from remora.settings.tree import ServingSettings
 
-LAST_RESORT, REMEMBERED = "last_resort", stage_name(RememberedSlates(1))
+LAST_RESORT = "last_resort"
 WARM_UP = "warm-up"
 
 
@@ -42,12 +42,12 @@ class Desk:
         vocabulary = self.release.parts.vocabulary
         query = replace(query, context=asked.context, exclude=vocabulary.rows(asked.exclude))
         query = query if seed is None else replace(query, item=self._row(str(seed)))
-        return await self._answer(query, self._patience_ms(arrival))
+        return await self._answer(query, arrival)
 
     async def similar(self, item_id: str, n: int, user_id: str | None, arrival: Arrival) -> RecommendResponse:
         """Items similar to one; NotFound when the catalogue does not have it."""
         query = self._query(arrival, "similar_items", n, user_id=user_id)
-        return await self._answer(replace(query, item=self._row(item_id)), self._patience_ms(arrival))
+        return await self._answer(replace(query, item=self._row(item_id)), arrival)
 
     async def warm_up(self) -> None:
         """Send one request along the whole way; NotReady while a part of it is out."""
@@ -59,8 +59,8 @@ class Desk:
                 raise NotReady("the warm-up request took too long") from late
             self.warm = True
 
-    async def _answer(self, query: Query, patience_ms: float) -> RecommendResponse:
-        start = time.perf_counter()
+    async def _answer(self, query: Query, arrival: Arrival) -> RecommendResponse:
+        start, patience_ms = time.perf_counter(), self._patience_ms(arrival)
         try:
             slate = await asyncio.wait_for(self.topology.slate(query), patience_ms / 1e3)
             self.remembered.keep(query, slate)
@@ -86,9 +86,10 @@ class Desk:
         """The user's last whole slate where this replica has one, filled up with popular items; else only these."""
         ladder = replace(self.release.last_resort, sources=(self.remembered,))
         slate = ladder.run(replace(query, deadline_seconds=None))
-        found = slate.counts[REMEMBERED] > 0
-        self.meters.looked_up(REMEMBERED, found)
-        rung = REMEMBERED if found else LAST_RESORT
+        cache = stage_name(self.remembered)
+        found = slate.counts[cache] > 0
+        self.meters.looked_up(cache, found)
+        rung = cache if found else LAST_RESORT
         return replace(slate, degraded=(f"{rung}: {reason}", *slate.degraded))
 
     def _patience_ms(self, arrival: Arrival) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
 import numpy as np
 from cachetools import LRUCache
 
@@ -14,26 +12,24 @@ Key = tuple[str | None, str, int | None]
 
 
 class RememberedSlates:
-    """A source over what this replica last showed; the ``most`` users asked for last are kept, one slate a surface.
+    """A source over what this replica last showed: the last slate for a user, surface and seed, the ``most`` used last.
 
-    A slate of a hundred items is 0.4 KB. What was learned of the user since is not in it, so the filters of the last
-    resort run over it again, and the answer says in ``degraded`` where it is from.
+    It belongs to the event loop and has no lock. A slate of a hundred items is 0.4 KB. What was learned of the user
+    since is not in it, so the filters of the last resort run over it again, and the answer says in ``degraded`` where
+    it is from.
     """
 
     def __init__(self, most: int) -> None:
         self._kept: LRUCache[Key, Rows] = LRUCache(most)
-        self._lock = Lock()
 
     def keep(self, query: Query, slate: Slate) -> None:
         """Remember a slate that nothing was left out of; one that is degraded, or nobody's, is not worth it."""
         if query.user_id is not None and not slate.degraded and len(slate.candidates):
-            with self._lock:
-                self._kept[_key(query)] = slate.candidates.rows
+            self._kept[_key(query)] = slate.candidates.rows
 
     def find(self, query: Query) -> Found:
         """The rows of the slate in their order, without scores: they were of another moment."""
-        with self._lock:
-            rows = self._kept.get(_key(query))
+        rows = self._kept.get(_key(query))
         return NOTHING if rows is None else Found(rows, np.full(len(rows), np.nan, np.float32))
 
 

@@ -45,7 +45,7 @@ class Network:
 
     def only(self, places: Sequence[int]) -> Network:
         """The same network, of which fewer columns are told: objectives share all but the last layers."""
-        before = self.places or tuple(range(len(self.spec.objectives)))
+        before = range(len(self.spec.objectives)) if self.places is None else self.places
         return replace(self, places=tuple(before[place] for place in places))
 
     def save(self, folder: Path) -> None:
