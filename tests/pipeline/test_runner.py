@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -125,17 +126,26 @@ def test_without_scores_the_retrieval_order_stands_and_the_response_says_so() ->
     assert slate.degraded == ("asleep: the index is not loaded", RETRIEVAL_ORDER)
 
 
-def test_after_the_deadline_only_the_filters_and_the_backfill_are_asked() -> None:
+def test_when_time_is_spent_only_the_filters_and_the_backfill_are_asked() -> None:
     pipeline = Pipeline(
         sources=(Listed((5,)),),
         filters=(Forbidden((0,)),),
         scorer=ByTable((0.0,) * N_ITEMS),
         backfill=Everything(N_ITEMS),
     )
-    slate = pipeline.run(some_query(n=3, deadline_seconds=0.0))
+    slate = pipeline.run(some_query(n=3, sources_until=0.0, scoring_until=0.0))
     assert shown(slate) == [1, 2, 3]
     assert [reason.split(":")[0] for reason in slate.degraded] == ["listed", "by_table", RETRIEVAL_ORDER]
-    assert pipeline.run(some_query(n=3, deadline_seconds=float("inf"))).degraded == ()
+    assert pipeline.run(some_query(n=3)).degraded == ()
+
+
+def test_the_time_of_the_sources_is_not_that_of_the_scorer() -> None:
+    pipeline = Pipeline(sources=(Listed((5, 2)),), scorer=ByTable(tuple(map(float, range(N_ITEMS)))))
+    far = time.time() + 3_600
+    late_scorer = pipeline.run(some_query(n=2, sources_until=far, scoring_until=0.0))
+    assert (shown(late_scorer), late_scorer.degraded[-1]) == ([5, 2], RETRIEVAL_ORDER)
+    late_sources = pipeline.run(some_query(n=2, sources_until=0.0, scoring_until=far))
+    assert late_sources.degraded == ("listed: skipped, the request's time is spent",)
 
 
 def test_a_long_backfill_is_read_only_as_far_as_it_is_needed() -> None:

@@ -28,7 +28,7 @@ USERS = tuple(f"u{number}" for number in range(12))
 
 
 def settings(home: str = "/nowhere", **serving: Any) -> Settings:
-    """Settings whose budget is so long that a busy machine changes no slate."""
+    """Settings whose timeout is so long that a busy machine changes no slate."""
     return Settings(
         name="small-shop",
         home=home,
@@ -38,7 +38,8 @@ def settings(home: str = "/nowhere", **serving: Any) -> Settings:
             "event_types": {"buy": {"weight": 1.0, "sign": 1}},
         },
         retrieval={"nearest_limit": 20, "co_visited_limit": 10, "trending_limit": 5},
-        serving={"budget_ms": 60_000, "timeout_ms": 60_000, "cpus_per_replica": 0.25, "max_replicas": 1} | serving,
+        serving={"timeout_ms": 60_000, "most_timeout_ms": 60_000, "cpus_per_replica": 0.25, "max_replicas": 1}
+        | serving,
     )
 
 

@@ -68,6 +68,13 @@ def test_both_topologies_give_identical_slates(client: httpx.Client) -> None:
         assert similar[0] == similar[1]
 
 
+def test_both_topologies_explain_alike(client: httpx.Client) -> None:
+    for item in ("i00", "i07", "i30", "i59"):
+        fused, graph = (client.get(f"/{t}/v1/explain/u5/{item}", params={"n": 5}).json() for t in ("fused", "graph"))
+        assert fused == graph
+        assert fused["removed_by"] == "unavailable" or item != "i07"
+
+
 def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle(client: httpx.Client) -> None:
     from ray import serve
 

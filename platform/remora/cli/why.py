@@ -12,13 +12,15 @@ from remora.cli.options import ConfigOption, JsonOption, emit
 from remora.settings import load
 
 if TYPE_CHECKING:
-    from remora.serving.why import Why
+    from remora.serving.why import FoundBy, Why
 
 
 def why(
     user: Annotated[str, typer.Argument(help="An id as the data has it.")],
     item: Annotated[str, typer.Argument(help="An id as the data has it.")],
+    n: Annotated[int, typer.Option("-n", min=1, help="Items wanted.")] = 10,
     surface: Annotated[str, typer.Option(help="home_feed or similar_items.")] = "home_feed",
+    seed: Annotated[str | None, typer.Option(help="The item that similar ones are wanted for.")] = None,
     bundle: Annotated[str, typer.Option(help="Alias or id of the bundle.")] = "production",
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -26,14 +28,20 @@ def why(
     """Say why an item is shown to a user, or why it is not.
 
     Takes the request through the bundle's stages: which sources found the item, which rule removed it, or which place
-    it reached, what the ranker foretells of it, and what each feature adds to that (TreeSHAP). Needs no server.
+    it reached, what the ranker foretells of it, and what each feature adds to that (TreeSHAP). Needs no server;
+    `GET /v1/explain/USER/ITEM` of a running one says the same.
     """
     from remora.serving.from_bundle import FromBundle
+    from remora.serving.messages import SEED, RecommendRequest
+    from remora.serving.phases import Phases
+    from remora.serving.question import item_row, question
     from remora.serving.why import why as asked
 
     loader = FromBundle.named(load(config), bundle)
     release = loader.release()
-    found = asked(release, loader.users(release), user, item, surface)
+    request = RecommendRequest(user_id=user, n=n, surface=surface, context={} if seed is None else {SEED: seed})
+    query = question(release, request, "why")
+    found = asked(Phases(release, loader.users(release)), query, item_row(release, item))
     emit(found.model_dump(), as_json, lambda out: render(out, found))
 
 
@@ -41,13 +49,12 @@ def render(out: Console, found: Why) -> None:
     """Draw it for people."""
     out.print(f"{found.item} {found.title or ''} for {found.user}, bundle {found.bundle}", highlight=False)
     for source in found.sources:
-        out.print(f"  found by {source.source}: rank {source.rank}, score {source.score:.4g}", highlight=False)
-    if found.removed_by == "retrieval":
-        out.print(f"  [yellow]no source found it[/yellow] among {found.candidates} candidates", highlight=False)
-    elif found.removed_by is not None:
-        out.print(f"  [yellow]removed by {found.removed_by}[/yellow]", highlight=False)
-    else:
-        out.print(f"  place {found.place} of {found.candidates}, value {found.value:.4g}", highlight=False)
+        out.print(f"  found by {_who(source)}", highlight=False)
+    for source in found.missed_by:
+        out.print(f"  below the limit of {_who(source)}", highlight=False)
+    out.print(f"  {_verdict(found)}", highlight=False)
+    for reason in found.degraded:
+        out.print(f"  [yellow]degraded[/yellow]: {reason}", highlight=False)
     for one in found.foretold:
         title = f"{one.objective}: {one.prediction:.5f} x weight {one.weight:g}"
         table = Table(title=title, title_justify="left")
@@ -61,6 +68,21 @@ def render(out: Console, found: Why) -> None:
             out.print(table)
         else:
             out.print(title, highlight=False)
+
+
+def _who(source: FoundBy) -> str:
+    return f"{source.source}: rank {source.rank}, score {_shown(source.score)}"
+
+
+def _verdict(found: Why) -> str:
+    if found.removed_by == "retrieval":
+        return f"[yellow]not shown[/yellow]: no source found it; {found.candidates} candidates were ranked"
+    if found.removed_by is not None:
+        return f"[yellow]not shown[/yellow]: removed by {found.removed_by}"
+    moved = "" if found.place == found.place_by_score else f" ({found.place_by_score} by score, then reranked)"
+    shown = "[green]shown[/green]" if found.shown else f"[yellow]not shown[/yellow], as {found.n} are asked for"
+    value = "unscored" if found.value is None else f"value {found.value:.4g}"
+    return f"{shown}: place {found.place} of {found.candidates}{moved}, {value}"
 
 
 def _shown(value: float | str | None) -> str:

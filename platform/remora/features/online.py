@@ -33,7 +33,7 @@ class OnlineUsers:
         views = [view for view in store.list_feature_views() if view.name in USER_VIEWS]
         if not views:
             raise NotReady(f"No view of the user is applied under {settings.home}. Run `remora features apply` first.")
-        self._outages = _outages(store)
+        self._lost, self._outages = _outages(store)
         self._features = [f"{view.name}:{field.name}" for view in views for field in view.features]
 
     def hydrate(self, query: Query) -> Query:
@@ -54,12 +54,18 @@ class OnlineUsers:
 
     def _read(self, user_id: str) -> dict[str, Any]:
         try:
-            answer = self._store.get_online_features(
-                features=self._features, entity_rows=[{USER_ID: user_id}], full_feature_names=True
-            ).to_dict()
+            try:
+                answer = self._ask(user_id)
+            except self._lost:
+                answer = self._ask(user_id)  # an idle connection may have been ended by the server
         except self._outages as error:
             raise NotReady(f"Feast's online store does not answer: {error}.") from error
         return {name: values[0] for name, values in answer.items() if name != USER_ID}
+
+    def _ask(self, user_id: str) -> dict[str, list[Any]]:
+        return self._store.get_online_features(
+            features=self._features, entity_rows=[{USER_ID: user_id}], full_feature_names=True
+        ).to_dict()
 
 
 def user_value(value: Any) -> Any:
@@ -69,10 +75,14 @@ def user_value(value: Any) -> Any:
     return value
 
 
-def _outages(store: FeatureStore) -> tuple[type[Exception], ...]:
-    """What the online store raises when it is out, rather than when the code is wrong."""
+Errors = tuple[type[Exception], ...]
+
+
+def _outages(store: FeatureStore) -> tuple[Errors, Errors]:
+    """What the online store raises when a connection is lost, and when it is out rather than the code wrong."""
     if store.config.online_store.type == "redis":
+        from redis.exceptions import ConnectionError as Lost
         from redis.exceptions import RedisError
 
-        return (RedisError, OSError)
-    return (sqlite3.OperationalError, OSError)
+        return (Lost,), (RedisError, OSError)
+    return (), (sqlite3.OperationalError, OSError)

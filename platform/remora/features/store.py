@@ -36,15 +36,17 @@ REGISTRY, ONLINE = "feast/registry.db", "feast/online.db"
 Declaration = Entity | DataSource | FeatureView | OnDemandFeatureView | FeatureService
 
 
-def open_store(settings: Settings) -> FeatureStore:
+def open_store(settings: Settings, *, patience_seconds: float | None = None) -> FeatureStore:
     """Feast's store of this home; the registry is read once and never again on the request path.
 
+    ``patience_seconds`` is how long a server of the online store may take to connect or to answer, once: without it,
+    as long as it takes, and redis-py tries four times with seconds between.
     NotBuilt when the features were never applied; SettingsError when the home is remote and no servers are named.
     """
     home = Home(settings.home)
     if not settings.features.registry and not home.exists(REGISTRY):
         raise NotBuilt("feature store", home.url, "remora features apply")
-    return FeatureStore(config=_config(settings))
+    return FeatureStore(config=_config(settings, patience_seconds))
 
 
 def apply(settings: Settings) -> dict[str, list[str]]:
@@ -76,7 +78,7 @@ def apply(settings: Settings) -> dict[str, list[str]]:
     return {kind: sorted(name for k, name in kept if k == kind) for kind in kinds}
 
 
-def _config(settings: Settings) -> RepoConfig:
+def _config(settings: Settings, patience_seconds: float | None = None) -> RepoConfig:
     home, chosen = Home(settings.home), settings.features
     if not home.is_local and not (chosen.registry and chosen.redis):
         raise SettingsError(
@@ -85,7 +87,7 @@ def _config(settings: Settings) -> RepoConfig:
         )
     online = {"type": "sqlite", "path": home.at(ONLINE)}
     if chosen.redis:
-        online = {"type": "redis", "connection_string": chosen.redis}
+        online = {"type": "redis", "connection_string": chosen.redis + _patient(chosen.redis, patience_seconds)}
     return RepoConfig(
         project=PROJECT,
         provider="local",
@@ -98,6 +100,12 @@ def _config(settings: Settings) -> RepoConfig:
         online_store=online,
         entity_key_serialization_version=3,
     )
+
+
+def _patient(redis: str, seconds: float | None) -> str:
+    """What to append to a connection string so that no call waits longer; what it says itself stands."""
+    wanted = {} if seconds is None else {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": "null"}
+    return "".join(f",{name}={value}" for name, value in wanted.items() if f",{name}=" not in redis)
 
 
 def _repo() -> Path:

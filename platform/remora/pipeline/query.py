@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +26,8 @@ class Query:
     item: int | None = None  # the seed of similar_items
     context: Mapping[str, str | float] = field(default_factory=dict)
     exclude: Rows = field(default_factory=lambda: NO_ROWS)
-    deadline_seconds: float | None = None  # Unix time after which stages that can be spared are skipped
+    sources_until: float = math.inf  # Unix time in seconds after which no source is asked
+    scoring_until: float = math.inf  # the same for the scorer and the rerankers
 
     known: bool = False  # does the feature store know the user?
     history: Rows = field(default_factory=lambda: NO_ROWS)  # wanted items, most recent last

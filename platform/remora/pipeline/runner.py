@@ -6,6 +6,7 @@ must never be skipped raises another branch of the error tree.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import Counter
@@ -76,8 +77,14 @@ class Pipeline:
 
     def retrieve(self, query: Query) -> Passage:
         """Ask every source; a source that is not ready is skipped."""
-        steps = _Steps(query)
-        found = [(stage_name(s), steps.attempt(stage_name(s), partial(s.find, query), NOTHING)) for s in self.sources]
+        steps = _Steps()
+        found = [
+            (
+                stage_name(source),
+                steps.attempt(stage_name(source), partial(source.find, query), NOTHING, until=query.sources_until),
+            )
+            for source in self.sources
+        ]
         with steps.timed("merge"):
             candidates = Candidates.merge(found)
         steps.counts |= {name: len(f.rows) for name, f in found} | {"retrieved": len(candidates)}
@@ -85,7 +92,7 @@ class Pipeline:
 
     def filter(self, query: Query, passage: Passage) -> Passage:
         """Keep what may be shown; ask the backfill when too little is left."""
-        steps = _Steps(query, passage)
+        steps = _Steps(passage)
         kept = self._allowed(query, passage.candidates, steps)
         if len(kept) < query.n and self.backfill is not None:
             kept = self._filled(query, kept, self.backfill, steps)
@@ -93,37 +100,43 @@ class Pipeline:
         return steps.passage(kept)
 
     def rank(self, query: Query, passage: Passage) -> Slate:
-        """Score, order, rerank and cut to n; without scores the retrieval order stands."""
-        steps = _Steps(query, passage)
+        """Order and cut to n."""
+        ordered = self.order(query, passage)
+        chosen = ordered.candidates.take(np.arange(min(query.n, len(ordered.candidates))))
+        return Slate(
+            candidates=chosen,
+            degraded=tuple(dict.fromkeys(ordered.degraded)),
+            timings_ms=ordered.timings_ms,
+            counts=ordered.counts | {"shown": len(chosen)},
+        )
+
+    def order(self, query: Query, passage: Passage) -> Passage:
+        """Score, sort and rerank; without scores the retrieval order stands."""
+        steps, until = _Steps(passage), query.scoring_until
         candidates = passage.candidates
         if self.scorer is not None and len(candidates):
-            scores = steps.attempt(stage_name(self.scorer), partial(self.scorer.score, query, candidates), None)
+            score = partial(self.scorer.score, query, candidates)
+            scores = steps.attempt(stage_name(self.scorer), score, None, until=until)
             if scores is None:
                 steps.degraded.append(RETRIEVAL_ORDER)
             else:
                 candidates = candidates.scored(scores).by_score()
         for reranker in self.rerankers:
-            order = steps.attempt(stage_name(reranker), partial(reranker.rerank, query, candidates), None)
+            rerank = partial(reranker.rerank, query, candidates)
+            order = steps.attempt(stage_name(reranker), rerank, None, until=until)
             candidates = candidates if order is None else candidates.take(order)
-        chosen = candidates.take(np.arange(min(query.n, len(candidates))))
-        steps.counts["shown"] = len(chosen)
-        return Slate(
-            candidates=chosen,
-            degraded=tuple(dict.fromkeys(steps.degraded)),
-            timings_ms=steps.timings_ms,
-            counts=steps.counts,
-        )
+        return steps.passage(candidates)
 
     def _allowed(self, query: Query, candidates: Candidates, steps: _Steps) -> Candidates:
         keep = ~np.isin(candidates.rows, query.exclude)
         for rule in self.filters:
             name = stage_name(rule)
-            keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool), spare=False)
+            keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
         return candidates.take(keep)
 
     def _filled(self, query: Query, kept: Candidates, backfill: Source, steps: _Steps) -> Candidates:
         """``kept`` and as much of the backfill as the slate needs; filtered in growing pieces, as it may be long."""
-        found = steps.attempt("backfill", partial(backfill.find, query), NOTHING, spare=False)
+        found = steps.attempt("backfill", partial(backfill.find, query), NOTHING)
         before = len(kept)
         start, size = 0, max(FIRST_PIECE, 4 * query.n)
         while start < len(found.rows) and len(kept) < query.n:
@@ -140,8 +153,7 @@ class Pipeline:
 class _Steps:
     """What has happened so far in one request."""
 
-    def __init__(self, query: Query, passage: Passage | None = None) -> None:
-        self.deadline_seconds = query.deadline_seconds
+    def __init__(self, passage: Passage | None = None) -> None:
         self.degraded: list[str] = list(passage.degraded) if passage else []
         self.timings_ms: dict[str, float] = dict(passage.timings_ms) if passage else {}
         self.counts: dict[str, int] = dict(passage.counts) if passage else {}
@@ -162,13 +174,12 @@ class _Steps:
         finally:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 
-    def attempt(self, name: str, ask: Callable[[], Answer], otherwise: Answer, *, spare: bool = True) -> Answer:
+    def attempt(self, name: str, ask: Callable[[], Answer], otherwise: Answer, *, until: float = math.inf) -> Answer:
         """The stage's answer; ``otherwise``, with the reason in ``degraded``, when it is not ready.
 
-        A stage that the slate can do without (``spare``) is not asked after the request's deadline.
+        A stage that the slate can do without is not asked after ``until``, a Unix time in seconds.
         """
-        late = spare and self.deadline_seconds is not None and time.time() > self.deadline_seconds
-        if late:
+        if time.time() > until:
             self.degraded.append(f"{name}: skipped, the request's time is spent")
             return otherwise
         with self.timed(name):

@@ -39,6 +39,15 @@ class Batch:
         parts = [np.arange(self.begins[slate], self.begins[slate + 1]) for slate in slates]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
+    def one(self, place: int) -> Batch:
+        """The candidate at ``place`` alone."""
+        return Batch(
+            features=self.features[place : place + 1],
+            rows=self.rows[place : place + 1],
+            slate=np.zeros(1, np.int64),
+            histories=[self.histories[self.slate[place]]],
+        )
+
     def take(self, slates: npt.NDArray[np.int64]) -> Batch:
         """Some slates, in this order, numbered anew."""
         at = self.places(slates)

@@ -6,21 +6,29 @@ import asyncio
 import math
 import time
 from dataclasses import replace
-from datetime import datetime
 
-from remora.contracts.errors import BadRequest, NotFound, NotReady
+from remora.contracts.errors import BadRequest, NotReady
 from remora.pipeline import Candidates, Query, Slate
 from remora.pipeline.runner import stage_name
 from remora.serving.arrival import Arrival
-from remora.serving.messages import SEED, RecommendedItem, RecommendRequest, RecommendResponse
+from remora.serving.messages import (
+    SEED,
+    ExplainParameters,
+    RecommendedItem,
+    RecommendRequest,
+    RecommendResponse,
+    SimilarParameters,
+)
 from remora.serving.meters import Meters
+from remora.serving.question import SIMILAR, item_row, question
+from remora.serving.rehearsal import probe
 from remora.serving.release import Release
 from remora.serving.remembered_slates import RememberedSlates
 from remora.serving.topologies import Topology
+from remora.serving.why import Why
 from remora.settings.tree import ServingSettings
 
 LAST_RESORT = "last_resort"
-WARM_UP = "warm-up"
 
 
 class Desk:
@@ -33,28 +41,30 @@ class Desk:
 
     async def recommend(self, asked: RecommendRequest, arrival: Arrival) -> RecommendResponse:
         """The slate of a surface for a user."""
-        seed = asked.context.get(SEED)
-        if asked.surface == "similar_items" and not isinstance(seed, str):
-            raise BadRequest(
-                f"The surface similar_items needs context.{SEED}, the item that similar ones are asked for."
-            )
-        query = self._query(arrival, asked.surface, asked.n, user_id=asked.user_id)
-        vocabulary = self.release.parts.vocabulary
-        query = replace(query, context=asked.context, exclude=vocabulary.rows(asked.exclude))
-        query = query if seed is None else replace(query, item=self._row(str(seed)))
-        return await self._answer(query, arrival)
+        return await self._answer(self._query(asked, arrival), arrival)
 
-    async def similar(self, item_id: str, n: int, user_id: str | None, arrival: Arrival) -> RecommendResponse:
+    async def similar(self, item_id: str, asked: SimilarParameters, arrival: Arrival) -> RecommendResponse:
         """Items similar to one; NotFound when the catalogue does not have it."""
-        query = self._query(arrival, "similar_items", n, user_id=user_id)
-        return await self._answer(replace(query, item=self._row(item_id)), arrival)
+        request = RecommendRequest(user_id=asked.user_id, n=asked.n, surface=SIMILAR, context={SEED: item_id})
+        return await self._answer(self._query(request, arrival), arrival)
+
+    async def explain(self, user_id: str, item_id: str, asked: ExplainParameters, arrival: Arrival) -> Why:
+        """Why the user's slate has the item or has not, by the request replayed; NotFound for an unknown item."""
+        seed = {} if asked.seed is None else {SEED: asked.seed}
+        request = RecommendRequest(
+            user_id=user_id, n=asked.n, surface=asked.surface, exclude=asked.exclude, context=seed
+        )
+        query, row = self._query(request, arrival), item_row(self.release, item_id)
+        try:
+            return await asyncio.wait_for(self.topology.why(query, row), self.limits.most_timeout_ms / 1e3)
+        except TimeoutError as late:
+            raise NotReady(f"no explanation within {self.limits.most_timeout_ms:g} ms") from late
 
     async def warm_up(self) -> None:
         """Send one request along the whole way; NotReady while a part of it is out."""
         if not self.warm:
-            query = Query(request_id=WARM_UP, surface="home_feed", n=1, instant=self.release.instant())
             try:
-                await asyncio.wait_for(self.topology.slate(query), self.limits.timeout_ms / 1e3)
+                await asyncio.wait_for(self.topology.slate(probe(self.release)), self.limits.most_timeout_ms / 1e3)
             except TimeoutError as late:
                 raise NotReady("the warm-up request took too long") from late
             self.warm = True
@@ -85,7 +95,7 @@ class Desk:
     def _last_resort(self, query: Query, reason: str) -> Slate:
         """The user's last whole slate where this replica has one, filled up with popular items; else only these."""
         ladder = replace(self.release.last_resort, sources=(self.remembered,))
-        slate = ladder.run(replace(query, deadline_seconds=None))
+        slate = ladder.run(replace(query, sources_until=math.inf, scoring_until=math.inf))
         cache = stage_name(self.remembered)
         found = slate.counts[cache] > 0
         self.meters.looked_up(cache, found)
@@ -93,30 +103,18 @@ class Desk:
         return replace(slate, degraded=(f"{rung}: {reason}", *slate.degraded))
 
     def _patience_ms(self, arrival: Arrival) -> float:
-        """How long the caller waits; never longer than the settings allow."""
-        return min(arrival.timeout_ms or self.limits.timeout_ms, self.limits.timeout_ms)
+        """How long the caller waits, or is taken to."""
+        return min(arrival.timeout_ms or self.limits.timeout_ms, self.limits.most_timeout_ms)
 
-    def _query(self, arrival: Arrival, surface: str, n: int, *, user_id: str | None) -> Query:
-        if surface not in self.release.surfaces:
-            raise BadRequest(f"There is no surface '{surface}'. There are: {', '.join(self.release.surfaces)}.")
-        if n > self.limits.most_items:
-            raise BadRequest(f"n is {n}; this server gives at most {self.limits.most_items} items.")
-        instant: datetime = self.release.instant()
-        deadline = time.time() + min(self.limits.budget_ms, self._patience_ms(arrival)) / 1e3
-        return Query(
-            request_id=arrival.request_id,
-            surface=surface,
-            n=n,
-            instant=instant,
-            user_id=user_id,
-            deadline_seconds=deadline,
+    def _query(self, asked: RecommendRequest, arrival: Arrival) -> Query:
+        if asked.n > self.limits.most_items:
+            raise BadRequest(f"n is {asked.n}; this server gives at most {self.limits.most_items} items.")
+        now, patience = time.time(), self._patience_ms(arrival) / 1e3
+        return replace(
+            question(self.release, asked, arrival.request_id),
+            sources_until=now + patience * self.limits.sources_share,
+            scoring_until=now + patience * self.limits.scoring_share,
         )
-
-    def _row(self, item_id: str) -> int:
-        row = self.release.parts.vocabulary.row(item_id)
-        if row is None:
-            raise NotFound("item", item_id, f"The catalogue is that of bundle {self.release.bundle}.")
-        return row
 
     def _items(self, candidates: Candidates) -> list[RecommendedItem]:
         parts = self.release.parts

@@ -28,7 +28,7 @@ class RecommendRequest(Asked):
         json_schema_extra={"examples": [{"user_id": "196", "n": 10, "surface": "home_feed", "exclude": ["242"]}]}
     )
 
-    user_id: Id
+    user_id: Id | None = Field(description="null: a visitor without a name")
     n: Annotated[int, Field(ge=1, strict=True)] = DEFAULT_N
     surface: str = Field(DEFAULT_SURFACE, description="home_feed, or similar_items with context.item_id")
     context: dict[str, str | Number] = Field({}, max_length=64, description="what is known of the moment")
@@ -47,6 +47,13 @@ class SimilarParameters(Asked):
 
     n: Count = DEFAULT_N
     user_id: Id | None = Field(None, description="leave out what this user has seen")
+
+
+class ExplainParameters(RecommendParameters):
+    """Query string of ``GET /v1/explain/{user_id}/{item_id}``: the rest of the request that is asked about."""
+
+    seed: Id | None = Field(None, description="the item of similar_items")
+    exclude: list[Id] = Field([], max_length=1_000, description="as in the request")
 
 
 class RecommendedItem(BaseModel):

@@ -45,7 +45,7 @@ class Phases:
 
     def retrieve(self, bundle: str, query: Query) -> Errand:
         """Find out who asks, then ask the sources."""
-        self._check(bundle)
+        self.check(bundle)
         query, reasons, milliseconds = self._recognised(query)
         passage = self.release.surfaces[query.surface].retrieve(query)
         passage = replace(
@@ -57,13 +57,13 @@ class Phases:
 
     def filter(self, errand: Errand) -> Errand:
         """Keep what may be shown."""
-        self._check(errand.bundle)
+        self.check(errand.bundle)
         passage = self.release.surfaces[errand.query.surface].filter(errand.query, errand.passage)
         return replace(errand, passage=passage)
 
     def rank(self, errand: Errand) -> Slate:
         """Score, order and cut."""
-        self._check(errand.bundle)
+        self.check(errand.bundle)
         return self.release.surfaces[errand.query.surface].rank(errand.query, errand.passage)
 
     def _recognised(self, query: Query) -> tuple[Query, tuple[str, ...], float]:
@@ -79,6 +79,7 @@ class Phases:
             reasons = (f"user_store: {reason}",)
         return query, reasons, (time.perf_counter() - start) * 1e3
 
-    def _check(self, bundle: str) -> None:
+    def check(self, bundle: str) -> None:
+        """OtherBundle unless it is this one."""
         if bundle != self.release.bundle:
             raise OtherBundle(bundle, self.release.bundle)

@@ -5,24 +5,24 @@ from __future__ import annotations
 from ray import serve
 
 from remora.pipeline import Query
-from remora.serving.phases import Errand, Phases
+from remora.serving.phases import Errand
 from remora.serving.release import Loader
-from remora.serving.stage_threads import StageThreads
+from remora.serving.why import Why, why
+from remora.serving.worker import Worker
 
 
 @serve.deployment
-class Retriever:
+class Retriever(Worker):
     """First phase of the graph: user, encoder, index, co-visitation."""
 
     def __init__(self, loader: Loader) -> None:
-        release = loader.release()
-        self._phases = Phases(release, loader.users(release))
-        self._threads = StageThreads(loader.settings.serving.threads)
+        super().__init__(loader, asks_for_users=True)
 
     async def retrieve(self, bundle: str, query: Query) -> Errand:
         """Candidates for the query."""
-        return await self._threads.do(self._phases.retrieve, bundle, query)
+        return await self.threads.do(self.phases.retrieve, bundle, query)
 
-    async def check_health(self) -> None:
-        """Fail when the threads hang."""
-        await self._threads.probe()
+    async def why(self, bundle: str, query: Query, row: int) -> Why:
+        """The query replayed for one item, all phases here: only this deployment knows users."""
+        self.phases.check(bundle)
+        return await self.threads.do(why, self.phases, query, row)

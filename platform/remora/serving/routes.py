@@ -12,6 +12,7 @@ from remora.serving.arrival import Arrival
 from remora.serving.body_limit import BodyLimit
 from remora.serving.desk import Desk
 from remora.serving.messages import (
+    ExplainParameters,
     Health,
     Id,
     RecommendParameters,
@@ -19,6 +20,7 @@ from remora.serving.messages import (
     RecommendResponse,
     SimilarParameters,
 )
+from remora.serving.why import Why
 
 Arriving = Annotated[Arrival, Depends(Arrival.of)]
 UserPath = Annotated[Id, Path(examples=["196"])]
@@ -49,7 +51,14 @@ def application(desk: Desk) -> FastAPI:
         item_id: ItemPath, asked: Annotated[SimilarParameters, Query()], arrival: Arriving
     ) -> RecommendResponse:
         """Items similar to one."""
-        return await desk.similar(item_id, asked.n, asked.user_id, arrival)
+        return await desk.similar(item_id, asked, arrival)
+
+    @app.get("/v1/explain/{user_id}/{item_id}", responses=problems.RESPONSES)
+    async def explain(
+        user_id: UserPath, item_id: ItemPath, asked: Annotated[ExplainParameters, Query()], arrival: Arriving
+    ) -> Why:
+        """Why a user's slate has an item, or which stage or rule kept it out; costs several times a request."""
+        return await desk.explain(user_id, item_id, asked, arrival)
 
     @app.get("/healthz")
     async def healthy() -> Health:

@@ -23,6 +23,10 @@ class StageThreads:
         """The result of ``work``, run in one of the threads."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
 
-    async def probe(self) -> None:
-        """Raise TimeoutError when the threads take up nothing, as when a stage hangs."""
-        await asyncio.wait_for(self.do(int), PROBE_TIMEOUT_SECONDS)
+    def wait_for(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for who has no event loop yet."""
+        return self._pool.submit(work, *args, **kwargs).result()
+
+    async def probe(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Raise TimeoutError when the threads do not get to the end of ``work``, as when a stage hangs."""
+        await asyncio.wait_for(self.do(work, *args, **kwargs), PROBE_TIMEOUT_SECONDS)

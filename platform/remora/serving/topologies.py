@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError
@@ -17,6 +19,7 @@ from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.serving.phases import Phases
 from remora.serving.stage_threads import StageThreads
+from remora.serving.why import Why, why
 
 UNREACHABLE = (
     RayActorError,
@@ -36,6 +39,9 @@ class Topology(Protocol):
     async def slate(self, query: Query) -> Slate:
         """The slate; NotReady when a part of the way is out."""
 
+    async def why(self, query: Query, row: int) -> Why:
+        """Why the query's slate has the item of ``row``, or has not; NotReady as above."""
+
 
 class Fused:
     """All phases in this replica: the lowest latency and the most requests per core."""
@@ -48,6 +54,10 @@ class Fused:
     async def slate(self, query: Query) -> Slate:
         """Run the phases in a thread of this replica."""
         return await self.threads.do(self.phases.run, query)
+
+    async def why(self, query: Query, row: int) -> Why:
+        """Replay it in a thread of this replica."""
+        return await self.threads.do(why, self.phases, query, row)
 
 
 class Graph:
@@ -62,17 +72,28 @@ class Graph:
 
     async def slate(self, query: Query) -> Slate:
         """Chain the three calls and await the last."""
-        try:
+        with _outages_as_not_ready():
             found = self.retriever.retrieve.remote(self.bundle, query)
             allowed = self.filter.filter.remote(found)
-            return await self.ranker.rank.remote(allowed)
-        except (RayError, RayServeException) as reported:
-            reason = _innermost(reported)
-            if isinstance(reason, NotReady):
-                raise NotReady(str(reason)) from reported
-            if isinstance(reason, UNREACHABLE):
-                raise NotReady(f"a phase cannot be reached ({type(reason).__name__})") from reported
-            raise
+            return await self.ranker.rank.remote(allowed)  # type: ignore[no-any-return]
+
+    async def why(self, query: Query, row: int) -> Why:
+        """Ask the retriever to replay it."""
+        with _outages_as_not_ready():
+            return await self.retriever.why.remote(self.bundle, query, row)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _outages_as_not_ready() -> Iterator[None]:
+    try:
+        yield
+    except (RayError, RayServeException) as reported:
+        reason = _innermost(reported)
+        if isinstance(reason, NotReady):
+            raise NotReady(str(reason)) from reported
+        if isinstance(reason, UNREACHABLE):
+            raise NotReady(f"a phase cannot be reached ({type(reason).__name__})") from reported
+        raise
 
 
 def _innermost(error: Exception) -> Exception:

@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from remora.contracts.errors import NotFound
-from remora.pipeline import Candidates, Hydrator, Query
+from remora.contracts.errors import NotReady
+from remora.pipeline import Candidates, Found, Pipeline, Query
 from remora.pipeline.runner import stage_name
 from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
 from remora.ranking.trees import Trees
-from remora.serving.release import Release
+from remora.serving.phases import Phases
 
-SHOWN = 8
+SHOWN_PARTS = 8
+FURTHER = 5_000
+"""Down to this rank of a source it is looked for an item that the source's limit left out."""
+
+EXCLUDED, NOT_FOUND = "exclude", "retrieval"
 
 
-class FoundBy(BaseModel):
-    """A source, the rank it gave the item, from 1, and its score."""
+class Said(BaseModel):
+    """A part of an explanation."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class FoundBy(Said):
+    """A source, the rank it gave the item, from 1, and its score."""
 
     source: str
     rank: int
-    score: float
+    score: float | None
 
 
-class Part(BaseModel):
+class Part(Said):
     """What one feature adds to the margin of an objective's trees; ``value`` None where it is missing."""
-
-    model_config = ConfigDict(frozen=True)
 
     feature: str
     value: float | str | None
     adds: float
 
 
-class Foretold(BaseModel):
+class Foretold(Said):
     """One objective: the prediction, its weight, and the trees' margin as a base and what each feature adds (TreeSHAP).
 
     ``parts`` has the largest; ``others`` is the sum of the rest. Without trees in the ranker there are none.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     objective: str
     prediction: float
@@ -56,80 +61,129 @@ class Foretold(BaseModel):
     others: float = 0.0
 
 
-class Why(BaseModel):
-    """``place`` of the item among the ranked candidates, from 1, or ``removed_by``: `retrieval`, or a filter's name."""
+class Why(Said):
+    """The answer: shown, or not and by whose doing."""
 
-    model_config = ConfigDict(frozen=True)
-
-    user: str
+    user: str | None
+    surface: str
+    n: int
     item: str
     title: str | None
     bundle: str
-    removed_by: str | None
-    place: int | None
-    candidates: int
-    sources: tuple[FoundBy, ...]
-    value: float | None
-    foretold: tuple[Foretold, ...]
+    shown: bool
+    removed_by: str | None = Field(
+        None, description="`retrieval` where no source found it, `exclude`, or the name of a rule; null: it was ranked"
+    )
+    place: int | None = Field(None, description="among the ranked candidates, from 1; up to n are shown")
+    place_by_score: int | None = Field(None, description="before the rerankers")
+    candidates: int = Field(description="that were ranked")
+    sources: tuple[FoundBy, ...] = Field((), description="who found it")
+    missed_by: tuple[FoundBy, ...] = Field((), description="who would have found it below its limit, and at which rank")
+    value: float | None = Field(None, description="what the scorer said; null is unscored")
+    foretold: tuple[Foretold, ...] = ()
+    degraded: tuple[str, ...] = Field((), description="as in a slate")
 
 
-def why(release: Release, users: Hydrator, user: str, item: str, surface: str = "home_feed") -> Why:
-    """NotFound for an item that the bundle does not know, or a surface that it does not have."""
-    row = release.parts.vocabulary.row(item)
-    if row is None:
-        raise NotFound("item", item)
-    if surface not in release.surfaces:
-        raise NotFound("surface", surface, f"There are: {', '.join(release.surfaces)}.")
-    pipeline = release.surfaces[surface]
-    query = users.hydrate(
-        Query(request_id="why", surface=surface, n=1, instant=release.instant(), user_id=user)  # no backfill
+def why(phases: Phases, query: Query, row: int) -> Why:
+    """Replay ``query`` for the item of ``row``; a request's time does not end it."""
+    release = phases.release
+    pipeline = release.surfaces[query.surface]
+    query = replace(query, sources_until=math.inf, scoring_until=math.inf)
+    errand = phases.filter(phases.retrieve(release.bundle, query))
+    query, ordered = errand.query, pipeline.order(errand.query, errand.passage)
+    place = _place(ordered.candidates, row)
+    said: dict[str, Any] = {}
+    if place is None:
+        said["removed_by"] = next(_forbidding(pipeline, query, row), NOT_FOUND)
+        found = tuple(_found(pipeline, query, row, limited=True))
+        if not found and said["removed_by"] == NOT_FOUND:
+            said["missed_by"] = tuple(_found(pipeline, query, row, limited=False))
+    else:
+        found = tuple(_sources(ordered.candidates, place))
+        value = float(ordered.candidates.scores[place])
+        said["place"] = place + 1
+        said["place_by_score"] = (_place(ordered.candidates.by_score(), row) or 0) + 1
+        said["value"] = None if math.isnan(value) else value
+        if isinstance(pipeline.scorer, ObjectiveScorer):
+            said["foretold"] = _foretold(pipeline.scorer, query, errand.passage.candidates, row)
+    return Why(
+        user=query.user_id,
+        surface=query.surface,
+        n=query.n,
+        item=release.parts.vocabulary.id(row),
+        title=release.parts.snapshot.titles[row],
+        bundle=release.bundle,
+        shown=place is not None and place < query.n,
+        candidates=len(ordered.candidates),
+        sources=found,
+        degraded=tuple(dict.fromkeys(ordered.degraded)),
+        **said,
     )
-    retrieved = pipeline.retrieve(query)
-    said = partial(Why, user=user, item=item, title=release.parts.snapshot.titles[row], bundle=release.bundle)
-    none: dict[str, Any] = {"removed_by": None, "place": None, "sources": (), "value": None, "foretold": ()}
-    at = np.flatnonzero(retrieved.candidates.rows == row)
-    count = len(retrieved.candidates)
-    if not len(at):
-        return said(**none | {"removed_by": "retrieval"}, candidates=count)
-    none["sources"] = tuple(
-        FoundBy(source=name, rank=int(rank), score=float(score))
-        for name, rank, score in zip(
-            retrieved.candidates.sources,
-            retrieved.candidates.source_ranks[at[0]],
-            retrieved.candidates.source_scores[at[0]],
-            strict=True,
-        )
-        if not np.isnan(rank)
-    )
+
+
+def _place(candidates: Candidates, row: int) -> int | None:
+    at = np.flatnonzero(candidates.rows == row)
+    return int(at[0]) if len(at) else None
+
+
+def _forbidding(pipeline: Pipeline, query: Query, row: int) -> Iterator[str]:
+    """Rules that the item breaks, found or not: sources leave out by themselves what a rule would remove anyway."""
+    if row in query.exclude:
+        yield EXCLUDED
+    alone = Candidates.merge([("asked", Found(np.array([row], np.int32), np.array([np.nan], np.float32)))])
     for rule in pipeline.filters:
-        if not rule.allowed(query, retrieved.candidates)[at[0]]:
-            return said(**none | {"removed_by": stage_name(rule)}, candidates=count)
-    passage = pipeline.filter(query, retrieved)
-    allowed = passage.candidates
-    slate = pipeline.rank(replace(query, n=len(allowed)), passage).candidates
-    place = int(np.flatnonzero(slate.rows == row)[0])
-    found = none | {"place": place + 1, "value": float(slate.scores[place])}
-    if isinstance(pipeline.scorer, ObjectiveScorer):
-        found["foretold"] = _foretold(pipeline.scorer, query, allowed, int(np.flatnonzero(allowed.rows == row)[0]))
-    return said(**found, candidates=len(allowed))
+        try:
+            if not rule.allowed(query, alone)[0]:
+                yield stage_name(rule)
+        except NotReady:
+            continue  # it removed nothing, as ``degraded`` says
 
 
-def _foretold(scorer: ObjectiveScorer, query: Query, candidates: Candidates, at: int) -> tuple[Foretold, ...]:
+def _found(pipeline: Pipeline, query: Query, row: int, *, limited: bool) -> Iterator[FoundBy]:
+    """Who finds the item within its limit, or further down."""
+    for source in pipeline.sources:
+        asked: Any = source
+        if not limited and getattr(source, "limit", None) is not None:
+            asked = replace(asked, limit=FURTHER)
+        try:
+            found = asked.find(query)
+        except NotReady:
+            continue
+        at = np.flatnonzero(found.rows == row)
+        if len(at):
+            yield FoundBy(source=stage_name(source), rank=int(at[0]) + 1, score=_number(found.scores[at[0]]))
+
+
+def _sources(candidates: Candidates, place: int) -> Iterator[FoundBy]:
+    for column, (name, rank) in enumerate(
+        zip(candidates.sources, candidates.source_ranks[place].tolist(), strict=True)
+    ):
+        if not math.isnan(rank):
+            yield FoundBy(source=name, rank=int(rank), score=_number(candidates.source_scores[place, column]))
+
+
+def _number(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _foretold(scorer: ObjectiveScorer, query: Query, candidates: Candidates, row: int) -> tuple[Foretold, ...]:
     batch, columns = scorer.batch(query, candidates), scorer.ranker.columns.columns
     trees = scorer.ranker.models.get(TREES)
+    at = _place(candidates, row) or 0
+    one = batch.one(at)
     found = []
-    for objective, column in scorer.ranker.score(batch).items():
-        one = Foretold(objective=objective, prediction=float(column[at]), weight=scorer.weights.get(objective, 0.0))
+    for objective, predicted in scorer.ranker.score(batch).items():
+        said = Foretold(objective=objective, prediction=float(predicted[at]), weight=scorer.weights.get(objective, 0.0))
         if isinstance(trees, Trees):
-            *adds, base = trees.contributions(batch, objective)[at].tolist()
+            *adds, base = trees.contributions(one, objective)[0].tolist()
             order = sorted(range(len(adds)), key=lambda n: -abs(adds[n]))
             parts = tuple(
-                Part(feature=columns[n].name, value=_value(batch.features[at, n], columns[n].categories), adds=adds[n])
-                for n in order[:SHOWN]
+                Part(feature=columns[n].name, value=_value(one.features[0, n], columns[n].categories), adds=adds[n])
+                for n in order[:SHOWN_PARTS]
             )
-            others = sum(adds[n] for n in order[SHOWN:])
-            one = one.model_copy(update={"base": base, "parts": parts, "others": others})
-        found.append(one)
+            others = sum(adds[n] for n in order[SHOWN_PARTS:])
+            said = said.model_copy(update={"base": base, "parts": parts, "others": others})
+        found.append(said)
     return tuple(found)
 
 

@@ -153,11 +153,22 @@ class ServingSettings(Section):
     threads: int = Field(1, ge=1, description="threads of a replica that run stages; replicas are what scales")
     most_items: int = Field(500, ge=1, description="largest n that a request may ask for")
     most_body_bytes: int = Field(65_536, gt=0, description="largest request body")
-    budget_ms: float = Field(500.0, gt=0, description="after which stages that can be spared are skipped")
-    timeout_ms: float = Field(3_000.0, gt=0, description="after which the last resort answers; a caller may want less")
+    timeout_ms: float = Field(150.0, gt=0, description="a request's time where its caller says nothing of it")
+    most_timeout_ms: float = Field(3_000.0, gt=0, description="longest time that a caller may ask for")
+    sources_share: float = Field(0.5, gt=0, le=1, description="of a request's time, after which no source is asked")
+    scoring_share: float = Field(0.8, gt=0, le=1, description="the same for the scorer and the rerankers")
+    store_timeout_ms: float = Field(50.0, gt=0, description="how long the online store may take, where it is a server")
     store_failures: int = Field(5, ge=1, description="outages of the online store in a row before it is left alone")
     store_pause_seconds: float = Field(2.0, ge=0, description="how long it is left alone, before one request tries")
     remembered_slates: int = Field(20_000, ge=1, description="slates that a replica keeps for the last resort")
+
+    @model_validator(mode="after")
+    def _times_are_in_order(self) -> ServingSettings:
+        if self.timeout_ms > self.most_timeout_ms:
+            raise ValueError(f"timeout_ms {self.timeout_ms:g} is longer than most_timeout_ms {self.most_timeout_ms:g}")
+        if self.sources_share > self.scoring_share:
+            raise ValueError(f"sources_share {self.sources_share} is more than scoring_share {self.scoring_share}")
+        return self
 
 
 class Settings(Section):

@@ -11,5 +11,7 @@ from remora.surfaces.parts import Parts
 
 def online_users(settings: Settings, parts: Parts) -> GuardedUsers:
     """The hydrator of a serving replica."""
-    users = OnlineUsers(open_store(settings), parts.vocabulary, settings)
-    return GuardedUsers(users, failures=settings.serving.store_failures, seconds=settings.serving.store_pause_seconds)
+    limits = settings.serving
+    store = open_store(settings, patience_seconds=limits.store_timeout_ms / 1e3)
+    users = OnlineUsers(store, parts.vocabulary, settings)
+    return GuardedUsers(users, failures=limits.store_failures, seconds=limits.store_pause_seconds)

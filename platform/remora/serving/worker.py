@@ -1,0 +1,23 @@
+"""What every deployment is made of: the phases of a release, and threads to run them in."""
+
+from __future__ import annotations
+
+from remora.serving.phases import Phases
+from remora.serving.rehearsal import probe, rehearse
+from remora.serving.release import Loader
+from remora.serving.stage_threads import StageThreads
+
+
+class Worker:
+    """Given to requests after a rehearsal, and healthy while a rehearsed one comes through the stages."""
+
+    def __init__(self, loader: Loader, *, asks_for_users: bool = False) -> None:
+        release, limits = loader.release(), loader.settings.serving
+        self.phases = Phases(release, loader.users(release) if asks_for_users else None)
+        self.threads = StageThreads(limits.threads)
+        self.threads.wait_for(rehearse, self.phases, within_ms=limits.timeout_ms)
+        self._probe = probe(release)
+
+    async def check_health(self) -> None:
+        """Fail when the threads hang or the stages break; the store of users is not asked, as it may be out."""
+        await self.threads.probe(self.phases.run, self._probe)

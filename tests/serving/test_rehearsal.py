@@ -1,0 +1,102 @@
+"""A replica is given to requests after it answered some, and is healthy while one comes through."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.serving.small_shop import N_ITEMS, Regulars, SmallShop, regulars, settings
+
+from remora.pipeline import Candidates, Hydrator, Query, Scores
+from remora.serving.phases import Phases
+from remora.serving.rehearsal import HISTORIES, MOST_ROUNDS, NOBODY, rehearsals, rehearse
+from remora.serving.release import Release
+from remora.serving.worker import Worker
+
+
+@dataclass
+class Watched:
+    """A hydrator that notes whom it was asked for."""
+
+    users: Regulars
+    asked: list[str | None]
+
+    def hydrate(self, query: Query) -> Query:
+        self.asked.append(query.user_id)
+        return self.users.hydrate(query)
+
+
+class Breaking:
+    """A scorer that answers so many times."""
+
+    def __init__(self, good: float) -> None:
+        self.good = good
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        self.good -= 1
+        if self.good < 0:
+            raise ZeroDivisionError
+        return np.zeros(len(candidates), np.float32)
+
+
+@dataclass(frozen=True)
+class BreakingShop(SmallShop):
+    good: float = float("inf")
+
+    def release(self) -> Release:
+        whole = super().release()
+        return Release.of(replace(whole.parts, scorer=Breaking(self.good)), bundle="breaking", variant="v")
+
+    def users(self, release: Release) -> Hydrator:
+        return Watched(regulars(self.closed), [])
+
+
+def test_every_surface_is_rehearsed_with_every_length_of_history_and_fills_a_slate() -> None:
+    release = SmallShop().release()
+    found = rehearsals(release)
+    assert {(q.surface, len(q.history)) for q in found} == {
+        (surface, min(length, N_ITEMS - 1)) for surface in release.surfaces for length in HISTORIES
+    }
+    for query in found:
+        slate = Phases(release).run(query)
+        assert len(slate.candidates) == (0 if len(query.history) == N_ITEMS - 1 else query.n)
+        assert slate.degraded == ()
+
+
+def test_the_store_is_asked_for_nobody() -> None:
+    watched = Watched(regulars(), [])
+    rehearse(Phases(SmallShop().release(), watched), within_ms=float("inf"))
+    assert set(watched.asked) == {NOBODY}
+
+
+def test_a_slow_machine_is_told_of_and_serves(caplog: pytest.LogCaptureFixture) -> None:
+    shop = BreakingShop()
+    with caplog.at_level(logging.WARNING):
+        rehearse(Phases(shop.release()), within_ms=0.0)
+    assert [f"after {MOST_ROUNDS} rounds" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_bundle_that_breaks_is_found_out_before_it_is_given_a_request() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Worker(BreakingShop(good=2))
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["store open", "store closed"])
+def test_a_worker_is_healthy_whether_or_not_the_store_of_users_answers(closed: bool) -> None:
+    worker = Worker(BreakingShop(closed=closed), asks_for_users=True)
+    users: Any = worker.phases.users
+    users.asked.clear()
+    asyncio.run(worker.check_health())
+    assert users.asked == []
+
+
+def test_a_worker_whose_stages_break_is_not_healthy() -> None:
+    worker = Worker(BreakingShop(settings=settings()))
+    scorer: Any = worker.phases.release.parts.scorer
+    scorer.good = 0
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(worker.check_health())
