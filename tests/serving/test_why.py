@@ -122,7 +122,7 @@ class OddRows:
 class TestOverHttp:
     def test_it_says_the_same(self) -> None:
         ask = asking(desk_of(SHOP))
-        parameters = {"n": 3, "surface": "similar_items", "seed": "i20", "exclude": ["i21", "i22"]}
+        parameters = {"n": 3, "seed": "i20", "exclude": ["i21", "i22"]}
         for item in ("i21", "i25", "i20", "i07"):
             answer = ask("GET", f"/v1/explain/u5/{item}", params=parameters)
             assert answer.status_code == 200
@@ -133,7 +133,7 @@ class TestOverHttp:
         ask = asking(desk_of(SHOP))
         assert_problem(ask("GET", "/v1/explain/u5/i99"), 404, "not-found", "'i99'")
         assert_problem(ask("GET", "/v1/explain/u5/i01?surface=checkout"), 422, "bad-request", "home_feed")
-        assert_problem(ask("GET", "/v1/explain/u5/i01?n=501"), 422, "bad-request", "at most 500")
+        assert_problem(ask("GET", "/v1/explain/u5/i01?n=501"), 422, "invalid-request", "/n")
 
     def test_a_way_that_is_out_is_a_time_to_retry(self) -> None:
         ask = asking(desk_of(SHOP, Stuck(NotReady("the retriever is gone"))))

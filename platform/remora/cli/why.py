@@ -19,8 +19,8 @@ def why(
     user: Annotated[str, typer.Argument(help="An id as the data has it.")],
     item: Annotated[str, typer.Argument(help="An id as the data has it.")],
     n: Annotated[int, typer.Option("-n", min=1, help="Items wanted.")] = 10,
-    surface: Annotated[str, typer.Option(help="home_feed or similar_items.")] = "home_feed",
-    seed: Annotated[str | None, typer.Option(help="The item that similar ones are wanted for.")] = None,
+    surface: Annotated[str, typer.Option(help="A surface that needs no seed.")] = "home_feed",
+    seed: Annotated[str | None, typer.Option(help="Ask about the items that are similar to this one.")] = None,
     bundle: Annotated[str, typer.Option(help="Alias or id of the bundle.")] = "production",
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -32,14 +32,16 @@ def why(
     `GET /v1/explain/USER/ITEM` of a running one says the same.
     """
     from remora.serving.from_bundle import FromBundle
-    from remora.serving.messages import SEED, RecommendRequest
+    from remora.serving.messages import SEED, SIMILAR, RecommendRequest
     from remora.serving.phases import Phases
     from remora.serving.question import item_row, question
     from remora.serving.why import why as asked
 
     loader = FromBundle.named(load(config), bundle)
     release = loader.release()
-    request = RecommendRequest(user_id=user, n=n, surface=surface, context={} if seed is None else {SEED: seed})
+    request = RecommendRequest(user_id=user, n=n, surface=surface)
+    if seed is not None:
+        request = request.model_copy(update={"surface": SIMILAR, "context": {SEED: seed}})
     query = question(release, request, "why")
     found = asked(Phases(release, loader.users(release)), query, item_row(release, item))
     emit(found.model_dump(), as_json, lambda out: render(out, found))

@@ -13,6 +13,7 @@ from remora.pipeline.runner import stage_name
 from remora.serving.arrival import Arrival
 from remora.serving.messages import (
     SEED,
+    SIMILAR,
     ExplainParameters,
     RecommendedItem,
     RecommendRequest,
@@ -20,7 +21,7 @@ from remora.serving.messages import (
     SimilarParameters,
 )
 from remora.serving.meters import Meters
-from remora.serving.question import SIMILAR, item_row, question
+from remora.serving.question import item_row, question
 from remora.serving.rehearsal import probe
 from remora.serving.release import Release
 from remora.serving.remembered_slates import RememberedSlates
@@ -50,10 +51,9 @@ class Desk:
 
     async def explain(self, user_id: str, item_id: str, asked: ExplainParameters, arrival: Arrival) -> Why:
         """Why the user's slate has the item or has not, by the request replayed; NotFound for an unknown item."""
-        seed = {} if asked.seed is None else {SEED: asked.seed}
-        request = RecommendRequest(
-            user_id=user_id, n=asked.n, surface=asked.surface, exclude=asked.exclude, context=seed
-        )
+        request = RecommendRequest(user_id=user_id, n=asked.n, surface=asked.surface, exclude=asked.exclude)
+        if asked.seed is not None:
+            request = request.model_copy(update={"surface": SIMILAR, "context": {SEED: asked.seed}})
         query, row = self._query(request, arrival), item_row(self.release, item_id)
         try:
             return await asyncio.wait_for(self.topology.why(query, row), self.limits.most_timeout_ms / 1e3)

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic.json_schema import SkipJsonSchema
+
+from remora.settings.tree import MOST_ITEMS
+from remora.surfaces.table import SURFACES
 
 DEFAULT_N = 10
+MOST_EXCLUDED = 1_000
 DEFAULT_SURFACE = "home_feed"
-SEED = "item_id"
+SEED, SIMILAR = "item_id", "similar_items"
 
 Id = Annotated[str, Field(min_length=1, max_length=256, description="an id as the data has it, always a string")]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, description="items wanted; the server's limit is in its settings")]
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Count = Annotated[
+    int, Field(ge=1, le=MOST_ITEMS, description="items wanted; the settings of the server may allow fewer")
+]
+Surface = Annotated[str, Field(json_schema_extra={"enum": list(SURFACES)})]
+SeedlessSurface = Annotated[str, Field(json_schema_extra={"enum": [name for name in SURFACES if name != SIMILAR]})]
+SEEDED_HAS_A_SEED: dict[str, JsonValue] = {
+    "if": {"properties": {"surface": {"const": SIMILAR}}, "required": ["surface"]},
+    "then": {
+        "properties": {"context": {"properties": {SEED: {"type": "string"}}, "required": [SEED]}},
+        "required": ["context"],
+    },
+}
+"""JSON Schema of what :func:`remora.serving.question.question` demands of a request for similar items."""
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number, and 14.0 is an integer to it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Asked(BaseModel):
@@ -25,35 +47,38 @@ class RecommendRequest(Asked):
     """Body of ``POST /v1/recommend``."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"user_id": "196", "n": 10, "surface": "home_feed", "exclude": ["242"]}]}
+        json_schema_extra={
+            "examples": [{"user_id": "196", "n": 10, "surface": "home_feed", "exclude": ["242"]}],
+            **SEEDED_HAS_A_SEED,
+        }
     )
 
     user_id: Id | None = Field(description="null: a visitor without a name")
-    n: Annotated[int, Field(ge=1, strict=True)] = DEFAULT_N
-    surface: str = Field(DEFAULT_SURFACE, description="home_feed, or similar_items with context.item_id")
+    n: Annotated[Count, Field(strict=True), BeforeValidator(_whole)] = DEFAULT_N
+    surface: Surface = DEFAULT_SURFACE
     context: dict[str, str | Number] = Field({}, max_length=64, description="what is known of the moment")
-    exclude: list[Id] = Field([], max_length=1_000, description="items that must not be shown; unknown ids are ignored")
+    exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="not to be shown; unknown ids are ignored")
 
 
 class RecommendParameters(Asked):
     """Query string of ``GET /v1/recommend/{user_id}``."""
 
     n: Count = DEFAULT_N
-    surface: str = DEFAULT_SURFACE
+    surface: SeedlessSurface = DEFAULT_SURFACE
 
 
 class SimilarParameters(Asked):
     """Query string of ``GET /v1/similar/{item_id}``."""
 
     n: Count = DEFAULT_N
-    user_id: Id | None = Field(None, description="leave out what this user has seen")
+    user_id: Id | SkipJsonSchema[None] = Field(None, description="leave out what this user has seen")
 
 
 class ExplainParameters(RecommendParameters):
     """Query string of ``GET /v1/explain/{user_id}/{item_id}``: the rest of the request that is asked about."""
 
-    seed: Id | None = Field(None, description="the item of similar_items")
-    exclude: list[Id] = Field([], max_length=1_000, description="as in the request")
+    seed: Id | SkipJsonSchema[None] = Field(None, description="asks about the items that are similar to this one")
+    exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="as in the request")
 
 
 class RecommendedItem(BaseModel):

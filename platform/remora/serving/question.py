@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from remora.contracts.errors import BadRequest, NotFound
 from remora.pipeline import Query
-from remora.serving.messages import SEED, RecommendRequest
+from remora.serving.messages import SEED, SIMILAR, RecommendRequest
 from remora.serving.release import Release
-
-SIMILAR = "similar_items"
 
 
 def question(release: Release, asked: RecommendRequest, request_id: str) -> Query:

@@ -141,6 +141,10 @@ class EvaluationSettings(Section):
     seed: int = 7
 
 
+MOST_ITEMS = 500
+"""The API's own limit for a slate."""
+
+
 class ServingSettings(Section):
     """The HTTP application."""
 
@@ -151,7 +155,7 @@ class ServingSettings(Section):
     max_replicas: int = Field(4, ge=1, description="replicas of each deployment when it is busy")
     cpus_per_replica: float = Field(0.5, gt=0, description="logical CPUs that a replica reserves")
     threads: int = Field(1, ge=1, description="threads of a replica that run stages; replicas are what scales")
-    most_items: int = Field(500, ge=1, description="largest n that a request may ask for")
+    most_items: int = Field(MOST_ITEMS, ge=1, le=MOST_ITEMS, description="largest n that a request may ask for")
     most_body_bytes: int = Field(65_536, gt=0, description="largest request body")
     timeout_ms: float = Field(150.0, gt=0, description="a request's time where its caller says nothing of it")
     most_timeout_ms: float = Field(3_000.0, gt=0, description="longest time that a caller may ask for")

@@ -1,0 +1,25 @@
+"""What the OpenAPI document promises is what the API does: schemathesis looks for requests that prove otherwise."""
+
+from __future__ import annotations
+
+import schemathesis
+from hypothesis import settings
+from tests.serving.small_shop import SmallShop
+from tests.serving.test_routes import desk_of
+
+from remora.serving.routes import application
+
+CONFIG = schemathesis.Config.from_dict(
+    {
+        "generation": {"allow-extra-parameters": False},  # HTTP lets a client send headers of its own
+        "checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}},  # 413 too: what is invalid may be long
+    }
+)
+SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", application(desk_of(SmallShop())), config=CONFIG)
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=60, deadline=None)
+def test_no_request_breaks_the_contract_or_the_server(case: schemathesis.Case) -> None:
+    """Valid requests are answered, invalid ones refused, answers have the shape and status that are documented."""
+    case.call_and_validate()
