@@ -168,7 +168,14 @@ def test_every_stage_is_timed_and_counted_under_its_name() -> None:
         sources=(Listed((1, 2, 3)), AlsoListed((3, 4))), filters=(Forbidden((1,)),), scorer=ByTable((0.0,) * 9)
     ).run(some_query(n=2))
     assert slate.timings_ms.keys() == {"listed", "also_listed", "merge", "forbidden", "by_table"}
-    assert slate.counts == {"listed": 3, "also_listed": 2, "retrieved": 4, "allowed": 3, "shown": 2}
+    assert slate.counts == {
+        "listed": 3,
+        "also_listed": 2,
+        "retrieved": 4,
+        "forbidden": 3,
+        "allowed": 3,
+        "shown": 2,
+    }
 
 
 def test_two_stages_of_one_name_are_refused_because_their_columns_would_mix() -> None:

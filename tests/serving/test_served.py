@@ -90,3 +90,38 @@ def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle
     answer = asyncio.run(desk.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), Arrival("r")))
     assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
     assert answer.degraded == ["last_resort: the request is of bundle newer, this replica serves small"]
+
+
+def test_a_phase_that_answers_garbage_is_passed_over(client: httpx.Client) -> None:
+    from ray import serve
+
+    from remora.serving.arrival import Arrival
+    from remora.serving.desk import Desk
+    from remora.serving.messages import RecommendRequest
+    from remora.serving.meters import Meters
+    from remora.serving.topologies import Graph
+
+    @serve.deployment(ray_actor_options={"num_cpus": 0.1})
+    class Garbled:
+        async def filter(self, errand: object) -> bytes:
+            return b"\x00garbage"
+
+        async def rank(self, errand: object) -> bytes:
+            return b"\x00garbage"
+
+    garbled = serve.run(Garbled.bind(), name="garbled", route_prefix="/garbled")
+    retriever, filter, ranker = (
+        serve.get_deployment_handle(name, app_name="graph") for name in ("Retriever", "Filter", "Ranker")
+    )
+    shop = SmallShop()
+    said = []
+    for phases in ((retriever, filter, garbled), (retriever, garbled, ranker)):
+        desk = Desk(shop.release(), Graph("small", *phases), shop.settings.serving, Meters())
+        answer = asyncio.run(desk.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), Arrival("r")))
+        assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
+        said += answer.degraded
+    serve.delete("garbled")
+    assert said == [
+        "last_resort: a phase answered bytes in place of a slate",
+        "last_resort: a phase handed on bytes in place of an errand",
+    ]

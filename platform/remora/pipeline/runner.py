@@ -17,6 +17,7 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
+from opentelemetry import trace
 
 from remora.contracts.errors import NotReady
 from remora.pipeline.candidates import NOTHING, Candidates, Found, stack
@@ -25,6 +26,9 @@ from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Filter, Reranker, Scorer, Source
 
 Answer = TypeVar("Answer")
+
+TRACER = trace.get_tracer("remora")
+"""A span for each stage, within the request's; nothing while no exporter is configured."""
 
 RETRIEVAL_ORDER = "retrieval_order"
 FALLBACK = "fallback"
@@ -132,6 +136,7 @@ class Pipeline:
         for rule in self.filters:
             name = stage_name(rule)
             keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
+            steps.counts[name] = steps.counts.get(name, 0) + int(np.count_nonzero(keep))
         return candidates.take(keep)
 
     def _filled(self, query: Query, kept: Candidates, backfill: Source, steps: _Steps) -> Candidates:
@@ -170,7 +175,8 @@ class _Steps:
     def timed(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
         try:
-            yield
+            with TRACER.start_as_current_span(name, attributes={"stage": name}):
+                yield
         finally:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 

@@ -15,4 +15,4 @@ class Slate:
     candidates: Candidates
     degraded: tuple[str, ...] = ()
     timings_ms: Mapping[str, float]
-    counts: Mapping[str, int]  # candidates left after each stage
+    counts: Mapping[str, int]  # candidates found by each source, left after each rule and phase

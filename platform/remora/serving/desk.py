@@ -89,7 +89,7 @@ class Desk:
             degraded=list(slate.degraded),
             timings_ms=timings,
         )
-        self.meters.answered(response)
+        self.meters.answered(query, slate, response)
         return response
 
     def _last_resort(self, query: Query, reason: str) -> Slate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ray.serve import metrics
 
+from remora.pipeline import Query, Slate
 from remora.serving.messages import RecommendResponse
 
 MILLISECONDS = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0]
@@ -11,13 +12,16 @@ MILLISECONDS = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100
 
 
 class Meters:
-    """What Prometheus sees, each under ``ray_``: requests, items, time per stage, and why slates were degraded."""
+    """What Prometheus sees, each under ``ray_``: requests, items, time and candidates of stages, why slates were degraded
+    or short, and how caches were hit."""
 
     def __init__(self) -> None:
         self._requests = _counter("remora_requests_total", "Requests that were answered.", "surface", "bundle")
         self._items = _counter("remora_items_total", "Items shown.", "surface")
         self._degraded = _counter("remora_degraded_total", "Stages skipped, by what was skipped.", "surface", "reason")
         self._looked_up = _counter("remora_cache_total", "Look-ups in a cache, by what came of it.", "cache", "outcome")
+        self._short = _counter("remora_short_total", "Slates with fewer items than asked for.", "surface", "kind")
+        self._candidates = _counter("remora_candidates_total", "Candidates after each stage.", "surface", "stage")
         self._stages = metrics.Histogram(
             "remora_stage_milliseconds",
             description="Time in each stage, and in total.",
@@ -25,12 +29,17 @@ class Meters:
             tag_keys=("surface", "stage"),  # type: ignore[arg-type]  # Ray's hint allows one key only
         )
 
-    def answered(self, response: RecommendResponse) -> None:
-        """Count one response."""
+    def answered(self, asked: Query, slate: Slate, response: RecommendResponse) -> None:
+        """Count one response and what led to it."""
         surface = {"surface": response.surface}
         self._requests.inc(1, surface | {"bundle": response.bundle})
         if response.items:
             self._items.inc(len(response.items), surface)
+        if len(response.items) < asked.n:
+            self._short.inc(1, surface | {"kind": "short" if response.items else "empty"})
+        for stage, count in slate.counts.items():
+            if count:
+                self._candidates.inc(count, surface | {"stage": stage})
         for reason in response.degraded:
             self._degraded.inc(1, surface | {"reason": reason.split(":")[0]})
         for stage, milliseconds in response.timings_ms.items():

@@ -57,13 +57,13 @@ class Phases:
 
     def filter(self, errand: Errand) -> Errand:
         """Keep what may be shown."""
-        self.check(errand.bundle)
+        errand = self._readable(errand)
         passage = self.release.surfaces[errand.query.surface].filter(errand.query, errand.passage)
         return replace(errand, passage=passage)
 
     def rank(self, errand: Errand) -> Slate:
         """Score, order and cut."""
-        self.check(errand.bundle)
+        errand = self._readable(errand)
         return self.release.surfaces[errand.query.surface].rank(errand.query, errand.passage)
 
     def _recognised(self, query: Query) -> tuple[Query, tuple[str, ...], float]:
@@ -78,6 +78,13 @@ class Phases:
         except NotReady as reason:
             reasons = (f"user_store: {reason}",)
         return query, reasons, (time.perf_counter() - start) * 1e3
+
+    def _readable(self, errand: object) -> Errand:
+        """NotReady for what is no errand of this bundle: another phase may be of another version, or broken."""
+        if not isinstance(errand, Errand):
+            raise NotReady(f"a phase handed on {type(errand).__name__} in place of an errand")
+        self.check(errand.bundle)
+        return errand
 
     def check(self, bundle: str) -> None:
         """OtherBundle unless it is this one."""

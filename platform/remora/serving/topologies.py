@@ -75,7 +75,10 @@ class Graph:
         with _outages_as_not_ready():
             found = self.retriever.retrieve.remote(self.bundle, query)
             allowed = self.filter.filter.remote(found)
-            return await self.ranker.rank.remote(allowed)  # type: ignore[no-any-return]
+            slate = await self.ranker.rank.remote(allowed)
+            if not isinstance(slate, Slate):
+                raise NotReady(f"a phase answered {type(slate).__name__} in place of a slate")
+            return slate
 
     async def why(self, query: Query, row: int) -> Why:
         """Ask the retriever to replay it."""

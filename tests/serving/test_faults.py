@@ -1,0 +1,48 @@
+"""While requests come in, parts of the app die or hang: callers get full slates, and the app is whole again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.serving.small_shop import USERS, SmallShop, settings
+
+N, RATE = 5, 40.0
+
+
+@pytest.fixture(scope="module")
+def sturdy(serve_url: str) -> Iterator[str]:
+    """An app of each topology with two replicas of everything, under 150 ms a request; below it are their names."""
+    from ray import serve
+
+    from remora.serving.app import assemble
+
+    few = {"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.05}
+    shop = SmallShop(settings(timeout_ms=150, most_timeout_ms=3_000, **few))
+    serve.run_many(
+        [
+            serve.RunTarget(assemble(shop, "fused"), name="sturdy_fused", route_prefix="/sturdy_fused"),
+            serve.RunTarget(assemble(shop, "graph"), name="sturdy_graph", route_prefix="/sturdy_graph"),
+        ]
+    )
+    yield serve_url
+    for name in ("sturdy_fused", "sturdy_graph"):
+        serve.delete(name)
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.parametrize("deployment", ["Retriever", "Filter", "Ranker"])
+def test_a_phase_of_the_graph_is_lost_and_nobody_goes_without_a_slate(sturdy: str, deployment: str, how: str) -> None:
+    from benchmarks.serving import faults
+
+    fault = faults.faults("sturdy_graph")[f"{deployment}: one replica {how}"]
+    seen = faults.outcome(deployment, fault, app="sturdy_graph", url=sturdy, users=USERS, rate=RATE, n=N)
+    assert seen.failed == 0, seen
+
+
+def test_the_controller_is_lost_and_nobody_notices(sturdy: str) -> None:
+    from benchmarks.serving import faults
+
+    for app in ("sturdy_fused", "sturdy_graph"):
+        seen = faults.outcome("controller", faults.controller_killed, app=app, url=sturdy, users=USERS, rate=RATE, n=N)
+        assert seen.failed == 0, seen
