@@ -20,8 +20,8 @@ BEFORE, AFTER, BETWEEN = 100, 200, 20
 
 
 class Outcome(NamedTuple):
-    """``failed``: anything but a full slate with status 200. ``degraded``: slates that say so. ``seconds`` from the fault
-    to the last of either, 0 when there was none; ``restored_seconds`` to the last replica's return."""
+    """``failed``: anything but a full slate with status 200. ``degraded``: slates that say so. ``seconds`` from the
+    fault to the last of either, 0 when there was none; ``restored_seconds`` to the last replica's return."""
 
     fault: str
     answers: int

@@ -32,7 +32,7 @@ NO_ANSWER = 0
 """The status of a request whose connection failed."""
 
 ROW = {"due": pl.Float64, "milliseconds": pl.Float64, "status": pl.Int64, "items": pl.Int64, "degraded": pl.String}
-"""One row a request, in the order of the answers; ``due`` is Unix time in seconds, ``degraded`` empty for a whole slate."""
+"""A row is a request, in the order of the answers; ``due`` is Unix time in seconds, ``degraded`` empty if whole."""
 
 
 @dataclass

@@ -12,8 +12,9 @@ MILLISECONDS = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100
 
 
 class Meters:
-    """What Prometheus sees, each under ``ray_``: requests, items, time and candidates of stages, why slates were degraded
-    or short, and how caches were hit."""
+    """What Prometheus sees, each under ``ray_``: requests, items, time and candidates of stages, caches, and what was
+    degraded or short.
+    """
 
     def __init__(self) -> None:
         self._requests = _counter("remora_requests_total", "Requests that were answered.", "surface", "bundle")
