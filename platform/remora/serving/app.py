@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from ray.serve import Application, Deployment
-from ray.serve.config import BackpressureConfig
+from ray.serve.config import AutoscalingPolicy, BackpressureConfig
 
+from remora.serving.autoscaling import by_queue_and_waits
 from remora.serving.filter import Filter
 from remora.serving.from_bundle import FromBundle
 from remora.serving.gateway import Gateway
@@ -60,7 +61,8 @@ def scaling(settings: Settings) -> dict[str, Any]:
             "target_ongoing_requests": 4,
             "look_back_period_s": 5,
             "upscale_delay_s": 2,
-            "downscale_delay_s": 60,
+            "downscale_delay_s": settings.serving.downscale_delay_seconds,
+            "policy": AutoscalingPolicy(policy_function=by_queue_and_waits),
         },
         "max_ongoing_requests": MAX_ONGOING_REQUESTS,
         "max_queued_requests": MAX_QUEUED_REQUESTS,

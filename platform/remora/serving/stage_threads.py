@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -14,17 +15,49 @@ T = TypeVar("T")
 PROBE_TIMEOUT_SECONDS = 20.0
 
 
+class Waits:
+    """How much work of the last while started later than ``tolerated_seconds`` after it came, or was given up first."""
+
+    def __init__(self, tolerated_seconds: float) -> None:
+        self.tolerated_seconds = tolerated_seconds
+        self._came = self._late = 0
+
+    def note(self, seconds: float) -> None:
+        """Count a piece of work that started, or was given up, so long after it came; infinity is late."""
+        self._came += 1
+        self._late += seconds > self.tolerated_seconds
+
+    def late_share(self) -> float:
+        """Of what was counted since this was asked last; 0 where nothing was."""
+        share = self._late / self._came if self._came else 0.0
+        self._came = self._late = 0
+        return share
+
+
 class StageThreads:
     """Few threads: stages share the interpreter lock, so replicas are what scales."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, tolerated_wait_seconds: float = float("inf")) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stages")
+        self.waits = Waits(tolerated_wait_seconds)
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of ``work``, run in one of the threads."""
+        """The result of ``work``, run in one of the threads; what is given up before it starts is not run."""
         context = contextvars.copy_context()  # so that a stage's span lies within its request's
-        running = asyncio.get_running_loop()
-        return await running.run_in_executor(self._pool, lambda: context.run(work, *args, **kwargs))
+        came, started = time.perf_counter(), False
+
+        def run() -> T:
+            nonlocal started
+            started = True
+            self.waits.note(time.perf_counter() - came)
+            return context.run(work, *args, **kwargs)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        except asyncio.CancelledError:
+            if not started:
+                self.waits.note(float("inf"))
+            raise
 
     def wait_for(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for who has no event loop yet."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from remora.serving.autoscaling import LATE
 from remora.serving.phases import Phases
 from remora.serving.rehearsal import probe, rehearse
 from remora.serving.release import Loader
 from remora.serving.stage_threads import StageThreads
+
+LATE_AFTER = 0.25
+"""Of a request's time: what waits longer for a thread of a replica starts late."""
 
 
 class Worker:
@@ -14,9 +18,13 @@ class Worker:
     def __init__(self, loader: Loader, *, asks_for_users: bool = False) -> None:
         release, limits = loader.release(), loader.settings.serving
         self.phases = Phases(release, loader.users(release) if asks_for_users else None)
-        self.threads = StageThreads(limits.threads)
+        self.threads = StageThreads(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
         self.threads.wait_for(rehearse, self.phases, within_ms=limits.timeout_ms)
         self._probe = probe(release)
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve asks for every few seconds and hands to the autoscaling policy."""
+        return {LATE: self.threads.waits.late_share()}
 
     async def check_health(self) -> None:
         """Fail when the threads hang or the stages break; the store of users is not asked, as it may be out."""

@@ -153,6 +153,7 @@ class ServingSettings(Section):
     topology: Literal["graph", "fused"] = "fused"
     min_replicas: int = Field(1, ge=1, description="replicas of each deployment when it is quiet")
     max_replicas: int = Field(4, ge=1, description="replicas of each deployment when it is busy")
+    downscale_delay_seconds: float = Field(60.0, ge=0, description="how long it must be quiet before replicas go")
     cpus_per_replica: float = Field(0.5, gt=0, description="logical CPUs that a replica reserves")
     threads: int = Field(1, ge=1, description="threads of a replica that run stages; replicas are what scales")
     most_items: int = Field(MOST_ITEMS, ge=1, le=MOST_ITEMS, description="largest n that a request may ask for")

@@ -1,0 +1,90 @@
+"""A load step on a cluster of three nodes: one client, then many, then one again; prints the replicas and the answers.
+
+A program of its own, so that the cluster of the test session is not touched: ``python -m tests.cluster.load_step``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+
+import polars as pl
+import ray
+from benchmarks.serving.faults import running
+from benchmarks.serving.load import Load
+from ray import serve
+from ray.cluster_utils import Cluster
+from tests.cluster.two_nodes import free_port
+from tests.serving.small_shop import USERS, SmallShop, settings
+
+from remora.serving.app import assemble
+
+APP, N, MANY = "remora", 7, 48
+PATIENCE_SECONDS = 180.0
+GROWN = ("Retriever", "Ranker")
+FEW = {"min_replicas": 1, "max_replicas": 3, "cpus_per_replica": 0.5, "downscale_delay_seconds": 5}
+
+
+def replicas() -> dict[str, int]:
+    """How many of each deployment run."""
+    return {deployment: len(pids) for deployment, pids in running(APP).items()}
+
+
+def wait(load: Load, grown: bool) -> dict[str, int]:
+    """Until retrieval and ranking have more replicas than one, or all deployments one again."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        load.wait_for(20)
+        now = replicas()
+        if all(now[d] > 1 for d in GROWN) if grown else set(now.values()) == {1}:
+            return now
+    raise TimeoutError(f"after {PATIENCE_SECONDS:.0f} s there are {replicas()}")
+
+
+def stepped(url: str) -> dict[str, object]:
+    """The step, with one client all along whose answers tell what a caller sees of it."""
+    with Load(url, USERS, clients=1, n=N) as one:
+        one.wait_for(40)
+        before = replicas()
+        with Load(url, USERS, clients=MANY, n=N) as many:
+            at_most = wait(many, grown=True)
+        after = wait(one, grown=False)
+    answers = pl.concat([one.answers, many.answers])
+    good = (pl.col("status") == 200) & (pl.col("items") == N)
+    return {
+        "before": before,
+        "at_most": at_most,
+        "after": after,
+        "answers": len(answers),
+        "failed": answers.filter(~good).group_by("status", "items").len().rows(),
+        "degraded": answers.filter(good & (pl.col("degraded") != "")).height,
+    }
+
+
+def main() -> None:
+    """Start the cluster, make the step, end it."""
+    with tempfile.TemporaryDirectory(prefix="r3", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        # Ray notes the running cluster in its default folder, where other programs would find it.
+        os.environ["RAY_TMPDIR"] = folder
+        os.mkdir(f"{folder}/ray")
+        head = {"num_cpus": 2, "object_store_memory": 100 << 20, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        try:
+            for _ in range(2):
+                cluster.add_node(num_cpus=2, object_store_memory=100 << 20)
+            ray.init(address=cluster.address, log_to_driver=False)
+            port = free_port()
+            serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+            shop = SmallShop(settings(timeout_ms=3_000, most_timeout_ms=3_000, **FEW))
+            serve.run(assemble(shop, "graph"), name=APP, route_prefix="/")
+            seen = stepped(f"http://127.0.0.1:{port}")
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+    print(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main()
