@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import polars as pl
+import ray
 from benchmarks.serving.load import Load
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
@@ -44,7 +45,7 @@ def details() -> dict[str, Any]:
 def replicas(app: str, deployment: str) -> dict[int, str]:
     """State by process id."""
     found = details()["applications"][app]["deployments"][deployment]["replicas"]
-    return {replica["pid"]: replica["state"] for replica in found if replica["pid"] is not None}
+    return {replica["pid"]: replica["state"] for replica in found if replica.get("pid")}
 
 
 def running(app: str) -> dict[str, set[int]]:
@@ -79,7 +80,9 @@ def frozen(pid: int) -> Iterator[set[int]]:
 @contextmanager
 def controller_killed() -> Iterator[set[int]]:
     """Serve's controller dies; Ray starts it again."""
-    os.kill(details()["controller_info"]["pid"], signal.SIGKILL)
+    from ray.serve.context import _get_global_client
+
+    ray.kill(_get_global_client()._controller, no_restart=False)
     yield set()
 
 

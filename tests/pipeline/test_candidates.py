@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remora.contracts.vocabulary import Rows
 from remora.pipeline import Candidates, Found
-from remora.pipeline.candidates import NOTHING, stack
+from remora.pipeline.candidates import NOTHING, Floats, stack
 
 lists = st.lists(st.lists(st.integers(0, 50), unique=True), min_size=1, max_size=4)
 
@@ -31,6 +32,19 @@ def test_fusion_is_the_sum_of_reciprocal_ranks_with_ties_broken_by_row(lists: li
         for s, rows in enumerate(lists):
             rank = merged.source_ranks[position, s]
             assert np.isnan(rank) if row not in rows else rank == rows.index(row) + 1
+
+
+@given(lists)
+def test_what_a_source_says_of_items_that_others_found_is_a_score_without_a_rank(lists: list[list[int]]) -> None:
+    def even(rows: Rows) -> Floats:
+        return np.where(rows % 2 == 0, rows, np.nan).astype(np.float32)
+
+    merged = Candidates.merge([(str(s), found(rows)._replace(also=even)) for s, rows in enumerate(lists)])
+    for place, row in enumerate(merged.rows.tolist()):
+        for s, rows in enumerate(lists):
+            expected = -rows.index(row) if row in rows else row if row % 2 == 0 else np.nan
+            np.testing.assert_array_equal(merged.source_scores[place, s], np.float32(expected))
+            assert np.isnan(merged.source_ranks[place, s]) == (row not in rows)
 
 
 @given(lists)

@@ -86,6 +86,16 @@ class SourceContract:
     def test_the_best_comes_first(self) -> None:
         assert (np.diff(self.found().scores) <= 0).all()
 
+    def test_what_it_says_below_its_limit_is_no_better_than_what_it_found(self) -> None:
+        found = self.found()
+        if found.also is not None:
+            np.testing.assert_allclose(found.also(found.rows), found.scores, atol=1e-6)
+            others = np.setdiff1d(np.arange(ITEMS, dtype=np.int32), np.append(found.rows, self.asked.seen))
+            said = found.also(others)
+            assert said.shape == others.shape
+            assert said.dtype == np.float32
+            assert np.nanmax(said) <= found.scores[-1] + 1e-6
+
     def test_what_the_user_has_seen_takes_no_place(self) -> None:
         assert not np.isin(self.found().rows, self.asked.seen).any()
 
@@ -110,6 +120,12 @@ class TestNearestItems(SourceContract):
         scores[self.asked.seen] = -np.inf
         assert self.found().rows.tolist() == np.argsort(-scores)[:LIMIT].tolist()
 
+    def test_it_knows_what_it_thinks_of_every_item(self) -> None:
+        also = self.found().also
+        assert also is not None
+        every = np.arange(ITEMS, dtype=np.int32)
+        np.testing.assert_allclose(also(every), vectors() @ encoder().encode(self.asked), atol=1e-6)
+
 
 class TestCoVisited(SourceContract):
     def source(self) -> CoVisited:
@@ -119,6 +135,16 @@ class TestCoVisited(SourceContract):
         found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, fade=0.5).find(query(history=(30, 11)))
         assert found.rows.tolist() == [10]
         assert found.scores.tolist() == [1.0]
+
+    def test_it_knows_the_sum_of_the_lists_of_every_item_and_nothing_of_the_others(self) -> None:
+        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, fade=0.5).find(query(history=(30, 11)))
+        assert found.also is not None
+        said = found.also(np.arange(ITEMS, dtype=np.int32))
+        expected = np.full(ITEMS, np.nan)
+        for seed, weight in ((30, 0.5), (11, 1.0)):
+            rows, scores = neighbours().of(seed)[:2]
+            expected[rows] = np.nan_to_num(expected[rows]) + weight * scores
+        np.testing.assert_allclose(said, expected, atol=1e-6)
 
 
 class TestLinear(SourceContract):

@@ -78,6 +78,9 @@ class MeanOfHistory:
     def encode(self, query: Query) -> np.ndarray:
         return self.vectors[query.history].mean(axis=0)
 
+    def scores(self, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return self.vectors[rows] @ vector
+
 
 def next_ones() -> Neighbours:
     """The five items that come next on the shelf go with each item."""

@@ -59,8 +59,8 @@ class TestAsking:
             ask(f"http://127.0.0.1:{free_port + 1}", RecommendRequest(user_id="u2"))
 
     def test_for_what_is_not_possible_raises_what_the_server_said(self, served: str) -> None:
-        with pytest.raises(BadRequest, match="at most 500"):
-            ask(f"{served}/fused", RecommendRequest(user_id="u2", n=1_000))
+        with pytest.raises(BadRequest, match="home_feed, similar_items"):
+            ask(f"{served}/fused", RecommendRequest(user_id="u2", surface="checkout"))
         request = RecommendRequest(user_id="u2", surface="similar_items", context={"item_id": "i99"})
         with pytest.raises(NotFound, match="i99"):
             ask(f"{served}/fused", request)

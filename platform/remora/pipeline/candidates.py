@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,10 +17,14 @@ RRF_CONSTANT = 60.0
 
 
 class Found(NamedTuple):
-    """What one source found, best first: item rows (n,) int32 without repeats, and its scores (n,) float32."""
+    """What one source found, best first: item rows (n,) int32 without repeats, and its scores (n,) float32.
+
+    ``also`` is what it says of items below its limit: rows (m,) to scores (m,), NaN where it cannot tell.
+    """
 
     rows: Rows
     scores: Floats
+    also: Callable[[Rows], Floats] | None = None
 
 
 NOTHING = Found(NO_ROWS, np.empty(0, np.float32))
@@ -35,8 +39,9 @@ def fused(ranks: Floats) -> npt.NDArray[np.float64]:
 class Candidates:
     """n candidates found by S sources, in retrieval order.
 
-    ``source_scores`` and ``source_ranks`` have shape (n, S); NaN where a source did not find the item; ranks start
-    at 1. ``scores`` has shape (n,); NaN is *unscored*, which is not zero.
+    ``source_scores`` and ``source_ranks`` have shape (n, S); ranks start at 1 and are NaN where a source did not find
+    the item; its score is NaN where the source cannot tell. ``scores`` has shape (n,); NaN is *unscored*, which is not
+    zero.
     """
 
     rows: Rows
@@ -52,13 +57,16 @@ class Candidates:
     def merge(cls, found: Sequence[tuple[str, Found]]) -> Candidates:
         """Union of what the sources found, ordered by reciprocal rank fusion (Cormack et al., SIGIR 2009).
 
-        Ties are broken by row, so the order is the same everywhere.
+        Ties are broken by row, so the order is the same everywhere. What a source says of an item that only others
+        found is asked of it: to a ranker, just below a limit and far below it are not the same.
         """
         rows = np.unique(np.concatenate([f.rows for _, f in found])) if found else NO_ROWS
         scores = np.full((len(rows), len(found)), np.nan, np.float32)
         ranks = np.full((len(rows), len(found)), np.nan, np.float32)
         for column, (_, source) in enumerate(found):
             at = np.searchsorted(rows, source.rows)
+            if source.also is not None:
+                scores[:, column] = source.also(rows)
             scores[at, column] = source.scores
             ranks[at, column] = np.arange(1, len(at) + 1, dtype=np.float32)
         order = np.lexsort((rows, -fused(ranks)))

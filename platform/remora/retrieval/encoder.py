@@ -43,6 +43,11 @@ class UserEncoder:
         profile = {name: [query.user.get(PROFILE + name)] for name in self._columns}
         return self.encode_many([query.history], pa.table({k: _as_column(v) for k, v in profile.items()}))[0]
 
+    def scores(self, vector: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
+        """What the index would give some items (n,) for a user's vector (d + 1,), exactly."""
+        found: npt.NDArray[np.float32] = self.item_vectors.numpy()[rows] @ vector
+        return found
+
     @torch.inference_mode()
     def encode_many(self, histories: Sequence[Rows], profiles: pa.Table) -> npt.NDArray[np.float32]:
         """Vectors (n, d + 1) of n users: their wanted items, most recent last, and their profile columns."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class Neighbours:
         found, place = np.unique(self.rows[where], return_inverse=True)
         total = np.bincount(place, self.scores[where] * np.repeat(weights, counts), minlength=len(found))
         order = np.lexsort((found, -total))
-        return Found(found[order].astype(np.int32), total[order].astype(np.float32))
+        rows, scores = found.astype(np.int32), total.astype(np.float32)
+        return Found(rows[order], scores[order], partial(_looked_up, rows, scores))
 
     def save(self, path: Path | str) -> None:
         """Write one Parquet file with columns item, neighbour, score."""
@@ -63,3 +65,11 @@ class Neighbours:
         """From pairs in order of ``item``, the best neighbour of each first; all (pairs,)."""
         starts = np.searchsorted(item, np.arange(items + 1)).astype(np.int64)
         return cls(starts, np.asarray(neighbour, np.int32), np.asarray(score, np.float32))
+
+
+def _looked_up(known: Rows, scores: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
+    """Scores of ``rows`` (n,) where they are among ``known`` (sorted); NaN else."""
+    if not len(known):
+        return np.full(len(rows), np.nan, np.float32)
+    at = np.minimum(np.searchsorted(known, rows), len(known) - 1)
+    return np.where(known[at] == rows, scores[at], np.nan).astype(np.float32)

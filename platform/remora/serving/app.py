@@ -68,7 +68,7 @@ def scaling(settings: Settings) -> dict[str, Any]:
         "max_queued_requests": MAX_QUEUED_REQUESTS,
         "backpressure_config": BackpressureConfig(status_code=503, retry_after_s=1),
         "health_check_period_s": 2,
-        "health_check_timeout_s": 5,
+        "health_check_timeout_s": 2,
         "graceful_shutdown_wait_loop_s": 0.5,
         "graceful_shutdown_timeout_s": 10,
         "max_surge_percent": 100,

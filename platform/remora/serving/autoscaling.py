@@ -19,8 +19,9 @@ def by_queue_and_waits(context: AutoscalingContext) -> tuple[float, dict[str, An
     hundred starts late in any replica, at least one more than now: stages have become slower than the target assumes,
     as when a bundle grows, and so many requests at once are too many.
     """
+    assert context.config is not None
     wanted = context.total_num_requests / context.config.target_ongoing_requests
-    late = context.aggregated_metrics.get(LATE, {})
+    late = (context.aggregated_metrics or {}).get(LATE, {})
     if late and max(late.values()) > TOLERATED:
         wanted = max(wanted, context.current_num_replicas + 1)
     return wanted, {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from dataclasses import replace
@@ -21,6 +20,7 @@ from remora.serving.messages import (
     SimilarParameters,
 )
 from remora.serving.meters import Meters
+from remora.serving.patience import within
 from remora.serving.question import item_row, question
 from remora.serving.rehearsal import probe
 from remora.serving.release import Release
@@ -56,7 +56,7 @@ class Desk:
             request = request.model_copy(update={"surface": SIMILAR, "context": {SEED: asked.seed}})
         query, row = self._query(request, arrival), item_row(self.release, item_id)
         try:
-            return await asyncio.wait_for(self.topology.why(query, row), self.limits.most_timeout_ms / 1e3)
+            return await within(self.limits.most_timeout_ms / 1e3, self.topology.why(query, row))
         except TimeoutError as late:
             raise NotReady(f"no explanation within {self.limits.most_timeout_ms:g} ms") from late
 
@@ -64,7 +64,7 @@ class Desk:
         """Send one request along the whole way; NotReady while a part of it is out."""
         if not self.warm:
             try:
-                await asyncio.wait_for(self.topology.slate(probe(self.release)), self.limits.most_timeout_ms / 1e3)
+                await within(self.limits.most_timeout_ms / 1e3, self.topology.slate(probe(self.release)))
             except TimeoutError as late:
                 raise NotReady("the warm-up request took too long") from late
             self.warm = True
@@ -72,7 +72,7 @@ class Desk:
     async def _answer(self, query: Query, arrival: Arrival) -> RecommendResponse:
         start, patience_ms = time.perf_counter(), self._patience_ms(arrival)
         try:
-            slate = await asyncio.wait_for(self.topology.slate(query), patience_ms / 1e3)
+            slate = await within(patience_ms / 1e3, self.topology.slate(query))
             self.remembered.keep(query, slate)
         except TimeoutError:
             slate = self._last_resort(query, f"no slate within {patience_ms:g} ms")

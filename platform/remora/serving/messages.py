@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
+from remora.contracts.errors import BadRequest
 from remora.settings.tree import MOST_ITEMS
 from remora.surfaces.table import SURFACES
 
@@ -58,6 +59,15 @@ class RecommendRequest(Asked):
     surface: Surface = DEFAULT_SURFACE
     context: dict[str, str | Number] = Field({}, max_length=64, description="what is known of the moment")
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="not to be shown; unknown ids are ignored")
+
+
+def requested(**fields: Any) -> RecommendRequest:
+    """A request by a program that is not the server; BadRequest says which field breaks the contract, and how."""
+    try:
+        return RecommendRequest(**fields)
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadRequest(f"The request breaks the contract: {said}.") from error
 
 
 class RecommendParameters(Asked):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import (
@@ -36,10 +36,10 @@ class Topology(Protocol):
 
     name: str
 
-    async def slate(self, query: Query) -> Slate:
+    def slate(self, query: Query) -> Coroutine[Any, Any, Slate]:
         """The slate; NotReady when a part of the way is out."""
 
-    async def why(self, query: Query, row: int) -> Why:
+    def why(self, query: Query, row: int) -> Coroutine[Any, Any, Why]:
         """Why the query's slate has the item of ``row``, or has not; NotReady as above."""
 
 

@@ -12,7 +12,7 @@ def fresh(query: Query, found: Found, limit: int | None, *, skip_seen: bool = Tr
     """The best ``limit`` of ``found`` without the query's own item and, if wanted, without what its user has seen."""
     leave = np.append(query.seen if skip_seen else query.seen[:0], [] if query.item is None else [query.item])
     keep = ~np.isin(found.rows, leave.astype(np.int32))
-    return Found(found.rows[keep][:limit], found.scores[keep][:limit])
+    return Found(found.rows[keep][:limit], found.scores[keep][:limit], found.also)
 
 
 def spare(query: Query, *, skip_seen: bool = True) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
@@ -24,5 +25,7 @@ class NearestItems:
         """Cosine of user and item, best first."""
         if not (query.known or len(query.history)):
             return NOTHING
-        found = self.index.search(self.encoder.encode(query), self.limit + spare(query, skip_seen=self.skip_seen))
+        vector = self.encoder.encode(query)
+        found = self.index.search(vector, self.limit + spare(query, skip_seen=self.skip_seen))
+        found = found._replace(also=partial(self.encoder.scores, vector))
         return fresh(query, found, self.limit, skip_seen=self.skip_seen)
