@@ -12,8 +12,8 @@ import time
 
 import polars as pl
 import ray
-from benchmarks.serving.faults import running
-from benchmarks.serving.load import Load
+from benchmarks.faults.scenarios import running
+from benchmarks.load import Load
 from ray import serve
 from ray.cluster_utils import Cluster
 from tests.cluster.two_nodes import free_port

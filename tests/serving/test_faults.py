@@ -30,19 +30,19 @@ def sturdy(serve_url: str) -> Iterator[str]:
         serve.delete(name)
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-@pytest.mark.parametrize("deployment", ["Retriever", "Filter", "Ranker"])
+@pytest.mark.parametrize(("deployment", "how"), [("Retriever", "killed"), ("Filter", "frozen"), ("Ranker", "killed")])
 def test_a_phase_of_the_graph_is_lost_and_nobody_goes_without_a_slate(sturdy: str, deployment: str, how: str) -> None:
-    from benchmarks.serving import faults
+    from benchmarks.faults import scenarios
 
-    fault = faults.faults("sturdy_graph")[f"{deployment}: one replica {how}"]
-    seen = faults.outcome(deployment, fault, app="sturdy_graph", url=sturdy, users=USERS, rate=RATE, n=N)
+    fault = scenarios.faults("sturdy_graph")[f"{deployment}: one replica {how}"]
+    seen = scenarios.outcome(deployment, fault, app="sturdy_graph", url=sturdy, users=USERS, rate=RATE, n=N)
     assert seen.failed == 0, seen
 
 
 def test_the_controller_is_lost_and_nobody_notices(sturdy: str) -> None:
-    from benchmarks.serving import faults
+    from benchmarks.faults import scenarios
 
+    fault = scenarios.controller_killed
     for app in ("sturdy_fused", "sturdy_graph"):
-        seen = faults.outcome("controller", faults.controller_killed, app=app, url=sturdy, users=USERS, rate=RATE, n=N)
+        seen = scenarios.outcome("controller", fault, app=app, url=sturdy, users=USERS, rate=RATE, n=N)
         assert seen.failed == 0, seen

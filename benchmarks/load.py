@@ -1,7 +1,7 @@
 """Load on an endpoint from a process of its own: so many requests a second whatever the answers take (open loop), or so
 many clients that each wait for their answer (closed loop).
 
-``python -m benchmarks.serving.load --url URL --users FILE --rate 50 --out FILE`` ends after ``--seconds``, or when its
+``python -m benchmarks.load --url URL --users FILE --rate 50 --out FILE`` ends after ``--seconds``, or when its
 standard input is closed. A request's time runs from when it was due, so a server that stalls is charged for all that
 would have been asked meanwhile.
 """

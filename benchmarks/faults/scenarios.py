@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import ray
-from benchmarks.serving.load import Load
+from benchmarks.load import Load
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 

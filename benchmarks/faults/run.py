@@ -1,0 +1,98 @@
+"""What callers see of faults under load, in both topologies: python -m benchmarks.faults (after `make demo`) [--json].
+
+The bundle in production is served with two replicas of every deployment on a cluster of this command's own; requests
+come at a fixed rate from a process of their own while replicas are killed and frozen one after another.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow.compute as pc
+from benchmarks.command import Note, carried_out, common_options
+from rich.console import Console
+from rich.table import Table
+
+from remora.contracts.home import Home
+from remora.settings import load
+
+REPLICAS = 2
+CPUS_A_REPLICA = 0.1
+
+
+def main() -> None:
+    """Run, and print or write."""
+    options = common_options(__doc__)
+    options.add_argument("--config", type=Path, help="settings; default: the active home's")
+    options.add_argument("--rate", type=float, default=20.0, help="requests a second")
+    options.add_argument("--n", type=int, default=10, help="items of a slate")
+    chosen = options.parse_args()
+    carried_out(
+        "faults",
+        lambda _, note: suffered(chosen.config, chosen.rate, chosen.n, note),
+        facts={"rate": chosen.rate, "items": chosen.n, "replicas": REPLICAS},
+        out=chosen.out,
+        as_json=chosen.json,
+        draw=drawn,
+    )
+
+
+def suffered(config: Path | None, rate: float, n: int, note: Note) -> dict[str, Any]:
+    """Every fault of both topologies."""
+    from remora.wiring.cluster import quiet, use_token
+
+    quiet()
+    use_token()  # before anything imports Ray
+    import ray
+    from benchmarks.faults import scenarios
+    from ray import serve
+
+    from remora.features.tables import FeatureTables
+    from remora.serving.app import assemble
+    from remora.serving.from_bundle import FromBundle
+
+    settings = load(config)
+    few = {"min_replicas": REPLICAS, "max_replicas": REPLICAS, "cpus_per_replica": CPUS_A_REPLICA}
+    settings = settings.model_copy(update={"serving": settings.serving.model_copy(update=few)})
+    users = pc.unique(FeatureTables.open(Home(settings.home)).read("user_history", ["user_id"])["user_id"]).to_pylist()
+    loader = FromBundle.named(settings, "production")
+    found = []
+    ray.init(address="local", include_dashboard=False, log_to_driver=False)
+    try:
+        port = _free_port()
+        serve.start(http_options={"host": "127.0.0.1", "port": port})
+        ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
+        for way in ways:
+            note(f"deploying {way}")
+            serve.run(assemble(loader, way), name=way, route_prefix=f"/{way}")
+            for name, fault in scenarios.faults(way).items():
+                seen = scenarios.outcome(
+                    name, fault, app=way, url=f"http://127.0.0.1:{port}", users=users, rate=rate, n=n
+                )
+                note(f"{way}, {name}: {seen.failed} failed, {seen.degraded} degraded, {seen.seconds} s")
+                found.append({"topology": way, **seen._asdict()})
+            serve.delete(way)
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+    return {"dataset": settings.name, "timeout_ms": settings.serving.timeout_ms, "faults": found}
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def drawn(out: Console, result: dict[str, Any]) -> None:
+    """One row a fault."""
+    table = Table(title=f"{result['rate']:g} requests/s for {result['items']} items", title_justify="left")
+    for name in ("topology", "fault", "answers", "failed", "degraded", "s until whole", "p99 ms", "slowest ms"):
+        table.add_column(name, justify="left" if name in {"topology", "fault"} else "right")
+    for one in result["faults"]:
+        numbers = (one["answers"], one["failed"], one["degraded"], one["seconds"], one["p99_ms"], one["slowest_ms"])
+        table.add_row(one["topology"], one["fault"], *map(str, numbers))
+    out.print(table)
