@@ -95,7 +95,7 @@ class RankingSettings(Section):
     refit: bool = Field(True, description="once all is chosen, learn from the validation window as well")
     negatives_per_query: int = Field(150, gt=0, description="retrieved and not taken, drawn evenly")
     easy_negatives_per_query: int = Field(0, ge=0, description="drawn evenly from the rest of the catalogue")
-    train_queries: int = Field(1500, gt=0, description="most queries of the ranking window that models learn from")
+    train_queries: int = Field(6_000, gt=0, description="most queries of the ranking window that models learn from")
     validation_negatives: int = Field(200, gt=0)
     validation_queries: int = Field(500, gt=0, description="most queries of the validation window, where all is chosen")
     workers: int = Field(2, gt=0)
