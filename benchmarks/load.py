@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from pathlib import Path
@@ -28,11 +27,14 @@ import polars as pl
 
 TOLD_EVERY = 20
 TIMEOUT_SECONDS = 30.0
+MOST_OF_A_FAILURE = 300
 NO_ANSWER = 0
 """The status of a request whose connection failed."""
 
-ROW = {"due": pl.Float64, "milliseconds": pl.Float64, "status": pl.Int64, "items": pl.Int64, "degraded": pl.String}
-"""A row is a request, in the order of the answers; ``due`` is Unix time in seconds, ``degraded`` empty if whole."""
+ROW = {"due": pl.Float64, "milliseconds": pl.Float64, "status": pl.Int64, "items": pl.Int64, "said": pl.String}
+"""A row is a request, in the order of the answers. ``due`` is Unix time in seconds; ``said`` why a slate is degraded,
+empty where it is whole, and what came in place of one.
+"""
 
 
 @dataclass
@@ -82,15 +84,17 @@ class _Clients:
         self.rows: list[tuple[float, float, int, int, str]] = []
 
     async def ask(self, user: str, due: float) -> None:
-        status, items, degraded = NO_ANSWER, 0, ""
-        with suppress(aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        status, items = NO_ANSWER, 0
+        try:
             async with self.session.post(f"{self.url}/v1/recommend", json={"user_id": user, "n": self.n}) as answer:
                 body = await answer.read()
-                status = answer.status
+                status, said = answer.status, body[:MOST_OF_A_FAILURE].decode(errors="replace")
                 if status == 200:
-                    said: dict[str, Any] = json.loads(body)
-                    items, degraded = len(said["items"]), "; ".join(said["degraded"])
-        self.rows.append((due, (time.time() - due) * 1e3, status, items, degraded))
+                    slate: dict[str, Any] = json.loads(body)
+                    items, said = len(slate["items"]), "; ".join(slate["degraded"])
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            said = f"{type(error).__name__}: {error}"
+        self.rows.append((due, (time.time() - due) * 1e3, status, items, said))
         if len(self.rows) % TOLD_EVERY == 0:
             print(len(self.rows), flush=True)
 

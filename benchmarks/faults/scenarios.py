@@ -33,6 +33,7 @@ class Outcome(NamedTuple):
     p99_ms: float
     slowest_ms: float
     reasons: dict[str, int]
+    failures: list[str]
 
 
 def details() -> dict[str, Any]:
@@ -125,13 +126,14 @@ def _wait_until_whole(app: str, wanted: dict[str, int], lost: set[int], load: Lo
 def _judged(name: str, answers: pl.DataFrame, *, began: float, restored: float, n: int) -> Outcome:
     told = answers.with_columns(
         failed=(pl.col("status") != 200) | (pl.col("items") < n),
-        whole=(pl.col("status") == 200) & (pl.col("degraded") == ""),
+        whole=(pl.col("status") == 200) & (pl.col("said") == ""),
         answered=pl.col("due") + pl.col("milliseconds") / 1e3,
     )
     during = told.filter(pl.col("answered") >= began)
     broken = during.filter(~pl.col("whole") | pl.col("failed"))
     last = broken["answered"].max()
-    reasons = broken.group_by(pl.col("degraded").str.extract(r"^([a-z_]+)").fill_null("failed")).len()
+    reasons = broken.filter(~pl.col("failed"))["said"].str.extract(r"^([a-z_]+)").value_counts()
+    failures = broken.filter("failed").select(pl.format("{} {}", "status", "said").alias("failure"))
     return Outcome(
         fault=name,
         answers=len(during),
@@ -142,4 +144,5 @@ def _judged(name: str, answers: pl.DataFrame, *, began: float, restored: float, 
         p99_ms=round(float(during["milliseconds"].quantile(0.99) or 0.0), 1),
         slowest_ms=round(float(during["milliseconds"].max() or 0.0), 1),  # type: ignore[arg-type]
         reasons=dict(reasons.iter_rows()),
+        failures=sorted(set(failures["failure"].to_list())),
     )

@@ -59,7 +59,7 @@ def stepped(url: str) -> dict[str, object]:
         "after": after,
         "answers": len(answers),
         "failed": answers.filter(~good).group_by("status", "items").len().rows(),
-        "degraded": answers.filter(good & (pl.col("degraded") != "")).height,
+        "degraded": answers.filter(good & (pl.col("said") != "")).height,
     }
 
 
