@@ -17,8 +17,12 @@ from remora.serving.release import Loader
 from remora.serving.retriever import Retriever
 from remora.settings import Settings, load
 
-MAX_ONGOING_REQUESTS = 16
-MAX_QUEUED_REQUESTS = 256
+GATEWAY, PHASE = (64, 64), (16, 16)
+"""Requests that a replica works on at once, and that may wait for replicas where they are handed out.
+
+A request has a tenth of a second or so, and a longer queue would hold it for longer. So a phase that is behind says so
+at once, and the Gateway, which has room for many that wait, answers with what it remembers.
+"""
 
 
 class AppArguments(BaseModel):
@@ -42,13 +46,14 @@ def assemble(loader: Loader, topology: Literal["graph", "fused"]) -> Application
     """Deployments that get what they serve from ``loader``."""
     settings = loader.settings
 
-    def scaled(deployment: Any) -> Deployment:
-        return deployment.options(**scaling(settings))
+    def scaled(deployment: Any, room: tuple[int, int]) -> Deployment:
+        ongoing, queued = room
+        return deployment.options(max_ongoing_requests=ongoing, max_queued_requests=queued, **scaling(settings))
 
     if topology == "fused":
-        return scaled(Gateway).bind(loader)
-    phases = [scaled(deployment).bind(loader) for deployment in (Retriever, Filter, Ranker)]
-    return scaled(Gateway).bind(loader, *phases)
+        return scaled(Gateway, GATEWAY).bind(loader)
+    phases = [scaled(deployment, PHASE).bind(loader) for deployment in (Retriever, Filter, Ranker)]
+    return scaled(Gateway, GATEWAY).bind(loader, *phases)
 
 
 def scaling(settings: Settings) -> dict[str, Any]:
@@ -64,8 +69,6 @@ def scaling(settings: Settings) -> dict[str, Any]:
             "downscale_delay_s": settings.serving.downscale_delay_seconds,
             "policy": AutoscalingPolicy(policy_function=by_queue_and_waits),
         },
-        "max_ongoing_requests": MAX_ONGOING_REQUESTS,
-        "max_queued_requests": MAX_QUEUED_REQUESTS,
         "backpressure_config": BackpressureConfig(status_code=503, retry_after_s=1),
         "health_check_period_s": 2,
         "health_check_timeout_s": 2,
