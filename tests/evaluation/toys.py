@@ -31,7 +31,12 @@ class Everything:
     """The whole catalogue, most popular first."""
 
     def find(self, query: Query) -> Found:
-        return Found(np.arange(ITEMS, dtype=np.int32), np.arange(ITEMS, 0, -1).astype(np.float32))
+        return self.page(query, 0, ITEMS)
+
+    def page(self, query: Query, start: int, stop: int) -> Found:
+        return Found(
+            np.arange(ITEMS, dtype=np.int32)[start:stop], np.arange(ITEMS, 0, -1).astype(np.float32)[start:stop]
+        )
 
 
 class Broken:

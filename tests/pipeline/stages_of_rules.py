@@ -36,6 +36,9 @@ class Everything:
     def find(self, query: Query) -> Found:
         return Listed(tuple(range(self.n_items))).find(query)
 
+    def page(self, query: Query, start: int, stop: int) -> Found:
+        return Found(*(column[start:stop] for column in self.find(query)[:2]))
+
 
 @dataclass(frozen=True)
 class Forbidden:
@@ -74,6 +77,9 @@ class Asleep:
     def find(self, query: Query) -> Found:
         raise NotReady(self.why)
 
+    def page(self, query: Query, start: int, stop: int) -> Found:
+        raise NotReady(self.why)
+
     def allowed(self, query: Query, candidates: Candidates) -> Mask:
         raise NotReady(self.why)
 
@@ -89,6 +95,9 @@ class Broken:
     """Any stage, with a bug."""
 
     def find(self, query: Query) -> Found:
+        raise ZeroDivisionError
+
+    def page(self, query: Query, start: int, stop: int) -> Found:
         raise ZeroDivisionError
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:

@@ -200,6 +200,13 @@ class TestPopular(SourceContract):
     def source(self) -> Popular:
         return Popular(scores=np.arange(ITEMS, dtype=np.float32) % 10, limit=LIMIT)
 
+    def test_its_pages_are_its_order_whoever_asks(self) -> None:
+        source = self.source()
+        pages = [source.page(self.asked, start, start + 13) for start in range(0, ITEMS + 13, 13)]
+        assert np.concatenate([page.rows for page in pages]).tolist() == source.order.tolist()
+        for page in pages:
+            np.testing.assert_array_equal(page.scores, source.scores[page.rows])
+
     def test_without_a_limit_every_unseen_item_is_there(self) -> None:
         found = Popular(scores=np.ones(ITEMS, np.float32)).find(self.asked)
         assert found.rows.tolist() == [r for r in range(ITEMS) if r not in self.asked.seen]

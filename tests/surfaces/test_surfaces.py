@@ -35,7 +35,7 @@ class TestTheHomeFeed:
     def test_asks_these_stages_in_this_order(self) -> None:
         assert names(home_feed(parts(settings()))) == [
             ["nearest_items", "linear", "co_visited", "trending", "newest"],
-            ["already_seen", "unavailable"],
+            ["other_than_seed", "already_seen", "unavailable"],
             ["category_spacing"],
         ]
 

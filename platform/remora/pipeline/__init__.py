@@ -4,10 +4,11 @@ from remora.pipeline.candidates import NOTHING, Candidates, Found
 from remora.pipeline.query import Query
 from remora.pipeline.runner import Pipeline
 from remora.pipeline.slate import Slate
-from remora.pipeline.stages import Filter, Hydrator, Mask, Reranker, Scorer, Scores, Source
+from remora.pipeline.stages import Backfill, Filter, Hydrator, Mask, Reranker, Scorer, Scores, Source
 
 __all__ = [
     "NOTHING",
+    "Backfill",
     "Candidates",
     "Filter",
     "Found",

@@ -20,10 +20,10 @@ import numpy as np
 from opentelemetry import trace
 
 from remora.contracts.errors import NotReady
-from remora.pipeline.candidates import NOTHING, Candidates, Found, stack
+from remora.pipeline.candidates import NOTHING, Candidates, stack
 from remora.pipeline.query import Query
 from remora.pipeline.slate import Slate
-from remora.pipeline.stages import Filter, Reranker, Scorer, Source
+from remora.pipeline.stages import Backfill, Filter, Reranker, Scorer, Source
 
 Answer = TypeVar("Answer")
 
@@ -32,7 +32,7 @@ TRACER = trace.get_tracer("remora")
 
 RETRIEVAL_ORDER = "retrieval_order"
 FALLBACK = "fallback"
-FIRST_PIECE = 256
+FIRST_PAGE = 256
 
 
 def stage_name(stage: object) -> str:
@@ -56,7 +56,7 @@ class Passage:
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """One surface's whole request path: sources, filters, scorer, rerankers, and the source of the last resort.
+    """One surface's whole request path: sources, filters, scorer, rerankers, and what fills up a slate that is short.
 
     ``backfill`` is asked when the filters leave fewer than n candidates; what it finds is filtered as well, so a slate
     is short only when nothing else may be shown. Stages are known by their names, so no two may share one.
@@ -67,7 +67,7 @@ class Pipeline:
     filters: tuple[Filter, ...] = ()
     scorer: Scorer | None = None
     rerankers: tuple[Reranker, ...] = ()
-    backfill: Source | None = None
+    backfill: Backfill | None = None
 
     def __post_init__(self) -> None:
         stages = (*self.sources, *self.filters, *((self.scorer,) if self.scorer else ()), *self.rerankers)
@@ -139,14 +139,16 @@ class Pipeline:
             steps.counts[name] = steps.counts.get(name, 0) + int(np.count_nonzero(keep))
         return candidates.take(keep)
 
-    def _filled(self, query: Query, kept: Candidates, backfill: Source, steps: _Steps) -> Candidates:
-        """``kept`` and as much of the backfill as the slate needs; filtered in growing pieces, as it may be long."""
-        found = steps.attempt("backfill", partial(backfill.find, query), NOTHING)
+    def _filled(self, query: Query, kept: Candidates, backfill: Backfill, steps: _Steps) -> Candidates:
+        """``kept`` and as much of the backfill as the slate needs; read in growing pages, as it may be long."""
         before = len(kept)
-        start, size = 0, max(FIRST_PIECE, 4 * query.n)
-        while start < len(found.rows) and len(kept) < query.n:
+        start, size = 0, max(FIRST_PAGE, 4 * query.n)
+        while len(kept) < query.n:
             stop = start + size
-            piece = Candidates.merge([(FALLBACK, Found(found.rows[start:stop], found.scores[start:stop]))])
+            found = steps.attempt("backfill", partial(backfill.page, query, start, stop), NOTHING)
+            if not len(found.rows):
+                break
+            piece = Candidates.merge([(FALLBACK, found)])
             piece = replace(piece, source_ranks=piece.source_ranks + start)
             extra = self._allowed(query, piece.take(~np.isin(piece.rows, kept.rows)), steps)
             kept = stack(kept, extra.take(np.arange(min(query.n - len(kept), len(extra)))))

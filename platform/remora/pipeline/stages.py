@@ -28,6 +28,13 @@ class Source(Protocol):
         """Rows and scores, best first."""
 
 
+class Backfill(Protocol):
+    """What may fill a slate that is short? All there is, in one order for everybody."""
+
+    def page(self, query: Query, start: int, stop: int) -> Found:
+        """Rows and scores of these places of the order, from 0; empty behind its end."""
+
+
 class Filter(Protocol):
     """Which candidates may be shown?"""
 

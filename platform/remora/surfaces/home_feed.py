@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from remora.pipeline import Pipeline
 from remora.policies.filters.already_seen import AlreadySeen
+from remora.policies.filters.other_than_seed import OtherThanSeed
 from remora.policies.filters.unavailable import Unavailable
 from remora.policies.rerankers.category_spacing import CategorySpacing
 from remora.retrieval.sources.co_visited import CoVisited
@@ -40,12 +41,12 @@ def home_feed(parts: Parts) -> Pipeline:
                 skip_seen=hide,
             ),
         ),
-        filters=(AlreadySeen(hide=hide), Unavailable(available=parts.snapshot.available)),
+        filters=(OtherThanSeed(), AlreadySeen(hide=hide), Unavailable(available=parts.snapshot.available)),
         scorer=parts.scorer,
         rerankers=(
             CategorySpacing(
                 categories=parts.snapshot.categories, window=rules.spacing_window, strength=rules.spacing_strength
             ),
         ),
-        backfill=Popular(scores=parts.snapshot.popularity, skip_seen=hide),
+        backfill=Popular(scores=parts.snapshot.popularity),
     )

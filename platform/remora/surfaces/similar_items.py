@@ -34,5 +34,5 @@ def similar_items(parts: Parts) -> Pipeline:
                 categories=parts.snapshot.categories, window=rules.spacing_window, strength=rules.spacing_strength
             ),
         ),
-        backfill=Popular(scores=parts.snapshot.popularity, skip_seen=hide),
+        backfill=Popular(scores=parts.snapshot.popularity),
     )

@@ -27,6 +27,11 @@ class Ranked:
         order = np.argsort(-self.scores, kind="stable").astype(np.int32)
         return order[~np.isnan(self.scores[order])]
 
+    def page(self, query: Query, start: int, stop: int) -> Found:
+        """Some places of the order, whoever asks."""
+        rows = self.order[start:stop]
+        return Found(rows, self.scores[rows])
+
     def find(self, query: Query) -> Found:
         """The best that this user has not seen."""
         enough = None if self.limit is None else self.limit + spare(query, skip_seen=self.skip_seen)
