@@ -324,6 +324,20 @@ class TestWhenSomethingFails:
         response = asking(desk_of(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")
         assert_problem(response, 500, "bug", "log")
 
+    def test_a_bug_is_one_line_and_its_trace_in_the_log_and_names_nobody(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        asking(desk_of(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/ann-smith")
+        told = [record for record in caplog.records if record.name.startswith("remora")]
+        assert [record.getMessage() for record in told] == ["GET /v1/recommend/{user_id} failed"]
+        assert "ann-smith" not in caplog.text
+
+    def test_bad_input_is_not_in_the_log(self, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("INFO", logger="remora"):
+            ask("POST", "/v1/recommend", json={"user_id": "ann-smith", "n": 0})
+            ask("POST", "/v1/recommend", content=b"{", headers={"content-type": "application/json"})
+        assert [record for record in caplog.records if record.name.startswith("remora")] == []
+
     def test_a_spent_budget_still_gives_a_full_slate(self) -> None:
         answer = asking(desk_of(SmallShop(settings(sources_share=1e-9, scoring_share=1e-9))))(
             "GET", "/v1/recommend/u1"

@@ -70,6 +70,7 @@ def scaling(settings: Settings) -> dict[str, Any]:
             "policy": AutoscalingPolicy(policy_function=by_queue_and_waits),
         },
         "backpressure_config": BackpressureConfig(status_code=503, retry_after_s=1),
+        "logging_config": {"encoding": "JSON"},  # access lines name the pattern of a route, never whom it asks for
         "health_check_period_s": 2,
         "health_check_timeout_s": 2,
         "graceful_shutdown_wait_loop_s": 0.5,

@@ -108,5 +108,6 @@ async def _not_ready(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    route = getattr(request.scope.get("route"), "path", "an unknown path")  # its pattern: a path may hold a user's id
+    logger.error("%s %s failed", request.method, route, exc_info=error)
     return document(request, 500, "bug", "The server has a bug; its log has the trace.")
