@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,13 @@ def common_options(about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="write the JSON here too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def carried_out(

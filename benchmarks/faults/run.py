@@ -6,13 +6,11 @@ come at a fixed rate from a process of their own while replicas are killed and f
 
 from __future__ import annotations
 
-import socket
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow.compute as pc
-from benchmarks.command import Note, carried_out, common_options
+from benchmarks.command import Note, carried_out, common_options, free_port
 from rich.console import Console
 from rich.table import Table
 
@@ -62,7 +60,7 @@ def suffered(config: Path | None, rate: float, n: int, note: Note) -> dict[str, 
     found = []
     ray.init(address="local", include_dashboard=False, log_to_driver=False)
     try:
-        port = _free_port()
+        port = free_port()
         serve.start(http_options={"host": "127.0.0.1", "port": port})
         ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
         for way in ways:
@@ -79,12 +77,6 @@ def suffered(config: Path | None, rate: float, n: int, note: Note) -> dict[str, 
         serve.shutdown()
         ray.shutdown()
     return {"dataset": settings.name, "timeout_ms": settings.serving.timeout_ms, "faults": found}
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def drawn(out: Console, result: dict[str, Any]) -> None:

@@ -1,0 +1,253 @@
+"""Requests a second and latency beside peers: python -m benchmarks.serving (after `make demo`) [--json].
+
+Each system in turn, load from a process of its own: clients that wait for their answers until it is saturated, then
+requests at 25, 50 and 75% of that rate. The same trees rank about 500 candidates in all of them but the constant one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import numpy as np
+import psutil
+import pyarrow.compute as pc
+from benchmarks.command import Note, carried_out, common_options, free_port
+from benchmarks.load import Load
+from rich.console import Console
+from rich.table import Table
+
+from remora.contracts.home import Home
+from remora.settings import Settings, load
+
+HERE = Path(__file__).parent
+SHARES = (0.25, 0.5, 0.75)
+WARM, MOST_USERS, N = 200, 2_000, 10
+PATIENCE_SECONDS = 120.0
+
+Serving = Callable[[], AbstractContextManager[str]]
+
+
+def main() -> None:
+    """Run, and print or write."""
+    options = common_options(__doc__)
+    options.add_argument("--config", type=Path, help="settings; default: the active home's")
+    options.add_argument("--clients", type=int, default=12, help="that saturate a system")
+    options.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
+    chosen = options.parse_args()
+    carried_out(
+        "serving",
+        lambda folder, note: measured(chosen.config, chosen.clients, chosen.seconds, folder, note),
+        facts={"clients": chosen.clients, "seconds": chosen.seconds, "items": N},
+        out=chosen.out,
+        as_json=chosen.json,
+        draw=drawn,
+    )
+
+
+def measured(config: Path | None, clients: int, seconds: float, folder: Path, note: Note) -> dict[str, Any]:
+    """Every system, one after another."""
+    from remora.wiring.cluster import quiet, use_token
+
+    quiet()
+    use_token()  # before anything imports Ray
+    import ray
+    from benchmarks.serving.export import exported
+    from ray import serve
+
+    from remora.features.tables import FeatureTables
+    from remora.serving.from_bundle import FromBundle
+    from remora.serving.phases import Phases
+
+    settings = load(config)
+    ids = pc.unique(FeatureTables.open(Home(settings.home)).read("user_history", ["user_id"])["user_id"]).to_pylist()
+    users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
+    note("exporting for the peer")
+    loader = FromBundle.named(settings, "production")
+    release = loader.release()
+    phases = Phases(release, loader.users(release))
+    assert phases.users is not None
+    exported(release, phases.users, users, folder)
+    found = {"in process, one thread": in_process(phases, users, seconds)}
+    note(f"in process: {found['in process, one thread']}")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False)
+    try:
+        port = free_port()
+        serve.start(http_options={"host": "127.0.0.1", "port": port})
+        url = f"http://127.0.0.1:{port}"
+        systems: dict[str, Serving] = {
+            "constant on Ray Serve": lambda: constant(url),
+            "fused, one replica": lambda: remora(settings, "fused", 1, url),
+            "fused, two replicas": lambda: remora(settings, "fused", 2, url),
+            "graph, one replica each": lambda: remora(settings, "graph", 1, url),
+            "an afternoon's FastAPI service": lambda: afternoon(folder),
+        }
+        for name, serving in systems.items():
+            note(name)
+            with serving() as at:
+                found[name] = loaded(at, users, clients, seconds)
+            note(f"{name}: {found[name]['requests_per_second']} requests/s")
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+    return {"dataset": settings.name, "systems": found}
+
+
+def in_process(phases: Any, users: Sequence[str], seconds: float) -> dict[str, Any]:
+    """The limit: the stages in a loop, without a server."""
+    from remora.serving.messages import RecommendRequest
+    from remora.serving.question import question
+
+    spent, began, cpu = [], time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < seconds or len(spent) < WARM:
+        asked = RecommendRequest(user_id=users[len(spent) % len(users)], n=N)
+        start = time.perf_counter()
+        phases.run(question(phases.release, asked, "benchmark"))
+        spent.append((time.perf_counter() - start) * 1e3)
+    return {
+        "requests_per_second": round(len(spent) / (time.perf_counter() - began), 1),
+        "core_seconds_per_1000": round((time.process_time() - cpu) / len(spent) * 1e3, 2),
+        "saturated": percentiles(spent[WARM // 2 :]),
+    }
+
+
+@contextmanager
+def constant(url: str) -> Iterator[str]:
+    """The transport's ceiling."""
+    from benchmarks.serving.constant import Constant
+    from ray import serve
+
+    serve.run(Constant.bind(), name="constant", route_prefix="/constant")
+    yield f"{url}/constant"
+    serve.delete("constant")
+
+
+@contextmanager
+def remora(settings: Settings, topology: Literal["fused", "graph"], replicas: int, url: str) -> Iterator[str]:
+    """The bundle in production, with so many replicas of each deployment and time enough to answer when saturated."""
+    from ray import serve
+
+    from remora.serving.app import assemble
+    from remora.serving.from_bundle import FromBundle
+
+    limits = {"min_replicas": replicas, "max_replicas": replicas, "cpus_per_replica": 0.1}
+    patient = {"timeout_ms": 3_000.0, "most_timeout_ms": 3_000.0}
+    serving = settings.serving.model_copy(update=limits | patient)
+    loader = FromBundle.named(settings.model_copy(update={"serving": serving}), "production")
+    serve.run(assemble(loader, topology), name=topology, route_prefix=f"/{topology}")
+    yield f"{url}/{topology}"
+    serve.delete(topology)
+
+
+@contextmanager
+def afternoon(folder: Path) -> Iterator[str]:
+    """The peer, in a process of its own."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, str(HERE / "afternoon.py"), str(folder), str(port)])
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with suppress(httpx.TransportError):
+            httpx.get(url)
+            break
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the afternoon's service does not come up: {process.poll()}")
+        time.sleep(0.1)
+    try:
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def loaded(url: str, users: Sequence[str], clients: int, seconds: float) -> dict[str, Any]:
+    """Saturation, then shares of it."""
+    with Load(url, users, clients=clients, n=N) as warm:
+        warm.wait_for(WARM)
+    full = during(Load(url, users, clients=clients, n=N), seconds)
+    result: dict[str, Any] = {**full, "at": {}}
+    for share in SHARES:
+        rate = max(1.0, share * full["requests_per_second"])
+        result["at"][f"{share:.0%}"] = during(Load(url, users, rate=rate, n=N), seconds)
+    return result
+
+
+def during(load: Load, seconds: float) -> dict[str, Any]:
+    """What a load of so many seconds gives, and what it costs the servers."""
+    before = cpu_seconds()
+    with load:
+        time.sleep(seconds)
+    spent, memory = cpu_seconds() - before, servers_gib()
+    answers = load.answers
+    good = answers.filter((answers["status"] == 200) & (answers["items"] == N))
+    lasted = float((answers["due"] + answers["milliseconds"] / 1e3).max()) - float(answers["due"].min())  # type: ignore[arg-type]
+    return {
+        "requests_per_second": round(len(good) / lasted, 1),
+        "failed": len(answers) - len(good),
+        "degraded": good.filter(good["said"] != "").height,
+        "core_seconds_per_1000": round(spent / max(1, len(good)) * 1e3, 2),
+        "servers_gib": memory,
+        "saturated" if load.clients else "open_loop": percentiles(answers["milliseconds"].to_list()),
+    }
+
+
+def percentiles(milliseconds: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and p99."""
+    return {f"p{q}_ms": round(float(np.percentile(milliseconds, q)), 1) for q in (50, 95, 99)}
+
+
+def servers() -> list[psutil.Process]:
+    """All processes that this one started but the load: the cluster's, or the peer's."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "load.py" not in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+def cpu_seconds() -> float:
+    """Of the servers, so far."""
+    total = 0.0
+    for process in servers():
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def servers_gib() -> float:
+    """Memory of the servers; shared pages count once."""
+    total = 0
+    for process in servers():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            total += process.memory_full_info().pss
+    return round(total / (1 << 30), 2)
+
+
+def drawn(out: Console, result: dict[str, Any]) -> None:
+    """One row a system."""
+    table = Table(
+        title=f"{result['dataset']}, {result['items']} items, {result['clients']} clients", title_justify="left"
+    )
+    for name in ("system", "requests/s", "p50", "p99", "p50 at 50%", "p99 at 50%", "core s / 1,000", "failed"):
+        table.add_column(name, justify="left" if name == "system" else "right")
+    for name, one in result["systems"].items():
+        half = one.get("at", {}).get("50%", {}).get("open_loop", {})
+        numbers = (
+            one["requests_per_second"],
+            one["saturated"]["p50_ms"],
+            one["saturated"]["p99_ms"],
+            half.get("p50_ms", ""),
+            half.get("p99_ms", ""),
+            one["core_seconds_per_1000"],
+            one.get("failed", 0),
+        )
+        table.add_row(name, *map(str, numbers))
+    out.print(table)
