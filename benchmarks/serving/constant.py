@@ -1,7 +1,5 @@
 """The ceiling of the transport: an app on Ray Serve that answers the same ten items to everybody."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from fastapi import FastAPI
