@@ -126,6 +126,18 @@ class TestNearestItems(SourceContract):
         every = np.arange(ITEMS, dtype=np.int32)
         np.testing.assert_allclose(also(every), vectors() @ encoder().encode(self.asked), atol=1e-6)
 
+    def test_a_user_is_encoded_once_a_query(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shared, runs = encoder(), []
+        real = shared.encode_many
+        monkeypatch.setattr(shared, "encode_many", lambda *asked: runs.append(1) or real(*asked))
+        first, other = query(history=(3, 8, 21)), query(history=(1, 2))
+        vectors_of = [shared.encode(asked) for asked in (first, first, other, first)]
+        assert len(runs) == 3
+        np.testing.assert_array_equal(vectors_of[0], vectors_of[3])
+        assert not np.array_equal(vectors_of[0], vectors_of[2])
+        with pytest.raises(ValueError, match="read-only"):
+            vectors_of[0][0] = 1.0
+
 
 class TestCoVisited(SourceContract):
     def source(self) -> CoVisited:

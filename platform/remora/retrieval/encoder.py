@@ -27,6 +27,7 @@ class UserEncoder:
         self.spec = spec
         self.tower = tower.eval()
         self.item_vectors = item_vectors
+        self._last: tuple[Query, npt.NDArray[np.float32]] | None = None
 
     @classmethod
     def load(cls, folder: Path | str) -> UserEncoder:
@@ -39,9 +40,18 @@ class UserEncoder:
         return cls(spec, tower, load_file(folder / "item_vectors.safetensors")["vectors"])
 
     def encode(self, query: Query) -> npt.NDArray[np.float32]:
-        """The vector (d + 1,) of a hydrated query's user; one without history is the profile alone."""
+        """The vector (d + 1,) of a hydrated query's user, read-only; one without history is the profile alone.
+
+        Several sources ask for it in a row, so the last one is kept; another thread can only replace it whole.
+        """
+        last = self._last
+        if last is not None and last[0] is query:
+            return last[1]
         profile = {name: [query.user.get(PROFILE + name)] for name in self._columns}
-        return self.encode_many([query.history], pa.table({k: _as_column(v) for k, v in profile.items()}))[0]
+        vector = self.encode_many([query.history], pa.table({k: _as_column(v) for k, v in profile.items()}))[0]
+        vector.flags.writeable = False
+        self._last = (query, vector)
+        return vector
 
     def scores(self, vector: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
         """What the index would give some items (n,) for a user's vector (d + 1,), exactly."""
