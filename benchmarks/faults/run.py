@@ -9,12 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow.compute as pc
 from benchmarks.command import Note, carried_out, common_options, free_port
+from benchmarks.known_users import known_users
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.home import Home
 from remora.settings import load
 
 REPLICAS = 2
@@ -48,14 +47,13 @@ def suffered(config: Path | None, rate: float, n: int, note: Note) -> dict[str, 
     from benchmarks.faults import scenarios
     from ray import serve
 
-    from remora.features.tables import FeatureTables
     from remora.serving.app import assemble
     from remora.serving.from_bundle import FromBundle
 
     settings = load(config)
     few = {"min_replicas": REPLICAS, "max_replicas": REPLICAS, "cpus_per_replica": CPUS_A_REPLICA}
     settings = settings.model_copy(update={"serving": settings.serving.model_copy(update=few)})
-    users = pc.unique(FeatureTables.open(Home(settings.home)).read("user_history", ["user_id"])["user_id"]).to_pylist()
+    users = known_users(settings)
     loader = FromBundle.named(settings, "production")
     found = []
     ray.init(address="local", include_dashboard=False, log_to_driver=False)

@@ -11,11 +11,9 @@ from typing import Any
 
 import httpx
 import numpy as np
-import pyarrow.compute as pc
+from benchmarks.known_users import known_users
 from benchmarks.machine import machine
 
-from remora.contracts.home import Home
-from remora.features.tables import FeatureTables
 from remora.settings import load
 
 REQUESTS, WARM_UP, ROUNDS = 500, 50, 3
@@ -24,7 +22,7 @@ REQUESTS, WARM_UP, ROUNDS = 500, 50, 3
 def main() -> None:
     """Median of three rounds each; users in turn, keep-alive, ten items."""
     settings = load()
-    users = pc.unique(FeatureTables.open(Home(settings.home)).read("user_history", ["user_id"])["user_id"]).to_pylist()
+    users = known_users(settings)
     url = f"http://127.0.0.1:{settings.serving.port}"
     found: dict[str, Any] = {}
     for topology in ("graph", "fused"):

@@ -17,13 +17,12 @@ from typing import Any, Literal
 import httpx
 import numpy as np
 import psutil
-import pyarrow.compute as pc
 from benchmarks.command import Note, carried_out, common_options, free_port
+from benchmarks.known_users import known_users
 from benchmarks.load import Load
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.home import Home
 from remora.settings import Settings, load
 
 HERE = Path(__file__).parent
@@ -61,12 +60,11 @@ def measured(config: Path | None, clients: int, seconds: float, folder: Path, no
     from benchmarks.serving.export import exported
     from ray import serve
 
-    from remora.features.tables import FeatureTables
     from remora.serving.from_bundle import FromBundle
     from remora.serving.phases import Phases
 
     settings = load(config)
-    ids = pc.unique(FeatureTables.open(Home(settings.home)).read("user_history", ["user_id"])["user_id"]).to_pylist()
+    ids = known_users(settings)
     users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
     note("exporting for the peer")
     loader = FromBundle.named(settings, "production")

@@ -12,11 +12,11 @@ import time
 
 import polars as pl
 import ray
+from benchmarks.command import free_port
 from benchmarks.faults.scenarios import running
 from benchmarks.load import Load
 from ray import serve
 from ray.cluster_utils import Cluster
-from tests.cluster.two_nodes import free_port
 from tests.serving.small_shop import USERS, SmallShop, settings
 
 from remora.serving.app import assemble

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
+from benchmarks.command import free_port
 from ray import serve
 from ray.cluster_utils import Cluster
 from ray.util.state import list_actors
@@ -32,13 +31,6 @@ from remora.training.retrieval import train
 
 CPUS_A_NODE = 2
 CPUS_A_REPLICA = 0.75  # four of them do not fit one node
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def serve_half(loader: SmallShop, address: str) -> dict[str, Any]:

@@ -46,10 +46,9 @@ def recommend(
 def _one(settings: Settings, user: str, *, n: int, surface: str, item: str | None, as_json: bool) -> None:
     from remora.serving.client import ask
     from remora.serving.launch import url_of
-    from remora.serving.messages import SEED, requested
+    from remora.serving.messages import about, requested
 
-    context: dict[str, str | float] = {SEED: item} if item else {}
-    request = requested(user_id=user, n=n, surface="similar_items" if item else surface, context=context)
+    request = requested(user_id=user, n=n, **about(surface, item or None))
     slate = ask(url_of(settings), request)
     emit(slate.model_dump(), as_json, lambda out: render(out, user, slate))
 

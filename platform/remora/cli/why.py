@@ -32,15 +32,14 @@ def why(
     `GET /v1/explain/USER/ITEM` of a running one says the same.
     """
     from remora.serving.from_bundle import FromBundle
-    from remora.serving.messages import SEED, SIMILAR, requested
+    from remora.serving.messages import about, requested
     from remora.serving.phases import Phases
     from remora.serving.question import item_row, question
     from remora.serving.why import why as asked
 
     loader = FromBundle.named(load(config), bundle)
     release = loader.release()
-    about = {"surface": surface} if seed is None else {"surface": SIMILAR, "context": {SEED: seed}}
-    request = requested(user_id=user, n=n, **about)
+    request = requested(user_id=user, n=n, **about(surface, seed))
     query = question(release, request, "why")
     found = asked(Phases(release, loader.users(release)), query, item_row(release, item))
     emit(found.model_dump(), as_json, lambda out: render(out, found))

@@ -11,13 +11,13 @@ from remora.pipeline import Candidates, Query, Slate
 from remora.pipeline.runner import stage_name
 from remora.serving.arrival import Arrival
 from remora.serving.messages import (
-    SEED,
     SIMILAR,
     ExplainParameters,
     RecommendedItem,
     RecommendRequest,
     RecommendResponse,
     SimilarParameters,
+    about,
 )
 from remora.serving.meters import Meters
 from remora.serving.patience import within
@@ -46,14 +46,13 @@ class Desk:
 
     async def similar(self, item_id: str, asked: SimilarParameters, arrival: Arrival) -> RecommendResponse:
         """Items similar to one; NotFound when the catalogue does not have it."""
-        request = RecommendRequest(user_id=asked.user_id, n=asked.n, surface=SIMILAR, context={SEED: item_id})
+        request = RecommendRequest(user_id=asked.user_id, n=asked.n, **about(SIMILAR, item_id))
         return await self._answer(self._query(request, arrival), arrival)
 
     async def explain(self, user_id: str, item_id: str, asked: ExplainParameters, arrival: Arrival) -> Why:
         """Why the user's slate has the item or has not, by the request replayed; NotFound for an unknown item."""
-        request = RecommendRequest(user_id=user_id, n=asked.n, surface=asked.surface, exclude=asked.exclude)
-        if asked.seed is not None:
-            request = request.model_copy(update={"surface": SIMILAR, "context": {SEED: asked.seed}})
+        where = about(asked.surface, asked.seed)
+        request = RecommendRequest(user_id=user_id, n=asked.n, exclude=asked.exclude, **where)
         query, row = self._query(request, arrival), item_row(self.release, item_id)
         try:
             return await within(self.limits.most_timeout_ms / 1e3, self.topology.why(query, row))

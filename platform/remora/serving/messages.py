@@ -61,6 +61,11 @@ class RecommendRequest(Asked):
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="not to be shown; unknown ids are ignored")
 
 
+def about(surface: str, seed: str | None) -> dict[str, Any]:
+    """Surface and context of a request; one with a seed is for the items that are similar to it."""
+    return {"surface": surface} if seed is None else {"surface": SIMILAR, "context": {SEED: seed}}
+
+
 def requested(**fields: Any) -> RecommendRequest:
     """A request by a program that is not the server; BadRequest says which field breaks the contract, and how."""
     try:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from remora.contracts.vocabulary import Rows
 from remora.pipeline import Query
 from remora.serving.messages import DEFAULT_N, DEFAULT_SURFACE
 from remora.serving.phases import Phases
@@ -30,16 +31,23 @@ logger = logging.getLogger(__name__)
 
 def rehearsals(release: Release) -> tuple[Query, ...]:
     """A request of each surface for a user of nothing, of one wanted item, of some, of many."""
-    return tuple(_query(release, surface, wanted) for surface in release.surfaces for wanted in HISTORIES)
+    popular = _popular(release)
+    return tuple(
+        _query(release, surface, popular[: wanted + 1]) for surface in release.surfaces for wanted in HISTORIES
+    )
 
 
 def probe(release: Release) -> Query:
     """One request along the whole way that asks nothing of the store of users, which may be out."""
-    return replace(_query(release, DEFAULT_SURFACE, SOME), user_id=None)
+    return replace(_query(release, DEFAULT_SURFACE, _popular(release)[: SOME + 1]), user_id=None)
 
 
-def _query(release: Release, surface: str, wanted: int) -> Query:
-    popular = np.argsort(-release.parts.snapshot.popularity, kind="stable")[: wanted + 1].astype(np.int32)
+def _popular(release: Release) -> Rows:
+    return np.argsort(-release.parts.snapshot.popularity, kind="stable")[: max(HISTORIES) + 1].astype(np.int32)
+
+
+def _query(release: Release, surface: str, popular: Rows) -> Query:
+    """About the first of some items, for a user who wanted the others."""
     return Query(
         request_id="rehearsal",
         surface=surface,
@@ -47,7 +55,7 @@ def _query(release: Release, surface: str, wanted: int) -> Query:
         instant=release.instant(),
         user_id=NOBODY,
         item=int(popular[0]),
-        known=wanted > 0,
+        known=len(popular) > 1,
         history=popular[1:],
         seen=np.sort(popular[1:]),
     )
