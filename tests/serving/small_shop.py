@@ -16,6 +16,7 @@ from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
+from remora.retrieval.segments import Segments
 from remora.serving.release import Release
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
@@ -36,8 +37,9 @@ def settings(home: str = "/nowhere", **serving: Any) -> Settings:
             "clock": "data",
             "events": [{"path": "events", "format": "parquet", "columns": {}, "event_type": "buy"}],
             "event_types": {"buy": {"weight": 1.0, "sign": 1}},
+            "user_columns": ["country"],
         },
-        retrieval={"nearest_limit": 20, "co_visited_limit": 10, "trending_limit": 5},
+        retrieval={"segment": "country", "nearest_limit": 20, "co_visited_limit": 10, "trending_limit": 5},
         serving={"timeout_ms": 60_000, "most_timeout_ms": 60_000, "cpus_per_replica": 0.25, "max_replicas": 1}
         | serving,
     )
@@ -89,6 +91,12 @@ def next_ones() -> Neighbours:
     return Neighbours(np.arange(0, 5 * N_ITEMS + 1, 5), rows.ravel().astype(np.int32), scores)
 
 
+def segments() -> Segments:
+    """In one country people want the last four items of the shelf, one of which is not available in the shop."""
+    rows = np.array([*range(N_ITEMS - 1, N_ITEMS - 4, -1), UNAVAILABLE[0]], np.int32)
+    return Segments.of_lists({"at": (rows, np.linspace(0.4, 0.1, len(rows), dtype=np.float32))})
+
+
 @dataclass(frozen=True)
 class Taste:
     """Scores by closeness to the last wanted item; nothing to tell of the first three items."""
@@ -131,6 +139,7 @@ def parts(of: Settings) -> Parts:
         index=ItemIndex.build(vectors),
         neighbours=next_ones(),
         linear=next_ones(),
+        segments=segments(),
         scorer=Taste(vectors),
     )
 

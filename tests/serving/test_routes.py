@@ -269,6 +269,23 @@ class TestWhenSomethingFails:
         assert [item["item_id"] for item in answer["items"]] == [f"i{row:02}" for row in best]
         assert answer["degraded"] == ["last_resort: the retriever is gone"]
 
+    def test_what_the_segment_of_the_context_wants_comes_before_what_everyone_does(self) -> None:
+        ask = asking(desk_of(SmallShop(), Stuck(NotReady("gone"))))
+        answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "context": {"country": "at"}}).json()
+        assert answer["degraded"] == ["popular_in_segment: gone"]
+        first, rest = answer["items"][:3], answer["items"][3:]
+        assert [item["item_id"] for item in first] == ["i59", "i58", "i57"]
+        assert all(item["sources"] == ["popular_in_segment"] for item in first)
+        assert len(rest) == 7
+        elsewhere = ask("POST", "/v1/recommend", json={"user_id": "u1", "context": {"country": "tv"}}).json()
+        assert elsewhere["degraded"] == ["last_resort: gone"]
+
+    def test_a_visitor_gets_what_the_segment_of_the_context_wants_among_the_rest(self) -> None:
+        ask = asking(desk_of(SmallShop()))
+        body = {"user_id": None, "n": 60, "context": {"country": "at"}}
+        found = {item["item_id"]: item["sources"] for item in ask("POST", "/v1/recommend", json=body).json()["items"]}
+        assert all("popular_in_segment" in found[item] for item in ("i59", "i58", "i57"))
+
     def test_an_answer_that_takes_too_long_is_replaced_by_popular_items(self) -> None:
         ask = asking(desk_of(SmallShop(settings(timeout_ms=20)), Stuck()))
         answer = ask("GET", "/v1/recommend/u1").json()

@@ -34,7 +34,7 @@ def test_the_table_names_every_surface_that_has_settings() -> None:
 class TestTheHomeFeed:
     def test_asks_these_stages_in_this_order(self) -> None:
         assert names(home_feed(parts(settings()))) == [
-            ["nearest_items", "linear", "co_visited", "trending", "newest"],
+            ["nearest_items", "linear", "co_visited", "trending", "newest", "popular_in_segment"],
             ["other_than_seed", "already_seen", "unavailable"],
             ["category_spacing"],
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,18 @@ class RankerColumn(BaseModel):
     categories: tuple[str, ...] | None = None
 
     def encode(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Numbers as float32; text as its place among the categories; NaN for null and for what was never seen."""
-        if self.categories is None:
-            return values.astype(np.float32)
-        place = {text: float(number) for number, text in enumerate(self.categories)}
+        """Numbers as float32; text as its place among the categories; NaN for null and for what was never seen.
+
+        Floats in place of texts are such places already.
+        """
+        if self.categories is None or values.dtype.kind == "f":
+            return values.astype(np.float32, copy=False)
         texts, inverse = np.unique(np.array(["" if v is None else str(v) for v in values]), return_inverse=True)
-        return np.array([place.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]
+        return np.array([self._places.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]
+
+    @cached_property
+    def _places(self) -> dict[str, float]:
+        return {text: float(number) for number, text in enumerate(self.categories or ())}
 
 
 class RankerColumns(BaseModel):

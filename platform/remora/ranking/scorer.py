@@ -48,7 +48,7 @@ class ObjectiveScorer:
         """What the models read of one slate."""
         n = len(candidates)
         user: dict[str, Any] = {**dict.fromkeys(self.user_columns), **query.user}
-        both = {name: _repeated(value, n) for name, value in user.items()}
+        both = {name: _row(value) for name, value in user.items()}
         both |= self.item_columns(candidates.rows)
         both |= self.cross(both, query.instant.timestamp())
         found = candidate_columns(candidates)
@@ -65,9 +65,8 @@ class ObjectiveScorer:
 _MISSING = np.array([np.nan], np.float32)
 
 
-def _repeated(value: Any, n: int) -> npt.NDArray[Any]:
-    """One user's value as a column of n rows that share its memory; a list gives shape (n, length)."""
+def _row(value: Any) -> npt.NDArray[Any]:
+    """One user's value as a column of one row for all candidates; a list gives shape (1, length)."""
     if isinstance(value, list | tuple | np.ndarray):
-        row = np.asarray(value, np.float64)
-        return np.broadcast_to(row, (n, *row.shape))
-    return np.broadcast_to(np.array([value], object if value is None or isinstance(value, str) else np.float64), (n,))
+        return np.asarray(value, np.float64)[None]
+    return np.array([value], object if value is None or isinstance(value, str) else np.float64)

@@ -92,13 +92,16 @@ class Desk:
         return response
 
     def _last_resort(self, query: Query, reason: str) -> Slate:
-        """The user's last whole slate where this replica has one, filled up with popular items; else only these."""
-        ladder = replace(self.release.last_resort, sources=(self.remembered,))
-        slate = ladder.run(replace(query, sources_until=math.inf, scoring_until=math.inf))
-        cache = stage_name(self.remembered)
+        """The user's last whole slate where this replica has one; else what the segment of the context wants; either
+        filled up with popular items, which are the last rung."""
+        query = replace(query, sources_until=math.inf, scoring_until=math.inf)
+        ladder, cache = self.release.last_resort, stage_name(self.remembered)
+        slate, rung = replace(ladder, sources=(self.remembered,)).run(query), cache
         found = slate.counts[cache] > 0
         self.meters.looked_up(cache, found)
-        rung = cache if found else LAST_RESORT
+        if not found:
+            slate = ladder.run(query)
+            rung = next((name for name in map(stage_name, ladder.sources) if slate.counts[name]), LAST_RESORT)
         return replace(slate, degraded=(f"{rung}: {reason}", *slate.degraded))
 
     def _patience_ms(self, arrival: Arrival) -> float:

@@ -88,6 +88,9 @@ class RetrievalSettings(Section):
     linear_sharpening: float = Field(1.5, ge=0, description="of graph_filter: 0 is GF-CF, more is BSPM")
     linear_neighbours: int = Field(200, gt=0, description="kept of each item")
     linear_catalogue: int = Field(20_000, gt=1, description="items it knows, most wanted first; memory is its square")
+    segment: str | None = Field(None, description="of data.user_columns; people without a history get what it wants")
+    segment_limit: int = Field(100, gt=0, description="candidates for a user without a history")
+    segment_prior: float = Field(1_000.0, ge=0, description="events of everybody that each segment's are mixed with")
     shuffle_rows: int = Field(200_000, gt=0, description="examples that a worker holds and shuffles at a time")
     held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
     index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
@@ -216,6 +219,13 @@ class Settings(Section):
     def _logged_slates_are_known(self) -> Settings:
         if self.ranking.slates == "logged" and self.data.impression is None:
             raise ValueError("ranking.slates is logged: name the event type of what was shown as data.impression")
+        return self
+
+    @model_validator(mode="after")
+    def _segment_is_known(self) -> Settings:
+        if (segment := self.retrieval.segment) is not None and segment not in self.data.user_columns:
+            declared = ", ".join(self.data.user_columns) or "nothing"
+            raise ValueError(f"retrieval.segment is '{segment}'; data.user_columns has: {declared}")
         return self
 
     @model_validator(mode="after")

@@ -6,13 +6,15 @@ from remora.pipeline import Pipeline
 from remora.policies.filters.other_than_seed import OtherThanSeed
 from remora.policies.filters.unavailable import Unavailable
 from remora.retrieval.sources.popular import Popular
+from remora.surfaces.in_segment import in_segment
 from remora.surfaces.parts import Parts
 
 
 def last_resort(parts: Parts) -> Pipeline:
-    """Popular items that are available, for a user of whom nothing is known; needs arrays in memory only."""
+    """Popular items that are available, those of the user's segment first where the request's context names one; needs
+    arrays in memory only."""
     return Pipeline(
-        sources=(),
+        sources=in_segment(parts, limit=None),
         filters=(OtherThanSeed(), Unavailable(available=parts.snapshot.available)),
         backfill=Popular(scores=parts.snapshot.popularity),
     )

@@ -10,6 +10,7 @@ from remora.pipeline import Scorer
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
+from remora.retrieval.segments import Segments
 from remora.settings import Settings
 
 
@@ -24,4 +25,5 @@ class Parts:
     index: ItemIndex
     neighbours: Neighbours  # by co-visitation
     linear: Neighbours  # by the linear model
+    segments: Segments  # of users, by what they want
     scorer: Scorer | None

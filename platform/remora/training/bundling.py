@@ -27,7 +27,7 @@ from remora.surfaces.table import SURFACES
 from remora.training.evaluation import REPORT, evaluation_shelf
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
-from remora.wiring.parts import LINEAR, NEIGHBOURS, SNAPSHOT, TOWERS, ItemLists
+from remora.wiring.parts import LINEAR, NEIGHBOURS, SEGMENTS, SNAPSHOT, TOWERS, ItemLists
 
 SERVED_WITH = {"surfaces", "retrieval", "features", "ranking"}
 """Sections of the settings that belong to the bundle: a replica takes them from it."""
@@ -75,7 +75,7 @@ def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_wi
         ItemSnapshot.take(store, lake, vocabulary, settings, lake.end).save(folder / SNAPSHOT)
         ItemLists.learn(lake, vocabulary, settings, lake.end).save(folder)
         files: dict[str, Content] = {
-            **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS, LINEAR)},
+            **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS, LINEAR, SEGMENTS)},
             **{file: made["retrieval"].read_bytes(file) for file in TOWERS},
             **{file: made["ranking"].read_bytes(file) for file in made["ranking"].receipt["served"]},
             "settings.json": json.dumps(served_with, indent=1).encode(),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ import numpy.typing as npt
 
 from remora.contracts.errors import DataError
 from remora.contracts.vocabulary import Rows, Vocabulary
+from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
 from remora.ingest.lake import Lake
+from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
-from remora.retrieval import co_visitation, linear_lists
+from remora.retrieval import co_visitation, linear_lists, segments
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
+from remora.retrieval.segments import Segments
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
 
@@ -34,7 +38,7 @@ TOWERS = (
     "index.safetensors",
     "vocabulary.parquet",
 )
-NEIGHBOURS, LINEAR, SNAPSHOT = "neighbours.parquet", "linear.parquet", "snapshot.parquet"
+NEIGHBOURS, LINEAR, SEGMENTS, SNAPSHOT = "neighbours.parquet", "linear.parquet", "segments.parquet", "snapshot.parquet"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class ItemLists:
 
     neighbours: Neighbours
     linear: Neighbours
+    segments: Segments
 
     @classmethod
     def learn(cls, lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> ItemLists:
@@ -71,17 +76,23 @@ class ItemLists:
         return cls(
             neighbours=co_visitation.count(events, vocabulary, settings, as_of),
             linear=linear_lists.fit(events, vocabulary, settings, as_of),
+            segments=segments.count(events, users_as_of(lake, as_of), vocabulary, settings, as_of),
         )
 
     @classmethod
     def load(cls, folder: Path) -> ItemLists:
         """What :meth:`save` wrote."""
-        return cls(neighbours=Neighbours.load(folder / NEIGHBOURS), linear=Neighbours.load(folder / LINEAR))
+        return cls(
+            neighbours=Neighbours.load(folder / NEIGHBOURS),
+            linear=Neighbours.load(folder / LINEAR),
+            segments=Segments.load(folder / SEGMENTS),
+        )
 
     def save(self, folder: Path) -> None:
-        """Two Parquet files."""
+        """Three Parquet files."""
         self.neighbours.save(folder / NEIGHBOURS)
         self.linear.save(folder / LINEAR)
+        self.segments.save(folder / SEGMENTS)
 
 
 def scorer_of(ranker: Ranker, snapshot: ItemSnapshot, settings: Settings) -> ObjectiveScorer:
@@ -93,7 +104,7 @@ def scorer_of(ranker: Ranker, snapshot: ItemSnapshot, settings: Settings) -> Obj
     return ObjectiveScorer(
         ranker=ranker,
         weights={name: objective.weight for name, objective in settings.objectives.items()},
-        item_columns=ItemColumns(snapshot, tuple(dict.fromkeys(of_items))),
+        item_columns=ItemColumns(snapshot, ranker.columns, tuple(dict.fromkeys(of_items))),
         user_columns=tuple(dict.fromkeys(of_users)),
         cross=cross.cross,
     )
@@ -101,16 +112,23 @@ def scorer_of(ranker: Ranker, snapshot: ItemSnapshot, settings: Settings) -> Obj
 
 @dataclass(frozen=True)
 class ItemColumns:
-    """The snapshot's columns of some rows, as the ranker and the cross features read them."""
+    """The snapshot's columns of some rows, as the ranker and the cross features read them; text is looked up once."""
 
     snapshot: ItemSnapshot
+    read: RankerColumns
     names: tuple[str, ...]
 
     def __call__(self, rows: Rows) -> Mapping[str, npt.NDArray[Any]]:
         """Each column at ``rows``; categories as (n, m)."""
-        columns: dict[str, npt.NDArray[Any]] = {name: self.snapshot.column(name)[rows] for name in self.names}
+        columns: dict[str, npt.NDArray[Any]] = {name: column[rows] for name, column in self._columns.items()}
         columns[cross.CATEGORIES] = self.snapshot.categories[rows]
         return columns
+
+    @cached_property
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        texts = {column.name: column for column in self.read.columns if column.categories is not None}
+        whole = {name: self.snapshot.column(name) for name in self.names}
+        return {name: texts[name].encode(column) if name in texts else column for name, column in whole.items()}
 
 
 def parts_from(
@@ -125,6 +143,7 @@ def parts_from(
         index=towers.index,
         neighbours=lists.neighbours,
         linear=lists.linear,
+        segments=lists.segments,
         scorer=scorer_of(ranker, snapshot, settings) if ranker else None,
     )
 

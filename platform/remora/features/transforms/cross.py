@@ -37,6 +37,7 @@ def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) ->
 
     ``columns`` have shape (n,): :data:`NUMBERS`, :data:`AFFINITY` as (n, c) floats or objects of shape (n,), and
     :data:`CATEGORIES` as (n, m) integers padded with -1 or objects. ``instant_seconds``: since 1970, one or (n,).
+    The user's columns may have one row for all items; then what depends on the user alone has one as well.
     """
     user_last, user_mean, item_last, item_first, item_mean = (np.asarray(columns[n], np.float64) for n in NUMBERS)
     crossed = {
@@ -72,9 +73,10 @@ def padded(lists: npt.NDArray[Any], fill: float, dtype: npt.DTypeLike) -> npt.ND
 
 def _affinity(shares: npt.NDArray[Any], numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Sum of the user's shares over the item's categories; NaN without shares, 0 without a shared category."""
-    known, kinds = len(shares), shares.shape[1]
+    rows, kinds = len(numbers), shares.shape[1]
     if kinds == 0:
-        return np.full(known, np.nan)
+        return np.full(rows, np.nan)
+    shares = np.broadcast_to(shares, (rows, kinds))
     inside = (numbers >= 0) & (numbers < kinds)
     taken = np.take_along_axis(shares, np.where(inside, numbers, 0), axis=1) if numbers.shape[1] else shares[:, :0]
     total = np.where(inside, taken, 0.0).sum(axis=1)
