@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -126,17 +127,30 @@ class TestNearestItems(SourceContract):
         every = np.arange(ITEMS, dtype=np.int32)
         np.testing.assert_allclose(also(every), vectors() @ encoder().encode(self.asked), atol=1e-6)
 
-    def test_a_user_is_encoded_once_a_query(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        shared, runs = encoder(), []
+    def test_the_same_history_and_profile_are_encoded_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shared, runs, heard = encoder(), [], []
         real = shared.encode_many
         monkeypatch.setattr(shared, "encode_many", lambda *asked: runs.append(1) or real(*asked))
+        shared.cache.listener = lambda name, found: heard.append((name, found))
         first, other = query(history=(3, 8, 21)), query(history=(1, 2))
         vectors_of = [shared.encode(asked) for asked in (first, first, other, first)]
-        assert len(runs) == 3
+        assert len(runs) == 2
+        assert heard == [("vectors", False), ("vectors", False), ("vectors", True)]  # one a query
         np.testing.assert_array_equal(vectors_of[0], vectors_of[3])
         assert not np.array_equal(vectors_of[0], vectors_of[2])
         with pytest.raises(ValueError, match="read-only"):
             vectors_of[0][0] = 1.0
+
+    def test_what_is_kept_is_what_would_be_computed(self) -> None:
+        shared = encoder()
+        for age in (31, 60, float("nan"), None):
+            for history in ((3, 8, 21), (8, 3, 21), (1, 2, 3, 4, 5, 3, 8, 21)):
+                for _ in range(2):
+                    asked = replace(
+                        query(history=history), user={"user_profile__age": age, "user_profile__gender": "F"}
+                    )
+                    np.testing.assert_array_equal(shared.encode(asked), encoder().encode(asked))
+        assert len(shared.cache) == 9  # no age is no age; only the last five items of a history are read
 
 
 class TestCoVisited(SourceContract):

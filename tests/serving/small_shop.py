@@ -14,6 +14,7 @@ from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores
+from remora.pipeline.cache import Cache
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
@@ -76,6 +77,7 @@ class MeanOfHistory:
     """A user tower without a tower."""
 
     vectors: np.ndarray
+    cache: Cache[np.ndarray] = field(default_factory=lambda: Cache("vectors", 10))
 
     def encode(self, query: Query) -> np.ndarray:
         return self.vectors[query.history].mean(axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,14 @@ class Breaking:
 @dataclass(frozen=True)
 class BreakingShop(SmallShop):
     good: float = float("inf")
+    asked: list[str | None] = field(default_factory=list)
 
     def release(self) -> Release:
         whole = super().release()
         return Release.of(replace(whole.parts, scorer=Breaking(self.good)), bundle="breaking", variant="v")
 
     def users(self, release: Release) -> Hydrator:
-        return Watched(regulars(self.closed), [])
+        return Watched(regulars(self.closed), self.asked)
 
 
 def test_every_surface_is_rehearsed_with_every_length_of_history_and_fills_a_slate() -> None:
@@ -87,11 +88,12 @@ def test_a_bundle_that_breaks_is_found_out_before_it_is_given_a_request() -> Non
 
 @pytest.mark.parametrize("closed", [False, True], ids=["store open", "store closed"])
 def test_a_worker_is_healthy_whether_or_not_the_store_of_users_answers(closed: bool) -> None:
-    worker = Worker(BreakingShop(closed=closed), asks_for_users=True)
-    users: Any = worker.phases.users
-    users.asked.clear()
+    shop = BreakingShop(closed=closed)
+    worker = Worker(shop, asks_for_users=True)
+    assert set(shop.asked) == {NOBODY}
+    shop.asked.clear()
     asyncio.run(worker.check_health())
-    assert users.asked == []
+    assert shop.asked == []
 
 
 def test_a_worker_whose_stages_break_is_not_healthy() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,14 @@ import torch
 from safetensors.torch import load_file
 
 from remora.contracts.vocabulary import Rows
+from remora.pipeline.cache import Cache
 from remora.pipeline.query import Query
 from remora.retrieval.towers import TowerSpec, UserTower
 
 PROFILE = "user_profile__"
+
+MOST_VECTORS = 20_000
+"""Kept by an encoder; one of 64 numbers takes a kilobyte with what it is kept under."""
 
 
 class UserEncoder:
@@ -27,6 +31,7 @@ class UserEncoder:
         self.spec = spec
         self.tower = tower.eval()
         self.item_vectors = item_vectors
+        self.cache: Cache[npt.NDArray[np.float32]] = Cache("vectors", MOST_VECTORS)
         self._last: tuple[Query, npt.NDArray[np.float32]] | None = None
 
     @classmethod
@@ -42,14 +47,20 @@ class UserEncoder:
     def encode(self, query: Query) -> npt.NDArray[np.float32]:
         """The vector (d + 1,) of a hydrated query's user, read-only; one without history is the profile alone.
 
-        Several sources ask for it in a row, so the last one is kept; another thread can only replace it whole.
+        Several sources ask for it in a row, so the last one is kept; another thread can only replace it whole. One of
+        the same history and profile as before is not computed again.
         """
         last = self._last
         if last is not None and last[0] is query:
             return last[1]
-        profile = {name: [query.user.get(PROFILE + name)] for name in self._columns}
-        vector = self.encode_many([query.history], pa.table({k: _as_column(v) for k, v in profile.items()}))[0]
-        vector.flags.writeable = False
+        profile = {name: query.user.get(PROFILE + name) for name in self._columns}
+        read = (query.history[-self.spec.history_length :].tobytes(), *map(_hashable, profile.values()))
+        vector = self.cache.find(read)
+        if vector is None:
+            columns = {name: _as_column([value]) for name, value in profile.items()}
+            vector = self.encode_many([query.history], pa.table(columns))[0]
+            vector.flags.writeable = False
+            self.cache.keep(read, vector)
         self._last = (query, vector)
         return vector
 
@@ -81,6 +92,14 @@ def encode_profiles(spec: TowerSpec, profiles: pa.Table) -> tuple[torch.Tensor, 
     """Tags, words and numbers of some users as the user tower takes them."""
     encoded = spec.user_content.encode(profiles)
     return torch.from_numpy(encoded.tags), torch.from_numpy(encoded.words), torch.from_numpy(encoded.numbers)
+
+
+def _hashable(value: Any) -> Hashable:
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, list):
+        return tuple(value)
+    return None if value != value else value  # no NaN is equal to another
 
 
 def _as_column(values: list[Any]) -> pa.Array:

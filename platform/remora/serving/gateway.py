@@ -7,7 +7,6 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from remora.serving.desk import Desk
-from remora.serving.meters import Meters
 from remora.serving.release import Loader
 from remora.serving.routes import application
 from remora.serving.topologies import Fused, Graph, Topology
@@ -24,7 +23,7 @@ class Gateway(Worker):
         super().__init__(loader, asks_for_users=not phases)
         self._limits, release = loader.settings.serving, self.phases.release
         topology: Topology = Graph(release.bundle, *phases) if phases else Fused(self.phases, self.threads)
-        self._desk = Desk(release, topology, self._limits, Meters())
+        self._desk = Desk(release, topology, self._limits, self.meters)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return application(self._desk)

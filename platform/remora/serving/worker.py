@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from remora.features.cached_users import CachedUsers
 from remora.serving.autoscaling import LATE
+from remora.serving.meters import Meters
 from remora.serving.phases import Phases
 from remora.serving.rehearsal import probe, rehearse
 from remora.serving.release import Loader
@@ -17,7 +19,14 @@ class Worker:
 
     def __init__(self, loader: Loader, *, asks_for_users: bool = False) -> None:
         release, limits = loader.release(), loader.settings.serving
-        self.phases = Phases(release, loader.users(release) if asks_for_users else None)
+        self.meters, users = Meters(), None
+        if asks_for_users:
+            users = CachedUsers(
+                loader.users(release), most=limits.remembered_users, seconds=limits.remembered_user_seconds
+            )
+            for cache in (users.cache, release.parts.encoder.cache):
+                cache.listener = self.meters.looked_up
+        self.phases = Phases(release, users)
         self.threads = StageThreads(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
         self.threads.wait_for(rehearse, self.phases, within_ms=limits.timeout_ms)
         self._probe = probe(release)

@@ -169,6 +169,8 @@ class ServingSettings(Section):
     store_failures: int = Field(5, ge=1, description="outages of the online store in a row before it is left alone")
     store_pause_seconds: float = Field(2.0, ge=0, description="how long it is left alone, before one request tries")
     remembered_slates: int = Field(20_000, ge=1, description="slates that a replica keeps for the last resort")
+    remembered_users: int = Field(10_000, ge=1, description="users whose features a replica keeps for a moment")
+    remembered_user_seconds: float = Field(5.0, ge=0, description="how long; 0 asks the online store every time")
 
     @model_validator(mode="after")
     def _times_are_in_order(self) -> ServingSettings:

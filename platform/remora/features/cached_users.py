@@ -1,0 +1,33 @@
+"""Users as they were a moment ago: who asks again within seconds is not looked up again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from remora.pipeline import Hydrator, Query
+from remora.pipeline.cache import Cache
+
+USERS = "users"
+
+
+class CachedUsers:
+    """A Hydrator around another, for ``seconds``; what the store learns meanwhile is seen that much later.
+
+    A user that nothing is known of is asked for each time: the first events count at once. It stands before the circuit
+    breaker, so it answers while the store is out.
+    """
+
+    def __init__(self, users: Hydrator, *, most: int, seconds: float) -> None:
+        self._users = users
+        self.cache: Cache[Query] = Cache(USERS, most, seconds)
+
+    def hydrate(self, query: Query) -> Query:
+        """What the other says, or said; NotReady where it is out and nothing is kept."""
+        if query.user_id is None:
+            return query
+        kept = self.cache.find(query.user_id)
+        if kept is None:
+            kept = self._users.hydrate(query)
+            if kept.known:
+                self.cache.keep(query.user_id, kept)
+        return replace(query, known=kept.known, history=kept.history, seen=kept.seen, user=kept.user)
