@@ -46,16 +46,35 @@ def ray_cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def serve_url(ray_cluster: None) -> Iterator[str]:
-    """Ray Serve's HTTP proxy on a free port of the session's cluster; apps choose their own route prefixes."""
+def serve_ports(ray_cluster: None) -> Iterator[tuple[int, int]]:
+    """Ray Serve's HTTP and gRPC proxies on free ports, on the session's cluster."""
     from ray import serve
+    from ray.serve.config import gRPCOptions
 
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
-    yield f"http://127.0.0.1:{port}"
+    from remora.serving.rpc.service import SERVICER
+
+    with closing(socket.socket()) as one, closing(socket.socket()) as two:
+        for probe in (one, two):
+            probe.bind(("127.0.0.1", 0))
+        http, rpc = one.getsockname()[1], two.getsockname()[1]
+    serve.start(
+        http_options={"host": "127.0.0.1", "port": http},
+        grpc_options=gRPCOptions(port=rpc, grpc_servicer_functions=[SERVICER]),
+    )
+    yield http, rpc
     serve.shutdown()
+
+
+@pytest.fixture(scope="session")
+def serve_url(serve_ports: tuple[int, int]) -> str:
+    """Where apps answer HTTP; they choose their own route prefixes."""
+    return f"http://127.0.0.1:{serve_ports[0]}"
+
+
+@pytest.fixture(scope="session")
+def serve_grpc(serve_ports: tuple[int, int]) -> str:
+    """Where they answer gRPC; the metadata ``application`` says which."""
+    return f"127.0.0.1:{serve_ports[1]}"
 
 
 @pytest.fixture

@@ -57,6 +57,8 @@ def up(
         table = Table.grid(padding=(0, 2))
         table.add_row("endpoint", endpoint.url)
         table.add_row("API docs", endpoint.docs)
+        if endpoint.grpc:
+            table.add_row("gRPC", endpoint.grpc)
         table.add_row("Ray dashboard", endpoint.dashboard or "that of the cluster")
         table.add_row("bundle", f"{endpoint.bundle} ({endpoint.variant}), {endpoint.topology}")
         out.print(table)

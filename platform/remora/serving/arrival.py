@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Header, Response
+from pydantic import Field, TypeAdapter, ValidationError
+
+from remora.contracts.errors import BadRequest
 
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 TIMEOUT = "X-Request-Timeout-Ms"
+
+MILLISECONDS = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 
 NOT_GIVEN: Any = None
 """A type of number or None would be named in every complaint about a number."""
@@ -39,6 +44,20 @@ class Arrival:
         ] = NOT_GIVEN,
     ) -> Arrival:
         """Read the headers; an id that cannot be used is replaced."""
-        chosen = x_request_id if REQUEST_ID.fullmatch(x_request_id) else str(uuid.uuid4())
-        response.headers["X-Request-Id"] = chosen
-        return cls(chosen, x_request_timeout_ms)
+        arrival = cls(usable(x_request_id), x_request_timeout_ms)
+        response.headers["X-Request-Id"] = arrival.request_id
+        return arrival
+
+    @classmethod
+    def read(cls, request_id: str, timeout_ms: str | None) -> Arrival:
+        """The same from a protocol that is not HTTP; BadRequest for a time that is none."""
+        try:
+            return cls(usable(request_id), None if timeout_ms is None else MILLISECONDS.validate_python(timeout_ms))
+        except ValidationError as error:
+            said = error.errors()[0]["msg"]
+            raise BadRequest(f"{TIMEOUT.lower()} is '{timeout_ms[:80] if timeout_ms else ''}': {said}.") from error
+
+
+def usable(request_id: str) -> str:
+    """The id where it is printable and short, else one of our own."""
+    return request_id if REQUEST_ID.fullmatch(request_id) else str(uuid.uuid4())

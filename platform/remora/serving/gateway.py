@@ -9,6 +9,7 @@ from ray.serve.handle import DeploymentHandle
 from remora.serving.desk import Desk
 from remora.serving.release import Loader
 from remora.serving.routes import application
+from remora.serving.rpc.service import Rpc
 from remora.serving.topologies import Fused, Graph, Topology
 from remora.serving.worker import Worker
 from remora.settings.tree import ServingSettings
@@ -16,8 +17,9 @@ from remora.settings.tree import ServingSettings
 
 @serve.deployment
 @serve.ingress()
-class Gateway(Worker):
-    """Answers HTTP. With the three handles it is the head of the graph, without them it does everything itself."""
+class Gateway(Worker, Rpc):
+    """Answers HTTP, and gRPC where Serve listens for it. With the three handles it is the head of the graph, without
+    them it does everything itself."""
 
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
         super().__init__(loader, asks_for_users=not phases)

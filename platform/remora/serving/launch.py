@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from remora.contracts.errors import NotReady, Refused
 from remora.serving.app import assemble
 from remora.serving.from_bundle import FromBundle
+from remora.serving.rpc.service import SERVICER
 from remora.settings import Settings
 from remora.wiring import cluster, processes
 
@@ -26,6 +27,7 @@ class Endpoint(BaseModel):
 
     url: str
     docs: str
+    grpc: str | None
     dashboard: str | None
     bundle: str
     variant: str
@@ -80,18 +82,29 @@ def up(
         check_port(settings)
     if again or _health(url_of(settings)) != loader.bundle:
         told("deploying")
-        serve.start(http_options={"host": settings.serving.host, "port": settings.serving.port})
+        listen(settings)
         serve.run(assemble(loader, way), name=APP, route_prefix="/")
         told("warming up")
         _wait_until_ready(url_of(settings))
     return Endpoint(
         url=url_of(settings),
         docs=f"{url_of(settings)}/docs",
+        grpc=f"127.0.0.1:{settings.serving.grpc_port}" if settings.serving.grpc_port else None,
         dashboard=dashboard,
         bundle=loader.bundle,
         variant=loader.variant,
         topology=way,
     )
+
+
+def listen(settings: Settings) -> None:
+    """Start Serve's proxies on the addresses of the settings, unless they run."""
+    from ray import serve
+    from ray.serve.config import gRPCOptions
+
+    chosen = settings.serving
+    rpc = gRPCOptions(port=chosen.grpc_port, grpc_servicer_functions=[SERVICER]) if chosen.grpc_port else None
+    serve.start(http_options={"host": chosen.host, "port": chosen.port}, grpc_options=rpc)
 
 
 def status(settings: Settings) -> Standing:
@@ -138,17 +151,18 @@ def _there_is_a_cluster(settings: Settings) -> bool:
 
 
 def check_port(settings: Settings) -> None:
-    """Refused when another program has the port of the settings."""
+    """Refused when another program has a port of the settings."""
     serving = settings.serving
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((serving.host, serving.port))
-        except OSError as taken:
-            raise Refused(
-                f"Port {serving.port} of {serving.host} is taken by another program ({taken.strerror}). End that "
-                f"program, or set serving.port in the settings."
-            ) from taken
+    for host, port, name in ((serving.host, serving.port, "port"), ("0.0.0.0", serving.grpc_port, "grpc_port")):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as taken:
+                raise Refused(
+                    f"Port {port} of {host} is taken by another program ({taken.strerror}). End that program, or set "
+                    f"serving.{name} in the settings."
+                ) from taken
 
 
 def _wait_until_ready(url: str) -> None:

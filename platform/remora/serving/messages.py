@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.json_schema import SkipJsonSchema
@@ -44,6 +44,9 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Kind = TypeVar("Kind", bound=Asked)
+
+
 class RecommendRequest(Asked):
     """Body of ``POST /v1/recommend``."""
 
@@ -67,9 +70,14 @@ def about(surface: str, seed: str | None) -> dict[str, Any]:
 
 
 def requested(**fields: Any) -> RecommendRequest:
-    """A request by a program that is not the server; BadRequest says which field breaks the contract, and how."""
+    """A request that did not come over HTTP; BadRequest as of :func:`checked`."""
+    return checked(RecommendRequest, **fields)
+
+
+def checked(kind: type[Kind], **fields: Any) -> Kind:
+    """One of a kind of requests; BadRequest says which field breaks the contract, and how."""
     try:
-        return RecommendRequest(**fields)
+        return kind(**fields)
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise BadRequest(f"The request breaks the contract: {said}.") from error

@@ -1,0 +1,168 @@
+from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RecommendRequest(_message.Message):
+    __slots__ = ("user_id", "n", "surface", "context", "exclude")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    SURFACE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDE_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    n: int
+    surface: str
+    context: _struct_pb2.Struct
+    exclude: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_id: _Optional[str] = ..., n: _Optional[int] = ..., surface: _Optional[str] = ..., context: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., exclude: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SimilarRequest(_message.Message):
+    __slots__ = ("item_id", "n", "user_id")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    n: int
+    user_id: str
+    def __init__(self, item_id: _Optional[str] = ..., n: _Optional[int] = ..., user_id: _Optional[str] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("user_id", "item_id", "n", "surface", "seed", "exclude")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    SURFACE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDE_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    item_id: str
+    n: int
+    surface: str
+    seed: str
+    exclude: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_id: _Optional[str] = ..., item_id: _Optional[str] = ..., n: _Optional[int] = ..., surface: _Optional[str] = ..., seed: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RecommendedItem(_message.Message):
+    __slots__ = ("item_id", "position", "score", "sources", "title")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    position: int
+    score: float
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    title: str
+    def __init__(self, item_id: _Optional[str] = ..., position: _Optional[int] = ..., score: _Optional[float] = ..., sources: _Optional[_Iterable[str]] = ..., title: _Optional[str] = ...) -> None: ...
+
+class RecommendResponse(_message.Message):
+    __slots__ = ("request_id", "surface", "bundle", "variant", "items", "degraded", "timings_ms")
+    class TimingsMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SURFACE_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    surface: str
+    bundle: str
+    variant: str
+    items: _containers.RepeatedCompositeFieldContainer[RecommendedItem]
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    timings_ms: _containers.ScalarMap[str, float]
+    def __init__(self, request_id: _Optional[str] = ..., surface: _Optional[str] = ..., bundle: _Optional[str] = ..., variant: _Optional[str] = ..., items: _Optional[_Iterable[_Union[RecommendedItem, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., timings_ms: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class FoundBy(_message.Message):
+    __slots__ = ("source", "rank", "score")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    rank: int
+    score: float
+    def __init__(self, source: _Optional[str] = ..., rank: _Optional[int] = ..., score: _Optional[float] = ...) -> None: ...
+
+class Part(_message.Message):
+    __slots__ = ("feature", "value", "adds")
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ADDS_FIELD_NUMBER: _ClassVar[int]
+    feature: str
+    value: _struct_pb2.Value
+    adds: float
+    def __init__(self, feature: _Optional[str] = ..., value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., adds: _Optional[float] = ...) -> None: ...
+
+class Foretold(_message.Message):
+    __slots__ = ("objective", "prediction", "weight", "base", "parts", "others")
+    OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    objective: str
+    prediction: float
+    weight: float
+    base: float
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    others: float
+    def __init__(self, objective: _Optional[str] = ..., prediction: _Optional[float] = ..., weight: _Optional[float] = ..., base: _Optional[float] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., others: _Optional[float] = ...) -> None: ...
+
+class Why(_message.Message):
+    __slots__ = ("user", "surface", "n", "item", "title", "bundle", "shown", "removed_by", "place", "place_by_score", "candidates", "sources", "missed_by", "value", "foretold", "degraded")
+    USER_FIELD_NUMBER: _ClassVar[int]
+    SURFACE_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_BY_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    PLACE_BY_SCORE_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    MISSED_BY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    FORETOLD_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    user: str
+    surface: str
+    n: int
+    item: str
+    title: str
+    bundle: str
+    shown: bool
+    removed_by: str
+    place: int
+    place_by_score: int
+    candidates: int
+    sources: _containers.RepeatedCompositeFieldContainer[FoundBy]
+    missed_by: _containers.RepeatedCompositeFieldContainer[FoundBy]
+    value: float
+    foretold: _containers.RepeatedCompositeFieldContainer[Foretold]
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user: _Optional[str] = ..., surface: _Optional[str] = ..., n: _Optional[int] = ..., item: _Optional[str] = ..., title: _Optional[str] = ..., bundle: _Optional[str] = ..., shown: _Optional[bool] = ..., removed_by: _Optional[str] = ..., place: _Optional[int] = ..., place_by_score: _Optional[int] = ..., candidates: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[FoundBy, _Mapping]]] = ..., missed_by: _Optional[_Iterable[_Union[FoundBy, _Mapping]]] = ..., value: _Optional[float] = ..., foretold: _Optional[_Iterable[_Union[Foretold, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Health(_message.Message):
+    __slots__ = ("status", "bundle")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    bundle: str
+    def __init__(self, status: _Optional[str] = ..., bundle: _Optional[str] = ...) -> None: ...

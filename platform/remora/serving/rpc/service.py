@@ -1,0 +1,132 @@
+"""The gRPC service over a desk: each call is checked by the model of the HTTP API, and answered by the same method."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
+from grpc import StatusCode
+from pydantic import BaseModel
+
+from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
+from remora.serving.arrival import Arrival
+from remora.serving.desk import Desk
+from remora.serving.messages import ExplainParameters, Health, Id, SimilarParameters, checked, requested
+from remora.serving.rpc import recommender_pb2 as wire
+
+SERVICER = "remora.serving.rpc.recommender_pb2_grpc.add_RecommenderServicer_to_server"
+"""What Serve's proxy imports, and with it the methods that it passes on."""
+
+STATUSES = (
+    (NotFound, StatusCode.NOT_FOUND),
+    (BadRequest, StatusCode.INVALID_ARGUMENT),
+    (Refused, StatusCode.PERMISSION_DENIED),
+    (NotReady, StatusCode.UNAVAILABLE),
+)
+"""First match wins."""
+
+Answer = TypeVar("Answer", bound=Message)
+
+
+class SimilarRequest(SimilarParameters):
+    """With what stands in the path over HTTP."""
+
+    item_id: Id
+
+
+class ExplainRequest(ExplainParameters):
+    """With what stands in the path over HTTP."""
+
+    user_id: Id
+    item_id: Id
+
+
+logger = logging.getLogger(__name__)
+
+
+class Context(Protocol):
+    """What a method reads and writes of its call."""
+
+    def invocation_metadata(self) -> list[tuple[str, str]]:
+        """Of the caller."""
+
+    def set_code(self, code: StatusCode) -> None:
+        """Of the answer."""
+
+    def set_details(self, details: str) -> None:
+        """Why it is none."""
+
+    def set_trailing_metadata(self, metadata: list[tuple[str, str]]) -> None:
+        """What is sent behind the answer."""
+
+
+class Rpc:
+    """The methods of ``remora.v1.Recommender``; Serve finds them by these names."""
+
+    _desk: Desk
+
+    async def Recommend(self, request: wire.RecommendRequest, grpc_context: Context) -> wire.RecommendResponse:
+        """A slate for a user."""
+
+        async def answer(arrival: Arrival) -> BaseModel:
+            return await self._desk.recommend(requested(**{"user_id": None, **fields(request)}), arrival)
+
+        return await answered(answer, wire.RecommendResponse(), grpc_context)
+
+    async def Similar(self, request: wire.SimilarRequest, grpc_context: Context) -> wire.RecommendResponse:
+        """Items similar to one."""
+
+        async def answer(arrival: Arrival) -> BaseModel:
+            asked = checked(SimilarRequest, **fields(request))
+            return await self._desk.similar(asked.item_id, asked, arrival)
+
+        return await answered(answer, wire.RecommendResponse(), grpc_context)
+
+    async def Explain(self, request: wire.ExplainRequest, grpc_context: Context) -> wire.Why:
+        """Why a user's slate has an item, or has not."""
+
+        async def answer(arrival: Arrival) -> BaseModel:
+            asked = checked(ExplainRequest, **fields(request))
+            return await self._desk.explain(asked.user_id, asked.item_id, asked, arrival)
+
+        return await answered(answer, wire.Why(), grpc_context)
+
+    async def Ready(self, request: Empty, grpc_context: Context) -> wire.Health:
+        """Has a request gone along the whole way?"""
+
+        async def answer(arrival: Arrival) -> BaseModel:
+            await self._desk.warm_up()
+            return Health(status="ready", bundle=self._desk.release.bundle)
+
+        return await answered(answer, wire.Health(), grpc_context)
+
+
+def fields(request: Message) -> dict[str, Any]:
+    """What is set of a message, by the names of the contract."""
+    return MessageToDict(request, preserving_proto_field_name=True)
+
+
+async def answered(ask: Callable[[Arrival], Awaitable[BaseModel]], answer: Answer, context: Context) -> Answer:
+    """``answer`` filled with what ``ask`` gives for the call's arrival; an error becomes the call's status."""
+    try:
+        arrival = arrived(context)
+        context.set_trailing_metadata([("x-request-id", arrival.request_id)])
+        ParseDict((await ask(arrival)).model_dump(mode="json"), answer)
+    except (Refused, NotReady) as error:
+        context.set_code(next(status for branch, status in STATUSES if isinstance(error, branch)))
+        context.set_details(str(error))
+    except Exception as bug:
+        logger.error("a gRPC call failed", exc_info=bug)
+        context.set_code(StatusCode.INTERNAL)
+        context.set_details("The server has a bug; its log has the trace.")
+    return answer
+
+
+def arrived(context: Context) -> Arrival:
+    """What the metadata say of the call; BadRequest for a timeout that is none."""
+    given = dict(context.invocation_metadata())
+    return Arrival.read(given.get("x-request-id", ""), given.get("x-request-timeout-ms"))

@@ -1,0 +1,199 @@
+"""The gRPC service says what the HTTP API says, and is what its definition says."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.json_format import MessageToDict
+from tests.serving.small_shop import USERS
+
+import remora
+from remora.serving.arrival import Arrival
+from remora.serving.messages import RecommendedItem, RecommendRequest, RecommendResponse
+from remora.serving.rpc import recommender_pb2 as wire
+from remora.serving.rpc.recommender_pb2_grpc import RecommenderStub
+from remora.serving.rpc.service import Rpc
+from remora.serving.why import Foretold, FoundBy, Part, Why
+
+PLATFORM = Path(remora.__file__).parents[1]
+PACKAGE = PLATFORM / "remora/serving/rpc"
+
+
+@pytest.fixture(scope="module")
+def stub(served: str, serve_grpc: str) -> Iterator[RecommenderStub]:
+    with grpc.insecure_channel(serve_grpc) as channel:
+        yield RecommenderStub(channel)
+
+
+@pytest.fixture(scope="module")
+def client(served: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served, timeout=60) as client:
+        yield client
+
+
+def of(topology: str, **more: str) -> dict[str, Any]:
+    return {"metadata": [("application", topology), *((name.replace("_", "-"), v) for name, v in more.items())]}
+
+
+def told(answer: Any) -> dict[str, Any]:
+    return MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_nulls(one) for name, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("topology", ["fused", "graph"])
+class TestAnApp:
+    def test_gives_the_slates_that_it_gives_over_http(
+        self, stub: RecommenderStub, client: httpx.Client, topology: str
+    ) -> None:
+        for body in (
+            *({"user_id": user, "n": 7, "exclude": ["i03"]} for user in USERS),
+            {"user_id": "stranger", "context": {"country": "at", "hour": 12}},
+            {"user_id": None, "n": 3},
+            {"user_id": "u2", "surface": "similar_items", "context": {"item_id": "i30"}},
+        ):
+            over_http = client.post(f"/{topology}/v1/recommend", json=body).json()
+            answer = told(stub.Recommend(wire.RecommendRequest(**body), **of(topology)))
+            for name in ("items", "surface", "bundle", "variant", "degraded"):
+                assert answer[name] == without_nulls(over_http[name]), (name, body)
+            assert answer["timings_ms"].keys() == over_http["timings_ms"].keys()
+
+    def test_gives_similar_items_and_reasons(self, stub: RecommenderStub, client: httpx.Client, topology: str) -> None:
+        over_http = client.get(f"/{topology}/v1/similar/i30", params={"n": 4, "user_id": "u3"}).json()
+        answer = told(stub.Similar(wire.SimilarRequest(item_id="i30", n=4, user_id="u3"), **of(topology)))
+        assert answer["items"] == without_nulls(over_http["items"])
+        for item in ("i07", "i10", "i30"):
+            over_http = client.get(f"/{topology}/v1/explain/u3/{item}", params={"n": 4}).json()
+            answer = told(stub.Explain(wire.ExplainRequest(user_id="u3", item_id=item, n=4), **of(topology)))
+            assert answer == without_nulls(over_http)
+        assert told(stub.Ready(Empty(), **of(topology))) == {"status": "ready", "bundle": "small"}
+
+    def test_takes_the_request_id_over_and_sends_it_back(self, stub: RecommenderStub, topology: str) -> None:
+        asked = wire.RecommendRequest(user_id="u1")
+        answer, call = stub.Recommend.with_call(
+            asked, **of(topology, x_request_id="mine", x_request_timeout_ms="60000")
+        )
+        assert answer.request_id == "mine"
+        assert ("x-request-id", "mine") in [(one.key, one.value) for one in call.trailing_metadata()]
+
+    @pytest.mark.parametrize(
+        ("method", "asked", "metadata", "status", "says"),
+        [
+            ("Recommend", wire.RecommendRequest(user_id="u1", n=0), {}, "INVALID_ARGUMENT", "n: .*greater than"),
+            ("Recommend", wire.RecommendRequest(user_id="u1", n=501), {}, "INVALID_ARGUMENT", "n: "),
+            ("Recommend", wire.RecommendRequest(user_id=""), {}, "INVALID_ARGUMENT", "user_id: "),
+            ("Recommend", wire.RecommendRequest(user_id="u" * 10_000), {}, "INVALID_ARGUMENT", "user_id: "),
+            ("Recommend", wire.RecommendRequest(exclude=["i"] * 10_000), {}, "INVALID_ARGUMENT", "exclude: "),
+            ("Recommend", wire.RecommendRequest(context={"deep": [1]}), {}, "INVALID_ARGUMENT", "context.deep"),
+            ("Recommend", wire.RecommendRequest(surface="cellar"), {}, "INVALID_ARGUMENT", "no surface 'cellar'"),
+            ("Recommend", wire.RecommendRequest(), {"x_request_timeout_ms": "soon"}, "INVALID_ARGUMENT", "is 'soon'"),
+            ("Similar", wire.SimilarRequest(item_id="i99"), {}, "NOT_FOUND", "item 'i99'"),
+            ("Similar", wire.SimilarRequest(), {}, "INVALID_ARGUMENT", "item_id: "),
+            ("Explain", wire.ExplainRequest(user_id="u1"), {}, "INVALID_ARGUMENT", "item_id: "),
+        ],
+    )
+    def test_answers_bad_input_with_a_status_and_the_reason(
+        self, stub: RecommenderStub, topology: str, method: str, asked: Any, metadata: dict, status: str, says: str
+    ) -> None:
+        with pytest.raises(grpc.RpcError, match=says) as error:
+            getattr(stub, method)(asked, **of(topology, **metadata))
+        assert error.value.code().name == status  # type: ignore[attr-defined]
+
+
+class Call:
+    """A call's context, as Serve gives one."""
+
+    code: grpc.StatusCode | None = None
+    details = ""
+
+    def invocation_metadata(self) -> list[tuple[str, str]]:
+        return []
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        self.code = code
+
+    def set_details(self, details: str) -> None:
+        self.details = details
+
+    def set_trailing_metadata(self, metadata: list[tuple[str, str]]) -> None:
+        pass
+
+
+class Saying(Rpc):
+    """With a desk that says, or raises, the same to everybody."""
+
+    def __init__(self, said: Any) -> None:
+        self._desk: Any = self
+        self.said = said
+
+    async def recommend(self, asked: RecommendRequest, arrival: Arrival) -> Any:
+        return self.explain()
+
+    async def explain(self, *asked: Any) -> Any:
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+def test_a_bug_is_an_internal_error_that_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    call = Call()
+    asyncio.run(Saying(ZeroDivisionError()).Explain(wire.ExplainRequest(user_id="u1", item_id="i1"), call))
+    assert call.code == grpc.StatusCode.INTERNAL
+    assert "u1" not in call.details + caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_every_field_of_an_explanation_has_its_place() -> None:
+    part = Part(feature="kind", value="tea", adds=0.5)
+    missing = Part(feature="age", value=None, adds=-0.25)
+    said = Why(
+        user="u",
+        surface="home_feed",
+        n=3,
+        item="i1",
+        title="Thing",
+        bundle="b",
+        shown=True,
+        removed_by="unavailable",
+        place=1,
+        place_by_score=2,
+        candidates=9,
+        sources=(FoundBy(source="linear", rank=1, score=0.5),),
+        missed_by=(FoundBy(source="trending", rank=9, score=None),),
+        value=1.5,
+        foretold=(
+            Foretold(objective="liked", prediction=0.5, weight=1.0, base=0.25, parts=(part, missing), others=1.0),
+        ),
+        degraded=("x",),
+    )
+    answer = asyncio.run(Saying(said).Explain(wire.ExplainRequest(user_id="u", item_id="i1"), Call()))
+    expected = said.model_dump(mode="json")
+    expected["missed_by"][0].pop("score")
+    assert told(answer) == expected
+
+
+@pytest.mark.parametrize("model", [RecommendRequest, RecommendResponse, RecommendedItem, Why, Part, Foretold, FoundBy])
+def test_messages_have_the_fields_of_the_models(model: Any) -> None:
+    assert {field.name for field in getattr(wire, model.__name__).DESCRIPTOR.fields} == set(model.model_fields)
+
+
+def test_what_was_generated_is_of_this_definition(tmp_path: Path) -> None:
+    outputs = [f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")]
+    definition = str(PACKAGE / "recommender.proto")
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{PLATFORM}", *outputs, definition], check=True)
+    made = sorted((tmp_path / "remora/serving/rpc").iterdir())
+    assert [file.name for file in made] == ["recommender_pb2.py", "recommender_pb2.pyi", "recommender_pb2_grpc.py"]
+    assert [file.read_text() for file in made] == [(PACKAGE / file.name).read_text() for file in made]
