@@ -27,6 +27,7 @@ class TestAnApp:
             user = USERS[number % len(USERS)]
             body = {"user_id": user, "n": 12}
             answer = client.post(f"/{topology}/v1/recommend", json=body, headers={"X-Request-Id": f"{user}-{number}"})
+            assert answer.headers.get_list("x-request-id") == [f"{user}-{number}"]
             return f"{user}-{number}", answer.json()
 
         with ThreadPoolExecutor(8) as pool:

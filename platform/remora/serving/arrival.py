@@ -45,7 +45,8 @@ class Arrival:
     ) -> Arrival:
         """Read the headers; an id that cannot be used is replaced."""
         arrival = cls(usable(x_request_id), x_request_timeout_ms)
-        response.headers["X-Request-Id"] = arrival.request_id
+        if arrival.request_id != x_request_id:  # the others Serve sends back by itself, or makes before they come here
+            response.headers["X-Request-Id"] = arrival.request_id
         return arrival
 
     @classmethod

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from remora.contracts.errors import NotReady
 from remora.settings import Settings
-from remora.wiring import processes
+from remora.wiring import haproxy, processes
 
 HEAD = "ray-head"
 GIB = 1 << 30
@@ -43,6 +43,8 @@ def connect(settings: Settings) -> None:
     """
     quiet()
     use_token()
+    if settings.serving.proxy == "haproxy":
+        os.environ.update(haproxy.SWITCHES)
     import ray
 
     if ray.is_initialized():
@@ -54,7 +56,8 @@ def connect(settings: Settings) -> None:
     if address is not None:
         _join(address)
     else:
-        os.environ.update(ENVIRONMENT)
+        folder = tempfile.mkdtemp(prefix="remora-", dir="/tmp")
+        os.environ.update(environment(settings, folder))
         ray.init(
             address="local",
             num_cpus=cpus(settings),
@@ -62,7 +65,7 @@ def connect(settings: Settings) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.WARNING,
-            _temp_dir=tempfile.mkdtemp(prefix="remora-", dir="/tmp"),
+            _temp_dir=folder,
         )
     _plain_progress()
 
@@ -98,10 +101,19 @@ def start_head(settings: Settings) -> processes.Running:
     command += [f"--port={port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--temp-dir={folder}"]
     command += [f"--num-cpus={cpus(settings)}", "--disable-usage-stats"]
     command += [f"--object-store-memory={int(settings.cluster.object_store_gb * GIB)}"]
+    start_with = environment(settings, folder) | {"PYTHONPATH": _with_checkout()}
     facts = {"address": address, "dashboard": f"http://127.0.0.1:{dashboard}", "folder": folder}
-    running = processes.start(HEAD, command, environment=ENVIRONMENT | {"PYTHONPATH": _with_checkout()}, facts=facts)
+    running = processes.start(HEAD, command, environment=start_with, facts=facts)
     _wait_for_head(running)
     return running
+
+
+def environment(settings: Settings, folder: str) -> dict[str, str]:
+    """What a cluster that keeps its files in ``folder`` is started with."""
+    if settings.serving.proxy != "haproxy":
+        return ENVIRONMENT
+    stats, metrics = free_port(8404), free_port(9101)
+    return ENVIRONMENT | haproxy.environment(f"{folder}/haproxy", stats_port=stats, metrics_port=metrics)
 
 
 def stop_head() -> bool:
