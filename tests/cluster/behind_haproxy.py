@@ -1,4 +1,4 @@
-"""The app behind HAProxy: what listens where, what is answered, and what a killed replica costs; prints what it saw.
+"""The app behind HAProxy: what listens where, what is answered, what it costs to replace or kill replicas; prints it.
 
 A program of its own, because every Serve process reads the switches when its cluster starts:
 ``python -m tests.cluster.behind_haproxy``.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -53,11 +55,11 @@ def said(url: str) -> dict[str, Any]:
         }
 
 
-def killed(url: str) -> dict[str, Any]:
-    """One of two replicas killed under load."""
-    with Load(url, USERS, clients=2, n=N) as load:
+def during(url: str, happening: Callable[[], object]) -> dict[str, Any]:
+    """What clients are answered while something happens."""
+    with Load(url, USERS, clients=4, n=N) as load:
         load.wait_for(60)
-        os.kill(one_of(APP, "Gateway"), signal.SIGKILL)
+        happening()
         load.wait_for(400)
     answers = load.answers
     failed = answers.filter((pl.col("status") != 200) | (pl.col("items") != N))
@@ -78,12 +80,13 @@ def main() -> None:
     url = f"http://127.0.0.1:{shop.settings.serving.port}"
     try:
         listen(shop.settings)
-        for topology in ("fused", "graph"):
+        for topology in ("graph", "fused"):
             serve.run(assemble(shop, topology), name=APP, route_prefix="/")
             seen[topology] = said(url)
         seen["listening"] = listening()
-        serve.run(assemble(shop, "fused"), name=APP, route_prefix="/")
-        seen["killed"] = killed(url)
+        newer = assemble(replace(shop, bundle="newer"), "fused")
+        seen["replaced"] = during(url, lambda: serve.run(newer, name=APP, route_prefix="/"))
+        seen["killed"] = during(url, lambda: os.kill(one_of(APP, "Gateway"), signal.SIGKILL))
     finally:
         ray.shutdown()
     print(json.dumps(seen))

@@ -37,6 +37,7 @@ def test_it_listens_on_loopback_and_its_socket_is_its_owners(seen: dict) -> None
     assert seen["listening"] == {"addresses": ["127.0.0.1"], "modes": ["0o600"]}
 
 
-def test_a_killed_replica_costs_no_request(seen: dict) -> None:
-    assert seen["killed"]["failed"] == []
-    assert seen["killed"]["answers"] > 400
+@pytest.mark.parametrize("happening", ["replaced", "killed"])
+def test_replicas_are_replaced_and_killed_without_a_failed_request(seen: dict, happening: str) -> None:
+    assert seen[happening]["failed"] == []
+    assert seen[happening]["answers"] > 400

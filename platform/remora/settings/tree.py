@@ -153,8 +153,8 @@ class ServingSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = 8000
-    proxy: Literal["python", "haproxy"] = Field("python", description="what listens; read where a cluster is started")
-    grpc_port: int = Field(0, ge=0, le=65_535, description="of gRPC, on all interfaces as Serve has it; 0: none")
+    proxy: Literal["haproxy", "python"] = Field("haproxy", description="what listens; read where a cluster is started")
+    grpc_port: int = Field(0, ge=0, le=65_535, description="of gRPC; 0: none")
     topology: Literal["graph", "fused"] = "fused"
     min_replicas: int = Field(1, ge=1, description="replicas of each deployment when it is quiet")
     max_replicas: int = Field(4, ge=1, description="replicas of each deployment when it is busy")

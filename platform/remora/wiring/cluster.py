@@ -43,8 +43,6 @@ def connect(settings: Settings) -> None:
     """
     quiet()
     use_token()
-    if settings.serving.proxy == "haproxy":
-        os.environ.update(haproxy.SWITCHES)
     import ray
 
     if ray.is_initialized():
@@ -53,6 +51,7 @@ def connect(settings: Settings) -> None:
     head = processes.find(HEAD)
     if address is None and head is not None:
         address = head.facts["address"]
+        os.environ.update(haproxy.SWITCHES if head.facts["proxy"] == "haproxy" else {})
     if address is not None:
         _join(address)
     else:
@@ -103,6 +102,7 @@ def start_head(settings: Settings) -> processes.Running:
     command += [f"--object-store-memory={int(settings.cluster.object_store_gb * GIB)}"]
     start_with = environment(settings, folder) | {"PYTHONPATH": _with_checkout()}
     facts = {"address": address, "dashboard": f"http://127.0.0.1:{dashboard}", "folder": folder}
+    facts["proxy"] = settings.serving.proxy
     running = processes.start(HEAD, command, environment=start_with, facts=facts)
     _wait_for_head(running)
     return running

@@ -18,6 +18,8 @@ SWITCHES = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "10",  # who sends slowly does not hold a connection for an hour
+    # How long a replica that is being replaced goes on answering; HAProxy hears of it within a second.
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
     # A replica that dies takes along what it holds; every request is a question, so another replica may be asked it.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
 }
