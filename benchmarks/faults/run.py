@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.command import Note, carried_out, common_options, free_port
+from benchmarks.command import Note, carried_out, common_options
+from benchmarks.endpoint import behind, endpoint
 from benchmarks.known_users import known_users
 from rich.console import Console
 from rich.table import Table
@@ -24,56 +25,48 @@ def main() -> None:
     """Run, and print or write."""
     options = common_options(__doc__)
     options.add_argument("--config", type=Path, help="settings; default: the active home's")
+    options.add_argument("--proxy", choices=("haproxy", "python"), default="haproxy", help="in front of Ray Serve")
     options.add_argument("--rate", type=float, default=20.0, help="requests a second")
     options.add_argument("--n", type=int, default=10, help="items of a slate")
     chosen = options.parse_args()
     carried_out(
         "faults",
-        lambda _, note: suffered(chosen.config, chosen.rate, chosen.n, note),
-        facts={"rate": chosen.rate, "items": chosen.n, "replicas": REPLICAS},
+        lambda _, note: suffered(chosen.config, chosen.proxy, chosen.rate, chosen.n, note),
+        facts={"proxy": chosen.proxy, "rate": chosen.rate, "items": chosen.n, "replicas": REPLICAS},
         out=chosen.out,
         as_json=chosen.json,
         draw=drawn,
     )
 
 
-def suffered(config: Path | None, rate: float, n: int, note: Note) -> dict[str, Any]:
+def suffered(config: Path | None, proxy: str, rate: float, n: int, note: Note) -> dict[str, Any]:
     """Every fault of both topologies."""
     from remora.wiring.cluster import quiet, use_token
 
     quiet()
     use_token()  # before anything imports Ray
-    import ray
     from benchmarks.faults import scenarios
     from ray import serve
 
     from remora.serving.app import assemble
     from remora.serving.from_bundle import FromBundle
 
-    settings = load(config)
+    settings = behind(load(config), proxy)
     few = {"min_replicas": REPLICAS, "max_replicas": REPLICAS, "cpus_per_replica": CPUS_A_REPLICA}
     settings = settings.model_copy(update={"serving": settings.serving.model_copy(update=few)})
     users = known_users(settings)
     loader = FromBundle.named(settings, "production")
     found = []
-    ray.init(address="local", include_dashboard=False, log_to_driver=False)
-    try:
-        port = free_port()
-        serve.start(http_options={"host": "127.0.0.1", "port": port})
+    with endpoint(settings) as url:
         ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
         for way in ways:
             note(f"deploying {way}")
             serve.run(assemble(loader, way), name=way, route_prefix=f"/{way}")
             for name, fault in scenarios.faults(way).items():
-                seen = scenarios.outcome(
-                    name, fault, app=way, url=f"http://127.0.0.1:{port}", users=users, rate=rate, n=n
-                )
+                seen = scenarios.outcome(name, fault, app=way, url=url, users=users, rate=rate, n=n)
                 note(f"{way}, {name}: {seen.failed} failed, {seen.degraded} degraded, {seen.seconds} s")
                 found.append({"topology": way, **seen._asdict()})
             serve.delete(way)
-    finally:
-        serve.shutdown()
-        ray.shutdown()
     return {"dataset": settings.name, "timeout_ms": settings.serving.timeout_ms, "faults": found}
 
 

@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import psutil
 from benchmarks.command import Note, carried_out, common_options, free_port
+from benchmarks.endpoint import behind, endpoint
 from benchmarks.known_users import known_users
 from benchmarks.load import Load
 from rich.console import Console
@@ -37,33 +38,32 @@ def main() -> None:
     """Run, and print or write."""
     options = common_options(__doc__)
     options.add_argument("--config", type=Path, help="settings; default: the active home's")
+    options.add_argument("--proxy", choices=("haproxy", "python"), default="haproxy", help="in front of Ray Serve")
     options.add_argument("--clients", type=int, default=12, help="that saturate a system")
     options.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
     chosen = options.parse_args()
     carried_out(
         "serving",
-        lambda folder, note: measured(chosen.config, chosen.clients, chosen.seconds, folder, note),
-        facts={"clients": chosen.clients, "seconds": chosen.seconds, "items": N},
+        lambda folder, note: measured(chosen.config, chosen.proxy, chosen.clients, chosen.seconds, folder, note),
+        facts={"proxy": chosen.proxy, "clients": chosen.clients, "seconds": chosen.seconds, "items": N},
         out=chosen.out,
         as_json=chosen.json,
         draw=drawn,
     )
 
 
-def measured(config: Path | None, clients: int, seconds: float, folder: Path, note: Note) -> dict[str, Any]:
+def measured(config: Path | None, proxy: str, clients: int, seconds: float, folder: Path, note: Note) -> dict[str, Any]:
     """Every system, one after another."""
     from remora.wiring.cluster import quiet, use_token
 
     quiet()
     use_token()  # before anything imports Ray
-    import ray
     from benchmarks.serving.export import exported
-    from ray import serve
 
     from remora.serving.from_bundle import FromBundle
     from remora.serving.phases import Phases
 
-    settings = load(config)
+    settings = behind(load(config), proxy)
     ids = known_users(settings)
     users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
     note("exporting for the peer")
@@ -74,11 +74,7 @@ def measured(config: Path | None, clients: int, seconds: float, folder: Path, no
     exported(release, phases.users, users, folder)
     found = {"in process, one thread": in_process(phases, users, seconds)}
     note(f"in process: {found['in process, one thread']}")
-    ray.init(address="local", include_dashboard=False, log_to_driver=False)
-    try:
-        port = free_port()
-        serve.start(http_options={"host": "127.0.0.1", "port": port})
-        url = f"http://127.0.0.1:{port}"
+    with endpoint(settings) as url:
         systems: dict[str, Serving] = {
             "constant on Ray Serve": lambda: constant(url),
             "fused, one replica": lambda: remora(settings, "fused", 1, url),
@@ -91,9 +87,6 @@ def measured(config: Path | None, clients: int, seconds: float, folder: Path, no
             with serving() as at:
                 found[name] = loaded(at, users, clients, seconds)
             note(f"{name}: {found[name]['requests_per_second']} requests/s")
-    finally:
-        serve.shutdown()
-        ray.shutdown()
     return {"dataset": settings.name, "systems": found}
 
 
