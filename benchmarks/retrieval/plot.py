@@ -15,7 +15,7 @@ RESULTS = Path("benchmarks/results")
 
 def main() -> None:
     """Write benchmarks/results/retrieval.svg."""
-    files = sorted(RESULTS.glob("retrieval_*.json"))
+    files = sorted(file for file in RESULTS.glob("retrieval_*.json") if file.stem != "retrieval_seeds")
     if not files:
         raise SystemExit("There are no benchmarks/results/retrieval_*.json; run python -m benchmarks.retrieval --out.")
     figure, axes = plt.subplots(1, len(files), figsize=(4.2 * len(files), 3.4), squeeze=False, layout="constrained")
