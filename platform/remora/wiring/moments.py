@@ -46,13 +46,15 @@ class Moments:
         place = bisect_right(self._instants, instant) - 1
         if place < 0:
             raise ValueError(f"{instant} is before the first snapshot, {self._instants[0]}")
-        return parts_from(
-            self.settings,
-            snapshot=self.snapshots[place],
-            towers=self.towers,
-            lists=self.lists,
-            ranker=self.ranker,
-        )
+        if place not in self._made:  # what is derived from a snapshot is derived once, not for every query
+            self._made[place] = parts_from(
+                self.settings,
+                snapshot=self.snapshots[place],
+                towers=self.towers,
+                lists=self.lists,
+                ranker=self.ranker,
+            )
+        return self._made[place]
 
     def home_feed(self, instant: datetime) -> Pipeline:
         """The home feed as it was."""
@@ -63,6 +65,10 @@ class Moments:
         parts = self.parts(instant)
         events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
         return Moment(pipelines=systems(home_feed(parts)), item_events=events)
+
+    @cached_property
+    def _made(self) -> dict[int, Parts]:
+        return {}
 
     @cached_property
     def _instants(self) -> list[datetime]:
