@@ -1,5 +1,8 @@
 """A load step on a cluster of three nodes: one client, then many, then one again; prints the replicas and the answers.
 
+Which of the deployments has the queue is not left to the machine: to find a user and to score take their time without
+the processor, as where a store or a model answers from afar, so that a replica of either is full at a known rate.
+
 A program of its own, so that the cluster of the test session is not touched: ``python -m tests.cluster.load_step``.
 """
 
@@ -8,7 +11,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 import time
+from dataclasses import dataclass, replace
+from typing import cast
 
 import polars as pl
 import ray
@@ -19,12 +25,41 @@ from ray import serve
 from ray.cluster_utils import Cluster
 from tests.serving.small_shop import USERS, SmallShop, settings
 
+from remora.pipeline import Candidates, Hydrator, Query, Scorer, Scores
 from remora.serving.app import assemble
+from remora.serving.release import Release
 
 APP, N, MANY = "remora", 7, 48
 PATIENCE_SECONDS = 180.0
 GROWN = ("Retriever", "Ranker")
+FROM_AFAR_SECONDS = 0.2
 FEW = {"min_replicas": 1, "max_replicas": 3, "cpus_per_replica": 0.5, "downscale_delay_seconds": 5}
+
+
+@dataclass(frozen=True)
+class FromAfar:
+    """Users or scores that come after a while."""
+
+    near: Hydrator | Scorer
+
+    def hydrate(self, query: Query) -> Query:
+        threading.Event().wait(FROM_AFAR_SECONDS)
+        return cast(Hydrator, self.near).hydrate(query)
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        threading.Event().wait(FROM_AFAR_SECONDS)
+        return cast(Scorer, self.near).score(query, candidates)
+
+
+class SlowShop(SmallShop):
+    """The shop, with its users and its ranking model elsewhere."""
+
+    def release(self) -> Release:
+        near = super().release().parts
+        return Release.of(replace(near, scorer=FromAfar(near.scorer)), bundle=self.bundle, variant="production")
+
+    def users(self, release: Release) -> Hydrator:
+        return FromAfar(super().users(release))
 
 
 def replicas() -> dict[str, int]:
@@ -46,7 +81,7 @@ def wait(load: Load, grown: bool) -> dict[str, int]:
 def stepped(url: str) -> dict[str, object]:
     """The step, with one client all along whose answers tell what a caller sees of it."""
     with Load(url, USERS, clients=1, n=N) as one:
-        one.wait_for(40)
+        one.wait_for(20)
         before = replicas()
         with Load(url, USERS, clients=MANY, n=N) as many:
             at_most = wait(many, grown=True)
@@ -77,7 +112,8 @@ def main() -> None:
             ray.init(address=cluster.address, log_to_driver=False)
             port = free_port()
             serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
-            shop = SmallShop(settings(timeout_ms=3_000, most_timeout_ms=3_000, **FEW))
+            patient = {"timeout_ms": 5_000, "most_timeout_ms": 5_000, "remembered_user_seconds": 0}
+            shop = SlowShop(settings(**patient, **FEW))
             serve.run(assemble(shop, "graph"), name=APP, route_prefix="/")
             seen = stepped(f"http://127.0.0.1:{port}")
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from tests.serving.small_shop import N_ITEMS, Regulars, SmallShop, regulars, settings
 
+from remora.contracts.errors import NotReady
 from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.serving.phases import Phases
 from remora.serving.rehearsal import HISTORIES, MOST_ROUNDS, NOBODY, rehearsals, rehearse
@@ -102,3 +104,37 @@ def test_a_worker_whose_stages_break_is_not_healthy() -> None:
     scorer.good = 0
     with pytest.raises(ZeroDivisionError):
         asyncio.run(worker.check_health())
+
+
+def held(worker: Worker) -> tuple[threading.Event, list[asyncio.Task[bool]]]:
+    """More work than the worker has threads, none of which ends before the event."""
+    let_go = threading.Event()
+    return let_go, [asyncio.create_task(worker.threads.do(let_go.wait)) for _ in range(20)]
+
+
+def test_a_full_worker_is_healthy() -> None:
+    async def full() -> None:
+        worker = Worker(BreakingShop())
+        let_go, requests = held(worker)
+        await worker.check_health()
+        let_go.set()
+        await asyncio.gather(*requests)
+        assert worker.threads.longest_seconds() == 0.0
+
+    asyncio.run(full())
+
+
+def test_a_worker_with_a_thread_that_does_not_come_back_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hung() -> None:
+        worker = Worker(BreakingShop())
+        let_go, requests = held(worker)
+        await worker.check_health()  # by its end the threads are at work
+        monkeypatch.setattr("remora.serving.worker.HANGS_AFTER_SECONDS", 0.0)
+        try:
+            with pytest.raises(NotReady, match="same piece of work"):
+                await worker.check_health()
+        finally:
+            let_go.set()
+        await asyncio.gather(*requests)
+
+    asyncio.run(hung())

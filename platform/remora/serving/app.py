@@ -65,6 +65,7 @@ def scaling(settings: Settings) -> dict[str, Any]:
             "max_replicas": max(settings.serving.min_replicas, settings.serving.max_replicas),
             "target_ongoing_requests": 4,
             "look_back_period_s": 5,
+            "metrics_interval_s": 1,
             "upscale_delay_s": 2,
             "downscale_delay_s": settings.serving.downscale_delay_seconds,
             "policy": AutoscalingPolicy(policy_function=by_queue_and_waits),

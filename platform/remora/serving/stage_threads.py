@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,6 @@ from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-PROBE_TIMEOUT_SECONDS = 20.0
 
 
 class Waits:
@@ -39,6 +38,7 @@ class StageThreads:
 
     def __init__(self, threads: int, tolerated_wait_seconds: float = float("inf")) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="stages")
+        self._at_work: dict[int, float] = {}
         self.waits = Waits(tolerated_wait_seconds)
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -49,8 +49,13 @@ class StageThreads:
         def run() -> T:
             nonlocal started
             started = True
-            self.waits.note(time.perf_counter() - came)
-            return context.run(work, *args, **kwargs)
+            now = time.perf_counter()
+            self.waits.note(now - came)
+            self._at_work[threading.get_ident()] = now
+            try:
+                return context.run(work, *args, **kwargs)
+            finally:
+                del self._at_work[threading.get_ident()]
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, run)
@@ -63,6 +68,7 @@ class StageThreads:
         """The same for who has no event loop yet."""
         return self._pool.submit(work, *args, **kwargs).result()
 
-    async def probe(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Raise TimeoutError when the threads do not get to the end of ``work``, as when a stage hangs."""
-        await asyncio.wait_for(self.do(work, *args, **kwargs), PROBE_TIMEOUT_SECONDS)
+    def longest_seconds(self) -> float:
+        """For how long what has been at work longest has been; 0 while nothing is. Work that waits does not count."""
+        begun = list(self._at_work.values())
+        return time.perf_counter() - min(begun) if begun else 0.0

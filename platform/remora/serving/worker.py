@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from remora.contracts.errors import NotReady
 from remora.features.cached_users import CachedUsers
 from remora.serving.autoscaling import LATE
 from remora.serving.meters import Meters
@@ -12,6 +13,9 @@ from remora.serving.stage_threads import StageThreads
 
 LATE_AFTER = 0.25
 """Of a request's time: what waits longer for a thread of a replica starts late."""
+
+HANGS_AFTER_SECONDS = 10.0
+"""A thread that does the same piece of work for longer will not come back."""
 
 
 class Worker:
@@ -29,12 +33,18 @@ class Worker:
         self.phases = Phases(release, users)
         self.threads = StageThreads(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
         self.threads.wait_for(rehearse, self.phases, within_ms=limits.timeout_ms)
-        self._probe = probe(release)
+        self._probe, self._prober = probe(release), StageThreads(1)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve asks for every few seconds and hands to the autoscaling policy."""
         return {LATE: self.threads.waits.late_share()}
 
     async def check_health(self) -> None:
-        """Fail when the threads hang or the stages break; the store of users is not asked, as it may be out."""
-        await self.threads.probe(self.phases.run, self._probe)
+        """Fail when a thread hangs or the stages break; the store of users is not asked, as it may be out.
+
+        The probe has a thread of its own: behind the requests of a full replica it would be late, and the replica be
+        taken for broken when it is needed most.
+        """
+        if (seconds := self.threads.longest_seconds()) > HANGS_AFTER_SECONDS:
+            raise NotReady(f"a thread has been at the same piece of work for {seconds:.0f} s")
+        await self._prober.do(self.phases.run, self._probe)
