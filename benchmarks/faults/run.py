@@ -12,6 +12,7 @@ from typing import Any, Literal
 from benchmarks.command import Note, carried_out, common_options
 from benchmarks.endpoint import behind, endpoint
 from benchmarks.known_users import known_users
+from benchmarks.load import Load
 from rich.console import Console
 from rich.table import Table
 
@@ -63,7 +64,8 @@ def suffered(config: Path | None, proxy: str, rate: float, n: int, note: Note) -
             note(f"deploying {way}")
             serve.run(assemble(loader, way), name=way, route_prefix=f"/{way}")
             for name, fault in scenarios.faults(way).items():
-                seen = scenarios.outcome(name, fault, app=way, url=url, users=users, rate=rate, n=n)
+                under = Load(f"{url}/{way}", users, rate=rate, n=n)
+                seen = scenarios.outcome(name, fault, app=way, under=under)
                 note(f"{way}, {name}: {seen.failed} failed, {seen.degraded} degraded, {seen.seconds} s")
                 found.append({"topology": way, **seen._asdict()})
             serve.delete(way)

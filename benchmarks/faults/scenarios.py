@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -96,18 +96,16 @@ def faults(app: str) -> dict[str, Callable[[], Any]]:
     return found | {"Serve's controller killed": controller_killed}
 
 
-def outcome(
-    name: str, fault: Callable[[], Any], *, app: str, url: str, users: Sequence[str], rate: float, n: int = 10
-) -> Outcome:
-    """Let the fault happen while ``rate`` requests a second come in; return when the app is whole and answers again."""
+def outcome(name: str, fault: Callable[[], Any], *, app: str, under: Load) -> Outcome:
+    """Let the fault happen under load; return when the app is whole and answers again."""
     wanted = {deployment: len(pids) for deployment, pids in running(app).items()}
-    with Load(f"{url}/{app}", users, rate=rate, n=n) as load:
+    with under as load:
         load.wait_for(BEFORE)
         began = time.time()
         with fault() as lost:
             restored = _wait_until_whole(app, wanted, lost, load) - began
             load.wait_for(AFTER)
-    return _judged(name, load.answers, began=began, restored=restored, n=n)
+    return _judged(name, load.answers, began=began, restored=restored, n=load.n)
 
 
 def _wait_until_whole(app: str, wanted: dict[str, int], lost: set[int], load: Load) -> float:
