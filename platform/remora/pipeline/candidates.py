@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from remora.contracts.vocabulary import NO_ROWS, Rows
+from remora.pipeline.rows import distinct
 
 Floats = npt.NDArray[np.float32]
 
@@ -60,7 +61,7 @@ class Candidates:
         Ties are broken by row, so the order is the same everywhere. What a source says of an item that only others
         found is asked of it: to a ranker, just below a limit and far below it are not the same.
         """
-        rows = np.unique(np.concatenate([f.rows for _, f in found])) if found else NO_ROWS
+        rows = distinct(np.concatenate([f.rows for _, f in found])) if found else NO_ROWS
         scores = np.full((len(rows), len(found)), np.nan, np.float32)
         ranks = np.full((len(rows), len(found)), np.nan, np.float32)
         for column, (_, source) in enumerate(found):
@@ -69,7 +70,7 @@ class Candidates:
                 scores[:, column] = source.also(rows)
             scores[at, column] = source.scores
             ranks[at, column] = np.arange(1, len(at) + 1, dtype=np.float32)
-        order = np.lexsort((rows, -fused(ranks)))
+        order = np.argsort(-fused(ranks), kind="stable")
         return cls(
             rows=rows[order].astype(np.int32),
             sources=tuple(name for name, _ in found),

@@ -22,6 +22,7 @@ from opentelemetry import trace
 from remora.contracts.errors import NotReady
 from remora.pipeline.candidates import NOTHING, Candidates, stack
 from remora.pipeline.query import Query
+from remora.pipeline.rows import among
 from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Backfill, Filter, Reranker, Scorer, Source
 
@@ -132,7 +133,7 @@ class Pipeline:
         return steps.passage(candidates)
 
     def _allowed(self, query: Query, candidates: Candidates, steps: _Steps) -> Candidates:
-        keep = ~np.isin(candidates.rows, query.exclude)
+        keep = ~among(candidates.rows, query.exclude)
         for rule in self.filters:
             name = stage_name(rule)
             keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
@@ -150,7 +151,7 @@ class Pipeline:
                 break
             piece = Candidates.merge([(FALLBACK, found)])
             piece = replace(piece, source_ranks=piece.source_ranks + start)
-            extra = self._allowed(query, piece.take(~np.isin(piece.rows, kept.rows)), steps)
+            extra = self._allowed(query, piece.take(~among(piece.rows, kept.rows)), steps)
             kept = stack(kept, extra.take(np.arange(min(query.n - len(kept), len(extra)))))
             start, size = stop, size * 2
         steps.counts[FALLBACK] = len(kept) - before

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.vocabulary import NO_ROWS, Rows
 from remora.pipeline.candidates import Found
+from remora.pipeline.rows import summed
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,9 @@ class Neighbours:
         counts = self.starts[rows + 1] - self.starts[rows]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         where = np.repeat(self.starts[rows], counts) + within
-        found, place = np.unique(self.rows[where], return_inverse=True)
-        total = np.bincount(place, self.scores[where] * np.repeat(weights, counts), minlength=len(found))
-        order = np.lexsort((found, -total))
-        rows, scores = found.astype(np.int32), total.astype(np.float32)
+        weighed = self.scores[where].astype(np.float64) * np.repeat(weights, counts)
+        rows, total = summed(self.rows[where], weighed)
+        order, scores = np.argsort(-total, kind="stable"), total.astype(np.float32)
         return Found(rows[order], scores[order], partial(_looked_up, rows, scores))
 
     def save(self, path: Path | str) -> None:

@@ -29,7 +29,7 @@ class Arrival:
     timeout_ms: float | None = None
 
     @classmethod
-    def of(
+    async def of(
         cls,
         response: Response,
         x_request_id: Annotated[str, Header(description="taken over where printable and short, and sent back")] = "",
@@ -43,7 +43,7 @@ class Arrival:
             ),
         ] = NOT_GIVEN,
     ) -> Arrival:
-        """Read the headers; an id that cannot be used is replaced."""
+        """Read the headers; an id that cannot be used is replaced. FastAPI would give a plain function a thread."""
         arrival = cls(usable(x_request_id), x_request_timeout_ms)
         if arrival.request_id != x_request_id:  # the others Serve sends back by itself, or makes before they come here
             response.headers["X-Request-Id"] = arrival.request_id

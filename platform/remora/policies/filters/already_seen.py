@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remora.pipeline import Candidates, Mask, Query
+from remora.pipeline.rows import among
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,4 +20,4 @@ class AlreadySeen:
         """False for rows among ``query.seen``, shape (n,)."""
         if not self.hide:
             return np.ones(len(candidates), bool)
-        return ~np.isin(candidates.rows, query.seen)
+        return ~among(candidates.rows, query.seen)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from remora.pipeline import Candidates, Query
+from remora.pipeline.rows import distinct
 
 Categories = npt.NDArray[np.int32]
 
@@ -60,7 +61,7 @@ class CategorySpacing:
 
 def _membership(categories: Categories) -> npt.NDArray[np.float64]:
     """Who is in which of the categories that occur here: (n, m) numbers padded with -1 to (n, c) zeros and ones."""
-    present, column = np.unique(categories, return_inverse=True)
+    present = distinct(categories.ravel())
     members = np.zeros((len(categories), len(present)))
-    members[np.arange(len(categories))[:, None], column.reshape(categories.shape)] = 1.0
+    members[np.arange(len(categories))[:, None], np.searchsorted(present, categories)] = 1.0
     return members[:, present >= 0]

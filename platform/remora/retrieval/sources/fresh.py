@@ -6,12 +6,13 @@ import numpy as np
 
 from remora.pipeline.candidates import Found
 from remora.pipeline.query import Query
+from remora.pipeline.rows import among
 
 
 def fresh(query: Query, found: Found, limit: int | None, *, skip_seen: bool = True) -> Found:
     """The best ``limit`` of ``found`` without the query's own item and, if wanted, without what its user has seen."""
     leave = np.append(query.seen if skip_seen else query.seen[:0], [] if query.item is None else [query.item])
-    keep = ~np.isin(found.rows, leave.astype(np.int32))
+    keep = ~among(found.rows, leave.astype(np.int32))
     return Found(found.rows[keep][:limit], found.scores[keep][:limit], found.also)
 
 

@@ -1,0 +1,42 @@
+"""Sets of item rows that a request handles: some hundreds, for which NumPy's general functions take several times as
+long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.contracts.vocabulary import Rows
+
+
+def among(rows: Rows, these: Rows) -> npt.NDArray[np.bool_]:
+    """Which of ``rows`` (n,) are among ``these`` (m,), in any order and with repeats: (n,)."""
+    if not len(these):
+        return np.zeros(len(rows), bool)
+    ordered = np.sort(these)
+    at = np.searchsorted(ordered, rows)
+    at[at == len(ordered)] = 0
+    return ordered[at] == rows
+
+
+def distinct(rows: Rows) -> Rows:
+    """The rows without repeats, ascending."""
+    ordered = np.sort(rows)
+    return ordered[_first(ordered)]
+
+
+def summed(rows: Rows, values: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[Any]]:
+    """The same, with the sum of the values (n,) of each."""
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    first = np.flatnonzero(_first(ordered))
+    return ordered[first], np.add.reduceat(values[order], first) if len(first) else values[:0]
+
+
+def _first(ordered: Rows) -> npt.NDArray[np.bool_]:
+    """Where a row is not the one before."""
+    first = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
