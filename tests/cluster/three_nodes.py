@@ -1,25 +1,30 @@
-"""A load step on a cluster of three nodes: one client, then many, then one again; prints the replicas and the answers.
+"""On a cluster of three nodes: a load step, from one client to many and back; then a node is lost. Prints the replicas
+and the answers.
 
 Which of the deployments has the queue is not left to the machine: to find a user and to score take their time without
 the processor, as where a store or a model answers from afar, so that a replica of either is full at a known rate.
 
-A program of its own, so that the cluster of the test session is not touched: ``python -m tests.cluster.load_step``.
+A program of its own, so that the cluster of the test session is not touched: ``python -m tests.cluster.three_nodes``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import polars as pl
 import ray
 from benchmarks.command import free_port
-from benchmarks.faults.scenarios import running
+from benchmarks.faults.scenarios import details, outcome, running
 from benchmarks.load import Load
 from ray import serve
 from ray.cluster_utils import Cluster
@@ -28,12 +33,14 @@ from tests.serving.small_shop import USERS, SmallShop, settings
 from remora.pipeline import Candidates, Hydrator, Query, Scorer, Scores
 from remora.serving.app import assemble
 from remora.serving.release import Release
+from remora.wiring.cluster import environment
 
-APP, N, MANY = "remora", 7, 48
+APP, N, MANY, FEW = "remora", 7, 48, 4
 PATIENCE_SECONDS = 180.0
 GROWN = ("Retriever", "Ranker")
 FROM_AFAR_SECONDS = 0.2
-FEW = {"min_replicas": 1, "max_replicas": 3, "cpus_per_replica": 0.5, "downscale_delay_seconds": 5}
+SCALED = {"min_replicas": 1, "max_replicas": 3, "cpus_per_replica": 0.5, "downscale_delay_seconds": 5}
+DOUBLE = {"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.4, "timeout_ms": 3_000, "most_timeout_ms": 3_000}
 
 
 @dataclass(frozen=True)
@@ -98,12 +105,29 @@ def stepped(url: str) -> dict[str, object]:
     }
 
 
+@contextmanager
+def without_a_node(cluster: Cluster) -> Iterator[set[int]]:
+    """A node dies with all that runs there; these are the replicas among it. Never the one of Serve's own actors."""
+    found = [
+        replica
+        for deployment in details()["applications"][APP]["deployments"].values()
+        for replica in deployment["replicas"]
+    ]
+    of_node = {node: {r["pid"] for r in found if r["node_id"] == node.node_id} for node in cluster.worker_nodes}
+    node = max(of_node, key=lambda node: len(of_node[node]))
+    for pid in of_node[node]:
+        os.kill(pid, signal.SIGKILL)
+    cluster.remove_node(node, allow_graceful=False)
+    yield of_node[node]
+
+
 def main() -> None:
-    """Start the cluster, make the step, end it."""
+    """Start the cluster, make the step, lose a node, end it."""
     with tempfile.TemporaryDirectory(prefix="r3", dir="/tmp", ignore_cleanup_errors=True) as folder:
         # Ray notes the running cluster in its default folder, where other programs would find it.
         os.environ["RAY_TMPDIR"] = folder
         os.mkdir(f"{folder}/ray")
+        os.environ.update(environment(settings(proxy="haproxy"), folder))
         head = {"num_cpus": 2, "object_store_memory": 100 << 20, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
@@ -112,10 +136,13 @@ def main() -> None:
             ray.init(address=cluster.address, log_to_driver=False)
             port = free_port()
             serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+            url = f"http://127.0.0.1:{port}"
             patient = {"timeout_ms": 5_000, "most_timeout_ms": 5_000, "remembered_user_seconds": 0}
-            shop = SlowShop(settings(**patient, **FEW))
-            serve.run(assemble(shop, "graph"), name=APP, route_prefix="/")
-            seen = stepped(f"http://127.0.0.1:{port}")
+            serve.run(assemble(SlowShop(settings(**patient, **SCALED)), "graph"), name=APP, route_prefix="/")
+            seen = {"step": stepped(url)}
+            serve.run(assemble(SmallShop(settings(**DOUBLE)), "graph"), name=APP, route_prefix="/")
+            fault = partial(without_a_node, cluster)
+            seen["loss"] = outcome("a node is lost", fault, app=APP, under=Load(url, USERS, clients=FEW, n=N))._asdict()
         finally:
             ray.shutdown()
             cluster.shutdown()
