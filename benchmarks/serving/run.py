@@ -1,35 +1,34 @@
 """Requests a second and latency beside peers: python -m benchmarks.serving (after `make demo`) [--json].
 
 Each system in turn, load from a process of its own: clients that wait for their answers until it is saturated, then
-requests at 25, 50 and 75% of that rate. The same trees rank about 500 candidates in all of them but the constant one.
+requests at 25, 50 and 75% of that rate. The same trees rank about 500 candidates in all of them but LibRecommender and
+the constant one.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import argparse
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import numpy as np
 import psutil
-from benchmarks.command import Note, carried_out, common_options, free_port
+from benchmarks.command import Note, carried_out, common_options
 from benchmarks.endpoint import behind, endpoint
 from benchmarks.known_users import known_users
 from benchmarks.load import Load
+from benchmarks.serving import peers
 from rich.console import Console
 from rich.table import Table
 
 from remora.settings import Settings, load
 
-HERE = Path(__file__).parent
 SHARES = (0.25, 0.5, 0.75)
 WARM, MOST_USERS, N = 200, 2_000, 10
-PATIENCE_SECONDS = 120.0
 
 Serving = Callable[[], AbstractContextManager[str]]
 
@@ -39,12 +38,15 @@ def main() -> None:
     options = common_options(__doc__)
     options.add_argument("--config", type=Path, help="settings; default: the active home's")
     options.add_argument("--proxy", choices=("haproxy", "python"), default="haproxy", help="in front of Ray Serve")
+    options.add_argument(
+        "--peers", type=Path, help="a virtual environment with librecommender.txt, to have that as well"
+    )
     options.add_argument("--clients", type=int, default=12, help="that saturate a system")
     options.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
     chosen = options.parse_args()
     carried_out(
         "serving",
-        lambda folder, note: measured(chosen.config, chosen.proxy, chosen.clients, chosen.seconds, folder, note),
+        lambda folder, note: measured(chosen, folder, note),
         facts={"proxy": chosen.proxy, "clients": chosen.clients, "seconds": chosen.seconds, "items": N},
         out=chosen.out,
         as_json=chosen.json,
@@ -52,10 +54,11 @@ def main() -> None:
     )
 
 
-def measured(config: Path | None, proxy: str, clients: int, seconds: float, folder: Path, note: Note) -> dict[str, Any]:
+def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
     """Every system, one after another."""
     from remora.wiring.cluster import quiet, use_token
 
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as Ray has it in a replica; before anything imports Torch
     quiet()
     use_token()  # before anything imports Ray
     from benchmarks.serving.export import exported
@@ -63,7 +66,7 @@ def measured(config: Path | None, proxy: str, clients: int, seconds: float, fold
     from remora.serving.from_bundle import FromBundle
     from remora.serving.phases import Phases
 
-    settings = behind(load(config), proxy)
+    settings, clients, seconds = behind(load(chosen.config), chosen.proxy), chosen.clients, chosen.seconds
     ids = known_users(settings)
     users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
     note("exporting for the peer")
@@ -74,19 +77,27 @@ def measured(config: Path | None, proxy: str, clients: int, seconds: float, fold
     exported(release, phases.users, users, folder)
     found = {"in process, one thread": in_process(phases, users, seconds)}
     note(f"in process: {found['in process, one thread']}")
+
+    def measure(name: str, serving: Serving) -> None:
+        note(name)
+        with serving() as at:
+            found[name] = loaded(at, users, clients, seconds)
+        note(f"{name}: {found[name]['requests_per_second']} requests/s")
+
+    measure("an afternoon's FastAPI service", lambda: peers.afternoon(folder))
+    if chosen.peers:
+        python = chosen.peers / "bin" / "python"
+        measure("LibRecommender, retrieval only", lambda: peers.librecommender(folder, python))
+    measure("a naive graph on Serve's defaults", lambda: peers.naive(chosen.config))
     with endpoint(settings) as url:
         systems: dict[str, Serving] = {
             "constant on Ray Serve": lambda: constant(url),
             "fused, one replica": lambda: remora(settings, "fused", 1, url),
             "fused, two replicas": lambda: remora(settings, "fused", 2, url),
             "graph, one replica each": lambda: remora(settings, "graph", 1, url),
-            "an afternoon's FastAPI service": lambda: afternoon(folder),
         }
         for name, serving in systems.items():
-            note(name)
-            with serving() as at:
-                found[name] = loaded(at, users, clients, seconds)
-            note(f"{name}: {found[name]['requests_per_second']} requests/s")
+            measure(name, serving)
     return {"dataset": settings.name, "systems": found}
 
 
@@ -134,27 +145,6 @@ def remora(settings: Settings, topology: Literal["fused", "graph"], replicas: in
     serve.run(assemble(loader, topology), name=topology, route_prefix=f"/{topology}")
     yield f"{url}/{topology}"
     serve.delete(topology)
-
-
-@contextmanager
-def afternoon(folder: Path) -> Iterator[str]:
-    """The peer, in a process of its own."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, str(HERE / "afternoon.py"), str(folder), str(port)])
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        with suppress(httpx.TransportError):
-            httpx.get(url)
-            break
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the afternoon's service does not come up: {process.poll()}")
-        time.sleep(0.1)
-    try:
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def loaded(url: str, users: Sequence[str], clients: int, seconds: float) -> dict[str, Any]:

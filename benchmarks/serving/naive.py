@@ -1,0 +1,113 @@
+"""A peer: the same stages as a graph the way one writes it first, on Ray Serve's defaults.
+
+A deployment for each phase and one for HTTP, which asks one phase after another and carries what it is told to the
+next; Serve's own proxy, no switch turned, one replica of each. ``python -m benchmarks.serving.naive [CONFIG]`` prints
+where it answers and ends with its standard input.
+"""
+
+import os
+import sys
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from remora.pipeline import Query, Slate
+from remora.serving.from_bundle import FromBundle
+from remora.serving.messages import RecommendRequest
+from remora.serving.phases import Errand, Phases
+from remora.serving.question import question
+
+api = FastAPI()
+
+
+class Asked(BaseModel):
+    """The request that the others read."""
+
+    user_id: str
+    n: int = 10
+
+
+@serve.deployment
+class Find:
+    """Users and sources."""
+
+    def __init__(self, loader: FromBundle) -> None:
+        release = loader.release()
+        self.phases = Phases(release, loader.users(release))
+
+    def __call__(self, query: Query) -> Errand:
+        """The candidates."""
+        return self.phases.retrieve(self.phases.release.bundle, query)
+
+
+@serve.deployment
+class Sift:
+    """Rules."""
+
+    def __init__(self, loader: FromBundle) -> None:
+        self.phases = Phases(loader.release())
+
+    def __call__(self, errand: Errand) -> Errand:
+        """What may be shown."""
+        return self.phases.filter(errand)
+
+
+@serve.deployment
+class Order:
+    """The ranker."""
+
+    def __init__(self, loader: FromBundle) -> None:
+        self.phases = Phases(loader.release())
+
+    def __call__(self, errand: Errand) -> Slate:
+        """The slate."""
+        return self.phases.rank(errand)
+
+
+@serve.deployment
+@serve.ingress(api)
+class Front:
+    """HTTP."""
+
+    def __init__(self, loader: FromBundle, *phases: DeploymentHandle) -> None:
+        self.release, self.phases = loader.release(), phases
+
+    @api.post("/v1/recommend")
+    async def recommend(self, asked: Asked) -> dict[str, Any]:
+        """One phase after another."""
+        answer: Any = question(self.release, RecommendRequest(user_id=asked.user_id, n=asked.n), "naive")
+        for phase in self.phases:
+            answer = await phase.remote(answer)
+        ids, titles, found = self.release.parts.vocabulary, self.release.parts.snapshot.titles, answer.candidates
+        return {
+            "items": [
+                {"item_id": ids.id(row), "title": titles[row], "score": float(score)}
+                for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True)
+            ],
+            "degraded": list(answer.degraded),
+        }
+
+
+def main() -> None:
+    """Serve until the standard input ends."""
+    from benchmarks.endpoint import behind, endpoint
+
+    from remora.settings import load
+    from remora.wiring.cluster import quiet
+
+    quiet()
+    settings = behind(load(sys.argv[1] if len(sys.argv) > 1 else None), "python")
+    loader = FromBundle.named(settings, "production")
+    with endpoint(settings) as url:
+        front = Front.bind(loader, *(phase.bind(loader) for phase in (Find, Sift, Order)))
+        serve.run(front, name="naive", route_prefix="/naive")
+        print(f"{url}/naive", flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    main()
