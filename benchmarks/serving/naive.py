@@ -1,8 +1,8 @@
 """A peer: the same stages as a graph the way one writes it first, on Ray Serve's defaults.
 
 A deployment for each phase and one for HTTP, which asks one phase after another and carries what it is told to the
-next; Serve's own proxy, no switch turned, one replica of each. ``python -m benchmarks.serving.naive [CONFIG]`` prints
-where it answers and ends with its standard input.
+next; Serve's own proxy, no switch turned, one replica of each, which ask for little so that two CPUs hold four.
+``python -m benchmarks.serving.naive [CONFIG]`` prints where it answers and ends with its standard input.
 """
 
 import os
@@ -21,6 +21,7 @@ from remora.serving.phases import Errand, Phases
 from remora.serving.question import question
 
 api = FastAPI()
+SMALL = {"num_cpus": 0.25}
 
 
 class Asked(BaseModel):
@@ -30,7 +31,7 @@ class Asked(BaseModel):
     n: int = 10
 
 
-@serve.deployment
+@serve.deployment(ray_actor_options=SMALL)
 class Find:
     """Users and sources."""
 
@@ -43,7 +44,7 @@ class Find:
         return self.phases.retrieve(self.phases.release.bundle, query)
 
 
-@serve.deployment
+@serve.deployment(ray_actor_options=SMALL)
 class Sift:
     """Rules."""
 
@@ -55,7 +56,7 @@ class Sift:
         return self.phases.filter(errand)
 
 
-@serve.deployment
+@serve.deployment(ray_actor_options=SMALL)
 class Order:
     """The ranker."""
 
@@ -67,7 +68,7 @@ class Order:
         return self.phases.rank(errand)
 
 
-@serve.deployment
+@serve.deployment(ray_actor_options=SMALL)
 @serve.ingress(api)
 class Front:
     """HTTP."""
