@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import psutil
 
-INTERVAL_SECONDS = 0.5
+INTERVAL_SECONDS, SHARE = 0.5, 0.02
+"""Between two samples; more where a sample takes more than this share of the time, since what it reads is held up."""
 
 
 @dataclass
@@ -40,12 +41,15 @@ def measured() -> Iterator[Usage]:
 
 def _sample(usage: Usage, stop: threading.Event) -> None:
     root = psutil.Process()
-    while not stop.wait(INTERVAL_SECONDS):
+    pause = INTERVAL_SECONDS
+    while not stop.wait(pause):
         total = count = 0
+        began = time.perf_counter()
         for process in [root, *root.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 total += process.memory_full_info().pss
                 count += 1
         usage.samples += 1
+        pause = max(INTERVAL_SECONDS, (time.perf_counter() - began) / SHARE)
         if total > usage.peak_bytes:
             usage.peak_bytes, usage.processes = total, count
