@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from tests.cluster.program import printed
 
 
 @pytest.fixture(scope="module")
 def seen() -> dict:
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
-    program = [sys.executable, "-m", "tests.cluster.behind_haproxy"]
-    ran = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr[-4_000:]
-    return json.loads(ran.stdout.strip().splitlines()[-1])
+    return printed("behind_haproxy")
 
 
 @pytest.mark.parametrize("topology", ["fused", "graph"])

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,12 +21,12 @@ from functools import partial
 from typing import cast
 
 import polars as pl
-import ray
 from benchmarks.command import free_port
 from benchmarks.faults.scenarios import details, outcome, running
 from benchmarks.load import Load
 from ray import serve
 from ray.cluster_utils import Cluster
+from tests.cluster.nodes import nodes
 from tests.serving.small_shop import USERS, SmallShop, settings
 
 from remora.pipeline import Candidates, Hydrator, Query, Scorer, Scores
@@ -123,29 +122,17 @@ def without_a_node(cluster: Cluster) -> Iterator[set[int]]:
 
 def main() -> None:
     """Start the cluster, make the step, lose a node, end it."""
-    with tempfile.TemporaryDirectory(prefix="r3", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        # Ray notes the running cluster in its default folder, where other programs would find it.
-        os.environ["RAY_TMPDIR"] = folder
-        os.mkdir(f"{folder}/ray")
-        os.environ.update(environment(settings(proxy="haproxy"), folder))
-        head = {"num_cpus": 2, "object_store_memory": 100 << 20, "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args=head)
-        try:
-            for _ in range(2):
-                cluster.add_node(num_cpus=2, object_store_memory=100 << 20)
-            ray.init(address=cluster.address, log_to_driver=False)
-            port = free_port()
-            serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
-            url = f"http://127.0.0.1:{port}"
-            patient = {"timeout_ms": 5_000, "most_timeout_ms": 5_000, "remembered_user_seconds": 0}
-            serve.run(assemble(SlowShop(settings(**patient, **SCALED)), "graph"), name=APP, route_prefix="/")
-            seen = {"step": stepped(url)}
-            serve.run(assemble(SmallShop(settings(**DOUBLE)), "graph"), name=APP, route_prefix="/")
-            fault = partial(without_a_node, cluster)
-            seen["loss"] = outcome("a node is lost", fault, app=APP, under=Load(url, USERS, clients=FEW, n=N))._asdict()
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
+    behind = partial(environment, settings(proxy="haproxy"))
+    with nodes(3, cpus=2, stores=100 << 20, head={"include_dashboard": False}, environment=behind) as cluster:
+        port = free_port()
+        serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+        url = f"http://127.0.0.1:{port}"
+        patient = {"timeout_ms": 5_000, "most_timeout_ms": 5_000, "remembered_user_seconds": 0}
+        serve.run(assemble(SlowShop(settings(**patient, **SCALED)), "graph"), name=APP, route_prefix="/")
+        seen = {"step": stepped(url)}
+        serve.run(assemble(SmallShop(settings(**DOUBLE)), "graph"), name=APP, route_prefix="/")
+        fault = partial(without_a_node, cluster)
+        seen["loss"] = outcome("a node is lost", fault, app=APP, under=Load(url, USERS, clients=FEW, n=N))._asdict()
     print(json.dumps(seen))
 
 

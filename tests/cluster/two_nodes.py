@@ -6,7 +6,6 @@ A program of its own, so that the cluster of the test session is not touched: ``
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import pyarrow.parquet as pq
 import ray
 from benchmarks.command import free_port
 from ray import serve
-from ray.cluster_utils import Cluster
 from ray.util.state import list_actors
+from tests.cluster.nodes import nodes
 from tests.end_to_end.dataset import write
 from tests.serving.small_shop import USERS, SmallShop, settings
 
@@ -81,32 +80,15 @@ def train_half(address: str) -> dict[str, Any]:
 
 def main() -> None:
     """Start the cluster, run every half, end it."""
-    with tempfile.TemporaryDirectory(prefix="r2", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        # Ray notes the running cluster in its default folder, where other programs would find it.
-        os.environ["RAY_TMPDIR"] = folder
-        os.mkdir(f"{folder}/ray")
-        cluster = Cluster(
-            initialize_head=True,
-            head_node_args={
-                "num_cpus": CPUS_A_NODE,
-                "object_store_memory": 200 << 20,
-                "include_dashboard": True,
-                "dashboard_port": free_port(),
-            },
-        )
-        try:
-            cluster.add_node(num_cpus=CPUS_A_NODE, object_store_memory=200 << 20)
-            ray.init(address=cluster.address, log_to_driver=False)
-            loader = SmallShop(settings(cpus_per_replica=CPUS_A_REPLICA))
-            seen = {
-                "nodes": len([n for n in ray.nodes() if n["Alive"]]),
-                **serve_half(loader, cluster.address),
-                "batch": batch_half(loader),
-                "training": train_half(cluster.address),
-            }
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
+    head = {"include_dashboard": True, "dashboard_port": free_port()}
+    with nodes(2, cpus=CPUS_A_NODE, stores=200 << 20, head=head) as cluster:
+        loader = SmallShop(settings(cpus_per_replica=CPUS_A_REPLICA))
+        seen = {
+            "nodes": len([n for n in ray.nodes() if n["Alive"]]),
+            **serve_half(loader, cluster.address),
+            "batch": batch_half(loader),
+            "training": train_half(cluster.address),
+        }
     print(json.dumps(seen))
 
 
