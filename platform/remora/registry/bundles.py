@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,11 +24,11 @@ from remora.registry.lineage import Lineage
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest, check_paths
 from remora.registry.promotions import Promotion, Promotions
 from remora.registry.tracking import tracking_uri
+from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
 from remora.settings import Settings
 
 FOLDER = "bundles"
 LOCK = f"{FOLDER}/.lock"
-PRODUCTION = "production"
 ALIASES = (PRODUCTION, "candidate", "shadow")
 
 Content = Path | bytes
@@ -146,8 +146,35 @@ class Bundles:
             if previous != bundle.id:
                 key = self._promotions.begin(asked)
                 self._aliases.point(alias, self._register(bundle))
+                if alias == PRODUCTION:
+                    self._publish()
                 self._promotions.finish(key)
         return asked.model_copy(update={"done": True})
+
+    def direct(self, change: Callable[[Traffic], Traffic]) -> Traffic:
+        """Change who serves whom, and put it in force: ``change`` gets what is in force and gives what shall be.
+
+        Bundles that it names are verified first. Production is what the alias says, whatever ``change`` says of it.
+        NotBuilt while nothing is in production.
+        """
+        with exclusive(self.home, LOCK):
+            return self._publish(change)
+
+    def traffic(self) -> Traffic:
+        """What is in force; published anew where whoever moved the alias last died before that. NotBuilt as above."""
+        with exclusive(self.home, LOCK):
+            return self._publish()
+
+    def _publish(self, change: Callable[[Traffic], Traffic] = lambda now: now) -> Traffic:
+        production = self.resolve(PRODUCTION)
+        board = TrafficBoard(self.home)
+        now = board.read() or Traffic(production=production)
+        if now.production != production:
+            now = now.model_copy(update={"production": production, "previous": now.production})
+        wanted = change(now).model_copy(update={"production": production})
+        for bundle in set(wanted.bundles) - set(now.bundles):
+            self.open(bundle)
+        return board.publish(wanted)
 
     def history(self) -> tuple[Promotion, ...]:
         """Every promotion, oldest first; one that is not ``done`` was cut off."""

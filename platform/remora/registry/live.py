@@ -1,0 +1,116 @@
+"""What replicas say of themselves while they serve: which bundles are ready, and what came of requests, by bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from remora.contracts.home import Home
+
+FOLDER = "serving/live"
+LATENCY_BOUNDS_MS = (5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0)
+"""Upper bounds of the buckets of ``milliseconds``; one bucket more holds what is longer."""
+
+EMPTY = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+
+
+class Counted(BaseModel):
+    """Sums since a replica started; sums of replicas add, and a later less an earlier one is what came between."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __add__(self, other: Self) -> Self:
+        """Field by field."""
+        return self._with(other, 1)
+
+    def __sub__(self, other: Self) -> Self:
+        """Field by field."""
+        return self._with(other, -1)
+
+    def _with(self, other: Self, sign: int) -> Self:
+        sums: dict[str, Any] = {}
+        for name, mine in self:
+            theirs = getattr(other, name)
+            if isinstance(mine, tuple):
+                sums[name] = tuple(a + sign * b for a, b in zip(mine, theirs, strict=True))
+            else:
+                sums[name] = mine + sign * theirs
+        return type(self)(**sums)
+
+
+class Answers(Counted):
+    """Answers of one bundle. One request may count in several of the fields that follow ``requests``."""
+
+    requests: int = 0
+    failed: int = Field(0, description="no slate of the pipeline, so the last resort or an error was answered")
+    late: int = Field(0, description="later than the request's time")
+    degraded: int = Field(0, description="a stage was skipped")
+    short: int = Field(0, description="fewer items than were asked for")
+    unscored: int = Field(0, description="an item without a score from the ranker")
+    milliseconds: tuple[int, ...] = Field(EMPTY, description="requests per bucket of latency")
+
+
+class Shadowed(Counted):
+    """Requests that were answered by production and then, aside, by the shadow."""
+
+    compared: int = 0
+    skipped: int = Field(0, description="not asked, because the replica was busy")
+    failed: int = 0
+    late: int = Field(0, description="of the shadow's answers, by the request's whole time")
+    short: int = 0
+    unscored: int = 0
+    overlap: float = Field(0.0, description="sum over requests of the share of items in both slates")
+    items: int = Field(0, description="that the sums of scores are of")
+    scores: float = Field(0.0, description="sum of the shadow's scores")
+    squares: float = Field(0.0, description="sum of their squares")
+    production_items: int = 0
+    production_scores: float = 0.0
+    production_squares: float = 0.0
+    milliseconds: tuple[int, ...] = Field(EMPTY, description="of the shadow's answers, per bucket of latency")
+    production_milliseconds: tuple[int, ...] = Field(EMPTY, description="of the answers that it is compared with")
+
+
+class LiveReport(BaseModel):
+    """One replica, whole; each report replaces the one before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replica: str
+    deployment: str
+    beat: int = Field(description="grows with every report: a replica whose beat stands still is gone or frozen")
+    revision: int = Field(description="of the traffic that it follows")
+    ready: tuple[str, ...] = Field((), description="bundles that are loaded and rehearsed")
+    refused: dict[str, str] = Field({}, description="bundles that could not be loaded, and why")
+    answers: dict[str, Answers] = Field({}, description="by bundle; only of what takes requests in")
+    shadowed: dict[str, Shadowed] = Field({}, description="by the shadow's bundle")
+
+
+@dataclass(frozen=True)
+class LiveReports:
+    """The reports of a home's replicas, one file each."""
+
+    home: Home
+
+    def write(self, report: LiveReport) -> None:
+        """Replace the replica's report."""
+        self.home.write_bytes(f"{FOLDER}/{report.replica}.json", report.model_dump_json().encode())
+
+    def read(self) -> dict[str, LiveReport]:
+        """By replica; of replicas that are gone as well, until they are removed."""
+        found = {}
+        for name in self.home.files(FOLDER):
+            if name.endswith(".json"):
+                try:
+                    report = LiveReport.model_validate_json(self.home.read_bytes(f"{FOLDER}/{name}"))
+                except (FileNotFoundError, ValidationError):  # removed just now, or of another version of Remora
+                    continue
+                found[report.replica] = report
+        return found
+
+    def remove(self, replicas: Iterable[str]) -> None:
+        """Forget replicas that are gone; their sums go with them."""
+        for replica in replicas:
+            self.home.delete(f"{FOLDER}/{replica}.json")

@@ -1,0 +1,76 @@
+"""Which bundle gets which requests: one small document in the home, which replicas follow."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from remora.contracts.home import Home
+
+PATH = "serving/traffic.json"
+PRODUCTION, CANARY = "production", "canary"
+
+
+class Canary(BaseModel):
+    """A share of the users, who stay in it when it grows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundle: str
+    share: float = Field(gt=0, le=1)
+    salt: str = Field(description="the rollout's name: another rollout deals the users anew")
+
+    def has(self, who: str) -> bool:
+        """Is this user, or nameless request, among the share?"""
+        digest = hashlib.blake2b(f"{self.salt}\0{who}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") < self.share * 2**64
+
+
+class Traffic(BaseModel):
+    """Who serves whom. ``revision`` grows with every change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    revision: int = 0
+    production: str
+    previous: str | None = Field(None, description="kept warm, so that a rollback loads nothing")
+    canary: Canary | None = None
+    shadow: str | None = Field(None, description="answers the same requests, off the response path")
+    loading: tuple[str, ...] = Field((), description="to be made ready; no request is for them yet")
+
+    @property
+    def bundles(self) -> tuple[str, ...]:
+        """Every bundle that a replica shall hold, what serves first."""
+        canary = self.canary.bundle if self.canary else None
+        named = (self.production, canary, self.shadow, self.previous, *self.loading)
+        return tuple(dict.fromkeys(bundle for bundle in named if bundle is not None))
+
+    def chosen(self, who: str) -> tuple[str, str]:
+        """Bundle and variant for a user's id, or a request's where nobody is named."""
+        if self.canary is not None and self.canary.has(who):
+            return self.canary.bundle, CANARY
+        return self.production, PRODUCTION
+
+
+@dataclass(frozen=True)
+class TrafficBoard:
+    """The document of a home. A reader sees the old one or the new one; writers hold the registry's lock."""
+
+    home: Home
+
+    def read(self) -> Traffic | None:
+        """What is in force; None before the first promotion."""
+        if not self.home.exists(PATH):
+            return None
+        return Traffic.model_validate_json(self.home.read_bytes(PATH))
+
+    def publish(self, traffic: Traffic) -> Traffic:
+        """Put it in force, with the next revision; the same content again writes nothing."""
+        before = self.read()
+        if before is not None and before == traffic.model_copy(update={"revision": before.revision}):
+            return before
+        after = traffic.model_copy(update={"revision": before.revision + 1 if before else 1})
+        self.home.write_bytes(PATH, after.model_dump_json(indent=1).encode())
+        return after

@@ -1,0 +1,96 @@
+"""Who is dealt to whom, and that the document never goes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.registry import releases
+
+from remora.contracts.errors import NotBuilt, NotFound
+from remora.contracts.home import Home
+from remora.registry.bundles import Bundles
+from remora.registry.live import Answers, LiveReport, LiveReports
+from remora.registry.traffic import PATH, Canary, Traffic, TrafficBoard
+
+SHARES = st.floats(0.01, 1.0)
+WHO = [f"user-{number}" for number in range(4_000)]
+
+
+@given(SHARES, st.text(max_size=8))
+def test_a_canary_has_about_its_share_of_users(share: float, salt: str) -> None:
+    had = sum(Canary(bundle="b", share=share, salt=salt).has(who) for who in WHO) / len(WHO)
+    assert abs(had - share) < 5 * (share * (1 - share) / len(WHO)) ** 0.5 + 1e-9
+
+
+@given(SHARES, SHARES, st.text(max_size=8), st.text())
+def test_a_user_stays_in_a_canary_that_grows(one: float, other: float, salt: str, who: str) -> None:
+    small, large = (Canary(bundle="b", share=share, salt=salt) for share in sorted((one, other)))
+    assert not small.has(who) or large.has(who)
+
+
+def test_a_canary_of_all_has_everybody_and_another_salt_deals_anew() -> None:
+    assert all(Canary(bundle="b", share=1.0, salt="x").has(who) for who in WHO)
+    one, other = ({who for who in WHO if Canary(bundle="b", share=0.5, salt=salt).has(who)} for salt in "xy")
+    assert 0.4 < len(one & other) / len(one) < 0.6
+
+
+def test_bundles_are_named_once_and_what_serves_comes_first() -> None:
+    canary = Canary(bundle="new", share=0.1, salt="r")
+    traffic = Traffic(production="now", previous="old", canary=canary, shadow="new", loading=("new", "next"))
+    assert traffic.bundles == ("now", "new", "old", "next")
+
+
+def test_every_change_has_the_next_revision_and_no_change_writes_nothing(tmp_path: Path) -> None:
+    board = TrafficBoard(Home(str(tmp_path)))
+    assert board.read() is None
+    assert board.publish(Traffic(production="a")).revision == 1
+    assert board.publish(Traffic(production="a")).revision == 1
+    assert board.publish(Traffic(production="b", previous="a")).revision == 2
+    assert board.read() == Traffic(production="b", previous="a", revision=2)
+
+
+def test_reports_replace_each_other_and_sums_add(tmp_path: Path) -> None:
+    reports = LiveReports(Home(str(tmp_path)))
+    for beat in (1, 2):
+        answers = {"a": Answers(requests=beat, late=1)}
+        reports.write(LiveReport(replica="r1", deployment="Gateway", beat=beat, revision=1, answers=answers))
+    read = reports.read()
+    assert [report.beat for report in read.values()] == [2]
+    one = read["r1"].answers["a"]
+    assert (one + one).late == 2
+    assert one - one == Answers()
+    reports.remove(["r1", "never was"])
+    assert reports.read() == {}
+
+
+def test_a_promotion_is_followed_and_what_was_before_is_kept_warm(bundles: Bundles) -> None:
+    one, two = releases.build(bundles, b"one").id, releases.build(bundles, b"two").id
+    with pytest.raises(NotBuilt):
+        bundles.traffic()
+    bundles.promote(one, "candidate", by="me", why="tried")
+    bundles.promote(one, by="me", why="first")
+    assert bundles.traffic() == Traffic(revision=1, production=one)
+    bundles.promote(two, by="me", why="second")
+    assert bundles.traffic() == Traffic(revision=2, production=two, previous=one)
+
+
+def test_traffic_is_directed_at_bundles_that_there_are(bundles: Bundles) -> None:
+    one, two = releases.build(bundles, b"one").id, releases.build(bundles, b"two").id
+    bundles.promote(one, by="me", why="first")
+    assert bundles.direct(lambda now: now.model_copy(update={"shadow": two})).shadow == two
+    with pytest.raises(NotFound, match="0123456789abcdef"):
+        bundles.direct(lambda now: now.model_copy(update={"loading": ("0123456789abcdef",)}))
+    assert bundles.traffic() == Traffic(revision=2, production=one, shadow=two)
+
+
+def test_what_was_moved_and_not_published_is_published_by_whoever_looks_next(bundles: Bundles) -> None:
+    one, two = releases.build(bundles, b"one").id, releases.build(bundles, b"two").id
+    bundles.promote(one, by="me", why="first")
+    before = TrafficBoard(bundles.home).read()
+    bundles.promote(two, by="me", why="second")
+    assert before is not None
+    bundles.home.write_bytes(PATH, before.model_dump_json().encode())  # as if the process had died before it
+    assert bundles.traffic().production == two
