@@ -92,7 +92,7 @@ def test_the_server_the_batch_and_the_replay_give_the_same_slates(
 
 
 def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, loader: FromBundle) -> None:
-    release = loader.release()
+    release = loader.release(loader.bundle)
     users, slates = loader.users(release), replayed(shop, loader)
     user = USERS[3]
     phases = Phases(release, users)
@@ -139,7 +139,7 @@ def test_similar_items_are_of_the_same_shelf_more_often_than_not(shop: Shop, end
 
 def replayed(shop: Shop, loader: FromBundle) -> dict[str, list[str]]:
     """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
-    lake, release = Lake.open(Home(shop.settings.home)), loader.release()
+    lake, release = Lake.open(Home(shop.settings.home)), loader.release(loader.bundle)
     instant = release.instant()
     asked = pa.table(
         {"user_id": pa.array(USERS), "instant": pa.array([instant] * len(USERS), pa.timestamp("us", "UTC"))}

@@ -14,6 +14,7 @@ from remora.contracts.errors import NotFound, Tampered
 from remora.contracts.home import Home
 from remora.registry.manifest import MANIFEST, Manifest, check_paths
 
+FOLDER = "bundles"
 MISSING = "– (the file is missing)"
 
 
@@ -72,6 +73,11 @@ class Bundle:
             found = found_at(path)
             if found != entry.sha256:
                 raise Tampered(name(path), entry.sha256, found)
+
+
+def folder_of(id: str) -> str:
+    """Where a home keeps a bundle."""
+    return f"{FOLDER}/{id}"
 
 
 def hash_at(home: Home, path: str) -> str:

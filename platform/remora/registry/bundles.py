@@ -17,7 +17,7 @@ import pyarrow.fs as pafs
 from remora.contracts.errors import BadRequest, NotBuilt
 from remora.contracts.home import Home, storage_errors
 from remora.registry.aliases import Aliases
-from remora.registry.bundle import Bundle, hash_at
+from remora.registry.bundle import FOLDER, Bundle, folder_of, hash_at
 from remora.registry.card import card
 from remora.registry.exclusive import exclusive
 from remora.registry.lineage import Lineage
@@ -27,7 +27,6 @@ from remora.registry.tracking import tracking_uri
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
 from remora.settings import Settings
 
-FOLDER = "bundles"
 LOCK = f"{FOLDER}/.lock"
 ALIASES = (PRODUCTION, "candidate", "shadow")
 
@@ -82,7 +81,7 @@ class Bundles:
         check_paths(contents)
         entries = {path: _entry(content) for path, content in contents.items()}
         manifest = Manifest(surfaces=tuple(surfaces), files=entries)
-        folder = _folder(manifest.id)
+        folder = folder_of(manifest.id)
         for path, content in contents.items():
             if hash_at(self.home, f"{folder}/{path}") != entries[path].sha256:
                 self._write(f"{folder}/{path}", content)
@@ -99,10 +98,10 @@ class Bundles:
         aliases = self._aliases.bundles()
         found = []
         for id in filter(ID.fullmatch, self.home.folders(FOLDER)):
-            info = self.home.filesystem.get_file_info(self.home.at(f"{_folder(id)}/{MANIFEST}"))
+            info = self.home.filesystem.get_file_info(self.home.at(f"{folder_of(id)}/{MANIFEST}"))
             if info.type == pafs.FileType.NotFound:
                 continue  # a build that did not end
-            manifest = Bundle.read(self.home, _folder(id), id).manifest
+            manifest = Bundle.read(self.home, folder_of(id), id).manifest
             found.append(
                 Listed(
                     id=id,
@@ -120,7 +119,7 @@ class Bundles:
         NotFound for an id that there is not, NotBuilt for an alias that means nothing yet, Tampered for a damaged file.
         """
         id = name if ID.fullmatch(name) else self.resolve(name)
-        bundle = Bundle.read(self.home, _folder(id), id)
+        bundle = Bundle.read(self.home, folder_of(id), id)
         bundle.verify()
         return bundle
 
@@ -214,10 +213,6 @@ def _entry(content: Content) -> FileEntry:
         return FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
     with content.open("rb") as file:
         return FileEntry(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=content.stat().st_size)
-
-
-def _folder(id: str) -> str:
-    return f"{FOLDER}/{id}"
 
 
 def _check_alias(alias: str) -> None:

@@ -20,6 +20,8 @@ from remora.wiring import cluster, processes
 
 APP = "remora"
 PATIENCE_SECONDS = 180.0
+SWITCH_SECONDS = 15.0
+"""In which replicas that follow production have taken what was just promoted; they look every second."""
 
 
 class Endpoint(BaseModel):
@@ -62,7 +64,7 @@ def up(
 ) -> Endpoint:
     """Serve a bundle and return when it answers; the cluster of the settings, or this checkout's own, is used.
 
-    Without ``again`` an app that serves this very bundle already is left alone.
+    Without ``again`` an app that serves this very bundle, or switches to it by itself, is left alone.
 
     Raises Refused when the port belongs to another program, NotReady when it does not come up.
     """
@@ -80,7 +82,7 @@ def up(
 
     if not serve.status().proxies:
         check_port(settings)
-    if again or _health(url_of(settings)) != loader.bundle:
+    if again or not _serves(url_of(settings), loader.bundle):
         told("deploying")
         listen(settings)
         serve.run(assemble(loader, way), name=APP, route_prefix="/")
@@ -179,6 +181,16 @@ def _wait_until_ready(url: str) -> None:
                 reason = str(error)
             time.sleep(0.2)
     raise NotReady(f"{url}/readyz is not ready after {PATIENCE_SECONDS:.0f} s: {reason}. See `remora serve status`.")
+
+
+def _serves(url: str, bundle: str) -> bool:
+    """Does the app serve the bundle, or does it in a moment?"""
+    deadline = time.monotonic() + SWITCH_SECONDS
+    while (found := _health(url)) != bundle:
+        if found is None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _health(url: str) -> str | None:

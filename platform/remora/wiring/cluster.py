@@ -112,7 +112,12 @@ def environment(settings: Settings, folder: str) -> dict[str, str]:
     if settings.serving.proxy != "haproxy":
         return ENVIRONMENT
     stats, metrics = free_port(8404), free_port(9101)
-    return ENVIRONMENT | haproxy.environment(f"{folder}/haproxy", stats_port=stats, metrics_port=metrics)
+    return ENVIRONMENT | haproxy.environment(
+        f"{folder}/haproxy",
+        stats_port=stats,
+        metrics_port=metrics,
+        longest_answer_seconds=settings.serving.most_timeout_ms / 1e3,
+    )
 
 
 def stop_head() -> bool:
