@@ -84,6 +84,7 @@ def keygen(
     """Make a pair of keys to sign bundles with. Keep the private one where only releases are built."""
     from remora.registry.signature import PrivateKey
 
+    file = file.absolute()
     key = PrivateKey.make(file).public
     emit({"key": key.id, "file": str(file), "trusted": key.line}, as_json, lambda out: _render_key(out, file, key.line))
 
@@ -132,5 +133,9 @@ def _render_imported(out: Console, id: str, size: int) -> None:
 
 
 def _render_key(out: Console, file: Path, line: str) -> None:
-    out.print(f"The private key is in {file}, the public one in {file}.pub. In the settings:", highlight=False)
-    out.print(f'registry:\n  signing_key: {file}\n  trusted_keys: ["{line}"]', highlight=False, markup=False)
+    said = (
+        f"The private key is in {file}, the public one in {file}.pub. In the settings:",
+        f'registry:\n  signing_key: {file}\n  trusted_keys: ["{line}"]',
+    )
+    for text in said:
+        out.print(text, highlight=False, markup=False, soft_wrap=True)

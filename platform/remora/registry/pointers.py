@@ -157,8 +157,11 @@ class Pointers:
         if now.production != production:
             now = now.model_copy(update={"production": production, "previous": now.production})
         wanted = change(now).model_copy(update={"production": production})
-        for id in set(wanted.bundles) - set(now.bundles):
+        new = set(wanted.bundles) - set(now.bundles)
+        for id in new:
             self._verified(id)
+        for id in _tried(wanted) - _tried(now) - new:
+            self._looked_at(id)
         return self._board.publish(wanted)
 
     def _returned(self, rollback: Promotion) -> Change:
@@ -191,6 +194,9 @@ class Pointers:
         traffic = self._board.read()
         if traffic is None or id not in traffic.bundles:
             return self._verified(id)
+        return self._looked_at(id)
+
+    def _looked_at(self, id: str) -> Bundle:
         bundle = trusted(self.store.read(id), self.settings.registry)
         self.store.check_sizes(bundle)
         return bundle
@@ -199,3 +205,9 @@ class Pointers:
         bundle = trusted(self.store.read(id), self.settings.registry)
         bundle.verify()
         return bundle
+
+
+def _tried(traffic: Traffic) -> set[str]:
+    """Bundles that requests go to, or will, beside production."""
+    named = (traffic.canary.bundle if traffic.canary else None, traffic.shadow, *traffic.loading)
+    return {bundle for bundle in named if bundle is not None}

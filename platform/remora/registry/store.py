@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import NotFound, Tampered
+from remora.contracts.errors import Tampered
 from remora.contracts.home import Home, storage_errors
 from remora.registry.bundle import MISSING, Bundle, hash_at
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest
@@ -116,13 +116,6 @@ class BundleStore:
         """Remove a bundle, or what is left of one. The manifest goes first: what a crash leaves is none."""
         self.home.delete(f"{folder(id)}/{MANIFEST}")
         self.home.delete(folder(id))
-
-    def facts(self, id: str, path: str) -> Any:
-        """The content of one of a bundle's JSON files; NotFound where it has no such file."""
-        bundle = self.read(id)
-        if path not in bundle.manifest.files:
-            raise NotFound("file", path, f"Bundle {id} has: {', '.join(bundle.manifest.files)}.")
-        return bundle.read_json(path)
 
     def _write(self, path: str, content: Source) -> None:
         if isinstance(content, bytes):
