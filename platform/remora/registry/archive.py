@@ -54,10 +54,11 @@ class Archive:
         if not path.is_file():
             raise MissingInput("file", str(path), hint="`remora bundle export` writes one.")
         with _reading(path), tarfile.open(path, "r:") as tar:
-            id, manifest = _manifest(path, tar)
+            members = iter(tar)
+            id, manifest = _manifest(path, tar, next(members, None))
             signature: bytes | None = None
             places: dict[str, tuple[int, int]] = {}
-            for member in tar:
+            for member in members:
                 name = _name(path, member, id)
                 if name == SIGNATURE and signature is None and not places:
                     signature = _small(tar, member, MOST_SIGNATURE_BYTES, str(path))
@@ -106,8 +107,7 @@ def _add(tar: tarfile.TarFile, name: str, size: int, content: BinaryIO) -> None:
     tar.addfile(member, content)
 
 
-def _manifest(path: Path, tar: tarfile.TarFile) -> tuple[str, Manifest]:
-    first = tar.next()
+def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -> tuple[str, Manifest]:
     id, _, name = first.name.partition("/") if first else ("", "", "")
     if first is None or name != MANIFEST or not ID.fullmatch(id):
         what = f"'{first.name}'" if first else "nothing"
