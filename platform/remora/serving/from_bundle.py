@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from remora.contracts.home import Home
 from remora.pipeline import Hydrator
-from remora.registry.bundle import Bundle, folder_of
 from remora.registry.live import LiveReport, LiveReports
+from remora.registry.store import BundleStore
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
+from remora.registry.trust import trusted
 from remora.serving.release import Release
 from remora.settings import Settings
 
@@ -54,10 +55,10 @@ class FromBundle:
         LiveReports(self._home).write(report)
 
     def release(self, bundle: str) -> Release:
-        """Read the bundle, verify its files where they are read, and make its pipelines."""
+        """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""
         from remora.wiring.parts import parts_from_bundle
 
-        found = Bundle.read(self._home, folder_of(bundle), bundle)
+        found = trusted(BundleStore(self._home).read(bundle), self.settings.registry)
         return Release.of(parts_from_bundle(found, self.settings), bundle=bundle)
 
     def users(self, release: Release) -> Hydrator:
