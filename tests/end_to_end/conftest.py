@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 from tests.end_to_end.dataset import write
 
+from remora.cli import path
+from remora.cli.path import Done
 from remora.settings import Settings, load
-from remora.training import path
-from remora.training.path import Done
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.end_to_end.conftest import Shop
 
+from remora.cli import path
 from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
 from remora.features.replay import ReplayUsers
@@ -27,7 +28,6 @@ from remora.serving.messages import RecommendRequest
 from remora.serving.phases import Phases
 from remora.serving.question import item_row, question
 from remora.serving.why import Why, why
-from remora.training import path
 from remora.training.evaluation import read_report
 
 N = 8

@@ -12,6 +12,7 @@ RemoraError
 ├── Refused              the request or the operation is refused: do not retry as it is
 │   ├── BadRequest          a request that breaks the API's contract
 │   ├── NotFound            an id that nothing has
+│   ├── GatesFailed         a bundle that is not fit for production
 │   └── Tampered            content whose hash differs from its manifest
 └── StorageError         the store failed: disk full, permission, connection
 
@@ -124,6 +125,24 @@ class NotFound(Refused):
         """Name what was looked for."""
         what, name, hint = self.args
         return f"There is no {what} '{name}'.{' ' + hint if hint else ''}"
+
+
+class GatesFailed(Refused):
+    """A bundle that is not fit for production; what was there serves on."""
+
+    def __init__(self, bundle: str, failures: Iterable[str]) -> None:
+        failures = tuple(failures)
+        super().__init__(bundle, failures)
+        self.bundle, self.failures = bundle, failures
+
+    def __str__(self) -> str:
+        """Name each gate that failed and by how much, and the next step."""
+        listed = "".join(f"\n  {failure}" for failure in self.failures)
+        return (
+            f"Bundle {self.bundle} does not come into production, which is as it was. Failed:{listed}\n"
+            f"`remora gate {self.bundle}` shows every gate. To promote it all the same, say why: "
+            f"`remora bundle promote {self.bundle} --force --why REASON`."
+        )
 
 
 class Tampered(Refused):

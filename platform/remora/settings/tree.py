@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.data import DataSettings
+from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
 from remora.settings.section import Section
 from remora.settings.tuning import OneOf, TuningSettings
@@ -198,6 +199,7 @@ class Settings(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
     tuning: TuningSettings = TuningSettings()
+    gates: GatesSettings = GatesSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
 
     @property

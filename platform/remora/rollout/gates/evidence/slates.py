@@ -1,0 +1,83 @@
+"""Faults of slates, looked for in what came out: by the query and the snapshot, not by the pipeline's own rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from remora.pipeline import Pipeline, Query, Slate
+from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
+from remora.surfaces.parts import Parts
+
+RAISED = "ends in an error"
+Faults = list[tuple[str, str]]
+"""Kind of fault, and what is wrong."""
+
+
+def slate_validity(opened: Opened, queries: Sequence[Query]) -> SlateValidity:
+    """Ask every query of the bundle's own pipelines, and look at what comes out."""
+    kinds: Counter[str] = Counter()
+    offenders: list[Offender] = []
+    invalid = 0
+    for query in queries:
+        faults = _asked(opened.surfaces[query.surface], query, opened.parts)
+        kinds.update({kind for kind, _ in faults})
+        invalid += bool(faults)
+        if faults and len(offenders) < SHOWN:
+            offenders.append(
+                Offender(
+                    surface=query.surface,
+                    user=query.user_id,
+                    item=None if query.item is None else opened.vocabulary.id(query.item),
+                    faults=tuple(f"{kind}: {what}" for kind, what in faults),
+                )
+            )
+    return SlateValidity(
+        requests=len(queries),
+        invalid=invalid,
+        raised=kinds[RAISED],
+        kinds=dict(kinds),
+        offenders=tuple(offenders),
+    )
+
+
+def _asked(pipeline: Pipeline, query: Query, parts: Parts) -> Faults:
+    try:
+        slate = pipeline.run(query)
+    except Exception as error:  # noqa: BLE001 whatever a bundle's pipelines raise is what is looked for
+        return [(RAISED, f"{type(error).__name__}: {error}")]
+    return list(faults_of(slate, query, pipeline, parts))
+
+
+def faults_of(slate: Slate, query: Query, pipeline: Pipeline, parts: Parts) -> Iterator[tuple[str, str]]:
+    """What is wrong with a slate; nothing for one that may be shown."""
+    rows, scores = slate.candidates.rows, slate.candidates.scores
+    may = eligible(query, parts)
+    wanted = min(query.n, int(may.sum()))
+    if len(rows) != wanted:
+        yield "length", f"{len(rows)} items, {wanted} could be shown"
+    if len(np.unique(rows)) != len(rows):
+        yield "repeated item", f"{len(rows) - len(np.unique(rows))} of {len(rows)} items"
+    forbidden = rows[~may[rows]]
+    if len(forbidden):
+        yield "item that may not be shown", f"row {forbidden[0]}: seen, unavailable, excluded or the item asked about"
+    if pipeline.scorer is not None and np.isnan(scores).any():
+        yield "unscored item", f"{int(np.isnan(scores).sum())} of {len(scores)} items"
+    if np.isinf(scores).any():
+        yield "infinite score", f"{int(np.isinf(scores).sum())} of {len(scores)} items"
+    if slate.degraded:
+        yield "degraded", "; ".join(slate.degraded)
+
+
+def eligible(query: Query, parts: Parts) -> np.ndarray:
+    """May each item be shown in answer to the query? Shape (n items,)."""
+    may = parts.snapshot.available.copy()
+    if getattr(parts.settings.surfaces, query.surface).already_seen:
+        may[query.seen] = False
+    may[query.exclude] = False
+    if query.item is not None:
+        may[query.item] = False
+    return may
