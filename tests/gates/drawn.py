@@ -98,9 +98,7 @@ def latency(draw: st.DrawFn) -> Pair:
 def memory(draw: st.DrawFn) -> Pair:
     little, much = sorted((draw(some), draw(some)))
     theirs = draw(optional(some))
-    return Pair(
-        Memory(candidate_mib=little, production_mib=theirs), Memory(candidate_mib=much, production_mib=theirs)
-    )
+    return Pair(Memory(candidate_mib=little, production_mib=theirs), Memory(candidate_mib=much, production_mib=theirs))
 
 
 @st.composite

@@ -54,11 +54,18 @@ class Findings:
 
 
 def measure(
-    settings: Settings, lake: Lake, candidate: Bundle, production: Bundle | None, opener: Opener = Opened.open
+    settings: Settings,
+    lake: Lake,
+    candidate: Bundle,
+    production: Bundle | None,
+    *,
+    opener: Opener = Opened.open,
+    clock: of_latency.Clock = time.perf_counter,
 ) -> Findings:
     """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
 
-    Needs a Ray cluster. NotReady when the store of users does not answer.
+    ``opener`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the store
+    of users does not answer.
     """
     found = Findings()
     mine, theirs = _loaded(settings, candidate, production)
@@ -76,6 +83,7 @@ def measure(
         candidate=opener(candidate, settings),
         production=opener(production, settings) if production else None,
         found=found,
+        clock=clock,
     )
     pair.decide()
     grown = Memory(candidate_mib=mine.growth_mib, production_mib=theirs.growth_mib if theirs else None)
@@ -92,6 +100,7 @@ class Pair:
     candidate: Opened
     production: Opened | None
     found: Findings
+    clock: of_latency.Clock
 
     def decide(self) -> None:
         """All gates that need the bundle open."""
@@ -160,7 +169,8 @@ class Pair:
         if self.production is not None:
             queries = requests.asked_of(self.production, self.recorded)
             other = of_latency.Asked(opened=self.production, queries=queries)
-        return of_latency.latency(of_latency.Asked(opened=self.candidate, queries=self.mine), other, self.settings)
+        mine = of_latency.Asked(opened=self.candidate, queries=self.mine)
+        return of_latency.latency(mine, other, self.settings, self.clock)
 
     def _decide(self, gate: str, measured: Callable[[], Any]) -> Any:
         return _decide(self.found, gate, measured, self.settings)

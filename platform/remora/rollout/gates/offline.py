@@ -1,7 +1,7 @@
 """Gate: on the same fresh test data, is the candidate's home feed not worse than production's?
 
 Non-inferiority by interval: what may be lost is fixed beforehand, and the whole interval must lie above it (G. Piaggio
-et al., Reporting of noninferiority and equivalence randomized trials, JAMA 2012). Too few queries fail rather than pass.
+et al., Reporting of noninferiority and equivalence randomized trials, JAMA 2012). Too few queries fail, not pass.
 """
 
 from __future__ import annotations

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from remora.pipeline import Pipeline, Query, Slate
+from remora.pipeline.runner import FALLBACK
+from remora.policies.scorers.fused_rank import FusedRank
 from remora.rollout.gates.evidence.opened import Opened
 from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
 from remora.surfaces.parts import Parts
@@ -64,17 +67,29 @@ def faults_of(slate: Slate, query: Query, pipeline: Pipeline, parts: Parts) -> I
     forbidden = rows[~may[rows]]
     if len(forbidden):
         yield "item that may not be shown", f"row {forbidden[0]}: seen, unavailable, excluded or the item asked about"
-    if pipeline.scorer is not None and np.isnan(scores).any():
-        yield "unscored item", f"{int(np.isnan(scores).sum())} of {len(scores)} items"
+    unscored = np.isnan(scores) & must_be_scored(slate, pipeline)
+    if unscored.any():
+        yield "unscored item", f"{int(unscored.sum())} of {len(scores)} items"
     if np.isinf(scores).any():
         yield "infinite score", f"{int(np.isinf(scores).sum())} of {len(scores)} items"
     if slate.degraded:
         yield "degraded", "; ".join(slate.degraded)
 
 
-def eligible(query: Query, parts: Parts) -> np.ndarray:
+def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
+    """Which items the surface's scorer must tell something of: what fuses ranks has none of the backfill's."""
+    if pipeline.scorer is None:
+        return np.zeros(len(slate.candidates), bool)
+    if not isinstance(pipeline.scorer, FusedRank):
+        return np.ones(len(slate.candidates), bool)
+    sources = [source != FALLBACK for source in slate.candidates.sources]
+    found: npt.NDArray[np.bool_] = ~np.isnan(slate.candidates.source_ranks[:, sources]).all(axis=1)
+    return found
+
+
+def eligible(query: Query, parts: Parts) -> npt.NDArray[np.bool_]:
     """May each item be shown in answer to the query? Shape (n items,)."""
-    may = parts.snapshot.available.copy()
+    may: npt.NDArray[np.bool_] = np.array(parts.snapshot.available)
     if getattr(parts.settings.surfaces, query.surface).already_seen:
         may[query.seen] = False
     may[query.exclude] = False
