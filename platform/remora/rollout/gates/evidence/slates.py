@@ -83,7 +83,7 @@ def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
     if not isinstance(pipeline.scorer, FusedRank):
         return np.ones(len(slate.candidates), bool)
     sources = [source != FALLBACK for source in slate.candidates.sources]
-    found: npt.NDArray[np.bool_] = ~np.isnan(slate.candidates.source_ranks[:, sources]).all(axis=1)
+    found: npt.NDArray[np.bool_] = np.any(~np.isnan(slate.candidates.source_ranks[:, sources]), axis=1)
     return found
 
 
