@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 
+from remora.cli import path
 from remora.cli.progress import show_progress
 from remora.settings import load
-from remora.training import path
 from remora.wiring.cluster import connect
 
 

@@ -11,8 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.end_to_end.conftest import Shop
+from tests.shops import Shop
 
+from remora.cli import path
 from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
 from remora.features.replay import ReplayUsers
@@ -27,7 +28,6 @@ from remora.serving.messages import RecommendRequest
 from remora.serving.phases import Phases
 from remora.serving.question import item_row, question
 from remora.serving.why import Why, why
-from remora.training import path
 from remora.training.evaluation import read_report
 
 N = 8
@@ -55,7 +55,7 @@ def test_every_step_ends_and_the_last_one_promotes(shop: Shop) -> None:
 
 def test_a_second_run_makes_nothing_again(shop: Shop) -> None:
     again = {done.step.name: done for done in path.run(shop.settings)}
-    for name in ("ingest", "feature build", "train retrieval", "train ranking", "evaluate", "bundle"):
+    for name in ("ingest", "feature build", "train retrieval", "train ranking", "evaluate", "bundle", "gates"):
         assert again[name].unchanged, name
     assert again["promote"].result.bundle == shop.steps["promote"].result.bundle
 

@@ -8,12 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from remora.cli import data, evaluate, recommend
+from remora.cli import data, evaluate, gate, recommend
 from remora.cli.options import ConfigOption, JsonOption, console, emit, paper
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
-    from remora.training.path import Done
+    from remora.cli.path import Done
 
 ASKED = 5
 
@@ -26,12 +26,12 @@ def run(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, promotion, and serving.
+    """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, gates, promotion, serving.
 
     A step whose inputs are unchanged is a look-up: the second run takes seconds, and a run that was interrupted goes
     on where it stopped.
     """
-    from remora.training import path
+    from remora.cli import path
     from remora.wiring import cluster
 
     settings = load(config)
@@ -65,6 +65,8 @@ def _say(done: Done, *, draw: bool) -> None:
         from remora.training.evaluation import read_report
 
         evaluate.render(paper(), read_report(done.result), done.result)
+    if draw and done.step.name == "gates":
+        gate.render(paper(), done.result)
 
 
 def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:

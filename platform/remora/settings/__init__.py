@@ -1,6 +1,7 @@
 """One frozen settings tree, read from one YAML file; nothing here knows any other part of Remora."""
 
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
+from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
 from remora.settings.registry import RegistrySettings
@@ -23,6 +24,8 @@ __all__ = [
     "EvaluationSettings",
     "EventTypeSettings",
     "FeatureSettings",
+    "GatesSettings",
+    "MetricBound",
     "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.data import DataSettings
+from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
 from remora.settings.registry import RegistrySettings
 from remora.settings.section import Section
@@ -201,6 +202,7 @@ class Settings(Section):
     serving: ServingSettings = ServingSettings()
     tuning: TuningSettings = TuningSettings()
     registry: RegistrySettings = RegistrySettings()
+    gates: GatesSettings = GatesSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
 
     @property

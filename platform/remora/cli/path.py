@@ -1,4 +1,7 @@
-"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off goes on."""
+"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off goes on.
+
+It stands with the commands, whose order it is, because training and rollout know nothing of each other.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import GatesFailed
 from remora.contracts.home import Home
 from remora.features.build import build as build_features
 from remora.features.materialize import materialize
@@ -19,10 +23,15 @@ from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 from remora.ingest.report import report
 from remora.registry.bundles import Bundles
+from remora.rollout.gates import promotion
+from remora.rollout.gates.gated import gated
+from remora.rollout.gates.report import GateReport
 from remora.settings import Settings
 from remora.training import bundling, evaluation, ranking, retrieval
 
 log = logging.getLogger(__name__)
+
+BY, WHY = "remora run", "end of a run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,7 @@ def steps(settings: Settings) -> tuple[Step, ...]:
         Step(name="train ranking", command="remora train ranking", run=ranking.train),
         Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
         Step(name="bundle", command="remora bundle build", run=bundling.record),
+        Step(name="gates", command="remora gate", run=_gates),
         Step(name="promote", command="remora bundle promote", run=_promote),
     )
 
@@ -73,6 +83,8 @@ def run(settings: Settings, *, begun: Callable[[Step], None] = lambda step: None
 
 def _older(result: Any, *, than: datetime) -> bool:
     artifact = getattr(result, "artifact", result)
+    if isinstance(artifact, GateReport):
+        return artifact.made_at < than
     return isinstance(artifact, Artifact) and datetime.fromisoformat(artifact.receipt["made_at"]) < than
 
 
@@ -88,6 +100,15 @@ def _build_features(settings: Settings) -> Artifact:
     return build_features(settings, Lake.open(Home(settings.home)))
 
 
-def _promote(settings: Settings) -> Any:
+def _gates(settings: Settings) -> GateReport:
+    """The bundle is the candidate from here on; GatesFailed leaves it that, and production as it is."""
     bundle = bundling.record(settings).receipt["bundle"]
-    return Bundles(settings).promote(bundle, by="remora run", why="end of a run")
+    Bundles(settings).promote(bundle, "candidate", by=BY, why=WHY)
+    found = gated(settings, bundle)
+    if not found.passed:
+        raise GatesFailed(bundle, found.failures)
+    return found
+
+
+def _promote(settings: Settings) -> Any:
+    return promotion.promote(settings, bundling.record(settings).receipt["bundle"], by=BY, why=WHY)
