@@ -170,7 +170,7 @@ class Bundles:
         board = TrafficBoard(self.home)
         now = board.read() or Traffic(production=production)
         if now.production != production:
-            now = now.model_copy(update={"production": production, "previous": now.production})
+            now = _moved(now, production)
         wanted = change(now).model_copy(update={"production": production})
         for bundle in set(wanted.bundles) - set(now.bundles):
             self.open(bundle)
@@ -207,6 +207,15 @@ class Bundles:
             )
             if aside != target:
                 self.home.filesystem.move(aside, target)
+
+
+def _moved(now: Traffic, production: str) -> Traffic:
+    """With another production, which is nobody's canary, no shadow and not to be loaded any more."""
+    canary = now.canary if now.canary and now.canary.bundle != production else None
+    shadow = now.shadow if now.shadow != production else None
+    loading = tuple(bundle for bundle in now.loading if bundle != production)
+    kept = {"previous": now.production, "canary": canary, "shadow": shadow, "loading": loading}
+    return now.model_copy(update={"production": production} | kept)
 
 
 def _entry(content: Content) -> FileEntry:

@@ -3,6 +3,7 @@
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
+from remora.settings.rollout import MarginSettings, RolloutSettings
 from remora.settings.tree import (
     ClusterSettings,
     EvaluationSettings,
@@ -22,10 +23,12 @@ __all__ = [
     "EvaluationSettings",
     "EventTypeSettings",
     "FeatureSettings",
+    "MarginSettings",
     "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",
     "RetrievalSettings",
+    "RolloutSettings",
     "ServingSettings",
     "Settings",
     "SourceSettings",

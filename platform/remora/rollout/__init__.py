@@ -1,0 +1,1 @@
+"""How a bundle that was built becomes production, and how it is taken back."""
