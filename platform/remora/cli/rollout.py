@@ -58,7 +58,7 @@ def start(
     if detach:
         _check_cluster(settings)
     bundles = Bundles(settings)
-    with controlling(bundles.home):
+    with controlling(settings):
         begun = begin(bundles, bundle=bundle, plan=parsed, by=by or getpass.getuser(), why=why, now=utc_now())
         console.print(f"Rollout {begun.id}: bundle {begun.bundle} against {begun.production}", highlight=False)
         if not detach:
@@ -74,8 +74,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from remora.rollout.rendering import render
     from remora.rollout.state import Rollouts
 
-    home = Home(load(config).home)
-    rollout, controlled = Rollouts(home).current(), _is_controlled(home)
+    settings = load(config)
+    rollout, controlled = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
     shown = rollout.model_dump(mode="json", exclude={"tally", "heard"}) | {
         "stage": rollout.stage_name,
         "share": rollout.step.share if rollout.step else 0.0,
@@ -106,12 +106,12 @@ def resume(why: WhyOption = "", by: ByOption = "", detach: DetachOption = False,
         raise NotReady(f"Rollout {rollout.id} is {rollout.status}: there is nothing to go on with.")
     if rollout.status is Status.PAUSED:
         _ask(settings, What.RESUME, by, why)
-    if _is_controlled(home):
+    if _is_controlled(settings):
         console.print("A controller carries it out; `remora rollout status` shows it.")
     elif detach:
         _detach(settings)
     else:
-        with controlling(home):
+        with controlling(settings):
             _carry_out(settings)
 
 
@@ -141,8 +141,8 @@ def _ask(settings: Settings, what: What, by: str, why: str) -> None:
     if rollout.status.ended:
         raise NotReady(f"Rollout {rollout.id} is {rollout.status}: there is nothing to {what}.")
     key = Wishes(home, rollout.id).ask(Wish(what=what, by=by or getpass.getuser(), why=why))
-    if not _is_controlled(home):
-        with controlling(home):
+    if not _is_controlled(settings):
+        with controlling(settings):
             _controller(settings).look()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while key not in (now := Rollouts(home).read(rollout.id)).heard:
@@ -155,14 +155,12 @@ def _ask(settings: Settings, what: What, by: str, why: str) -> None:
     console.print(f"Rollout {now.id}: {now.status} at {now.stage_name}", highlight=False)
 
 
-def _is_controlled(home: Home) -> bool | None:
-    """Does a controller live? None where a home has no locks."""
+def _is_controlled(settings: Settings) -> bool:
+    """Does a controller live?"""
     from remora.rollout.begin import controlling
 
-    if not home.is_local:
-        return None
     try:
-        with controlling(home):
+        with controlling(settings):
             return False
     except NotReady:
         return True

@@ -1,1 +1,1 @@
-"""How a bundle that was built becomes production, and how it is taken back."""
+"""How a bundle comes into production: gates, and steps under live traffic."""

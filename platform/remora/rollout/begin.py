@@ -10,16 +10,19 @@ from remora.contracts.errors import NotBuilt, NotReady, Refused
 from remora.contracts.home import Home
 from remora.registry.bundles import Bundles
 from remora.registry.exclusive import exclusive
+from remora.registry.tracking import tracking_uri
 from remora.rollout.plan import Plan
 from remora.rollout.state import CONTROLLER, Rollout, Rollouts
+from remora.settings import Settings
 
 
 @contextlib.contextmanager
-def controlling(home: Home) -> Iterator[None]:
-    """Be the home's only controller; NotReady while another one lives."""
+def controlling(settings: Settings) -> Iterator[None]:
+    """Be the home's only controller; NotReady while another one lives. A home on S3 needs a database for that."""
+    home, database = Home(settings.home), settings.registry.lock or tracking_uri(settings)
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(exclusive(home, CONTROLLER, waits=False))
+            held.enter_context(exclusive(home, CONTROLLER, database, waits=False))
         except NotReady as error:
             raise NotReady(
                 "Another controller carries out a rollout of this home. `remora rollout status` shows it, and it hears "

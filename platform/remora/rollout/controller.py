@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from remora.contracts.errors import NotReady, Refused, RemoraError, StorageError
 from remora.registry.bundles import Bundles
@@ -140,7 +141,7 @@ class Controller:
         if rollout.is_full and rollout.since is None and traffic.production == rollout.production:
             later = self.bundles.history()[rollout.promotions :]
             if not any(p.alias == PRODUCTION and p.previous == rollout.bundle for p in later):  # nobody took it back
-                self._promote(rollout, rollout.bundle)
+                self.bundles.promote(rollout.bundle, **self._record(rollout))
         return self.bundles.direct(lambda now: directed(now, rollout))
 
     def _decide(self, rollout: Rollout, present: Present) -> tuple[Rollout, Decision]:
@@ -171,10 +172,11 @@ class Controller:
         """Production alone again, in one change of the traffic, or two where the candidate was production."""
         assert rollout.ending is not None
         if rollout.is_full and self.bundles.traffic().production == rollout.bundle:
-            self._promote(rollout, rollout.production)
+            self.bundles.rollback(to=rollout.production, **self._record(rollout))
         self.bundles.direct(lambda now: directed(now, rollout))
         return self.rollouts.write(rollout.noted(self.clock(), rollout.ending, changes={"status": rollout.ending}))
 
-    def _promote(self, rollout: Rollout, bundle: str) -> None:
-        why = "; ".join(rollout.journal[-1].why)
-        self.bundles.promote(bundle, by=f"{rollout.by}, rollout {rollout.id}", why=why)
+    def _record(self, rollout: Rollout) -> dict[str, Any]:
+        """Who moves the alias, why, and what was seen."""
+        why, evidence = "; ".join(rollout.journal[-1].why), rollout.evidence()
+        return {"by": f"{rollout.by}, rollout {rollout.id}", "why": why, "evidence": evidence}

@@ -12,7 +12,6 @@ from typing import Any
 import ray
 
 from remora.contracts.errors import NotReady, RemoraError
-from remora.contracts.home import Home
 from remora.rollout.begin import controlling
 from remora.rollout.controller import Controller, Prove
 from remora.rollout.state import Rollout
@@ -70,7 +69,7 @@ class Host:
     def _carry_out(self) -> None:
         while True:
             try:
-                with controlling(Home(self.settings.home)):
+                with controlling(self.settings):
                     Controller(self.settings, prove=self.prove).run(rest=time.sleep, told=_log)
                 return
             except NotReady:  # whoever began it has not let go yet, or died and its process is not gone yet

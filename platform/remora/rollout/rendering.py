@@ -39,10 +39,10 @@ def drawn(rollout: Rollout, now: datetime) -> RenderableType:
     return Group(*parts, _journal(rollout))
 
 
-def render(out: Console, rollout: Rollout, now: datetime, *, controlled: bool | None) -> None:
+def render(out: Console, rollout: Rollout, now: datetime, *, controlled: bool) -> None:
     """:func:`drawn`, and whether anybody carries it out."""
     out.print(drawn(rollout, now))
-    if controlled is False and not rollout.status.ended:
+    if not controlled and not rollout.status.ended:
         out.print("[yellow]No controller carries it out now.[/yellow] Go on with `remora rollout resume`.")
 
 

@@ -114,6 +114,12 @@ class Rollout(BaseModel):
             return 0.0
         return max(0.0, ((self.paused_at or now) - self.since).total_seconds())
 
+    def evidence(self) -> dict[str, Any]:
+        """What the rollout saw until now, as a small document: the plan, and the last readout of every step."""
+        last = {entry.stage: entry.readout for entry in self.journal if entry.readout is not None}
+        seen = {stage: readout.model_dump(mode="json") for stage, readout in last.items()}
+        return {"rollout": self.id, "plan": self.plan, "against": self.production, "steps": seen}
+
     def noted(
         self,
         at: datetime,

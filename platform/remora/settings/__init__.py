@@ -3,6 +3,7 @@
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
+from remora.settings.registry import RegistrySettings
 from remora.settings.rollout import MarginSettings, RolloutSettings
 from remora.settings.tree import (
     ClusterSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",
+    "RegistrySettings",
     "RetrievalSettings",
     "RolloutSettings",
     "ServingSettings",

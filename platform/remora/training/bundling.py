@@ -20,8 +20,9 @@ from remora.features.store import open_store
 from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake, lake_shelf
 from remora.registry.bundle import Bundle
-from remora.registry.bundles import Bundles, Content
-from remora.registry.lineage import Lineage
+from remora.registry.bundles import Bundles
+from remora.registry.lineage import Lineage, TrainingRows
+from remora.registry.store import BundleStore, Content
 from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 from remora.training.evaluation import REPORT, evaluation_shelf
@@ -44,7 +45,7 @@ def build(settings: Settings) -> Bundle:
     The towers and the trees are those that were evaluated; the item lists and the item snapshot are made again as of
     the end of the data, as every refresh does.
     """
-    return Bundles(settings).open(record(settings).receipt["bundle"])
+    return Bundles(settings).inspect(record(settings).receipt["bundle"])
 
 
 def record(settings: Settings) -> Artifact:
@@ -56,7 +57,8 @@ def record(settings: Settings) -> Artifact:
         artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=_commit()
     )
     shelf = built_shelf(home)
-    if (done := shelf.find(version)) is not None:
+    done = shelf.find(version)
+    if done is not None and BundleStore(home).has(done.receipt["bundle"]):
         shelf.point(version)
         return done
     bundle = _bundle(settings, Lake(made["lake"]), made, served_with)
@@ -106,6 +108,7 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
             "test": cuts.end,
         },
         seeds={"retrieval": settings.retrieval.seed, "ranking": settings.ranking.seed},
+        rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].receipt.get("rows", {}).items()},
         runs={name: artifact.receipt["run"] for name, artifact in made.items() if "run" in artifact.receipt},
         remora=remora.__version__,
         code=_commit(),

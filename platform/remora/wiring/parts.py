@@ -22,6 +22,7 @@ from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
+from remora.registry.trust import trusted
 from remora.retrieval import co_visitation, linear_lists, segments
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
@@ -149,8 +150,8 @@ def parts_from(
 
 
 def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
-    """The parts of a bundle; the settings that it was built with go before ``settings``."""
-    folder = bundle.local()
+    """The parts of a bundle; the settings that it was built with go before ``settings``. Untrusted as these say."""
+    folder = trusted(bundle, settings.registry).local()
     built = json.loads((folder / "settings.json").read_text())
     towers = Towers.load(folder)
     return parts_from(
