@@ -11,7 +11,21 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from remora.cli import bundle, data, evaluate, features, gate, recommend, rollback, run, serve, train, tune, why
+from remora.cli import (
+    bundle,
+    data,
+    evaluate,
+    features,
+    gate,
+    recommend,
+    rollback,
+    rollout,
+    run,
+    serve,
+    train,
+    tune,
+    why,
+)
 from remora.cli.options import console
 from remora.cli.progress import show_progress
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
@@ -34,6 +48,7 @@ app.add_typer(features.app, name="features")
 app.add_typer(train.app, name="train")
 app.add_typer(tune.app, name="tune")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(rollout.app, name="rollout")
 app.add_typer(serve.app, name="serve")
 app.command("evaluate")(evaluate.evaluate)
 app.command("gate")(gate.gate)

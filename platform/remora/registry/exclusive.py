@@ -8,36 +8,36 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from remora.contracts.errors import StorageError
+from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.home import Home, storage_errors
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql"
 
 
 @contextlib.contextmanager
-def exclusive(home: Home, path: str, database: str = "") -> Iterator[None]:
+def exclusive(home: Home, path: str, database: str = "", *, waits: bool = True) -> Iterator[None]:
     """Hold the lock file ``path`` of a local home; the kernel lets go when the process dies, however it dies.
 
     A home on S3 has no locks. There ``database`` gives one: beside the file of ``sqlite:///…``, or in PostgreSQL, which
     lets go when the connection ends. With any other database nothing is held, and of two racing changes the last one
-    stands. StorageError when the lock cannot be had.
+    stands. StorageError when the lock cannot be had; without ``waits``, NotReady while another process holds it.
     """
     if home.is_local:
-        with _locked(Path(home.at(path))):
+        with _locked(Path(home.at(path)), waits):
             yield
     elif database.startswith(SQLITE):
-        with _locked(Path(f"{database.removeprefix(SQLITE)}.lock")):
+        with _locked(Path(f"{database.removeprefix(SQLITE)}.lock"), waits):
             yield
     elif database.startswith(POSTGRESQL):
-        with advisory(database, home.at(path)):
+        with advisory(database, home.at(path), waits=waits):
             yield
     else:
         yield
 
 
 @contextlib.contextmanager
-def advisory(database: str, name: str) -> Iterator[None]:
-    """Hold the advisory lock ``name`` of a PostgreSQL server, waiting for whoever has it.
+def advisory(database: str, name: str, *, waits: bool = True) -> Iterator[None]:
+    """Hold the advisory lock ``name`` of a PostgreSQL server, waiting for whoever has it unless told not to.
 
     It belongs to a connection of its own, so the server lets go when this process dies. A pooler between must keep
     sessions (PgBouncer: `pool_mode = session`). StorageError when the server does not answer, or was lost meanwhile.
@@ -50,7 +50,10 @@ def advisory(database: str, name: str) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             connection = held.enter_context(engine.connect())
-            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_lock(key)))
+            if waits:
+                connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_lock(key)))
+            elif not connection.execute(sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))).scalar():
+                raise _held(f"{name} at {shown(database)}")
         except SQLAlchemyError as error:
             raise StorageError(f"No lock at {shown(database)}: {error}. Nothing was changed.") from error
         yield
@@ -81,10 +84,17 @@ def _lost(database: str) -> StorageError:
 
 
 @contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
+def _locked(file: Path, waits: bool) -> Iterator[None]:
     with storage_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = file.open("w")
     with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            raise _held(str(file)) from held
         yield
+
+
+def _held(lock: str) -> NotReady:
+    return NotReady(f"Another process holds the lock {lock}. Wait until it has ended, or ask it to end.")

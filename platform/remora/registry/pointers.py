@@ -155,7 +155,7 @@ class Pointers:
         production = self.resolve(PRODUCTION)
         now = self._board.read() or Traffic(production=production)
         if now.production != production:
-            now = now.model_copy(update={"production": production, "previous": now.production})
+            now = _moved(now, production)
         wanted = change(now).model_copy(update={"production": production})
         new = set(wanted.bundles) - set(now.bundles)
         for id in new:
@@ -205,6 +205,15 @@ class Pointers:
         bundle = trusted(self.store.read(id), self.settings.registry)
         bundle.verify()
         return bundle
+
+
+def _moved(now: Traffic, production: str) -> Traffic:
+    """With another production, which is nobody's canary, no shadow, and not to be loaded any more."""
+    canary = now.canary if now.canary and now.canary.bundle != production else None
+    shadow = now.shadow if now.shadow != production else None
+    loading = tuple(bundle for bundle in now.loading if bundle != production)
+    kept = {"previous": now.production, "canary": canary, "shadow": shadow, "loading": loading}
+    return now.model_copy(update={"production": production} | kept)
 
 
 def _tried(traffic: Traffic) -> set[str]:

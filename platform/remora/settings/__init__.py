@@ -5,6 +5,7 @@ from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
 from remora.settings.registry import RegistrySettings
+from remora.settings.rollout import MarginSettings, RolloutSettings
 from remora.settings.tree import (
     ClusterSettings,
     EvaluationSettings,
@@ -25,12 +26,14 @@ __all__ = [
     "EventTypeSettings",
     "FeatureSettings",
     "GatesSettings",
+    "MarginSettings",
     "MetricBound",
     "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",
     "RegistrySettings",
     "RetrievalSettings",
+    "RolloutSettings",
     "ServingSettings",
     "Settings",
     "SourceSettings",
