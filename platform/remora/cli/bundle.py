@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
-from remora.cli import bundle_storage
+from remora.cli import bundle_storage, gate
 from remora.cli.options import ConfigOption, JsonOption, NameArgument, emit
 from remora.contracts.errors import RemoraError
 from remora.contracts.home import storage_errors
@@ -166,14 +166,9 @@ def promote(
 
 
 def _into_production(settings: Settings, name: str, by: str, why: str, *, force: bool) -> Promotion:
-    from remora.rollout.gates.gated import look_up
     from remora.rollout.gates.promotion import promote as through_the_gates
 
-    if not force and look_up(settings, name) is None:
-        from remora.wiring.cluster import connect
-
-        activate(settings)
-        connect(settings)
+    gate.ready(settings, name, force=force)
     return through_the_gates(settings, name, by=by, why=why, force=force)
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, emit
-from remora.settings import activate, load
+from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
     from remora.rollout.gates.report import GateReport
@@ -43,6 +43,16 @@ def gate(
     emit(report.model_dump(mode="json"), as_json, lambda out: render(out, report))
     if not report.passed:
         raise typer.Exit(1)
+
+
+def ready(settings: Settings, bundle: str, *, force: bool) -> None:
+    """Be connected to a cluster where the gates are about to be run."""
+    from remora.rollout.gates.gated import look_up
+    from remora.wiring.cluster import connect
+
+    if not force and look_up(settings, bundle) is None:
+        activate(settings)
+        connect(settings)
 
 
 def render(out: Console, found: GateReport) -> None:

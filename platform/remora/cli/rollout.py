@@ -11,6 +11,7 @@ import typer
 from rich.live import Live
 from rich.markup import escape
 
+from remora.cli import gate
 from remora.cli.options import ConfigOption, JsonOption, console, emit
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
@@ -45,19 +46,25 @@ def start(
     plan: Annotated[str, typer.Option(help="For example shadow:10m,canary:5%:30m,ramp:25%:1h,full.")],
     why: WhyOption = "",
     by: ByOption = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Whatever the gates say; needs --why, which the journal keeps.")
+    ] = False,
     detach: DetachOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Begin a rollout and carry it out. Ctrl-C leaves it where it is."""
+    """Begin a rollout of a bundle that passes its gates, and carry it out. Ctrl-C leaves it where it is."""
     from remora.registry.bundles import Bundles
     from remora.rollout.begin import begin, controlling
     from remora.rollout.controller import utc_now
+    from remora.rollout.gates.promotion import through
     from remora.rollout.plan import Plan
 
     parsed, settings = Plan.parse(plan), load(config)
     if detach:
         _check_cluster(settings)
     bundles = Bundles(settings)
+    gate.ready(settings, bundle, force=force)
+    why, _ = through(settings, bundles.open(bundle).id, why=why, force=force)
     with controlling(settings):
         begun = begin(bundles, bundle=bundle, plan=parsed, by=by or getpass.getuser(), why=why, now=utc_now())
         console.print(f"Rollout {begun.id}: bundle {begun.bundle} against {begun.production}", highlight=False)

@@ -19,19 +19,26 @@ def promote(settings: Settings, name: str, *, by: str, why: str, force: bool = F
     GatesFailed says which do not let it through. ``force`` runs nothing and asks nothing of the report, so it takes no
     longer when it is urgent; it needs a reason, and the history says over what it was done.
     """
-    if force and not why.strip():
-        raise BadRequest("--force passes over the gates, so it needs a reason for the history: --why REASON.")
     bundles = Bundles(settings)
     bundle = bundles.open(name).id
     if _serves(bundles, bundle):
         return bundles.promote(bundle, by=by, why=why)
-    report = _known(settings, bundle) if force else gated(settings, bundle)
-    if force:
-        why = forced(report, why)
-    elif report is None or not report.passed:
-        raise GatesFailed(bundle, report.failures if report else ())
+    why, report = through(settings, bundle, why=why, force=force)
     evidence = report.model_dump(mode="json") if report else None
     return bundles.promote(bundle, by=by, why=why, evidence=evidence)
+
+
+def through(settings: Settings, bundle: str, *, why: str, force: bool) -> tuple[str, GateReport | None]:
+    """The reason that the history keeps, and the report on a bundle that may go on; GatesFailed as above."""
+    if force:
+        if not why.strip():
+            raise BadRequest("--force passes over the gates, so it needs a reason for the history: --why REASON.")
+        report = _known(settings, bundle)
+        return forced(report, why), report
+    report = gated(settings, bundle)
+    if not report.passed:
+        raise GatesFailed(bundle, report.failures)
+    return why, report
 
 
 def _serves(bundles: Bundles, bundle: str) -> bool:
