@@ -38,9 +38,10 @@ ROW = {
     "items": pl.Int64,
     "said": pl.String,
     "bundle": pl.String,
+    "user": pl.String,
 }
 """A row is a request, in the order of the answers. ``due`` is Unix time in seconds; ``said`` why a slate is degraded,
-empty where it is whole, and what came in place of one; ``bundle`` who answered.
+empty where it is whole, and what came in place of one; ``bundle`` who answered, ``user`` whom.
 """
 
 
@@ -88,7 +89,7 @@ class _Clients:
 
     def __init__(self, session: aiohttp.ClientSession, url: str, n: int) -> None:
         self.session, self.url, self.n = session, url, n
-        self.rows: list[tuple[float, float, int, int, str, str]] = []
+        self.rows: list[tuple[float, float, int, int, str, str, str]] = []
 
     async def ask(self, user: str, due: float) -> None:
         status, items, bundle = NO_ANSWER, 0, ""
@@ -102,7 +103,7 @@ class _Clients:
                     bundle = slate.get("bundle", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             said = f"{type(error).__name__}: {error}"
-        self.rows.append((due, (time.time() - due) * 1e3, status, items, said, bundle))
+        self.rows.append((due, (time.time() - due) * 1e3, status, items, said, bundle, user))
         if len(self.rows) % TOLD_EVERY == 0:
             print(len(self.rows), flush=True)
 
