@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from remora.cli import bundle, data, evaluate, features, recommend, run, serve, train, tune, why
+from remora.cli import bundle, data, evaluate, features, recommend, run, runs, serve, train, tune, why
 from remora.cli.options import console
 from remora.cli.progress import show_progress
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
@@ -39,6 +39,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("recommend")(recommend.recommend)
 app.command("why")(why.why)
 app.command("run")(run.run)
+app.command("runs")(runs.runs)
 
 EXIT_CODES = ((SettingsError, 2), (DataError, 3), (NotReady, 4), (RemoraError, 1))
 """First match wins: who must act can be told from the exit code."""

@@ -3,6 +3,7 @@
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
+from remora.settings.retraining import RetrainingSettings
 from remora.settings.tree import (
     ClusterSettings,
     EvaluationSettings,
@@ -25,6 +26,7 @@ __all__ = [
     "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",
+    "RetrainingSettings",
     "RetrievalSettings",
     "ServingSettings",
     "Settings",

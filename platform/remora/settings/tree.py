@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.data import DataSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
+from remora.settings.retraining import RetrainingSettings
 from remora.settings.section import Section
 from remora.settings.tuning import OneOf, TuningSettings
 
@@ -198,6 +199,7 @@ class Settings(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
     tuning: TuningSettings = TuningSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
 
     @property

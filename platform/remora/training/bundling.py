@@ -53,7 +53,7 @@ def record(settings: Settings) -> Artifact:
     made = _made(home)
     served_with = settings.model_dump(mode="json", include=SERVED_WITH)
     version = fingerprint(
-        artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=_commit()
+        artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=commit()
     )
     shelf = built_shelf(home)
     if (done := shelf.find(version)) is not None:
@@ -108,7 +108,7 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
         seeds={"retrieval": settings.retrieval.seed, "ranking": settings.ranking.seed},
         runs={name: artifact.receipt["run"] for name, artifact in made.items() if "run" in artifact.receipt},
         remora=remora.__version__,
-        code=_commit(),
+        code=commit(),
     )
 
 
@@ -119,7 +119,7 @@ def schema_hash(store: FeatureStore, service: str) -> str:
     return fingerprint(columns=columns)
 
 
-def _commit() -> str:
+def commit() -> str:
     """The checkout's commit; $REMORA_COMMIT where there is no checkout, as in a container."""
     if named := os.environ.get("REMORA_COMMIT"):
         return named

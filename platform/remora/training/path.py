@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
 from remora.features.build import build as build_features
 from remora.features.materialize import materialize
@@ -44,12 +46,17 @@ class Done:
     result: Any
 
 
-def steps(settings: Settings) -> tuple[Step, ...]:
-    """The steps of a run in order, without serving."""
+def steps(settings: Settings, *, since_last: bool = False) -> tuple[Step, ...]:
+    """The steps of a run in order, without serving.
+
+    With ``since_last`` only new files are read, and the last step is the one that `retraining.on_success` names.
+    """
+    ingesting = ("remora data ingest --since last", partial(ingest, since_last=True))
+    command, bring = ingesting if since_last else ("remora data ingest", ingest)
     fetch = Step(name="get", command="remora data get", run=_get)
     return (
         *((fetch,) if settings.data.get else ()),
-        Step(name="ingest", command="remora data ingest", run=ingest),
+        Step(name="ingest", command=command, run=bring),
         Step(name="quality report", command="remora data report", run=_report),
         Step(name="feature build", command="remora features build", run=_build_features),
         Step(name="feast apply", command="remora features apply", run=apply),
@@ -58,13 +65,23 @@ def steps(settings: Settings) -> tuple[Step, ...]:
         Step(name="train ranking", command="remora train ranking", run=ranking.train),
         Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
         Step(name="bundle", command="remora bundle build", run=bundling.record),
-        Step(name="promote", command="remora bundle promote", run=_promote),
+        _last(settings.retraining.policy if since_last else "promote"),
     )
 
 
-def run(settings: Settings, *, begun: Callable[[Step], None] = lambda step: None) -> Iterator[Done]:
+def _last(policy: str) -> Step:
+    if policy == "promote":
+        return Step(name="promote", command="remora bundle promote", run=_promote)
+    if policy == "candidate":
+        return Step(name="candidate", command="remora bundle promote --alias candidate", run=_candidate)
+    raise SettingsError(f"retraining.on_success is {policy}, which this version has not: use candidate or promote.")
+
+
+def run(
+    settings: Settings, *, since_last: bool = False, begun: Callable[[Step], None] = lambda step: None
+) -> Iterator[Done]:
     """Run every step; yields each as it ends. ``begun`` is told of a step before it starts."""
-    for step in steps(settings):
+    for step in steps(settings, since_last=since_last):
         begun(step)
         start, clock = datetime.now(UTC), time.monotonic()
         result = step.run(settings)
@@ -86,6 +103,11 @@ def _report(settings: Settings) -> Any:
 
 def _build_features(settings: Settings) -> Artifact:
     return build_features(settings, Lake.open(Home(settings.home)))
+
+
+def _candidate(settings: Settings) -> Any:
+    bundle = bundling.record(settings).receipt["bundle"]
+    return Bundles(settings).promote(bundle, "candidate", by="remora run", why="end of a run")
 
 
 def _promote(settings: Settings) -> Any:
