@@ -21,6 +21,7 @@ from remora.cli import (
     rollback,
     rollout,
     run,
+    runs,
     serve,
     train,
     tune,
@@ -56,6 +57,7 @@ app.command("recommend")(recommend.recommend)
 app.command("why")(why.why)
 app.command("run")(run.run)
 app.command("rollback")(rollback.rollback)
+app.command("runs")(runs.runs)
 
 EXIT_CODES = ((SettingsError, 2), (DataError, 3), (NotReady, 4), (RemoraError, 1))
 """First match wins: who must act can be told from the exit code."""

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import GatesFailed
+from remora.contracts.errors import GatesFailed, Refused
 from remora.contracts.home import Home
 from remora.features.build import build as build_features
 from remora.features.materialize import materialize
@@ -23,11 +24,17 @@ from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 from remora.ingest.report import report
 from remora.registry.bundles import Bundles
+from remora.rollout.begin import begin, controlling
+from remora.rollout.controller import Controller, utc_now
 from remora.rollout.gates import promotion
 from remora.rollout.gates.gated import gated
 from remora.rollout.gates.report import GateReport
+from remora.rollout.plan import Plan
+from remora.rollout.proof import prove
+from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
 from remora.training import bundling, evaluation, ranking, retrieval
+from remora.wiring import cluster
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +60,17 @@ class Done:
     result: Any
 
 
-def steps(settings: Settings) -> tuple[Step, ...]:
-    """The steps of a run in order, without serving."""
+def steps(settings: Settings, *, since_last: bool = False) -> tuple[Step, ...]:
+    """The steps of a run in order, without serving.
+
+    With ``since_last`` only new files are read, and the last step is the one that `retraining.on_success` names.
+    """
+    ingesting = ("remora data ingest --since last", partial(ingest, since_last=True))
+    command, bring = ingesting if since_last else ("remora data ingest", ingest)
     fetch = Step(name="get", command="remora data get", run=_get)
     return (
         *((fetch,) if settings.data.get else ()),
-        Step(name="ingest", command="remora data ingest", run=ingest),
+        Step(name="ingest", command=command, run=bring),
         Step(name="quality report", command="remora data report", run=_report),
         Step(name="feature build", command="remora features build", run=_build_features),
         Step(name="feast apply", command="remora features apply", run=apply),
@@ -68,13 +80,27 @@ def steps(settings: Settings) -> tuple[Step, ...]:
         Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
         Step(name="bundle", command="remora bundle build", run=bundling.record),
         Step(name="gates", command="remora gate", run=_gates),
-        Step(name="promote", command="remora bundle promote", run=_promote),
+        *_last(settings, since_last=since_last),
     )
 
 
-def run(settings: Settings, *, begun: Callable[[Step], None] = lambda step: None) -> Iterator[Done]:
+def _last(settings: Settings, *, since_last: bool) -> tuple[Step, ...]:
+    """What becomes of a candidate that has passed its gates."""
+    chosen = settings.retraining
+    if not since_last or chosen.policy == "promote":
+        return (Step(name="promote", command="remora bundle promote", run=_promote),)
+    if chosen.policy == "rollout":
+        plan = Plan.parse(chosen.plan)  # what is wrong with it is said before hours of training
+        command = f"remora rollout start --bundle candidate --plan {plan}"
+        return (Step(name="rollout", command=command, run=partial(_roll_out, plan=plan)),)
+    return ()
+
+
+def run(
+    settings: Settings, *, since_last: bool = False, begun: Callable[[Step], None] = lambda step: None
+) -> Iterator[Done]:
     """Run every step; yields each as it ends. ``begun`` is told of a step before it starts."""
-    for step in steps(settings):
+    for step in steps(settings, since_last=since_last):
         begun(step)
         start, clock = datetime.now(UTC), time.monotonic()
         result = step.run(settings)
@@ -112,3 +138,19 @@ def _gates(settings: Settings) -> GateReport:
 
 def _promote(settings: Settings) -> Any:
     return promotion.promote(settings, bundling.record(settings).receipt["bundle"], by=BY, why=WHY)
+
+
+def _roll_out(settings: Settings, *, plan: Plan) -> Rollout:
+    """Begun here; carried out on a cluster that outlives this program, or else by this program."""
+    from remora.rollout import hosting
+
+    bundle = bundling.record(settings).receipt["bundle"]
+    with controlling(settings):
+        begun = begin(Bundles(settings), bundle=bundle, plan=plan, by=BY, why=WHY, now=utc_now())
+        if not cluster.outlives(settings):
+            ended = Controller(settings, prove=prove).run(rest=time.sleep)
+            if ended.status is not Status.DONE:
+                raise Refused(f"Rollout {ended.id} is {ended.status}: {'; '.join(ended.journal[-1].why)}")
+            return ended
+    hosting.host(settings, prove)
+    return begun

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import getpass
+<<<<<<< ours
+=======
+import json
 import os
+>>>>>>> theirs
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,7 +87,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     rollout, controlled = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
-    shown = rollout.model_dump(mode="json", exclude={"tally", "heard"}) | {
+    shown = json.loads(rollout.model_dump_json(exclude={"tally", "heard"})) | {
         "stage": rollout.stage_name,
         "share": rollout.step.share if rollout.step else 0.0,
         "controlled": controlled,
@@ -175,9 +179,9 @@ def _controller(settings: Settings) -> Controller:
 
 def _check_cluster(settings: Settings) -> None:
     """NotReady where there is no cluster that outlives this command."""
-    from remora.wiring import cluster, processes
+    from remora.wiring import cluster
 
-    if not (settings.cluster.address or os.environ.get("RAY_ADDRESS") or processes.find(cluster.HEAD)):
+    if not cluster.outlives(settings):
         raise NotReady(
             "No Ray cluster runs that could carry it out. Run `remora serve up` first, or leave --detach out."
         )

@@ -5,6 +5,7 @@ from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
 from remora.settings.registry import RegistrySettings
+from remora.settings.retraining import RetrainingSettings
 from remora.settings.rollout import MarginSettings, RolloutSettings
 from remora.settings.tree import (
     ClusterSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "ObjectiveSettings",
     "RankingSettings",
     "RegistrySettings",
+    "RetrainingSettings",
     "RetrievalSettings",
     "RolloutSettings",
     "ServingSettings",

@@ -12,6 +12,7 @@ from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
 from remora.settings.registry import RegistrySettings
+from remora.settings.retraining import RetrainingSettings
 from remora.settings.rollout import RolloutSettings
 from remora.settings.section import Section
 from remora.settings.tuning import OneOf, TuningSettings
@@ -205,6 +206,7 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     gates: GatesSettings = GatesSettings()
     rollout: RolloutSettings = RolloutSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
 
     @property

@@ -55,7 +55,7 @@ def record(settings: Settings) -> Artifact:
     made = _made(home)
     served_with = settings.model_dump(mode="json", include=SERVED_WITH)
     version = fingerprint(
-        artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=_commit()
+        artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=commit()
     )
     shelf = built_shelf(home)
     done = shelf.find(version)
@@ -112,11 +112,11 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
         rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].receipt.get("rows", {}).items()},
         runs={name: artifact.receipt["run"] for name, artifact in made.items() if "run" in artifact.receipt},
         remora=remora.__version__,
-        code=_commit(),
+        code=commit(),
     )
 
 
-def _commit() -> str:
+def commit() -> str:
     """The checkout's commit; $REMORA_COMMIT where there is no checkout, as in a container."""
     if named := os.environ.get("REMORA_COMMIT"):
         return named

@@ -125,6 +125,11 @@ def stop_head() -> bool:
     return processes.stop(HEAD)
 
 
+def outlives(settings: Settings) -> bool:
+    """Would :func:`connect` join a cluster that goes on when this program has ended?"""
+    return bool(settings.cluster.address or os.environ.get("RAY_ADDRESS") or processes.find(HEAD))
+
+
 def cpus(settings: Settings) -> int:
     """Logical CPUs of a local cluster: two training workers and their data need four even on two cores."""
     return settings.cluster.cpus or max(4, os.cpu_count() or 1)
