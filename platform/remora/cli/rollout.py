@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import getpass
-<<<<<<< ours
-=======
 import json
-import os
->>>>>>> theirs
 import time
 from typing import TYPE_CHECKING, Annotated
 
