@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -21,6 +22,7 @@ from remora.registry.traffic import Traffic, TrafficBoard
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
+from remora.serving.openings import Openings
 from remora.serving.release import Release
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
@@ -178,6 +180,11 @@ class SmallShop:
 
     def report(self, report: LiveReport) -> None:
         LiveReports(Home(self.settings.home)).write(report)
+
+    def opening(self, bundle: str) -> AbstractContextManager[None]:
+        if not self.follows:
+            return nullcontext()
+        return Openings(Home(self.settings.home)).opening(bundle, revision=self.traffic().revision)
 
     def release(self, bundle: str = "") -> Release:
         return Release.of(parts(self.settings), bundle=bundle or self.bundle)

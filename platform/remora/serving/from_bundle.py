@@ -6,6 +6,7 @@ Feast, none needs MLflow, and either takes seconds and a hundred megabytes to im
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from remora.contracts.home import Home
@@ -13,6 +14,7 @@ from remora.pipeline import Hydrator
 from remora.registry.live import LiveReport, LiveReports
 from remora.registry.store import BundleStore
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
+from remora.serving.openings import Openings
 from remora.serving.release import Release
 from remora.settings import Settings
 
@@ -52,6 +54,10 @@ class FromBundle:
     def report(self, report: LiveReport) -> None:
         """Into the home."""
         LiveReports(self._home).write(report)
+
+    def opening(self, bundle: str) -> AbstractContextManager[None]:
+        """See :class:`Openings`."""
+        return Openings(self._home).opening(bundle, revision=self.traffic().revision)
 
     def release(self, bundle: str) -> Release:
         """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""

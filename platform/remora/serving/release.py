@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -62,6 +63,9 @@ class Loader(Protocol):
 
     def report(self, report: LiveReport) -> None:
         """What a replica says of itself, for whoever directs the traffic."""
+
+    def opening(self, bundle: str) -> AbstractContextManager[None]:
+        """Held while a bundle is opened. BeingOpened: not now; Refused: it ended a process."""
 
     def release(self, bundle: str) -> Release:
         """The live objects of a bundle; takes seconds."""

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from remora.registry.traffic import PRODUCTION, Traffic
+from remora.serving.openings import BeingOpened
 from remora.serving.phases import Errand, OtherBundle, Phases
 
 RETRY_LOOKS = 60
+BETWEEN_TRIES_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -61,14 +63,22 @@ class Releases:
     def _first(self, wanted: Traffic) -> InForce:
         """Production, and where it cannot be opened what was before it."""
         try:
-            return InForce(traffic=wanted, phases={wanted.production: self._opened(wanted.production)})
+            return InForce(traffic=wanted, phases={wanted.production: self._waited_for(wanted.production)})
         except Exception as error:
             if wanted.previous is None:
                 raise
             self._refuse(wanted.production, error)
             logger.exception("bundle %s cannot be served, so %s is", wanted.production, wanted.previous)
             before = wanted.model_copy(update={"production": wanted.previous, "previous": None})
-            return InForce(traffic=before, phases={wanted.previous: self._opened(wanted.previous)})
+            return InForce(traffic=before, phases={wanted.previous: self._waited_for(wanted.previous)})
+
+    def _waited_for(self, bundle: str) -> Phases:
+        """Opened here, after another replica's first opening where that goes on."""
+        while True:
+            try:
+                return self._opened(bundle)
+            except BeingOpened:
+                threading.Event().wait(BETWEEN_TRIES_SECONDS)
 
     def look(self) -> bool:
         """Look once: switch to what is wanted, and load what of it is missing. Has anything changed?"""
@@ -82,6 +92,8 @@ class Releases:
             if bundle not in self.now.phases and bundle not in self.refused:
                 try:
                     phases = self._opened(bundle)
+                except BeingOpened:
+                    continue
                 except Exception as error:  # whatever is wrong with one bundle, the others go on serving
                     self._refuse(bundle, error)
                     logger.exception("bundle %s cannot be served, what serves goes on", bundle)

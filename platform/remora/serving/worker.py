@@ -41,6 +41,10 @@ class Worker:
 
     def _opened(self, bundle: str) -> Phases:
         """A bundle, loaded and rehearsed."""
+        with self._loader.opening(bundle):
+            return self._rehearsed(bundle)
+
+    def _rehearsed(self, bundle: str) -> Phases:
         release, users, limits = self._loader.release(bundle), None, self._loader.settings.serving
         if self._asks_for_users:
             users = CachedUsers(
