@@ -15,6 +15,7 @@ from tests.rollout.planted import MANY, PlantedShop, Proof
 from tests.serving.small_shop import settings
 
 from remora.registry.bundles import Bundles
+from remora.registry.live import LiveReport, LiveReports
 from remora.registry.traffic import Canary, Traffic
 from remora.rollout.begin import begin, controlling
 from remora.rollout.controller import Controller
@@ -149,6 +150,22 @@ def test_a_good_bundle_goes_from_shadow_to_canary_to_all_and_can_be_taken_back(w
         load.wait_for(600)
     assert failed(load.answers) == []
     assert set(load.answers[-20:]["bundle"]) == {before}
+
+
+def test_a_bundle_promoted_unproved_that_ends_its_process_ends_one_replica_and_is_taken_back(world: World) -> None:
+    before, crashing = world.production, world.ids[planted.CRASHES]
+    with world.load() as load:
+        load.wait_for(100)
+        world.bundles.promote(crashing, by="test", why="forced")
+        told: list[LiveReport] = []
+        while not any(crashing in report.refused for report in told):
+            load.wait_for(BETWEEN_LOOKS)
+            told = list(LiveReports(world.bundles.home).read().values())
+        world.bundles.rollback(by="test", why="it ends replicas")
+        load.wait_for(300)
+    assert set(load.answers["bundle"].unique()) <= {before, ""}
+    assert len(failed(load.answers)) <= CLIENTS  # what the replica that died held
+    assert world.bundles.traffic().production == before
 
 
 def alone(traffic: Traffic, production: str) -> bool:
