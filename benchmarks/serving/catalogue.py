@@ -18,7 +18,12 @@ from benchmarks.ingest.events import generate
 SETTINGS = {
     "name": "generated",
     "retrieval": {"epochs": 1, "batch_size": 4096, "learning_rate": 0.004, "uniform_negatives": 1024},
-    "ranking": {"train_queries": 800, "validation_queries": 200, "trees": {"rounds": 100}},
+    "ranking": {
+        "train_queries": 800,
+        "validation_queries": 400,
+        "trees": {"rounds": 100},
+        "objectives": {"engaged": {"events": ["view", "cart", "purchase"]}},
+    },
     "evaluation": {
         "queries_per_user": 1,
         "every_events": 500,

@@ -12,6 +12,9 @@ import httpx
 from pydantic import BaseModel
 
 from remora.contracts.errors import NotReady, Refused
+from remora.contracts.home import Home
+from remora.registry.live import LiveReports
+from remora.registry.traffic import TrafficBoard
 from remora.serving.app import assemble
 from remora.serving.from_bundle import FromBundle
 from remora.serving.rpc.service import SERVICER
@@ -37,7 +40,7 @@ class Endpoint(BaseModel):
 
 
 class Standing(BaseModel):
-    """How the app stands. ``deployments`` maps a name to its running replicas."""
+    """How the app stands. ``deployments`` has the running replicas by name, ``refused`` why bundles are not opened."""
 
     running: bool
     ready: bool = False
@@ -46,6 +49,7 @@ class Standing(BaseModel):
     message: str = ""
     bundle: str | None = None
     deployments: dict[str, int] = {}
+    refused: dict[str, str] = {}
 
 
 def url_of(settings: Settings) -> str:
@@ -132,7 +136,16 @@ def status(settings: Settings) -> Standing:
         deployments={
             name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()
         },
+        refused=_refused(settings),
     )
+
+
+def _refused(settings: Settings) -> dict[str, str]:
+    """Bundles that are to be held now and that replicas say they cannot open."""
+    home = Home(settings.home)
+    traffic = TrafficBoard(home).read()
+    wanted = traffic.bundles if traffic else ()
+    return {b: why for r in LiveReports(home).read().values() for b, why in r.refused.items() if b in wanted}
 
 
 def down(settings: Settings) -> bool:
