@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from remora.contracts.vocabulary import Vocabulary
+from remora.evaluation.segments import ALL
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.registry.bundle import Bundle
@@ -41,7 +42,7 @@ def test_both_are_asked_the_same_queries_each_in_its_own_rows(
     both = offline(found, settings.gates, settings.evaluation).compared[0]
     assert both.production is not None
     assert both.candidate > both.production > 0  # a fifth of what is wanted is not in production's catalogue
-    counts = {column.system: found.tally.mean(column).count for column in found.tally.columns if column.cutoff == 10}
+    counts = {column.system: found.tally.mean(column).count for column in found.tally.columns if column.segment == ALL}
     assert counts[CANDIDATE] == counts[PRODUCTION] == found.queries
     shown = next(rows for column, rows in found.tally.covered.items() if column.system == PRODUCTION).rows
     assert int(np.max(shown)) < len(opened.vocabulary) - GONE

@@ -54,7 +54,9 @@ def test_the_first_bundle_of_all_is_held_to_absolute_bounds(settings: Settings, 
 def test_reversed_scores_fail_offline(settings: Settings, lake: Lake, production: Bundle) -> None:
     planted = planting.reversed_scores(settings, production)
     findings = found(settings, lake, planted, production)
-    assert set(failed(findings)) == {"offline"}
+    assert "offline" in failed(findings)
+    # The worst items are the same few for everybody, so the catalogue is covered less: that is true of it as well.
+    assert set(failed(findings)) <= {"offline", "coverage"}
     compared = next(v for v in findings.verdicts if v.gate == "offline").evidence["compared"][0]
     assert compared["high"] < 0
     assert compared["candidate"] < compared["production"] / 2
