@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -76,7 +77,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     rollout, controlled = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
-    shown = rollout.model_dump(mode="json", exclude={"tally", "heard"}) | {
+    shown = json.loads(rollout.model_dump_json(exclude={"tally", "heard"})) | {
         "stage": rollout.stage_name,
         "share": rollout.step.share if rollout.step else 0.0,
         "controlled": controlled,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,7 +46,7 @@ class Status(StrEnum):
 class Entry(BaseModel):
     """One line of the journal."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     at: datetime
     stage: str
@@ -58,7 +59,7 @@ class Entry(BaseModel):
 class Rollout(BaseModel):
     """All that a controller needs in order to go on where another died."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     id: str
     bundle: str
@@ -117,7 +118,7 @@ class Rollout(BaseModel):
     def evidence(self) -> dict[str, Any]:
         """What the rollout saw until now, as a small document: the plan, and the last readout of every step."""
         last = {entry.stage: entry.readout for entry in self.journal if entry.readout is not None}
-        seen = {stage: readout.model_dump(mode="json") for stage, readout in last.items()}
+        seen = {stage: json.loads(readout.model_dump_json()) for stage, readout in last.items()}
         return {"rollout": self.id, "plan": self.plan, "against": self.production, "steps": seen}
 
     def noted(
