@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-NOUNS = ["data", "features", "train", "tune", "evaluate", "bundle", "serve", "recommend", "why", "run"]
+NOUNS = ["data", "features", "train", "tune", "evaluate", "bundle", "rollout", "serve", "recommend", "why", "run"]
 
 
 def remora(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
