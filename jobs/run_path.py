@@ -1,24 +1,30 @@
-"""The whole path as one job: ray job submit ... -- python jobs/run_path.py [CONFIG]."""
+"""The whole path as one job: ray job submit ... -- python jobs/run_path.py [CONFIG] [--since last] [--by NAME]."""
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 
+from remora.cli import path
 from remora.cli.progress import show_progress
 from remora.settings import load
-from remora.training import path
+from remora.training.retraining.recording import recording
 from remora.wiring.cluster import connect
 
 
-def main(config: str | None = None) -> None:
-    """Run every step and print one JSON line each."""
+def main(config: str | None = None, *, since: str | None = None, by: str = "a job") -> None:
+    """Run every step and print one JSON line each; with ``since`` none after an ingest that found nothing new."""
     show_progress()
     settings = load(config)
-    connect(settings)
-    for done in path.run(settings):
-        print(json.dumps({"step": done.step.name, "seconds": round(done.seconds, 1), "unchanged": done.unchanged}))
+    with recording(settings, by=by, since=since) as run:
+        connect(settings)
+        for done in run.through(path.run(settings, since_last=since is not None, begun=run.begun)):
+            print(json.dumps({"step": done.step.name, "seconds": round(done.seconds, 1), "unchanged": done.unchanged}))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", nargs="?")
+    parser.add_argument("--since", choices=["last"])
+    parser.add_argument("--by", default="a job")
+    main(**vars(parser.parse_args()))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from remora.cli.bundle import app
 from remora.cli.main import app as remora
-from remora.contracts.errors import NotBuilt
+from remora.contracts.errors import BadRequest, NotBuilt
 from remora.registry.bundles import Bundles
 from remora.settings import Settings, load
 
@@ -42,13 +42,14 @@ def test_a_bundle_is_listed_promoted_and_shown_for_people_and_for_machines(confi
     option = ("--config", str(config))
     assert "no bundle yet" in said("list", *option)
     built = releases.build(Bundles(settings))
-    promoted = json.loads(said("promote", built.id, "--why", "[first]", "--by", "ann", "--json", *option))
+    promoted = json.loads(said("promote", built.id, "--force", "--why", "[first]", "--by", "ann", "--json", *option))
     assert (promoted["bundle"], promoted["previous"], promoted["by"]) == (built.id, None, "ann")
     assert [b["aliases"] for b in json.loads(said("list", "--json", *option))["bundles"]] == [["production"]]
     assert json.loads(said("show", "--json", *option))["files"]["ranker.ubj"]["bytes"] == 9
     shown = said("show", "production", *option)
     assert "Model card: shop" in shown
     assert "ranker.ubj" in shown
+    assert promoted["why"] == "[first] (forced over: gates that were not run)"
     assert "[first]" in said("history", *option)
     assert "production" in said("list", *option)
 
@@ -121,3 +122,18 @@ def test_the_model_card_is_written_as_a_page(config: Path, settings: Settings, t
     built = releases.build(Bundles(settings))
     said("show", built.id, "--html", str(tmp_path / "card.html"), "--config", str(config))
     assert (tmp_path / "card.html").read_text().startswith("<!doctype html>")
+
+
+def test_without_gates_nothing_comes_into_production_and_force_needs_a_reason(config: Path, settings: Settings) -> None:
+    built = releases.build(Bundles(settings))
+    with pytest.raises(NotBuilt, match="remora data ingest"):
+        said("promote", built.id, "--config", str(config))
+    with pytest.raises(BadRequest, match="--why REASON"):
+        said("promote", built.id, "--force", "--why", "  ", "--config", str(config))
+    assert Bundles(settings).history() == ()
+
+
+def test_a_candidate_passes_no_gate_on_its_way(config: Path, settings: Settings) -> None:
+    built = releases.build(Bundles(settings))
+    said("promote", built.id, "--alias", "candidate", "--config", str(config))
+    assert Bundles(settings).resolve("candidate") == built.id

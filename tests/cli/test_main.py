@@ -8,7 +8,20 @@ from pathlib import Path
 
 import pytest
 
-NOUNS = ["data", "features", "train", "tune", "evaluate", "bundle", "rollout", "serve", "recommend", "why", "run"]
+NOUNS = [
+    "data",
+    "features",
+    "train",
+    "tune",
+    "evaluate",
+    "bundle",
+    "rollout",
+    "serve",
+    "recommend",
+    "why",
+    "run",
+    "runs",
+]
 
 
 def remora(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -29,6 +42,7 @@ def test_help_names_every_noun_and_the_whole_path(tmp_path: Path) -> None:
         (["data", "ingest"], 2, "No home is active here"),
         (["run", "--config", "absent.yaml"], 2, "There is no settings file 'absent.yaml'"),
         (["data", "ingst"], 2, "No such command 'ingst'"),
+        (["run", "--since", "yesterday"], 2, "'yesterday' is not one of 'last'"),
         (["recommend"], 2, "give a USER, or --all with --out DIR"),
     ],
 )

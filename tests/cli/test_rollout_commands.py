@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import remora.registry.bundles as module_of_bundles
 import remora.rollout.controller as module_of_controllers
+import remora.rollout.proof as module_of_proofs
 from remora.cli import rollout as commands
 from remora.contracts.errors import NotBuilt, NotReady
 from remora.rollout.begin import controlling
@@ -22,7 +23,7 @@ DATA = {
     "event_types": {"like": {}},
 }
 QUICK = {"ready_seconds": 0.01, "look_seconds": 0.01}
-PLAN = ("--plan", "canary:5%:1h,full")
+PLAN = ("--plan", "canary:5%:1h,full", "--force")
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def config(tmp_path: Path) -> Path:
 def settings(config: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(module_of_bundles, "Bundles", registry)
     monkeypatch.setattr(module_of_controllers, "Bundles", registry)
+    monkeypatch.setattr(module_of_proofs, "prove", opened)  # these bundles have nothing in them that could be loaded
     return load(config)
 
 
@@ -50,6 +52,10 @@ def said(config: Path, *arguments: str, code: int = 0) -> str:
     result = CliRunner().invoke(commands.app, [*arguments, "--config", str(config)], catch_exceptions=False)
     assert result.exit_code == code, result.output
     return " ".join(result.output.split())
+
+
+def opened(settings: Settings, bundle: str) -> None:
+    registry(settings).open(bundle)
 
 
 def interrupt(settings: Settings, bundle: str) -> None:
@@ -70,19 +76,20 @@ def test_without_replicas_it_is_taken_back_and_says_why(config: Path, candidate:
 def test_ctrl_c_leaves_it_where_it_is_and_resume_goes_on(
     config: Path, candidate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "prove", lambda: interrupt)
-    assert "stays where it is" in said(config, "start", "--bundle", candidate, *PLAN, code=commands.UNFINISHED)
+    monkeypatch.setattr(module_of_proofs, "prove", interrupt)
+    assert "stays where it is" in said(
+        config, "start", "--bundle", candidate, *PLAN, "--why", "[try]", code=commands.UNFINISHED
+    )
     assert "No controller carries it out now" in said(config, "status")
-    monkeypatch.undo()
-    monkeypatch.setattr(module_of_controllers, "Bundles", registry)
+    monkeypatch.setattr(module_of_proofs, "prove", opened)
     assert "rolled back" in said(config, "resume", code=1)
 
 
 def test_what_nobody_carries_out_is_paused_and_given_up_here_and_now(
     config: Path, candidate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "prove", lambda: interrupt)
-    said(config, "start", "--bundle", candidate, *PLAN, code=commands.UNFINISHED)
+    monkeypatch.setattr(module_of_proofs, "prove", interrupt)
+    said(config, "start", "--bundle", candidate, *PLAN, "--why", "[try]", code=commands.UNFINISHED)
     assert "paused at prove" in said(config, "pause", "--why", "lunch")
     assert "aborted at prove" in said(config, "abort", "--why", "enough")
     with pytest.raises(NotReady, match="nothing to pause"):
@@ -93,7 +100,7 @@ def test_what_nobody_carries_out_is_paused_and_given_up_here_and_now(
 
 def test_a_second_controller_is_refused(config: Path, settings: Settings, candidate: str) -> None:
     with controlling(settings), pytest.raises(NotReady, match="Another controller"):
-        said(config, "start", "--bundle", candidate, *PLAN)
+        said(config, "start", "--bundle", candidate, *PLAN, "--why", "[try]")
 
 
 def test_a_plan_that_does_not_parse_begins_nothing(config: Path, settings: Settings) -> None:
@@ -109,6 +116,6 @@ def test_it_is_not_detached_where_no_cluster_would_outlive_the_command(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(NotReady, match="remora serve up"):
-        said(config, "start", "--bundle", candidate, *PLAN, "--detach")
+        said(config, "start", "--bundle", candidate, *PLAN, "--why", "[try]", "--detach")
     with pytest.raises(NotBuilt):
         said(config, "status")

@@ -115,5 +115,6 @@ def test_dashboards_and_alerts_ask_for_metrics_that_the_app_exports() -> None:
     assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in named} == exported
 
 
-def test_prometheus_scrapes_ray() -> None:
-    assert {job["job_name"] for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]} == {"ray", "kuberay"}
+def test_prometheus_scrapes_ray_and_what_runs_leave_on_a_node() -> None:
+    jobs = {job["job_name"] for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]}
+    assert jobs == {"ray", "kuberay", "node"}

@@ -17,7 +17,7 @@ from remora.ingest.contract import REASON, UNKNOWN_ITEM, Judge, accepted
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
 from remora.ingest.quarantine import rejected
-from remora.ingest.survey import survey_table
+from remora.ingest.survey import locate_table, survey_table
 from remora.settings import SourceSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ def judge_of(folder: Path, format: str, **source: Any) -> tuple[Judge, list[pa.T
     """A judge for the file `rows.<format>` of a folder, and the file's batches."""
     described = {"path": f"rows.{format}", "format": format, "columns": COLUMNS, "event_type": "view"} | source
     settings = SourceSettings(**described)
-    sources = survey_table("events", [settings], Home(str(folder)))
+    sources = survey_table("events", locate_table([settings], Home(str(folder))))
     judge = Judge(table="events", source=settings, types=sources.types, latest=NOW, event_types=("view", "buy", "drop"))
     (survey,) = sources.surveys()
     return judge, [raw for piece in survey.pieces for raw in FORMATS[format].read(piece, settings)]
@@ -143,7 +143,7 @@ def test_ragged_csv_rows_keep_their_number_and_their_text(tmp_path):
     found = pl.concat([judge(raw) for raw in batches]).sort(ORDER)
     assert found[ORDER].to_list() == [1, 2, 3, 4, 5]
     assert found.filter(pl.col(REASON).is_null())["user_id"].to_list() == ["a", "a\nb", "c"]
-    broken = pa.concat_tables([rejected("events", raw, judge(raw), ["rows.csv"]) for raw in batches]).to_pylist()
+    broken = pa.concat_tables([rejected("events", raw, judge(raw), {0: "rows.csv"}) for raw in batches]).to_pylist()
     assert [(row["source_row"], row["row"]) for row in broken] == [(2, '{"text":"a,x"}'), (4, '{"text":"a,x,1,1,1"}')]
 
 
@@ -173,7 +173,7 @@ def test_whatever_the_dirt_every_row_is_accepted_or_rejected_and_accepted_ones_k
     judge, batches = judge_of(folder, format, columns=columns, event_type=None, filters=["v > 0"])
     outcomes = [(raw, judge(raw)) for raw in batches]
     valid = pa.concat_tables([accepted(found, judge.types) for _, found in outcomes])
-    broken = pa.concat_tables([rejected("events", raw, found, ["rows"]) for raw, found in outcomes])
+    broken = pa.concat_tables([rejected("events", raw, found, {0: "rows"}) for raw, found in outcomes])
     assert valid.num_rows + broken.num_rows == len(rows)
     assert broken["reason"].null_count == 0
     assert all(

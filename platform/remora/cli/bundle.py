@@ -13,11 +13,11 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
-from remora.cli import bundle_storage
+from remora.cli import bundle_storage, gate
 from remora.cli.options import ConfigOption, JsonOption, NameArgument, emit
 from remora.contracts.errors import RemoraError
 from remora.contracts.home import storage_errors
-from remora.settings import activate, load
+from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,14 +144,32 @@ def promote(
     alias: Annotated[AliasChoice, typer.Option(help="What shall point at it.")] = AliasChoice.production,
     why: Annotated[str, typer.Option(help="For the history.")] = "",
     by: Annotated[str, typer.Option(help="For the history; default: who is logged in.")] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Into production whatever the gates say; needs --why, which is kept.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an alias point at a bundle, after its signature and every file's hash were checked. Servers follow it."""
-    from remora.registry.bundles import Bundles
+    """Make an alias point at a bundle, after its signature and every file's hash were checked. Servers follow it.
 
-    done = Bundles(load(config)).promote(name, alias.value, by=by or getpass.getuser(), why=why)
+    Into production only what passes its gates comes; they are run where no report holds (see `remora gate`).
+    """
+    by = by or getpass.getuser()
+    settings = load(config)
+    if alias is AliasChoice.production:
+        done = _into_production(settings, name, by, why, force=force)
+    else:
+        from remora.registry.bundles import Bundles
+
+        done = Bundles(settings).promote(name, alias.value, by=by, why=why)
     emit(done.model_dump(mode="json"), as_json, lambda out: _render_promotion(out, done))
+
+
+def _into_production(settings: Settings, name: str, by: str, why: str, *, force: bool) -> Promotion:
+    from remora.rollout.gates.promotion import promote as through_the_gates
+
+    gate.ready(settings, name, force=force)
+    return through_the_gates(settings, name, by=by, why=why, force=force)
 
 
 @app.command()

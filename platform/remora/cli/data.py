@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def get(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def ingest(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def ingest(config: ConfigOption = None, since: SinceOption = None, as_json: JsonOption = False) -> None:
     """Read, check and write the tables of the settings to the lake.
 
     Every row is accepted or goes to the quarantine with its reason, file and row. If too many break the contract,
@@ -52,7 +53,7 @@ def ingest(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     settings = load(config)
     activate(settings)
     connect(settings)
-    lake = bring(settings)
+    lake = bring(settings, since_last=since is not None)
     emit(lake.artifact.receipt, as_json, lambda out: _render_lake(out, lake))
 
 
@@ -105,8 +106,23 @@ def _facts(made: QualityReport) -> list[tuple[str, str]]:
 
 def _render_lake(out: Console, lake: Lake) -> None:
     out.print(f"Lake {lake.version}: events from {lake.first:%Y-%m-%d %H:%M} to {lake.last:%Y-%m-%d %H:%M} UTC")
+    out.print(_read(lake.artifact.receipt["made"]))
     out.print(_books(lake.artifact.receipt["counts"]))
     out.print("Next: remora data report, then remora features build")
+
+
+def _read(made: dict[str, Any]) -> str:
+    """What was read for a version of the lake, and what it has of the one before."""
+    days = made["days"]
+    read = f"Read {made['files']['read']:,} files with {made['rows_read']:,} rows"
+    if made["whole_because"]:
+        return f"{read}, all that there are, because {escape(made['whole_because'])}."
+    if made["of"] is None:
+        return f"{read}."
+    return (
+        f"{read}; {made['files']['known']:,} were known. Days: {days['new']:,} new, {days['merged']:,} with late "
+        f"events, {days['taken_over']:,} taken over from lake {made['of']}."
+    )
 
 
 def _books(tables: dict[str, dict[str, Any]]) -> Table:

@@ -1,10 +1,11 @@
-"""Options that every command shares, and how a command says what came out."""
+"""Options that commands share, and how a command says what came out."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,18 @@ ConfigOption = Annotated[
         envvar="REMORA_CONFIG",
         help="Settings file (see config/). Default: the settings of the home used last.",
     ),
+]
+
+
+class Since(StrEnum):
+    """Since when a run or an ingest looks for new files."""
+
+    last = "last"
+
+
+SinceOption = Annotated[
+    Since | None,
+    typer.Option("--since", help="`last`: read only files that the lake was not made of yet; the result is the same."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +11,14 @@ import typer
 from rich.live import Live
 from rich.markup import escape
 
+from remora.cli import gate
 from remora.cli.options import ConfigOption, JsonOption, console, emit
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:
-    from remora.rollout.controller import Controller, Prove
+    from remora.rollout.controller import Controller
     from remora.rollout.state import Rollout
     from remora.rollout.wishes import What
 
@@ -46,19 +46,25 @@ def start(
     plan: Annotated[str, typer.Option(help="For example shadow:10m,canary:5%:30m,ramp:25%:1h,full.")],
     why: WhyOption = "",
     by: ByOption = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Whatever the gates say; needs --why, which the journal keeps.")
+    ] = False,
     detach: DetachOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Begin a rollout and carry it out. Ctrl-C leaves it where it is."""
+    """Begin a rollout of a bundle that passes its gates, and carry it out. Ctrl-C leaves it where it is."""
     from remora.registry.bundles import Bundles
     from remora.rollout.begin import begin, controlling
     from remora.rollout.controller import utc_now
+    from remora.rollout.gates.promotion import through
     from remora.rollout.plan import Plan
 
     parsed, settings = Plan.parse(plan), load(config)
     if detach:
         _check_cluster(settings)
     bundles = Bundles(settings)
+    gate.ready(settings, bundle, force=force)
+    why, _ = through(settings, bundles.open(bundle).id, why=why, force=force)
     with controlling(settings):
         begun = begin(bundles, bundle=bundle, plan=parsed, by=by or getpass.getuser(), why=why, now=utc_now())
         console.print(f"Rollout {begun.id}: bundle {begun.bundle} against {begun.production}", highlight=False)
@@ -124,13 +130,6 @@ def abort(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -
     _ask(load(config), What.ABORT, by, why)
 
 
-def prove() -> Prove:
-    """How a bundle is proved before replicas hear of it; wired here, because a rollout does not know what serves."""
-    from remora.rollout.controller import opened
-
-    return opened
-
-
 def _ask(settings: Settings, what: What, by: str, why: str) -> None:
     """Write the wish down, and have it heard: by the controller that lives, or here and now."""
     from remora.rollout.begin import controlling
@@ -169,15 +168,16 @@ def _is_controlled(settings: Settings) -> bool:
 
 def _controller(settings: Settings) -> Controller:
     from remora.rollout.controller import Controller
+    from remora.rollout.proof import prove
 
-    return Controller(settings, prove=prove())
+    return Controller(settings, prove=prove)
 
 
 def _check_cluster(settings: Settings) -> None:
     """NotReady where there is no cluster that outlives this command."""
-    from remora.wiring import cluster, processes
+    from remora.wiring import cluster
 
-    if not (settings.cluster.address or os.environ.get("RAY_ADDRESS") or processes.find(cluster.HEAD)):
+    if not cluster.outlives(settings):
         raise NotReady(
             "No Ray cluster runs that could carry it out. Run `remora serve up` first, or leave --detach out."
         )
@@ -189,8 +189,9 @@ def _detach(settings: Settings) -> None:
     _check_cluster(settings)
     connect(settings)
     from remora.rollout import hosting
+    from remora.rollout.proof import prove
 
-    hosting.host(settings, prove())
+    hosting.host(settings, prove)
     console.print(f"The actor {hosting.name_of(settings)} carries it out; `remora rollout status` shows it.")
 
 

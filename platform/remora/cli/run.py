@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import getpass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from remora.cli import data, evaluate, recommend
-from remora.cli.options import ConfigOption, JsonOption, console, emit, paper
+from remora.cli import data, evaluate, gate, recommend
+from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit, paper
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
-    from remora.training.path import Done
+    from remora.cli.path import Done, Step
+    from remora.training.retraining.recording import Recording
 
 ASKED = 5
 
@@ -24,28 +27,32 @@ def run(
     show: Annotated[
         bool, typer.Option("--show", help="With --serve: ask for three users and draw the slates.")
     ] = False,
+    since: SinceOption = None,
+    by: Annotated[str, typer.Option(help="For the record; default: who is logged in.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, promotion, and serving.
+    """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, gates, promotion, serving.
 
     A step whose inputs are unchanged is a look-up: the second run takes seconds, and a run that was interrupted goes
     on where it stopped.
+
+    With --since last: for a schedule. Only new files are read, the run ends where retraining.on_success says, and at
+    once when nothing is new; a failure is an alert. `remora runs` lists what became of runs.
     """
-    from remora.training import path
-    from remora.wiring import cluster
+    from remora.training.retraining.recording import recording
 
     settings = load(config)
     activate(settings)
-    if serve and settings.cluster.address is None:
-        with console.status("starting the Ray cluster"):
-            cluster.start_head(settings)
-    cluster.connect(settings)
     ended = []
-    for done in path.run(settings, begun=lambda step: console.print(f"[bold]{step.name}[/bold]  {step.command}")):
-        ended.append(done)
-        _say(done, draw=not as_json)
+    with recording(settings, by=by or getpass.getuser(), since=since) as record:
+        _connect(settings, serve=serve)
+        for done in _steps(settings, record, since_last=since is not None):
+            ended.append(done)
+            _say(done, draw=not as_json and not record.nothing_new)
     value: dict[str, Any] = {
         "home": settings.home,
+        "run": record.record.id,
+        "nothing_new": record.nothing_new,
         "steps": [{"name": d.step.name, "seconds": round(d.seconds, 2), "unchanged": d.unchanged} for d in ended],
     }
     if serve:
@@ -53,6 +60,26 @@ def run(
     emit(value, as_json, lambda out: _times(out, ended))
     if serve and not as_json:
         _addresses(paper(), value)
+
+
+def _connect(settings: Settings, *, serve: bool) -> None:
+    from remora.wiring import cluster
+
+    if serve and settings.cluster.address is None:
+        with console.status("starting the Ray cluster"):
+            cluster.start_head(settings)
+    cluster.connect(settings)
+
+
+def _steps(settings: Settings, record: Recording, *, since_last: bool) -> Iterator[Done]:
+    """The steps as they end, told to people and to the record."""
+    from remora.cli import path
+
+    def begun(step: Step) -> None:
+        console.print(f"[bold]{step.name}[/bold]  {step.command}")
+        record.begun(step)
+
+    return record.through(path.run(settings, since_last=since_last, begun=begun))
 
 
 def _say(done: Done, *, draw: bool) -> None:
@@ -65,6 +92,8 @@ def _say(done: Done, *, draw: bool) -> None:
         from remora.training.evaluation import read_report
 
         evaluate.render(paper(), read_report(done.result), done.result)
+    if draw and done.step.name == "gates":
+        gate.render(paper(), done.result)
 
 
 def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:

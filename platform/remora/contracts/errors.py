@@ -14,7 +14,8 @@ RemoraError
 │   ├── NotFound            an id that nothing has
 │   ├── Tampered            content whose hash differs from its manifest
 │   ├── Untrusted           a bundle without the signature that is asked for, or with one that does not fit
-│   └── ForeignFormat       content in a format of another version of Remora
+│   ├── ForeignFormat       content in a format of another version of Remora
+│   └── GatesFailed         a bundle that is not fit for production
 └── StorageError         the store failed: disk full, permission, connection
 
 Errors cross process borders: every argument goes to ``args``, so they pickle.
@@ -126,6 +127,24 @@ class NotFound(Refused):
         """Name what was looked for."""
         what, name, hint = self.args
         return f"There is no {what} '{name}'.{' ' + hint if hint else ''}"
+
+
+class GatesFailed(Refused):
+    """A bundle that is not fit for production; what was there serves on."""
+
+    def __init__(self, bundle: str, failures: Iterable[str]) -> None:
+        failures = tuple(failures)
+        super().__init__(bundle, failures)
+        self.bundle, self.failures = bundle, failures
+
+    def __str__(self) -> str:
+        """Name each gate that failed and by how much, and the next step."""
+        listed = "".join(f"\n  {failure}" for failure in self.failures)
+        return (
+            f"Bundle {self.bundle} does not come into production, which is as it was. Failed:{listed}\n"
+            f"`remora gate {self.bundle}` shows every gate. To promote it all the same, say why: "
+            f"`remora bundle promote {self.bundle} --force --why REASON`."
+        )
 
 
 class Tampered(Refused):

@@ -17,6 +17,9 @@ import pyarrow.fs as pafs
 
 from remora.contracts.errors import StorageError
 
+NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
+"""What a disk without hard links, or with no more of them for a file, answers."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -79,6 +82,18 @@ class Home:
         with storage_errors(self.at(path)):
             self.filesystem.create_dir(self.at(path), recursive=True)
         return self.at(path)
+
+    def duplicate(self, path: str, target: str) -> None:
+        """The file ``path`` at ``target`` as well: a hard link on a disk, a copy inside the store elsewhere."""
+        with storage_errors(self.at(target)):
+            if self.is_local:
+                try:
+                    os.link(self.at(path), self.at(target))
+                    return
+                except OSError as error:
+                    if error.errno not in NO_HARD_LINKS:
+                        raise
+            self.filesystem.copy_file(self.at(path), self.at(target))
 
     def delete(self, path: str) -> None:
         """Remove a file or a folder with all that is in it; nothing happens when it is not there."""

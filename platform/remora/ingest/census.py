@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import DAY, EVENT_ID, EVENT_TIMESTAMP
-from remora.ingest.contract import DUPLICATE, REASON, Judge
+from remora.contracts.tables import DAY, EVENT_ID, EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP
+from remora.ingest.contract import DUPLICATE, FUTURE, REASON, UNKNOWN_ITEM, Judge
 from remora.ingest.datasource import dataset_of
 from remora.ingest.files import ORDER
 from remora.ingest.identity import keys
 from remora.ingest.survey import TableSources
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+    from remora.ingest.before import Before, Twins
 
 PARTITION_ROWS = 1_000_000
 
@@ -32,20 +38,30 @@ _BALLOT = pa.schema(
         ("low", pa.uint64()),
         ("high", pa.uint64()),
         (ORDER, pa.int64()),  # null where the row stands for `rows` rejected ones
+        ("kept", pa.bool_()),  # an event of the lake before
         (DAY, pa.date32()),
         ("reason", pa.string()),
         ("rows", pa.int64()),
+        ("item", pa.string()),  # that events were rejected for
+        ("due", TIMESTAMP),  # the first of the rejected rows
     ]
 )
 
 
 @dataclass(frozen=True)
 class Census:
-    """``days``: events to accept a day; ``reasons``: rows by reason; ``doubles``: their places, sorted, int64."""
+    """``days``: events to accept a day; ``reasons``: rows by reason; ``doubles``: their places, sorted, int64.
+
+    ``displaced``: events of the lake before that come again in a row that stands before theirs. ``unknown_items`` and
+    ``due`` as in the books.
+    """
 
     days: dict[date, int]
     reasons: dict[str, int]
     doubles: npt.NDArray[np.int64]
+    displaced: int = 0
+    unknown_items: frozenset[str] = frozenset()
+    due: datetime | None = None
 
     @property
     def accepted(self) -> int:
@@ -58,37 +74,77 @@ class Census:
         return sum(self.reasons.values())
 
 
-def take_census(sources: TableSources, judges: list[Judge]) -> Census:
-    """One pass with Ray Data; equal event ids come together by their hash, the first row in source order stays."""
+@dataclass
+class _Sums:
+    days: Counter[date] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    doubles: list[npt.NDArray[np.int64]] = field(default_factory=lambda: [np.empty(0, np.int64)])
+    displaced: int = 0
+    unknown: set[str] = field(default_factory=set)
+    due: datetime | None = None
+
+    def add(self, lines: pl.DataFrame) -> None:
+        """One partition's lines."""
+        twice = lines.filter(pl.col(ORDER).is_not_null())
+        self.doubles.append(twice.filter(~pl.col("kept"))[ORDER].to_numpy())
+        self.displaced += int(twice["kept"].sum())
+        counted = lines.filter(pl.col(ORDER).is_null())
+        for reason, day, rows, item, due in counted.select("reason", DAY, "rows", "item", "due").iter_rows():
+            if reason is None:
+                self.days[day] += rows
+                continue
+            self.reasons[reason] += rows
+            self.unknown.update([item] if item is not None else [])
+            self.due = min(due, self.due or due) if due is not None else self.due
+
+
+def take_census(
+    sources: TableSources, judges: list[Judge], before: Before | None = None, twins: Twins = "none"
+) -> Census:
+    """One pass with Ray Data; equal event ids come together by their hash, the first row in source order stays.
+
+    With ``before``, the sources are what is new, and its events on the days of ``twins`` are among the rows.
+    """
+    if not sources.rows:
+        return Census({}, {}, np.empty(0, np.int64))
     partitions = max(1, math.ceil(sources.rows / PARTITION_ROWS))
     ballots = dataset_of(sources, [partial(ballot, judge=judge, partitions=partitions) for judge in judges])
+    if before is not None and twins != "none":
+        ballots = _with_those_before(ballots, before, twins, partitions)
     counted = ballots.repartition(partitions, keys=["partition"]).map_batches(
         count, batch_size=None, batch_format="pyarrow"
     )
-    days, reasons, doubles = Counter[date](), Counter[str](), [np.empty(0, np.int64)]
+    sums = _Sums()
     for batch in counted.iter_batches(batch_size=None, batch_format="pyarrow"):
-        frame = pl.DataFrame(pl.from_arrow(batch))
-        doubles.append(frame[ORDER].drop_nulls().to_numpy())
-        for reason, day, rows in frame.filter(pl.col(ORDER).is_null()).select("reason", DAY, "rows").iter_rows():
-            if reason is None:
-                days[day] += rows
-            else:
-                reasons[reason] += rows
-    places = np.sort(np.concatenate(doubles))
+        sums.add(pl.DataFrame(pl.from_arrow(batch)))
+    places = np.sort(np.concatenate(sums.doubles))
     if len(places):
-        reasons[DUPLICATE] += len(places)
-    return Census(dict(sorted(days.items())), dict(reasons), places)
+        sums.reasons[DUPLICATE] += len(places)
+    days, unknown = dict(sorted(sums.days.items())), frozenset(sums.unknown)
+    return Census(days, dict(sums.reasons), places, sums.displaced, unknown, sums.due)
 
 
 def ballot(raw: pa.Table, *, judge: Judge, partitions: int) -> pa.Table:
     """A line for each row that may be accepted, and one for each reason with how many rows have it."""
     judged = judge(raw)
     valid = judged.filter(pl.col(REASON).is_null())
-    halves = pl.DataFrame(pl.from_arrow(keys(valid[EVENT_ID].to_arrow())))
-    lines = valid.select(ORDER, pl.col(EVENT_TIMESTAMP).dt.date().alias(DAY)).hstack(halves)
-    lines = lines.with_columns(partition=(pl.col("low") % pl.lit(partitions, pl.UInt64)).cast(pl.Int32), rows=1)
-    broken = judged.filter(pl.col(REASON).is_not_null()).group_by(pl.col(REASON).alias("reason")).len("rows")
-    return _as_ballot(pl.concat([lines, broken.with_columns(partition=0)], how="diagonal_relaxed"))
+    days = valid.select(ORDER, pl.lit(False).alias("kept"), pl.col(EVENT_TIMESTAMP).dt.date().alias(DAY))
+    lines = _keyed(days, valid[EVENT_ID].to_arrow(), partitions)
+    broken = (
+        judged.filter(pl.col(REASON).is_not_null())
+        .group_by(
+            pl.col(REASON).alias("reason"), pl.when(pl.col(REASON) == UNKNOWN_ITEM).then(pl.col(ITEM_ID)).alias("item")
+        )
+        .agg(pl.len().alias("rows"), pl.col(EVENT_TIMESTAMP).min().alias("due"))
+        .with_columns(pl.when(pl.col("reason") == FUTURE).then("due"), partition=0)
+    )
+    return _as_ballot(pl.concat([lines, broken], how="diagonal_relaxed"))
+
+
+def ballot_before(events: pa.Table, *, partitions: int) -> pa.Table:
+    """The same for events of the lake before: columns ORDER and event_id."""
+    lines = pl.DataFrame(pl.from_arrow(events)).select(ORDER, pl.lit(True).alias("kept"))
+    return _as_ballot(_keyed(lines, events[EVENT_ID], partitions))
 
 
 def count(ballots: pa.Table) -> pa.Table:
@@ -96,10 +152,35 @@ def count(ballots: pa.Table) -> pa.Table:
     frame = pl.DataFrame(pl.from_arrow(ballots))
     valid = frame.filter(pl.col(ORDER).is_not_null()).sort(ORDER)
     first = valid.select(pl.struct("low", "high").is_first_distinct()).to_series()
-    doubles = valid.filter(~first).select(ORDER)
-    days = valid.filter(first).group_by(DAY).len("rows")
-    reasons = frame.filter(pl.col(ORDER).is_null()).group_by("reason").agg(pl.col("rows").sum())
+    doubles = valid.filter(~first).select(ORDER, "kept")
+    days = valid.filter(first & ~valid["kept"]).group_by(DAY).len("rows")
+    broken = frame.filter(pl.col(ORDER).is_null()).group_by("reason", "item")
+    reasons = broken.agg(pl.col("rows").sum(), pl.col("due").min())
     return _as_ballot(pl.concat([doubles, days, reasons], how="diagonal_relaxed"))
+
+
+def _with_those_before(ballots: Dataset, before: Before, twins: Twins, partitions: int) -> Dataset:
+    """The ballots of what is new, and those of the lake before that may be of the same events."""
+    ballots = ballots.materialize()  # read once: its days are needed first
+    days: set[date] | None = None
+    if twins == "same day":
+        found = ballots.map_batches(_days_of, batch_size=None, batch_format="pyarrow")
+        days = {row[DAY] for row in found.iter_rows()}
+    kept = before.ids_of_events(days)
+    if kept is None:
+        return ballots
+    kept = kept.map_batches(partial(ballot_before, partitions=partitions), batch_size=None, batch_format="pyarrow")
+    return ballots.union(kept)
+
+
+def _days_of(ballots: pa.Table) -> pa.Table:
+    return pl.DataFrame(pl.from_arrow(ballots)).select(DAY).drop_nulls().unique().to_arrow()
+
+
+def _keyed(lines: pl.DataFrame, ids: pa.Array | pa.ChunkedArray, partitions: int) -> pl.DataFrame:
+    halves = pl.DataFrame(pl.from_arrow(keys(ids)))
+    partition = (pl.col("low") % pl.lit(partitions, pl.UInt64)).cast(pl.Int32)
+    return lines.hstack(halves).with_columns(partition=partition, rows=1)
 
 
 def _as_ballot(frame: pl.DataFrame) -> pa.Table:

@@ -23,6 +23,7 @@ REASON = "__reason"
 UNREADABLE_ROW = "the row does not have as many columns as the header"
 UNKNOWN_ITEM = "unknown item"
 DUPLICATE = "duplicate of another row"
+FUTURE = f"{EVENT_TIMESTAMP} is in the future"
 FILTER = "filter: "
 """How the reasons begin that the configuration declares."""
 
@@ -106,7 +107,7 @@ class Judge:
             yield f"{name} is missing", pl.col(name).is_null()
         if EVENT_TIMESTAMP in self.source.columns:
             yield f"{EVENT_TIMESTAMP} is negative", pl.col(EVENT_TIMESTAMP) < _EPOCH
-            yield f"{EVENT_TIMESTAMP} is in the future", pl.col(EVENT_TIMESTAMP) > self.latest
+            yield FUTURE, pl.col(EVENT_TIMESTAMP) > self.latest
         if self.table == "events":
             yield f"{EVENT_TYPE} is not declared", ~pl.col(EVENT_TYPE).is_in(self.event_types)
         if self.catalogue is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from remora.contracts.artifacts import Artifact
 from remora.contracts.home import storage_errors
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, QUARANTINE, TIMESTAMP, USER_ID
+from remora.ingest.before import Before, old_rows
 from remora.ingest.census import Census
 from remora.ingest.contract import DUPLICATE, REASON, Judge
 from remora.ingest.datasource import dataset_of
@@ -33,6 +35,7 @@ _QUARANTINE_MARK = "__quarantine_"
 
 _LINE = pa.schema(
     [
+        ("file", pa.int32()),
         ("rows", pa.int64()),
         ("first", TIMESTAMP),  # null for a file of the quarantine
         ("last", TIMESTAMP),
@@ -48,10 +51,11 @@ _EMPTY_LINE: dict[str, Any] = {"first": None, "last": None, "types": [], "counts
 
 @dataclass
 class Written:
-    """What was written, added up over the files."""
+    """What was written, added up over the files; of events of the lake before, nothing."""
 
     accepted: int = 0
     quarantined: int = 0
+    files: set[int] = field(default_factory=set)
     first: datetime | None = None
     last: datetime | None = None
     event_types: dict[str, int] = field(default_factory=dict)
@@ -59,6 +63,7 @@ class Written:
 
     def add(self, line: dict[str, Any]) -> None:
         """Add one file's line."""
+        self.files.add(line["file"])
         if line["first"] is None:
             self.quarantined += line["rows"]
             return
@@ -71,26 +76,65 @@ class Written:
             found.update(line[key])
 
 
+@dataclass(frozen=True)
+class Sheets:
+    """Where files are written to: the draft's, with what the version before had on the same days."""
+
+    draft: Artifact
+    types: pa.Schema
+    shelving: Shelving
+    version: Artifact | None = None
+    old: Mapping[date, list[str]] = field(default_factory=dict)
+    """Day -> paths of its files in ``version``."""
+
+    def write_day(self, file: int, rows: pl.DataFrame) -> None:
+        """One file of events: rows of ``types`` and those it had, in the order of the lake."""
+        day, part, parts = self.shelving.share_of(file)
+        if self.version is not None and (had := old_rows(self.version, self.old.get(day, []), part, parts)) is not None:
+            rows = pl.concat([had.select(self.types.names), rows.select(self.types.names)], how="vertical_relaxed")
+        table = rows.select(self.types.names).sort(EVENT_TIMESTAMP, SOURCE_ROW).to_arrow().cast(self.types)
+        write_table(self.draft, self.shelving.path_of(file), table)
+
+
 def write_events(
-    draft: Artifact, sources: TableSources, judges: list[Judge], census: Census, collect: tuple[str, ...]
+    draft: Artifact,
+    sources: TableSources,
+    judges: list[Judge],
+    census: Census,
+    collect: tuple[str, ...],
+    before: Before | None = None,
 ) -> Written:
     """One pass with Ray Data: judge again, bring each file's rows together, write `events/day=…` and `quarantine`.
 
-    ``collect`` names the id columns whose distinct values are wanted back.
+    ``collect`` names the id columns whose distinct values are wanted back. With ``before``, the sources are what is
+    new: files of days without a new event are not written, and the quarantine gets files beside those it had.
     """
-    shelving = Shelving.of(census)
+    written = Written()
+    if not sources.rows:
+        return written
+    sheets = _sheets(draft, sources.types, census, before)
+    shelving = sheets.shelving
     settling = partial(settle, sources=sources, shelving=shelving, doubles=census.doubles)
-    writing = partial(write_files, draft=draft, types=sources.types, shelving=shelving, collect=collect)
+    writing = partial(write_files, sheets=sheets, collect=collect)
     partitions = min(shelving.files, max(1, math.ceil(sources.rows / PARTITION_ROWS)))
     lines = (
         dataset_of(sources, [partial(settling, judge=judge) for judge in judges])
         .repartition(partitions, keys=[FILE])
         .map_batches(writing, batch_size=None, batch_format="pyarrow")
     )
-    written = Written()
     for line in lines.iter_rows():
         written.add(line)
+    for file in {n for files in shelving.days.values() for n in files} - written.files:
+        # A day of many files, none of whose new rows are in this one: it has what it had of the old.
+        sheets.write_day(file, pl.DataFrame(pl.from_arrow(sources.types.empty_table())))
     return written
+
+
+def _sheets(draft: Artifact, types: pa.Schema, census: Census, before: Before | None) -> Sheets:
+    if before is None:
+        return Sheets(draft, types, Shelving.of(census))
+    shelving = Shelving.of(census, before.books.days, len(before.quarantine()))
+    return Sheets(draft, types, shelving, before.lake.artifact, {day: before.files(day) for day in shelving.days})
 
 
 def settle(
@@ -111,21 +155,20 @@ def settle(
     return together.select(schema.names).to_arrow().cast(schema)
 
 
-def write_files(
-    rows: pa.Table, *, draft: Artifact, types: pa.Schema, shelving: Shelving, collect: tuple[str, ...]
-) -> pa.Table:
+def write_files(rows: pa.Table, *, sheets: Sheets, collect: tuple[str, ...]) -> pa.Table:
     """Write one partition's files, a line for each. A name depends on the file alone, so a retry writes it again."""
     frame = pl.DataFrame(pl.from_arrow(rows))
     lines = []
     for (number,), part in frame.group_by(FILE):
         file = int(number)
-        if file in shelving.quarantine:
+        if file in sheets.shelving.quarantine:
             marked = part.select(pl.col(f"{_QUARANTINE_MARK}{name}").alias(name) for name in QUARANTINE.names)
             table = marked.sort("source_file", "source_row").to_arrow().cast(QUARANTINE)
+            write_table(sheets.draft, sheets.shelving.path_of(file), table)
+            lines.append(_EMPTY_LINE | {"file": file, "rows": part.height})
         else:
-            table = part.select(types.names).sort(EVENT_TIMESTAMP, SOURCE_ROW).to_arrow().cast(types)
-        write_table(draft, shelving.path_of(file), table)
-        lines.append(_line(part, collect) if file not in shelving.quarantine else _EMPTY_LINE | {"rows": part.height})
+            sheets.write_day(file, part)
+            lines.append(_line(part, collect) | {"file": file})
     return pa.Table.from_pylist(lines, _LINE)
 
 

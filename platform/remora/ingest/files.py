@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import BrokenInput, MissingInput
+from remora.contracts.errors import BrokenInput, DataError, MissingInput
 from remora.contracts.home import Home
 from remora.settings import SourceSettings
 
@@ -22,12 +22,16 @@ UNREADABLE = "__unreadable"
 
 _FILE_STEP = 1 << 40
 
+FILES_PER_SOURCE = 1 << 16
+MOST_SOURCES = 1 << 7
+"""With these and 2**40 rows in a file, an order fits 63 bits."""
+
 SUFFIXES = {"parquet": (".parquet", ".pq"), "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")}
 """Names that a directory of each format is searched for; a file that is named itself may have any name."""
 
 
 def order_of(file: int, row: int) -> int:
-    """Rows are ordered by file, then by row: the row's number, plus 2**40 for every file before.
+    """Rows are ordered by file, then by row: the row's number, plus 2**40 times the file's.
 
     >>> order_of(file=0, row=7)
     7
@@ -46,12 +50,22 @@ def place_of(order: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file as it lies there; ``number`` counts the files of all sources of a table."""
+    """One file as it lies there.
+
+    ``number`` counts the files of a source, plus 2**16 for every source before, so that a file more in one source
+    leaves the numbers of the others as they are. ``modified_ns``: since 1970, as the store says.
+    """
 
     filesystem: pafs.FileSystem
     path: str
     number: int
     size: int
+    modified_ns: int
+
+    @property
+    def source(self) -> int:
+        """Which of the table's sources it is of, from 0."""
+        return self.number // FILES_PER_SOURCE
 
     def sha256(self) -> str:
         """Hash of the content, in hex, read in pieces."""
@@ -98,8 +112,11 @@ class FileFormat:
     read: Callable[[Piece, SourceSettings], Iterator[pa.Table]]
 
 
-def locate(source: SourceSettings, home: Home, first_number: int) -> list[SourceFile]:
-    """The files of a source in the order of their paths; MissingInput for none, BrokenInput for an empty one."""
+def locate(source: SourceSettings, home: Home, place: int) -> list[SourceFile]:
+    """The files of a table's source number ``place`` in the order of their paths.
+
+    MissingInput for none, BrokenInput for an empty one, DataError for too many files or sources.
+    """
     filesystem, path = _place(source.path, home)
     info = filesystem.get_file_info(path)
     if info.type == pafs.FileType.NotFound:
@@ -113,7 +130,15 @@ def locate(source: SourceSettings, home: Home, first_number: int) -> list[Source
     for file in found:
         if file.size == 0:
             raise BrokenInput(file.path, "it is empty (0 bytes)")
-    return [SourceFile(filesystem, file.path, first_number + i, file.size) for i, file in enumerate(found)]
+    if len(found) > FILES_PER_SOURCE or place >= MOST_SOURCES:
+        raise DataError(
+            f"{len(found):,} files in {path}, source {place + 1} of its table: up to {FILES_PER_SOURCE:,} files in "
+            f"each of {MOST_SOURCES} sources can be told apart. Write fewer, larger files."
+        )
+    return [
+        SourceFile(filesystem, file.path, place * FILES_PER_SOURCE + i, file.size, file.mtime_ns or 0)
+        for i, file in enumerate(found)
+    ]
 
 
 def _place(path: str, home: Home) -> tuple[pafs.FileSystem, str]:

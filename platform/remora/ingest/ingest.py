@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,15 +15,18 @@ from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.tables import CONTRACT_VERSION, ITEM_ID
+from remora.ingest.before import UNKNOWN_ITEMS, Before, WholeBuild, look_back, twins_of
+from remora.ingest.books import Books
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.census import Census, take_census
 from remora.ingest.contract import Judge
 from remora.ingest.events import Written, write_events, write_table
 from remora.ingest.lake import Lake, lake_shelf
 from remora.ingest.layout import KEY_OF, check_named_columns
+from remora.ingest.origins import Origin, origins_of, write_origins
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import own_errors
-from remora.ingest.survey import TableSources, survey_table
+from remora.ingest.survey import Located, TableSources, locate_table, survey_table
 from remora.settings import DataSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -30,70 +34,116 @@ log = logging.getLogger(__name__)
 CLOCK_SKEW = timedelta(days=1)
 """An event later than now by more than this is in the future."""
 
+ORDER_VERSION = 2
+"""Of how rows are ordered: 2 numbers the files of each source apart."""
 
-def ingest(settings: Settings) -> Lake:
+TABLES = ("events", "users", "items")
+
+
+def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     """The lake that the settings' sources make; at once when that version is there already.
 
-    Every row of every source is accepted or in the quarantine with its reason. Raises DataError when a source cannot
-    be read or too many rows are broken, SettingsError when the description of a source is wrong, StorageError when
-    writing fails; the lake that was there before is then the current one still.
+    Every row of every source is accepted or in the quarantine with its reason. With ``since_last`` only files that the
+    current version was not made of are read, and the result is the same; where that cannot be, the log and the receipt
+    say why, and all files are read. Raises DataError when a source cannot be read or too many rows are broken,
+    SettingsError when the description of a source is wrong, StorageError when writing fails; the lake that was there
+    before is then the current one still.
     """
-    home, data = Home(settings.home), settings.data
-    tables = {name: survey_table(name, getattr(data, name), home) for name in ("events", "users", "items")}
+    home = Home(settings.home)
+    found = {name: locate_table(getattr(settings.data, name), home) for name in TABLES}
+    if not since_last:
+        return _bring(settings, home, found, None, None)
+    try:
+        before = look_back(home, _recipe(settings), found)
+        return _bring(settings, home, found, before, None)
+    except WholeBuild as reason:
+        log.warning("all files are read: %s", reason)
+        return _bring(settings, home, found, None, str(reason))
+
+
+def _bring(
+    settings: Settings, home: Home, found: Mapping[str, Located], before: Before | None, because: str | None
+) -> Lake:
+    data = settings.data
+    tables = {name: _survey(name, located, before) for name, located in found.items()}
     check_named_columns(data, tables["users"].types, tables["items"].types)
-    version = _version(settings, tables)
-    shelf = lake_shelf(home)
-    if (found := shelf.find(version)) is not None:
+    origins = [o for table in tables.values() for o in origins_of(table, before.known if before else {})]
+    version, shelf = _version(settings, origins), lake_shelf(home)
+    if (done := shelf.find(version)) is not None:
         shelf.point(version)
         log.info("lake %s is unchanged", version)
-        return Lake(found)
+        return Lake(done)
     if not tables["events"].rows:
-        raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths)}.")
-    log.info("%s rows of events in %s files", f"{tables['events'].rows:,}", len(tables["events"].paths))
+        raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths.values())}.")
     latest = datetime.now(UTC) + CLOCK_SKEW
-    catalogues = {name: read_catalogue(tables[name], latest) for name in ("users", "items")}
-    for name, catalogue in catalogues.items():
-        check_limit(name, tables[name].rows, catalogue.reasons(), data.quarantine_limit)
+    catalogues = _catalogues(tables, data, latest, before)
+    fresh = tables["events"] if before is None else tables["events"].only(before.is_new)
+    log.info("%s rows of events in %s files to read", f"{fresh.rows:,}", len(fresh.paths))
+    had = before.books if before else Books()
     with own_errors():
-        judges = _judges(tables["events"], data, catalogues["items"], latest)
-        census = take_census(tables["events"], judges)
-        check_limit("events", tables["events"].rows, census.reasons, data.quarantine_limit)
-        if not census.days:
-            raise DataError(f"No event is left of {tables['events'].rows:,} rows: {_listed(census.reasons)}.")
-        log.info(
-            "%s events to accept, on %s days; %s rows for the quarantine",
-            f"{census.accepted:,}",
-            len(census.days),
-            f"{census.rejected:,}",
-        )
+        judges = _judges(fresh, data, catalogues["items"], latest)
+        census = take_census(fresh, judges, before, twins_of(data, tables["events"]))
+        _check(census, tables["events"].rows, had, data)
         draft = shelf.draft(version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
-        written = write_events(draft, tables["events"], judges, census, unlisted)
-    _check_books(tables["events"], census, written)
-    counts = {"events": _counts(tables["events"].rows, written.accepted, census.reasons)}
+        written = write_events(draft, fresh, judges, census, unlisted, before)
+    _check_books(fresh, census, written)
+    books = had + _books(fresh, census, written)
+    counts = {"events": books.counts()}
     for name, catalogue in catalogues.items():
-        counts[name] = _write_catalogue(draft, tables[name], catalogue, written.ids[KEY_OF[name]])
+        counts[name] = _write_catalogue(draft, tables[name], catalogue, books.ids[KEY_OF[name]])
+    write_origins(draft, origins)
+    write_table(draft, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(books.unknown_items), pa.string())}))
     published = shelf.publish(
         draft,
+        taken_over=_take_over(draft, census, before),
         counts=counts,
-        first=_iso(written.first),
-        last=_iso(written.last),
-        event_types=dict(sorted(written.event_types.items())),
         impression=data.impression,
         sources=_listing(tables),
         contract_version=CONTRACT_VERSION,
+        recipe=_recipe(settings),
+        made=_made(tables, census, books, before, because),
+        **books.entries(),
     )
     return Lake(published)
 
 
-def _version(settings: Settings, tables: dict[str, TableSources]) -> str:
+def _recipe(settings: Settings) -> str:
+    """Fingerprint of all that the lake depends on beside its files."""
     return fingerprint(
         step="lake",
         remora=__version__,
         contract=CONTRACT_VERSION,
+        order=ORDER_VERSION,
         data=settings.data.model_dump(mode="json"),
-        files={name: sources.hashes() for name, sources in tables.items()},
     )
+
+
+def _version(settings: Settings, origins: list[Origin]) -> str:
+    files = {name: [o.sha256 for o in origins if o.place.table == name] for name in TABLES}
+    return fingerprint(recipe=_recipe(settings), files=files)
+
+
+def _survey(name: str, located: Located, before: Before | None) -> TableSources:
+    if before is None:
+        return survey_table(name, located)
+    return survey_table(name, located, lambda file: before.survey(name, file))
+
+
+def _catalogues(
+    tables: Mapping[str, TableSources], data: DataSettings, latest: datetime, before: Before | None
+) -> dict[str, Catalogue]:
+    """Users and items, those of the version before where their files are known."""
+    found = {}
+    for name in ("users", "items"):
+        kept = before.catalogue(name, tables[name].types) if before else None
+        found[name] = kept or read_catalogue(tables[name], latest)
+        check_limit(name, tables[name].rows, found[name].reasons(), data.quarantine_limit)
+    if before is not None:
+        before.check_due(latest)
+        if data.items:
+            before.check_items(found["items"].rows)
+    return found
 
 
 def _judges(events: TableSources, data: DataSettings, items: Catalogue, latest: datetime) -> list[Judge]:
@@ -113,6 +163,22 @@ def _judges(events: TableSources, data: DataSettings, items: Catalogue, latest: 
     ]
 
 
+def _check(census: Census, rows: int, had: Books, data: DataSettings) -> None:
+    """May this be written? WholeBuild, TooMuchQuarantined or DataError when not."""
+    if census.displaced:
+        raise WholeBuild(f"{census.displaced:,} events come again in new files that stand before their own")
+    books = had + Books(reasons=census.reasons, days=census.days)
+    check_limit("events", rows, books.reasons, data.quarantine_limit)
+    if not books.days:
+        raise DataError(f"No event is left of {rows:,} rows: {_listed(books.reasons)}.")
+    log.info(
+        "%s events to accept, on %s days; %s rows for the quarantine",
+        f"{census.accepted:,}",
+        len(census.days),
+        f"{census.rejected:,}",
+    )
+
+
 def _check_books(events: TableSources, census: Census, written: Written) -> None:
     """Rows in = accepted + quarantined, as planned; a source that changed while it was read is found out here."""
     planned = (events.rows, census.accepted, census.rejected)
@@ -124,13 +190,35 @@ def _check_books(events: TableSources, census: Census, written: Written) -> None
         )
 
 
+def _books(events: TableSources, census: Census, written: Written) -> Books:
+    return Books(
+        rows=events.rows,
+        reasons=census.reasons,
+        days=census.days,
+        event_types=written.event_types,
+        first=written.first,
+        last=written.last,
+        due=census.due,
+        unknown_items=census.unknown_items,
+        ids={key: frozenset(found) for key, found in written.ids.items()},
+    )
+
+
+def _take_over(draft: Artifact, census: Census, before: Before | None) -> dict[str, Any]:
+    """Bring the days without a new event, and the quarantine as it was."""
+    if before is None:
+        return {}
+    days = [path for day in before.books.days if day not in census.days for path in before.files(day)]
+    return draft.take_over(before.lake.artifact, [*days, *before.quarantine()])
+
+
 def _may_be_incomplete(table: str, data: DataSettings) -> bool:
     """May events name users or items that the table does not have? Those get a row with their id alone."""
     return not getattr(data, table) or (table == "items" and data.unknown_items == "keep")
 
 
 def _write_catalogue(
-    draft: Artifact, sources: TableSources, catalogue: Catalogue, in_events: set[str]
+    draft: Artifact, sources: TableSources, catalogue: Catalogue, in_events: frozenset[str]
 ) -> dict[str, Any]:
     name, key = sources.table, KEY_OF[sources.table]
     alone = pa.table({key: pa.array(sorted(in_events - set(catalogue.rows[key].to_pylist())), pa.string())})
@@ -139,16 +227,32 @@ def _write_catalogue(
     write_table(draft, f"quarantine/{name}.parquet", catalogue.quarantine)
     if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows:
         raise DataError(f"The {name} do not add up: a source changed while it was read. Run again.")
-    return _counts(sources.rows, catalogue.rows.num_rows, catalogue.reasons()) | {
-        "from_events": rows.num_rows - catalogue.rows.num_rows
+    books = Books(rows=sources.rows, reasons=catalogue.reasons()).counts()
+    return books | {"accepted": catalogue.rows.num_rows, "from_events": rows.num_rows - catalogue.rows.num_rows}
+
+
+def _made(
+    tables: Mapping[str, TableSources], census: Census, books: Books, before: Before | None, because: str | None
+) -> dict[str, Any]:
+    """How this version was made: what was read for it, and what it has of the version before."""
+    surveys = [(name, survey) for name, table in tables.items() for survey in table.surveys()]
+    read = [s for name, s in surveys if before is None or before.survey(name, s.file) is None]
+    days = set(before.books.days) if before else set()
+    return {
+        "of": before.lake.version if before else None,
+        "whole_because": because,
+        "files": {"read": len(read), "known": len(surveys) - len(read)},
+        "rows_read": sum(survey.rows for survey in read),
+        "bytes_read": sum(survey.file.size for survey in read),
+        "days": {
+            "new": len(census.days.keys() - days),
+            "merged": len(census.days.keys() & days),
+            "taken_over": len(books.days.keys() - census.days.keys()),
+        },
     }
 
 
-def _counts(rows: int, accepted: int, reasons: dict[str, int]) -> dict[str, Any]:
-    return {"rows": rows, "accepted": accepted, "quarantined": sum(reasons.values()), "reasons": reasons}
-
-
-def _listing(tables: dict[str, TableSources]) -> list[dict[str, Any]]:
+def _listing(tables: Mapping[str, TableSources]) -> list[dict[str, Any]]:
     return [
         {"table": name, "path": survey.file.path, "rows": survey.rows, "bytes": survey.file.size}
         for name, sources in tables.items()
@@ -158,8 +262,3 @@ def _listing(tables: dict[str, TableSources]) -> list[dict[str, Any]]:
 
 def _listed(reasons: dict[str, int]) -> str:
     return "; ".join(f"{rows:,} × {reason}" for reason, rows in sorted(reasons.items(), key=lambda r: -r[1]))
-
-
-def _iso(instant: datetime | None) -> str:
-    assert instant is not None
-    return instant.astimezone(UTC).isoformat()

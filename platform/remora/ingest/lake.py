@@ -168,16 +168,21 @@ class Lake:
             midnight = datetime.combine(date.fromisoformat(path.split("/")[1].removeprefix(f"{DAY}=")), time(), UTC)
             if (since is None or midnight + timedelta(days=1) > since) and (before is None or midnight < before):
                 files.append((self.artifact.at(path), found["bytes"]))
-        limit = min(PACK_BYTES, 1 + sum(size for _, size in files) // LEAST_PACKS)
-        packs: list[list[str]] = []
-        filled = limit
-        for path, size in files:
-            if filled >= limit:
-                packs.append([])
-                filled = 0
-            packs[-1].append(path)
-            filled += size
-        return packs
+        return packed(files)
+
+
+def packed(files: list[tuple[str, int]]) -> list[list[str]]:
+    """Paths of files and their bytes, in packs of at most about PACK_BYTES, in order."""
+    limit = min(PACK_BYTES, 1 + sum(size for _, size in files) // LEAST_PACKS)
+    packs: list[list[str]] = []
+    filled = limit
+    for path, size in files:
+        if filled >= limit:
+            packs.append([])
+            filled = 0
+        packs[-1].append(path)
+        filled += size
+    return packs
 
 
 def _inside(times: pa.ChunkedArray, since: datetime | None, before: datetime | None) -> pa.ChunkedArray:

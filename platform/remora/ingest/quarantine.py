@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import polars as pl
 import pyarrow as pa
@@ -13,7 +13,7 @@ from remora.ingest.contract import FILTER, REASON
 from remora.ingest.files import ORDER, UNREADABLE, order_of
 
 
-def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Sequence[str]) -> pa.Table:
+def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Mapping[int, str]) -> pa.Table:
     """The rows of ``raw`` that have a reason, in the schema QUARANTINE; ``paths`` are the table's files by number."""
     rows = pl.DataFrame(pl.from_arrow(raw)).with_columns(judged[REASON]).filter(pl.col(REASON).is_not_null())
     file, row = pl.col(ORDER) // order_of(1, 0), pl.col(ORDER) % order_of(1, 0)
@@ -21,7 +21,7 @@ def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Sequence[st
         table=pl.lit(table),
         reason=pl.col(REASON),
         declared=pl.col(REASON).str.starts_with(FILTER),
-        source_file=file.replace_strict(dict(enumerate(paths)), return_dtype=pl.String),
+        source_file=file.replace_strict(dict(paths), return_dtype=pl.String),
         source_row=row,
         row=_as_json(rows),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,20 +21,24 @@ FILE = "__file"
 
 @dataclass(frozen=True)
 class Shelving:
-    """Files are numbered through all days, the quarantine's last; each holds about FILE_ROWS rows at most."""
+    """Files are numbered through all days, the quarantine's last; each holds about FILE_ROWS rows at most.
+
+    ``quarantined``: files that the quarantine has already.
+    """
 
     days: dict[date, range]
     quarantine: range
+    quarantined: int = 0
 
     @classmethod
-    def of(cls, census: Census) -> Shelving:
-        """As few files a day as FILE_ROWS allows."""
-        next_file, days = 0, {}
+    def of(cls, census: Census, before: Mapping[date, int] | None = None, quarantined: int = 0) -> Shelving:
+        """As few files a day as FILE_ROWS allows; only the days of the census, with the events they had ``before``."""
+        next_file, days, had = 0, {}, before or {}
         for day, rows in census.days.items():
-            days[day] = range(next_file, next_file + math.ceil(rows / FILE_ROWS))
+            days[day] = range(next_file, next_file + math.ceil((rows + had.get(day, 0)) / FILE_ROWS))
             next_file = days[day].stop
         parts = max(1, math.ceil(census.rejected / QUARANTINE_FILE_ROWS))
-        return cls(days, range(next_file, next_file + parts))
+        return cls(days, range(next_file, next_file + parts), quarantined)
 
     @property
     def files(self) -> int:
@@ -42,6 +47,8 @@ class Shelving:
 
     def of_day(self, day: pl.Expr) -> pl.Expr:
         """File of each accepted row; a day's rows spread over its files by their place."""
+        if not self.days:
+            return pl.lit(None, pl.Int32)
         first = day.replace_strict({d: files.start for d, files in self.days.items()}, return_dtype=pl.Int64)
         many = day.replace_strict({d: len(files) for d, files in self.days.items()}, return_dtype=pl.Int64)
         return (first + pl.col(ORDER) % many).cast(pl.Int32)
@@ -53,6 +60,11 @@ class Shelving:
     def path_of(self, file: int) -> str:
         """The file's path in the lake's version."""
         if file in self.quarantine:
-            return f"quarantine/events-{file - self.quarantine.start:05d}.parquet"
+            return f"quarantine/events-{self.quarantined + file - self.quarantine.start:05d}.parquet"
+        day, part, _ = self.share_of(file)
+        return f"events/{DAY}={day.isoformat()}/{part:05d}.parquet"
+
+    def share_of(self, file: int) -> tuple[date, int, int]:
+        """The day of a file of events, which of the day's files it is, from 0, and how many the day has."""
         day, files = next((day, files) for day, files in self.days.items() if file in files)
-        return f"events/{DAY}={day.isoformat()}/{file - files.start:05d}.parquet"
+        return day, file - files.start, len(files)

@@ -1,18 +1,21 @@
-"""A look at every source of a table before anything is written: files, columns, types, conditions, hashes."""
+"""A look at every source of a table before anything is written: files, columns, types, conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from remora.contracts.home import Home
 from remora.ingest.conditions import check_conditions
-from remora.ingest.files import Survey, locate
+from remora.ingest.files import SourceFile, Survey, locate
 from remora.ingest.formats import FORMATS
 from remora.ingest.layout import layout
 from remora.settings import SourceSettings
+
+Located = list[tuple[SourceSettings, list[SourceFile]]]
+"""The sources of one table, each with its files."""
 
 
 @dataclass(frozen=True)
@@ -29,27 +32,34 @@ class TableSources:
         return sum(survey.rows for survey in self.surveys())
 
     @property
-    def paths(self) -> list[str]:
+    def paths(self) -> dict[int, str]:
         """The files by their number."""
-        return [survey.file.path for survey in self.surveys()]
+        return {survey.file.number: survey.file.path for survey in self.surveys()}
 
     def surveys(self) -> Iterator[Survey]:
         """Every file's survey, in the order of their numbers."""
         for _, surveys in self.sources:
             yield from surveys
 
-    def hashes(self) -> list[str]:
-        """SHA-256 of every file, for the lake's fingerprint."""
-        return [survey.file.sha256() for survey in self.surveys()]
+    def only(self, wanted: Callable[[SourceFile], bool]) -> TableSources:
+        """The same with some of the files; a source of which none is left is left out."""
+        chosen = [(source, tuple(s for s in surveys if wanted(s.file))) for source, surveys in self.sources]
+        return TableSources(self.table, tuple((source, some) for source, some in chosen if some), self.types)
 
 
-def survey_table(table: str, sources: Sequence[SourceSettings], home: Home) -> TableSources:
-    """Raises the DataError or SettingsError of the first thing that cannot work."""
-    found, number = [], 0
-    for source in sources:
-        files = locate(source, home, number)
-        number += len(files)
-        found.append((source, tuple(FORMATS[source.format].survey(file, source) for file in files)))
+def locate_table(sources: Sequence[SourceSettings], home: Home) -> Located:
+    """Raises what :func:`locate` raises of the first source that has no sound files."""
+    return [(source, locate(source, home, place)) for place, source in enumerate(sources)]
+
+
+def survey_table(
+    table: str, located: Located, known: Callable[[SourceFile], Survey | None] = lambda file: None
+) -> TableSources:
+    """Look at every file that is not ``known``; raises the DataError or SettingsError of the first thing amiss."""
+    found = [
+        (source, tuple(known(file) or FORMATS[source.format].survey(file, source) for file in files))
+        for source, files in located
+    ]
     types = layout(table, [(source, survey) for source, surveys in found for survey in surveys])
     for source, surveys in found:
         for survey in surveys:

@@ -15,6 +15,7 @@ import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
 from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
+from remora.features.services import SERVICES, schema_hash
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
 from remora.features.tables import features_shelf
@@ -54,7 +55,7 @@ def record(settings: Settings) -> Artifact:
     made = _made(home)
     served_with = settings.model_dump(mode="json", include=SERVED_WITH)
     version = fingerprint(
-        artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=_commit()
+        artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=commit()
     )
     shelf = built_shelf(home)
     done = shelf.find(version)
@@ -95,7 +96,7 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
     return Lineage(
         dataset=settings.name,
         artifacts={name: artifact.version for name, artifact in made.items()},
-        feature_services={name: schema_hash(store, name) for name in ("retrieval", "ranking")},
+        feature_services={name: schema_hash(store, name) for name in SERVICES},
         events=lake.rows("events"),
         users=lake.rows("users"),
         items=len(lake.vocabulary()),
@@ -111,18 +112,11 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
         rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].receipt.get("rows", {}).items()},
         runs={name: artifact.receipt["run"] for name, artifact in made.items() if "run" in artifact.receipt},
         remora=remora.__version__,
-        code=_commit(),
+        code=commit(),
     )
 
 
-def schema_hash(store: FeatureStore, service: str) -> str:
-    """Fingerprint of the columns and types that a feature service gives."""
-    projections = store.get_feature_service(service).feature_view_projections
-    columns = {f"{p.name}__{field.name}": str(field.dtype) for p in projections for field in p.features}
-    return fingerprint(columns=columns)
-
-
-def _commit() -> str:
+def commit() -> str:
     """The checkout's commit; $REMORA_COMMIT where there is no checkout, as in a container."""
     if named := os.environ.get("REMORA_COMMIT"):
         return named

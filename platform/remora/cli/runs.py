@@ -1,0 +1,89 @@
+"""`remora runs`: what became of each run, and whether one is late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.settings import load
+
+if TYPE_CHECKING:
+    from remora.training.retraining.records import RunRecord
+
+COLOURS = {"succeeded": "green", "failed": "red", "died": "red", "running": "yellow"}
+LATE = 1
+
+
+def runs(
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="For a schedule: alert and exit 1 when a run died, or none succeeded in time (retraining)."
+        ),
+    ] = False,
+    last: Annotated[int, typer.Option(help="How many, the newest.")] = 20,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What became of the runs of this home: by whom, what was new, how long each step took, and errors."""
+    from remora.contracts.home import Home
+    from remora.training.retraining.recording import check as look
+    from remora.training.retraining.records import Records
+
+    settings = load(config)
+    told = look(settings) if check else []
+    found = Records(Home(settings.home)).all()[-last:]
+    value: dict[str, Any] = {"runs": [record.model_dump(mode="json") for record in found]}
+    if check:
+        value["alerts"] = [alert.model_dump(mode="json") for alert in told]
+    emit(value, as_json, lambda out: _render(out, found, [alert.text for alert in told]))
+    if told:
+        raise typer.Exit(LATE)
+
+
+def _render(out: Console, found: list[RunRecord], told: list[str]) -> None:
+    if not found:
+        out.print("No run yet. `remora run` makes one.")
+    else:
+        out.print(_table(found))
+    for text in told:
+        out.print(f"[red]alert[/red] {escape(text)}", highlight=False)
+
+
+def _table(found: list[RunRecord]) -> Table:
+    table = Table(title="Runs, the newest last", title_justify="left")
+    for column in ("began (UTC)", "by", "outcome"):
+        table.add_column(column)
+    for column in ("files", "rows", "days", "seconds"):
+        table.add_column(column, justify="right")
+    table.add_column("what came of it")
+    for record in found:
+        colour = COLOURS[record.outcome]
+        outcome = f"[{colour}]{record.outcome}[/{colour}]"
+        seconds = "" if record.seconds is None else f"{record.seconds:,.0f}"
+        began, by = f"{record.started_at:%Y-%m-%d %H:%M:%S}", escape(record.by)
+        table.add_row(began, by, outcome, *_new(record), seconds, escape(_came_of_it(record)))
+    return table
+
+
+def _new(record: RunRecord) -> tuple[str, str, str]:
+    """Files and rows that were read, days that have new events."""
+    if record.nothing_new or not record.new:
+        return "0" if record.nothing_new else "", "", ""
+    days = record.new["days"]
+    return f"{record.new['files']['read']:,}", f"{record.new['rows_read']:,}", f"{days['new'] + days['merged']:,}"
+
+
+def _came_of_it(record: RunRecord) -> str:
+    if record.error is not None:
+        return f"{record.error.step or 'start'}: {record.error.type}: {record.error.message.splitlines()[0]}"
+    if record.outcome in ("running", "died"):
+        return f"at {record.step or 'start'}"
+    if record.nothing_new:
+        return "nothing new"
+    return f"bundle {record.bundle}: {record.policy}" if record.bundle else ""

@@ -1,0 +1,59 @@
+"""What a scheduled run may do with what it made, how late it may be, and who is told."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from remora.settings.section import Section
+
+POLICIES = ("candidate", "promote", "rollout")
+
+
+class RetrainingSettings(Section):
+    """Of `remora run --since last`."""
+
+    on_success: str = Field(
+        "candidate",
+        description="`candidate`: the bundle waits for a person; `promote`: it serves; `rollout:PLAN`: it is rolled "
+        "out by the plan, e.g. rollout:shadow:10m,canary:5%:30m,full",
+    )
+    deadline_hours: float = Field(26.0, gt=0, description="how old the last run that succeeded may be")
+    alert_webhook: str | None = Field(None, description="URL that alerts are posted to, as JSON")
+    alert_timeout_seconds: float = Field(10.0, gt=0, description="for the webhook to answer")
+    textfile: str | None = Field(
+        None, description="a .prom file in the directory of node_exporter's textfile collector"
+    )
+
+    @field_validator("on_success")
+    @classmethod
+    def _is_a_policy(cls, value: str) -> str:
+        policy, colon, plan = value.partition(":")
+        if policy not in POLICIES or (policy == "rollout") != bool(plan) or (colon and not plan):
+            raise ValueError(f"'{value}' is none of candidate, promote, rollout:PLAN")
+        return value
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("a webhook is an http:// or https:// URL; is an environment variable not set?")
+        return value
+
+    @field_validator("textfile")
+    @classmethod
+    def _is_collected(cls, value: str | None) -> str | None:
+        if value is not None and not value.endswith(".prom"):
+            raise ValueError(f"'{value}' does not end in .prom, so node_exporter would not read it")
+        return value
+
+    @property
+    def policy(self) -> str:
+        """The first word of `on_success`."""
+        return self.on_success.partition(":")[0]
+
+    @property
+    def plan(self) -> str:
+        """What follows it: the plan of a rollout."""
+        return self.on_success.partition(":")[2]

@@ -1,0 +1,235 @@
+"""One run at a time, written down while it goes; a scheduled one that fails is told of."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+import remora
+from remora.contracts.artifacts import Artifact, fingerprint
+from remora.contracts.errors import NotReady, StorageError
+from remora.contracts.home import Home
+from remora.ingest.lake import Lake
+from remora.registry.exclusive import exclusive
+from remora.settings import Settings
+from remora.training.retraining import alerts
+from remora.training.retraining.records import (
+    LOCK,
+    ErrorRecord,
+    Outcome,
+    Records,
+    RunRecord,
+    StepRecord,
+    is_late,
+    last_success,
+)
+from remora.training.retraining.textfile import write_textfile
+
+log = logging.getLogger(__name__)
+
+LAST = "last"
+
+NO_INPUTS = {"cluster", "retraining", "serving", "tracking_uri", "home"}
+"""Sections of the settings that change nothing in what a run makes."""
+
+
+class Step(Protocol):
+    """A step of the path."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+
+class Done(Protocol):
+    """A step of the path that ended."""
+
+    @property
+    def step(self) -> Step:
+        """Which."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+    @property
+    def unchanged(self) -> bool:
+        """Was it a look-up?"""
+
+    @property
+    def result(self) -> Any:
+        """What it gave."""
+
+
+D = TypeVar("D", bound=Done)
+
+
+class Recording:
+    """A run that goes on; every change is written at once."""
+
+    def __init__(self, records: Records, record: RunRecord, success: RunRecord | None) -> None:
+        self._records, self._success = records, success
+        self.record = records.write(record)
+
+    @property
+    def nothing_new(self) -> bool:
+        """Did a run succeed with this lake, these settings and this code? Then there is nothing to do."""
+        return self.record.nothing_new
+
+    def through(self, path: Iterable[D]) -> Iterator[D]:
+        """The steps of a path as they end, each written down; none after an ingest that found nothing new."""
+        for done in path:
+            self.ended(done)
+            yield done
+            if self.nothing_new:
+                log.info("nothing is new since the last run that succeeded: its bundle stands")
+                return
+
+    def begun(self, step: Step) -> None:
+        """A step begins."""
+        self._change(step=step.name)
+
+    def ended(self, done: Done) -> None:
+        """A step ended."""
+        step = StepRecord(name=done.step.name, seconds=round(done.seconds, 3), unchanged=done.unchanged)
+        self._change(steps=(*self.record.steps, step), **self._found(done.result))
+
+    def close(self, outcome: Outcome, error: ErrorRecord | None = None) -> None:
+        """The run ended."""
+        self._change(outcome=outcome, error=error, ended_at=datetime.now(UTC))
+
+    def _found(self, result: Any) -> dict[str, Any]:
+        if isinstance(result, Lake):
+            known = self._success
+            same = known is not None and (known.lake, known.inputs) == (result.version, self.record.inputs)
+            return {
+                "lake": result.version,
+                "last_event": result.last,
+                "new": result.artifact.receipt.get("made", {}),
+                "nothing_new": self.record.since == LAST and same,
+            }
+        if isinstance(result, Artifact) and "bundle" in result.receipt:
+            return {"bundle": result.receipt["bundle"]}
+        return {}
+
+    def _change(self, **changes: Any) -> None:
+        self.record = self.record.model_copy(update=changes)
+        self._records.write(self.record)
+
+
+@contextlib.contextmanager
+def recording(settings: Settings, *, by: str, since: str | None) -> Iterator[Recording]:
+    """Around a run: NotReady while another one goes on; whatever the run raises is written down, and raised.
+
+    A run with ``since`` is a scheduled one: its failure is an alert. The death of the one before always is.
+    """
+    home = Home(settings.home)
+    records = Records(home)
+    with _alone(home, records):
+        for died in _bury(settings, records):
+            alerts.send(settings, alerts.failed(settings, died))
+        run = Recording(records, _new(settings, by, since), last_success(records.all()))
+        try:
+            yield run
+        except BaseException as error:
+            with _nothing_hidden():
+                run.close("failed", _described(error, run.record.step))
+            if since is not None:
+                alerts.send(settings, alerts.failed(settings, run.record))
+            with _nothing_hidden():
+                write_textfile(settings, records.all())
+            raise
+        run.close("succeeded")
+        with _nothing_hidden():
+            write_textfile(settings, records.all())
+
+
+def check(settings: Settings) -> list[alerts.Alert]:
+    """Tell of runs that died, and of no success within the deadline; returns what was told, nothing when all is well.
+
+    Writes the textfile too, so that a home without runs has one.
+    """
+    home = Home(settings.home)
+    records, told = Records(home), []
+    with contextlib.suppress(NotReady), exclusive(home, LOCK, waits=False):
+        told = [alerts.failed(settings, record) for record in _bury(settings, records)]
+    found = records.all()
+    if is_late(found, datetime.now(UTC), settings.retraining.deadline_hours):
+        told.append(alerts.late(settings, found))
+    for alert in told:
+        alerts.send(settings, alert)
+    with _nothing_hidden():
+        write_textfile(settings, found)
+    return told
+
+
+@contextlib.contextmanager
+def _alone(home: Home, records: Records) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(exclusive(home, LOCK, waits=False))
+        except NotReady as error:
+            raise NotReady(f"{_who(records)} Wait until it has ended, or end its process.") from error
+        yield
+
+
+def _who(records: Records) -> str:
+    running = [record for record in records.all() if record.outcome == "running"]
+    if not running:
+        return "Another run of this home is beginning or ending."
+    run = running[-1]
+    at = f", at step '{run.step}'" if run.step else ""
+    return (
+        f"Run {run.id} of this home goes on since {run.started_at:%Y-%m-%d %H:%M} UTC: by {run.by}, process {run.pid} "
+        f"on {run.host}{at}."
+    )
+
+
+def _bury(settings: Settings, records: Records) -> list[RunRecord]:
+    """Write down as died what has not ended though nobody holds the lock; needs the lock.
+
+    A home on S3 has no lock: there a run has died when it began longer ago than the deadline.
+    """
+    now, patience = datetime.now(UTC), timedelta(hours=settings.retraining.deadline_hours)
+    gone = [
+        record
+        for record in records.all()
+        if record.outcome == "running" and (records.home.is_local or now - record.started_at > patience)
+    ]
+    return [records.write(record.model_copy(update={"outcome": "died"})) for record in gone]
+
+
+def _new(settings: Settings, by: str, since: str | None) -> RunRecord:
+    from remora.training.bundling import commit  # loads Feast and FAISS, which a check has no use for
+
+    now = datetime.now(UTC)
+    return RunRecord(
+        id=f"{now:%Y%m%dT%H%M%S.%f}",
+        by=by,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        since=since,
+        policy=settings.retraining.on_success if since else "promote",
+        inputs=fingerprint(
+            settings=settings.model_dump(mode="json", exclude=NO_INPUTS), remora=remora.__version__, code=commit()
+        ),
+        started_at=now,
+    )
+
+
+def _described(error: BaseException, step: str | None) -> ErrorRecord:
+    return ErrorRecord(step=step, type=type(error).__name__, message=str(error))
+
+
+@contextlib.contextmanager
+def _nothing_hidden() -> Iterator[None]:
+    """What goes wrong while a run is written down is logged: the run's own end says more."""
+    try:
+        yield
+    except (StorageError, OSError, ValueError) as error:
+        log.error("the end of the run could not be written down: %s", error)

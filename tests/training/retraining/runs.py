@@ -1,0 +1,51 @@
+"""Steps and runs as these tests need them, and what other processes do with one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from remora.cli import path
+from remora.cli.path import Done, Step
+from remora.contracts.artifacts import Artifact
+from remora.contracts.home import Home
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+from remora.training.retraining.recording import recording
+
+LAST_EVENT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def lake(settings: Settings, version: str) -> Lake:
+    made = {"files": {"read": 1, "known": 2}, "rows_read": 3, "days": {"new": 1, "merged": 0, "taken_over": 2}}
+    return Lake(Artifact(Home(settings.home), "lake", version, {"last": LAST_EVENT.isoformat(), "made": made}))
+
+
+def whole_path(settings: Settings, version: str, **planted: Callable[[Settings], Any]) -> Iterator[Done]:
+    """The steps of the path by their names, each of which gives nothing but the ingest; `planted` replaces some."""
+    given = {"ingest": lambda settings: lake(settings, version)} | planted
+    for step in path.steps(settings, since_last=True):
+        run = given.get(step.name.replace(" ", "_"), lambda settings: None)
+        yield Done(step=step, seconds=0.25, unchanged=False, result=run(settings))
+
+
+def run(settings: Settings, version: str = "a-lake", since: str | None = "last", **planted: Any) -> list[str]:
+    """One recorded run; the names of the steps that ended."""
+    with recording(settings, by="ann", since=since) as record:
+        return [done.step.name for done in record.through(announced(record.begun, settings, version, **planted))]
+
+
+def announced(begun: Callable[[Step], None], settings: Settings, version: str, **planted: Any) -> Iterator[Done]:
+    """As the path does: a step is announced before it runs."""
+    names = [step.name for step in path.steps(settings, since_last=True)]
+    steps = {step.name: step for step in path.steps(settings, since_last=True)}
+    going = whole_path(settings, version, **planted)
+    for name in names:
+        begun(steps[name])
+        yield next(going)
+
+
+def die_in_a_step(settings: Settings) -> None:
+    run(settings, feature_build=lambda settings: os._exit(9))
