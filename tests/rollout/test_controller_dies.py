@@ -19,10 +19,10 @@ from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
 from remora.rollout.begin import controlling
 from remora.rollout.state import Rollout, Status
-from remora.rollout.wishes import What
+from remora.rollout.wishes import What, Wishes
 from remora.settings import Settings
 
-PLAN = "shadow:4s,canary:5%:4s,full"
+PLAN = "shadow:4s,canary:50%:4s,full"
 
 
 class Killed(BaseException):
@@ -84,8 +84,8 @@ def harms_when_it_is_production(world: World, look: int) -> None:
 
 
 def is_aborted_in_the_canary(world: World, look: int) -> None:
-    if world.traffic.canary is not None and not current(world).heard and not current(world).status.ended:
-        asked(world, What.ABORT)
+    if world.traffic.canary is not None and not Wishes(world.bundles.home, current(world).id).unheard(()):
+        asked(world, What.ABORT)  # once, whoever hears it
 
 
 @pytest.mark.parametrize("play", [nothing, harms_when_it_is_production, is_aborted_in_the_canary])
