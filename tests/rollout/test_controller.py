@@ -208,6 +208,32 @@ def test_a_pause_is_no_part_of_a_steps_time(world: World) -> None:
     assert resumed.seconds(world.now) < 10
 
 
+def test_a_pause_before_a_larger_share_is_in_force_keeps_the_smaller(world: World) -> None:
+    begun(world)
+    one = controller(world)
+    decided = driven(world, one, until=lambda rollout: rollout.stage_name.startswith("ramp"))
+    assert decided.since is None
+    asked(world, What.PAUSE)
+    for _ in range(3):
+        world.pass_by(2)
+        one.look()
+        assert world.traffic.canary is not None
+        assert world.traffic.canary.share == 0.05
+    asked(world, What.RESUME)
+    one.look()
+    assert world.traffic.canary.share == 0.25
+
+
+def test_every_step_counts_its_own_requests(world: World) -> None:
+    begun(world)
+    one = controller(world)
+    driven(world, one, until=lambda rollout: rollout.stage_name.startswith("ramp"))
+    world.pass_by(2)
+    readout = one.look().readout
+    assert readout is not None
+    assert readout.requests == pytest.approx(2 * 400 * 0.05, abs=30)  # those of the canary since the ramp was decided
+
+
 @pytest.mark.parametrize("step", ["load", "shadow", "canary", "ramp", "full"])
 def test_an_abort_leaves_production_as_it_was(world: World, step: str) -> None:
     begun(world)
@@ -239,6 +265,17 @@ def test_who_takes_production_back_by_hand_during_the_watch_has_the_last_word(wo
     driven(world, one, until=at("full"))
     world.bundles.promote(world.production, by="eve", why="back")
     assert driven(world, one).status is Status.ABORTED
+    assert alone(world.traffic, world.production)
+
+
+def test_what_a_controller_promoted_before_it_died_and_people_took_back_is_not_promoted_again(world: World) -> None:
+    begun(world)
+    one = controller(world)
+    driven(world, one, until=lambda rollout: rollout.stage_name == "full")
+    world.bundles.promote(world.candidate, by="a controller that dies", why="")
+    world.bundles.rollback(by="eve", why="it is bad")
+    assert driven(world).status is Status.ABORTED
+    assert [p.bundle for p in world.bundles.history()][-2:] == [world.candidate, world.production]
     assert alone(world.traffic, world.production)
 
 

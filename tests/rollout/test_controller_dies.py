@@ -95,6 +95,7 @@ def test_whatever_it_dies_before_another_comes_to_the_same_end(
     world, rollout, actions = carried_out(tmp_path / "whole", play, dies_before=10**9)
     expected = {nothing: Status.DONE, harms_when_it_is_production: Status.ROLLED_BACK}
     assert rollout.status is expected.get(play, Status.ABORTED)
+    assert (world.traffic.production == world.candidate) == (rollout.status is Status.DONE)
     promotions = [(p.bundle, p.previous) for p in world.bundles.history() if p.done]
     for action in range(1, actions + 1):
         other, ended, _ = carried_out(tmp_path / str(action), play, dies_before=action)

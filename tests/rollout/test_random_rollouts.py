@@ -20,7 +20,14 @@ from remora.rollout.state import Status
 from remora.rollout.wishes import What
 
 PLANS = ("full", "canary:5%:4s,full", "shadow:4s,canary:5%:4s,ramp:25%:4s,ramp:50%:4s,full")
-NATURES = (Nature(), Nature(), Nature(failed=0.6), Nature(refuses=True), Nature(loads_in=1e6), Nature(overlap=0.0))
+NATURES = (
+    Nature(),
+    Nature(failed=0.6),
+    Nature(late=0.6),
+    Nature(refuses=True),
+    Nature(loads_in=1e6),
+    Nature(overlap=0.0),
+)
 
 
 class Rollouts(RuleBasedStateMachine):
@@ -33,13 +40,13 @@ class Rollouts(RuleBasedStateMachine):
         begun(self.world, plan)
         self.steps = Plan.parse(plan).steps
         self.controller, self.left, self.journal = controller(self.world), False, current(self.world).journal
-        self.share, self.paused = 0.0, False
+        self.share = 0.0
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
             shutil.rmtree(self.folder)
 
-    @rule(looks=st.integers(1, 6))
+    @rule(looks=st.integers(1, 12))
     def time_passes(self, looks: int) -> None:
         for _ in range(looks):
             self.world.pass_by(LOOK_SECONDS)
@@ -58,7 +65,7 @@ class Rollouts(RuleBasedStateMachine):
     def the_bundle_changes(self, nature: Nature) -> None:
         self.world.natures[self.world.candidate] = nature
 
-    @rule(what=st.sampled_from([What.PAUSE, What.PAUSE, What.RESUME, What.RESUME, What.RESUME, What.ABORT]))
+    @rule(what=st.sampled_from([*[What.PAUSE] * 3, *[What.RESUME] * 5, What.ABORT]))
     def somebody_asks(self, what: What) -> None:
         asked(self.world, what)
 
@@ -74,15 +81,15 @@ class Rollouts(RuleBasedStateMachine):
         assert share in {0.0, *(step.share for step in self.steps)}
         if self.left:
             assert share <= self.share  # after harm, or an abort, nobody is added
-        if self.paused and rollout.status is Status.PAUSED:
-            assert share == self.share
+        if rollout.status is Status.PAUSED:
+            assert share == self.share  # in the look that heard of it as well
         if traffic.production != world.production:
             assert traffic.production == world.candidate
             assert rollout.is_full
         assert rollout.journal[: len(self.journal)] == self.journal  # nothing is struck out
         self._ended_well(rollout.status, traffic)
         self.left |= rollout.status in (Status.LEAVING, Status.ROLLED_BACK, Status.ABORTED)
-        self.share, self.journal, self.paused = share, rollout.journal, rollout.status is Status.PAUSED
+        self.share, self.journal = share, rollout.journal
 
     def _ended_well(self, status: Status, traffic: Traffic) -> None:
         one, other = self.world.production, self.world.candidate
@@ -96,4 +103,4 @@ class Rollouts(RuleBasedStateMachine):
 
 
 TestRollouts = Rollouts.TestCase
-TestRollouts.settings = profile(max_examples=40, stateful_step_count=25, deadline=None)
+TestRollouts.settings = profile(max_examples=100, stateful_step_count=20, deadline=None)
