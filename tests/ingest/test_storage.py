@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 
 import pyarrow.fs as pafs
 import pytest
 from moto.server import ThreadedMotoServer
+from tests.ingest.batches import Exports, content_of, event
 from tests.ingest.shop import bring_shop, shop_events
 
 from remora.contracts.artifacts import Shelf
 from remora.contracts.errors import StorageError
-from remora.contracts.home import Home
+from remora.contracts.home import NO_HARD_LINKS, Home
 from remora.ingest import ingest as ingesting
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
@@ -92,6 +95,59 @@ def bucket() -> Iterator[str]:
     filesystem.create_dir("shop")
     yield url
     server.stop()
+
+
+def test_days_without_a_new_event_are_copied_inside_the_store(tmp_path, bucket):
+    exports = Exports(tmp_path / "exports")
+    exports.write([event(id=str(n), day=n) for n in range(3)])
+    ingest(exports.settings(bucket.format("home")))
+    exports.write([event(id="late", day=1), event(id="0", day=7), event(id="new", day=3)])
+    remote = ingest(exports.settings(bucket.format("home")), since_last=True)
+    assert remote.artifact.receipt["made"]["days"] == {"new": 1, "merged": 1, "taken_over": 2}
+    remote.artifact.verify()
+    here = ingest(exports.settings(tmp_path))
+    assert content_of(remote) == content_of(here)
+    assert here.artifact.receipt["made"]["files"] == {"read": 2, "known": 0}
+
+
+@pytest.mark.parametrize("code", NO_HARD_LINKS)
+def test_on_a_disk_without_hard_links_days_are_copied(tmp_path, monkeypatch, code):
+    exports = Exports(tmp_path / "exports")
+    exports.write([event(id=str(n), day=n) for n in range(3)])
+    before = ingest(exports.settings(tmp_path))
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    exports.write([event(id="new", day=3)])
+    lake = ingest(exports.settings(tmp_path), since_last=True)
+    lake.artifact.verify()
+    for path, entry in before.artifact.receipt["files"].items():
+        if path.startswith("events/"):
+            assert lake.artifact.receipt["files"][path] == entry
+            assert not os.path.samefile(lake.artifact.at(path), before.artifact.at(path))
+
+
+def test_a_full_disk_while_days_are_taken_over_leaves_the_lake_before(tmp_path, monkeypatch):
+    exports = Exports(tmp_path / "exports")
+    exports.write([event(id=str(n), day=n) for n in range(3)])
+    before = ingest(exports.settings(tmp_path))
+    exports.write([event(id="new", day=3)])
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "full")
+
+        patch.setattr(os, "link", full)
+        with pytest.raises(StorageError, match="No space left"):
+            ingest(exports.settings(tmp_path), since_last=True)
+    assert Lake.open(Home(str(tmp_path))).version == before.version
+    before.artifact.verify()
+    again = ingest(exports.settings(tmp_path), since_last=True)
+    assert again.artifact.receipt["made"]["of"] == before.version
+    again.artifact.verify()
+    before.artifact.verify()
 
 
 def test_sources_and_home_may_be_in_s3(home_folder, bucket):
