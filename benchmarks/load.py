@@ -31,9 +31,17 @@ MOST_OF_A_FAILURE = 300
 NO_ANSWER = 0
 """The status of a request whose connection failed."""
 
-ROW = {"due": pl.Float64, "milliseconds": pl.Float64, "status": pl.Int64, "items": pl.Int64, "said": pl.String}
+ROW = {
+    "due": pl.Float64,
+    "milliseconds": pl.Float64,
+    "status": pl.Int64,
+    "items": pl.Int64,
+    "said": pl.String,
+    "bundle": pl.String,
+    "user": pl.String,
+}
 """A row is a request, in the order of the answers. ``due`` is Unix time in seconds; ``said`` why a slate is degraded,
-empty where it is whole, and what came in place of one.
+empty where it is whole, and what came in place of one; ``bundle`` who answered, ``user`` whom.
 """
 
 
@@ -81,10 +89,10 @@ class _Clients:
 
     def __init__(self, session: aiohttp.ClientSession, url: str, n: int) -> None:
         self.session, self.url, self.n = session, url, n
-        self.rows: list[tuple[float, float, int, int, str]] = []
+        self.rows: list[tuple[float, float, int, int, str, str, str]] = []
 
     async def ask(self, user: str, due: float) -> None:
-        status, items = NO_ANSWER, 0
+        status, items, bundle = NO_ANSWER, 0, ""
         try:
             async with self.session.post(f"{self.url}/v1/recommend", json={"user_id": user, "n": self.n}) as answer:
                 body = await answer.read()
@@ -92,9 +100,10 @@ class _Clients:
                 if status == 200:
                     slate: dict[str, Any] = json.loads(body)
                     items, said = len(slate["items"]), "; ".join(slate["degraded"])
+                    bundle = slate.get("bundle", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             said = f"{type(error).__name__}: {error}"
-        self.rows.append((due, (time.time() - due) * 1e3, status, items, said))
+        self.rows.append((due, (time.time() - due) * 1e3, status, items, said, bundle, user))
         if len(self.rows) % TOLD_EVERY == 0:
             print(len(self.rows), flush=True)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
+from remora.cli import path
 from remora.cli.progress import show_progress
 from remora.settings import load
-from remora.training import path
 from remora.training.retraining.recording import recording
 from remora.wiring.cluster import connect
 

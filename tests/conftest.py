@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.shops import Shop
 
 # A shared machine stalls for seconds, so no example has a deadline; the draws are the same in every run.
 settings.register_profile("remora", deadline=None, derandomize=True, print_blob=False)
@@ -75,6 +76,19 @@ def serve_url(serve_ports: tuple[int, int]) -> str:
 def serve_grpc(serve_ports: tuple[int, int]) -> str:
     """Where they answer gRPC; the metadata ``application`` says which."""
     return f"127.0.0.1:{serve_ports[1]}"
+
+
+@pytest.fixture(scope="session")
+def built_shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A small shop, brought along the whole path; nobody may move its aliases."""
+    from tests.end_to_end.dataset import write
+
+    from remora.cli import path
+    from remora.settings import load
+
+    folder = tmp_path_factory.mktemp("shop")
+    chosen = load(write(folder), home=str(folder / "home"))
+    return Shop(settings=chosen, steps={done.step.name: done for done in path.run(chosen)})
 
 
 @pytest.fixture

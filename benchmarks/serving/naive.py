@@ -36,7 +36,7 @@ class Find:
     """Users and sources."""
 
     def __init__(self, loader: FromBundle) -> None:
-        release = loader.release()
+        release = loader.release(loader.bundle)
         self.phases = Phases(release, loader.users(release))
 
     def __call__(self, query: Query) -> Errand:
@@ -49,7 +49,7 @@ class Sift:
     """Rules."""
 
     def __init__(self, loader: FromBundle) -> None:
-        self.phases = Phases(loader.release())
+        self.phases = Phases(loader.release(loader.bundle))
 
     def __call__(self, errand: Errand) -> Errand:
         """What may be shown."""
@@ -61,7 +61,7 @@ class Order:
     """The ranker."""
 
     def __init__(self, loader: FromBundle) -> None:
-        self.phases = Phases(loader.release())
+        self.phases = Phases(loader.release(loader.bundle))
 
     def __call__(self, errand: Errand) -> Slate:
         """The slate."""
@@ -74,7 +74,7 @@ class Front:
     """HTTP."""
 
     def __init__(self, loader: FromBundle, *phases: DeploymentHandle) -> None:
-        self.release, self.phases = loader.release(), phases
+        self.release, self.phases = loader.release(loader.bundle), phases
 
     @api.post("/v1/recommend")
     async def recommend(self, asked: Asked) -> dict[str, Any]:

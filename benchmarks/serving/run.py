@@ -73,7 +73,7 @@ def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, 
     users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
     note("exporting for the peer")
     loader = FromBundle.named(settings, "production")
-    release = loader.release()
+    release = loader.release(loader.bundle)
     phases = Phases(release, loader.users(release))
     assert phases.users is not None
     exported(release, phases.users, users, folder)

@@ -80,11 +80,12 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from benchmarks.two_stage.export import exported
     from benchmarks.two_stage.lists import Compared
 
+    from remora.cli import path
     from remora.contracts.home import Home
     from remora.datasets.cuts import time_cuts
     from remora.datasets.queries import queries
     from remora.ingest.lake import Lake
-    from remora.training import path, ranking
+    from remora.training import ranking
     from remora.training.evaluation import compared
     from remora.training.retrieval import retrieval_shelf
     from remora.wiring.moments import Moments

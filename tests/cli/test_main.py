@@ -8,7 +8,20 @@ from pathlib import Path
 
 import pytest
 
-NOUNS = ["data", "features", "train", "tune", "evaluate", "bundle", "serve", "recommend", "why", "run", "runs"]
+NOUNS = [
+    "data",
+    "features",
+    "train",
+    "tune",
+    "evaluate",
+    "bundle",
+    "rollout",
+    "serve",
+    "recommend",
+    "why",
+    "run",
+    "runs",
+]
 
 
 def remora(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

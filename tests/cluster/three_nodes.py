@@ -60,9 +60,9 @@ class FromAfar:
 class SlowShop(SmallShop):
     """The shop, with its users and its ranking model elsewhere."""
 
-    def release(self) -> Release:
-        near = super().release().parts
-        return Release.of(replace(near, scorer=FromAfar(near.scorer)), bundle=self.bundle, variant="production")
+    def release(self, bundle: str = "") -> Release:
+        near = super().release(bundle).parts
+        return Release.of(replace(near, scorer=FromAfar(near.scorer)), bundle=bundle)
 
     def users(self, release: Release) -> Hydrator:
         return FromAfar(super().users(release))

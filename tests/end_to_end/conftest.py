@@ -1,27 +1,11 @@
-"""The small shop, brought along the whole path once for all tests of this folder."""
+"""The small shop, brought along the whole path once for the session."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
-from tests.end_to_end.dataset import write
-
-from remora.settings import Settings, load
-from remora.training import path
-from remora.training.path import Done
+from tests.shops import Shop
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shop:
-    """A home with everything built, and how each step ended."""
-
-    settings: Settings
-    steps: dict[str, Done]
-
-
-@pytest.fixture(scope="package")
-def shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    folder = tmp_path_factory.mktemp("shop")
-    settings = load(write(folder), home=str(folder / "home"))
-    return Shop(settings=settings, steps={done.step.name: done for done in path.run(settings)})
+@pytest.fixture(scope="session")
+def shop(built_shop: Shop) -> Shop:
+    return built_shop

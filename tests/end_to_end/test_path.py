@@ -11,8 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.end_to_end.conftest import Shop
+from tests.shops import Shop
 
+from remora.cli import path
 from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
 from remora.features.replay import ReplayUsers
@@ -27,7 +28,6 @@ from remora.serving.messages import RecommendRequest
 from remora.serving.phases import Phases
 from remora.serving.question import item_row, question
 from remora.serving.why import Why, why
-from remora.training import path
 from remora.training.evaluation import read_report
 
 N = 8
@@ -55,7 +55,7 @@ def test_every_step_ends_and_the_last_one_promotes(shop: Shop) -> None:
 
 def test_a_second_run_makes_nothing_again(shop: Shop) -> None:
     again = {done.step.name: done for done in path.run(shop.settings)}
-    for name in ("ingest", "feature build", "train retrieval", "train ranking", "evaluate", "bundle"):
+    for name in ("ingest", "feature build", "train retrieval", "train ranking", "evaluate", "bundle", "gates"):
         assert again[name].unchanged, name
     assert again["promote"].result.bundle == shop.steps["promote"].result.bundle
 
@@ -92,7 +92,7 @@ def test_the_server_the_batch_and_the_replay_give_the_same_slates(
 
 
 def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, loader: FromBundle) -> None:
-    release = loader.release()
+    release = loader.release(loader.bundle)
     users, slates = loader.users(release), replayed(shop, loader)
     user = USERS[3]
     phases = Phases(release, users)
@@ -139,7 +139,7 @@ def test_similar_items_are_of_the_same_shelf_more_often_than_not(shop: Shop, end
 
 def replayed(shop: Shop, loader: FromBundle) -> dict[str, list[str]]:
     """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
-    lake, release = Lake.open(Home(shop.settings.home)), loader.release()
+    lake, release = Lake.open(Home(shop.settings.home)), loader.release(loader.bundle)
     instant = release.instant()
     asked = pa.table(
         {"user_id": pa.array(USERS), "instant": pa.array([instant] * len(USERS), pa.timestamp("us", "UTC"))}

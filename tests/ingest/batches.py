@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from remora.ingest.lake import Lake
@@ -93,14 +94,18 @@ def restore(file: Path, content: bytes) -> None:
 def content_of(lake: Lake) -> dict[str, Any]:
     """All that a lake says, file by file for events; the quarantine's rows may be spread over files otherwise."""
     artifact = lake.artifact
+
+    def read(path: str) -> pa.Table:
+        return pq.read_table(artifact.at(path), partitioning=None, filesystem=artifact.home.filesystem)
+
     tables = {
-        path: pl.DataFrame(pl.from_arrow(pq.read_table(artifact.at(path), partitioning=None)))
+        path: pl.DataFrame(pl.from_arrow(read(path)))
         for path in artifact.receipt["files"]
         if path.startswith(("events/", "users/", "items/"))
     }
     quarantine = pl.DataFrame(pl.from_arrow(lake.quarantine()))
     said = ("version", "counts", "first", "last", "due", "days", "event_types", "sources")
-    unknown = pq.read_table(artifact.at("origins/unknown_items.parquet")).to_pydict()
+    unknown = read("origins/unknown_items.parquet").to_pydict()
     return {
         "rows": {path: table.rows() for path, table in tables.items()},
         "types": {path: table.schema for path, table in tables.items()},

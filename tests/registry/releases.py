@@ -56,3 +56,7 @@ def build_one(settings: Settings) -> str:
 def die_before_the_alias_moves(settings: Settings, id: str) -> None:
     Aliases.point = lambda self, alias, version: os._exit(9)  # type: ignore[method-assign]
     Bundles(settings).promote(id, by="doomed", why="a crash")
+
+
+def name_as_loading(settings: Settings, id: str) -> None:
+    Bundles(settings).direct(lambda now: now.model_copy(update={"loading": (*now.loading, id)}))

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 from tests.registry import releases
+from tests.registry.processes import in_processes
 
 from remora.contracts.errors import BadRequest, NotBuilt, NotFound, Refused, StorageError, Tampered
 from remora.contracts.home import Home
@@ -18,17 +16,6 @@ from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST
 from remora.registry.tracking import tracking_uri
 from remora.settings import Settings
-
-
-def in_processes(work: Callable[..., Any], *arguments: tuple[Any, ...]) -> list[int | None]:
-    """Run ``work`` in one new process for each tuple of arguments, all at once; returns their exit codes."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=work, args=a) for a in arguments]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    return [process.exitcode for process in processes]
 
 
 def test_the_same_content_is_the_same_bundle(bundles: Bundles) -> None:

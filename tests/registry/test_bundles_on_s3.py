@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from tests.registry import releases
+from tests.registry.conftest import S3
 
-from remora.contracts.errors import Tampered
+from remora.contracts.errors import SettingsError, Tampered
 from remora.registry.bundles import Bundles
 from remora.registry.tracking import tracking_uri
 
-KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
-
 
 @pytest.fixture
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"{host}:{port}"
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def remote(bundles: Bundles, endpoint: str) -> Bundles:
-    boto3.client("s3", endpoint_url=f"http://{endpoint}", **KEYS).create_bucket(Bucket="lake")
-    home = f"s3://key:secret@lake/shop?scheme=http&endpoint_override={endpoint}&region=us-east-1"
-    update = {"home": home, "tracking_uri": tracking_uri(bundles.settings)}
+def remote(bundles: Bundles, bucket_home: str) -> Bundles:
+    update = {"home": bucket_home, "tracking_uri": tracking_uri(bundles.settings)}
     return Bundles(bundles.settings.model_copy(update=update))
 
 
@@ -44,7 +29,43 @@ def test_a_bundle_on_s3_is_built_promoted_downloaded_and_verified(remote: Bundle
     folder = remote.open("production").local()
     assert (folder / "ranker.ubj").read_bytes() == b"a booster"
 
-    s3 = boto3.client("s3", endpoint_url=f"http://{endpoint}", **KEYS)
+    s3 = boto3.client("s3", endpoint_url=f"http://{endpoint}", **S3)
     s3.put_object(Bucket="lake", Key=f"shop/bundles/{built.id}/ranker.ubj", Body=b"a trojan!")
     with pytest.raises(Tampered, match=r"ranker\.ubj"):
         remote.open("production")
+
+
+def test_a_bundle_goes_from_a_local_home_to_s3_and_back_as_the_same_file(
+    bundles: Bundles, remote: Bundles, tmp_path: Path
+) -> None:
+    built = releases.build(bundles)
+    bundles.export(built.id, tmp_path / "out.tar")
+    assert remote.take_in(tmp_path / "out.tar").id == built.id
+    assert remote.open(built.id).read_bytes("ranker.ubj") == b"a booster"
+    remote.export(built.id, tmp_path / "back.tar")
+    assert (tmp_path / "back.tar").read_bytes() == (tmp_path / "out.tar").read_bytes()
+
+
+def test_what_is_not_needed_goes_from_s3_too(remote: Bundles) -> None:
+    ids = [releases.build(remote, model).id for model in (b"one", b"two", b"three")]
+    remote.promote(ids[0], by="ann", why="first")
+    going = remote.collect(keep=1, delete=True)
+    assert len(going) == 1
+    assert going[0].id in ids[1:]
+    assert {b.id for b in remote.list()} == set(ids) - {going[0].id}
+    assert not [file for file in remote.store.files() if file.path.startswith(str(going[0].id))]
+
+
+def test_production_on_s3_is_rolled_back(remote: Bundles) -> None:
+    one, two = (releases.build(remote, model).id for model in (b"one", b"two"))
+    for id in (one, two):
+        remote.promote(id, by="ann", why="next")
+    assert remote.rollback(by="bob", why="worse").bundle == one
+    assert remote.traffic().production == remote.resolve("production") == one
+
+
+def test_a_home_on_s3_whose_registry_nothing_can_lock_is_not_changed(remote: Bundles) -> None:
+    built = releases.build(remote)
+    served = Bundles(remote.settings.model_copy(update={"tracking_uri": "http://mlflow:5000"}))
+    with pytest.raises(SettingsError, match=r"registry\.lock.*postgresql://"):
+        served.promote(built.id, by="ann", why="first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -10,14 +11,18 @@ import numpy as np
 import pyarrow as pa
 
 from remora.contracts.errors import NotReady
+from remora.contracts.home import Home
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.pipeline.cache import Cache
+from remora.registry.live import LiveReport, LiveReports
+from remora.registry.traffic import Traffic, TrafficBoard
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
+from remora.serving.openings import Openings
 from remora.serving.release import Release
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
@@ -29,7 +34,10 @@ UNAVAILABLE = (7, 11)
 USERS = tuple(f"u{number}" for number in range(12))
 
 
-def settings(home: str = "/nowhere", **serving: Any) -> Settings:
+NOWHERE = "/nowhere"
+
+
+def settings(home: str = NOWHERE, **serving: Any) -> Settings:
     """Settings whose timeout is so long that a busy machine changes no slate."""
     return Settings(
         name="small-shop",
@@ -156,14 +164,30 @@ def regulars(closed: bool = False) -> Regulars:
 
 @dataclass(frozen=True)
 class SmallShop:
-    """A loader, as a bundle would be one."""
+    """A loader, as a bundle would be one. With a home it follows its traffic; all its bundles are alike."""
 
     settings: Settings = field(default_factory=settings)
     closed: bool = False
     bundle: str = "small"
+    variant: str = "production"
 
-    def release(self) -> Release:
-        return Release.of(parts(self.settings), bundle=self.bundle, variant="production")
+    @property
+    def follows(self) -> bool:
+        return self.settings.home != NOWHERE
+
+    def traffic(self) -> Traffic:
+        return (self.follows and TrafficBoard(Home(self.settings.home)).read()) or Traffic(production=self.bundle)
+
+    def report(self, report: LiveReport) -> None:
+        LiveReports(Home(self.settings.home)).write(report)
+
+    def opening(self, bundle: str) -> AbstractContextManager[None]:
+        if not self.follows:
+            return nullcontext()
+        return Openings(Home(self.settings.home)).opening(bundle, revision=self.traffic().revision)
+
+    def release(self, bundle: str = "") -> Release:
+        return Release.of(parts(self.settings), bundle=bundle or self.bundle)
 
     def users(self, release: Release) -> Hydrator:
         return regulars(self.closed)

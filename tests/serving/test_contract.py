@@ -5,7 +5,7 @@ from __future__ import annotations
 import schemathesis
 from hypothesis import settings
 from tests.serving.small_shop import SmallShop
-from tests.serving.test_routes import desk_of
+from tests.serving.test_routes import Front
 
 from remora.serving.routes import application
 
@@ -15,7 +15,7 @@ CONFIG = schemathesis.Config.from_dict(
         "checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}},  # 413 too: what is invalid may be long
     }
 )
-SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", application(desk_of(SmallShop())), config=CONFIG)
+SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", application(Front(SmallShop())), config=CONFIG)
 
 
 @SCHEMA.parametrize()

@@ -10,6 +10,9 @@ import pytest
 from tests.serving.small_shop import settings
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
+from remora.contracts.home import Home
+from remora.registry.live import LiveReport, LiveReports
+from remora.registry.traffic import Traffic, TrafficBoard
 from remora.serving import launch
 from remora.serving.client import ask
 from remora.serving.messages import RecommendRequest
@@ -49,6 +52,15 @@ def test_status_and_down_say_that_nothing_runs_without_starting_anything(elsewhe
 
 def test_a_server_on_all_interfaces_is_asked_on_loopback() -> None:
     assert launch.url_of(settings(host="0.0.0.0", port=81)) == "http://127.0.0.1:81"
+
+
+def test_status_names_bundles_that_replicas_refuse_as_long_as_they_are_wanted(tmp_path: Path) -> None:
+    home = Home(str(tmp_path))
+    refused = {"two": "Tampered: it was changed", "gone": "NotFound"}
+    LiveReports(home).write(LiveReport(replica="r", deployment="Gateway", beat=1, revision=1, refused=refused))
+    assert launch._refused(settings(home.url)) == {}
+    TrafficBoard(home).publish(Traffic(production="two", previous="one"))
+    assert launch._refused(settings(home.url)) == {"two": "Tampered: it was changed"}
 
 
 class TestAsking:

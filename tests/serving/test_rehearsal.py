@@ -50,9 +50,9 @@ class BreakingShop(SmallShop):
     good: float = float("inf")
     asked: list[str | None] = field(default_factory=list)
 
-    def release(self) -> Release:
-        whole = super().release()
-        return Release.of(replace(whole.parts, scorer=Breaking(self.good)), bundle="breaking", variant="v")
+    def release(self, bundle: str = "") -> Release:
+        whole = super().release(bundle)
+        return Release.of(replace(whole.parts, scorer=Breaking(self.good)), bundle="breaking")
 
     def users(self, release: Release) -> Hydrator:
         return Watched(regulars(self.closed), self.asked)
@@ -100,7 +100,7 @@ def test_a_worker_is_healthy_whether_or_not_the_store_of_users_answers(closed: b
 
 def test_a_worker_whose_stages_break_is_not_healthy() -> None:
     worker = Worker(BreakingShop(settings=settings()))
-    scorer: Any = worker.phases.release.parts.scorer
+    scorer: Any = worker.releases.now.production.release.parts.scorer
     scorer.good = 0
     with pytest.raises(ZeroDivisionError):
         asyncio.run(worker.check_health())

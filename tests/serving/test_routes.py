@@ -15,10 +15,12 @@ from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, SmallShop, regulars, 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.serving.arrival import TIMEOUT
-from remora.serving.desk import Desk
 from remora.serving.meters import Meters
 from remora.serving.phases import Phases
+from remora.serving.reception import Reception
+from remora.serving.releases import InForce
 from remora.serving.routes import application
+from remora.serving.shadow import Shadow
 from remora.serving.stage_threads import StageThreads
 from remora.serving.topologies import Fused, Topology
 from remora.serving.why import Why
@@ -26,14 +28,21 @@ from remora.serving.why import Why
 Ask = Callable[..., httpx.Response]
 
 
-def desk_of(shop: SmallShop, topology: Topology | None = None) -> Desk:
-    release = shop.release()
-    fused = Fused(Phases(release, shop.users(release)), StageThreads(1))
-    return Desk(release, topology or fused, shop.settings.serving, Meters())
+class Front(Reception):
+    """A reception before one release, whose topology can be changed."""
+
+    def __init__(self, shop: SmallShop, topology: Topology | None = None) -> None:
+        release = shop.release()
+        phases = Phases(release, shop.users(release))
+        now = InForce(traffic=shop.traffic(), phases={shop.bundle: phases})
+        first = topology or Fused(phases, StageThreads(1))
+        shadow = Shadow(lambda of: first)
+        super().__init__(lambda: now, lambda of: first, shop.settings.serving, Meters(), shadow=shadow)
+        self.desk = self._desk(now, shop.bundle)
 
 
-def asking(desk: Desk) -> Ask:
-    transport = httpx.ASGITransport(app=application(desk), raise_app_exceptions=False)
+def asking(front: Front) -> Ask:
+    transport = httpx.ASGITransport(app=application(front), raise_app_exceptions=False)
 
     async def ask(method: str, path: str, **content: Any) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
@@ -44,7 +53,7 @@ def asking(desk: Desk) -> Ask:
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    return asking(desk_of(SmallShop(settings(most_body_bytes=8_000))))
+    return asking(Front(SmallShop(settings(most_body_bytes=8_000))))
 
 
 class Stuck:
@@ -147,7 +156,7 @@ class TestTheRequestId:
 
 class TestTheCallersTimeout:
     def test_ends_the_wait_and_is_what_the_answer_names(self) -> None:
-        answer = asking(desk_of(SmallShop(), Stuck()))("GET", "/v1/recommend/u1", headers={TIMEOUT: "15"}).json()
+        answer = asking(Front(SmallShop(), Stuck()))("GET", "/v1/recommend/u1", headers={TIMEOUT: "15"}).json()
         assert answer["degraded"] == ["last_resort: no slate within 15 ms"]
         assert len(answer["items"]) == 10
 
@@ -160,12 +169,12 @@ class TestTheCallersTimeout:
                 return await super().slate(query)
 
         before = time.time()
-        asking(desk_of(SmallShop(), Watching(NotReady("x"))))("GET", "/v1/recommend/u1", headers={TIMEOUT: "80"})
+        asking(Front(SmallShop(), Watching(NotReady("x"))))("GET", "/v1/recommend/u1", headers={TIMEOUT: "80"})
         assert before + 0.04 <= seen[0].sources_until <= time.time() + 0.04
         assert before + 0.064 <= seen[0].scoring_until <= time.time() + 0.064
 
     def test_may_be_longer_than_what_others_get_and_is_never_longer_than_the_settings_allow(self) -> None:
-        ask = asking(desk_of(SmallShop(settings(timeout_ms=5, most_timeout_ms=20)), Stuck()))
+        ask = asking(Front(SmallShop(settings(timeout_ms=5, most_timeout_ms=20)), Stuck()))
         answer = ask("GET", "/v1/recommend/u1", headers={TIMEOUT: "1e9"}).json()
         assert answer["degraded"] == ["last_resort: no slate within 20 ms"]
 
@@ -215,7 +224,7 @@ class TestBadInput:
 
     def test_that_asks_for_too_many_items_is_told_the_limit(self, ask: Ask) -> None:
         assert_problem(ask("GET", "/v1/recommend/u1?n=501"), 422, "invalid-request", "less than or equal to 500")
-        stricter = asking(desk_of(SmallShop(settings(most_items=20))))
+        stricter = asking(Front(SmallShop(settings(most_items=20))))
         assert_problem(stricter("GET", "/v1/recommend/u1?n=21"), 422, "bad-request", "at most 20")
 
     def test_that_names_no_surface_is_told_which_there_are(self, ask: Ask) -> None:
@@ -256,13 +265,13 @@ class TestBadInput:
 
 class TestWhenSomethingFails:
     def test_a_closed_user_store_is_named_and_the_slate_is_full(self) -> None:
-        answer = asking(desk_of(SmallShop(closed=True)))("GET", "/v1/recommend/u1").json()
+        answer = asking(Front(SmallShop(closed=True)))("GET", "/v1/recommend/u1").json()
         assert len(answer["items"]) == 10
         assert answer["degraded"] == ["user_store: the online store does not answer"]
 
     def test_popular_items_are_the_answer_when_nothing_else_works(self) -> None:
         shop = SmallShop()
-        ask = asking(desk_of(shop, Stuck(NotReady("the retriever is gone"))))
+        ask = asking(Front(shop, Stuck(NotReady("the retriever is gone"))))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "exclude": ["i00"]}).json()
         snapshot = shop.release().parts.snapshot
         eligible = [r for r in range(1, N_ITEMS) if r not in UNAVAILABLE]
@@ -271,7 +280,7 @@ class TestWhenSomethingFails:
         assert answer["degraded"] == ["last_resort: the retriever is gone"]
 
     def test_what_the_segment_of_the_context_wants_comes_before_what_everyone_does(self) -> None:
-        ask = asking(desk_of(SmallShop(), Stuck(NotReady("gone"))))
+        ask = asking(Front(SmallShop(), Stuck(NotReady("gone"))))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "context": {"country": "at"}}).json()
         assert answer["degraded"] == ["popular_in_segment: gone"]
         first, rest = answer["items"][:3], answer["items"][3:]
@@ -282,32 +291,32 @@ class TestWhenSomethingFails:
         assert elsewhere["degraded"] == ["last_resort: gone"]
 
     def test_a_visitor_gets_what_the_segment_of_the_context_wants_among_the_rest(self) -> None:
-        ask = asking(desk_of(SmallShop()))
+        ask = asking(Front(SmallShop()))
         body = {"user_id": None, "n": 60, "context": {"country": "at"}}
         found = {item["item_id"]: item["sources"] for item in ask("POST", "/v1/recommend", json=body).json()["items"]}
         assert all("popular_in_segment" in found[item] for item in ("i59", "i58", "i57"))
 
     def test_an_answer_that_takes_too_long_is_replaced_by_popular_items(self) -> None:
-        ask = asking(desk_of(SmallShop(settings(timeout_ms=20)), Stuck()))
+        ask = asking(Front(SmallShop(settings(timeout_ms=20)), Stuck()))
         answer = ask("GET", "/v1/recommend/u1").json()
         assert len(answer["items"]) == 10
         assert answer["degraded"] == ["last_resort: no slate within 20 ms"]
 
     def test_the_last_whole_slate_of_the_user_comes_before_popular_items(self) -> None:
-        desk = desk_of(SmallShop())
-        ask, asked = asking(desk), {"user_id": "u5", "n": 8}
+        front = Front(SmallShop())
+        ask, asked = asking(front), {"user_id": "u5", "n": 8}
         whole = ask("POST", "/v1/recommend", json=asked).json()["items"]
-        desk.topology = Stuck(NotReady("the retriever is gone"))
+        front.desk.topology = Stuck(NotReady("the retriever is gone"))
         answer = ask("POST", "/v1/recommend", json=asked).json()
         assert answer["degraded"] == ["remembered_slates: the retriever is gone"]
         assert [item["item_id"] for item in answer["items"]] == [item["item_id"] for item in whole]
         assert all(item["score"] is None and item["sources"] == ["remembered_slates"] for item in answer["items"])
 
     def test_a_remembered_slate_is_filtered_and_filled_up_like_any_other(self) -> None:
-        desk = desk_of(SmallShop())
-        ask = asking(desk)
+        front = Front(SmallShop())
+        ask = asking(front)
         whole = [i["item_id"] for i in ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 8}).json()["items"]]
-        desk.topology = Stuck(NotReady("the retriever is gone"))
+        front.desk.topology = Stuck(NotReady("the retriever is gone"))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 20, "exclude": whole[:3]}).json()
         shown = [item["item_id"] for item in answer["items"]]
         assert shown[:5] == whole[3:]
@@ -315,37 +324,37 @@ class TestWhenSomethingFails:
         assert not set(shown) & {*whole[:3], *(f"i{row:02}" for row in UNAVAILABLE)}
 
     def test_a_slate_is_remembered_for_its_user_and_surface_alone(self) -> None:
-        desk = desk_of(SmallShop())
-        ask = asking(desk)
+        front = Front(SmallShop())
+        ask = asking(front)
         ask("GET", "/v1/recommend/u5")
-        desk.topology = Stuck(NotReady("gone"))
+        front.desk.topology = Stuck(NotReady("gone"))
         for path in ("/v1/recommend/u6", "/v1/similar/i20?user_id=u5"):
             assert ask("GET", path).json()["degraded"] == ["last_resort: gone"]
 
     def test_a_slate_that_is_not_whole_is_not_remembered(self) -> None:
-        desk = desk_of(SmallShop(closed=True))
-        ask = asking(desk)
+        front = Front(SmallShop(closed=True))
+        ask = asking(front)
         assert ask("GET", "/v1/recommend/u5").json()["degraded"]
-        desk.topology = Stuck(NotReady("gone"))
+        front.desk.topology = Stuck(NotReady("gone"))
         assert ask("GET", "/v1/recommend/u5").json()["degraded"] == ["last_resort: gone"]
 
     def test_no_more_slates_are_remembered_than_the_settings_say(self) -> None:
-        desk = desk_of(SmallShop(settings(remembered_slates=2)))
-        ask = asking(desk)
+        front = Front(SmallShop(settings(remembered_slates=2)))
+        ask = asking(front)
         for user in ("u1", "u2", "u3"):
             ask("GET", f"/v1/recommend/{user}")
-        desk.topology = Stuck(NotReady("gone"))
+        front.desk.topology = Stuck(NotReady("gone"))
         said = {user: ask("GET", f"/v1/recommend/{user}").json()["degraded"][0] for user in ("u1", "u2", "u3")}
         assert said == {"u1": "last_resort: gone", "u2": "remembered_slates: gone", "u3": "remembered_slates: gone"}
 
     def test_a_bug_is_not_hidden_behind_popular_items(self) -> None:
-        response = asking(desk_of(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")
+        response = asking(Front(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")
         assert_problem(response, 500, "bug", "log")
 
     def test_a_bug_is_one_line_and_its_trace_in_the_log_and_names_nobody(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        asking(desk_of(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/ann-smith")
+        asking(Front(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/ann-smith")
         told = [record for record in caplog.records if record.name.startswith("remora")]
         assert [record.getMessage() for record in told] == ["GET /v1/recommend/{user_id} failed"]
         assert "ann-smith" not in caplog.text
@@ -357,7 +366,7 @@ class TestWhenSomethingFails:
         assert [record for record in caplog.records if record.name.startswith("remora")] == []
 
     def test_a_spent_budget_still_gives_a_full_slate(self) -> None:
-        answer = asking(desk_of(SmallShop(settings(sources_share=1e-9, scoring_share=1e-9))))(
+        answer = asking(Front(SmallShop(settings(sources_share=1e-9, scoring_share=1e-9))))(
             "GET", "/v1/recommend/u1"
         ).json()
         assert len(answer["items"]) == 10
@@ -366,13 +375,13 @@ class TestWhenSomethingFails:
 
 class TestReadiness:
     def test_comes_after_one_request_went_all_the_way(self) -> None:
-        desk = desk_of(SmallShop())
-        assert not desk.warm
-        assert asking(desk)("GET", "/readyz").json() == {"status": "ready", "bundle": "small"}
-        assert desk.warm
+        front = Front(SmallShop())
+        assert not front.desk.warm
+        assert asking(front)("GET", "/readyz").json() == {"status": "ready", "bundle": "small"}
+        assert front.desk.warm
 
     def test_is_refused_with_a_time_to_retry_while_a_part_is_out(self) -> None:
-        ask = asking(desk_of(SmallShop(), Stuck(NotReady("the ranker is loading"))))
+        ask = asking(Front(SmallShop(), Stuck(NotReady("the ranker is loading"))))
         response = ask("GET", "/readyz")
         assert_problem(response, 503, "not-ready", "the ranker is loading")
         assert int(response.headers["retry-after"]) > 0

@@ -136,7 +136,7 @@ class Saying(Rpc):
     """With a desk that says, or raises, the same to everybody."""
 
     def __init__(self, said: Any) -> None:
-        self._desk: Any = self
+        self._reception: Any = self
         self.said = said
 
     async def recommend(self, asked: RecommendRequest, arrival: Arrival) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, USERS, SmallShop, regulars
-from tests.serving.test_routes import Stuck, asking, assert_problem, desk_of
+from tests.serving.test_routes import Front, Stuck, asking, assert_problem
 
 from remora.cli.why import render
 from remora.contracts.errors import NotReady
@@ -121,7 +121,7 @@ class OddRows:
 
 class TestOverHttp:
     def test_it_says_the_same(self) -> None:
-        ask = asking(desk_of(SHOP))
+        ask = asking(Front(SHOP))
         parameters = {"n": 3, "seed": "i20", "exclude": ["i21", "i22"]}
         for item in ("i21", "i25", "i20", "i07"):
             answer = ask("GET", f"/v1/explain/u5/{item}", params=parameters)
@@ -130,13 +130,13 @@ class TestOverHttp:
             assert Why.model_validate(answer.json()) == same
 
     def test_an_unknown_item_or_surface_is_a_problem(self) -> None:
-        ask = asking(desk_of(SHOP))
+        ask = asking(Front(SHOP))
         assert_problem(ask("GET", "/v1/explain/u5/i99"), 404, "not-found", "'i99'")
         assert_problem(ask("GET", "/v1/explain/u5/i01?surface=checkout"), 422, "bad-request", "home_feed")
         assert_problem(ask("GET", "/v1/explain/u5/i01?n=501"), 422, "invalid-request", "/n")
 
     def test_a_way_that_is_out_is_a_time_to_retry(self) -> None:
-        ask = asking(desk_of(SHOP, Stuck(NotReady("the retriever is gone"))))
+        ask = asking(Front(SHOP, Stuck(NotReady("the retriever is gone"))))
         assert_problem(ask("GET", "/v1/explain/u5/i01"), 503, "not-ready", "the retriever is gone")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,14 +13,18 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
-from remora.cli.options import ConfigOption, JsonOption, emit
-from remora.settings import activate, load
+from remora.cli import bundle_storage, gate
+from remora.cli.options import ConfigOption, JsonOption, NameArgument, emit
+from remora.contracts.errors import RemoraError
+from remora.contracts.home import storage_errors
+from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from remora.registry.bundle import Bundle
-    from remora.registry.bundles import Listed
+    from remora.registry.bundles import Bundles, Listed
+    from remora.registry.difference import Changed
     from remora.registry.promotions import Promotion
 
 app = typer.Typer(
@@ -28,10 +33,13 @@ app = typer.Typer(
 
     A bundle's id is the hash of its content, so the same content has the same id and a changed file is noticed.
     Aliases point at bundles: [bold]production[/bold] serves, [bold]candidate[/bold] and [bold]shadow[/bold] are tried.
-    To roll back, promote the bundle that was there before; [bold]bundle history[/bold] names it.""",
+    To go back to what was in production before: [bold]remora rollback[/bold].""",
 )
-
-NameArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's id, or an alias.")]
+app.command("gc")(bundle_storage.gc)
+app.command("export")(bundle_storage.export)
+app.command("import")(bundle_storage.import_bundle)
+app.command("keygen")(bundle_storage.keygen)
+app.command("sign")(bundle_storage.sign)
 
 
 class AliasChoice(StrEnum):
@@ -64,6 +72,7 @@ def list_bundles(config: ConfigOption = None, as_json: JsonOption = False) -> No
     value = {
         "bundles": [
             {"id": b.id, "made_at": b.made_at, "aliases": b.aliases, "surfaces": b.surfaces, "bytes": b.bytes}
+            | {"signed": b.signed, "problem": b.problem or None}
             for b in listed
         ]
     }
@@ -71,12 +80,62 @@ def list_bundles(config: ConfigOption = None, as_json: JsonOption = False) -> No
 
 
 @app.command()
-def show(name: NameArgument = "production", config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def show(
+    name: NameArgument = "production",
+    html: Annotated[Path | None, typer.Option("--html", help="Write the model card as a page to this file.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """A bundle's model card and files, after every file's hash was checked."""
     from remora.registry.bundles import Bundles
+    from remora.registry.card import page
+    from remora.registry.lineage import Lineage
 
-    bundle = Bundles(load(config)).open(name)
+    bundle = Bundles(load(config)).inspect(name)
+    if html is not None:
+        lineage = Lineage.model_validate(bundle.read_json("lineage.json"))
+        drawn = page(lineage, bundle.read_json("metrics.json"), bundle.manifest.surfaces, id=bundle.id)
+        with storage_errors(str(html)):
+            html.write_text(drawn, encoding="utf-8")
     emit(_facts(bundle), as_json, lambda out: _render_bundle(out, bundle))
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[BUNDLE]...", help="Ids or aliases; default: every bundle.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every file's hash and the signature, as opening for serving does; exit code 1 when one would be refused."""
+    from remora.registry.bundles import Bundles
+
+    bundles = Bundles(load(config))
+    found = {name: _refusal(bundles, name) for name in names or [b.id for b in bundles.list()]}
+    value = {"bundles": [{"name": name, "ok": why is None, "problem": why} for name, why in found.items()]}
+    emit(value, as_json, lambda out: _render_verified(out, found))
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    one: Annotated[str, typer.Argument(metavar="BEFORE", help="A bundle's id, or an alias.")],
+    other: Annotated[str, typer.Argument(metavar="AFTER", help="A bundle's id, or an alias.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What changed from one bundle to another: data, features, training, code, settings, metrics, files."""
+    from remora.registry.bundles import Bundles
+    from remora.registry.difference import difference
+
+    bundles = Bundles(load(config))
+    before, after = bundles.inspect(one), bundles.inspect(other)
+    changed = difference(before, after)
+    listed = [{"part": c.part, "name": c.name, "before": c.before, "after": c.after, "by": c.by} for c in changed]
+    value = {"before": before.id, "after": after.id, "changed": listed}
+    emit(value, as_json, lambda out: _render_difference(out, before.id, after.id, changed))
 
 
 @app.command()
@@ -85,19 +144,37 @@ def promote(
     alias: Annotated[AliasChoice, typer.Option(help="What shall point at it.")] = AliasChoice.production,
     why: Annotated[str, typer.Option(help="For the history.")] = "",
     by: Annotated[str, typer.Option(help="For the history; default: who is logged in.")] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Into production whatever the gates say; needs --why, which is kept.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an alias point at a bundle, after every file's hash was checked. Servers take it when they are started."""
-    from remora.registry.bundles import Bundles
+    """Make an alias point at a bundle, after its signature and every file's hash were checked. Servers follow it.
 
-    done = Bundles(load(config)).promote(name, alias.value, by=by or getpass.getuser(), why=why)
+    Into production only what passes its gates comes; they are run where no report holds (see `remora gate`).
+    """
+    by = by or getpass.getuser()
+    settings = load(config)
+    if alias is AliasChoice.production:
+        done = _into_production(settings, name, by, why, force=force)
+    else:
+        from remora.registry.bundles import Bundles
+
+        done = Bundles(settings).promote(name, alias.value, by=by, why=why)
     emit(done.model_dump(mode="json"), as_json, lambda out: _render_promotion(out, done))
+
+
+def _into_production(settings: Settings, name: str, by: str, why: str, *, force: bool) -> Promotion:
+    from remora.rollout.gates.promotion import promote as through_the_gates
+
+    gate.ready(settings, name, force=force)
+    return through_the_gates(settings, name, by=by, why=why, force=force)
 
 
 @app.command()
 def history(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Who moved which alias, when and why."""
+    """Who moved which alias, when and why; --json has the evidence too."""
     from remora.registry.bundles import Bundles
 
     moved = Bundles(load(config)).history()
@@ -122,12 +199,16 @@ def _render_built(out: Console, built: Bundle) -> None:
 
 def _render_list(out: Console, listed: Sequence[Listed]) -> None:
     table = Table(title="Bundles", title_justify="left")
-    for column in ("id", "made at (UTC)", "aliases", "surfaces", "MB"):
+    for column in ("id", "made at (UTC)", "aliases", "surfaces", "MB", "signed"):
         table.add_column(column, justify="right" if column == "MB" else "left", no_wrap=column == "id")
     for b in listed:
         made, size = f"{b.made_at:%Y-%m-%d %H:%M}", f"{b.bytes / 1e6:,.1f}"
-        table.add_row(b.id, made, ", ".join(b.aliases), ", ".join(b.surfaces), size)
+        state = "[red]refused[/red]" if b.problem else "yes" if b.signed else "no"
+        table.add_row(b.id, made, ", ".join(b.aliases), ", ".join(b.surfaces), size, state)
     out.print(table if listed else "There is no bundle yet. Run `remora bundle build` first.")
+    for b in listed:
+        if b.problem:
+            out.print(f"[red]{b.id}[/red]: {escape(b.problem)}", highlight=False)
 
 
 def _render_bundle(out: Console, bundle: Bundle) -> None:
@@ -141,6 +222,37 @@ def _render_bundle(out: Console, bundle: Bundle) -> None:
     out.print(table)
 
 
+def _refusal(bundles: Bundles, name: str) -> str | None:
+    try:
+        bundles.open(name)
+    except RemoraError as error:
+        return str(error)
+    return None
+
+
+def _render_verified(out: Console, found: Mapping[str, str | None]) -> None:
+    for name, why in found.items():
+        out.print(
+            f"{name}: " + ("as its manifest says" if why is None else f"[red]{escape(why)}[/red]"), highlight=False
+        )
+    if not found:
+        out.print("There is no bundle yet. Run `remora bundle build` first.")
+
+
+def _render_difference(out: Console, before: str, after: str, changed: Sequence[Changed]) -> None:
+    table = Table(title=f"From {before} to {after}", title_justify="left")
+    for column in ("part", "what", "before", "after", "change"):
+        table.add_column(column, justify="right" if column == "change" else "left", overflow="fold")
+    for one in changed:
+        by = "" if one.by is None else f"{one.by:+,.6g}"
+        table.add_row(one.part, escape(one.name), _shown(one.before), _shown(one.after), by)
+    out.print(table if changed else f"{before} and {after} hold the same.")
+
+
+def _shown(value: object) -> str:
+    return "–" if value is None else escape(f"{value:.6g}" if isinstance(value, float) else str(value))
+
+
 def _render_promotion(out: Console, done: Promotion) -> None:
     before = f", before: {done.previous}" if done.previous else ""
     out.print(f"{done.alias} is {done.bundle}{before}", highlight=False)
@@ -148,9 +260,9 @@ def _render_promotion(out: Console, done: Promotion) -> None:
 
 def _render_history(out: Console, moved: Sequence[Promotion]) -> None:
     table = Table(title="Promotions", title_justify="left")
-    for column in ("when (UTC)", "alias", "bundle", "before", "by", "why"):
+    for column in ("when (UTC)", "what", "alias", "bundle", "before", "by", "why"):
         table.add_column(column)
     for m in moved:
         why = escape(m.why) if m.done else f"{escape(m.why)} [red](was cut off)[/red]"
-        table.add_row(f"{m.at:%Y-%m-%d %H:%M:%S}", m.alias, m.bundle, m.previous or "–", escape(m.by), why)
+        table.add_row(f"{m.at:%Y-%m-%d %H:%M:%S}", m.kind, m.alias, m.bundle, m.previous or "–", escape(m.by), why)
     out.print(table if moved else "Nothing was promoted yet.")

@@ -11,7 +11,22 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from remora.cli import bundle, data, evaluate, features, recommend, run, runs, serve, train, tune, why
+from remora.cli import (
+    bundle,
+    data,
+    evaluate,
+    features,
+    gate,
+    recommend,
+    rollback,
+    rollout,
+    run,
+    runs,
+    serve,
+    train,
+    tune,
+    why,
+)
 from remora.cli.options import console
 from remora.cli.progress import show_progress
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
@@ -25,7 +40,7 @@ app = typer.Typer(
     The whole path:  [bold]remora run --config config/movielens_100k.yaml --serve[/bold]
 
     The same by parts: data get, data ingest, data report, features build, features apply, features materialize,
-    train retrieval, train ranking, evaluate, bundle build, bundle promote, serve up, recommend USER.
+    train retrieval, train ranking, evaluate, bundle build, gate, bundle promote, serve up, recommend USER.
 
     Every command remembers the home it worked on, so --config is needed once.""",
 )
@@ -34,11 +49,14 @@ app.add_typer(features.app, name="features")
 app.add_typer(train.app, name="train")
 app.add_typer(tune.app, name="tune")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(rollout.app, name="rollout")
 app.add_typer(serve.app, name="serve")
 app.command("evaluate")(evaluate.evaluate)
+app.command("gate")(gate.gate)
 app.command("recommend")(recommend.recommend)
 app.command("why")(why.why)
 app.command("run")(run.run)
+app.command("rollback")(rollback.rollback)
 app.command("runs")(runs.runs)
 
 EXIT_CODES = ((SettingsError, 2), (DataError, 3), (NotReady, 4), (RemoraError, 1))

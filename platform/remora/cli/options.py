@@ -38,6 +38,8 @@ SinceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 
+NameArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's id, or an alias.")]
+
 
 def paper() -> Console:
     """Where results are drawn: the terminal, or a page of 110 columns when stdout goes to a file."""

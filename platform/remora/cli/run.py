@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from remora.cli import data, evaluate, recommend
+from remora.cli import data, evaluate, gate, recommend
 from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit, paper
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
-    from remora.training.path import Done, Step
+    from remora.cli.path import Done, Step
     from remora.training.retraining.recording import Recording
 
 ASKED = 5
@@ -31,7 +31,7 @@ def run(
     by: Annotated[str, typer.Option(help="For the record; default: who is logged in.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, promotion, and serving.
+    """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, gates, promotion, serving.
 
     A step whose inputs are unchanged is a look-up: the second run takes seconds, and a run that was interrupted goes
     on where it stopped.
@@ -73,7 +73,7 @@ def _connect(settings: Settings, *, serve: bool) -> None:
 
 def _steps(settings: Settings, record: Recording, *, since_last: bool) -> Iterator[Done]:
     """The steps as they end, told to people and to the record."""
-    from remora.training import path
+    from remora.cli import path
 
     def begun(step: Step) -> None:
         console.print(f"[bold]{step.name}[/bold]  {step.command}")
@@ -92,6 +92,8 @@ def _say(done: Done, *, draw: bool) -> None:
         from remora.training.evaluation import read_report
 
         evaluate.render(paper(), read_report(done.result), done.result)
+    if draw and done.step.name == "gates":
+        gate.render(paper(), done.result)
 
 
 def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, console, emit
@@ -82,6 +83,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             table.add_row("bundle", standing.bundle)
         for name, replicas in standing.deployments.items():
             table.add_row(name, f"{replicas} running")
+        for bundle, why in standing.refused.items():
+            table.add_row("refused", f"[red]{bundle}[/red]: {escape(why)}")
         if standing.message:
             table.add_row("", standing.message)
         out.print(table)

@@ -38,7 +38,7 @@ def why(
     from remora.serving.why import why as asked
 
     loader = FromBundle.named(load(config), bundle)
-    release = loader.release()
+    release = loader.release(loader.bundle)
     request = requested(user_id=user, n=n, **about(surface, seed))
     query = question(release, request, "why")
     found = asked(Phases(release, loader.users(release)), query, item_row(release, item))

@@ -12,7 +12,10 @@ RemoraError
 ├── Refused              the request or the operation is refused: do not retry as it is
 │   ├── BadRequest          a request that breaks the API's contract
 │   ├── NotFound            an id that nothing has
-│   └── Tampered            content whose hash differs from its manifest
+│   ├── Tampered            content whose hash differs from its manifest
+│   ├── Untrusted           a bundle without the signature that is asked for, or with one that does not fit
+│   ├── ForeignFormat       content in a format of another version of Remora
+│   └── GatesFailed         a bundle that is not fit for production
 └── StorageError         the store failed: disk full, permission, connection
 
 Errors cross process borders: every argument goes to ``args``, so they pickle.
@@ -126,6 +129,24 @@ class NotFound(Refused):
         return f"There is no {what} '{name}'.{' ' + hint if hint else ''}"
 
 
+class GatesFailed(Refused):
+    """A bundle that is not fit for production; what was there serves on."""
+
+    def __init__(self, bundle: str, failures: Iterable[str]) -> None:
+        failures = tuple(failures)
+        super().__init__(bundle, failures)
+        self.bundle, self.failures = bundle, failures
+
+    def __str__(self) -> str:
+        """Name each gate that failed and by how much, and the next step."""
+        listed = "".join(f"\n  {failure}" for failure in self.failures)
+        return (
+            f"Bundle {self.bundle} does not come into production, which is as it was. Failed:{listed}\n"
+            f"`remora gate {self.bundle}` shows every gate. To promote it all the same, say why: "
+            f"`remora bundle promote {self.bundle} --force --why REASON`."
+        )
+
+
 class Tampered(Refused):
     """Content whose hash differs from its manifest."""
 
@@ -136,6 +157,33 @@ class Tampered(Refused):
         """Name the file and both hashes."""
         path, expected, found = self.args
         return f"'{path}' has SHA-256 {found}, its manifest says {expected}. It was changed or damaged: rebuild it."
+
+
+class Untrusted(Refused):
+    """A bundle without the signature that the settings ask for, or with one that does not fit it."""
+
+    def __init__(self, bundle: str, why: str) -> None:
+        super().__init__(bundle, why)
+
+    def __str__(self) -> str:
+        """Name the bundle, what is wrong with its signature, and the next step."""
+        bundle, why = self.args
+        return f"Bundle {bundle} is not trusted: {why}"
+
+
+class ForeignFormat(Refused):
+    """Content in a format of another version of Remora."""
+
+    def __init__(self, path: str, found: object, known: object) -> None:
+        super().__init__(path, found, known)
+
+    def __str__(self) -> str:
+        """Name the file, both formats, and the next step."""
+        path, found, known = self.args
+        return (
+            f"'{path}' is of format {found!r}; this version of Remora reads format {known!r}. Use the version "
+            f"that made it, or build the bundle again with this one."
+        )
 
 
 class StorageError(RemoraError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.home import Home
 from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
+from remora.contracts.vocabulary import Vocabulary
 from remora.features.offline import INSTANT, historical
 from remora.features.online import HISTORY, SEEN
 from remora.features.replay import ReplayUsers
@@ -72,9 +73,7 @@ class Served:
 def served(settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most_users: int = MOST_USERS) -> Served:
     """What serves now: some users, spread evenly over all, and every item of ``snapshot``."""
     tables = FeatureTables.open(Home(settings.home))
-    everyone = sorted(set(tables.read("user_history", [USER_ID])[USER_ID].to_pylist()))
-    chosen = np.unique(np.linspace(0, len(everyone) - 1, min(most_users, len(everyone))).astype(int))
-    names = [everyone[place] for place in chosen]
+    names = tables.some_users(most_users)
     views = [view for view in store.list_feature_views() if view.name in USER_VIEWS]
     features = [f"{view.name}:{field.name}" for view in views for field in view.features]
     columns: dict[str, list[Any]] = {}
@@ -87,20 +86,25 @@ def served(settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most
     return Served(pa.table({name: pa.array(values) for name, values in columns.items()}), end, snapshot)
 
 
-def parity(settings: Settings, lake: Lake, store: FeatureStore, found: Served) -> ParityReport:
-    """Compare what serves with what the offline store and the events say of the same instant, column by column."""
-    vocabulary = found.snapshot.vocabulary
-    items = ItemSnapshot.take(store, lake, vocabulary, settings, found.snapshot.instant).table
+def parity(
+    settings: Settings, lake: Lake, store: FeatureStore, found: Served, most_items: int | None = None
+) -> ParityReport:
+    """Compare what serves with what the offline store and the events say of the same instant, column by column.
+
+    Of the items at most so many are compared, spread evenly over all.
+    """
+    shown = _some_items(found.snapshot, most_items or len(found.snapshot.vocabulary))
+    items = ItemSnapshot.take(store, lake, shown.vocabulary, settings, shown.instant).table
     users = _users(settings, lake, store, found)
     differences = [
         *differing(found.users, users, USER_ID, same_type=_same_kind),
-        *differing(found.snapshot.table, items, ITEM_ID, same_type=operator.eq),
+        *differing(shown.table, items, ITEM_ID, same_type=operator.eq),
     ]
     return ParityReport(
         users=len(users),
         users_at=found.users_at.isoformat(),
         items=len(items),
-        items_at=found.snapshot.instant.isoformat(),
+        items_at=shown.instant.isoformat(),
         columns=users.num_columns + items.num_columns - 2,
         differences=tuple(differences),
     )
@@ -165,12 +169,20 @@ def looks_like(pairs: Sequence[tuple[Any, Any]]) -> str:
     return "values, as of another window or instant"
 
 
+def _some_items(snapshot: ItemSnapshot, most: int) -> ItemSnapshot:
+    n = len(snapshot.vocabulary)
+    if most >= n:
+        return snapshot
+    table = snapshot.table.take(np.unique(np.linspace(0, n - 1, most).astype(int)))
+    return replace(snapshot, vocabulary=Vocabulary(table[ITEM_ID].to_pylist()), table=table)
+
+
 def _users(settings: Settings, lake: Lake, store: FeatureStore, found: Served) -> pa.Table:
     """The same users, offline: their views at the instant, and their histories from the events."""
     n = len(found.users)
     asked = pa.table({USER_ID: found.users[USER_ID], INSTANT: pa.array([found.users_at] * n, TIMESTAMP)})
     table = historical(store, asked, "user").drop_columns([INSTANT])
-    vocabulary = found.snapshot.vocabulary
+    vocabulary = lake.vocabulary()  # that of the snapshot may be of an earlier lake
     replayed = ReplayUsers.prepare(store, lake, vocabulary, settings, asked)
     queries = [
         replayed.hydrate(Query(request_id=user, surface="parity", n=1, instant=found.users_at, user_id=user))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -65,6 +66,12 @@ class FeatureTables:
         return pq.read_table(
             self.artifact.at(view), columns=columns, filesystem=self.artifact.home.filesystem, partitioning=None
         )
+
+    def some_users(self, most: int) -> list[str]:
+        """At most so many users that have events, spread evenly over all in the order of their ids."""
+        everyone = sorted(set(self.read("user_history", [USER_ID])[USER_ID].to_pylist()))
+        places = np.unique(np.linspace(0, len(everyone) - 1, min(most, len(everyone))).astype(int))
+        return [everyone[place] for place in places]
 
     def _check(self, view: str) -> None:
         if view not in self.views:

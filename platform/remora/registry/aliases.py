@@ -10,8 +10,10 @@ from functools import cached_property
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from remora.contracts.errors import StorageError
+from remora.registry.exclusive import shown
 
 BUNDLE_TAG = "bundle"
 
@@ -30,12 +32,17 @@ class Aliases:
     def register(self, bundle: str, source: str) -> str:
         """The model version of a bundle; it is made, and the model with it, when there is none."""
         with self._errors():
-            versions = {v.tags.get(BUNDLE_TAG): v for v in self._versions()}
-            if bundle not in versions:
+            version = self._version(bundle)
+            if version is None:
                 self._make_model()
-                tags = {BUNDLE_TAG: bundle}
-                versions[bundle] = self._client.create_model_version(self.name, source=source, tags=tags)
-            return str(versions[bundle].version)
+                version = self._client.create_model_version(self.name, source=source, tags={BUNDLE_TAG: bundle})
+            return str(version.version)
+
+    def forget(self, bundle: str) -> None:
+        """Remove the model version of a bundle, and any alias of it; nothing happens where there is none."""
+        with self._errors():
+            if (version := self._version(bundle)) is not None:
+                self._client.delete_model_version(self.name, str(version.version))
 
     def point(self, alias: str, version: str) -> None:
         """Make ``alias`` mean one version: one transaction."""
@@ -45,12 +52,16 @@ class Aliases:
     def bundles(self) -> dict[str, str]:
         """Alias -> bundle id."""
         with self._errors():
-            bundle_of = {str(v.version): v.tags[BUNDLE_TAG] for v in self._versions()}
+            # A version that somebody made by hand has no tag, and so no bundle.
+            bundle_of = {str(v.version): v.tags[BUNDLE_TAG] for v in self._versions() if BUNDLE_TAG in v.tags}
             if not bundle_of:
                 return {}
             # A search of versions leaves their aliases out.
             meant = self._client.get_registered_model(self.name).aliases
-            return {alias: bundle_of[str(version)] for alias, version in meant.items()}
+            return {alias: bundle_of[str(version)] for alias, version in meant.items() if str(version) in bundle_of}
+
+    def _version(self, bundle: str) -> ModelVersion | None:
+        return next((version for version in self._versions() if version.tags.get(BUNDLE_TAG) == bundle), None)
 
     def _versions(self) -> Iterator[ModelVersion]:
         page = None
@@ -72,5 +83,6 @@ class Aliases:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except MlflowException as error:
-            raise StorageError(f"MLflow at {self.uri} failed: {error.message} What was there is intact.") from error
+        except (MlflowException, SQLAlchemyError) as error:
+            what = f"MLflow at {shown(self.uri)} failed: {str(error).splitlines()[0]}"
+            raise StorageError(f"{what} What was there is intact.") from error

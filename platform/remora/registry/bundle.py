@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from remora.contracts.artifacts import sha256
 from remora.contracts.errors import NotFound, Tampered
 from remora.contracts.home import Home
-from remora.registry.manifest import MANIFEST, Manifest, check_paths
+from remora.registry.manifest import MANIFEST, Manifest
 
 MISSING = "– (the file is missing)"
 
@@ -28,20 +26,14 @@ class Bundle:
 
     @classmethod
     def read(cls, home: Home, folder: str, id: str) -> Bundle:
-        """Read and check the manifest, not yet the files. NotFound without one, Tampered when it is not that of ``id``.
+        """Read and check the manifest, not yet the files. NotFound without one; see :meth:`Manifest.parse`.
 
         The id is the manifest's hash, so an id from a trusted place vouches for every byte of the bundle.
         """
         path = f"{folder}/{MANIFEST}"
         if not home.exists(path):
             raise NotFound("bundle", id, "`remora bundle list` shows what there is.")
-        try:
-            manifest = Manifest.model_validate_json(home.read_bytes(path))
-        except ValidationError as error:
-            raise Tampered(home.at(path), id, f"– ({error.error_count()} mistakes in it)") from error
-        if manifest.id != id:
-            raise Tampered(home.at(path), id, manifest.id)
-        check_paths(manifest.files)
+        manifest = Manifest.parse(home.read_bytes(path), home.at(path), id)
         return cls(home, folder, id, manifest)
 
     def at(self, path: str = "") -> str:

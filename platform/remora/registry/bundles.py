@@ -1,10 +1,8 @@
-"""The registry of bundles: build, list, open, promote. Content-addressed, immutable, verified whenever opened."""
+"""The registry of bundles: build, list, open, export, import, collect. Immutable, and verified whenever opened."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,37 +10,34 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pyarrow.fs as pafs
-
-from remora.contracts.errors import BadRequest, NotBuilt
-from remora.contracts.home import Home, storage_errors
-from remora.registry.aliases import Aliases
-from remora.registry.bundle import Bundle, hash_at
+from remora.contracts.errors import NotFound, RemoraError
+from remora.contracts.home import Home
+from remora.registry.archive import Archive, write
+from remora.registry.bundle import Bundle
 from remora.registry.card import card
-from remora.registry.exclusive import exclusive
+from remora.registry.garbage import Unneeded, recently_promoted, unneeded
 from remora.registry.lineage import Lineage
-from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest, check_paths
-from remora.registry.promotions import Promotion, Promotions
-from remora.registry.tracking import tracking_uri
-from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
-from remora.settings import Settings
-
-FOLDER = "bundles"
-LOCK = f"{FOLDER}/.lock"
-ALIASES = (PRODUCTION, "candidate", "shadow")
-
-Content = Path | bytes
+from remora.registry.manifest import ID, Manifest, check_paths
+from remora.registry.pointers import Pointers
+from remora.registry.promotions import Promotion
+from remora.registry.signature import PrivateKey, Signature
+from remora.registry.store import FOLDER, BundleStore, Content, entry, folder
+from remora.registry.traffic import PRODUCTION, Traffic
+from remora.registry.trust import check, doubt, signed, trusted, vouched
+from remora.settings import RegistrySettings, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One line of the list of bundles."""
+    """One line of the list of bundles. ``problem`` says why it would be refused, as far as its manifest tells."""
 
     id: str
     made_at: datetime
     aliases: tuple[str, ...]
-    surfaces: tuple[str, ...]
-    bytes: int
+    surfaces: tuple[str, ...] = ()
+    bytes: int = 0
+    signed: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +52,17 @@ class Bundles:
         return Home(self.settings.home)
 
     @cached_property
-    def _aliases(self) -> Aliases:
-        return Aliases(tracking_uri(self.settings), self.settings.name)
+    def store(self) -> BundleStore:
+        """Their folders."""
+        return BundleStore(self.home)
+
+    @property
+    def _trust(self) -> RegistrySettings:
+        return self.settings.registry
+
+    @cached_property
+    def _pointers(self) -> Pointers:
+        return Pointers(self.settings, self.store)
 
     def build(
         self,
@@ -70,8 +74,9 @@ class Bundles:
     ) -> Bundle:
         """Make a bundle of ``files`` (path in the bundle -> content or local file), or find the same one.
 
-        Adds lineage.json, metrics.json (an evaluation report) and the model card card.md. The same content has the same
-        id; building it again writes nothing, or mends what was damaged. Refused for a format that is not listed.
+        Adds lineage.json, metrics.json (an evaluation report) and the model card card.md, and the signature where the
+        settings name a key. The same content has the same id; building it again writes nothing, or mends what was
+        damaged. Refused for a format that is not listed.
         """
         contents: dict[str, Content] = {
             **files,
@@ -80,146 +85,162 @@ class Bundles:
             "card.md": card(lineage, metrics, surfaces).encode(),
         }
         check_paths(contents)
-        entries = {path: _entry(content) for path, content in contents.items()}
-        manifest = Manifest(surfaces=tuple(surfaces), files=entries)
-        folder = _folder(manifest.id)
-        for path, content in contents.items():
-            if hash_at(self.home, f"{folder}/{path}") != entries[path].sha256:
-                self._write(f"{folder}/{path}", content)
-        bundle = Bundle(self.home, folder, manifest.id, manifest)
-        bundle.verify()
-        if not self.home.exists(f"{folder}/{MANIFEST}"):
-            self.home.write_bytes(f"{folder}/{MANIFEST}", manifest.canonical)
-        with exclusive(self.home, LOCK):
-            self._register(bundle)
+        manifest = Manifest(surfaces=tuple(surfaces), files={path: entry(c) for path, c in contents.items()})
+        signature = signed(manifest, self._trust)
+        bundle = self.store.fill(manifest, contents)
+        with self._pointers.lock():
+            self.store.complete(bundle, signature)
+            self._pointers.register(bundle)
         return bundle
 
     def list(self) -> list[Listed]:
-        """Every complete bundle, oldest first."""
-        aliases = self._aliases.bundles()
-        found = []
-        for id in filter(ID.fullmatch, self.home.folders(FOLDER)):
-            info = self.home.filesystem.get_file_info(self.home.at(f"{_folder(id)}/{MANIFEST}"))
-            if info.type == pafs.FileType.NotFound:
-                continue  # a build that did not end
-            manifest = Bundle.read(self.home, _folder(id), id).manifest
-            found.append(
-                Listed(
-                    id=id,
-                    made_at=info.mtime.astimezone(UTC),
-                    aliases=tuple(sorted(alias for alias, bundle in aliases.items() if bundle == id)),
-                    surfaces=manifest.surfaces,
-                    bytes=sum(entry.bytes for entry in manifest.files.values()),
-                )
-            )
-        return sorted(found, key=lambda b: (b.made_at, b.id))
+        """Every complete bundle, oldest first; one whose manifest is damaged says so."""
+        meant = self._pointers.aliases()
+        aliases = {id: tuple(sorted(alias for alias, bundle in meant.items() if bundle == id)) for id in meant.values()}
+        listed = [self._listed(id, at, aliases.get(id, ())) for id, at in self.store.ids().items()]
+        return sorted(listed, key=lambda b: (b.made_at, b.id))
+
+    def _listed(self, id: str, made_at: datetime, aliases: tuple[str, ...]) -> Listed:
+        try:
+            bundle = self.store.read(id)
+        except RemoraError as error:
+            return Listed(id=id, made_at=made_at, aliases=aliases, problem=str(error))
+        signature = self.store.signature(bundle)
+        return Listed(
+            id=id,
+            made_at=made_at,
+            aliases=aliases,
+            surfaces=bundle.manifest.surfaces,
+            bytes=bundle.manifest.bytes,
+            signed=signature is not None,
+            problem=doubt(bundle.manifest, signature, self._trust) or "",
+        )
 
     def open(self, name: str) -> Bundle:
-        """The bundle of an id or an alias, every file verified.
+        """The bundle of an id or an alias, to be served: every file verified, its signature as the settings ask.
 
-        NotFound for an id that there is not, NotBuilt for an alias that means nothing yet, Tampered for a damaged file.
+        NotFound for an id that there is not, NotBuilt for an alias that means nothing yet, Tampered for a damaged file,
+        Untrusted for a signature that is missing or does not fit, ForeignFormat for another version's bundle.
         """
-        id = name if ID.fullmatch(name) else self.resolve(name)
-        bundle = Bundle.read(self.home, _folder(id), id)
+        return trusted(self.inspect(name), self._trust)
+
+    def inspect(self, name: str) -> Bundle:
+        """The same, to be looked at, signed or exported: whoever signed it, or nobody."""
+        bundle = self.read(name)
         bundle.verify()
         return bundle
 
+    def read(self, name: str) -> Bundle:
+        """The same without a look at its files: what its manifest says."""
+        id = name if ID.fullmatch(name) else self.resolve(name)
+        if not self.store.has(id) and id != name:
+            raise NotFound(
+                "bundle",
+                id,
+                f"The alias {name} means it, and it is gone from {self.home.at(FOLDER)}. Bring it back (`remora bundle "
+                f"import FILE`, or `remora bundle build`), or make {name} mean another: "
+                + ("`remora rollback`." if name == PRODUCTION else f"`remora bundle promote ID --alias {name}`."),
+            )
+        return self.store.read(id)
+
     def resolve(self, alias: str) -> str:
-        """The id that an alias means now."""
-        _check_alias(alias)
-        found = self._aliases.bundles().get(alias)
-        if found is None:
-            raise NotBuilt(f"{alias} bundle", self.home.url, f"remora bundle promote ID --alias {alias}")
-        return found
+        """The id that an alias means now. BadRequest for what is no alias, NotBuilt where it means nothing yet."""
+        return self._pointers.resolve(alias)
 
-    def promote(self, name: str, alias: str = PRODUCTION, *, by: str, why: str) -> Promotion:
-        """Make ``alias`` mean a bundle (an id, or what another alias means), and record who, when and why.
+    def sign(self, name: str, key: PrivateKey) -> Bundle:
+        """Put a signature beside a bundle's manifest, in the place of another, once its files were verified."""
+        bundle = self.inspect(name)
+        with self._pointers.lock():
+            self.store.sign(self.store.read(bundle.id), key.sign(bundle.manifest.canonical))
+        return bundle
 
-        The bundle is verified first. The alias moves in one transaction, so a crash leaves it as it was or moved, never
-        in between. When it means that bundle already, nothing is written.
+    def export(self, name: str, file: Path) -> Bundle:
+        """Write a bundle as one file for another home; the same bundle is the same file, byte by byte."""
+        bundle = self.inspect(name)
+        write(bundle, file)
+        return bundle
+
+    def take_in(self, file: Path) -> Bundle:
+        """Import what :meth:`export` wrote; its content and its signature are checked before anything is written.
+
+        Errors as of :meth:`Archive.read` and :meth:`open`. When the disk fills or the process dies there is no bundle;
+        what was written goes at once, or with the next :meth:`collect`. A bundle that is there is mended, not replaced.
         """
-        _check_alias(alias)
-        bundle = self.open(name)
-        with exclusive(self.home, LOCK):
-            previous = self._aliases.bundles().get(alias)
-            asked = Promotion(at=datetime.now(UTC), alias=alias, bundle=bundle.id, previous=previous, by=by, why=why)
-            if previous != bundle.id:
-                key = self._promotions.begin(asked)
-                self._aliases.point(alias, self._register(bundle))
-                if alias == PRODUCTION:
-                    self._publish()
-                self._promotions.finish(key)
-        return asked.model_copy(update={"done": True})
+        archive = Archive.read(file)
+        manifest = archive.manifest
+        check(manifest, archive.signature, self._trust)
+        new = not self.home.exists(folder(manifest.id))
+        try:
+            bundle = self.store.fill(manifest, archive.contents)
+            with self._pointers.lock():
+                self.store.complete(bundle, self._kept(bundle, archive))
+                self._pointers.register(bundle)
+        except BaseException:
+            if new and not self.store.has(manifest.id):
+                self.store.remove(manifest.id)
+            raise
+        return bundle
+
+    def _kept(self, bundle: Bundle, archive: Archive) -> Signature | None:
+        """The archive's signature, unless that would put a stranger's in the place of one that is there."""
+        content = archive.signature
+        if content is None or (self.store.signature(bundle) and not vouched(bundle.manifest, content, self._trust)):
+            return None
+        return Signature.model_validate_json(content)
+
+    def collect(self, *, keep: int, delete: bool = False, now: datetime | None = None) -> Sequence[Unneeded]:
+        """What nothing needs: no alias, no traffic, none of the ``keep`` newest or last promoted; and what was cut off.
+
+        Removed only when ``delete`` is set, under the registry's lock. A crash leaves some of it, never half a bundle.
+        """
+        with self._pointers.lock():
+            self._pointers.settle()
+            needed = self._pointers.needed() | recently_promoted(self.history(), keep)
+            going = unneeded(self.store.files(), needed, keep=keep, now=now or datetime.now(UTC))
+            for one in going if delete else ():
+                if one.id is None:
+                    self.home.delete(f"{FOLDER}/{one.path}")
+                    continue
+                self._pointers.forget(one.id)
+                self.store.remove(one.id)
+        return going
+
+    def promote(
+        self, name: str, alias: str = PRODUCTION, *, by: str, why: str, evidence: Mapping[str, Any] | None = None
+    ) -> Promotion:
+        """Make ``alias`` mean a bundle (an id, or what another alias means), and record who, when, why and on what.
+
+        ``evidence`` is a small JSON document, such as a gate's report. The bundle is opened first, so what :meth:`open`
+        refuses is not promoted. The alias moves in one transaction, so a crash leaves it as it was or moved, never in
+        between. When it means that bundle already, nothing is written.
+        """
+        self._pointers.check_alias(alias)
+        return self._pointers.promote(self.open(name), alias, by=by, why=why, evidence=evidence)
+
+    def rollback(
+        self, *, by: str, why: str, to: str | None = None, evidence: Mapping[str, Any] | None = None
+    ) -> Promotion:
+        """Make production what it was before, or ``to`` (an id or an alias), and drop the canary and the shadow.
+
+        The bundle that is left is not looked at, for it may be damaged or gone. Of the one that is returned to, the
+        manifest, the signature and the files' sizes are checked, and the hashes only where no replica keeps it warm.
+        Another rollback goes further back, never to what was taken back. NotReady where nothing was before.
+        """
+        target = to if to is None or ID.fullmatch(to) else self.resolve(to)
+        return self._pointers.rollback(target, by=by, why=why, evidence=evidence)
 
     def direct(self, change: Callable[[Traffic], Traffic]) -> Traffic:
         """Change who serves whom, and put it in force: ``change`` gets what is in force and gives what shall be.
 
-        Bundles that it names are verified first. Production is what the alias says, whatever ``change`` says of it.
+        Bundles that it names are opened first. Production is what the alias says, whatever ``change`` says of it.
         NotBuilt while nothing is in production.
         """
-        with exclusive(self.home, LOCK):
-            return self._publish(change)
+        return self._pointers.direct(change)
 
     def traffic(self) -> Traffic:
         """What is in force; published anew where whoever moved the alias last died before that. NotBuilt as above."""
-        with exclusive(self.home, LOCK):
-            return self._publish()
-
-    def _publish(self, change: Callable[[Traffic], Traffic] = lambda now: now) -> Traffic:
-        production = self.resolve(PRODUCTION)
-        board = TrafficBoard(self.home)
-        now = board.read() or Traffic(production=production)
-        if now.production != production:
-            now = now.model_copy(update={"production": production, "previous": now.production})
-        wanted = change(now).model_copy(update={"production": production})
-        for bundle in set(wanted.bundles) - set(now.bundles):
-            self.open(bundle)
-        return board.publish(wanted)
+        return self._pointers.direct(lambda now: now)
 
     def history(self) -> tuple[Promotion, ...]:
-        """Every promotion, oldest first; one that is not ``done`` was cut off."""
-        return tuple(self._promotions.all())
-
-    @cached_property
-    def _promotions(self) -> Promotions:
-        return Promotions(self.home)
-
-    def _register(self, bundle: Bundle) -> str:
-        source = (
-            Path(bundle.at()).as_uri() if self.home.is_local else f"{self.home.url.partition('?')[0]}/{bundle.folder}"
-        )
-        return self._aliases.register(bundle.id, source)
-
-    def _write(self, path: str, content: Content) -> None:
-        if isinstance(content, bytes):
-            self.home.write_bytes(path, content)
-            return
-        self.home.make_folder(path.rpartition("/")[0])
-        # An object of S3 appears when it is whole; a file appears when it is opened, so it is written aside.
-        target = self.home.at(path)
-        aside = f"{target}.{uuid.uuid4().hex}" if self.home.is_local else target
-        with storage_errors(target):
-            pafs.copy_files(
-                str(content),
-                aside,
-                source_filesystem=pafs.LocalFileSystem(),
-                destination_filesystem=self.home.filesystem,
-            )
-            if aside != target:
-                self.home.filesystem.move(aside, target)
-
-
-def _entry(content: Content) -> FileEntry:
-    if isinstance(content, bytes):
-        return FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-    with content.open("rb") as file:
-        return FileEntry(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=content.stat().st_size)
-
-
-def _folder(id: str) -> str:
-    return f"{FOLDER}/{id}"
-
-
-def _check_alias(alias: str) -> None:
-    if alias not in ALIASES:
-        raise BadRequest(f"'{alias}' is neither an alias ({', '.join(ALIASES)}) nor a bundle's id (16 hex digits).")
+        """Every promotion and rollback, oldest first; one that is not ``done`` was cut off."""
+        return tuple(self._pointers.promotions.all())

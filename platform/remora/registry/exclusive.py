@@ -1,34 +1,100 @@
-"""One process at a time."""
+"""One process at a time: a lock file in a local home, elsewhere an advisory lock of PostgreSQL."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from remora.contracts.errors import NotReady
+from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.home import Home, storage_errors
+
+SQLITE, POSTGRESQL = "sqlite:///", "postgresql"
 
 
 @contextlib.contextmanager
-def exclusive(home: Home, path: str, *, waits: bool = True) -> Iterator[None]:
+def exclusive(home: Home, path: str, database: str = "", *, waits: bool = True) -> Iterator[None]:
     """Hold the lock file ``path`` of a local home; the kernel lets go when the process dies, however it dies.
 
-    Without ``waits`` it is NotReady while another process holds it.
-
-    A home on S3 has no locks: there each step is atomic by itself, and of two racing changes the last one stands.
+    A home on S3 has no locks. There ``database`` gives one: beside the file of ``sqlite:///…``, or in PostgreSQL, which
+    lets go when the connection ends. With any other database nothing is held, and of two racing changes the last one
+    stands. StorageError when the lock cannot be had; without ``waits``, NotReady while another process holds it.
     """
-    if not home.is_local:
+    if home.is_local:
+        with _locked(Path(home.at(path)), waits):
+            yield
+    elif database.startswith(SQLITE):
+        with _locked(Path(f"{database.removeprefix(SQLITE)}.lock"), waits):
+            yield
+    elif database.startswith(POSTGRESQL):
+        with advisory(database, home.at(path), waits=waits):
+            yield
+    else:
         yield
-        return
-    file = Path(home.at(path))
+
+
+@contextlib.contextmanager
+def advisory(database: str, name: str, *, waits: bool = True) -> Iterator[None]:
+    """Hold the advisory lock ``name`` of a PostgreSQL server, waiting for whoever has it unless told not to.
+
+    It belongs to a connection of its own, so the server lets go when this process dies. A pooler between must keep
+    sessions (PgBouncer: `pool_mode = session`). StorageError when the server does not answer, or was lost meanwhile.
+    """
+    import sqlalchemy
+    from sqlalchemy.exc import SQLAlchemyError
+
+    key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+    engine = sqlalchemy.create_engine(database, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT")
+    with contextlib.ExitStack() as held:
+        try:
+            connection = held.enter_context(engine.connect())
+            if waits:
+                connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_lock(key)))
+            elif not connection.execute(sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))).scalar():
+                raise _held(f"{name} at {shown(database)}")
+        except SQLAlchemyError as error:
+            raise StorageError(f"No lock at {shown(database)}: {error}. Nothing was changed.") from error
+        yield
+        try:
+            kept = connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_unlock(key))).scalar()
+        except SQLAlchemyError as error:
+            raise _lost(database) from error
+        if not kept:
+            raise _lost(database)
+
+
+def shown(database: str) -> str:
+    """The URL of a database, its password hidden; anything else as it is."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(database).render_as_string(hide_password=True)
+    except ArgumentError:
+        return database
+
+
+def _lost(database: str) -> StorageError:
+    return StorageError(
+        f"The lock at {shown(database)} was lost while it was held, so another command may have run beside this one. "
+        f"Look at `remora bundle history`, and run the command again."
+    )
+
+
+@contextlib.contextmanager
+def _locked(file: Path, waits: bool) -> Iterator[None]:
     with storage_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = file.open("w")
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+            fcntl.flock(handle, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
-            raise NotReady(f"Another process holds {file}. Wait until it has ended, or ask it to end.") from held
+            raise _held(str(file)) from held
         yield
+
+
+def _held(lock: str) -> NotReady:
+    return NotReady(f"Another process holds the lock {lock}. Wait until it has ended, or ask it to end.")

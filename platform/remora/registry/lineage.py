@@ -7,6 +7,37 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class ViewOfRows(BaseModel):
+    """What one feature view gave to the rows; ``leaks``: rows that a join without time would have told the future."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    fingerprint: str
+    rows: int
+    answered: int
+    unknown: int
+    expired: int
+    leaks: int
+
+
+class TrainingRows(BaseModel):
+    """The receipt of the point-in-time join that made the ranker's rows, without its clock.
+
+    ``fingerprint`` is of the asked rows, each view's of its source; times are ISO 8601 in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rows_in: int
+    rows_out: int
+    earliest: str | None
+    latest: str | None
+    future: int
+    fingerprint: str
+    known_time: str
+    views: dict[str, ViewOfRows]
+
+
 class Lineage(BaseModel):
     """Part of the bundle's identity, so nothing in it may change when the same bundle is made again (no clock)."""
 
@@ -22,6 +53,7 @@ class Lineage(BaseModel):
     last_event: datetime
     cuts: dict[str, datetime] = Field({}, description="end of each window of time")
     seeds: dict[str, int] = Field({}, description="what was trained -> seed")
+    rows: dict[str, TrainingRows] = Field({}, description="window -> receipt of the rows that the ranker learned from")
     runs: dict[str, str] = Field({}, description="what was trained -> MLflow run id")
     remora: str = Field(description="version of the package")
     code: str = Field("", description="commit of the checkout, when known")

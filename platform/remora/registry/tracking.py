@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
-from remora.contracts.errors import SettingsError
+from remora.contracts.errors import SettingsError, StorageError
 from remora.contracts.home import Home, storage_errors
+from remora.registry.exclusive import POSTGRESQL, advisory, shown
 from remora.settings import Settings
 
 FOLDER = "mlflow"
@@ -17,11 +19,13 @@ ARTIFACTS = "artifacts"
 
 
 def tracking_uri(settings: Settings) -> str:
-    """The MLflow tracking and registry URI; the embedded database is made when it is not there yet.
+    """The MLflow tracking and registry URI; the tables of a database are made when they are not there yet.
 
     SettingsError when the home is not a local directory and no server is named: SQLite needs a file.
     """
     if settings.tracking_uri:
+        if settings.tracking_uri.startswith(POSTGRESQL):
+            _fill(settings.tracking_uri, artifact_root(settings))
         return settings.tracking_uri
     if "://" in settings.home:
         raise SettingsError(
@@ -39,6 +43,20 @@ def artifact_root(settings: Settings) -> str:
     if "://" in settings.home:
         return f"{settings.home.partition('?')[0].rstrip('/')}/{FOLDER}/{ARTIFACTS}"
     return (Path(Home(settings.home).at(FOLDER)) / ARTIFACTS).as_uri()
+
+
+@cache
+def _fill(database: str, artifacts: str) -> None:
+    """Make the tables in PostgreSQL, once a process: MLflow itself keeps out others of the same machine only."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.exc import SQLAlchemyError
+
+    with advisory(database, "tables of MLflow"):
+        try:
+            SqlAlchemyStore(database, artifacts).engine.dispose()
+        except (MlflowException, SQLAlchemyError) as error:
+            raise StorageError(f"MLflow cannot use {shown(database)}: {error}") from error
 
 
 def _create(database: Path) -> None:

@@ -55,7 +55,7 @@ def recommend_all(
     """
     import ray.data
 
-    release = loader.release()
+    release = loader.release(loader.bundle)
     instant = release.instant()
     version = fingerprint(bundle=release.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
     shelf = slates_shelf(out)
@@ -94,7 +94,7 @@ class SlateWriter:
     """
 
     def __init__(self, loader: Loader, draft: Artifact, surface: str, n: int, instant: datetime) -> None:
-        self._release = loader.release()
+        self._release = loader.release(loader.bundle)
         self._phases = Phases(self._release, loader.users(self._release))
         self._draft, self._surface, self._n, self._instant = draft, surface, n, instant
 

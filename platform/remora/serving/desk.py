@@ -1,4 +1,4 @@
-"""Where requests come in: ids become rows, a topology finds the slate, rows become ids again."""
+"""Where requests of one bundle are answered: ids become rows, a topology finds the slate, rows become ids again."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import math
 import time
 from dataclasses import replace
 
-from remora.contracts.errors import BadRequest, NotReady
+from remora.contracts.errors import BadRequest, NotReady, Refused
 from remora.pipeline import Candidates, Query, Slate
 from remora.pipeline.runner import stage_name
+from remora.registry.traffic import PRODUCTION
 from remora.serving.arrival import Arrival
 from remora.serving.messages import (
-    SIMILAR,
     ExplainParameters,
     RecommendedItem,
     RecommendRequest,
     RecommendResponse,
-    SimilarParameters,
     about,
 )
 from remora.serving.meters import Meters
 from remora.serving.patience import within
+from remora.serving.phases import OtherBundle
 from remora.serving.question import item_row, question
 from remora.serving.rehearsal import probe
 from remora.serving.release import Release
 from remora.serving.remembered_slates import RememberedSlates
+from remora.serving.tallies import AnswerTally
 from remora.serving.topologies import Topology
 from remora.serving.why import Why
 from remora.settings.tree import ServingSettings
@@ -33,21 +34,36 @@ LAST_RESORT = "last_resort"
 
 
 class Desk:
-    """Answers requests for one release; plain, so that it is tested without a server."""
+    """Answers requests for one release; plain, so that it is tested without a server.
 
-    def __init__(self, release: Release, topology: Topology, limits: ServingSettings, meters: Meters) -> None:
+    A phase of a graph may not have the release, for a moment: the last resort answers then, or OtherBundle is raised
+    where ``yields`` says that another desk is asked next.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        topology: Topology,
+        limits: ServingSettings,
+        meters: Meters | None = None,
+        tally: AnswerTally | None = None,
+    ) -> None:
         self.release, self.topology, self.limits, self.meters = release, topology, limits, meters
+        self.tally = tally or AnswerTally()
         self.remembered = RememberedSlates(limits.remembered_slates)
         self.warm = False
 
-    async def recommend(self, asked: RecommendRequest, arrival: Arrival) -> RecommendResponse:
-        """The slate of a surface for a user."""
-        return await self._answer(self._query(asked, arrival), arrival)
-
-    async def similar(self, item_id: str, asked: SimilarParameters, arrival: Arrival) -> RecommendResponse:
-        """Items similar to one; NotFound when the catalogue does not have it."""
-        request = RecommendRequest(user_id=asked.user_id, n=asked.n, **about(SIMILAR, item_id))
-        return await self._answer(self._query(request, arrival), arrival)
+    async def recommend(
+        self, asked: RecommendRequest, arrival: Arrival, variant: str = PRODUCTION, *, yields: bool = False
+    ) -> RecommendResponse:
+        """The slate of a surface for a user, who was dealt this release as ``variant``."""
+        try:
+            return await self._answer(self._query(asked, arrival), arrival, variant, yields)
+        except (Refused, OtherBundle):
+            raise
+        except Exception:
+            self.tally.broke()
+            raise
 
     async def explain(self, user_id: str, item_id: str, asked: ExplainParameters, arrival: Arrival) -> Why:
         """Why the user's slate has the item or has not, by the request replayed; NotFound for an unknown item."""
@@ -68,14 +84,17 @@ class Desk:
                 raise NotReady("the warm-up request took too long") from late
             self.warm = True
 
-    async def _answer(self, query: Query, arrival: Arrival) -> RecommendResponse:
-        start, patience_ms = time.perf_counter(), self._patience_ms(arrival)
+    async def _answer(self, query: Query, arrival: Arrival, variant: str, yields: bool) -> RecommendResponse:
+        start, patience_ms, fell = time.perf_counter(), self._patience_ms(arrival), True
         try:
             slate = await within(patience_ms / 1e3, self.topology.slate(query))
             self.remembered.keep(query, slate)
+            fell = False
         except TimeoutError:
             slate = self._last_resort(query, f"no slate within {patience_ms:g} ms")
         except NotReady as reason:
+            if yields and isinstance(reason, OtherBundle):
+                raise
             slate = self._last_resort(query, str(reason))
         timings = {name: round(ms, 3) for name, ms in slate.timings_ms.items()}
         timings["total"] = round((time.perf_counter() - start) * 1e3, 3)
@@ -83,12 +102,14 @@ class Desk:
             request_id=query.request_id,
             surface=query.surface,
             bundle=self.release.bundle,
-            variant=self.release.variant,
+            variant=variant,
             items=self._items(slate.candidates),
             degraded=list(slate.degraded),
             timings_ms=timings,
         )
-        self.meters.answered(query, slate, response)
+        self.tally.answered(response, wanted=query.n, within_ms=patience_ms, fell=fell)
+        if self.meters is not None:
+            self.meters.answered(query, slate, response)
         return response
 
     def _last_resort(self, query: Query, reason: str) -> Slate:
@@ -98,7 +119,8 @@ class Desk:
         ladder, cache = self.release.last_resort, stage_name(self.remembered)
         slate, rung = replace(ladder, sources=(self.remembered,)).run(query), cache
         found = slate.counts[cache] > 0
-        self.meters.looked_up(cache, found)
+        if self.meters is not None:
+            self.meters.looked_up(cache, found)
         if not found:
             slate = ladder.run(query)
             rung = next((name for name in map(stage_name, ladder.sources) if slate.counts[name]), LAST_RESORT)

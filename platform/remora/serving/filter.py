@@ -14,4 +14,4 @@ class Filter(Worker):
 
     async def filter(self, errand: Errand) -> Errand:
         """The candidates that may be shown."""
-        return await self.threads.do(self.phases.filter, errand)
+        return await self.threads.do(self.releases.now.meant(errand).filter, errand)

@@ -1,4 +1,4 @@
-"""A release from the registry of bundles.
+"""Releases from the registry of bundles.
 
 Imports stand where they are used, because a loader is unpickled in every replica: only those that ask for users need
 Feast, none needs MLflow, and either takes seconds and a hundred megabytes to import.
@@ -6,41 +6,72 @@ Feast, none needs MLflow, and either takes seconds and a hundred megabytes to im
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from remora.contracts.home import Home
 from remora.pipeline import Hydrator
-from remora.registry.bundle import Bundle
+from remora.registry.live import LiveReport, LiveReports
+from remora.registry.store import BundleStore
+from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
+from remora.serving.openings import Openings
 from remora.serving.release import Release
 from remora.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class FromBundle:
-    """Loads the bundle in ``folder`` of the settings' home, users from that home's online store."""
+    """Loads bundles of the settings' home, users from that home's online store.
+
+    Named ``production`` it follows the home's traffic; by another name it serves the bundle that this meant, for good.
+    """
 
     settings: Settings
     bundle: str
-    folder: str
     variant: str
 
     @classmethod
     def named(cls, settings: Settings, name: str) -> FromBundle:
-        """The bundle that an alias means now, its files verified; a later promotion is another release."""
+        """The bundle that an alias means now, or that has an id, its files verified."""
         from remora.registry.bundles import Bundles
 
-        bundle = Bundles(settings).open(name)
-        return cls(settings=settings, bundle=bundle.id, folder=bundle.folder, variant=name)
+        bundles = Bundles(settings)
+        bundle = bundles.open(name)
+        if name == PRODUCTION:
+            bundles.traffic()  # written where a home of an earlier version has none
+        return cls(settings=settings, bundle=bundle.id, variant=name)
 
-    def release(self) -> Release:
-        """Read the bundle, verify its files where they are read, and make its pipelines."""
+    @property
+    def follows(self) -> bool:
+        """Does a promotion change what is served? By the name ``production``."""
+        return self.variant == PRODUCTION
+
+    def traffic(self) -> Traffic:
+        """The home's, or the one bundle for everybody."""
+        followed = TrafficBoard(self._home).read() if self.follows else None
+        return followed or Traffic(production=self.bundle)
+
+    def report(self, report: LiveReport) -> None:
+        """Into the home."""
+        LiveReports(self._home).write(report)
+
+    def opening(self, bundle: str) -> AbstractContextManager[None]:
+        """See :class:`Openings`."""
+        return Openings(self._home).opening(bundle, revision=self.traffic().revision)
+
+    def release(self, bundle: str) -> Release:
+        """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""
         from remora.wiring.parts import parts_from_bundle
 
-        bundle = Bundle.read(Home(self.settings.home), self.folder, self.bundle)
-        return Release.of(parts_from_bundle(bundle, self.settings), bundle=self.bundle, variant=self.variant)
+        found = BundleStore(self._home).read(bundle)
+        return Release.of(parts_from_bundle(found, self.settings), bundle=bundle)
 
     def users(self, release: Release) -> Hydrator:
         """The online store of the settings' home."""
         from remora.wiring.hydration import online_users
 
         return online_users(self.settings, release.parts)
+
+    @property
+    def _home(self) -> Home:
+        return Home(self.settings.home)

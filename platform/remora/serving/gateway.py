@@ -6,10 +6,14 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from remora.serving.desk import Desk
+from remora.registry.live import Answers, Shadowed
+from remora.serving.phases import Phases
+from remora.serving.reception import Reception
 from remora.serving.release import Loader
 from remora.serving.routes import application
 from remora.serving.rpc.service import Rpc
+from remora.serving.shadow import Shadow
+from remora.serving.stage_threads import StageThreads
 from remora.serving.topologies import Fused, Graph, Topology
 from remora.serving.worker import Worker
 from remora.settings.tree import ServingSettings
@@ -22,15 +26,32 @@ class Gateway(Worker, Rpc):
     them it does everything itself."""
 
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
+        self._limits = loader.settings.serving
         super().__init__(loader, asks_for_users=not phases)
-        self._limits, release = loader.settings.serving, self.phases.release
-        topology: Topology = Graph(release.bundle, *phases) if phases else Fused(self.phases, self.threads)
-        self._desk = Desk(release, topology, self._limits, self.meters)
+        aside = StageThreads(1)
+
+        def way(of: Phases, threads: StageThreads) -> Topology:
+            return Graph(of.release.bundle, *phases) if phases else Fused(of, threads)
+
+        self._reception = Reception(
+            lambda: self.releases.now,
+            lambda of: way(of, self.threads),
+            self._limits,
+            self.meters,
+            shadow=Shadow(lambda of: way(of, aside)),
+            variant=loader.variant,
+        )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return application(self._desk)
+        return application(self._reception)
 
     def reconfigure(self, user_config: dict[str, float]) -> None:
         """Change limits of a running replica: any of the settings that requests are measured by,
         such as ``timeout_ms`` and ``most_items``."""
-        self._desk.limits = ServingSettings(**{**self._limits.model_dump(), **user_config})
+        self._reception.limits = ServingSettings(**{**self._limits.model_dump(), **user_config})
+
+    def _answers(self) -> dict[str, Answers]:
+        return self._reception.answers()
+
+    def _shadowed(self) -> dict[str, Shadowed]:
+        return self._reception.shadowed()

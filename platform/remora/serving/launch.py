@@ -12,6 +12,9 @@ import httpx
 from pydantic import BaseModel
 
 from remora.contracts.errors import NotReady, Refused
+from remora.contracts.home import Home
+from remora.registry.live import LiveReports
+from remora.registry.traffic import TrafficBoard
 from remora.serving.app import assemble
 from remora.serving.from_bundle import FromBundle
 from remora.serving.rpc.service import SERVICER
@@ -20,6 +23,8 @@ from remora.wiring import cluster, processes
 
 APP = "remora"
 PATIENCE_SECONDS = 180.0
+SWITCH_SECONDS = 15.0
+"""In which replicas that follow production have taken what was just promoted; they look every second."""
 
 
 class Endpoint(BaseModel):
@@ -35,7 +40,7 @@ class Endpoint(BaseModel):
 
 
 class Standing(BaseModel):
-    """How the app stands. ``deployments`` maps a name to its running replicas."""
+    """How the app stands. ``deployments`` has the running replicas by name, ``refused`` why bundles are not opened."""
 
     running: bool
     ready: bool = False
@@ -44,6 +49,7 @@ class Standing(BaseModel):
     message: str = ""
     bundle: str | None = None
     deployments: dict[str, int] = {}
+    refused: dict[str, str] = {}
 
 
 def url_of(settings: Settings) -> str:
@@ -62,7 +68,7 @@ def up(
 ) -> Endpoint:
     """Serve a bundle and return when it answers; the cluster of the settings, or this checkout's own, is used.
 
-    Without ``again`` an app that serves this very bundle already is left alone.
+    Without ``again`` an app that serves this very bundle, or switches to it by itself, is left alone.
 
     Raises Refused when the port belongs to another program, NotReady when it does not come up.
     """
@@ -80,7 +86,7 @@ def up(
 
     if not serve.status().proxies:
         check_port(settings)
-    if again or _health(url_of(settings)) != loader.bundle:
+    if again or not _serves(url_of(settings), loader.bundle):
         told("deploying")
         listen(settings)
         serve.run(assemble(loader, way), name=APP, route_prefix="/")
@@ -130,7 +136,16 @@ def status(settings: Settings) -> Standing:
         deployments={
             name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()
         },
+        refused=_refused(settings),
     )
+
+
+def _refused(settings: Settings) -> dict[str, str]:
+    """Bundles that are to be held now and that replicas say they cannot open."""
+    home = Home(settings.home)
+    traffic = TrafficBoard(home).read()
+    wanted = traffic.bundles if traffic else ()
+    return {b: why for r in LiveReports(home).read().values() for b, why in r.refused.items() if b in wanted}
 
 
 def down(settings: Settings) -> bool:
@@ -179,6 +194,16 @@ def _wait_until_ready(url: str) -> None:
                 reason = str(error)
             time.sleep(0.2)
     raise NotReady(f"{url}/readyz is not ready after {PATIENCE_SECONDS:.0f} s: {reason}. See `remora serve status`.")
+
+
+def _serves(url: str, bundle: str) -> bool:
+    """Does the app serve the bundle, or does it in a moment?"""
+    deadline = time.monotonic() + SWITCH_SECONDS
+    while (found := _health(url)) != bundle:
+        if found is None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _health(url: str) -> str | None:

@@ -15,4 +15,4 @@ class Ranker(Worker):
 
     async def rank(self, errand: Errand) -> Slate:
         """The slate."""
-        return await self.threads.do(self.phases.rank, errand)
+        return await self.threads.do(self.releases.now.meant(errand).rank, errand)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from remora.pipeline import Hydrator, Pipeline
+from remora.registry.live import LiveReport
+from remora.registry.traffic import Traffic
 from remora.settings import Settings
 from remora.surfaces.last_resort import last_resort
 from remora.surfaces.parts import Parts
@@ -16,19 +19,18 @@ from remora.surfaces.table import SURFACES
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One bundle, live. ``variant`` is the alias or id that was asked for, ``bundle`` the id it stood for."""
+    """One bundle, live."""
 
     bundle: str
-    variant: str
     parts: Parts
     surfaces: Mapping[str, Pipeline]
     last_resort: Pipeline
 
     @classmethod
-    def of(cls, parts: Parts, *, bundle: str, variant: str) -> Release:
+    def of(cls, parts: Parts, *, bundle: str) -> Release:
         """Build every surface of the table from the parts."""
         surfaces = {name: surface(parts) for name, surface in SURFACES.items()}
-        return cls(bundle=bundle, variant=variant, parts=parts, surfaces=surfaces, last_resort=last_resort(parts))
+        return cls(bundle=bundle, parts=parts, surfaces=surfaces, last_resort=last_resort(parts))
 
     def instant(self) -> datetime:
         """When a request without an instant happens: now, or at the end of historical data."""
@@ -42,10 +44,31 @@ class Loader(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """Of the home that the bundle belongs to."""
+        """Of the home that the bundles belong to."""
 
-    def release(self) -> Release:
-        """The live objects; takes seconds."""
+    @property
+    def bundle(self) -> str:
+        """What was asked for, when it was asked for."""
+
+    @property
+    def variant(self) -> str:
+        """By which name."""
+
+    @property
+    def follows(self) -> bool:
+        """Does what is served change while it is?"""
+
+    def traffic(self) -> Traffic:
+        """Which bundle gets which requests now; asked every second of one that follows."""
+
+    def report(self, report: LiveReport) -> None:
+        """What a replica says of itself, for whoever directs the traffic."""
+
+    def opening(self, bundle: str) -> AbstractContextManager[None]:
+        """Held while a bundle is opened. BeingOpened: not now; Refused: it ended a process."""
+
+    def release(self, bundle: str) -> Release:
+        """The live objects of a bundle; takes seconds."""
 
     def users(self, release: Release) -> Hydrator:
         """Who tells what is known of a user."""

@@ -20,9 +20,8 @@ class Retriever(Worker):
 
     async def retrieve(self, bundle: str, query: Query) -> Errand:
         """Candidates for the query."""
-        return await self.threads.do(self.phases.retrieve, bundle, query)
+        return await self.threads.do(self.releases.now.of(bundle).retrieve, bundle, query)
 
     async def why(self, bundle: str, query: Query, row: int) -> Why:
         """The query replayed for one item, all phases here: only this deployment knows users."""
-        self.phases.check(bundle)
-        return await self.threads.do(why, self.phases, query, row)
+        return await self.threads.do(why, self.releases.now.of(bundle), query, row)

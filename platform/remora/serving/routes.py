@@ -10,7 +10,6 @@ from remora import __version__
 from remora.serving import problems
 from remora.serving.arrival import Arrival
 from remora.serving.body_limit import BodyLimit
-from remora.serving.desk import Desk
 from remora.serving.messages import (
     ExplainParameters,
     Health,
@@ -20,6 +19,7 @@ from remora.serving.messages import (
     RecommendResponse,
     SimilarParameters,
 )
+from remora.serving.reception import Reception
 from remora.serving.why import Why
 
 Arriving = Annotated[Arrival, Depends(Arrival.of)]
@@ -27,16 +27,16 @@ UserPath = Annotated[Id, Path(examples=["196"])]
 ItemPath = Annotated[Id, Path(examples=["50"])]
 
 
-def application(desk: Desk) -> FastAPI:
-    """The API's routes, each one call of the desk."""
+def application(reception: Reception) -> FastAPI:
+    """The API's routes, each one call of the reception."""
     app = FastAPI(title="Remora", version=__version__, description="Recommendations, in order, with what happened.")
-    app.add_middleware(BodyLimit, most_bytes=desk.limits.most_body_bytes)
+    app.add_middleware(BodyLimit, most_bytes=reception.limits.most_body_bytes)
     problems.install(app)
 
     @app.post("/v1/recommend", responses=problems.RESPONSES)
     async def recommend(asked: RecommendRequest, arrival: Arriving) -> RecommendResponse:
         """A slate for a user; an unknown user gets one that is not personal, and `degraded` says so."""
-        return await desk.recommend(asked, arrival)
+        return await reception.recommend(asked, arrival)
 
     @app.get("/v1/recommend/{user_id}", responses=problems.RESPONSES)
     async def recommend_to(
@@ -44,31 +44,30 @@ def application(desk: Desk) -> FastAPI:
     ) -> RecommendResponse:
         """The same, short to type."""
         body = RecommendRequest(user_id=user_id, n=asked.n, surface=asked.surface)
-        return await desk.recommend(body, arrival)
+        return await reception.recommend(body, arrival)
 
     @app.get("/v1/similar/{item_id}", responses=problems.RESPONSES)
     async def similar(
         item_id: ItemPath, asked: Annotated[SimilarParameters, Query()], arrival: Arriving
     ) -> RecommendResponse:
         """Items similar to one."""
-        return await desk.similar(item_id, asked, arrival)
+        return await reception.similar(item_id, asked, arrival)
 
     @app.get("/v1/explain/{user_id}/{item_id}", responses=problems.RESPONSES)
     async def explain(
         user_id: UserPath, item_id: ItemPath, asked: Annotated[ExplainParameters, Query()], arrival: Arriving
     ) -> Why:
         """Why a user's slate has an item, or which stage or rule kept it out; costs several times a request."""
-        return await desk.explain(user_id, item_id, asked, arrival)
+        return await reception.explain(user_id, item_id, asked, arrival)
 
     @app.get("/healthz")
     async def healthy() -> Health:
         """Does the process answer?"""
-        return Health(status="ok", bundle=desk.release.bundle)
+        return reception.health("ok")
 
     @app.get("/readyz", responses={503: problems.RESPONSES[503]})
     async def ready() -> Health:
         """Has a request gone along the whole way?"""
-        await desk.warm_up()
-        return Health(status="ready", bundle=desk.release.bundle)
+        return await reception.ready()
 
     return app

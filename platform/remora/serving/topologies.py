@@ -17,7 +17,7 @@ from ray.serve.handle import DeploymentHandle
 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
-from remora.serving.phases import Phases
+from remora.serving.phases import OtherBundle, Phases
 from remora.serving.stage_threads import StageThreads
 from remora.serving.why import Why, why
 
@@ -92,6 +92,8 @@ def _outages_as_not_ready() -> Iterator[None]:
         yield
     except (RayError, RayServeException) as reported:
         reason = _innermost(reported)
+        if isinstance(reason, OtherBundle):
+            raise OtherBundle(*reason.args) from reported
         if isinstance(reason, NotReady):
             raise NotReady(str(reason)) from reported
         if isinstance(reason, UNREACHABLE):

@@ -1,14 +1,19 @@
-"""What every deployment is made of: the phases of a release, and threads to run them in."""
+"""What every deployment is made of: the releases that it holds, and threads to run their phases in."""
 
 from __future__ import annotations
 
+from ray import serve
+
 from remora.contracts.errors import NotReady
 from remora.features.cached_users import CachedUsers
+from remora.pipeline import Query
+from remora.registry.live import Answers, LiveReport, Shadowed
 from remora.serving.autoscaling import LATE
 from remora.serving.meters import Meters
 from remora.serving.phases import Phases
 from remora.serving.rehearsal import probe, rehearse
 from remora.serving.release import Loader
+from remora.serving.releases import Releases
 from remora.serving.stage_threads import StageThreads
 
 LATE_AFTER = 0.25
@@ -17,23 +22,39 @@ LATE_AFTER = 0.25
 HANGS_AFTER_SECONDS = 10.0
 """A thread that does the same piece of work for longer will not come back."""
 
+QUIET_LOOKS = 10
+"""A replica reports at every look while something is tried, else at every so many."""
+
 
 class Worker:
     """Given to requests after a rehearsal, and healthy while a rehearsed one comes through the stages."""
 
     def __init__(self, loader: Loader, *, asks_for_users: bool = False) -> None:
-        release, limits = loader.release(), loader.settings.serving
-        self.meters, users = Meters(), None
-        if asks_for_users:
+        limits = loader.settings.serving
+        self._loader, self._asks_for_users, self.meters = loader, asks_for_users, Meters()
+        self.threads = StageThreads(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
+        self._prober, self._probed = StageThreads(1), dict[str, Query]()
+        self._beat = self._quiet = 0
+        self.releases = self.threads.wait_for(Releases, loader.traffic, self._opened)
+        if loader.follows:
+            self.releases.follow(limits.follow_seconds, self._looked)
+
+    def _opened(self, bundle: str) -> Phases:
+        """A bundle, loaded and rehearsed."""
+        with self._loader.opening(bundle):
+            return self._rehearsed(bundle)
+
+    def _rehearsed(self, bundle: str) -> Phases:
+        release, users, limits = self._loader.release(bundle), None, self._loader.settings.serving
+        if self._asks_for_users:
             users = CachedUsers(
-                loader.users(release), most=limits.remembered_users, seconds=limits.remembered_user_seconds
+                self._loader.users(release), most=limits.remembered_users, seconds=limits.remembered_user_seconds
             )
             for cache in (users.cache, release.parts.encoder.cache):
                 cache.listener = self.meters.looked_up
-        self.phases = Phases(release, users)
-        self.threads = StageThreads(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
-        self.threads.wait_for(rehearse, self.phases, within_ms=limits.timeout_ms)
-        self._probe, self._prober = probe(release), StageThreads(1)
+        phases = Phases(release, users)
+        rehearse(phases, within_ms=limits.timeout_ms)
+        return phases
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve asks for every few seconds and hands to the autoscaling policy."""
@@ -47,4 +68,37 @@ class Worker:
         """
         if (seconds := self.threads.longest_seconds()) > HANGS_AFTER_SECONDS:
             raise NotReady(f"a thread has been at the same piece of work for {seconds:.0f} s")
-        await self._prober.do(self.phases.run, self._probe)
+        phases = self.releases.now.production
+        bundle = phases.release.bundle
+        if bundle not in self._probed:
+            self._probed = {bundle: probe(phases.release)}
+        await self._prober.do(phases.run, self._probed[bundle])
+
+    def _looked(self, changed: bool) -> None:
+        """Report, at once where something changed or is being tried, now and then else."""
+        traffic = self.releases.now.traffic
+        tried = traffic.canary is not None or traffic.shadow is not None or bool(traffic.loading)
+        self._quiet += 1
+        if changed or tried or self._quiet >= QUIET_LOOKS:
+            self._quiet = 0
+            self._beat += 1
+            self._loader.report(self._report())
+
+    def _report(self) -> LiveReport:
+        context, now = serve.get_replica_context(), self.releases.now
+        return LiveReport(
+            replica=context.replica_id.unique_id,
+            deployment=context.deployment,
+            beat=self._beat,
+            revision=now.traffic.revision,
+            ready=tuple(now.phases),
+            refused=dict(self.releases.refused),
+            answers=self._answers(),
+            shadowed=self._shadowed(),
+        )
+
+    def _answers(self) -> dict[str, Answers]:
+        return {}
+
+    def _shadowed(self) -> dict[str, Shadowed]:
+        return {}

@@ -1,9 +1,12 @@
 """One frozen settings tree, read from one YAML file; nothing here knows any other part of Remora."""
 
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
+from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
+from remora.settings.registry import RegistrySettings
 from remora.settings.retraining import RetrainingSettings
+from remora.settings.rollout import MarginSettings, RolloutSettings
 from remora.settings.tree import (
     ClusterSettings,
     EvaluationSettings,
@@ -23,11 +26,16 @@ __all__ = [
     "EvaluationSettings",
     "EventTypeSettings",
     "FeatureSettings",
+    "GatesSettings",
+    "MarginSettings",
+    "MetricBound",
     "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",
+    "RegistrySettings",
     "RetrainingSettings",
     "RetrievalSettings",
+    "RolloutSettings",
     "ServingSettings",
     "Settings",
     "SourceSettings",

@@ -9,8 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.data import DataSettings
+from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
+from remora.settings.registry import RegistrySettings
 from remora.settings.retraining import RetrainingSettings
+from remora.settings.rollout import RolloutSettings
 from remora.settings.section import Section
 from remora.settings.tuning import OneOf, TuningSettings
 
@@ -171,6 +174,7 @@ class ServingSettings(Section):
     store_timeout_ms: float = Field(50.0, gt=0, description="how long the online store may take, where it is a server")
     store_failures: int = Field(5, ge=1, description="outages of the online store in a row before it is left alone")
     store_pause_seconds: float = Field(2.0, ge=0, description="how long it is left alone, before one request tries")
+    follow_seconds: float = Field(1.0, gt=0, description="how often a replica looks which bundles it is to serve")
     remembered_slates: int = Field(20_000, ge=1, description="slates that a replica keeps for the last resort")
     remembered_users: int = Field(10_000, ge=1, description="users whose features a replica keeps for a moment")
     remembered_user_seconds: float = Field(5.0, ge=0, description="how long; 0 asks the online store every time")
@@ -199,6 +203,9 @@ class Settings(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
     tuning: TuningSettings = TuningSettings()
+    registry: RegistrySettings = RegistrySettings()
+    gates: GatesSettings = GatesSettings()
+    rollout: RolloutSettings = RolloutSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
 

@@ -15,13 +15,15 @@ import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
 from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
+from remora.features.services import SERVICES, schema_hash
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
 from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake, lake_shelf
 from remora.registry.bundle import Bundle
-from remora.registry.bundles import Bundles, Content
-from remora.registry.lineage import Lineage
+from remora.registry.bundles import Bundles
+from remora.registry.lineage import Lineage, TrainingRows
+from remora.registry.store import BundleStore, Content
 from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 from remora.training.evaluation import REPORT, evaluation_shelf
@@ -44,7 +46,7 @@ def build(settings: Settings) -> Bundle:
     The towers and the trees are those that were evaluated; the item lists and the item snapshot are made again as of
     the end of the data, as every refresh does.
     """
-    return Bundles(settings).open(record(settings).receipt["bundle"])
+    return Bundles(settings).inspect(record(settings).receipt["bundle"])
 
 
 def record(settings: Settings) -> Artifact:
@@ -56,7 +58,8 @@ def record(settings: Settings) -> Artifact:
         artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=commit()
     )
     shelf = built_shelf(home)
-    if (done := shelf.find(version)) is not None:
+    done = shelf.find(version)
+    if done is not None and BundleStore(home).has(done.receipt["bundle"]):
         shelf.point(version)
         return done
     bundle = _bundle(settings, Lake(made["lake"]), made, served_with)
@@ -93,7 +96,7 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
     return Lineage(
         dataset=settings.name,
         artifacts={name: artifact.version for name, artifact in made.items()},
-        feature_services={name: schema_hash(store, name) for name in ("retrieval", "ranking")},
+        feature_services={name: schema_hash(store, name) for name in SERVICES},
         events=lake.rows("events"),
         users=lake.rows("users"),
         items=len(lake.vocabulary()),
@@ -106,17 +109,11 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
             "test": cuts.end,
         },
         seeds={"retrieval": settings.retrieval.seed, "ranking": settings.ranking.seed},
+        rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].receipt.get("rows", {}).items()},
         runs={name: artifact.receipt["run"] for name, artifact in made.items() if "run" in artifact.receipt},
         remora=remora.__version__,
         code=commit(),
     )
-
-
-def schema_hash(store: FeatureStore, service: str) -> str:
-    """Fingerprint of the columns and types that a feature service gives."""
-    projections = store.get_feature_service(service).feature_view_projections
-    columns = {f"{p.name}__{field.name}": str(field.dtype) for p in projections for field in p.features}
-    return fingerprint(columns=columns)
 
 
 def commit() -> str:

@@ -14,14 +14,12 @@ from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
 from remora.datasets.queries import queries, without_targets
 from remora.datasets.slates import Slates
-from remora.evaluation.catalogue import Catalogue
 from remora.evaluation.metrics.table import metrics_at
 from remora.evaluation.parallel import replay_on_ray
 from remora.evaluation.reliability import Reliability, by_segment
 from remora.evaluation.reliability_plot import reliability_plot
-from remora.evaluation.replay import Moment, Replay
+from remora.evaluation.replay import Moment
 from remora.evaluation.report import EvaluationReport, report
-from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
@@ -30,8 +28,9 @@ from remora.training import cold_start
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.training.slates import Past
-from remora.wiring.moments import Moments, snapshots
-from remora.wiring.parts import ItemLists, Towers
+from remora.wiring.moments import Moments
+from remora.wiring.parts import Towers
+from remora.wiring.past_window import PastWindow
 
 NAME, REPORT, PLOT = "evaluation", "report.json", "reliability.svg"
 
@@ -108,26 +107,12 @@ def compared(
 ) -> EvaluationReport:
     """Replay the test window through the systems that ``moment_at`` makes of its moments."""
     window = time_cuts(settings, lake).test
-    store, vocabulary = open_store(settings), lake.vocabulary()
     asked = queries(settings, lake, window)
     if not len(asked):
         raise DataError(f"Nobody wanted anything new between {window.start} and {window.end}: nothing to judge by.")
     log.info("%d queries between %s and %s", len(asked), window.start.date(), window.end.date())
-    moments = Moments(
-        settings=settings,
-        towers=towers,
-        lists=ItemLists.learn(lake, vocabulary, settings, window.start),
-        ranker=ranker,
-        snapshots=snapshots(settings, lake, store, asked),
-    )
-    first = moments.snapshots[0]
-    catalogue = Catalogue(popularity=first.popularity, categories=first.categories)
-    replay = Replay(
-        vocabulary=vocabulary,
-        hydrator=ReplayUsers.prepare(store, lake, vocabulary, settings, asked),
-        moment_at=moment_at(moments),
-        metrics=metrics_at(settings.evaluation.cutoffs, catalogue),
-        settings=settings.evaluation,
-    )
+    past = PastWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
+    metrics = metrics_at(settings.evaluation.cutoffs, past.catalogue)
+    replay = past.replay(moment_at(past.moments(towers, ranker)), metrics)
     tally = replay_on_ray(replay, asked, tasks=settings.features.partitions)
     return report(tally, settings.evaluation, without_targets=without_targets(asked))

@@ -26,14 +26,13 @@ from remora.datasets.queries import queries
 from remora.datasets.ranking_rows import INSTANT, CandidateRows, ranking_rows
 from remora.features.offline import historical
 from remora.features.point_in_time.receipt import Receipt
-from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.training.retrieval import retrieval_shelf
-from remora.wiring.moments import Moments, snapshots
-from remora.wiring.parts import ItemLists, Towers
+from remora.wiring.parts import Towers
+from remora.wiring.past_window import PastWindow
 
 NAME = "slates"
 TRAIN, VALIDATION = "train", "validation"
@@ -146,20 +145,12 @@ class Past:
                 f"Nobody wanted anything new between {window.start} and {window.end}: there is nothing to rank. Bring "
                 f"more events, change `split`, or lengthen evaluation.horizon_days."
             )
-        vocabulary = lake.vocabulary()
-        moments = Moments(
-            settings=settings,
-            towers=self.towers,
-            lists=ItemLists.learn(lake, vocabulary, settings, window.start),
-            ranker=None,
-            snapshots=snapshots(settings, lake, self.store, asked),
-        )
-        users = ReplayUsers.prepare(self.store, lake, vocabulary, settings, asked)
+        past = PastWindow.prepare(settings, lake, self.store, window, asked, lake.vocabulary())
         candidates = ranking_rows(
             CandidateRows(
-                vocabulary=vocabulary,
-                hydrator=users,
-                pipeline_at=moments.home_feed,
+                vocabulary=past.vocabulary,
+                hydrator=past.users,
+                pipeline_at=past.moments(self.towers, None).home_feed,
                 objectives=tuple(objectives),
                 negatives=negatives,
                 easy=0 if every_query else settings.ranking.easy_negatives_per_query,
@@ -176,4 +167,4 @@ class Past:
             )
         log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))
         rows = historical(self.store, candidates, "ranking", noted=self.receipts.append)
-        return PastSlates(rows, users.table.select([USER_ID, INSTANT, "history"]))
+        return PastSlates(rows, past.users.table.select([USER_ID, INSTANT, "history"]))

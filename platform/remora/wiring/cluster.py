@@ -112,12 +112,22 @@ def environment(settings: Settings, folder: str) -> dict[str, str]:
     if settings.serving.proxy != "haproxy":
         return ENVIRONMENT
     stats, metrics = free_port(8404), free_port(9101)
-    return ENVIRONMENT | haproxy.environment(f"{folder}/haproxy", stats_port=stats, metrics_port=metrics)
+    return ENVIRONMENT | haproxy.environment(
+        f"{folder}/haproxy",
+        stats_port=stats,
+        metrics_port=metrics,
+        longest_answer_seconds=settings.serving.most_timeout_ms / 1e3,
+    )
 
 
 def stop_head() -> bool:
     """End this checkout's head node and everything on it; False when it was not running."""
     return processes.stop(HEAD)
+
+
+def outlives(settings: Settings) -> bool:
+    """Would :func:`connect` join a cluster that goes on when this program has ended?"""
+    return bool(settings.cluster.address or os.environ.get("RAY_ADDRESS") or processes.find(HEAD))
 
 
 def cpus(settings: Settings) -> int:

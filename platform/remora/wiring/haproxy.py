@@ -7,6 +7,7 @@ its admin socket. Ray starts whatever executable it is told of, so it is told of
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -20,16 +21,23 @@ SWITCHES = {
     "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "10",  # who sends slowly does not hold a connection for an hour
     # How long a replica that is being replaced goes on answering; HAProxy hears of it within a second.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
-    # A replica that dies takes along what it holds; every request is a question, so another replica may be asked it.
-    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+    # What a replica holds when it dies or freezes is lost; every request is a question, so another may be asked it.
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response response-timeout",
+    "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
 }
 """Read by every Serve process, the driver among them, when Ray Serve is imported."""
 
 
-def environment(folder: Path | str, *, stats_port: int, metrics_port: int) -> dict[str, str]:
-    """What a cluster with HAProxy is started with; ``folder`` holds its files, so that two clusters share none."""
+def environment(
+    folder: Path | str, *, stats_port: int, metrics_port: int, longest_answer_seconds: float
+) -> dict[str, str]:
+    """What a cluster with HAProxy is started with; ``folder`` holds its files, so that two clusters share none.
+
+    A replica that says nothing for a second more than its longest answer takes is frozen, and another is asked.
+    """
     return {
         **SWITCHES,
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": str(math.ceil(longest_answer_seconds) + 1),
         EXECUTABLE: str(Path(sys.executable).with_name("remora-haproxy")),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",

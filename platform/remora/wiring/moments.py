@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from remora.contracts.vocabulary import Vocabulary
 from remora.evaluation.replay import Moment
 from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot
@@ -62,9 +63,15 @@ class Moments:
 
     def compared(self, instant: datetime) -> Moment:
         """The systems of a comparison as they were, the home feed's simpler relatives beside it."""
-        parts = self.parts(instant)
-        events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
-        return Moment(pipelines=systems(home_feed(parts)), item_events=events)
+        return self._moment(instant, systems(self.home_feed(instant)))
+
+    def alone(self, system: str, instant: datetime) -> Moment:
+        """The home feed as it was and nothing beside it, called ``system``."""
+        return self._moment(instant, {system: self.home_feed(instant)})
+
+    def _moment(self, instant: datetime, pipelines: Mapping[str, Pipeline]) -> Moment:
+        events = np.nan_to_num(self.parts(instant).snapshot.column("item_activity__count_total"))
+        return Moment(pipelines=pipelines, item_events=events)
 
     @cached_property
     def _made(self) -> dict[int, Parts]:
@@ -75,13 +82,15 @@ class Moments:
         return [snapshot.instant for snapshot in self.snapshots]
 
 
-def snapshots(settings: Settings, lake: Lake, store: FeatureStore, queries: pa.Table) -> list[ItemSnapshot]:
+def snapshots(
+    settings: Settings, lake: Lake, store: FeatureStore, queries: pa.Table, vocabulary: Vocabulary | None = None
+) -> list[ItemSnapshot]:
     """Item snapshots at midnights (UTC) of days on which a query was asked, the first of them always among them.
 
-    At most ``evaluation.snapshots``, spread evenly: in a window of years the items are refreshed now and then rather
-    than every night.
+    Of the items of ``vocabulary``; by default those of the lake. At most ``evaluation.snapshots``, spread evenly: in a
+    window of years the items are refreshed now and then rather than every night.
     """
-    return ItemSnapshot.take_many(store, lake, lake.vocabulary(), settings, refreshes(settings, queries))
+    return ItemSnapshot.take_many(store, lake, vocabulary or lake.vocabulary(), settings, refreshes(settings, queries))
 
 
 def refreshes(settings: Settings, queries: pa.Table) -> list[datetime]:

@@ -22,6 +22,7 @@ from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
+from remora.registry.trust import trusted
 from remora.retrieval import co_visitation, linear_lists, segments
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
@@ -148,15 +149,38 @@ def parts_from(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a bundle's files hold, live; ``settings`` are those that it was built with, and for the rest those given."""
+
+    settings: Settings
+    snapshot: ItemSnapshot
+    towers: Towers
+    lists: ItemLists
+    ranker: Ranker
+
+    @classmethod
+    def load(cls, bundle: Bundle, settings: Settings) -> Contents:
+        """Read a bundle, its signature and files verified. DataError when they do not belong together."""
+        folder = trusted(bundle, settings.registry).local()
+        built = json.loads((folder / "settings.json").read_text())
+        towers = Towers.load(folder)
+        return cls(
+            settings=settings.model_validate(settings.model_dump() | built),
+            snapshot=ItemSnapshot.load(folder / SNAPSHOT),
+            towers=towers,
+            lists=ItemLists.load(folder),
+            ranker=Ranker.load(folder, towers.encoder.item_vectors),
+        )
+
+    @property
+    def parts(self) -> Parts:
+        """As it serves."""
+        return parts_from(
+            self.settings, snapshot=self.snapshot, towers=self.towers, lists=self.lists, ranker=self.ranker
+        )
+
+
 def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
-    """The parts of a bundle; the settings that it was built with go before ``settings``."""
-    folder = bundle.local()
-    built = json.loads((folder / "settings.json").read_text())
-    towers = Towers.load(folder)
-    return parts_from(
-        settings.model_validate(settings.model_dump() | built),
-        snapshot=ItemSnapshot.load(folder / SNAPSHOT),
-        towers=towers,
-        lists=ItemLists.load(folder),
-        ranker=Ranker.load(folder, towers.encoder.item_vectors),
-    )
+    """The parts of a bundle; the settings that it was built with go before ``settings``. Untrusted as these say."""
+    return Contents.load(bundle, settings).parts

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from remora.cli import path
+from remora.cli.path import Done, Step
 from remora.contracts.artifacts import Artifact
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.settings import Settings
-from remora.training import path
-from remora.training.path import Done, Step
 from remora.training.retraining.recording import recording
 
 LAST_EVENT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)

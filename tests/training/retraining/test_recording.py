@@ -11,13 +11,13 @@ from tests.registry import releases
 from tests.training.retraining import runs
 from tests.training.retraining.conftest import Webhook
 
-from remora.contracts.errors import NotReady, SettingsError, StorageError
+from remora.cli import path
+from remora.contracts.errors import NotReady, RemoraError, StorageError
 from remora.contracts.home import Home
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
 from remora.registry.traffic import PATH as TRAFFIC
 from remora.settings import Settings
-from remora.training import path
 from remora.training.retraining.recording import check, recording
 from remora.training.retraining.records import Records, RunRecord, is_late
 
@@ -31,6 +31,7 @@ STEPS = (
     "train ranking",
     "evaluate",
     "bundle",
+    "gates",
     "promote",
 )
 
@@ -213,19 +214,19 @@ def test_a_record_of_another_version_is_no_obstacle(scheduled: Settings) -> None
 
 
 @pytest.mark.parametrize(
-    ("policy", "last"), [("candidate", "candidate"), ("promote", "promote"), ("rollout:canary:5%:1h,full", None)]
+    ("policy", "last"), [("candidate", "gates"), ("promote", "promote"), ("rollout:canary:5%:1h,full", "rollout")]
 )
-def test_the_policy_names_the_last_step_of_a_scheduled_run_alone(
-    scheduled: Settings, policy: str, last: str | None
-) -> None:
+def test_the_policy_names_the_last_step_of_a_scheduled_run_alone(scheduled: Settings, policy: str, last: str) -> None:
     retraining = scheduled.retraining.model_copy(update={"on_success": policy})
     chosen = scheduled.model_copy(update={"retraining": retraining})
     assert path.steps(chosen)[-1].name == "promote"
-    if last is None:
-        with pytest.raises(SettingsError, match="rollout"):
-            path.steps(chosen, since_last=True)
-    else:
-        assert path.steps(chosen, since_last=True)[-1].name == last
+    assert path.steps(chosen, since_last=True)[-1].name == last
+
+
+def test_a_plan_that_does_not_parse_is_refused_before_the_first_step(scheduled: Settings) -> None:
+    retraining = scheduled.retraining.model_copy(update={"on_success": "rollout:canary:5%,full"})
+    with pytest.raises(RemoraError, match="canary"):
+        path.steps(scheduled.model_copy(update={"retraining": retraining}), since_last=True)
 
 
 def test_an_end_that_cannot_be_written_down_does_not_hide_the_error(

@@ -1,4 +1,4 @@
-"""The gRPC service over a desk: each call is checked by the model of the HTTP API, and answered by the same method."""
+"""The gRPC service: each call is checked by the model of the HTTP API, and answered by the same method."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
 from remora.serving.arrival import Arrival
-from remora.serving.desk import Desk
-from remora.serving.messages import ExplainParameters, Health, Id, SimilarParameters, checked, requested
+from remora.serving.messages import ExplainParameters, Id, SimilarParameters, checked, requested
+from remora.serving.reception import Reception
 from remora.serving.rpc import recommender_pb2 as wire
 
 SERVICER = "remora.serving.rpc.recommender_pb2_grpc.add_RecommenderServicer_to_server"
@@ -67,13 +67,13 @@ class Context(Protocol):
 class Rpc:
     """The methods of ``remora.v1.Recommender``; Serve finds them by these names."""
 
-    _desk: Desk
+    _reception: Reception
 
     async def Recommend(self, request: wire.RecommendRequest, grpc_context: Context) -> wire.RecommendResponse:
         """A slate for a user."""
 
         async def answer(arrival: Arrival) -> BaseModel:
-            return await self._desk.recommend(requested(**{"user_id": None, **fields(request)}), arrival)
+            return await self._reception.recommend(requested(**{"user_id": None, **fields(request)}), arrival)
 
         return await answered(answer, wire.RecommendResponse(), grpc_context)
 
@@ -82,7 +82,7 @@ class Rpc:
 
         async def answer(arrival: Arrival) -> BaseModel:
             asked = checked(SimilarRequest, **fields(request))
-            return await self._desk.similar(asked.item_id, asked, arrival)
+            return await self._reception.similar(asked.item_id, asked, arrival)
 
         return await answered(answer, wire.RecommendResponse(), grpc_context)
 
@@ -91,7 +91,7 @@ class Rpc:
 
         async def answer(arrival: Arrival) -> BaseModel:
             asked = checked(ExplainRequest, **fields(request))
-            return await self._desk.explain(asked.user_id, asked.item_id, asked, arrival)
+            return await self._reception.explain(asked.user_id, asked.item_id, asked, arrival)
 
         return await answered(answer, wire.Why(), grpc_context)
 
@@ -99,8 +99,7 @@ class Rpc:
         """Has a request gone along the whole way?"""
 
         async def answer(arrival: Arrival) -> BaseModel:
-            await self._desk.warm_up()
-            return Health(status="ready", bundle=self._desk.release.bundle)
+            return await self._reception.ready()
 
         return await answered(answer, wire.Health(), grpc_context)
 

@@ -1,4 +1,7 @@
-"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off goes on."""
+"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off goes on.
+
+It stands with the commands, whose order it is, because training and rollout know nothing of each other.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import SettingsError
+from remora.contracts.errors import GatesFailed, Refused
 from remora.contracts.home import Home
 from remora.features.build import build as build_features
 from remora.features.materialize import materialize
@@ -21,10 +24,21 @@ from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 from remora.ingest.report import report
 from remora.registry.bundles import Bundles
+from remora.rollout.begin import begin, controlling
+from remora.rollout.controller import Controller, utc_now
+from remora.rollout.gates import promotion
+from remora.rollout.gates.gated import gated
+from remora.rollout.gates.report import GateReport
+from remora.rollout.plan import Plan
+from remora.rollout.proof import prove
+from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
 from remora.training import bundling, evaluation, ranking, retrieval
+from remora.wiring import cluster
 
 log = logging.getLogger(__name__)
+
+BY, WHY = "remora run", "end of a run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +79,21 @@ def steps(settings: Settings, *, since_last: bool = False) -> tuple[Step, ...]:
         Step(name="train ranking", command="remora train ranking", run=ranking.train),
         Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
         Step(name="bundle", command="remora bundle build", run=bundling.record),
-        _last(settings.retraining.policy if since_last else "promote"),
+        Step(name="gates", command="remora gate", run=_gates),
+        *_last(settings, since_last=since_last),
     )
 
 
-def _last(policy: str) -> Step:
-    if policy == "promote":
-        return Step(name="promote", command="remora bundle promote", run=_promote)
-    if policy == "candidate":
-        return Step(name="candidate", command="remora bundle promote --alias candidate", run=_candidate)
-    raise SettingsError(f"retraining.on_success is {policy}, which this version has not: use candidate or promote.")
+def _last(settings: Settings, *, since_last: bool) -> tuple[Step, ...]:
+    """What becomes of a candidate that has passed its gates."""
+    chosen = settings.retraining
+    if not since_last or chosen.policy == "promote":
+        return (Step(name="promote", command="remora bundle promote", run=_promote),)
+    if chosen.policy == "rollout":
+        plan = Plan.parse(chosen.plan)  # what is wrong with it is said before hours of training
+        command = f"remora rollout start --bundle candidate --plan {plan}"
+        return (Step(name="rollout", command=command, run=partial(_roll_out, plan=plan)),)
+    return ()
 
 
 def run(
@@ -90,6 +109,8 @@ def run(
 
 def _older(result: Any, *, than: datetime) -> bool:
     artifact = getattr(result, "artifact", result)
+    if isinstance(artifact, GateReport):
+        return artifact.made_at < than
     return isinstance(artifact, Artifact) and datetime.fromisoformat(artifact.receipt["made_at"]) < than
 
 
@@ -105,11 +126,31 @@ def _build_features(settings: Settings) -> Artifact:
     return build_features(settings, Lake.open(Home(settings.home)))
 
 
-def _candidate(settings: Settings) -> Any:
+def _gates(settings: Settings) -> GateReport:
+    """The bundle is the candidate from here on; GatesFailed leaves it that, and production as it is."""
     bundle = bundling.record(settings).receipt["bundle"]
-    return Bundles(settings).promote(bundle, "candidate", by="remora run", why="end of a run")
+    Bundles(settings).promote(bundle, "candidate", by=BY, why=WHY)
+    found = gated(settings, bundle)
+    if not found.passed:
+        raise GatesFailed(bundle, found.failures)
+    return found
 
 
 def _promote(settings: Settings) -> Any:
+    return promotion.promote(settings, bundling.record(settings).receipt["bundle"], by=BY, why=WHY)
+
+
+def _roll_out(settings: Settings, *, plan: Plan) -> Rollout:
+    """Begun here; carried out on a cluster that outlives this program, or else by this program."""
+    from remora.rollout import hosting
+
     bundle = bundling.record(settings).receipt["bundle"]
-    return Bundles(settings).promote(bundle, by="remora run", why="end of a run")
+    with controlling(settings):
+        begun = begin(Bundles(settings), bundle=bundle, plan=plan, by=BY, why=WHY, now=utc_now())
+        if not cluster.outlives(settings):
+            ended = Controller(settings, prove=prove).run(rest=time.sleep)
+            if ended.status is not Status.DONE:
+                raise Refused(f"Rollout {ended.id} is {ended.status}: {'; '.join(ended.journal[-1].why)}")
+            return ended
+    hosting.host(settings, prove)
+    return begun

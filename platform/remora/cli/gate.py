@@ -1,0 +1,83 @@
+"""`remora gate`: is a bundle fit for production?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.settings import Settings, activate, load
+
+if TYPE_CHECKING:
+    from remora.rollout.gates.report import GateReport
+    from remora.rollout.gates.verdict import Verdict
+
+
+def gate(
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's id, or an alias.")] = "candidate",
+    against: Annotated[str, typer.Option(help="What it is compared with: an id, or an alias.")] = "production",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a bundle beside production, and say of each gate whether it passes and by how much not.
+
+    Does it load in a process of its own, are the features that serve those that it was made of, are its slates whole,
+    does its index find its items, is its home feed not worse on the freshest test data, does it cover the catalogue, do
+    its probabilities mean what they say, is it quick and small enough. Bounds are the section `gates` of the settings.
+    Exit code 1 when a gate fails. The same question on the same data is a look-up.
+    """
+    from remora.rollout.gates.gated import gated, look_up
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    found = look_up(settings, bundle, against)
+    if found is None:
+        connect(settings)
+        found = gated(settings, bundle, against)
+    report = found
+    emit(report.model_dump(mode="json"), as_json, lambda out: render(out, report))
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def ready(settings: Settings, bundle: str, *, force: bool) -> None:
+    """Be connected to a cluster where the gates are about to be run."""
+    from remora.rollout.gates.gated import look_up
+    from remora.wiring.cluster import connect
+
+    if not force and look_up(settings, bundle) is None:
+        activate(settings)
+        connect(settings)
+
+
+def render(out: Console, found: GateReport) -> None:
+    """Draw a report for people."""
+    beside = f"beside {found.production}" if found.production else "by absolute bounds"
+    table = Table(title=f"Gates of {found.candidate}, {beside}", title_justify="left")
+    for name in ("gate", "measured", "bound", "", "by how much"):
+        table.add_column(name, justify="right" if name in ("measured", "bound") else "left", no_wrap=name == "gate")
+    for verdict in found.verdicts:
+        table.add_row(verdict.gate, *_numbers(verdict), _how(verdict.passed), escape(verdict.sentence))
+    for name, why in found.not_run.items():
+        table.add_row(name, "", "", "not run", escape(why))
+    out.print(table)
+    for remark in found.remarks:
+        out.print(remark, highlight=False)
+    done = "It passes." if found.passed else "It does not pass."
+    out.print(f"{done} {found.seconds:.0f} s, {found.made_at:%Y-%m-%d %H:%M} UTC, lake {found.lake}", highlight=False)
+    out.print(f"Next: remora bundle promote {found.candidate}" if found.passed else "", highlight=False)
+
+
+def _numbers(verdict: Verdict) -> tuple[str, str]:
+    from remora.rollout.gates.verdict import number
+
+    return tuple("–" if value is None else number(value) for value in (verdict.measured, verdict.bound))  # type: ignore[return-value]
+
+
+def _how(passed: bool) -> str:
+    return "[green]passed[/green]" if passed else "[red]failed[/red]"

@@ -1,0 +1,244 @@
+"""`remora rollout`: a new bundle under live traffic, a step at a time."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.live import Live
+from rich.markup import escape
+
+from remora.cli import gate
+from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.contracts.errors import NotReady
+from remora.contracts.home import Home
+from remora.settings import Settings, load
+
+if TYPE_CHECKING:
+    from remora.rollout.controller import Controller
+    from remora.rollout.state import Rollout
+    from remora.rollout.wishes import What
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Roll a bundle out: scored beside production, then for a growing share of users, then production.
+
+    A plan is [bold]shadow:10m,canary:5%:30m,ramp:25%:1h,full[/bold]. Each step advances, waits or is taken back by what
+    the replicas count: failed, late, degraded, short, unscored and slow answers, and rewards where the lake has them.
+    Who carries it out may die at any time; [bold]remora rollout resume[/bold] goes on.""",
+)
+
+ByOption = Annotated[str, typer.Option(help="For the journal; default: who is logged in.")]
+WhyOption = Annotated[str, typer.Option(help="For the journal.")]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Carry it out on the Ray cluster, which starts it again when it dies.")
+]
+UNFINISHED = 4
+PATIENCE_SECONDS = 15.0
+
+
+@app.command()
+def start(
+    bundle: Annotated[str, typer.Option(help="Id or alias of the bundle; see `remora bundle list`.")],
+    plan: Annotated[str, typer.Option(help="For example shadow:10m,canary:5%:30m,ramp:25%:1h,full.")],
+    why: WhyOption = "",
+    by: ByOption = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Whatever the gates say; needs --why, which the journal keeps.")
+    ] = False,
+    detach: DetachOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Begin a rollout of a bundle that passes its gates, and carry it out. Ctrl-C leaves it where it is."""
+    from remora.registry.bundles import Bundles
+    from remora.rollout.begin import begin, controlling
+    from remora.rollout.controller import utc_now
+    from remora.rollout.gates.promotion import through
+    from remora.rollout.plan import Plan
+
+    parsed, settings = Plan.parse(plan), load(config)
+    if detach:
+        _check_cluster(settings)
+    bundles = Bundles(settings)
+    gate.ready(settings, bundle, force=force)
+    why, _ = through(settings, bundles.open(bundle).id, why=why, force=force)
+    with controlling(settings):
+        begun = begin(bundles, bundle=bundle, plan=parsed, by=by or getpass.getuser(), why=why, now=utc_now())
+        console.print(f"Rollout {begun.id}: bundle {begun.bundle} against {begun.production}", highlight=False)
+        if not detach:
+            _carry_out(settings)
+    if detach:
+        _detach(settings)
+
+
+@app.command()
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Where the rollout stands: step, guardrails with bounds, overlap, drift, latency, and the journal."""
+    from remora.rollout.controller import utc_now
+    from remora.rollout.rendering import render
+    from remora.rollout.state import Rollouts
+
+    settings = load(config)
+    rollout, controlled = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
+    shown = json.loads(rollout.model_dump_json(exclude={"tally", "heard"})) | {
+        "stage": rollout.stage_name,
+        "share": rollout.step.share if rollout.step else 0.0,
+        "controlled": controlled,
+    }
+    emit(shown, as_json, lambda out: render(out, rollout, utc_now(), controlled=controlled))
+
+
+@app.command()
+def pause(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -> None:
+    """Keep the share as it is until `resume`; harm still takes the bundle back."""
+    from remora.rollout.wishes import What
+
+    _ask(load(config), What.PAUSE, by, why)
+
+
+@app.command()
+def resume(why: WhyOption = "", by: ByOption = "", detach: DetachOption = False, config: ConfigOption = None) -> None:
+    """Go on: after a pause, or where a controller died or was interrupted."""
+    from remora.rollout.begin import controlling
+    from remora.rollout.state import Rollouts, Status
+    from remora.rollout.wishes import What
+
+    settings = load(config)
+    home = Home(settings.home)
+    rollout = Rollouts(home).current()
+    if rollout.status.ended:
+        raise NotReady(f"Rollout {rollout.id} is {rollout.status}: there is nothing to go on with.")
+    if rollout.status is Status.PAUSED:
+        _ask(settings, What.RESUME, by, why)
+    if _is_controlled(settings):
+        console.print("A controller carries it out; `remora rollout status` shows it.")
+    elif detach:
+        _detach(settings)
+    else:
+        with controlling(settings):
+            _carry_out(settings)
+
+
+@app.command()
+def abort(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -> None:
+    """Give it up: production serves everybody as before, and the bundle gets no request any more."""
+    from remora.rollout.wishes import What
+
+    _ask(load(config), What.ABORT, by, why)
+
+
+def _ask(settings: Settings, what: What, by: str, why: str) -> None:
+    """Write the wish down, and have it heard: by the controller that lives, or here and now."""
+    from remora.rollout.begin import controlling
+    from remora.rollout.state import Rollouts
+    from remora.rollout.wishes import Wish, Wishes
+
+    home = Home(settings.home)
+    rollout = Rollouts(home).current()
+    if rollout.status.ended:
+        raise NotReady(f"Rollout {rollout.id} is {rollout.status}: there is nothing to {what}.")
+    key = Wishes(home, rollout.id).ask(Wish(what=what, by=by or getpass.getuser(), why=why))
+    if not _is_controlled(settings):
+        with controlling(settings):
+            _controller(settings).look()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while key not in (now := Rollouts(home).read(rollout.id)).heard:
+        if time.monotonic() > deadline:
+            console.print(
+                f"Not heard yet: the controller will {what} it at its next look. See `remora rollout status`."
+            )
+            return
+        time.sleep(0.2)
+    console.print(f"Rollout {now.id}: {now.status} at {now.stage_name}", highlight=False)
+
+
+def _is_controlled(settings: Settings) -> bool:
+    """Does a controller live?"""
+    from remora.rollout.begin import controlling
+
+    try:
+        with controlling(settings):
+            return False
+    except NotReady:
+        return True
+
+
+def _controller(settings: Settings) -> Controller:
+    from remora.rollout.controller import Controller
+    from remora.rollout.proof import prove
+
+    return Controller(settings, prove=prove)
+
+
+def _check_cluster(settings: Settings) -> None:
+    """NotReady where there is no cluster that outlives this command."""
+    from remora.wiring import cluster
+
+    if not cluster.outlives(settings):
+        raise NotReady(
+            "No Ray cluster runs that could carry it out. Run `remora serve up` first, or leave --detach out."
+        )
+
+
+def _detach(settings: Settings) -> None:
+    from remora.wiring.cluster import connect
+
+    _check_cluster(settings)
+    connect(settings)
+    from remora.rollout import hosting
+    from remora.rollout.proof import prove
+
+    hosting.host(settings, prove)
+    console.print(f"The actor {hosting.name_of(settings)} carries it out; `remora rollout status` shows it.")
+
+
+def _carry_out(settings: Settings) -> None:
+    """In the foreground, drawn on a terminal, a line a change elsewhere; exit code 1 when it was taken back."""
+    from remora.rollout.state import Status
+
+    try:
+        ended = _drawn(settings) if console.is_terminal else _in_lines(settings)
+    except KeyboardInterrupt:
+        console.print(
+            "The rollout stays where it is, the share with it, and nobody watches it. `remora rollout resume` goes on, "
+            "`remora rollout abort` takes it back."
+        )
+        raise typer.Exit(UNFINISHED) from None
+    console.print(f"Rollout {ended.id}: {ended.status}", highlight=False)
+    if ended.status is not Status.DONE:
+        for entry in ended.journal[-2:]:
+            for reason in entry.why:
+                console.print(f"  {escape(reason)}", highlight=False)
+        raise typer.Exit(1)
+
+
+def _drawn(settings: Settings) -> Rollout:
+    from remora.rollout.controller import utc_now
+    from remora.rollout.rendering import drawn
+
+    with Live(console=console, auto_refresh=False) as screen:
+
+        def told(what: Rollout | str) -> None:
+            screen.update(escape(what) if isinstance(what, str) else drawn(what, utc_now()), refresh=True)
+
+        return _controller(settings).run(rest=time.sleep, told=told)
+
+
+def _in_lines(settings: Settings) -> Rollout:
+    from remora.rollout.controller import utc_now
+    from remora.rollout.rendering import line
+
+    entries = 0
+
+    def told(what: Rollout | str) -> None:
+        nonlocal entries
+        if isinstance(what, str):
+            console.print(escape(what), highlight=False)
+        elif len(what.journal) != entries:
+            entries = len(what.journal)
+            console.print(escape(line(what, utc_now())), highlight=False)
+
+    return _controller(settings).run(rest=time.sleep, told=told)

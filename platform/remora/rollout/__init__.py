@@ -1,0 +1,1 @@
+"""How a bundle comes into production: gates, and steps under live traffic."""

@@ -1,0 +1,182 @@
+"""Carries a rollout out: look, decide, write down, act. Another controller goes on wherever one died.
+
+Every look puts in force what the document says before it decides anew, and every change is written down before it is
+put in force. So a controller may die between any two steps: the next one does again what may not have been done, and
+doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from remora.contracts.errors import NotReady, Refused, RemoraError, StorageError
+from remora.registry.bundles import Bundles
+from remora.registry.live import LiveReports
+from remora.registry.traffic import PRODUCTION, Traffic
+from remora.rollout.advance import after, compared, entered, leaving
+from remora.rollout.counts import Sums
+from remora.rollout.decision import Decision, decide, decide_to_begin
+from remora.rollout.directing import directed
+from remora.rollout.outcomes import RewardsOfLake
+from remora.rollout.plan import SHARED, Plan
+from remora.rollout.presence import Presence, Present
+from remora.rollout.readout import read_out
+from remora.rollout.sequential.ratios import UserSums
+from remora.rollout.state import LOAD, PROVE, Rollout, Rollouts, Status
+from remora.rollout.wishes import Wishes, heard
+from remora.settings import Settings
+
+Prove = Callable[[Settings, str], None]
+Outcomes = Callable[[Settings, datetime], Mapping[str, UserSums]]
+
+
+def opened(settings: Settings, bundle: str) -> None:
+    """The least proof of a bundle: every file is as its manifest says."""
+    Bundles(settings).open(bundle)
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+class Controller:
+    """Of the home's current rollout; whoever runs one holds the lock (:data:`remora.rollout.state.CONTROLLER`).
+
+    ``prove`` loads and rehearses a bundle in a process of its own, and raises a RemoraError when it does not come
+    through. ``clock`` is UTC.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        prove: Prove = opened,
+        clock: Callable[[], datetime] = utc_now,
+        outcomes: Outcomes | None = None,
+        bundles: Bundles | None = None,
+    ) -> None:
+        self.settings, self.prove, self.clock = settings, prove, clock
+        self.outcomes = outcomes or RewardsOfLake()
+        self.bundles = bundles or Bundles(settings)
+        self.presence = Presence(settings.rollout.still_looks)
+
+    @cached_property
+    def rollouts(self) -> Rollouts:
+        """Where the document is."""
+        return Rollouts(self.bundles.home)
+
+    def run(self, *, rest: Callable[[float], None], told: Callable[[Rollout | str], None] = lambda _: None) -> Rollout:
+        """Look again and again until it has ended; a store that fails or is not ready is waited for."""
+        while True:
+            try:
+                rollout = self.look()
+                told(rollout)
+                if rollout.status.ended:
+                    return rollout
+            except (NotReady, StorageError) as error:
+                told(str(error))
+            rest(self.settings.rollout.look_seconds)
+
+    def look(self) -> Rollout:
+        """One look: at most one stage further, or all the way back."""
+        rollout = self._listen(self.rollouts.current())
+        if rollout.status in (Status.RUNNING, Status.PAUSED):
+            rollout = self._carry_on(rollout)
+        return self._leave(rollout) if rollout.status is Status.LEAVING else rollout
+
+    def _listen(self, rollout: Rollout) -> Rollout:
+        for key, wish in Wishes(self.bundles.home, rollout.id).unheard(rollout.heard).items():
+            rollout = self.rollouts.write(heard(rollout, key, wish, self.clock()))
+        return rollout
+
+    def _carry_on(self, rollout: Rollout) -> Rollout:
+        reports = LiveReports(self.bundles.home).read()
+        present = self.presence.look(reports)
+        sides = {"candidate": rollout.bundle, "production": rollout.production}
+        counted = {name: Sums.of(report, **sides) for name, report in reports.items()}
+        rollout = rollout.model_copy(update={"tally": rollout.tally.seen(counted)})
+        if rollout.stage == PROVE:
+            return self._prove(rollout)
+        rollout = self._put_in_force(rollout)
+        if rollout.status is Status.LEAVING:
+            return rollout
+        rollout, decision = self._decide(rollout, present)
+        decided = after(rollout, decision, self.clock(), self.settings)
+        if decided.is_full and not rollout.is_full:
+            decided = decided.model_copy(update={"promotions": len(self.bundles.history())})
+        return self.rollouts.write(decided)
+
+    def _prove(self, rollout: Rollout) -> Rollout:
+        """In a process of its own, before any replica hears of the bundle."""
+        if rollout.status is Status.PAUSED:
+            return rollout
+        try:
+            self.prove(self.settings, rollout.bundle)
+        except RemoraError as error:
+            reasons = (f"it was not proved: {error}",)
+            return self.rollouts.write(leaving(rollout, Status.ROLLED_BACK, reasons, self.clock()))
+        return self.rollouts.write(entered(rollout, LOAD, ("proved",), self.clock(), self.settings))
+
+    def _put_in_force(self, rollout: Rollout) -> Rollout:
+        held = rollout.status is Status.PAUSED and rollout.since is None
+        try:
+            traffic = self.bundles.traffic() if held else self._direct(rollout)
+        except Refused as error:
+            reasons = (f"it is refused: {error}",)
+            return self.rollouts.write(leaving(rollout, Status.ROLLED_BACK, reasons, self.clock()))
+        wanted = rollout.bundle if rollout.is_full and not held else rollout.production
+        if traffic.production != wanted:
+            reasons = (f"production became {traffic.production} by other hands",)
+            return self.rollouts.write(leaving(rollout, Status.ABORTED, reasons, self.clock()))
+        if rollout.since is None and not held:
+            return self.rollouts.write(rollout.model_copy(update={"since": self.clock()}))
+        return rollout
+
+    def _direct(self, rollout: Rollout) -> Traffic:
+        traffic = self.bundles.traffic()
+        if rollout.is_full and rollout.since is None and traffic.production == rollout.production:
+            later = self.bundles.history()[rollout.promotions :]
+            if not any(p.alias == PRODUCTION and p.previous == rollout.bundle for p in later):  # nobody took it back
+                self.bundles.promote(rollout.bundle, **self._record(rollout))
+        return self.bundles.direct(lambda now: directed(now, rollout))
+
+    def _decide(self, rollout: Rollout, present: Present) -> tuple[Rollout, Decision]:
+        chosen, now = self.settings.rollout, self.clock()
+        seconds, paused = rollout.seconds(now), rollout.status is Status.PAUSED
+        step = rollout.step
+        if step is None:
+            return rollout, decide_to_begin(present, rollout.bundle, chosen, seconds=seconds, paused=paused)
+        readout = read_out(
+            step,
+            compared(rollout),
+            self._outcomes(rollout) if step.kind in SHARED else {},
+            chosen,
+            plan=Plan.parse(rollout.plan),
+            seconds=seconds,
+        )
+        decision = decide(readout, present.refused(rollout.bundle), chosen, paused=paused)
+        return rollout.model_copy(update={"readout": readout}), decision
+
+    def _outcomes(self, rollout: Rollout) -> dict[str, UserSums]:
+        if rollout.since is None:
+            return {}
+        found = self.outcomes(self.settings, rollout.since)
+        sides = {"candidate": rollout.bundle, "production": rollout.production}
+        return {side: found[bundle] for side, bundle in sides.items() if bundle in found}
+
+    def _leave(self, rollout: Rollout) -> Rollout:
+        """Production alone again, in one change of the traffic, or two where the candidate was production."""
+        assert rollout.ending is not None
+        if rollout.is_full and self.bundles.traffic().production == rollout.bundle:
+            self.bundles.rollback(to=rollout.production, **self._record(rollout))
+        self.bundles.direct(lambda now: directed(now, rollout))
+        return self.rollouts.write(rollout.noted(self.clock(), rollout.ending, changes={"status": rollout.ending}))
+
+    def _record(self, rollout: Rollout) -> dict[str, Any]:
+        """Who moves the alias, why, and what was seen."""
+        why, evidence = "; ".join(rollout.journal[-1].why), rollout.evidence()
+        return {"by": f"{rollout.by}, rollout {rollout.id}", "why": why, "evidence": evidence}

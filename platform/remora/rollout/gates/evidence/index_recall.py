@@ -1,0 +1,26 @@
+"""How much the index finds of what the item vectors beside it say, for vectors of users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from remora.pipeline import Query
+from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.index_recall import IndexRecall
+
+MOST = 200
+"""Questions."""
+
+
+def index_recall(opened: Opened, queries: Sequence[Query], k: int) -> IndexRecall:
+    """Over the users of ``queries`` that have a history; all of them where none has."""
+    encoder, index = opened.parts.encoder, opened.parts.index
+    known = [query for query in queries if len(query.history)] or list(queries)
+    questions = np.stack([encoder.encode(query) for query in known[:MOST]])
+    exact = encoder.item_vectors.numpy()
+    k = min(k, len(exact))
+    return IndexRecall(
+        recall=index.recall(questions, k, exact), k=k, questions=len(questions), items=len(exact), kind=index.kind
+    )

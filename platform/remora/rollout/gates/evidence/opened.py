@@ -1,0 +1,52 @@
+"""A bundle opened to be measured: what its files hold, its pipelines, and who tells it of users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from remora.contracts.vocabulary import Vocabulary
+from remora.pipeline import Hydrator, Pipeline
+from remora.registry.bundle import Bundle
+from remora.registry.lineage import Lineage
+from remora.settings import Settings
+from remora.surfaces.parts import Parts
+from remora.surfaces.table import SURFACES
+from remora.wiring.hydration import online_users
+from remora.wiring.parts import Contents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """One bundle as a replica would hold it."""
+
+    bundle: Bundle
+    contents: Contents
+    parts: Parts
+    surfaces: Mapping[str, Pipeline]
+    users: Hydrator
+
+    @classmethod
+    def open(cls, bundle: Bundle, settings: Settings) -> Opened:
+        """Load it here; one that may crash its process is first loaded in another."""
+        contents = Contents.load(bundle, settings)
+        parts = contents.parts
+        surfaces = {name: surface(parts) for name, surface in SURFACES.items()}
+        users = online_users(contents.settings, parts)
+        return cls(bundle=bundle, contents=contents, parts=parts, surfaces=surfaces, users=users)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Of its items."""
+        return self.parts.vocabulary
+
+    @property
+    def lineage(self) -> Lineage:
+        """What it was made from."""
+        return Lineage.model_validate(self.bundle.read_json("lineage.json"))
+
+    @property
+    def instant(self) -> datetime:
+        """When a request happens: now, or at the end of historical data."""
+        return self.parts.snapshot.instant if self.parts.settings.data.clock == "data" else datetime.now(UTC)

@@ -1,0 +1,181 @@
+"""Both bundles asked the queries of the freshest test window, each over its own vocabulary, on the same users."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from remora.contracts.errors import SettingsError
+from remora.datasets.cuts import Window, time_cuts
+from remora.datasets.queries import queries
+from remora.evaluation.bootstrap import Bootstrap
+from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.metrics import coverage
+from remora.evaluation.metrics.metric import Metric, RelevanceMetric
+from remora.evaluation.metrics.table import metrics_at
+from remora.evaluation.parallel import replay_on_ray
+from remora.evaluation.segments import ALL
+from remora.evaluation.tally import Column, Tally
+from remora.ingest.lake import Lake
+from remora.rollout.gates.coverage import Coverage
+from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.offline import Compared, Offline
+from remora.settings import EvaluationSettings, GatesSettings, Settings
+from remora.wiring.past_window import PastWindow
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+CANDIDATE, PRODUCTION = "candidate", "production"
+COVERED_AT = 10
+VALIDATION = "validation"
+"""The cut of a bundle's lineage up to which its models may have learned."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """``tally`` of both systems over ``queries`` queries of a window, of a catalogue of ``items``."""
+
+    window: Window
+    queries: int
+    tally: Tally
+    items: int
+
+
+def replayed(
+    settings: Settings, lake: Lake, store: FeatureStore, candidate: Opened, production: Opened | None
+) -> Replayed:
+    """Replay what lies after both were trained, at most ``gates.queries`` queries. Needs a Ray cluster."""
+    systems = {CANDIDATE: candidate, **({PRODUCTION: production} if production else {})}
+    window = after_training(time_cuts(settings, lake).test, list(systems.values()))
+    asked = _some(queries(settings, lake, window), settings.gates.queries, settings.evaluation.seed)
+    log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
+    if not len(asked):
+        return Replayed(window=window, queries=0, tally=_nothing(), items=len(candidate.vocabulary))
+    tallies, prepared = [], None
+    for name, opened in systems.items():
+        prepared = _window(settings, lake, store, window, asked, opened, prepared)
+        contents = opened.contents
+        moments = prepared.moments(contents.towers, contents.ranker, contents.settings)
+        metrics = _metrics(settings.gates, prepared.catalogue)
+        replay = prepared.replay(partial(moments.alone, name), metrics)
+        tallies.append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
+    return Replayed(window=window, queries=len(asked), tally=reduce(add, tallies), items=len(candidate.vocabulary))
+
+
+def after_training(test: Window, bundles: Sequence[Opened]) -> Window:
+    """The part of the test window that is later than all that any of the bundles learned from; perhaps empty."""
+    learned = [cut for opened in bundles if (cut := opened.lineage.cuts.get(VALIDATION)) is not None]
+    return Window(min(max([test.start, *learned]), test.end), test.end)
+
+
+def _some(asked: pa.Table, most: int, seed: int) -> pa.Table:
+    if len(asked) <= most:
+        return asked
+    return asked.take(np.sort(np.random.default_rng(seed).choice(len(asked), most, replace=False)))
+
+
+def _window(
+    settings: Settings,
+    lake: Lake,
+    store: FeatureStore,
+    window: Window,
+    asked: pa.Table,
+    opened: Opened,
+    other: PastWindow | None,
+) -> PastWindow:
+    """The window as this bundle sees it; that of the other bundle where all that it depends on is the same."""
+    own = opened.contents.settings
+    # How queries are made and judged is everybody's, whatever the bundle was built with.
+    merged = own.model_copy(update={"evaluation": settings.evaluation, "data": settings.data})
+    if other is not None and _depends_on(merged, opened) == _of(other):
+        return other
+    return PastWindow.prepare(merged, lake, store, window, asked, opened.vocabulary)
+
+
+def _depends_on(settings: Settings, opened: Opened) -> tuple[object, ...]:
+    return settings.retrieval, settings.features, opened.vocabulary.ids
+
+
+def _of(window: PastWindow) -> tuple[object, ...]:
+    return window.settings.retrieval, window.settings.features, window.vocabulary.ids
+
+
+def _metrics(bounds: GatesSettings, catalogue: Catalogue) -> tuple[Metric[Any], ...]:
+    """Those that have a bound, and coverage."""
+    asked = {(one.metric, one.cutoff) for one in bounds.offline}
+    every = metrics_at({COVERED_AT, *(cutoff for _, cutoff in asked)}, catalogue)
+    there = {(metric.name, metric.k): metric for metric in every if isinstance(metric, RelevanceMetric)}
+    if unknown := sorted(asked - set(there)):
+        names = ", ".join(dict.fromkeys(name for name, _ in there))
+        raise SettingsError(
+            f"gates.offline names {unknown[0][0]!r}, which is no metric of relevance. There is: {names}."
+        )
+    covers = (metric for metric in every if isinstance(metric, coverage.Coverage) and metric.k == COVERED_AT)
+    return (*(there[one] for one in sorted(asked)), *covers)
+
+
+def offline(found: Replayed, bounds: GatesSettings, evaluation: EvaluationSettings) -> Offline:
+    """Means, and intervals of the differences by the paired bootstrap over users."""
+    tally = found.tally
+    columns = [column for column in tally.columns if column.segment == ALL]
+    at = [tally.columns.index(column) for column in columns]
+    totals, counts = tally.totals[:, at], tally.counts[:, at]
+    means = Bootstrap.over_users(
+        totals, counts, samples=evaluation.bootstrap_samples, seed=evaluation.seed, level=bounds.level
+    )
+    place = {column: n for n, column in enumerate(columns)}
+    compared = []
+    for one in bounds.offline:
+        mine, theirs = (Column(name, one.metric, one.cutoff, ALL) for name in (CANDIDATE, PRODUCTION))
+        if mine not in place:
+            continue
+        facts: dict[str, Any] = {
+            "metric": one.metric,
+            "cutoff": one.cutoff,
+            "candidate": means.interval(place[mine]).mean,
+        }
+        if theirs in place:
+            difference = means.difference(place[mine], place[theirs])
+            facts |= {"production": means.interval(place[theirs]).mean, "low": difference.low, "high": difference.high}
+        compared.append(Compared(**facts))
+    return Offline(
+        queries=found.queries,
+        users=int((counts > 0).any(axis=1).sum()),
+        start=found.window.start.isoformat(),
+        end=found.window.end.isoformat(),
+        compared=tuple(compared),
+    )
+
+
+def covered(found: Replayed) -> Coverage:
+    """Distinct items of the same slates."""
+    shown = {column.system: len(sum_.rows) for column, sum_ in found.tally.covered.items() if column.segment == ALL}
+    return Coverage(
+        candidate=shown.get(CANDIDATE, 0),
+        production=shown.get(PRODUCTION),
+        slates=found.queries,
+        cutoff=COVERED_AT,
+        items=found.items,
+    )
+
+
+def _nothing() -> Tally:
+    return Tally(
+        columns=(),
+        users=(),
+        totals=np.zeros((0, 0)),
+        counts=np.zeros((0, 0)),
+        covered={},
+        queries={},
+        degraded={},
+    )

@@ -1,0 +1,76 @@
+"""The requests that slates, latency and the index are judged by: the same ones for every bundle, in ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import numpy as np
+
+from remora.contracts.home import Home
+from remora.features.tables import FeatureTables
+from remora.pipeline import Query
+from remora.rollout.gates.evidence.opened import Opened
+from remora.settings import Settings
+from remora.surfaces.table import SURFACES
+
+SIZES = (10, 10, 10, 50)
+NAMELESS, UNKNOWN = None, "nobody-by-this-name"
+STRANGERS_EVERY = 10
+"""One request in so many is of nobody that is named, another of a user whom nothing knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request as it comes in."""
+
+    number: int
+    surface: str
+    n: int
+    user: str | None
+    item: str
+
+
+def recorded(settings: Settings, bundles: Sequence[Opened]) -> tuple[Request, ...]:
+    """``gates.requests`` of all surfaces in turn: users with features spread evenly over all, some that are nameless or
+    unknown, about items that every bundle has."""
+    most = settings.gates.requests
+    shared = sorted(set.intersection(*(set(opened.vocabulary.ids.to_pylist()) for opened in bundles)))
+    items = [shared[place] for place in np.linspace(0, len(shared) - 1, min(most, len(shared))).astype(int)]
+    per_surface = max(1, most // len(SURFACES))
+    users = _with_strangers(FeatureTables.open(Home(settings.home)).some_users(per_surface))
+    return tuple(
+        Request(number=number, surface=surface, n=n, user=user, item=item)
+        for surface in SURFACES
+        for number, (user, item, n) in enumerate(
+            islice(zip(cycle(users), cycle(items), cycle(SIZES), strict=False), per_surface)
+        )
+    )
+
+
+def _with_strangers(users: Sequence[str]) -> list[str | None]:
+    """The users, at every tenth place a nameless one and after it an unknown one."""
+    mixed: list[str | None] = []
+    for place, user in enumerate(users):
+        if place % STRANGERS_EVERY == 0:
+            mixed += [NAMELESS, UNKNOWN]
+        mixed.append(user)
+    return mixed or [NAMELESS, UNKNOWN]
+
+
+def asked_of(opened: Opened, requests: Sequence[Request]) -> tuple[Query, ...]:
+    """The requests in the rows of one bundle, with what its store knows of each user; NotReady when that is out."""
+    return tuple(
+        opened.users.hydrate(
+            Query(
+                request_id=f"gate-{request.surface}-{request.number}",
+                surface=request.surface,
+                n=request.n,
+                instant=opened.instant,
+                user_id=request.user,
+                item=opened.vocabulary.row(request.item),
+            )
+        )
+        for request in requests
+    )

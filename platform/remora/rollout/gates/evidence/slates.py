@@ -1,0 +1,98 @@
+"""Faults of slates, looked for in what came out: by the query and the snapshot, not by the pipeline's own rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.pipeline import Pipeline, Query, Slate
+from remora.pipeline.runner import FALLBACK
+from remora.policies.scorers.fused_rank import FusedRank
+from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
+from remora.surfaces.parts import Parts
+
+RAISED = "ends in an error"
+Faults = list[tuple[str, str]]
+"""Kind of fault, and what is wrong."""
+
+
+def slate_validity(opened: Opened, queries: Sequence[Query]) -> SlateValidity:
+    """Ask every query of the bundle's own pipelines, and look at what comes out."""
+    kinds: Counter[str] = Counter()
+    offenders: list[Offender] = []
+    invalid = 0
+    for query in queries:
+        faults = _asked(opened.surfaces[query.surface], query, opened.parts)
+        kinds.update({kind for kind, _ in faults})
+        invalid += bool(faults)
+        if faults and len(offenders) < SHOWN:
+            offenders.append(
+                Offender(
+                    surface=query.surface,
+                    user=query.user_id,
+                    item=None if query.item is None else opened.vocabulary.id(query.item),
+                    faults=tuple(f"{kind}: {what}" for kind, what in faults),
+                )
+            )
+    return SlateValidity(
+        requests=len(queries),
+        invalid=invalid,
+        raised=kinds[RAISED],
+        kinds=dict(kinds),
+        offenders=tuple(offenders),
+    )
+
+
+def _asked(pipeline: Pipeline, query: Query, parts: Parts) -> Faults:
+    try:
+        slate = pipeline.run(query)
+    except Exception as error:  # noqa: BLE001 whatever a bundle's pipelines raise is what is looked for
+        return [(RAISED, f"{type(error).__name__}: {error}")]
+    return list(faults_of(slate, query, pipeline, parts))
+
+
+def faults_of(slate: Slate, query: Query, pipeline: Pipeline, parts: Parts) -> Iterator[tuple[str, str]]:
+    """What is wrong with a slate; nothing for one that may be shown."""
+    rows, scores = slate.candidates.rows, slate.candidates.scores
+    may = eligible(query, parts)
+    wanted = min(query.n, int(may.sum()))
+    if len(rows) != wanted:
+        yield "length", f"{len(rows)} items, {wanted} could be shown"
+    if len(np.unique(rows)) != len(rows):
+        yield "repeated item", f"{len(rows) - len(np.unique(rows))} of {len(rows)} items"
+    forbidden = rows[~may[rows]]
+    if len(forbidden):
+        yield "item that may not be shown", f"row {forbidden[0]}: seen, unavailable, excluded or the item asked about"
+    unscored = np.isnan(scores) & must_be_scored(slate, pipeline)
+    if unscored.any():
+        yield "unscored item", f"{int(unscored.sum())} of {len(scores)} items"
+    if np.isinf(scores).any():
+        yield "infinite score", f"{int(np.isinf(scores).sum())} of {len(scores)} items"
+    if slate.degraded:
+        yield "degraded", "; ".join(slate.degraded)
+
+
+def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
+    """Which items the surface's scorer must tell something of: what fuses ranks has none of the backfill's."""
+    if pipeline.scorer is None:
+        return np.zeros(len(slate.candidates), bool)
+    if not isinstance(pipeline.scorer, FusedRank):
+        return np.ones(len(slate.candidates), bool)
+    sources = [source != FALLBACK for source in slate.candidates.sources]
+    found: npt.NDArray[np.bool_] = np.any(~np.isnan(slate.candidates.source_ranks[:, sources]), axis=1)
+    return found
+
+
+def eligible(query: Query, parts: Parts) -> npt.NDArray[np.bool_]:
+    """May each item be shown in answer to the query? Shape (n items,)."""
+    may: npt.NDArray[np.bool_] = np.array(parts.snapshot.available)
+    if getattr(parts.settings.surfaces, query.surface).already_seen:
+        may[query.seen] = False
+    may[query.exclude] = False
+    if query.item is not None:
+        may[query.item] = False
+    return may

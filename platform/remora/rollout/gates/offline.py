@@ -1,0 +1,74 @@
+"""Gate: on the same fresh test data, is the candidate's home feed not worse than production's?
+
+Non-inferiority by interval: what may be lost is fixed beforehand, and the whole interval must lie above it (G. Piaggio
+et al., Reporting of noninferiority and equivalence randomized trials, JAMA 2012). Too few queries fail, not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+
+from remora.rollout.gates.verdict import ALONE, Check, Verdict, verdict_of
+from remora.settings import GatesSettings, MetricBound
+
+GATE = "offline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One metric's means, and the interval of candidate less production; None where there is no production."""
+
+    metric: str
+    cutoff: int
+    candidate: float
+    production: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offline:
+    """What ``queries`` of ``users`` between ``start`` and ``end`` say of both."""
+
+    queries: int
+    users: int
+    start: str
+    end: str
+    compared: tuple[Compared, ...]
+
+    def of(self, bound: MetricBound) -> Compared:
+        """The comparison by one metric; of NaN where it was not measured."""
+        for one in self.compared:
+            if (one.metric, one.cutoff) == (bound.metric, bound.cutoff):
+                return one
+        return Compared(metric=bound.metric, cutoff=bound.cutoff, candidate=nan)
+
+
+def decide(evidence: Offline, bounds: GatesSettings) -> Verdict:
+    """Passed when every metric of the settings reaches its floor, and loses no more than its margin of production."""
+    checks = [check for bound in bounds.offline for check in _checks(evidence.of(bound), bound, bounds.level)]
+    if not evidence.queries:
+        checks = [Check(what="The number of queries", measured=0, bound=1, unit="", at_most=False)]
+    alone = all(one.production is None for one in evidence.compared)
+    return verdict_of(GATE, checks, evidence, remarks=[ALONE] if alone else _means(evidence))
+
+
+def _checks(found: Compared, bound: MetricBound, level: float) -> Iterator[Check]:
+    name = f"{found.metric}@{found.cutoff}"
+    yield Check(what=name, measured=found.candidate, bound=bound.floor, unit="", at_most=False)
+    if found.production is not None:
+        yield Check(
+            what=f"The lower end of the {level:.0%} interval of candidate less production, {name},",
+            measured=nan if found.low is None else found.low,
+            bound=-bound.margin * found.production,
+            unit="",
+            at_most=False,
+        )
+
+
+def _means(evidence: Offline) -> Iterator[str]:
+    for one in evidence.compared:
+        if one.production is not None:
+            yield f"{one.metric}@{one.cutoff}: candidate {one.candidate:.4f}, production {one.production:.4f}."

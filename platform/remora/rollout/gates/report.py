@@ -1,0 +1,72 @@
+"""What the gates said of a bundle: one document for each pair of candidate and production, kept in the home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+
+from remora.contracts.home import Home
+from remora.rollout.gates.verdict import Verdict
+
+FOLDER = "gates"
+NONE = "none"
+
+
+class GateReport(BaseModel):
+    """The verdicts on ``candidate`` beside ``production``; ``version`` fingerprints all that they depend on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    candidate: str
+    production: str | None
+    version: str
+    lake: str = Field(description="version of the lake that both were replayed on")
+    made_at: datetime
+    seconds: float
+    verdicts: tuple[Verdict, ...]
+    not_run: dict[str, str] = Field({}, description="gate -> why it was not measured")
+    remarks: tuple[str, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def passed(self) -> bool:
+        """May it become production?"""
+        return bool(self.verdicts) and not self.failed and not self.not_run
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The verdicts that say no."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Which gates failed and by how much, a line each."""
+        return tuple(f"{verdict.gate}: {verdict.sentence}" for verdict in self.failed)
+
+
+def write(home: Home, report: GateReport) -> None:
+    """Keep it, in place of an earlier one of the same pair."""
+    home.write_bytes(_path(report.candidate, report.production), report.model_dump_json(indent=1).encode())
+
+
+def read(home: Home, candidate: str, production: str | None) -> GateReport | None:
+    """The last report of a pair; None where there is none that can be read."""
+    try:
+        return GateReport.model_validate_json(home.read_bytes(_path(candidate, production)))
+    except (FileNotFoundError, ValidationError):  # an earlier version of Remora may have written another form
+        return None
+
+
+def read_all(home: Home, candidate: str) -> Iterator[GateReport]:
+    """Every last report of a candidate, beside whatever production there was."""
+    for name in home.files(f"{FOLDER}/{candidate}"):
+        other = name.removesuffix(".json")
+        found = read(home, candidate, None if other == NONE else other)
+        if found is not None:
+            yield found
+
+
+def _path(candidate: str, production: str | None) -> str:
+    return f"{FOLDER}/{candidate}/{production or NONE}.json"

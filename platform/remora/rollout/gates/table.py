@@ -1,0 +1,26 @@
+"""The table of gates: what each is called, and what decides it from its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from remora.rollout.gates import (
+    calibration,
+    coverage,
+    index_recall,
+    latency,
+    loads,
+    memory,
+    offline,
+    parity,
+    slate_validity,
+)
+from remora.rollout.gates.verdict import Verdict
+from remora.settings import GatesSettings
+
+GATES: Mapping[str, Callable[[Any, GatesSettings], Verdict]] = {
+    gate.GATE: gate.decide
+    for gate in (loads, parity, slate_validity, index_recall, offline, coverage, calibration, latency, memory)
+}
+"""In the order in which they are measured: what stops others from being measured comes first."""

@@ -1,0 +1,172 @@
+"""A rollout as a document of the home, with a journal of every change; it outlives whoever carries it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from remora.contracts.errors import NotBuilt, NotFound
+from remora.contracts.home import Home
+from remora.registry.live import Answers
+from remora.rollout.counts import Tally
+from remora.rollout.plan import Kind, Plan, Step
+from remora.rollout.readout import Readout
+
+FOLDER = "rollouts"
+CURRENT = f"{FOLDER}/CURRENT"
+CONTROLLER = f"{FOLDER}/.controller"
+"""The lock that whoever carries a rollout out holds while it lives."""
+
+PROVE, LOAD = -2, -1
+"""Stages before the plan's steps, which are counted from 0."""
+
+
+class Status(StrEnum):
+    """How a rollout stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    LEAVING = "going back"
+    DONE = "done"
+    ROLLED_BACK = "rolled back"
+    ABORTED = "aborted"
+
+    @property
+    def ended(self) -> bool:
+        """Will nothing change any more?"""
+        return self in (Status.DONE, Status.ROLLED_BACK, Status.ABORTED)
+
+
+class Entry(BaseModel):
+    """One line of the journal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    at: datetime
+    stage: str
+    what: str
+    why: tuple[str, ...] = ()
+    by: str | None = None
+    readout: Readout | None = None
+
+
+class Rollout(BaseModel):
+    """All that a controller needs in order to go on where another died."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    id: str
+    bundle: str
+    production: str
+    previous: str | None
+    """What was kept warm before."""
+    plan: str
+    by: str
+    why: str
+    started_at: datetime
+    status: Status = Status.RUNNING
+    ending: Status | None = None
+    """What it will be when it has gone back."""
+    stage: int = PROVE
+    since: datetime | None = None
+    """When the stage was put in force; None until then."""
+    paused_at: datetime | None = None
+    starved: bool = False
+    """Did it pause itself, for want of traffic?"""
+    promotions: int = 0
+    """How many there were when the last step was entered: later ones are this rollout's, or another's."""
+    tally: Tally = Tally()
+    slow_after: int = 0
+    usual: Answers = Answers()
+    """Production's answers before the candidate became production, for the watch."""
+    heard: tuple[str, ...] = ()
+    readout: Readout | None = None
+    journal: tuple[Entry, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Of the plan."""
+        return Plan.parse(self.plan).steps
+
+    @property
+    def step(self) -> Step | None:
+        """The plan's step that it is at; None while the candidate is proved or loaded."""
+        return self.steps[self.stage] if self.stage >= 0 else None
+
+    @property
+    def is_full(self) -> bool:
+        """Is it at the step that makes the candidate production?"""
+        return self.step is not None and self.step.kind is Kind.FULL
+
+    @property
+    def stage_name(self) -> str:
+        """For people."""
+        return {PROVE: "prove", LOAD: "load"}.get(self.stage) or str(self.step)
+
+    def seconds(self, now: datetime) -> float:
+        """Since the stage was put in force, less the pause that it is in."""
+        if self.since is None:
+            return 0.0
+        return max(0.0, ((self.paused_at or now) - self.since).total_seconds())
+
+    def evidence(self) -> dict[str, Any]:
+        """What the rollout saw until now, as a small document: the plan, and the last readout of every step."""
+        last = {entry.stage: entry.readout for entry in self.journal if entry.readout is not None}
+        seen = {stage: json.loads(readout.model_dump_json()) for stage, readout in last.items()}
+        return {"rollout": self.id, "plan": self.plan, "against": self.production, "steps": seen}
+
+    def noted(
+        self,
+        at: datetime,
+        what: str,
+        why: tuple[str, ...] = (),
+        by: str | None = None,
+        *,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """With a line more in the journal, and changes; the line names the stage before them."""
+        entry = Entry(at=at, stage=self.stage_name, what=what, why=why, by=by, readout=self.readout)
+        return self.model_copy(update={"journal": (*self.journal, entry), **(changes or {})})
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """The rollouts of a home. Written by whoever holds the lock CONTROLLER; read by anybody."""
+
+    home: Home
+
+    def current(self) -> Rollout:
+        """The one that runs, or ran last; NotBuilt before the first."""
+        if not self.home.exists(CURRENT):
+            raise NotBuilt("rollout", self.home.url, "remora rollout start --bundle ID --plan PLAN")
+        return self.read(self.home.read_bytes(CURRENT).decode())
+
+    def read(self, id: str) -> Rollout:
+        """By its id; NotFound where there is none."""
+        try:
+            return Rollout.model_validate_json(self.home.read_bytes(f"{FOLDER}/{id}.json"))
+        except FileNotFoundError as error:
+            known = ", ".join(self.ids()) or "none"
+            raise NotFound("rollout", id, f"There is: {known}.") from error
+
+    def ids(self) -> list[str]:
+        """Of all rollouts, oldest first."""
+        names = [name for name in self.home.files(FOLDER) if name.endswith(".json") and "/" not in name]
+        return [name.removesuffix(".json") for name in names]
+
+    def begin(self, rollout: Rollout) -> Rollout:
+        """Write a new one, and make it the current one."""
+        self.write(rollout)
+        self.home.write_bytes(CURRENT, rollout.id.encode())
+        return rollout
+
+    def write(self, rollout: Rollout) -> Rollout:
+        """Replace the document."""
+        self.home.write_bytes(f"{FOLDER}/{rollout.id}.json", rollout.model_dump_json(indent=1).encode())
+        return rollout

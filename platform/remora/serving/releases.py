@@ -1,0 +1,134 @@
+"""The bundles that a replica holds: it follows the traffic, loads what is named, and switches by one reference."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from remora.registry.traffic import PRODUCTION, Traffic
+from remora.serving.openings import BeingOpened
+from remora.serving.phases import Errand, OtherBundle, Phases
+
+RETRY_LOOKS = 60
+BETWEEN_TRIES_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InForce:
+    """Who serves whom, and with what: a request takes this once, so that it is answered by one bundle."""
+
+    traffic: Traffic
+    phases: Mapping[str, Phases]
+
+    def chosen(self, who: str) -> tuple[str, str]:
+        """Bundle and variant for a user; production where this replica does not have the canary yet."""
+        bundle, variant = self.traffic.chosen(who)
+        return (bundle, variant) if bundle in self.phases else (self.traffic.production, PRODUCTION)
+
+    @property
+    def production(self) -> Phases:
+        """What serves whoever nothing else is meant for."""
+        return self.phases[self.traffic.production]
+
+    def of(self, bundle: str) -> Phases:
+        """The phases of a bundle; OtherBundle where this replica does not have it."""
+        found = self.phases.get(bundle)
+        if found is None:
+            raise OtherBundle(bundle, self.traffic.production)
+        return found
+
+    def meant(self, errand: object) -> Phases:
+        """The phases that can go on with an errand; production's for what is none, and they say so."""
+        return self.of(errand.bundle) if isinstance(errand, Errand) else self.production
+
+
+class Releases:
+    """Follows ``traffic``, opening bundles by ``opened``, which loads and rehearses one and takes seconds.
+
+    A bundle that cannot be opened is ``refused``, by id with the reason, and what served before goes on. It is tried
+    again when the traffic changes, and now and then: the home may have been out.
+    """
+
+    def __init__(self, traffic: Callable[[], Traffic], opened: Callable[[str], Phases]) -> None:
+        self._traffic, self._opened = traffic, opened
+        self.refused: dict[str, str] = {}
+        self._looks = 0
+        self._wanted = traffic()
+        self.now = self._first(self._wanted)
+
+    def _first(self, wanted: Traffic) -> InForce:
+        """Production, and where it cannot be opened what was before it."""
+        try:
+            return InForce(traffic=wanted, phases={wanted.production: self._waited_for(wanted.production)})
+        except Exception as error:
+            if wanted.previous is None:
+                raise
+            self._refuse(wanted.production, error)
+            logger.exception("bundle %s cannot be served, so %s is", wanted.production, wanted.previous)
+            before = wanted.model_copy(update={"production": wanted.previous, "previous": None})
+            return InForce(traffic=before, phases={wanted.previous: self._waited_for(wanted.previous)})
+
+    def _waited_for(self, bundle: str) -> Phases:
+        """Opened here, after another replica's first opening where that goes on."""
+        while True:
+            try:
+                return self._opened(bundle)
+            except BeingOpened:
+                threading.Event().wait(BETWEEN_TRIES_SECONDS)
+
+    def look(self) -> bool:
+        """Look once: switch to what is wanted, and load what of it is missing. Has anything changed?"""
+        wanted = self._traffic()
+        self._looks += 1
+        if wanted.revision != self._wanted.revision or self._looks % RETRY_LOOKS == 0:
+            self.refused.clear()
+        self._wanted = wanted
+        changed = self._switch(wanted, self.now.phases)
+        for bundle in wanted.bundles:
+            if bundle not in self.now.phases and bundle not in self.refused:
+                try:
+                    phases = self._opened(bundle)
+                except BeingOpened:
+                    continue
+                except Exception as error:  # whatever is wrong with one bundle, the others go on serving
+                    self._refuse(bundle, error)
+                    logger.exception("bundle %s cannot be served, what serves goes on", bundle)
+                else:
+                    self._switch(wanted, {**self.now.phases, bundle: phases})
+                changed = True
+        return changed
+
+    def _switch(self, wanted: Traffic, held: Mapping[str, Phases]) -> bool:
+        """Put ``wanted`` in force with those of ``held`` that it names; without its production, go on as before."""
+        if wanted.production in held:
+            after = InForce(traffic=wanted, phases={b: held[b] for b in wanted.bundles if b in held})
+        else:
+            after = InForce(traffic=self.now.traffic, phases=held)
+        if after.traffic.production != self.now.traffic.production:
+            logger.info("bundle %s serves in place of %s", after.traffic.production, self.now.traffic.production)
+        changed = after.traffic != self.now.traffic or after.phases.keys() != self.now.phases.keys()
+        self.now = after
+        return changed
+
+    def _refuse(self, bundle: str, error: Exception) -> None:
+        self.refused[bundle] = f"{type(error).__name__}: {error}"
+
+    def follow(self, every_seconds: float, looked: Callable[[bool], None]) -> None:
+        """Look again and again, in a thread that ends with the process; ``looked`` is told whether anything changed.
+
+        A look that fails, as when the home is out for a moment, changes nothing.
+        """
+
+        def run() -> None:
+            while not pause.wait(every_seconds):
+                try:
+                    looked(self.look())
+                except Exception:  # the next look is soon
+                    logger.exception("the traffic cannot be followed for now; what serves goes on")
+
+        pause = threading.Event()
+        threading.Thread(target=run, name="releases", daemon=True).start()

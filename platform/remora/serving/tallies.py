@@ -1,0 +1,87 @@
+"""What came of requests, by bundle, as a replica counts it: see :mod:`remora.registry.live`."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+
+from remora.registry.live import EMPTY, LATENCY_BOUNDS_MS, Answers, Shadowed
+from remora.serving.messages import RecommendedItem, RecommendResponse
+
+
+class AnswerTally:
+    """Answers of one bundle so far; written by the event loop, read by the thread that reports."""
+
+    def __init__(self) -> None:
+        self._sums: Counter[str] = Counter()
+        self._milliseconds = [*EMPTY]
+
+    def answered(self, response: RecommendResponse, *, wanted: int, within_ms: float, fell: bool) -> None:
+        """Count a slate of ``wanted`` items that had ``within_ms``; one that ``fell`` is of the last resort."""
+        total = response.timings_ms["total"]
+        self._sums.update(
+            requests=1,
+            failed=fell,
+            late=total > within_ms,
+            degraded=bool(response.degraded),
+            short=len(response.items) < wanted,
+            unscored=has_unscored(response.items),
+        )
+        self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, total)] += 1
+
+    def broke(self) -> None:
+        """Count a request that a bug ended."""
+        self._sums.update(requests=1, failed=1)
+
+    def sums(self) -> Answers:
+        """So far."""
+        return Answers(**self._sums, milliseconds=tuple(self._milliseconds))
+
+
+class ShadowTally:
+    """What a shadow answered so far, beside what was shown."""
+
+    def __init__(self) -> None:
+        self.answers = AnswerTally()
+        self._sums: Counter[str] = Counter()
+        self._scores: dict[str, float] = {}
+        self._milliseconds = [*EMPTY]
+
+    def skipped(self) -> None:
+        """Count a request that the shadow was not asked."""
+        self._sums["skipped"] += 1
+
+    def compared(self, shadow: RecommendResponse, shown: RecommendResponse) -> None:
+        """Count what the shadow answered in place of what was ``shown``."""
+        self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, shown.timings_ms["total"])] += 1
+        ours, theirs = ({item.item_id for item in response.items} for response in (shadow, shown))
+        self._add("overlap", len(ours & theirs) / max(1, len(ours), len(theirs)))
+        for prefix, items in (("", shadow.items), ("production_", shown.items)):
+            scores = [item.score for item in items if item.score is not None]
+            self._sums[f"{prefix}items"] += len(scores)
+            self._add(f"{prefix}scores", sum(scores))
+            self._add(f"{prefix}squares", sum(score * score for score in scores))
+
+    def _add(self, name: str, more: float) -> None:
+        self._scores[name] = self._scores.get(name, 0.0) + more
+
+    def sums(self) -> Shadowed:
+        """So far."""
+        answers = self.answers.sums()
+        return Shadowed(
+            compared=answers.requests,
+            failed=answers.failed,
+            late=answers.late,
+            short=answers.short,
+            unscored=answers.unscored,
+            milliseconds=answers.milliseconds,
+            production_milliseconds=tuple(self._milliseconds),
+            **self._sums,
+            **self._scores,
+        )
+
+
+def has_unscored(items: Sequence[RecommendedItem]) -> bool:
+    """Is there an item that no scorer has an opinion of?"""
+    return any(item.score is None for item in items)

@@ -1,0 +1,53 @@
+"""What a bundle must reach, and may cost, before it comes into production."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from remora.settings.section import Section
+
+
+class MetricBound(Section):
+    """How much worse than production a candidate may be by one metric, and what it must reach in any case."""
+
+    metric: str = Field(description="name of a metric of relevance: ndcg, recall, mrr, …")
+    cutoff: int = Field(10, ge=1)
+    margin: float = Field(0.1, ge=0, description="share of production's mean that may be lost")
+    floor: float = Field(0.0, ge=0, description="least mean, with or without production")
+
+
+class GatesSettings(Section):
+    """Bounds, one paragraph a gate, and how much is measured."""
+
+    load_seconds: float = Field(120.0, gt=0, description="for a fresh process to load the bundle and answer once")
+
+    parity_users: int = Field(50, ge=1, description="users whose served features are computed again")
+    parity_items: int = Field(5_000, ge=1, description="most items whose features are computed again")
+
+    requests: int = Field(200, ge=1, description="recorded requests that slates and latency are judged by")
+    valid_share: float = Field(1.0, gt=0, le=1, description="of the requests whose slates must be without fault")
+
+    index_recall: float = Field(0.95, gt=0, le=1, description="of exact search over the bundle's own item vectors")
+    index_k: int = Field(100, ge=1, description="items of each question to the index")
+
+    queries: int = Field(1_500, ge=1, description="most queries of the test window that are replayed")
+    offline: tuple[MetricBound, ...] = Field((MetricBound(metric="ndcg"),), description="metrics of the home feed")
+    level: float = Field(0.95, gt=0, lt=1, description="of the interval of a difference")
+
+    calibration_error: float = Field(
+        0.05, gt=0, description="most expected error of a probability; of an amount: share of its mean"
+    )
+    calibration_margin: float = Field(0.02, ge=0, description="by which the error may exceed production's")
+
+    coverage_floor: float = Field(
+        0.02, ge=0, le=1, description="distinct items shown, by the most that so many slates can show"
+    )
+    coverage_share: float = Field(0.8, ge=0, description="of the distinct items that production shows")
+
+    latency_rounds: int = Field(3, ge=1, description="times that each request is asked; the fastest counts")
+    latency_share: float = Field(0.5, gt=0, description="of serving.timeout_ms, for the 99th percentile")
+    latency_ratio: float = Field(1.5, gt=0, description="of production's latency, by the median over requests")
+
+    memory_mib: float = Field(4_096.0, gt=0, description="that a process grows by loading the bundle")
+    memory_ratio: float = Field(1.5, gt=0, description="of what production takes")
+    memory_slack_mib: float = Field(64.0, ge=0, description="more than the ratio allows: small bundles vary")

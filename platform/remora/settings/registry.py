@@ -1,0 +1,28 @@
+"""Who may release: keys that sign bundles, keys that are trusted, and what guards the registry's changes."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from remora.settings.section import Section
+
+
+class RegistrySettings(Section):
+    """Signatures of bundles, and the lock of their registry."""
+
+    signing_key: str = Field(
+        "", description="PEM file of an Ed25519 private key; what is built is signed with it. Never the key itself"
+    )
+    trusted_keys: tuple[str, ...] = Field(
+        (), description="public keys: `ed25519:...` as `remora bundle keygen` prints it, or a PEM file's path"
+    )
+    require_signature: bool = Field(False, description="serve, promote and import only what a trusted key has signed")
+    lock: str = Field(
+        "", description="PostgreSQL that locks the registry of a home that is not local; default tracking_uri"
+    )
+
+    @model_validator(mode="after")
+    def _somebody_is_trusted(self) -> RegistrySettings:
+        if self.require_signature and not self.trusted_keys:
+            raise ValueError("require_signature is set and trusted_keys is empty: no bundle could be served")
+        return self

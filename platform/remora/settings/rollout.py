@@ -1,0 +1,37 @@
+"""How careful a rollout is: what counts as harm, how much must be seen, and how long it waits."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from remora.settings.section import Section
+
+
+class MarginSettings(Section):
+    """How much worse than production a candidate may be, as a difference of rates, before it is harm."""
+
+    failed: float = Field(0.005, ge=0, lt=1, description="answers that no pipeline made")
+    late: float = Field(0.02, ge=0, lt=1, description="answers after the request's time")
+    degraded: float = Field(0.02, ge=0, lt=1, description="answers for which a stage was skipped")
+    short: float = Field(0.01, ge=0, lt=1, description="slates with fewer items than asked for, empty ones included")
+    unscored: float = Field(0.01, ge=0, lt=1, description="slates with an item that the ranker did not score")
+    slow: float = Field(0.05, ge=0, lt=1, description="answers slower than what was production's p99")
+    rewards: float = Field(0.05, ge=0, lt=1, description="of production's rewards per exposure: a relative loss")
+
+
+class RolloutSettings(Section):
+    """What a rollout decides by."""
+
+    alpha: float = Field(0.05, gt=0, lt=1, description="chance that a whole rollout of a harmless bundle is taken back")
+    margins: MarginSettings = MarginSettings()
+    least_overlap: float = Field(
+        0.1, ge=0, lt=1, description="share of items that a shadow's slates must have in common"
+    )
+    most_drift: float = Field(5.0, gt=0, description="of a shadow's mean score, in standard deviations of production's")
+    least_requests: int = Field(500, ge=0, description="that the candidate must have answered before a step ends")
+    least_users: int = Field(200, ge=2, description="on each side, before rewards are compared")
+    most_wait: float = Field(4.0, ge=1, description="times a step's duration, after which too little traffic pauses it")
+    ready_seconds: float = Field(180.0, gt=0, description="in which every replica must have the candidate ready")
+    watch_seconds: float = Field(600.0, gt=0, description="how long a bundle is watched when it has become production")
+    look_seconds: float = Field(2.0, gt=0, description="between two looks of the controller")
+    still_looks: int = Field(5, ge=2, description="looks at a beat that stands still, after which its replica is gone")

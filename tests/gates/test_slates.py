@@ -1,0 +1,116 @@
+"""Faults are found in the slate itself, whatever let them through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.serving import small_shop
+
+from remora.pipeline import Query, Slate
+from remora.rollout.gates.evidence.slates import eligible, faults_of
+from remora.surfaces.parts import Parts
+from remora.surfaces.table import SURFACES
+
+Change = Callable[[Slate], Slate]
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    """The shop, whose scorer can tell something of every item."""
+    made = small_shop.parts(small_shop.settings())
+    return replace(made, scorer=Everything())
+
+
+class Everything:
+    """The later on the shelf, the better."""
+
+    def score(self, query: Query, candidates: Any) -> np.ndarray:
+        return candidates.rows.astype(np.float32)
+
+
+def query(surface: str = "home_feed", n: int = 10) -> Query:
+    history = np.array([20, 21, 22], np.int32)
+    return Query(
+        request_id="r",
+        surface=surface,
+        n=n,
+        instant=small_shop.INSTANT,
+        user_id="u",
+        item=30,
+        known=True,
+        history=history,
+        seen=history,
+    )
+
+
+def kinds(parts: Parts, change: Change = lambda slate: slate, asked: Query | None = None) -> list[str]:
+    asked = asked or query()
+    pipeline = SURFACES[asked.surface](parts)
+    return [kind for kind, _ in faults_of(change(pipeline.run(asked)), asked, pipeline, parts)]
+
+
+def with_rows(place: int, row: int) -> Change:
+    def change(slate: Slate) -> Slate:
+        rows = slate.candidates.rows.copy()
+        rows[place] = row
+        return replace(slate, candidates=replace(slate.candidates, rows=rows))
+
+    return change
+
+
+def with_score(value: float) -> Change:
+    def change(slate: Slate) -> Slate:
+        scores = slate.candidates.scores.copy()
+        scores[3] = value
+        return replace(slate, candidates=replace(slate.candidates, scores=scores))
+
+    return change
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("n", [1, 10, 60])
+def test_a_slate_of_the_shop_is_without_fault(parts: Parts, surface: str, n: int) -> None:
+    assert kinds(parts, asked=query(surface, n)) == []
+
+
+@pytest.mark.parametrize("row", [20, 30, *small_shop.UNAVAILABLE])
+def test_what_was_seen_is_asked_about_or_not_available_is_found(parts: Parts, row: int) -> None:
+    assert kinds(parts, with_rows(0, row)) == ["item that may not be shown"]
+
+
+def test_a_repeated_item_is_found(parts: Parts) -> None:
+    def repeated(slate: Slate) -> Slate:
+        return with_rows(0, int(slate.candidates.rows[1]))(slate)
+
+    assert kinds(parts, repeated) == ["repeated item"]
+
+
+def test_a_slate_that_is_short_while_more_could_be_shown_is_found(parts: Parts) -> None:
+    assert kinds(parts, lambda s: replace(s, candidates=s.candidates.take(np.arange(9)))) == ["length"]
+
+
+def test_an_unscored_item_is_found_and_is_none_without_a_scorer(parts: Parts) -> None:
+    assert kinds(parts, with_score(np.nan)) == ["unscored item"]
+    assert kinds(replace(parts, scorer=None)) == []
+
+
+def test_what_only_the_backfill_found_has_no_fused_rank(parts: Parts) -> None:
+    assert kinds(parts, asked=query("similar_items", n=60)) == []
+    assert kinds(parts, with_score(np.nan), query("similar_items")) == ["unscored item"]
+
+
+def test_an_infinite_score_is_found(parts: Parts) -> None:
+    assert kinds(parts, with_score(np.inf)) == ["infinite score"]
+
+
+def test_a_stage_that_was_skipped_is_found(parts: Parts) -> None:
+    assert kinds(parts, lambda slate: replace(slate, degraded=("trending: not ready",))) == ["degraded"]
+
+
+def test_all_but_the_seen_the_unavailable_and_the_item_itself_may_be_shown(parts: Parts) -> None:
+    may = eligible(query(), parts)
+    assert set(np.flatnonzero(~may)) == {20, 21, 22, 30, *small_shop.UNAVAILABLE}

@@ -1,0 +1,46 @@
+"""What a bundle has that another has not."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+from tests.registry import releases
+
+from remora.registry.bundle import Bundle
+from remora.registry.bundles import Bundles
+from remora.registry.difference import Changed, difference
+
+
+def built(bundles: Bundles, *, settings: object, events: int, remora: str, ndcg: float, booster: bytes) -> Bundle:
+    lineage = releases.LINEAGE.model_copy(update={"events": events, "remora": remora})
+    metrics = copy.deepcopy(releases.METRICS)
+    metrics["estimates"][0]["mean"] = ndcg  # type: ignore[index]
+    files = {"ranker.ubj": booster, "settings.json": json.dumps(settings).encode()}
+    return bundles.build(files, lineage=lineage, metrics=metrics, surfaces=("home_feed",))
+
+
+def test_every_change_is_named_once_with_what_was_and_what_is(bundles: Bundles) -> None:
+    ranking = {"seed": 7, "trees": {"rounds": 100}}
+    one = built(bundles, settings={"ranking": ranking}, events=100, remora="0.1.0", ndcg=0.25, booster=b"one")
+    ranking = {"seed": 7, "trees": {"rounds": 200, "depth": 6}}
+    two = built(bundles, settings={"ranking": ranking}, events=150, remora="0.2.0", ndcg=0.5, booster=b"twice")
+    changed = difference(one, two)
+    assert [c for c in changed if c.part != "files"] == [
+        Changed(part="data", name="events", before=100, after=150),
+        Changed(part="code", name="remora", before="0.1.0", after="0.2.0"),
+        Changed(part="settings", name="ranking.trees.rounds", before=100, after=200),
+        Changed(part="settings", name="ranking.trees.depth", before=None, after=6),
+        Changed(part="metrics", name="ndcg@10 all", before=0.25, after=0.5),
+    ]
+    files = {c.name: (c.before, c.after) for c in changed if c.part == "files"}
+    assert set(files) == {"ranker.ubj", "settings.json", "lineage.json", "metrics.json", "card.md"}
+    assert [text.partition(" ")[2] for text in files["ranker.ubj"]] == ["(3 bytes)", "(5 bytes)"]
+    assert [c.by for c in changed if c.name in ("events", "ndcg@10 all", "remora")] == [50.0, None, 0.25]
+    assert difference(one, one) == []
+
+
+def test_a_bundle_without_settings_or_metrics_is_compared_all_the_same(bundles: Bundles) -> None:
+    bare = bundles.build({"ranker.ubj": b"one"}, lineage=releases.LINEAGE, metrics={}, surfaces=())
+    parts = {change.part for change in difference(bare, releases.build(bundles))}
+    assert parts == {"settings", "metrics", "files"}

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from remora.contracts.errors import NotBuilt, NotFound
+from remora.contracts.home import Home
+from remora.registry.live import Answers
+from remora.rollout.counts import Sums, Tally
+from remora.rollout.readout import Readout, Rewards
+from remora.rollout.state import Rollout, Rollouts, Status
+from remora.rollout.wishes import What, Wish, Wishes, heard
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+ROLLOUT = Rollout(
+    id="r",
+    bundle="new",
+    production="old",
+    previous=None,
+    plan="canary:5%:1h,full",
+    by="ann",
+    why="",
+    started_at=NOW,
+    stage=0,
+    since=NOW,
+    tally=Tally().seen({"one": Sums(candidate=Answers(requests=3, late=1))}),
+    readout=Readout(
+        step="canary:5%:1h",
+        seconds=3.0,
+        duration=3_600.0,
+        requests=3,
+        p99_ms={"candidate": float("inf"), "production": None},
+        rewards=Rewards(
+            candidate=0.1,
+            production=0.2,
+            candidate_users=300,
+            production_users=300,
+            loss_low=float("-inf"),
+            loss_high=float("inf"),
+            margin=0.1,
+        ),
+    ),
+).noted(NOW, "advanced", ("why",), "ann")
+
+
+def after(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+def test_what_is_written_is_read_again_infinities_too(tmp_path: Path) -> None:
+    rollouts = Rollouts(Home(str(tmp_path)))
+    with pytest.raises(NotBuilt, match="remora rollout start"):
+        rollouts.current()
+    rollouts.begin(ROLLOUT)
+    assert rollouts.current() == ROLLOUT
+    assert rollouts.ids() == ["r"]
+    with pytest.raises(NotFound, match="There is: r"):
+        rollouts.read("another")
+
+
+def test_the_evidence_is_plain_json_with_the_last_readout_of_each_step() -> None:
+    evidence = json.loads(json.dumps(ROLLOUT.evidence(), allow_nan=False))
+    assert evidence["steps"]["canary:5%:1h"]["p99_ms"] == {"candidate": "Infinity", "production": None}
+
+
+def test_a_wish_is_heard_once_and_one_that_does_not_fit_is_noted(tmp_path: Path) -> None:
+    wishes, rollout = Wishes(Home(str(tmp_path)), "r"), ROLLOUT
+    for what in (What.PAUSE, What.PAUSE, What.RESUME, What.ABORT, What.RESUME):
+        wishes.ask(Wish(what=what, by="bob"))
+    for key, wish in wishes.unheard(rollout.heard).items():
+        rollout = heard(rollout, key, wish, after(1))
+    assert wishes.unheard(rollout.heard) == {}
+    assert [entry.what for entry in rollout.journal[1:]] == [
+        "paused",
+        "asked to pause, while paused: nothing was done",
+        "resumed",
+        "aborted",
+        "asked to resume, while going back: nothing was done",
+    ]
+    assert (rollout.status, rollout.ending) == (Status.LEAVING, Status.ABORTED)
+
+
+def test_a_pause_is_no_part_of_the_time_of_a_step() -> None:
+    paused = heard(ROLLOUT, "1", Wish(what=What.PAUSE, by="bob"), after(10))
+    assert paused.seconds(after(50)) == 600
+    resumed = heard(paused, "2", Wish(what=What.RESUME, by="bob"), after(50))
+    assert resumed.seconds(after(51)) == 660
+
+
+def test_after_a_pause_for_want_of_traffic_the_step_begins_anew() -> None:
+    starved = ROLLOUT.model_copy(update={"status": Status.PAUSED, "paused_at": after(10), "starved": True})
+    assert heard(starved, "1", Wish(what=What.RESUME, by="bob"), after(50)).seconds(after(51)) == 60

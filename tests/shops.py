@@ -1,0 +1,18 @@
+"""A home with everything built, and how each step ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from remora.cli.path import Done
+    from remora.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """What the tests of the whole path and of releases share."""
+
+    settings: Settings
+    steps: dict[str, Done]
