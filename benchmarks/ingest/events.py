@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +38,34 @@ def generate(folder: Path, *, events: int, users: int, items: int, days: int, fi
         "price": pa.array(draw.gamma(2.0, 10.0, items)),
     }
     pq.write_table(pa.table(catalogue), folder / "items.parquet")
+
+
+def described(folder: Path) -> dict[str, Any]:
+    """The section `data` of settings, as a user of the shop would write it."""
+    events = {
+        "path": str(folder / "events"),
+        "format": "parquet",
+        "columns": {
+            "user_id": "user_id",
+            "item_id": "item_id",
+            "event_timestamp": "timestamp",
+            "event_type": "kind",
+            "value": "price",
+        },
+    }
+    items = {
+        "path": str(folder / "items.parquet"),
+        "format": "parquet",
+        "columns": {name: name for name in ("item_id", "title", "category", "price")},
+    }
+    return {
+        "events": [events],
+        "items": [items],
+        "event_types": {"view": {"weight": 0.2}, "cart": {"weight": 0.5}, "purchase": {"weight": 1.0}},
+        "title": "title",
+        "category": "category",
+        "item_columns": ["price"],
+    }
 
 
 def _piece(draw: np.random.Generator, rows: int, users: int, items: int, days: int) -> pa.Table:

@@ -20,7 +20,7 @@ os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # Ray reads it when it is im
 
 import psutil
 import ray
-from benchmarks.ingest.events import generate
+from benchmarks.ingest.events import described, generate
 from benchmarks.memory import INTERVAL_SECONDS, Usage, measured
 from rich.console import Console
 from rich.table import Table
@@ -35,32 +35,8 @@ RESULTS = Path(__file__).parents[1] / "results" / "ingest.json"
 
 
 def settings_for(folder: Path) -> Settings:
-    """The generated shop as a user would describe it."""
-    events = {
-        "path": str(folder / "events"),
-        "format": "parquet",
-        "columns": {
-            "user_id": "user_id",
-            "item_id": "item_id",
-            "event_timestamp": "timestamp",
-            "event_type": "kind",
-            "value": "price",
-        },
-    }
-    items = {
-        "path": str(folder / "items.parquet"),
-        "format": "parquet",
-        "columns": {name: name for name in ("item_id", "title", "category", "price")},
-    }
-    data = {
-        "events": [events],
-        "items": [items],
-        "event_types": {"view": {"weight": 0.2}, "cart": {"weight": 0.5}, "purchase": {"weight": 1.0}},
-        "title": "title",
-        "category": "category",
-        "item_columns": ["price"],
-    }
-    return Settings(name="generated", home=str(folder / "home"), data=data)
+    """Of the generated shop, in a home beside its tables."""
+    return Settings(name="generated", home=str(folder / "home"), data=described(folder))
 
 
 STAGES = {

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from benchmarks.ingest.events import generate
+from benchmarks.ingest.events import described, generate
 
 SETTINGS = {
     "name": "generated",
@@ -34,36 +34,6 @@ SETTINGS = {
 }
 
 
-def settings(folder: Path) -> dict[str, object]:
-    """The generated shop as its user would describe it."""
-    events = {
-        "path": str(folder / "events"),
-        "format": "parquet",
-        "columns": {
-            "user_id": "user_id",
-            "item_id": "item_id",
-            "event_timestamp": "timestamp",
-            "event_type": "kind",
-            "value": "price",
-        },
-    }
-    items = {
-        "path": str(folder / "items.parquet"),
-        "format": "parquet",
-        "columns": {name: name for name in ("item_id", "title", "category", "price")},
-    }
-    data = {
-        "clock": "data",
-        "events": [events],
-        "items": [items],
-        "event_types": {"view": {"weight": 0.2}, "cart": {"weight": 0.5}, "purchase": {"weight": 1.0}},
-        "title": "title",
-        "category": "category",
-        "item_columns": ["price"],
-    }
-    return {**SETTINGS, "home": str(folder / "home"), "data": data}
-
-
 def main() -> None:
     """Generate what is not there yet, and run the path."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -74,9 +44,10 @@ def main() -> None:
     folder: Path = wanted.pop("folder").resolve()
     if not (folder / "items.parquet").exists():
         generate(folder, **wanted)
-    described = folder / "settings.yaml"
-    described.write_text(yaml.safe_dump(settings(folder), sort_keys=False))
-    remora = [sys.executable, "-m", "remora.cli.main", "run", "--config", str(described)]
+    settings = {**SETTINGS, "home": str(folder / "home"), "data": {"clock": "data", **described(folder)}}
+    written = folder / "settings.yaml"
+    written.write_text(yaml.safe_dump(settings, sort_keys=False))
+    remora = [sys.executable, "-m", "remora.cli.main", "run", "--config", str(written)]
     sys.exit(subprocess.run(remora, check=False).returncode)
 
 

@@ -59,7 +59,7 @@ def exported(release: Release, users: Hydrator, ids: Sequence[str], folder: Path
 
 
 def _query(release: Release, user: str) -> Query:
-    return Query(request_id="export", surface="home_feed", n=10, instant=release.instant(), user_id=user)
+    return Query(request_id="export", surface="home_feed", n=10, instant=release.parts.instant(), user_id=user)
 
 
 def _encoded(column: RankerColumn, value: Any) -> float:

@@ -140,7 +140,7 @@ def test_similar_items_are_of_the_same_shelf_more_often_than_not(shop: Shop, end
 def replayed(shop: Shop, loader: FromBundle) -> dict[str, list[str]]:
     """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
     lake, release = Lake.open(Home(shop.settings.home)), loader.release(loader.bundle)
-    instant = release.instant()
+    instant = release.parts.instant()
     asked = pa.table(
         {"user_id": pa.array(USERS), "instant": pa.array([instant] * len(USERS), pa.timestamp("us", "UTC"))}
     )

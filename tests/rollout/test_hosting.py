@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import ray
 from tests.registry import releases
 
 from remora.contracts.errors import NotReady, Refused
@@ -25,17 +24,17 @@ PATIENCE_SECONDS = 180.0
 
 
 def refuses_when_told(settings: Settings, bundle: str) -> None:
-    """A proof that says which process asks for it, waits until a file is there, and then fails."""
+    """A proof that says in one pipe which process asks for it, waits for a word in another, and then fails."""
     Path(settings.home, "asked").write_text(str(os.getpid()))
-    wait_for(Path(settings.home, "told").exists)
+    Path(settings.home, "told").read_text()
     raise Refused("told to")
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def said(pipe: int) -> int:
+    """The process that a proof is made in, when it says so."""
+    ready, _, _ = select.select([pipe], [], [], PATIENCE_SECONDS)
+    assert ready
+    return int(os.read(pipe, 100))
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -44,15 +43,18 @@ def test_an_actor_that_is_killed_goes_on_and_ends_with_the_rollout(settings: Set
     bundles.promote(releases.build(bundles, b"old").id, by="ann", why="first")
     new = releases.build(bundles, b"new").id
     begin(bundles, bundle=new, plan=Plan.parse("full"), by="ann", why="", now=utc_now())
+    for pipe in ("asked", "told"):
+        os.mkfifo(Path(settings.home, pipe))
+    asked = os.open(Path(settings.home, "asked"), os.O_RDWR)  # so that it has no end while a writer is gone
     hosting.host(settings, refuses_when_told)
     with pytest.raises(NotReady, match="already"):
         hosting.host(settings, refuses_when_told)
-    asked = Path(settings.home, "asked")
-    wait_for(asked.exists)
-    first = ray.get(ray.get_actor(hosting.name_of(settings), hosting.NAMESPACE).pid.remote())
+    first = said(asked)
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: asked.read_text() not in ("", str(first)))
-    Path(settings.home, "told").touch()
-    wait_for(lambda: Rollouts(bundles.home).current().status.ended)
+    assert said(asked) != first
+    Path(settings.home, "told").write_text("fail")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while hosting.hosted(settings):
+        assert time.monotonic() < deadline
     assert Rollouts(bundles.home).current().status is Status.ROLLED_BACK
-    wait_for(lambda: not hosting.hosted(settings))
+    os.close(asked)

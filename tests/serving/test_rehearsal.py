@@ -15,9 +15,10 @@ from tests.serving.small_shop import N_ITEMS, Regulars, SmallShop, regulars, set
 from remora.contracts.errors import NotReady
 from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.serving.phases import Phases
-from remora.serving.rehearsal import HISTORIES, MOST_ROUNDS, NOBODY, rehearsals, rehearse
+from remora.serving.rehearsal import MOST_ROUNDS, rehearse
 from remora.serving.release import Release
 from remora.serving.worker import Worker
+from remora.surfaces.rehearsals import HISTORIES, NOBODY, rehearsals
 
 
 @dataclass
@@ -60,7 +61,7 @@ class BreakingShop(SmallShop):
 
 def test_every_surface_is_rehearsed_with_every_length_of_history_and_fills_a_slate() -> None:
     release = SmallShop().release()
-    found = rehearsals(release)
+    found = rehearsals(release.parts)
     assert {(q.surface, len(q.history)) for q in found} == {
         (surface, min(length, N_ITEMS - 1)) for surface in release.surfaces for length in HISTORIES
     }

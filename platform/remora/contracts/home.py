@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow.fs as pafs
 
@@ -68,7 +68,10 @@ class Home:
         """Write one file so that a reader sees the old content or the new, never a part."""
         with storage_errors(self.at(path)):
             if self.is_local:
-                _replace_file(Path(self.at(path)), content)
+                target = Path(self.at(path))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(target) as file:
+                    file.write(content)
             else:
                 with self.filesystem.open_output_stream(self.at(path)) as stream:
                     stream.write(content)
@@ -134,14 +137,18 @@ def storage_errors(where: str) -> Iterator[None]:
         raise StorageError(f"Cannot write {where}: {error}.") from error
 
 
-def _replace_file(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+@contextlib.contextmanager
+def replacing(target: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A file to write that takes ``target``'s place when the block ends: a reader sees the old content or the new, and
+    after an error the old one. Its folder must be there.
+    """
     handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(aside, mode)
         os.replace(aside, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +17,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from remora.contracts.errors import BrokenInput, MissingInput, Refused, Tampered
-from remora.contracts.home import storage_errors
+from remora.contracts.home import replacing, storage_errors
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID, MANIFEST, Manifest
 from remora.registry.signature import SIGNATURE
-from remora.registry.store import PIECE, Source
+from remora.registry.store import PIECE, READABLE, Source
 
 MOST_MANIFEST_BYTES = 16 << 20
 MOST_SIGNATURE_BYTES = 64 << 10
@@ -75,19 +73,11 @@ def write(bundle: Bundle, path: Path) -> None:
     """Write a verified bundle as one file; a reader sees the whole of it or what was there before."""
     with storage_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                    _add_all(tar, bundle)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(aside, 0o644)
-            os.replace(aside, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(aside)
-            raise
+        with (
+            replacing(path, mode=READABLE) as file,
+            tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            _add_all(tar, bundle)
 
 
 def _add_all(tar: tarfile.TarFile, bundle: Bundle) -> None:

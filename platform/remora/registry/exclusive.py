@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from remora.contracts.errors import NotReady, StorageError
@@ -15,28 +15,31 @@ SQLITE, POSTGRESQL = "sqlite:///", "postgresql"
 
 
 @contextlib.contextmanager
-def exclusive(home: Home, path: str, database: str = "", *, waits: bool = True) -> Iterator[None]:
+def exclusive(
+    home: Home, path: str, database: str = "", *, otherwise: Callable[[], NotReady] | None = None
+) -> Iterator[None]:
     """Hold the lock file ``path`` of a local home; the kernel lets go when the process dies, however it dies.
 
     A home on S3 has no locks. There ``database`` gives one: beside the file of ``sqlite:///…``, or in PostgreSQL, which
     lets go when the connection ends. With any other database nothing is held, and of two racing changes the last one
-    stands. StorageError when the lock cannot be had; without ``waits``, NotReady while another process holds it.
+    stands. StorageError when the lock cannot be had. It is waited for, unless ``otherwise`` gives what is raised while
+    another process holds it.
     """
     if home.is_local:
-        with _locked(Path(home.at(path)), waits):
+        with _locked(Path(home.at(path)), otherwise):
             yield
     elif database.startswith(SQLITE):
-        with _locked(Path(f"{database.removeprefix(SQLITE)}.lock"), waits):
+        with _locked(Path(f"{database.removeprefix(SQLITE)}.lock"), otherwise):
             yield
     elif database.startswith(POSTGRESQL):
-        with advisory(database, home.at(path), waits=waits):
+        with advisory(database, home.at(path), otherwise=otherwise):
             yield
     else:
         yield
 
 
 @contextlib.contextmanager
-def advisory(database: str, name: str, *, waits: bool = True) -> Iterator[None]:
+def advisory(database: str, name: str, *, otherwise: Callable[[], NotReady] | None = None) -> Iterator[None]:
     """Hold the advisory lock ``name`` of a PostgreSQL server, waiting for whoever has it unless told not to.
 
     It belongs to a connection of its own, so the server lets go when this process dies. A pooler between must keep
@@ -50,10 +53,10 @@ def advisory(database: str, name: str, *, waits: bool = True) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             connection = held.enter_context(engine.connect())
-            if waits:
+            if otherwise is None:
                 connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_lock(key)))
             elif not connection.execute(sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))).scalar():
-                raise _held(f"{name} at {shown(database)}")
+                raise otherwise()
         except SQLAlchemyError as error:
             raise StorageError(f"No lock at {shown(database)}: {error}. Nothing was changed.") from error
         yield
@@ -84,17 +87,14 @@ def _lost(database: str) -> StorageError:
 
 
 @contextlib.contextmanager
-def _locked(file: Path, waits: bool) -> Iterator[None]:
+def _locked(file: Path, otherwise: Callable[[], NotReady] | None) -> Iterator[None]:
     with storage_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = file.open("w")
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as held:
-            raise _held(str(file)) from held
+            fcntl.flock(handle, fcntl.LOCK_EX if otherwise is None else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            assert otherwise is not None  # without it, flock waits
+            raise otherwise() from None
         yield
-
-
-def _held(lock: str) -> NotReady:
-    return NotReady(f"Another process holds the lock {lock}. Wait until it has ended, or ask it to end.")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,13 +14,14 @@ from typing import BinaryIO
 import pyarrow.fs as pafs
 
 from remora.contracts.errors import Tampered
-from remora.contracts.home import Home, storage_errors
+from remora.contracts.home import Home, replacing, storage_errors
 from remora.registry.bundle import MISSING, Bundle, hash_at
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest
 from remora.registry.signature import SIGNATURE, Signature
 
 FOLDER = "bundles"
 PIECE = 1 << 20
+READABLE = 0o644
 
 Content = Path | bytes
 """A local file, or what is in it."""
@@ -128,17 +127,8 @@ class BundleStore:
                 with self.home.filesystem.open_output_stream(target) as sink:
                     shutil.copyfileobj(source, sink, PIECE)
                 return
-            # A file appears when it is opened, so it is written aside.
-            aside = Path(f"{target}.{uuid.uuid4().hex}")
-            try:
-                with aside.open("wb") as file:
-                    shutil.copyfileobj(source, file, PIECE)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(aside, target)
-            except BaseException:
-                aside.unlink(missing_ok=True)
-                raise
+            with replacing(Path(target), mode=READABLE) as file:
+                shutil.copyfileobj(source, file, PIECE)
 
 
 def folder(id: str) -> str:

@@ -20,14 +20,11 @@ from remora.settings import Settings
 def controlling(settings: Settings) -> Iterator[None]:
     """Be the home's only controller; NotReady while another one lives. A home on S3 needs a database for that."""
     home, database = Home(settings.home), settings.registry.lock or tracking_uri(settings)
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(exclusive(home, CONTROLLER, database, waits=False))
-        except NotReady as error:
-            raise NotReady(
-                "Another controller carries out a rollout of this home. `remora rollout status` shows it, and it hears "
-                "`remora rollout pause`, `resume` and `abort`."
-            ) from error
+    another = NotReady(
+        "Another controller carries out a rollout of this home. `remora rollout status` shows it, and it hears "
+        "`remora rollout pause`, `resume` and `abort`."
+    )
+    with exclusive(home, CONTROLLER, database, otherwise=lambda: another):
         yield
 
 

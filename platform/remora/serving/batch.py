@@ -56,7 +56,7 @@ def recommend_all(
     import ray.data
 
     release = loader.release(loader.bundle)
-    instant = release.instant()
+    instant = release.parts.instant()
     version = fingerprint(bundle=release.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
     shelf = slates_shelf(out)
     if (there := shelf.find(version)) is not None:

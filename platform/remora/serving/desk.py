@@ -12,6 +12,7 @@ from remora.pipeline.runner import stage_name
 from remora.registry.traffic import PRODUCTION
 from remora.serving.arrival import Arrival
 from remora.serving.messages import (
+    DEFAULT_SURFACE,
     ExplainParameters,
     RecommendedItem,
     RecommendRequest,
@@ -22,13 +23,13 @@ from remora.serving.meters import Meters
 from remora.serving.patience import within
 from remora.serving.phases import OtherBundle
 from remora.serving.question import item_row, question
-from remora.serving.rehearsal import probe
 from remora.serving.release import Release
 from remora.serving.remembered_slates import RememberedSlates
 from remora.serving.tallies import AnswerTally
 from remora.serving.topologies import Topology
 from remora.serving.why import Why
 from remora.settings.tree import ServingSettings
+from remora.surfaces.rehearsals import probe
 
 LAST_RESORT = "last_resort"
 
@@ -79,7 +80,9 @@ class Desk:
         """Send one request along the whole way; NotReady while a part of it is out."""
         if not self.warm:
             try:
-                await within(self.limits.most_timeout_ms / 1e3, self.topology.slate(probe(self.release)))
+                await within(
+                    self.limits.most_timeout_ms / 1e3, self.topology.slate(probe(self.release.parts, DEFAULT_SURFACE))
+                )
             except TimeoutError as late:
                 raise NotReady("the warm-up request took too long") from late
             self.warm = True

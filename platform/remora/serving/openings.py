@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from remora.contracts.errors import NotReady, Refused
@@ -37,11 +37,8 @@ class Openings:
         if not self.home.is_local or self.home.exists(done):
             yield
             return
-        with ExitStack() as held:
-            try:
-                held.enter_context(exclusive(self.home, f"{FOLDER}/{bundle}.lock", waits=False))
-            except NotReady as elsewhere:
-                raise BeingOpened(f"another replica opens bundle {bundle} for the first time") from elsewhere
+        elsewhere = BeingOpened(f"another replica opens bundle {bundle} for the first time")
+        with exclusive(self.home, f"{FOLDER}/{bundle}.lock", otherwise=lambda: elsewhere):
             if self.home.exists(begun) and self.home.read_bytes(begun) == _written(revision):
                 raise Refused(
                     f"A replica died while it opened bundle {bundle}. `remora gate {bundle}` opens it by itself and "

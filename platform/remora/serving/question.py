@@ -22,7 +22,7 @@ def question(release: Release, asked: RecommendRequest, request_id: str) -> Quer
         request_id=request_id,
         surface=asked.surface,
         n=asked.n,
-        instant=release.instant(),
+        instant=release.parts.instant(),
         user_id=asked.user_id,
         item=None if seed is None else item_row(release, str(seed)),
         context=asked.context,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from remora.pipeline import Hydrator, Pipeline
@@ -14,7 +13,7 @@ from remora.registry.traffic import Traffic
 from remora.settings import Settings
 from remora.surfaces.last_resort import last_resort
 from remora.surfaces.parts import Parts
-from remora.surfaces.table import SURFACES
+from remora.surfaces.table import pipelines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +28,7 @@ class Release:
     @classmethod
     def of(cls, parts: Parts, *, bundle: str) -> Release:
         """Build every surface of the table from the parts."""
-        surfaces = {name: surface(parts) for name, surface in SURFACES.items()}
-        return cls(bundle=bundle, parts=parts, surfaces=surfaces, last_resort=last_resort(parts))
-
-    def instant(self) -> datetime:
-        """When a request without an instant happens: now, or at the end of historical data."""
-        if self.parts.settings.data.clock == "data":
-            return self.parts.snapshot.instant
-        return datetime.now(UTC)
+        return cls(bundle=bundle, parts=parts, surfaces=pipelines(parts), last_resort=last_resort(parts))
 
 
 class Loader(Protocol):

@@ -9,12 +9,14 @@ from remora.features.cached_users import CachedUsers
 from remora.pipeline import Query
 from remora.registry.live import Answers, LiveReport, Shadowed
 from remora.serving.autoscaling import LATE
+from remora.serving.messages import DEFAULT_SURFACE
 from remora.serving.meters import Meters
 from remora.serving.phases import Phases
-from remora.serving.rehearsal import probe, rehearse
+from remora.serving.rehearsal import rehearse
 from remora.serving.release import Loader
 from remora.serving.releases import Releases
 from remora.serving.stage_threads import StageThreads
+from remora.surfaces.rehearsals import probe
 
 LATE_AFTER = 0.25
 """Of a request's time: what waits longer for a thread of a replica starts late."""
@@ -71,7 +73,7 @@ class Worker:
         phases = self.releases.now.production
         bundle = phases.release.bundle
         if bundle not in self._probed:
-            self._probed = {bundle: probe(phases.release)}
+            self._probed = {bundle: probe(phases.release.parts, DEFAULT_SURFACE)}
         await self._prober.do(phases.run, self._probed[bundle])
 
     def _looked(self, changed: bool) -> None:

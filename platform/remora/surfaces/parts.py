@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
@@ -27,3 +28,7 @@ class Parts:
     linear: Neighbours  # by the linear model
     segments: Segments  # of users, by what they want
     scorer: Scorer | None
+
+    def instant(self) -> datetime:
+        """When a request without an instant happens: now, or at the end of historical data."""
+        return self.snapshot.instant if self.settings.data.clock == "data" else datetime.now(UTC)

@@ -10,3 +10,8 @@ from remora.surfaces.parts import Parts
 from remora.surfaces.similar_items import similar_items
 
 SURFACES: Mapping[str, Callable[[Parts], Pipeline]] = {"home_feed": home_feed, "similar_items": similar_items}
+
+
+def pipelines(parts: Parts) -> dict[str, Pipeline]:
+    """Every surface of the table, made of the parts."""
+    return {name: surface(parts) for name, surface in SURFACES.items()}

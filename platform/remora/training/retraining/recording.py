@@ -130,7 +130,7 @@ def recording(settings: Settings, *, by: str, since: str | None) -> Iterator[Rec
     """
     home = Home(settings.home)
     records = Records(home)
-    with _alone(home, records):
+    with exclusive(home, LOCK, otherwise=lambda: _other_run(records)):
         for died in _bury(settings, records):
             alerts.send(settings, alerts.failed(settings, died))
         run = Recording(records, _new(settings, by, since), last_success(records.all()))
@@ -156,7 +156,7 @@ def check(settings: Settings) -> list[alerts.Alert]:
     """
     home = Home(settings.home)
     records, told = Records(home), []
-    with contextlib.suppress(NotReady), exclusive(home, LOCK, waits=False):
+    with contextlib.suppress(NotReady), exclusive(home, LOCK, otherwise=lambda: _other_run(records)):
         told = [alerts.failed(settings, record) for record in _bury(settings, records)]
     found = records.all()
     if is_late(found, datetime.now(UTC), settings.retraining.deadline_hours):
@@ -168,26 +168,18 @@ def check(settings: Settings) -> list[alerts.Alert]:
     return told
 
 
-@contextlib.contextmanager
-def _alone(home: Home, records: Records) -> Iterator[None]:
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(exclusive(home, LOCK, waits=False))
-        except NotReady as error:
-            raise NotReady(f"{_who(records)} Wait until it has ended, or end its process.") from error
-        yield
-
-
-def _who(records: Records) -> str:
+def _other_run(records: Records) -> NotReady:
+    """What says who runs."""
     running = [record for record in records.all() if record.outcome == "running"]
-    if not running:
-        return "Another run of this home is beginning or ending."
-    run = running[-1]
-    at = f", at step '{run.step}'" if run.step else ""
-    return (
-        f"Run {run.id} of this home goes on since {run.started_at:%Y-%m-%d %H:%M} UTC: by {run.by}, process {run.pid} "
-        f"on {run.host}{at}."
-    )
+    who = "Another run of this home is beginning or ending."
+    if running:
+        run = running[-1]
+        at = f", at step '{run.step}'" if run.step else ""
+        who = (
+            f"Run {run.id} of this home goes on since {run.started_at:%Y-%m-%d %H:%M} UTC: by {run.by}, process "
+            f"{run.pid} on {run.host}{at}."
+        )
+    return NotReady(f"{who} Wait until it has ended, or end its process.")
 
 
 def _bury(settings: Settings, records: Records) -> list[RunRecord]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from remora.contracts.home import storage_errors
+from remora.contracts.home import replacing, storage_errors
 from remora.settings import Settings
 from remora.training.retraining.records import RunRecord, last_success
 
@@ -27,12 +25,8 @@ def write_textfile(settings: Settings, records: list[RunRecord]) -> None:
     if settings.retraining.textfile is None:
         return
     target = Path(settings.retraining.textfile)
-    with storage_errors(str(target)):
-        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
-        with os.fdopen(handle, "w") as file:
-            file.write(_exposition(settings, records))
-        os.chmod(aside, READABLE)  # node_exporter runs as another user
-        os.replace(aside, target)
+    with storage_errors(str(target)), replacing(target, mode=READABLE) as file:  # node_exporter runs as another user
+        file.write(_exposition(settings, records).encode())
 
 
 def _exposition(settings: Settings, records: list[RunRecord]) -> str:

@@ -84,7 +84,8 @@ def main() -> None:
     import psutil
 
     from remora.contracts.home import Home
-    from remora.rollout.gates.evidence.rehearsal import rehearse
+    from remora.surfaces.rehearsals import rehearsals
+    from remora.surfaces.table import pipelines
     from remora.wiring.parts import Contents
 
     settings = Settings.model_validate(question["settings"])
@@ -92,7 +93,9 @@ def main() -> None:
     process = psutil.Process()
     before = process.memory_info().rss
     parts = Contents.load(bundle, settings).parts
-    rehearse(parts)
+    surfaces = pipelines(parts)
+    for query in rehearsals(parts):
+        surfaces[query.surface].run(query)
     gc.collect()
     grown = (process.memory_info().rss - before) / MIB
     print(f"\n{grown:.1f}")  # noqa: T201 this is the program's answer

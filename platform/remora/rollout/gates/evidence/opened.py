@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from remora.contracts.vocabulary import Vocabulary
 from remora.pipeline import Hydrator, Pipeline
@@ -12,7 +11,7 @@ from remora.registry.bundle import Bundle
 from remora.registry.lineage import Lineage
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
-from remora.surfaces.table import SURFACES
+from remora.surfaces.table import pipelines
 from remora.wiring.hydration import online_users
 from remora.wiring.parts import Contents
 
@@ -32,9 +31,8 @@ class Opened:
         """Load it here; one that may crash its process is first loaded in another."""
         contents = Contents.load(bundle, settings)
         parts = contents.parts
-        surfaces = {name: surface(parts) for name, surface in SURFACES.items()}
         users = online_users(contents.settings, parts)
-        return cls(bundle=bundle, contents=contents, parts=parts, surfaces=surfaces, users=users)
+        return cls(bundle=bundle, contents=contents, parts=parts, surfaces=pipelines(parts), users=users)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -45,8 +43,3 @@ class Opened:
     def lineage(self) -> Lineage:
         """What it was made from."""
         return Lineage.model_validate(self.bundle.read_json("lineage.json"))
-
-    @property
-    def instant(self) -> datetime:
-        """When a request happens: now, or at the end of historical data."""
-        return self.parts.snapshot.instant if self.parts.settings.data.clock == "data" else datetime.now(UTC)

@@ -67,7 +67,7 @@ def asked_of(opened: Opened, requests: Sequence[Request]) -> tuple[Query, ...]:
                 request_id=f"gate-{request.surface}-{request.number}",
                 surface=request.surface,
                 n=request.n,
-                instant=opened.instant,
+                instant=opened.parts.instant(),
                 user_id=request.user,
                 item=opened.vocabulary.row(request.item),
             )
