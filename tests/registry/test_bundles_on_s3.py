@@ -11,6 +11,7 @@ from tests.registry.conftest import S3
 
 from remora.contracts.errors import SettingsError, Tampered
 from remora.registry.bundles import Bundles
+from remora.registry.store import FOLDER
 from remora.registry.tracking import tracking_uri
 
 
@@ -53,7 +54,7 @@ def test_what_is_not_needed_goes_from_s3_too(remote: Bundles) -> None:
     assert len(going) == 1
     assert going[0].id in ids[1:]
     assert {b.id for b in remote.list()} == set(ids) - {going[0].id}
-    assert not [file for file in remote.store.files() if file.path.startswith(str(going[0].id))]
+    assert not [file for file in remote.home.stored(FOLDER) if file.path.startswith(str(going[0].id))]
 
 
 def test_production_on_s3_is_rolled_back(remote: Bundles) -> None:

@@ -13,10 +13,11 @@ from mlflow import MlflowClient
 from tests.registry import releases
 
 from remora.contracts.errors import NotFound
+from remora.contracts.home import StoredFile
 from remora.registry.bundles import Bundles
 from remora.registry.garbage import QUIET, unneeded
 from remora.registry.manifest import MANIFEST
-from remora.registry.store import StoredFile
+from remora.registry.store import FOLDER
 from remora.registry.tracking import tracking_uri
 from remora.registry.traffic import Canary
 
@@ -97,7 +98,7 @@ def test_what_was_cut_off_goes_once_it_is_surely_not_going_on(bundles: Bundles) 
     going = bundles.collect(keep=5, delete=True, now=later)
     aside = {f"{built.id}/ranker.ubj.{'0' * 32}", f"{built.id}/.manifest.json.ab12cd_f"}
     assert {one.path for one in going} == {cut.id, *aside}
-    assert {file.path.partition("/")[0] for file in bundles.store.files()} == {built.id, ".lock"}
+    assert {file.path.partition("/")[0] for file in bundles.home.stored(FOLDER)} == {built.id, ".lock"}
     bundles.open(built.id)
 
 

@@ -20,6 +20,7 @@ from tests.registry import releases
 from remora.contracts.errors import RemoraError, SettingsError, Untrusted
 from remora.registry.bundles import Bundles
 from remora.registry.signature import SIGNATURE, PrivateKey, PublicKey
+from remora.registry.store import FOLDER
 from remora.registry.trust import trusted
 from remora.settings import RegistrySettings
 
@@ -178,7 +179,7 @@ def test_what_is_no_key_is_a_mistake_in_the_settings(tmp_path: Path) -> None:
 def test_a_key_that_cannot_be_read_stops_a_build_before_anything_is_written(bundles: Bundles, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Cannot read the key"):
         releases.build(under(bundles, signing_key=str(tmp_path / "never")))
-    assert bundles.store.files() == []
+    assert bundles.home.stored(FOLDER) == []
 
 
 def test_errors_of_trust_cross_process_borders() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -62,8 +64,17 @@ def test_reports_replace_each_other_and_sums_add(tmp_path: Path) -> None:
     one = read["r1"].answers["a"]
     assert (one + one).late == 2
     assert one - one == Answers()
-    reports.remove(["r1", "never was"])
-    assert reports.read() == {}
+
+
+def test_reports_of_replicas_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+    reports, now = LiveReports(Home(str(tmp_path))), datetime.now(UTC)
+    reports.forget(timedelta(hours=1), now)
+    for replica in ("gone", "lives"):
+        reports.write(LiveReport(replica=replica, deployment="Gateway", beat=1, revision=1))
+    hours_ago = (now - timedelta(hours=2)).timestamp()
+    os.utime(tmp_path / "serving/live/gone.json", (hours_ago, hours_ago))
+    reports.forget(timedelta(hours=1), now)
+    assert set(reports.read()) == {"lives"}
 
 
 def test_a_promotion_is_followed_and_what_was_before_is_kept_warm(bundles: Bundles) -> None:

@@ -5,7 +5,7 @@ from tests.rollout.driving import PLAN, asked, begun, controller, current, drive
 from tests.rollout.world import Nature, World
 
 from remora.contracts.errors import Refused
-from remora.registry.live import LiveReports
+from remora.registry.live import FOLDER
 from remora.registry.traffic import Traffic
 from remora.rollout.begin import begin
 from remora.rollout.plan import Plan
@@ -152,7 +152,7 @@ def test_replicas_that_are_gone_keep_nobody_waiting_and_keep_what_they_counted(w
     one = controller(world)
     before = driven(world, one, until=lambda r: r.stage_name.startswith("canary") and r.seconds(world.now) > 8)
     gone = world.replicas.pop()
-    LiveReports(world.bundles.home).remove([gone.name])
+    world.bundles.home.delete(f"{FOLDER}/{gone.name}.json")
     after = one.look()
     assert before.readout is not None
     assert after.readout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import weakref
 from collections import Counter
 from collections.abc import Mapping
@@ -16,10 +17,16 @@ from tests.serving.small_shop import USERS, SmallShop, regulars, settings
 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
-from remora.registry.live import LATENCY_BOUNDS_MS, Answers
+from remora.registry.live import LATENCY_BOUNDS_MS, Answers, Shadowed
 from remora.registry.traffic import Canary, Traffic
 from remora.serving.arrival import Arrival
-from remora.serving.messages import ExplainParameters, RecommendRequest, RecommendResponse, SimilarParameters
+from remora.serving.messages import (
+    ExplainParameters,
+    RecommendedItem,
+    RecommendRequest,
+    RecommendResponse,
+    SimilarParameters,
+)
 from remora.serving.meters import Meters
 from remora.serving.phases import OtherBundle, Phases
 from remora.serving.reception import Reception
@@ -27,6 +34,7 @@ from remora.serving.release import Release
 from remora.serving.releases import InForce
 from remora.serving.shadow import Shadow
 from remora.serving.stage_threads import StageThreads
+from remora.serving.tallies import ShadowTally
 from remora.serving.topologies import Fused, Topology
 
 SHOP = SmallShop(settings(timeout_ms=60_000))
@@ -162,6 +170,19 @@ def test_explanations_and_similar_items_are_of_the_users_bundle() -> None:
         asked = SimilarParameters(user_id=user)
         assert asyncio.run(front.similar("i30", asked, Arrival("r"))).bundle == dealt
         assert asyncio.run(front.explain(user, "i30", ExplainParameters(), Arrival("r"))).bundle == dealt
+
+
+@pytest.mark.parametrize("score", [None, math.inf, -math.inf])
+def test_a_score_that_is_none_is_counted_and_spoils_no_sum(score: float | None) -> None:
+    items = [RecommendedItem(item_id=str(n), position=n, score=s, sources=[]) for n, s in ((1, 0.5), (2, score))]
+    said = {"request_id": "r", "surface": "home_feed", "bundle": "b", "variant": "v", "timings_ms": {"total": 1.0}}
+    response = RecommendResponse(items=items, degraded=[], **said)
+    tally = ShadowTally()
+    tally.answers.answered(response, wanted=2, within_ms=10.0, fell=False)
+    tally.compared(response, response)
+    sums = tally.sums()
+    assert (sums.unscored, sums.items, sums.scores, sums.squares) == (1, 1, 0.5, 0.25)
+    assert Shadowed.model_validate_json(sums.model_dump_json()) == sums
 
 
 def test_desks_of_bundles_that_are_gone_are_let_go() -> None:

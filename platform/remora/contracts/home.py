@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +20,15 @@ from remora.contracts.errors import StorageError
 
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
 """What a disk without hard links, or with no more of them for a file, answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file below a folder; ``path`` is relative to that, ``at`` when it was last written."""
+
+    path: str
+    bytes: int
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -108,9 +118,17 @@ class Home:
 
     def files(self, path: str) -> list[str]:
         """Every file below a folder, relative to it, sorted; empty when there is no such folder."""
+        return sorted(file.path for file in self.stored(path))
+
+    def stored(self, path: str) -> list[StoredFile]:
+        """The same with sizes and times, in no order."""
         base = self.at(path)
         found = self.filesystem.get_file_info(pafs.FileSelector(base, recursive=True, allow_not_found=True))
-        return sorted(f.path[len(base) :].lstrip("/") for f in found if f.type == pafs.FileType.File)
+        return [
+            StoredFile(path=f.path[len(base) :].lstrip("/"), bytes=f.size, at=f.mtime.astimezone(UTC))
+            for f in found
+            if f.type == pafs.FileType.File
+        ]
 
     def folders(self, path: str) -> list[str]:
         """Names of the folders directly below a folder, sorted."""

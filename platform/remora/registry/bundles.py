@@ -196,7 +196,7 @@ class Bundles:
         with self._pointers.lock():
             self._pointers.settle()
             needed = self._pointers.needed() | recently_promoted(self.history(), keep)
-            going = unneeded(self.store.files(), needed, keep=keep, now=now or datetime.now(UTC))
+            going = unneeded(self.home.stored(FOLDER), needed, keep=keep, now=now or datetime.now(UTC))
             for one in going if delete else ():
                 if one.id is None:
                     self.home.delete(f"{FOLDER}/{one.path}")

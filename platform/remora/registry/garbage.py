@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from remora.contracts.home import StoredFile
 from remora.registry.manifest import ID, MANIFEST
 from remora.registry.promotions import Promotion
-from remora.registry.store import StoredFile
 
 QUIET = timedelta(hours=1)
 """What was written more recently may belong to a build or an import that goes on."""

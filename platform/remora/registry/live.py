@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -110,7 +110,8 @@ class LiveReports:
                 found[report.replica] = report
         return found
 
-    def remove(self, replicas: Iterable[str]) -> None:
-        """Forget replicas that are gone; their sums go with them."""
-        for replica in replicas:
-            self.home.delete(f"{FOLDER}/{replica}.json")
+    def forget(self, quiet: timedelta, now: datetime) -> None:
+        """Remove the reports of replicas that have said nothing for so long: they are gone, their sums with them."""
+        for file in self.home.stored(FOLDER):
+            if now - file.at > quiet:
+                self.home.delete(f"{FOLDER}/{file.path}")

@@ -30,15 +30,6 @@ Source = Content | Callable[[], BinaryIO]
 """The same, or what opens it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """A file below the folder of bundles; ``path`` is relative to it."""
-
-    path: str
-    bytes: int
-    at: datetime
-
-
 @dataclass(frozen=True)
 class BundleStore:
     """The bundles of one home; it knows no aliases."""
@@ -95,21 +86,11 @@ class BundleStore:
 
     def check_sizes(self, bundle: Bundle) -> None:
         """Tampered unless every file is there in its size; nothing is read, so it is quick."""
-        sizes = {file.path: file.bytes for file in self.files(bundle.folder)}
+        sizes = {file.path: file.bytes for file in self.home.stored(bundle.folder)}
         for path, entry in bundle.manifest.files.items():
             if sizes.get(path) != entry.bytes:
                 found = f"– ({sizes[path]:,} bytes of {entry.bytes:,})" if path in sizes else MISSING
                 raise Tampered(bundle.at(path), entry.sha256, found)
-
-    def files(self, below: str = FOLDER) -> list[StoredFile]:
-        """Every file below a folder of the home, relative to it."""
-        base = self.home.at(below)
-        found = self.home.filesystem.get_file_info(pafs.FileSelector(base, recursive=True, allow_not_found=True))
-        return [
-            StoredFile(path=f.path[len(base) :].lstrip("/"), bytes=f.size, at=f.mtime.astimezone(UTC))
-            for f in found
-            if f.type == pafs.FileType.File
-        ]
 
     def remove(self, id: str) -> None:
         """Remove a bundle, or what is left of one. The manifest goes first: what a crash leaves is none."""

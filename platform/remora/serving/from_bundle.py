@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from remora.contracts.home import Home
 from remora.pipeline import Hydrator
@@ -17,6 +18,9 @@ from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
 from remora.serving.openings import Openings
 from remora.serving.release import Release
 from remora.settings import Settings
+
+GONE_AFTER = timedelta(hours=1)
+"""A replica that lives reports every few seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +56,11 @@ class FromBundle:
         return followed or Traffic(production=self.bundle)
 
     def report(self, report: LiveReport) -> None:
-        """Into the home."""
-        LiveReports(self._home).write(report)
+        """Into the home; a replica that begins sweeps up after those that are gone."""
+        reports = LiveReports(self._home)
+        if report.beat == 1:
+            reports.forget(GONE_AFTER, datetime.now(UTC))
+        reports.write(report)
 
     def opening(self, bundle: str) -> AbstractContextManager[None]:
         """See :class:`Openings`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ class AnswerTally:
             late=total > within_ms,
             degraded=bool(response.degraded),
             short=len(response.items) < wanted,
-            unscored=has_unscored(response.items),
+            unscored=len(finite_scores(response.items)) < len(response.items),
         )
         self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, total)] += 1
 
@@ -58,7 +59,7 @@ class ShadowTally:
         ours, theirs = ({item.item_id for item in response.items} for response in (shadow, shown))
         self._add("overlap", len(ours & theirs) / max(1, len(ours), len(theirs)))
         for prefix, items in (("", shadow.items), ("production_", shown.items)):
-            scores = [item.score for item in items if item.score is not None]
+            scores = finite_scores(items)
             self._sums[f"{prefix}items"] += len(scores)
             self._add(f"{prefix}scores", sum(scores))
             self._add(f"{prefix}squares", sum(score * score for score in scores))
@@ -82,6 +83,6 @@ class ShadowTally:
         )
 
 
-def has_unscored(items: Sequence[RecommendedItem]) -> bool:
-    """Is there an item that no scorer has an opinion of?"""
-    return any(item.score is None for item in items)
+def finite_scores(items: Sequence[RecommendedItem]) -> list[float]:
+    """Of the items that a scorer has an opinion of; infinity is none."""
+    return [item.score for item in items if item.score is not None and math.isfinite(item.score)]
