@@ -11,8 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +25,7 @@ from benchmarks.load import Load
 from rich.console import Console
 from rich.table import Table
 
-from remora.settings import Settings, load
+from remora.settings import load
 
 BUNDLES, REPLICAS = 3, 2
 BY, WHY = "benchmark", "swaps"
@@ -78,11 +77,12 @@ def swapped(
     with endpoint(settings) as url:
         serve.run(assemble(FromBundle.named(settings, "production"), way), name="swaps", route_prefix="/swaps")
         try:
-            under = Load(f"{url}/swaps", users, rate=rate)
-            found = {"calm": calm(Load(f"{url}/swaps", users, rate=rate), first)}
+            at = f"{url}/swaps"
+            found = {"calm": calm(Load(at, users, rate=rate), first)}
             note(f"calm: {found['calm']}")
-            found["swaps"] = turns(bundles, others, swaps, under, note)
-            found["rollbacks"] = rolled_back(settings, bundles, others, rollbacks, url, users, rate, note)
+            found["swaps"] = turns(bundles, others, swaps, Load(at, users, rate=rate), note)
+            under = [Load(at, users, rate=rate) for _ in range(rollbacks)]
+            found["rollbacks"] = rolled_back(settings.home, bundles, others, under, note)
         finally:
             bundles.promote(first, by=BY, why="the end of a benchmark")
     return {"dataset": settings.name, **found}
@@ -132,28 +132,19 @@ def turns(bundles: Any, others: list[str], swaps: int, under: Load, note: Note) 
     }
 
 
-def rolled_back(
-    settings: Settings,
-    bundles: Any,
-    others: list[str],
-    times: int,
-    url: str,
-    users: list[str],
-    rate: float,
-    note: Note,
-) -> dict[str, Any]:
-    """From the command to its end, and to the last answer of the bundle that it takes back."""
+def rolled_back(home: str, bundles: Any, others: list[str], loads: list[Load], note: Note) -> dict[str, Any]:
+    """From the command to its end, and to the last answer of the bundle that it takes back; once under each load."""
     commands, lasts, answers = [], [], []
-    for number in range(times):
+    for number, under in enumerate(loads):
         good, bad = others[number % BUNDLES], others[(number + 1) % BUNDLES]
         for bundle in (good, bad):
             bundles.promote(bundle, by=BY, why=WHY)
             _wait_until_everywhere(bundles)
-        with Load(f"{url}/swaps", users, rate=rate) as under:
+        with under:
             under.wait_for(100)
             began = time.time()
             command = [sys.executable, "-m", "remora.cli.main", "rollback", "--why", WHY]
-            subprocess.run(command, env=os.environ | _named(settings), check=True, capture_output=True)
+            subprocess.run(command, env=os.environ | {"REMORA_HOME": home}, check=True, capture_output=True)
             commands.append(time.time() - began)
             _wait_until_everywhere(bundles)
             under.wait_for(100)
@@ -169,26 +160,16 @@ def rolled_back(
     }
 
 
-def _named(settings: Settings) -> dict[str, str]:
-    return {"REMORA_HOME": settings.home}
-
-
 def _wait_until_everywhere(bundles: Any) -> None:
     from remora.registry.live import LiveReports
 
     traffic, deadline = bundles.traffic(), time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        with _between_looks():
-            told = [r for r in LiveReports(bundles.home).read().values() if r.revision >= traffic.revision]
-            if len(told) >= len(replicas()) and all(set(traffic.bundles) <= set(r.ready) for r in told):
-                return
+        told = [r for r in LiveReports(bundles.home).read().values() if r.revision >= traffic.revision]
+        if len(told) >= len(replicas()) and all(set(traffic.bundles) <= set(r.ready) for r in told):
+            return
+        time.sleep(0.1)
     raise TimeoutError(f"revision {traffic.revision} is not in force everywhere after {PATIENCE_SECONDS:.0f} s")
-
-
-@contextmanager
-def _between_looks() -> Iterator[None]:
-    yield
-    time.sleep(0.1)
 
 
 def replicas() -> list[psutil.Process]:
