@@ -107,16 +107,23 @@ def test_a_worker_whose_stages_break_is_not_healthy() -> None:
         asyncio.run(worker.check_health())
 
 
-def held(worker: Worker) -> tuple[threading.Event, list[asyncio.Task[bool]]]:
-    """More work than the worker has threads, none of which ends before the event."""
-    let_go = threading.Event()
-    return let_go, [asyncio.create_task(worker.threads.do(let_go.wait)) for _ in range(20)]
+async def held(worker: Worker) -> tuple[threading.Event, list[asyncio.Task[bool]]]:
+    """More work than the worker has threads, some of it begun, none of which ends before the event."""
+    begun, let_go = threading.Event(), threading.Event()
+
+    def waiting() -> bool:
+        begun.set()
+        return let_go.wait()
+
+    requests = [asyncio.create_task(worker.threads.do(waiting)) for _ in range(20)]
+    await asyncio.to_thread(begun.wait)
+    return let_go, requests
 
 
 def test_a_full_worker_is_healthy() -> None:
     async def full() -> None:
         worker = Worker(BreakingShop())
-        let_go, requests = held(worker)
+        let_go, requests = await held(worker)
         await worker.check_health()
         let_go.set()
         await asyncio.gather(*requests)
@@ -128,8 +135,7 @@ def test_a_full_worker_is_healthy() -> None:
 def test_a_worker_with_a_thread_that_does_not_come_back_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hung() -> None:
         worker = Worker(BreakingShop())
-        let_go, requests = held(worker)
-        await worker.check_health()  # by its end the threads are at work
+        let_go, requests = await held(worker)
         monkeypatch.setattr("remora.serving.worker.HANGS_AFTER_SECONDS", 0.0)
         try:
             with pytest.raises(NotReady, match="same piece of work"):
