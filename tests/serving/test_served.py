@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from ray.serve.handle import DeploymentHandle
 from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, USERS, SmallShop
 
 
@@ -76,53 +78,79 @@ def test_both_topologies_explain_alike(client: httpx.Client) -> None:
         assert fused["removed_by"] == "unavailable" or item != "i07"
 
 
-def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle(client: httpx.Client) -> None:
-    from ray import serve
-
+def degraded_with(bundle: str, phases: list[DeploymentHandle]) -> list[str]:
+    """What a full slate of a graph of these phases says that it lacks."""
     from remora.serving.arrival import Arrival
     from remora.serving.desk import Desk
     from remora.serving.messages import RecommendRequest
     from remora.serving.meters import Meters
     from remora.serving.topologies import Graph
 
-    shop = SmallShop(bundle="newer")
-    handles = [serve.get_deployment_handle(name, app_name="graph") for name in ("Retriever", "Filter", "Ranker")]
-    desk = Desk(shop.release(), Graph("newer", *handles), shop.settings.serving, Meters())
+    shop = SmallShop(bundle=bundle)
+    desk = Desk(shop.release(), Graph(bundle, *phases), shop.settings.serving, Meters())
     answer = asyncio.run(desk.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), Arrival("r")))
     assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
-    assert answer.degraded == ["last_resort: the request is of bundle newer, this replica serves small"]
+    return answer.degraded
 
 
-def test_a_phase_that_answers_garbage_is_passed_over(client: httpx.Client) -> None:
+@pytest.fixture
+def phases(client: httpx.Client) -> list[DeploymentHandle]:
+    """The three of the graph that is served."""
     from ray import serve
 
-    from remora.serving.arrival import Arrival
-    from remora.serving.desk import Desk
-    from remora.serving.messages import RecommendRequest
-    from remora.serving.meters import Meters
-    from remora.serving.topologies import Graph
+    return [serve.get_deployment_handle(name, app_name="graph") for name in ("Retriever", "Filter", "Ranker")]
+
+
+def with_each_replaced(phases: list[DeploymentHandle], behave: Callable[[], object]) -> list[list[str]]:
+    """What slates say they lack when one phase after the other behaves in this way."""
+    from ray import serve
 
     @serve.deployment(ray_actor_options={"num_cpus": 0.1})
-    class Garbled:
-        async def filter(self, errand: object) -> bytes:
-            return b"\x00garbage"
+    class Broken:
+        async def retrieve(self, bundle: str, query: object) -> object:
+            return behave()
 
-        async def rank(self, errand: object) -> bytes:
-            return b"\x00garbage"
+        async def filter(self, errand: object) -> object:
+            return behave()
 
-    garbled = serve.run(Garbled.bind(), name="garbled", route_prefix="/garbled")
-    retriever, filter, ranker = (
-        serve.get_deployment_handle(name, app_name="graph") for name in ("Retriever", "Filter", "Ranker")
-    )
-    shop = SmallShop()
-    said = []
-    for phases in ((retriever, filter, garbled), (retriever, garbled, ranker)):
-        desk = Desk(shop.release(), Graph("small", *phases), shop.settings.serving, Meters())
-        answer = asyncio.run(desk.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), Arrival("r")))
-        assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
-        said += answer.degraded
-    serve.delete("garbled")
-    assert said == [
-        "last_resort: a phase answered bytes in place of a slate",
-        "last_resort: a phase handed on bytes in place of an errand",
+        async def rank(self, errand: object) -> object:
+            return behave()
+
+    broken = serve.run(Broken.bind(), name="broken", route_prefix="/broken")
+    try:
+        return [degraded_with("small", [*phases[:place], broken, *phases[place + 1 :]]) for place in range(3)]
+    finally:
+        serve.delete("broken")
+
+
+def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle(
+    phases: list[DeploymentHandle],
+) -> None:
+    said = degraded_with("newer", phases)
+    assert said == ["last_resort: the request is of bundle newer, this replica serves small"]
+
+
+def test_a_phase_that_answers_garbage_is_passed_over(phases: list[DeploymentHandle]) -> None:
+    assert with_each_replaced(phases, lambda: b"\x00garbage") == [
+        ["last_resort: a phase handed on bytes in place of an errand"],
+        ["last_resort: a phase handed on bytes in place of an errand"],
+        ["last_resort: a phase answered bytes in place of a slate"],
     ]
+
+
+def test_a_phase_that_dies_with_a_request_in_hand_is_passed_over(phases: list[DeploymentHandle]) -> None:
+    said = with_each_replaced(phases, lambda: os._exit(1))
+    assert said == [["last_resort: a phase cannot be reached (ActorDiedError)"]] * 3
+
+
+def test_a_phase_that_gives_a_request_up_is_passed_over(phases: list[DeploymentHandle]) -> None:
+    def give_up() -> None:
+        raise asyncio.CancelledError
+
+    for [said] in with_each_replaced(phases, give_up):
+        assert said.startswith("last_resort: a phase "), said
+
+
+def test_a_bug_in_a_phase_is_not_passed_over(phases: list[DeploymentHandle]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        with_each_replaced(phases, lambda: 1 // 0)

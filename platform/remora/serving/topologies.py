@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError
-from ray.serve.exceptions import (
-    BackPressureError,
-    DeploymentUnavailableError,
-    RayServeException,
-    ReplicaUnavailableError,
-)
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from remora.contracts.errors import NotReady
@@ -20,15 +16,6 @@ from remora.pipeline import Query, Slate
 from remora.serving.phases import OtherBundle, Phases
 from remora.serving.stage_threads import StageThreads
 from remora.serving.why import Why, why
-
-UNREACHABLE = (
-    RayActorError,
-    ObjectLostError,
-    BackPressureError,
-    DeploymentUnavailableError,
-    ReplicaUnavailableError,
-)
-"""A phase cannot be reached, for now; anything else that comes back from one is its own error."""
 
 
 class Topology(Protocol):
@@ -90,19 +77,32 @@ class Graph:
 def _outages_as_not_ready() -> Iterator[None]:
     try:
         yield
+    except asyncio.CancelledError as ended:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():  # it is the caller who waits no longer
+            raise
+        raise NotReady("a phase gave the request up, as one does that is stopped") from ended
     except (RayError, RayServeException) as reported:
         reason = _innermost(reported)
         if isinstance(reason, OtherBundle):
             raise OtherBundle(*reason.args) from reported
         if isinstance(reason, NotReady):
             raise NotReady(str(reason)) from reported
-        if isinstance(reason, UNREACHABLE):
+        if isinstance(reason, (RayError, RayServeException)) and not isinstance(reason, RayTaskError):
             raise NotReady(f"a phase cannot be reached ({type(reason).__name__})") from reported
-        raise
+        raise  # an error of the phase's own
 
 
 def _innermost(error: Exception) -> Exception:
-    """What a phase raised, out of the wrappings of the calls that passed it on."""
-    while isinstance(error, RayTaskError) and isinstance(error.cause, Exception) and error.cause is not error:
-        error = error.cause
-    return error
+    """What a phase raised, out of the wrappings of the calls that passed it on.
+
+    Ray Serve reports a phase that died with the request in hand to the next one's caller by its base class, and the
+    death as that one's cause.
+    """
+    while True:
+        inner = error.cause if isinstance(error, RayTaskError) else None
+        if type(error) is RayServeException:
+            inner = error.__cause__
+        if not isinstance(inner, Exception) or inner is error:
+            return error
+        error = inner
