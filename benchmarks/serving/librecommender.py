@@ -23,34 +23,38 @@ from sanic.response import json as answer
 
 
 def model(folder: Path) -> SimpleNamespace:
-    """What its functions ask of a model that it trained."""
-    catalogue = json.loads((folder / "items.json").read_text())["ids"]
+    """What its functions ask of a model that it trained; ids are whole numbers to it."""
     users, items = np.load(folder / "users.npz"), np.load(folder / "items.npz")
-    starts, ids = users["seen_starts"], users["ids"].tolist()
+    starts, people, things = users["seen_starts"], range(len(users["ids"])), range(len(items["vectors"]))
     known = SimpleNamespace(
-        user2id={user: place for place, user in enumerate(ids)},
-        item2id={item: place for place, item in enumerate(catalogue)},
-        id2user=dict(enumerate(ids)),
-        id2item=dict(enumerate(catalogue)),
-        user_consumed={u: users["seen"][starts[u] : starts[u + 1]].tolist() for u in range(len(ids))},
+        user2id=dict(enumerate(people)),
+        item2id=dict(enumerate(things)),
+        id2user=dict(enumerate(people)),
+        id2item=dict(enumerate(things)),
+        user_consumed={u: users["seen"][starts[u] : starts[u + 1]].tolist() for u in people},
     )
     return SimpleNamespace(
         model_name="exported",
         data_info=known,
-        n_users=len(ids),
-        n_items=len(catalogue),
+        n_users=len(people),
+        n_items=len(things),
         user_embeds_np=users["vectors"],
         item_embeds_np=items["vectors"],
     )
 
 
-@embed_deploy.app.post("/v1/recommend")
-async def recommend(request: Request) -> HTTPResponse:
-    """Its answer, in the others' words."""
-    asked, redis = request.json, embed_deploy.app.ctx.redis
-    user = await redis.hget("user2id", asked["user_id"])
-    found = await embed_deploy.recommend_on_similar_embeds(user, asked["n"], redis)
-    return answer({"items": [{"item_id": item} for item in found], "degraded": []})
+def answer_with_names(folder: Path) -> None:
+    """Add the route that the others have: its answer, in their words."""
+    numbers = {user: place for place, user in enumerate(np.load(folder / "users.npz")["ids"].tolist())}
+    names = json.loads((folder / "items.json").read_text())["ids"]
+
+    @embed_deploy.app.post("/v1/recommend")
+    async def recommend(request: Request) -> HTTPResponse:
+        asked, redis = request.json, embed_deploy.app.ctx.redis
+        user = await redis.hget("user2id", numbers[asked["user_id"]])
+        found = await embed_deploy.recommend_on_similar_embeds(user, asked["n"], redis)
+        there = [item for item in found if item is not None]  # its search may come back with fewer than were asked for
+        return answer({"items": [{"item_id": names[int(item)]} for item in there], "degraded": []})
 
 
 def main(folder: Path, port: int) -> None:
@@ -60,6 +64,7 @@ def main(folder: Path, port: int) -> None:
     save_embed(str(exported), model(folder))
     embed2redis(str(exported), *os.environ["REDIS_HOST"].split(":"))
     save_faiss_index(str(exported), model(folder))
+    answer_with_names(folder)
     embed_deploy.find_index_path = lambda: str(exported / "faiss_index.bin")
     embed_deploy.app.run(host="127.0.0.1", port=port, single_process=True, access_log=False, motd=False)
 
