@@ -26,6 +26,7 @@ SETTINGS = {
     },
     "evaluation": {
         "queries_per_user": 1,
+        "most_queries": 500,
         "every_events": 500,
         "snapshots": 1,
         "cutoffs": [10],

@@ -10,7 +10,7 @@ import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.datasets.cuts import Window
-from remora.datasets.queries import QUERIES, queries, schema_with, without_targets
+from remora.datasets.queries import QUERIES, drawn, queries, schema_with, without_targets
 from remora.settings import ObjectiveSettings
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -96,6 +96,19 @@ def test_a_user_is_asked_about_at_most_so_often_spread_over_the_window(home_fold
     hours = [(t - WINDOW.start) / timedelta(hours=1) for t in found["instant"].to_pylist()]
     assert len(hours) == 4
     assert all(120 * n <= hour < 120 * (n + 1) for n, hour in enumerate(hours))
+
+
+def test_of_many_queries_some_are_drawn_in_their_order(home_folder: Path) -> None:
+    events = clustered_events(users=25, items=60, clusters=2, days=60, per_user=25, seed=3)
+    every = queries(settings_for(home_folder), make_lake(home_folder, events), WINDOW)
+    some = drawn(every, 10, seed=1)
+    places = [every["query_id"].to_pylist().index(one) for one in some["query_id"].to_pylist()]
+    assert len(set(places)) == 10
+    assert places == sorted(places)
+    assert some.equals(drawn(every, 10, seed=1))
+    assert not some.equals(drawn(every, 10, seed=2))
+    assert without_targets(some) == without_targets(every)
+    assert drawn(every, len(every), seed=1) is every
 
 
 def test_a_window_in_which_nothing_happens_has_no_queries(home_folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -88,6 +89,13 @@ def schema_with(objectives: Objectives | None) -> pa.Schema:
 def without_targets(table: pa.Table) -> int:
     """How many queries of the window had nothing that was wanted after them."""
     return int((table.schema.metadata or {}).get(WITHOUT_TARGETS, b"0"))
+
+
+def drawn(asked: pa.Table, most: int, seed: int) -> pa.Table:
+    """At most so many of the queries, each as likely as any other, in their order; the same for the same seed."""
+    if len(asked) <= most:
+        return asked
+    return asked.take(np.sort(np.random.default_rng(seed).choice(len(asked), most, replace=False)))
 
 
 def _queries(

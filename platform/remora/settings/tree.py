@@ -135,6 +135,7 @@ class EvaluationSettings(Section):
     cutoffs: tuple[int, ...] = (10, 100)
     every_events: int = Field(20, description="a query before a user's 1st, (1+k)th, … event of the window")
     queries_per_user: int = 6
+    most_queries: int = Field(20_000, ge=1, description="of the test window that are replayed, drawn evenly of all")
     horizon_days: float = Field(7.0, description="wanted events this soon after the query are its targets")
     snapshots: int = Field(20, gt=0, description="most refreshes of the item features within a window")
     new_user_events: int = Field(5, description="users with fewer wanted events before the query are `new`")

@@ -12,7 +12,7 @@ from remora.contracts.artifacts import Artifact, Shelf, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
-from remora.datasets.queries import queries, without_targets
+from remora.datasets.queries import drawn, queries, without_targets
 from remora.datasets.slates import Slates
 from remora.evaluation.metrics.table import metrics_at
 from remora.evaluation.parallel import replay_on_ray
@@ -107,12 +107,15 @@ def compared(
 ) -> EvaluationReport:
     """Replay the test window through the systems that ``moment_at`` makes of its moments."""
     window = time_cuts(settings, lake).test
-    asked = queries(settings, lake, window)
+    chosen = settings.evaluation
+    found = queries(settings, lake, window)
+    asked = drawn(found, chosen.most_queries, chosen.seed)
     if not len(asked):
         raise DataError(f"Nobody wanted anything new between {window.start} and {window.end}: nothing to judge by.")
-    log.info("%d queries between %s and %s", len(asked), window.start.date(), window.end.date())
+    of = "" if len(asked) == len(found) else f" of {len(found):,}"
+    log.info("%d%s queries between %s and %s", len(asked), of, window.start.date(), window.end.date())
     past = PastWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
-    metrics = metrics_at(settings.evaluation.cutoffs, past.catalogue)
+    metrics = metrics_at(chosen.cutoffs, past.catalogue)
     replay = past.replay(moment_at(past.moments(towers, ranker)), metrics)
     tally = replay_on_ray(replay, asked, tasks=settings.features.partitions)
-    return report(tally, settings.evaluation, without_targets=without_targets(asked))
+    return report(tally, chosen, without_targets=without_targets(asked))

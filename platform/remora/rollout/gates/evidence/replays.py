@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from remora.contracts.errors import SettingsError
 from remora.datasets.cuts import Window, time_cuts
-from remora.datasets.queries import queries
+from remora.datasets.queries import drawn, queries
 from remora.evaluation.bootstrap import Bootstrap
 from remora.evaluation.catalogue import Catalogue
 from remora.evaluation.metrics import coverage
@@ -57,7 +57,7 @@ def replayed(
     """Replay what lies after both were trained, at most ``gates.queries`` queries. Needs a Ray cluster."""
     systems = {CANDIDATE: candidate, **({PRODUCTION: production} if production else {})}
     window = after_training(time_cuts(settings, lake).test, list(systems.values()))
-    asked = _some(queries(settings, lake, window), settings.gates.queries, settings.evaluation.seed)
+    asked = drawn(queries(settings, lake, window), settings.gates.queries, settings.evaluation.seed)
     log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
     if not len(asked):
         return Replayed(window=window, queries=0, tally=_nothing(), items=len(candidate.vocabulary))
@@ -76,12 +76,6 @@ def after_training(test: Window, bundles: Sequence[Opened]) -> Window:
     """The part of the test window that is later than all that any of the bundles learned from; perhaps empty."""
     learned = [cut for opened in bundles if (cut := opened.lineage.cuts.get(VALIDATION)) is not None]
     return Window(min(max([test.start, *learned]), test.end), test.end)
-
-
-def _some(asked: pa.Table, most: int, seed: int) -> pa.Table:
-    if len(asked) <= most:
-        return asked
-    return asked.take(np.sort(np.random.default_rng(seed).choice(len(asked), most, replace=False)))
 
 
 def _window(
