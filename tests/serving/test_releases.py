@@ -132,6 +132,17 @@ def test_who_is_dealt_a_canary_that_is_not_here_yet_gets_production(board: Board
     assert releases.now.chosen("anybody") == ("new", "canary")
 
 
+def test_what_nobody_names_any_more_is_let_go_while_production_cannot_be_opened(board: Board) -> None:
+    board.broken = {"three", "four"}
+    releases = board.releases()
+    board.wants(production="three", previous="two")
+    releases.look()
+    assert set(releases.now.phases) == {"one", "two"}
+    board.wants(production="four", previous=None)
+    releases.look()
+    assert set(releases.now.phases) == {"one"}
+
+
 def test_a_bundle_that_is_not_here_is_named_with_what_is(board: Board) -> None:
     with pytest.raises(OtherBundle, match="of bundle two, this replica serves one"):
         board.releases().now.of("two")

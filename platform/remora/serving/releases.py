@@ -103,11 +103,11 @@ class Releases:
         return changed
 
     def _switch(self, wanted: Traffic, held: Mapping[str, Phases]) -> bool:
-        """Put ``wanted`` in force with those of ``held`` that it names; without its production, go on as before."""
-        if wanted.production in held:
-            after = InForce(traffic=wanted, phases={b: held[b] for b in wanted.bundles if b in held})
-        else:
-            after = InForce(traffic=self.now.traffic, phases=held)
+        """Put ``wanted`` in force with those of ``held`` that it names; without its production, go on as before, and
+        keep what of it is here until then."""
+        traffic = wanted if wanted.production in held else self.now.traffic
+        named = {*wanted.bundles, *traffic.bundles}
+        after = InForce(traffic=traffic, phases={b: phases for b, phases in held.items() if b in named})
         if after.traffic.production != self.now.traffic.production:
             logger.info("bundle %s serves in place of %s", after.traffic.production, self.now.traffic.production)
         changed = after.traffic != self.now.traffic or after.phases.keys() != self.now.phases.keys()
