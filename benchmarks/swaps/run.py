@@ -42,6 +42,8 @@ def main() -> None:
     options.add_argument("--swaps", type=int, default=100)
     options.add_argument("--rollbacks", type=int, default=5)
     chosen = options.parse_args()
+    if chosen.config:
+        os.environ["REMORA_CONFIG"] = str(chosen.config.resolve())  # for the command that takes back
     facts = {name: getattr(chosen, name) for name in ("topology", "rate", "swaps", "rollbacks")}
     carried_out(
         "swaps",
