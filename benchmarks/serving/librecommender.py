@@ -26,11 +26,12 @@ def model(folder: Path) -> SimpleNamespace:
     """What its functions ask of a model that it trained; ids are whole numbers to it."""
     users, items = np.load(folder / "users.npz"), np.load(folder / "items.npz")
     starts, people, things = users["seen_starts"], range(len(users["ids"])), range(len(items["vectors"]))
+    itself_of_person, itself_of_thing = dict(enumerate(people)), dict(enumerate(things))
     known = SimpleNamespace(
-        user2id=dict(enumerate(people)),
-        item2id=dict(enumerate(things)),
-        id2user=dict(enumerate(people)),
-        id2item=dict(enumerate(things)),
+        user2id=itself_of_person,
+        item2id=itself_of_thing,
+        id2user=itself_of_person,
+        id2item=itself_of_thing,
         user_consumed={u: users["seen"][starts[u] : starts[u + 1]].tolist() for u in people},
     )
     return SimpleNamespace(

@@ -112,8 +112,7 @@ def compared(
     asked = drawn(found, chosen.most_queries, chosen.seed)
     if not len(asked):
         raise DataError(f"Nobody wanted anything new between {window.start} and {window.end}: nothing to judge by.")
-    of = "" if len(asked) == len(found) else f" of {len(found):,}"
-    log.info("%d%s queries between %s and %s", len(asked), of, window.start.date(), window.end.date())
+    log.info("%d of %d queries between %s and %s", len(asked), len(found), window.start.date(), window.end.date())
     past = PastWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
     metrics = metrics_at(chosen.cutoffs, past.catalogue)
     replay = past.replay(moment_at(past.moments(towers, ranker)), metrics)
