@@ -8,12 +8,17 @@ from math import log2
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
+from remora.retrieval import co_visitation
 from remora.retrieval.co_visitation import count
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.wanted import COLUMNS
+from remora.settings import RetrievalSettings
 
 AS_OF = START + timedelta(days=30)
 HALF_LIFE, WINDOW, DAMPING, KEPT = 10.0, 3, 0.3, 5
@@ -60,6 +65,45 @@ def test_scores_are_those_of_a_loop_and_the_future_changes_none(
     again = Neighbours.load(tmp_path / "neighbours.parquet")
     assert again.starts.tolist() == found.starts.tolist()
     assert again.of(3).rows.tolist() == found.of(3).rows.tolist()
+
+
+@given(
+    histories=st.lists(st.lists(st.integers(0, 5), max_size=12), max_size=4),
+    window=st.integers(1, 14),
+    most_pending=st.sampled_from([0, 3, 1_000]),
+)
+def test_pairs_are_the_same_whenever_they_are_added_up(
+    histories: list[list[int]], window: int, most_pending: int
+) -> None:
+    events = pl.DataFrame(
+        {
+            "user": [user for user, history in enumerate(histories) for _ in history],
+            "row": [row for history in histories for row in history],
+            "decay": [1 / (1 + place) for history in histories for place in range(len(history))],
+        },
+        schema={"user": pl.UInt32, "row": pl.Int32, "decay": pl.Float64},
+    ).to_arrow()
+    expected: dict[tuple[int, int], float] = defaultdict(float)
+    for history in histories:
+        for later in range(len(history)):
+            for earlier in range(max(0, later - window), later):
+                one, two = history[earlier], history[later]
+                for pair in {(one, two), (two, one)} if one != two else ():
+                    expected[pair] += 1 / (1 + later) / log2(1 + later - earlier)
+
+    chosen = RetrievalSettings(co_visited_window=window)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(co_visitation, "MOST_PENDING", most_pending)
+        tables = list(co_visitation._pairs(events, np.ones(6), chosen))
+    rows = [(r["item"], r["other"], r["score"]) for t in tables for r in t.to_pylist()]
+    assert {(item, other): score for item, other, score in rows} == pytest.approx(expected)
+    assert len(rows) == len(expected)
+
+    own: dict[int, float] = defaultdict(float)
+    for (item, _), weight in expected.items():
+        own[item] += weight
+    sums = {r["item"]: r["own"] for r in co_visitation._own_sums(events, chosen).to_pylist() if r["own"]}
+    assert sums == pytest.approx(own)
 
 
 def test_several_seeds_add_up() -> None:

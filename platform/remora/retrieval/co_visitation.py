@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import ray
 
 from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.contracts.vocabulary import Rows, Vocabulary
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.wanted import COLUMNS, rows_of, wanted
-from remora.settings import Settings
+from remora.settings import RetrievalSettings, Settings
 
 if TYPE_CHECKING:
     from ray.data import Dataset
+
+ITEM, OTHER, SCORE = "item", "other", "score"
+MOST_PENDING = 4_000_000  # rows that wait to be added up, while fewer pairs than that are known
 
 
 def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
@@ -27,68 +32,99 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     ``2 ** (-age / half_life) / log2(1 + distance)``, the age being that of the later event at ``as_of``.
     The sum is divided by the product of both items' own sums to the power of ``co_visited_damping``: 0.5 is the
     cosine, less favours the popular. The best ``co_visited_neighbours`` of each item are kept.
+
+    Own sums come first, so that pairs are normalised where they are counted and only the best of each item leave the
+    task that adds it up.
     """
+    chosen, partitions = settings.retrieval, settings.features.partitions
     rows = rows_of(vocabulary)
-    partitions = settings.features.partitions
+    half_life_us = chosen.co_visited_half_life_days * 86_400e6
 
-    def of_users(block: pa.Table) -> Iterator[Any]:
-        found = _pairs(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
-        yield found.to_arrow()
+    def ordered(block: pa.Table) -> pa.Table:
+        age_us = (pl.lit(as_of) - pl.col(EVENT_TIMESTAMP)).dt.total_microseconds()
+        return (
+            wanted(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
+            .select(
+                pl.col(USER_ID).rank("dense").alias("user"),
+                "row",
+                (pl.lit(2.0) ** (age_us / -half_life_us)).alias("decay"),
+            )
+            .to_arrow()
+        )
 
-    def of_items(block: pa.Table) -> pa.Table:
-        return pl.DataFrame(pl.from_arrow(block)).group_by("item", "other").agg(pl.col("weight").sum()).to_arrow()
-
-    pairs = (
+    by_user = (
         events.select_columns([*COLUMNS])
         .repartition(partitions, keys=[USER_ID])
-        .map_batches(of_users, batch_format="pyarrow", batch_size=None)
-        .repartition(partitions, keys=["item"])
-        .map_batches(of_items, batch_format="pyarrow", batch_size=None)
+        .map_batches(ordered, batch_format="pyarrow", batch_size=None)
+        .materialize()
     )
-    parts = [
-        pl.DataFrame(pl.from_arrow(t)) for t in pairs.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)
-    ]
+    own = np.zeros(len(vocabulary))
+    sums = by_user.map_batches(lambda block: _own_sums(block, chosen), batch_format="pyarrow", batch_size=None)
+    for part in sums.iter_batches(batch_format="pyarrow", batch_size=None):
+        np.add.at(own, part[ITEM].to_numpy(), part["own"].to_numpy())
+    scale = ray.put(np.where(own > 0, own, 1.0) ** -chosen.co_visited_damping)
+    kept = (
+        by_user.map_batches(
+            lambda block: _pairs(block, ray.get(scale), chosen), batch_format="pyarrow", batch_size=None
+        )
+        .repartition(partitions, keys=[ITEM])
+        .map_batches(lambda block: _best(block, chosen), batch_format="pyarrow", batch_size=None)
+    )
+    parts = [t for t in kept.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not parts:
         return Neighbours.none(len(vocabulary))
-    return _best(parts, len(vocabulary), settings)
-
-
-def _pairs(events: pl.DataFrame, rows: pl.DataFrame, settings: Settings, as_of: datetime) -> pl.DataFrame:
-    """Columns item, other, weight: ordered pairs of some users' wanted items, summed."""
-    half_life_us = settings.retrieval.co_visited_half_life_days * 86_400e6
-    age_us = (pl.lit(as_of) - pl.col(EVENT_TIMESTAMP)).dt.total_microseconds()
-    ordered = wanted(events, rows, settings, as_of).select(
-        pl.col(USER_ID).rank("dense").alias("user"), "row", (pl.lit(2.0) ** (age_us / -half_life_us)).alias("decay")
+    best = pl.DataFrame(pl.from_arrow(pa.concat_tables(parts))).sort(
+        ITEM, SCORE, OTHER, descending=[False, True, False]
     )
-    user, row, decay = (ordered[c].to_numpy() for c in ("user", "row", "decay"))
-    total = pl.DataFrame(schema={"item": pl.Int32, "other": pl.Int32, "weight": pl.Float64})
-    for distance in range(1, settings.retrieval.co_visited_window + 1):
+    return Neighbours.of_sorted(len(vocabulary), *(best[c].to_numpy() for c in (ITEM, OTHER, SCORE)))
+
+
+def _near(events: pa.Table, window: int) -> Iterator[tuple[Rows, Rows, npt.NDArray[np.float64]]]:
+    """For each distance, earlier row, later row and weight of the pairs that are so far apart; all (pairs,)."""
+    user, row, decay = (events[c].to_numpy() for c in ("user", "row", "decay"))
+    for distance in range(1, window + 1):
         near = (user[:-distance] == user[distance:]) & (row[:-distance] != row[distance:])
-        one, two = row[:-distance][near], row[distance:][near]
-        weight = decay[distance:][near] / np.log2(1 + distance)
-        both = pl.DataFrame({"item": one, "other": two, "weight": weight}).vstack(
-            pl.DataFrame({"item": two, "other": one, "weight": weight})
-        )
-        total = pl.concat([total, both])
-        if total.height > 4_000_000 or distance == settings.retrieval.co_visited_window:
-            total = total.group_by("item", "other").agg(pl.col("weight").sum())
-    return total
+        yield row[:-distance][near], row[distance:][near], decay[distance:][near] / np.log2(1 + distance)
 
 
-def _best(parts: list[pl.DataFrame], items: int, settings: Settings) -> Neighbours:
-    """Normalise and keep the best of each item; in ``parts`` every item's pairs stand together."""
-    own = np.zeros(items)
-    for part in parts:
-        own += np.bincount(part["item"].to_numpy(), part["weight"].to_numpy(), minlength=items)
-    scale = np.where(own > 0, own, 1.0) ** -settings.retrieval.co_visited_damping
-    kept = [
-        part.with_columns(
-            score=part["weight"].to_numpy() * scale[part["item"].to_numpy()] * scale[part["other"].to_numpy()]
-        )
-        .sort("score", "other", descending=[True, False])
-        .group_by("item", maintain_order=True)
-        .head(settings.retrieval.co_visited_neighbours)
-        for part in parts
-    ]
-    best = pl.concat(kept).sort("item", "score", "other", descending=[False, True, False])
-    return Neighbours.of_sorted(items, *(best[c].to_numpy() for c in ("item", "other", "score")))
+def _own_sums(events: pa.Table, chosen: RetrievalSettings) -> pa.Table:
+    """Columns item, own: of each item of some users the weights of all pairs that it is in."""
+    rows = np.unique(events["row"].to_numpy())
+    own = np.zeros(len(rows))
+    for earlier, later, weight in _near(events, chosen.co_visited_window):
+        for side in (earlier, later):
+            own += np.bincount(np.searchsorted(rows, side), weight, minlength=len(rows))
+    return pa.table({ITEM: rows, "own": own})
+
+
+def _pairs(events: pa.Table, scale: npt.NDArray[np.float64], chosen: RetrievalSettings) -> Iterator[pa.Table]:
+    """Columns item, other, score: the pairs of some users' items, summed; each once by either of its items."""
+    total = pl.DataFrame(schema={ITEM: pl.Int32, OTHER: pl.Int32, SCORE: pl.Float64})
+    pending: list[pl.DataFrame] = []
+    waiting = 0
+
+    def added_up() -> pl.DataFrame:
+        return pl.concat([total, *pending]).group_by(ITEM, OTHER).agg(pl.col(SCORE).sum())
+
+    for earlier, later, weight in _near(events, chosen.co_visited_window):
+        one, two = np.minimum(earlier, later), np.maximum(earlier, later)
+        pending.append(pl.DataFrame({ITEM: one, OTHER: two, SCORE: weight * scale[one] * scale[two]}))
+        waiting += len(one)
+        if waiting > max(MOST_PENDING, total.height):  # as much again as is known: every row is added up a few times
+            total, pending, waiting = added_up(), [], 0
+    total = added_up()
+    yield total.to_arrow()
+    yield total.select(pl.col(OTHER).alias(ITEM), pl.col(ITEM).alias(OTHER), SCORE).to_arrow()
+
+
+def _best(pairs: pa.Table, chosen: RetrievalSettings) -> pa.Table:
+    """Of each item in some pairs the best others, best first."""
+    return (
+        pl.DataFrame(pl.from_arrow(pairs))
+        .group_by(ITEM, OTHER)
+        .agg(pl.col(SCORE).sum())
+        .sort(SCORE, OTHER, descending=[True, False])
+        .group_by(ITEM, maintain_order=True)
+        .head(chosen.co_visited_neighbours)
+        .to_arrow()
+    )
