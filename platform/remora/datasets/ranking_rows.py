@@ -133,8 +133,9 @@ def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Ta
 
     if not len(queries):
         return rows(queries)
+    shared = ray.put(rows)  # of a large catalogue it is a gigabyte, too much for a function
     found = ray.data.from_arrow(by_days(queries, parts)).map_batches(
-        rows, batch_format="pyarrow", batch_size=None, zero_copy_batch=True
+        lambda asked: ray.get(shared)(asked), batch_format="pyarrow", batch_size=None, zero_copy_batch=True
     )
     tables = [t for t in found.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not tables:
