@@ -17,7 +17,13 @@ from benchmarks.ingest.events import described, generate
 
 SETTINGS = {
     "name": "generated",
-    "retrieval": {"epochs": 1, "batch_size": 4096, "learning_rate": 0.004, "uniform_negatives": 1024},
+    "retrieval": {
+        "epochs": 1,
+        "batch_size": 4096,
+        "learning_rate": 0.004,
+        "uniform_negatives": 1024,
+        "linear_catalogue": 2_000,
+    },
     "ranking": {
         "train_queries": 800,
         "validation_queries": 400,
