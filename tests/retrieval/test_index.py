@@ -84,6 +84,22 @@ def test_a_filter_that_is_pushed_into_the_search_leaves_it_full_too(
         assert allowed[found.rows].all()
 
 
+@pytest.mark.parametrize("kind", ["ivf", "ivf_pq"])
+def test_a_search_that_is_short_looks_into_more_lists_and_not_at_each_item(
+    kind: str, vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = ItemIndex.build(vectors, kind=kind, effort=1)  # a list has some forty items
+    monkeypatch.setattr(ItemIndex, "_each", lambda *_: pytest.fail("every item was looked at"))
+    for question in unit(5, 16, 2):
+        assert len(index.search(question, 300).rows) == 300
+
+
+def test_looking_harder_ends_at_the_hardest() -> None:
+    assert list(KINDS["ivf"].harder(1)) == [1, 4, 16, 64, 256, 512]
+    assert list(KINDS["ivf"].harder(512)) == [512]
+    assert list(KINDS["flat"].harder(0)) == [0]
+
+
 def test_items_come_and_go_without_a_rebuild(vectors: np.ndarray, tmp_path: Path) -> None:
     for kind in KINDS:
         index = ItemIndex.build(vectors[:2_000], kind=kind)

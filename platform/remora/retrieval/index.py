@@ -61,8 +61,8 @@ class ItemIndex:
     def search(self, vector: Vectors, k: int, allowed: Mask | None = None) -> Found:
         """The k items of largest inner product with ``vector`` (d,), best first; fewer only when there are fewer.
 
-        ``allowed`` (items,) is pushed into the search. Where so few are allowed that looking at each is cheaper, or the
-        search came back short, each is looked at: the answer is full however selective the filter.
+        ``allowed`` (items,) is pushed into the search. A search that comes back short looks harder, and at last at each
+        item, as it does from the start where few are allowed: the answer is full however selective the filter.
         """
         mask = self._mask(allowed)
         there = len(self) if mask is None else int(mask.sum())
@@ -72,12 +72,12 @@ class ItemIndex:
         if mask is not None and there <= EXACT_LIMIT and self.kind != "flat":
             return self._each(vector, k, mask)
         question = np.asarray(vector, np.float32)[None]
-        params = KINDS[self.kind].params(self.effort, k, _selector(mask))
-        scores, rows = self.faiss_index.search(question, k, params=params)
-        found = rows[0] >= 0
-        if int(found.sum()) < k:
-            return self._each(vector, k, np.ones(len(self), bool) if mask is None else mask)
-        return Found(rows[0].astype(np.int32), scores[0])
+        kind, selector = KINDS[self.kind], _selector(mask)
+        for effort in kind.harder(self.effort):
+            scores, rows = self.faiss_index.search(question, k, params=kind.params(effort, k, selector))
+            if (rows[0] >= 0).all():
+                return Found(rows[0].astype(np.int32), scores[0])
+        return self._each(vector, k, np.ones(len(self), bool) if mask is None else mask)
 
     def add(self, vectors: Vectors) -> None:
         """Items after the last, found from now on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,13 @@ class Kind:
     empty: Callable[[Vectors], Any]
     params: Callable[[int, int, Any], Any]
     efforts: tuple[int, ...]
+
+    def harder(self, effort: int) -> Iterator[int]:
+        """``effort``, and then at least four times as much each time, up to the greatest there is."""
+        yield effort
+        while rest := [more for more in self.efforts if more > effort]:
+            effort = next((more for more in rest if more >= 4 * effort), rest[-1])
+            yield effort
 
 
 def _made(index: Any, vectors: Vectors) -> Any:
