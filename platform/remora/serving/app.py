@@ -72,8 +72,8 @@ def scaling(settings: Settings) -> dict[str, Any]:
         },
         "backpressure_config": BackpressureConfig(status_code=503, retry_after_s=1),
         "logging_config": {"encoding": "JSON"},  # access lines name the pattern of a route, never whom it asks for
-        "health_check_period_s": 2,
-        "health_check_timeout_s": 2,
+        "health_check_period_s": settings.serving.health_seconds,
+        "health_check_timeout_s": settings.serving.health_seconds,
         "graceful_shutdown_wait_loop_s": 0.5,
         "graceful_shutdown_timeout_s": 10,
         "max_surge_percent": 100,

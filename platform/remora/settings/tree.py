@@ -175,6 +175,7 @@ class ServingSettings(Section):
     store_timeout_ms: float = Field(50.0, gt=0, description="how long the online store may take, where it is a server")
     store_failures: int = Field(5, ge=1, description="outages of the online store in a row before it is left alone")
     store_pause_seconds: float = Field(2.0, ge=0, description="how long it is left alone, before one request tries")
+    health_seconds: float = Field(1.0, gt=0, description="how often a replica is tried, and how long that may take")
     follow_seconds: float = Field(1.0, gt=0, description="how often a replica looks which bundles it is to serve")
     remembered_slates: int = Field(20_000, ge=1, description="slates that a replica keeps for the last resort")
     remembered_users: int = Field(10_000, ge=1, description="users whose features a replica keeps for a moment")
