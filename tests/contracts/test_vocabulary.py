@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,8 @@ from remora.contracts.vocabulary import Vocabulary
 @given(st.lists(st.text(min_size=1), max_size=50))
 def test_every_id_comes_back_from_its_row(ids: list[str]) -> None:
     vocabulary = Vocabulary(ids)
-    assert len(vocabulary) == len(set(ids))
+    assert vocabulary.ids.to_pylist() == sorted(set(ids))
+    assert Vocabulary(pa.chunked_array([ids[:3], ids[3:]], pa.string())).ids == vocabulary.ids
     assert vocabulary.to_ids(vocabulary.rows(ids)) == ids
 
 

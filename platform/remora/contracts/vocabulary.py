@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Rows = npt.NDArray[np.int32]
 """Item rows, shape (n,), int32."""
@@ -25,8 +26,10 @@ class Vocabulary:
     'b'
     """
 
-    def __init__(self, ids: Iterable[str]) -> None:
-        self.ids: pa.StringArray = pa.array(sorted(set(ids)), pa.string())
+    def __init__(self, ids: Iterable[str] | pa.ChunkedArray) -> None:
+        # In Arrow, whose compute functions let other threads run: bundles of many items are opened beside requests.
+        given = pc.unique(ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string()))
+        self.ids: pa.StringArray = given.take(pc.sort_indices(given))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -36,11 +39,11 @@ class Vocabulary:
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
-        return {id: row for row, id in enumerate(self.ids.to_pylist())}
+        return {id: row for row, id in enumerate(self._list)}
 
     @cached_property
     def _list(self) -> list[str]:
-        return self.ids.to_pylist()
+        return self.ids.to_numpy(zero_copy_only=False).tolist()
 
     def row(self, id: str) -> int | None:
         """The row of one id, None when it is not in the vocabulary."""

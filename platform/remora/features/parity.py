@@ -174,7 +174,7 @@ def _some_items(snapshot: ItemSnapshot, most: int) -> ItemSnapshot:
     if most >= n:
         return snapshot
     table = snapshot.table.take(np.unique(np.linspace(0, n - 1, most).astype(int)))
-    return replace(snapshot, vocabulary=Vocabulary(table[ITEM_ID].to_pylist()), table=table)
+    return replace(snapshot, vocabulary=Vocabulary(table[ITEM_ID]), table=table)
 
 
 def _users(settings: Settings, lake: Lake, store: FeatureStore, found: Served) -> pa.Table:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from remora.contracts.errors import BrokenInput, MissingInput
 from remora.contracts.tables import ITEM_ID, TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
-from remora.features.transforms.cross import CATEGORIES, padded
+from remora.features.transforms.cross import CATEGORIES
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
@@ -104,8 +104,11 @@ class ItemSnapshot:
         """Numbers of each item's categories in ``category_names``, shape (n, m), padded with -1; m >= 1."""
         if CATEGORIES not in self.table.column_names:
             return np.full((len(self.vocabulary), 1), -1, np.int32)
-        numbers: npt.NDArray[np.int32] = padded(self.column(CATEGORIES), -1, np.int32)
-        return numbers if numbers.shape[1] else np.full((len(self.vocabulary), 1), -1, np.int32)
+        lists = self.table[CATEGORIES]
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+        numbers = np.full((len(lists), max(1, lengths.max(initial=0))), -1, np.int32)
+        numbers[np.arange(numbers.shape[1]) < lengths[:, None]] = pc.list_flatten(lists).to_numpy()
+        return numbers
 
     @cached_property
     def popularity(self) -> Floats:
@@ -137,7 +140,7 @@ class ItemSnapshot:
         """What people are shown, one a row; None where the source has no title."""
         if self.title_column is None:
             return [None] * len(self.vocabulary)
-        return self.table[self.title_column].to_pylist()
+        return self.table[self.title_column].to_numpy().tolist()
 
     def save(self, path: str | Path) -> None:
         """Write one Parquet file that :meth:`load` reads."""
@@ -159,7 +162,7 @@ class ItemSnapshot:
         about = json.loads(written)
         about["instant"] = datetime.fromisoformat(about["instant"])
         about["category_names"] = tuple(about["category_names"])
-        return cls(vocabulary=Vocabulary(table[ITEM_ID].to_pylist()), table=table.replace_schema_metadata(), **about)
+        return cls(vocabulary=Vocabulary(table[ITEM_ID]), table=table.replace_schema_metadata(), **about)
 
     @cached_property
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -175,4 +178,6 @@ class ItemSnapshot:
             return column.to_numpy()
         if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return column.cast(pa.float32(), safe=False).to_numpy()
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return column.to_numpy()
         return np.fromiter(column.to_pylist(), object, len(column))

@@ -146,7 +146,7 @@ class Lake:
 
     def vocabulary(self) -> Vocabulary:
         """All item ids of the catalogue."""
-        return Vocabulary(self.items()[ITEM_ID].to_pylist())
+        return Vocabulary(self.items()[ITEM_ID])
 
     def _table(self, name: str) -> pa.Table:
         return pq.read_table(self.artifact.at(name), filesystem=self.artifact.home.filesystem, partitioning=None)
