@@ -154,3 +154,41 @@ def test_a_phase_that_gives_a_request_up_is_passed_over(phases: list[DeploymentH
 def test_a_bug_in_a_phase_is_not_passed_over(phases: list[DeploymentHandle]) -> None:
     with pytest.raises(ZeroDivisionError):
         with_each_replaced(phases, lambda: 1 // 0)
+
+
+def test_a_gateway_has_gone_the_whole_way_before_its_first_request_and_starts_where_that_leads_nowhere(
+    client: httpx.Client,
+) -> None:
+    from ray import serve
+
+    from remora.serving.gateway import Gateway
+
+    @serve.deployment(ray_actor_options={"num_cpus": 0.1})
+    class Nowhere:
+        asked = 0
+
+        async def retrieve(self, bundle: str, query: object) -> str:
+            self.asked += 1
+            return "nothing"
+
+        async def filter(self, errand: object) -> object:
+            return errand
+
+        async def rank(self, errand: object) -> object:
+            return errand
+
+        async def times(self) -> int:
+            return self.asked
+
+    gateway = Gateway.options(ray_actor_options={"num_cpus": 0.1})
+    phases = [Nowhere.options(name=name).bind() for name in ("Retriever", "Filter", "Ranker")]
+    serve.run(gateway.bind(SmallShop(), *phases), name="nowhere", route_prefix="/nowhere")
+    try:
+        retriever = serve.get_deployment_handle("Retriever", app_name="nowhere")
+        assert retriever.times.remote().result() == 1
+        assert client.get("/nowhere/healthz").status_code == 200
+        assert client.get("/nowhere/v1/recommend/u1").json()["degraded"] == [
+            "last_resort: a phase answered str in place of a slate"
+        ]
+    finally:
+        serve.delete("nowhere")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from remora.contracts.errors import NotReady
 from remora.registry.live import Answers, Shadowed
 from remora.serving.phases import Phases
 from remora.serving.reception import Reception
@@ -26,7 +29,7 @@ class Gateway(Worker, Rpc):
     them it does everything itself."""
 
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
-        self._limits = loader.settings.serving
+        self._limits, self._went = loader.settings.serving, False
         super().__init__(loader, asks_for_users=not phases)
         aside = StageThreads(1)
 
@@ -44,6 +47,17 @@ class Gateway(Worker, Rpc):
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return application(self._reception)
+
+    async def check_health(self) -> None:
+        """As of every replica; before its first request one goes along the whole way, so that the way is known.
+
+        Once: without the phases, whose health is their own, it answers by the ladder.
+        """
+        await super().check_health()
+        if not self._went:
+            self._went = True
+            with suppress(NotReady):
+                await self._reception.ready()
 
     def reconfigure(self, user_config: dict[str, float]) -> None:
         """Change limits of a running replica: any of the settings that requests are measured by,
