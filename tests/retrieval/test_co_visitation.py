@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ray.data import DataContext
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.retrieval import co_visitation
@@ -24,9 +25,16 @@ AS_OF = START + timedelta(days=30)
 HALF_LIFE, WINDOW, DAMPING, KEPT = 10.0, 3, 0.3, 5
 
 
+@pytest.mark.parametrize("most_bytes", [None, 64], ids=["blocks as they come", "large blocks are cut"])
 def test_scores_are_those_of_a_loop_and_the_future_changes_none(
-    ray_cluster: None, home_folder: Path, tmp_path: Path
+    ray_cluster: None,
+    home_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most_bytes: int | None,
 ) -> None:
+    if most_bytes is not None:
+        monkeypatch.setattr(DataContext.get_current(), "target_max_block_size", most_bytes)
     events = clustered_events(users=15, items=24, clusters=2, days=60, per_user=9, seed=2)
     settings = settings_for(
         home_folder,

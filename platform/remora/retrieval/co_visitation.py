@@ -52,20 +52,16 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
             .to_arrow()
         )
 
-    by_user = (
-        events.select_columns([*COLUMNS])
-        .repartition(partitions, keys=[USER_ID])
-        .map_batches(ordered, batch_format="pyarrow", batch_size=None)
-        .materialize()
-    )
+    # As they come out of the shuffle: Ray cuts large blocks that a function returns, and users with them.
+    by_user = events.select_columns([*COLUMNS]).repartition(partitions, keys=[USER_ID]).materialize()
     own = np.zeros(len(vocabulary))
-    sums = by_user.map_batches(lambda block: _own_sums(block, chosen), batch_format="pyarrow", batch_size=None)
+    sums = by_user.map_batches(lambda block: _own_sums(ordered(block), chosen), batch_format="pyarrow", batch_size=None)
     for part in sums.iter_batches(batch_format="pyarrow", batch_size=None):
         np.add.at(own, part[ITEM].to_numpy(), part["own"].to_numpy())
     scale = ray.put(np.where(own > 0, own, 1.0) ** -chosen.co_visited_damping)
     kept = (
         by_user.map_batches(
-            lambda block: _pairs(block, ray.get(scale), chosen), batch_format="pyarrow", batch_size=None
+            lambda block: _pairs(ordered(block), ray.get(scale), chosen), batch_format="pyarrow", batch_size=None
         )
         .repartition(partitions, keys=[ITEM])
         .map_batches(lambda block: _best(block, chosen), batch_format="pyarrow", batch_size=None)
