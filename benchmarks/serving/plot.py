@@ -9,6 +9,7 @@ import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 
 RESULTS = Path("benchmarks/results")
 
@@ -24,7 +25,7 @@ def main() -> None:
 
 def drawn(result: dict, target: Path) -> None:
     """p50 and p99 of the open loop at shares of each system's saturation."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharex=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharex=True, layout="constrained")
     for axis, quantile in zip(axes, ("p50", "p99"), strict=True):
         for name, system in result["systems"].items():
             points = [
@@ -38,7 +39,11 @@ def drawn(result: dict, target: Path) -> None:
         axis.set_ylabel(f"{quantile}, ms", fontsize=8)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3, which="both")
-    axes[0].legend(fontsize=7)
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            scale.set_major_formatter("{x:g}")
+            scale.set_minor_formatter(NullFormatter())
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=7, ncols=4, loc="outside lower center")
     figure.suptitle(f"{result['dataset']}: a quarter, a half, three quarters of what each can do", fontsize=9)
     figure.savefig(target, metadata={"Date": None})
 
