@@ -95,9 +95,9 @@ def test_a_search_that_is_short_looks_into_more_lists_and_not_at_each_item(
 
 
 def test_looking_harder_ends_at_the_hardest() -> None:
-    assert list(KINDS["ivf"].harder(1)) == [1, 4, 16, 64, 256, 512]
-    assert list(KINDS["ivf"].harder(512)) == [512]
-    assert list(KINDS["flat"].harder(0)) == [0]
+    assert list(KINDS["ivf"].efforts_from(1)) == [1, 4, 16, 64, 256, 512]
+    assert list(KINDS["ivf"].efforts_from(512)) == [512]
+    assert list(KINDS["flat"].efforts_from(0)) == [0]
 
 
 def test_items_come_and_go_without_a_rebuild(vectors: np.ndarray, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Vocabulary:
 
     def __init__(self, ids: Iterable[str] | pa.ChunkedArray) -> None:
         # In Arrow, whose compute functions let other threads run: bundles of many items are opened beside requests.
-        given = pc.unique(ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string()))
+        given = pc.unique(ids.cast(pa.string()) if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string()))
         self.ids: pa.StringArray = given.take(pc.sort_indices(given))
 
     def __len__(self) -> int:

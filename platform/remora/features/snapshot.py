@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from remora.contracts.errors import BrokenInput, MissingInput
 from remora.contracts.tables import ITEM_ID, TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
-from remora.features.transforms.cross import CATEGORIES
+from remora.features.transforms.cross import CATEGORIES, spread
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
@@ -106,9 +106,8 @@ class ItemSnapshot:
             return np.full((len(self.vocabulary), 1), -1, np.int32)
         lists = self.table[CATEGORIES]
         lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-        numbers = np.full((len(lists), max(1, lengths.max(initial=0))), -1, np.int32)
-        numbers[np.arange(numbers.shape[1]) < lengths[:, None]] = pc.list_flatten(lists).to_numpy()
-        return numbers
+        numbers: npt.NDArray[np.int32] = spread(lengths, pc.list_flatten(lists).to_numpy(), -1, np.int32)
+        return numbers if numbers.shape[1] else np.full((len(lists), 1), -1, np.int32)
 
     @cached_property
     def popularity(self) -> Floats:

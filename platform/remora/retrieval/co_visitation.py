@@ -85,11 +85,12 @@ def _near(events: pa.Table, window: int) -> Iterator[tuple[Rows, Rows, npt.NDArr
 
 def _own_sums(events: pa.Table, chosen: RetrievalSettings) -> pa.Table:
     """Columns item, own: of each item of some users the weights of all pairs that it is in."""
-    rows = np.unique(events["row"].to_numpy())
+    rows, place = np.unique(events["row"].to_numpy(), return_inverse=True)
     own = np.zeros(len(rows))
-    for earlier, later, weight in _near(events, chosen.co_visited_window):
+    placed = events.drop_columns("row").append_column("row", pa.array(place))
+    for earlier, later, weight in _near(placed, chosen.co_visited_window):
         for side in (earlier, later):
-            own += np.bincount(np.searchsorted(rows, side), weight, minlength=len(rows))
+            own += np.bincount(side, weight, minlength=len(rows))
     return pa.table({ITEM: rows, "own": own})
 
 

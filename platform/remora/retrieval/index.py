@@ -73,7 +73,7 @@ class ItemIndex:
             return self._each(vector, k, mask)
         question = np.asarray(vector, np.float32)[None]
         kind, selector = KINDS[self.kind], _selector(mask)
-        for effort in kind.harder(self.effort):
+        for effort in kind.efforts_from(self.effort):
             scores, rows = self.faiss_index.search(question, k, params=kind.params(effort, k, selector))
             if (rows[0] >= 0).all():
                 return Found(rows[0].astype(np.int32), scores[0])

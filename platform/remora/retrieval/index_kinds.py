@@ -25,7 +25,7 @@ class Kind:
     params: Callable[[int, int, Any], Any]
     efforts: tuple[int, ...]
 
-    def harder(self, effort: int) -> Iterator[int]:
+    def efforts_from(self, effort: int) -> Iterator[int]:
         """``effort``, and then at least four times as much each time, up to the greatest there is."""
         yield effort
         while rest := [more for more in self.efforts if more > effort]:

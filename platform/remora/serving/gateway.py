@@ -29,7 +29,7 @@ class Gateway(Worker, Rpc):
     them it does everything itself."""
 
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
-        self._limits, self._went = loader.settings.serving, False
+        self._limits, self._knows_the_way = loader.settings.serving, False
         super().__init__(loader, asks_for_users=not phases)
         aside = StageThreads(1)
 
@@ -49,13 +49,14 @@ class Gateway(Worker, Rpc):
         return application(self._reception)
 
     async def check_health(self) -> None:
-        """As of every replica; before its first request one goes along the whole way, so that the way is known.
+        """As of every replica. Serve waits for the first one before it gives requests, so a rehearsal goes along the
+        whole way then: handles look for their replicas when they are first used, which is longer than a request has.
 
-        Once: without the phases, whose health is their own, it answers by the ladder.
+        Once: without the phases, whose health is their own, the Gateway answers by the ladder.
         """
         await super().check_health()
-        if not self._went:
-            self._went = True
+        if not self._knows_the_way:
+            self._knows_the_way = True
             with suppress(NotReady):
                 await self._reception.ready()
 

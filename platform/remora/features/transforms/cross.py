@@ -64,10 +64,16 @@ def padded(lists: npt.NDArray[Any], fill: float, dtype: npt.DTypeLike) -> npt.ND
     if lists.dtype != object:
         return lists
     lengths = np.fromiter((0 if one is None else len(one) for one in lists), np.int64, len(lists))
-    out = np.full((len(lists), int(lengths.max(initial=0))), fill, dtype)
-    if lengths.any():
-        inside = np.arange(out.shape[1]) < lengths[:, None]
-        out[inside] = np.concatenate([one for one, length in zip(lists, lengths, strict=True) if length])
+    if not lengths.any():
+        return np.empty((len(lists), 0), dtype)
+    flat = np.concatenate([one for one, length in zip(lists, lengths, strict=True) if length])
+    return spread(lengths, flat, fill, dtype)
+
+
+def spread(lengths: npt.NDArray[Any], flat: npt.NDArray[Any], fill: float, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Lists of ``lengths`` (n,) that stand one after the other in ``flat``, as one array (n, longest), padded."""
+    out = np.full((len(lengths), int(lengths.max(initial=0))), fill, dtype)
+    out[np.arange(out.shape[1]) < lengths[:, None]] = flat
     return out
 
 
