@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,11 @@ def carried_out(
         stderr.print(f"{datetime.now(UTC):%H:%M:%S} {what}", highlight=False, soft_wrap=True)
 
     try:
-        with tempfile.TemporaryDirectory(prefix=f"remora-{name}-") as folder, measured() as usage:
+        with (
+            tempfile.TemporaryDirectory(prefix=f"remora-{name}-") as folder,
+            redirect_stdout(sys.stderr),  # Ray prints what its processes say, and the output is the result's
+            measured() as usage,
+        ):
             found = work(Path(folder), note)
     except RemoraError as error:
         stderr.print(str(error), highlight=False, soft_wrap=True)
