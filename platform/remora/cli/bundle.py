@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from remora.cli import bundle_storage, gate
 from remora.cli.options import ConfigOption, JsonOption, NameArgument, emit
+from remora.cli.terminal import line, styled
 from remora.contracts.errors import RemoraError
 from remora.contracts.home import storage_errors
+from remora.contracts.printable import one_line, printable
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ app = typer.Typer(
     Aliases point at bundles: [bold]production[/bold] serves, [bold]candidate[/bold] and [bold]shadow[/bold] are tried.
     To go back to what was in production before: [bold]remora rollback[/bold].""",
 )
+LONG = 2_000
+"""Characters of a value that `diff` shows."""
+
 app.command("gc")(bundle_storage.gc)
 app.command("export")(bundle_storage.export)
 app.command("import")(bundle_storage.import_bundle)
@@ -193,8 +198,8 @@ def _facts(bundle: Bundle) -> dict[str, object]:
 
 def _render_built(out: Console, built: Bundle) -> None:
     size = sum(entry.bytes for entry in built.manifest.files.values())
-    out.print(f"Bundle {built.id}: {len(built.manifest.files)} files, {size / 1e6:,.1f} MB", highlight=False)
-    out.print(f"Next: remora bundle promote {built.id}", highlight=False)
+    out.print(f"Bundle {built.id}: {len(built.manifest.files)} files, {size / 1e6:,.1f} MB")
+    out.print(f"Next: remora bundle promote {built.id}")
 
 
 def _render_list(out: Console, listed: Sequence[Listed]) -> None:
@@ -203,22 +208,22 @@ def _render_list(out: Console, listed: Sequence[Listed]) -> None:
         table.add_column(column, justify="right" if column == "MB" else "left", no_wrap=column == "id")
     for b in listed:
         made, size = f"{b.made_at:%Y-%m-%d %H:%M}", f"{b.bytes / 1e6:,.1f}"
-        state = "[red]refused[/red]" if b.problem else "yes" if b.signed else "no"
-        table.add_row(b.id, made, ", ".join(b.aliases), ", ".join(b.surfaces), size, state)
+        state = styled("refused", "red") if b.problem else Text("yes" if b.signed else "no")
+        table.add_row(b.id, made, ", ".join(b.aliases), one_line(", ".join(b.surfaces)), size, state)
     out.print(table if listed else "There is no bundle yet. Run `remora bundle build` first.")
     for b in listed:
         if b.problem:
-            out.print(f"[red]{b.id}[/red]: {escape(b.problem)}", highlight=False)
+            out.print(line(styled(b.id, "red"), f": {b.problem}"))
 
 
 def _render_bundle(out: Console, bundle: Bundle) -> None:
-    out.print(Markdown(bundle.read_bytes("card.md").decode()))
+    out.print(Markdown(bundle.read_bytes("card.md").decode(), hyperlinks=False))
     table = Table(title=f"Bundle {bundle.id}, verified", title_justify="left")
     table.add_column("file")
     table.add_column("bytes", justify="right")
     table.add_column("SHA-256")
     for path, entry in bundle.manifest.files.items():
-        table.add_row(path, f"{entry.bytes:,}", entry.sha256[:16] + "…")
+        table.add_row(one_line(path), f"{entry.bytes:,}", entry.sha256[:16] + "…")
     out.print(table)
 
 
@@ -232,9 +237,7 @@ def _refusal(bundles: Bundles, name: str) -> str | None:
 
 def _render_verified(out: Console, found: Mapping[str, str | None]) -> None:
     for name, why in found.items():
-        out.print(
-            f"{name}: " + ("as its manifest says" if why is None else f"[red]{escape(why)}[/red]"), highlight=False
-        )
+        out.print(line(f"{name}: ", "as its manifest says" if why is None else styled(why, "red")))
     if not found:
         out.print("There is no bundle yet. Run `remora bundle build` first.")
 
@@ -245,17 +248,17 @@ def _render_difference(out: Console, before: str, after: str, changed: Sequence[
         table.add_column(column, justify="right" if column == "change" else "left", overflow="fold")
     for one in changed:
         by = "" if one.by is None else f"{one.by:+,.6g}"
-        table.add_row(one.part, escape(one.name), _shown(one.before), _shown(one.after), by)
+        table.add_row(one.part, one_line(one.name), _shown(one.before), _shown(one.after), by)
     out.print(table if changed else f"{before} and {after} hold the same.")
 
 
 def _shown(value: object) -> str:
-    return "–" if value is None else escape(f"{value:.6g}" if isinstance(value, float) else str(value))
+    return "–" if value is None else one_line(f"{value:.6g}" if isinstance(value, float) else str(value), LONG)
 
 
 def _render_promotion(out: Console, done: Promotion) -> None:
     before = f", before: {done.previous}" if done.previous else ""
-    out.print(f"{done.alias} is {done.bundle}{before}", highlight=False)
+    out.print(f"{done.alias} is {done.bundle}{before}")
 
 
 def _render_history(out: Console, moved: Sequence[Promotion]) -> None:
@@ -263,6 +266,6 @@ def _render_history(out: Console, moved: Sequence[Promotion]) -> None:
     for column in ("when (UTC)", "what", "alias", "bundle", "before", "by", "why"):
         table.add_column(column)
     for m in moved:
-        why = escape(m.why) if m.done else f"{escape(m.why)} [red](was cut off)[/red]"
-        table.add_row(f"{m.at:%Y-%m-%d %H:%M:%S}", m.kind, m.alias, m.bundle, m.previous or "–", escape(m.by), why)
+        why = Text(printable(m.why)) if m.done else line(m.why, styled(" (was cut off)", "red"))
+        table.add_row(f"{m.at:%Y-%m-%d %H:%M:%S}", m.kind, m.alias, m.bundle, m.previous or "–", one_line(m.by), why)
     out.print(table if moved else "Nothing was promoted yet.")

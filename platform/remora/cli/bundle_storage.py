@@ -58,7 +58,7 @@ def export(
     emit(
         {"id": bundle.id, "file": str(file), "bytes": size},
         as_json,
-        lambda paper: paper.print(f"Bundle {bundle.id} is in {file}, {size / 1e6:,.1f} MB", highlight=False),
+        lambda paper: paper.print(f"Bundle {bundle.id} is in {file}, {size / 1e6:,.1f} MB"),
     )
 
 
@@ -108,7 +108,7 @@ def sign(
     emit(
         {"id": bundle.id, "key": private.public.id},
         as_json,
-        lambda out: out.print(f"Bundle {bundle.id} is signed by key {private.public.id}", highlight=False),
+        lambda out: out.print(f"Bundle {bundle.id} is signed by key {private.public.id}"),
     )
 
 
@@ -128,8 +128,8 @@ def _render_unneeded(out: Console, going: Sequence[Unneeded], deleted: bool) -> 
 
 
 def _render_imported(out: Console, id: str, size: int) -> None:
-    out.print(f"Bundle {id}: checked and taken in, {size / 1e6:,.1f} MB", highlight=False)
-    out.print(f"Next: remora bundle promote {id}", highlight=False)
+    out.print(f"Bundle {id}: checked and taken in, {size / 1e6:,.1f} MB")
+    out.print(f"Next: remora bundle promote {id}")
 
 
 def _render_key(out: Console, file: Path, line: str) -> None:
@@ -138,4 +138,4 @@ def _render_key(out: Console, file: Path, line: str) -> None:
         f'registry:\n  signing_key: {file}\n  trusted_keys: ["{line}"]',
     )
     for text in said:
-        out.print(text, highlight=False, markup=False, soft_wrap=True)
+        out.print(text, soft_wrap=True)

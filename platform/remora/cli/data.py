@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit
@@ -36,7 +35,7 @@ def get(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     activate(settings)
-    folder = fetch(settings, lambda line: console.print(line, highlight=False, soft_wrap=True))
+    folder = fetch(settings, lambda line: console.print(line, soft_wrap=True))
     emit({"folder": folder}, as_json, lambda out: out.print("Next: remora data ingest"))
 
 
@@ -116,7 +115,7 @@ def _read(made: dict[str, Any]) -> str:
     days = made["days"]
     read = f"Read {made['files']['read']:,} files with {made['rows_read']:,} rows"
     if made["whole_because"]:
-        return f"{read}, all that there are, because {escape(made['whole_because'])}."
+        return f"{read}, all that there are, because {made['whole_because']}."
     if made["of"] is None:
         return f"{read}."
     return (

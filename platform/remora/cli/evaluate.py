@@ -56,5 +56,5 @@ def render(out: Console, found: EvaluationReport, made: Artifact) -> None:
 
     for table in tables(found):
         out.print(table)
-    out.print(summary(found), highlight=False)
-    out.print(f"Evaluation {made.version}. Next: remora bundle build", highlight=False)
+    out.print(summary(found))
+    out.print(f"Evaluation {made.version}. Next: remora bundle build")

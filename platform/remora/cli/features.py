@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.cli.terminal import line, styled
+from remora.contracts.printable import one_line
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
@@ -156,7 +158,7 @@ def _render_parity(out: Console, report: ParityReport) -> None:
         table.add_column(name)
     for one in report.differences:
         values = (str(one.rows), one.example, one.served, one.recomputed, one.looks_like)
-        table.add_row(one.column, *(value[:60] for value in values))
+        table.add_row(one.column, *(one_line(value, limit=60) for value in values))
     if report.differences:
         out.print(table)
     out.print(
@@ -181,5 +183,5 @@ def _render_counts(out: Console, title: str, counts: dict[str, int]) -> None:
 
 def _render_names(out: Console, registered: dict[str, list[str]]) -> None:
     for kind, names in registered.items():
-        out.print(f"[bold]{kind.replace('_', ' ')}[/bold]: {', '.join(names)}")
+        out.print(line(styled(kind.replace("_", " "), "bold"), f": {', '.join(names)}"))
     out.print("Next: remora features materialize")

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.cli.terminal import styled
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
@@ -62,15 +63,15 @@ def render(out: Console, found: GateReport) -> None:
     for name in ("gate", "measured", "bound", "", "by how much"):
         table.add_column(name, justify="right" if name in ("measured", "bound") else "left", no_wrap=name == "gate")
     for verdict in found.verdicts:
-        table.add_row(verdict.gate, *_numbers(verdict), _how(verdict.passed), escape(verdict.sentence))
+        table.add_row(verdict.gate, *_numbers(verdict), _how(verdict.passed), verdict.sentence)
     for name, why in found.not_run.items():
-        table.add_row(name, "", "", "not run", escape(why))
+        table.add_row(name, "", "", "not run", why)
     out.print(table)
     for remark in found.remarks:
-        out.print(remark, highlight=False)
+        out.print(remark)
     done = "It passes." if found.passed else "It does not pass."
-    out.print(f"{done} {found.seconds:.0f} s, {found.made_at:%Y-%m-%d %H:%M} UTC, lake {found.lake}", highlight=False)
-    out.print(f"Next: remora bundle promote {found.candidate}" if found.passed else "", highlight=False)
+    out.print(f"{done} {found.seconds:.0f} s, {found.made_at:%Y-%m-%d %H:%M} UTC, lake {found.lake}")
+    out.print(f"Next: remora bundle promote {found.candidate}" if found.passed else "")
 
 
 def _numbers(verdict: Verdict) -> tuple[str, str]:
@@ -79,5 +80,5 @@ def _numbers(verdict: Verdict) -> tuple[str, str]:
     return tuple("–" if value is None else number(value) for value in (verdict.measured, verdict.bound))  # type: ignore[return-value]
 
 
-def _how(passed: bool) -> str:
-    return "[green]passed[/green]" if passed else "[red]failed[/red]"
+def _how(passed: bool) -> Text:
+    return styled("passed", "green") if passed else styled("failed", "red")

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import typer
-from rich.markup import escape
 
 from remora.cli import (
     bundle,
@@ -29,6 +28,7 @@ from remora.cli import (
 )
 from remora.cli.options import console
 from remora.cli.progress import show_progress
+from remora.cli.terminal import line, styled
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
 
 app = typer.Typer(
@@ -90,10 +90,12 @@ def _run() -> int:
         app()
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
-            console.print("[yellow]Interrupted.[/yellow] Nothing is left half done: run the same command to go on.")
+            console.print(
+                line(styled("Interrupted.", "yellow"), " Nothing is left half done: run the same command again.")
+            )
         return leaving.code if isinstance(leaving.code, int) else 0
     except RemoraError as error:
-        console.print(f"[red]{type(error).__name__}[/red]", escape(str(error)), highlight=False)
+        console.print(line(styled(type(error).__name__, "red"), " ", str(error)))
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     return 0
 

@@ -12,7 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-console = Console(stderr=True)
+from remora.cli.terminal import Terminal
+
+console = Terminal(stderr=True)
 """Progress and messages; results go to stdout."""
 
 ConfigOption = Annotated[
@@ -43,7 +45,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's 
 
 def paper() -> Console:
     """Where results are drawn: the terminal, or a page of 110 columns when stdout goes to a file."""
-    return Console(width=None if sys.stdout.isatty() else 110)
+    return Terminal(width=None if sys.stdout.isatty() else 110)
 
 
 def emit(value: dict[str, Any], as_json: bool, render: Callable[[Console], None]) -> None:

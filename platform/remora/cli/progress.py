@@ -7,6 +7,7 @@ import logging
 from rich.logging import RichHandler
 
 from remora.cli.options import console
+from remora.contracts.printable import printable
 
 
 def show_progress() -> None:
@@ -15,9 +16,16 @@ def show_progress() -> None:
     if log.handlers:
         return
     handler: logging.Handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_Lines("%(asctime)s %(message)s", "%H:%M:%S"))
     if console.is_terminal:
         handler = RichHandler(console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+class _Lines(logging.Formatter):
+    """Plain lines; text from data is shown, not obeyed by the terminal that shows the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))

@@ -10,6 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.cli.terminal import line, styled
+from remora.contracts.printable import one_line
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -55,23 +57,24 @@ def _one(settings: Settings, user: str, *, n: int, surface: str, item: str | Non
 
 def render(out: Console, user: str, slate: RecommendResponse) -> None:
     """Draw one slate: the items, what was skipped and why, and where the time went."""
-    table = Table(title=f"{slate.surface} for {user}", title_justify="left")
+    table = Table(title=f"{slate.surface} for {one_line(user)}", title_justify="left")
     for column in ("", "item", "title", "score", "sources"):
         table.add_column(column, justify="right" if column in {"", "score"} else "left", overflow="fold")
     for place in slate.items:
         score = "–" if place.score is None else f"{place.score:.4f}"
-        table.add_row(str(place.position), place.item_id, place.title or "", score, ", ".join(place.sources))
+        item, title = one_line(place.item_id), one_line(place.title or "")
+        table.add_row(str(place.position), item, title, score, ", ".join(place.sources))
     out.print(table)
     for reason in slate.degraded:
-        out.print(f"[yellow]degraded[/yellow] {reason}", highlight=False)
+        out.print(line(styled("degraded", "yellow"), f" {reason}"))
     spent = ", ".join(f"{stage} {ms:.1f}" for stage, ms in slate.timings_ms.items())
-    out.print(f"[dim]bundle {slate.bundle} ({slate.variant}); ms: {spent}[/dim]", highlight=False)
+    out.print(f"bundle {slate.bundle} ({slate.variant}); ms: {spent}", style="dim")
 
 
 def _all(settings: Settings, out: str, *, bundle: str, surface: str, n: int, as_json: bool) -> None:
     from remora.serving.everybody import recommend_everybody
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("users", total=None)
         slates = recommend_everybody(

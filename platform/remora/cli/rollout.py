@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.live import Live
-from rich.markup import escape
+from rich.text import Text
 
 from remora.cli import gate
 from remora.cli.options import ConfigOption, JsonOption, console, emit
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
+from remora.contracts.printable import printable
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def start(
     why, _ = through(settings, bundles.open(bundle).id, why=why, force=force)
     with controlling(settings):
         begun = begin(bundles, bundle=bundle, plan=parsed, by=by or getpass.getuser(), why=why, now=utc_now())
-        console.print(f"Rollout {begun.id}: bundle {begun.bundle} against {begun.production}", highlight=False)
+        console.print(f"Rollout {begun.id}: bundle {begun.bundle} against {begun.production}")
         if not detach:
             _carry_out(settings)
     if detach:
@@ -152,7 +153,7 @@ def _ask(settings: Settings, what: What, by: str, why: str) -> None:
             )
             return
         time.sleep(0.2)
-    console.print(f"Rollout {now.id}: {now.status} at {now.stage_name}", highlight=False)
+    console.print(f"Rollout {now.id}: {now.status} at {now.stage_name}")
 
 
 def _is_controlled(settings: Settings) -> bool:
@@ -207,11 +208,11 @@ def _carry_out(settings: Settings) -> None:
             "`remora rollout abort` takes it back."
         )
         raise typer.Exit(UNFINISHED) from None
-    console.print(f"Rollout {ended.id}: {ended.status}", highlight=False)
+    console.print(f"Rollout {ended.id}: {ended.status}")
     if ended.status is not Status.DONE:
         for entry in ended.journal[-2:]:
             for reason in entry.why:
-                console.print(f"  {escape(reason)}", highlight=False)
+                console.print(f"  {reason}")
         raise typer.Exit(1)
 
 
@@ -222,7 +223,7 @@ def _drawn(settings: Settings) -> Rollout:
     with Live(console=console, auto_refresh=False) as screen:
 
         def told(what: Rollout | str) -> None:
-            screen.update(escape(what) if isinstance(what, str) else drawn(what, utc_now()), refresh=True)
+            screen.update(Text(printable(what)) if isinstance(what, str) else drawn(what, utc_now()), refresh=True)
 
         return _controller(settings).run(rest=time.sleep, told=told)
 
@@ -236,9 +237,9 @@ def _in_lines(settings: Settings) -> Rollout:
     def told(what: Rollout | str) -> None:
         nonlocal entries
         if isinstance(what, str):
-            console.print(escape(what), highlight=False)
+            console.print(what)
         elif len(what.journal) != entries:
             entries = len(what.journal)
-            console.print(escape(line(what, utc_now())), highlight=False)
+            console.print(line(what, utc_now()))
 
     return _controller(settings).run(rest=time.sleep, told=told)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from remora.cli import data, evaluate, gate, recommend
 from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit, paper
+from remora.cli.terminal import line, styled
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _steps(settings: Settings, record: Recording, *, since_last: bool) -> Iterat
     from remora.cli import path
 
     def begun(step: Step) -> None:
-        console.print(f"[bold]{step.name}[/bold]  {step.command}")
+        console.print(line(styled(step.name, "bold"), f"  {step.command}"))
         record.begun(step)
 
     return record.through(path.run(settings, since_last=since_last, begun=begun))
@@ -85,7 +86,7 @@ def _steps(settings: Settings, record: Recording, *, since_last: bool) -> Iterat
 def _say(done: Done, *, draw: bool) -> None:
     """One line when a step ends, and what the report and the evaluation found."""
     how = "unchanged" if done.unchanged else f"{done.seconds:.1f} s"
-    console.print(f"  [green]done[/green] {how}", highlight=False)
+    console.print(line("  ", styled("done", "green"), f" {how}"))
     if draw and done.step.name == "quality report":
         data.render(paper(), done.result)
     if draw and done.step.name == "evaluate":
@@ -117,7 +118,7 @@ def _three_users(settings: Settings) -> None:
     heavy, light = _extremes(settings)
     out = paper()
     for user, who in ((heavy, "a heavy user"), (light, "a light user"), ("nobody-by-this-name", "an unknown user")):
-        out.rule(f"{who}: remora recommend {user}")
+        out.rule(styled(f"{who}: remora recommend {user}", "none"))
         recommend.render(out, user, ask(url_of(settings), RecommendRequest(user_id=user, n=ASKED)))
 
 

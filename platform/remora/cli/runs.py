@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.cli.terminal import line, styled
+from remora.contracts.printable import one_line
 from remora.settings import load
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _render(out: Console, found: list[RunRecord], told: list[str]) -> None:
     else:
         out.print(_table(found))
     for text in told:
-        out.print(f"[red]alert[/red] {escape(text)}", highlight=False)
+        out.print(line(styled("alert", "red"), f" {text}"))
 
 
 def _table(found: list[RunRecord]) -> Table:
@@ -63,11 +64,10 @@ def _table(found: list[RunRecord]) -> Table:
         table.add_column(column, justify="right")
     table.add_column("what came of it")
     for record in found:
-        colour = COLOURS[record.outcome]
-        outcome = f"[{colour}]{record.outcome}[/{colour}]"
+        outcome = styled(record.outcome, COLOURS[record.outcome])
         seconds = "" if record.seconds is None else f"{record.seconds:,.0f}"
-        began, by = f"{record.started_at:%Y-%m-%d %H:%M:%S}", escape(record.by)
-        table.add_row(began, by, outcome, *_new(record), seconds, escape(_came_of_it(record)))
+        began, by = f"{record.started_at:%Y-%m-%d %H:%M:%S}", one_line(record.by)
+        table.add_row(began, by, outcome, *_new(record), seconds, _came_of_it(record))
     return table
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.cli.terminal import line, styled
 from remora.settings import ACTIVE, load
 
 app = typer.Typer(
@@ -63,7 +63,7 @@ def up(
         table.add_row("Ray dashboard", endpoint.dashboard or "that of the cluster")
         table.add_row("bundle", f"{endpoint.bundle} ({endpoint.variant}), {endpoint.topology}")
         out.print(table)
-        out.print("Try [bold]remora recommend USER[/bold]; end it with [bold]remora serve down[/bold].")
+        out.print("Try `remora recommend USER`; end it with `remora serve down`.")
 
     emit(endpoint.model_dump(), as_json, render)
 
@@ -84,7 +84,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         for name, replicas in standing.deployments.items():
             table.add_row(name, f"{replicas} running")
         for bundle, why in standing.refused.items():
-            table.add_row("refused", f"[red]{bundle}[/red]: {escape(why)}")
+            table.add_row("refused", line(styled(bundle, "red"), f": {why}"))
         if standing.message:
             table.add_row("", standing.message)
         out.print(table)

@@ -84,7 +84,7 @@ def _render_ranking(out: Console, trained: Artifact) -> None:
         out.print(f"Rows of the {name} window")
         render_receipt(out, Receipt.model_validate(rows))
     _render(out, "Ranking", trained, "remora evaluate")
-    out.print(f"Report: {trained.home.url}/{trained.folder}/report.html", highlight=False, soft_wrap=True)
+    out.print(f"Report: {trained.home.url}/{trained.folder}/report.html", soft_wrap=True)
 
 
 def _render(out: Console, what: str, trained: Artifact, following: str) -> None:

@@ -103,6 +103,6 @@ def _render(out: Console, found: Artifact, following: str) -> None:
     for row in rows(report):
         table.add_row(*row)
     out.print(table)
-    out.print(gained(report), highlight=False)
-    out.print(f"Report and plot: {found.home.url}/{found.folder}/report.md", highlight=False, soft_wrap=True)
-    out.print(f"Next: {following} --tuned {report.name}", highlight=False)
+    out.print(gained(report))
+    out.print(f"Report and plot: {found.home.url}/{found.folder}/report.md", soft_wrap=True)
+    out.print(f"Next: {following} --tuned {report.name}")

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.cli.terminal import line, styled
+from remora.contracts.printable import one_line
 from remora.settings import load
 
 if TYPE_CHECKING:
@@ -47,14 +50,15 @@ def why(
 
 def render(out: Console, found: Why) -> None:
     """Draw it for people."""
-    out.print(f"{found.item} {found.title or ''} for {found.user}, bundle {found.bundle}", highlight=False)
+    item, user = one_line(f"{found.item} {found.title or ''}"), one_line(found.user or "")
+    out.print(f"{item} for {user}, bundle {found.bundle}")
     for source in found.sources:
-        out.print(f"  found by {_who(source)}", highlight=False)
+        out.print(f"  found by {_who(source)}")
     for source in found.missed_by:
-        out.print(f"  below the limit of {_who(source)}", highlight=False)
-    out.print(f"  {_verdict(found)}", highlight=False)
+        out.print(f"  below the limit of {_who(source)}")
+    out.print(line("  ", _verdict(found)))
     for reason in found.degraded:
-        out.print(f"  [yellow]degraded[/yellow]: {reason}", highlight=False)
+        out.print(line("  ", styled("degraded", "yellow"), f": {reason}"))
     for one in found.foretold:
         title = f"{one.objective}: {one.prediction:.5f} x weight {one.weight:g}"
         table = Table(title=title, title_justify="left")
@@ -67,25 +71,26 @@ def render(out: Console, found: Why) -> None:
             table.add_row("every item", "", f"{one.base:+.4f}")
             out.print(table)
         else:
-            out.print(title, highlight=False)
+            out.print(title)
 
 
 def _who(source: FoundBy) -> str:
     return f"{source.source}: rank {source.rank}, score {_shown(source.score)}"
 
 
-def _verdict(found: Why) -> str:
+def _verdict(found: Why) -> Text:
+    absent = styled("not shown", "yellow")
     if found.removed_by == "retrieval":
-        return f"[yellow]not shown[/yellow]: no source found it; {found.candidates} candidates were ranked"
+        return line(absent, f": no source found it; {found.candidates} candidates were ranked")
     if found.removed_by is not None:
-        return f"[yellow]not shown[/yellow]: removed by {found.removed_by}"
+        return line(absent, f": removed by {found.removed_by}")
     moved = "" if found.place == found.place_by_score else f" ({found.place_by_score} by score, then reranked)"
-    shown = "[green]shown[/green]" if found.shown else f"[yellow]not shown[/yellow], as {found.n} are asked for"
+    shown = styled("shown", "green") if found.shown else line(absent, f", as {found.n} are asked for")
     value = "unscored" if found.value is None else f"value {found.value:.4g}"
-    return f"{shown}: place {found.place} of {found.candidates}{moved}, {value}"
+    return line(shown, f": place {found.place} of {found.candidates}{moved}, {value}")
 
 
 def _shown(value: float | str | None) -> str:
     if value is None:
         return "missing"
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return one_line(value) if isinstance(value, str) else f"{value:.4g}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from remora.rollout.readout import Finding, Rate, Readout
 from remora.rollout.state import Rollout, Status
@@ -43,16 +43,17 @@ def render(out: Console, rollout: Rollout, now: datetime, *, controlled: bool) -
     """:func:`drawn`, and whether anybody carries it out."""
     out.print(drawn(rollout, now))
     if not controlled and not rollout.status.ended:
-        out.print("[yellow]No controller carries it out now.[/yellow] Go on with `remora rollout resume`.")
+        warning = Text("No controller carries it out now.", "yellow")
+        out.print(warning.append(" Resume it with `remora rollout resume`.", "none"))
 
 
 def _head(rollout: Rollout, now: datetime) -> Table:
-    colour = COLOURS[rollout.status]
     table = Table.grid(padding=(0, 2))
     table.add_row("rollout", rollout.id)
     table.add_row("bundle", f"{rollout.bundle}, against {rollout.production}")
-    table.add_row("plan", "  ".join(_marked(rollout)))
-    table.add_row("stands", f"[{colour}]{rollout.status}[/{colour}] at {rollout.stage_name}")
+    table.add_row("plan", Text("  ").join(_marked(rollout)))
+    stands = Text(rollout.status, COLOURS[rollout.status]).append(f" at {rollout.stage_name}", "none")
+    table.add_row("stands", stands)
     if rollout.readout is not None:
         table.add_row("time", f"{rollout.seconds(now):.0f} of {rollout.readout.duration:.0f} s")
         table.add_row("requests", f"{rollout.readout.requests:,} answered by the candidate in this step")
@@ -62,8 +63,10 @@ def _head(rollout: Rollout, now: datetime) -> Table:
     return table
 
 
-def _marked(rollout: Rollout) -> list[str]:
-    return [f"[bold]→ {step}[/bold]" if i == rollout.stage else str(step) for i, step in enumerate(rollout.steps)]
+def _marked(rollout: Rollout) -> list[Text]:
+    return [
+        Text(f"→ {step}", "bold") if i == rollout.stage else Text(str(step)) for i, step in enumerate(rollout.steps)
+    ]
 
 
 def _guardrails(readout: Readout) -> Table:
@@ -75,18 +78,18 @@ def _guardrails(readout: Readout) -> Table:
         table.add_row(found.name, _rate(found.candidate), production, f"{found.margin:.2%}", _judged(found))
     if (rewards := readout.rewards) is not None:
         sides = (f"{rewards.candidate:.4g} an exposure", f"{rewards.production:.4g} an exposure")
-        lost = f"[red]lost: {rewards.loss_low:.2%}[/red]" if rewards.harm else "no harm shown"
+        lost = Text(f"lost: {rewards.loss_low:.2%}", "red") if rewards.harm else Text("no harm shown")
         table.add_row("rewards", *sides, f"{rewards.margin:.2%}", lost)
     return table
 
 
-def _rate(rate: Rate) -> str:
+def _rate(rate: Rate) -> Text:
     share = f"{rate.hits / rate.n:.2%}" if rate.n else "–"
-    return f"{share}  [dim]{rate.low:.2%}–{rate.high:.2%}[/dim]"
+    return Text(f"{share}  ").append(f"{rate.low:.2%}–{rate.high:.2%}", "dim")
 
 
-def _judged(found: Finding) -> str:
-    return "[red]harm[/red]" if found.harm else "no harm shown"
+def _judged(found: Finding) -> Text:
+    return Text("harm", "red") if found.harm else Text("no harm shown")
 
 
 def _reported(readout: Readout) -> list[str]:
@@ -110,6 +113,6 @@ def _journal(rollout: Rollout) -> Table:
     for column in ("when (UTC)", "stage", "what", "by", "why"):
         table.add_column(column)
     for entry in rollout.journal:
-        why = escape("\n".join(entry.why))
-        table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.stage, entry.what, escape(entry.by or ""), why)
+        why = "\n".join(entry.why)
+        table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.stage, entry.what, entry.by or "", why)
     return table
