@@ -142,7 +142,7 @@ def look_back(home: Home, recipe: str, found: Mapping[str, Located]) -> Before:
         raise WholeBuild("`data` of the settings, or Remora, is not as it was")
     origins, known = read_origins(version), dict[Place, Origin]()
     for table, located in found.items():
-        files = [file for _, some in located for file in some]
+        files = [file for _, some in located for file in some.files]
         recognisable = recognised(table, files, origins)
         there = [place for place in origins if place.table == table]
         if table == "events":

@@ -8,6 +8,7 @@ import pyarrow.types as pat
 
 from remora.contracts.tables import TIMESTAMP
 from remora.settings import SourceSettings
+from remora.settings.time_pattern import is_zoned, reader_pattern
 
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -98,8 +99,14 @@ def whole_number_text(value: pl.Expr) -> pl.Expr:
 
 
 def _text(value: pl.Expr, found: pl.DataType) -> pl.Expr:
+    """A whole number without its point: 12.00 is 12. A float beyond 2**53 has lost digits, and is no text."""
     if found.is_float():
-        return pl.coalesce(_integer(value, found).cast(pl.String), value.cast(pl.String))
+        exact = pl.when(value.abs() < 2**53).then(value)
+        return pl.coalesce(_integer(value, found).cast(pl.String), exact.cast(pl.String))
+    if found.is_decimal():
+        digits = value.cast(pl.String)
+        shorter = digits.str.strip_chars_end("0").str.strip_chars_end(".")
+        return pl.when(digits.str.contains(".", literal=True)).then(shorter).otherwise(digits)
     return value.cast(pl.String)
 
 
@@ -136,7 +143,7 @@ def _boolean(value: pl.Expr, found: pl.DataType) -> pl.Expr:
 
 def _strings(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> pl.Expr:
     if isinstance(found, pl.List):
-        return value.cast(pl.List(pl.String))
+        return value.cast(pl.List(pl.String)).list.drop_nulls()
     members = value.str.split(source.list_separator)
     return members.list.eval(pl.element().filter(pl.element() != ""))
 
@@ -146,12 +153,12 @@ def _time(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> pl.Expr
         return _utc(value.dt.cast_time_unit("us"), found.time_zone, source)
     if isinstance(found, pl.Date):
         return _utc(value.cast(pl.Datetime("us")), None, source)
+    if (pattern := source.time.pattern) is not None:
+        texts = value if isinstance(found, pl.String) else _text(value, found)
+        read = texts.str.to_datetime(reader_pattern(pattern), time_unit="us", strict=False)
+        return _utc(read, "UTC" if is_zoned(pattern) else None, source)
     if not isinstance(found, pl.String):
         return _since_epoch(value, found, source)
-    if source.time.pattern:
-        zoned = "%z" in source.time.pattern or "%:z" in source.time.pattern or "%#z" in source.time.pattern
-        read = value.str.to_datetime(source.time.pattern, time_unit="us", strict=False)
-        return _utc(read, "UTC" if zoned else None, source)
     iso = value.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)[ t]", "${1}T").str.replace(r"[zZ]$", "+00:00")
     parsed = [iso.str.to_datetime(pattern, time_unit="us", strict=False) for pattern in _ISO]
     local = [_utc(p, None, source) for p in parsed[1:]]

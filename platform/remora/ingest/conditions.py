@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import MissingInput, SettingsError
+from remora.contracts.errors import MissingInput, SettingsError, WrongType
 from remora.ingest.casting import TYPE_OF, present, read_as
 from remora.ingest.files import Survey
+from remora.ingest.plain import holds_bytes, plain_type
 from remora.settings import SourceSettings
 
 
@@ -32,7 +33,9 @@ def typed_for_conditions(found: pl.Schema, source: SourceSettings, types: pa.Sch
 
 def check_conditions(source: SourceSettings, survey: Survey, types: pa.Schema) -> None:
     """Try every condition on a row of nulls; MissingInput or SettingsError says what is wrong with it."""
-    row = pa.table({field.name: pa.nulls(1, field.type) for field in survey.schema})
+    row = pa.table(
+        {field.name: pa.nulls(1, plain_type(field.type)) for field in survey.schema if not holds_bytes(field.type)}
+    )
     typed = pl.DataFrame(pl.from_arrow(row))
     typed = typed.select(typed_for_conditions(typed.schema, source, types))
     for text in _texts(source):
@@ -40,6 +43,9 @@ def check_conditions(source: SourceSettings, survey: Survey, types: pa.Schema) -
         for column in expression.meta.root_names():
             if column not in survey.schema.names:
                 raise MissingInput("column", column, survey.schema.names, f"The condition `{text}` needs it.")
+            if column not in row.column_names:
+                kind = str(survey.schema.field(column).type)
+                raise WrongType(column, kind, f"text, a number or a time for the condition `{text}`", survey.file.path)
         try:
             found = typed.with_columns(__holds=expression).schema["__holds"]
         except pl.exceptions.PolarsError as error:

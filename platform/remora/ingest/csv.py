@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from remora.contracts.errors import BrokenInput
+from remora.ingest.delimiter import ONE_CHARACTER, OneCharacter
 from remora.ingest.files import ORDER, UNREADABLE, FileFormat, Piece, SourceFile, Survey, order_of
 from remora.settings import SourceSettings
 
@@ -80,12 +81,17 @@ def _numbered(table: pa.Table, file: SourceFile, rows: np.ndarray, texts: list[s
 def _reader(
     file: SourceFile, source: SourceSettings, convert: pacsv.ConvertOptions, ragged: _Ragged
 ) -> pacsv.CSVStreamingReader:
+    stream = file.filesystem.open_input_stream(file.path)
+    delimiter = source.delimiter
+    if len(delimiter) > 1:
+        stream, delimiter = pa.PythonFile(OneCharacter(stream, delimiter.encode()), mode="r"), ONE_CHARACTER.decode()
     return pacsv.open_csv(
-        file.filesystem.open_input_stream(file.path),
+        stream,
         read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, encoding=source.encoding),
         parse_options=pacsv.ParseOptions(
-            delimiter=source.delimiter,
+            delimiter=delimiter,
             quote_char=source.quote or False,
+            escape_char=source.escape or False,
             newlines_in_values=source.quote is not None,
             invalid_row_handler=ragged,
         ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import BrokenInput, DataError, MissingInput
+from remora.contracts.errors import BrokenInput, DataError, MissingInput, SettingsError
 from remora.contracts.home import Home
 from remora.settings import SourceSettings
 
@@ -26,8 +26,15 @@ FILES_PER_SOURCE = 1 << 16
 MOST_SOURCES = 1 << 7
 """With these and 2**40 rows in a file, an order fits 63 bits."""
 
-SUFFIXES = {"parquet": (".parquet", ".pq"), "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")}
+_TEXT = (".csv", ".tsv", ".txt", ".dat")
+SUFFIXES = {
+    "parquet": (".parquet", ".pq"),
+    "csv": (*_TEXT, *(text + packed for text in _TEXT for packed in (".gz", ".bz2", ".zst", ".lz4"))),
+}
 """Names that a directory of each format is searched for; a file that is named itself may have any name."""
+
+_TABLE_FORMATS = {"_delta_log": "a Delta Lake table", ".hoodie": "a Hudi table"}
+"""Folders that say that the files beside them are of several versions, of which a log names the current one."""
 
 
 def order_of(file: int, row: int) -> int:
@@ -77,6 +84,14 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class FoundFiles:
+    """The files of a source, and the paths below its directory that are not read: hidden, or of another format."""
+
+    files: tuple[SourceFile, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Piece:
     """What one read task reads: ``rows`` rows from row ``first`` (the first of a file is 1)."""
 
@@ -112,20 +127,24 @@ class FileFormat:
     read: Callable[[Piece, SourceSettings], Iterator[pa.Table]]
 
 
-def locate(source: SourceSettings, home: Home, place: int) -> list[SourceFile]:
+def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
     """The files of a table's source number ``place`` in the order of their paths.
 
-    MissingInput for none, BrokenInput for an empty one, DataError for too many files or sources.
+    MissingInput for none, BrokenInput for an empty one, DataError for too many files or sources, and for the folder of
+    a table format, whose files are of several versions.
     """
     filesystem, path = _place(source.path, home)
     info = filesystem.get_file_info(path)
     if info.type == pafs.FileType.NotFound:
         unset = "" if "$" not in path else " An environment variable in it is not set."
         raise MissingInput("file or directory", path, hint=f"Check `path` of the source in data.{unset}")
-    found = [info] if info.type == pafs.FileType.File else _in_folder(filesystem, path, source.format)
+    found, skipped = ([info], []) if info.type == pafs.FileType.File else _in_folder(filesystem, path, source.format)
     if not found:
+        there = f" Not read: {_some(skipped)}." if skipped else ""
         raise MissingInput(
-            f"{source.format} file in the directory", path, hint=f"Names end in {', '.join(SUFFIXES[source.format])}."
+            f"{source.format} file in the directory",
+            path,
+            hint=f"Names end in {', '.join(SUFFIXES[source.format])}.{there}",
         )
     for file in found:
         if file.size == 0:
@@ -135,29 +154,48 @@ def locate(source: SourceSettings, home: Home, place: int) -> list[SourceFile]:
             f"{len(found):,} files in {path}, source {place + 1} of its table: up to {FILES_PER_SOURCE:,} files in "
             f"each of {MOST_SOURCES} sources can be told apart. Write fewer, larger files."
         )
-    return [
+    files = [
         SourceFile(filesystem, file.path, place * FILES_PER_SOURCE + i, file.size, file.mtime_ns or 0)
         for i, file in enumerate(found)
     ]
+    return FoundFiles(tuple(files), tuple(skipped))
 
 
 def _place(path: str, home: Home) -> tuple[pafs.FileSystem, str]:
     if "://" in path:
-        return pafs.FileSystem.from_uri(path)
+        try:
+            return pafs.FileSystem.from_uri(path)
+        except (pa.ArrowException, ValueError, OSError) as error:
+            why = str(error).splitlines()[0]
+            raise SettingsError(f"`path` of a source cannot be used: {why}. E.g. s3://bucket/path.") from error
     if os.path.isabs(path):
         return pafs.LocalFileSystem(), path
     return home.filesystem, home.at(path)
 
 
-def _in_folder(filesystem: pafs.FileSystem, path: str, format: str) -> list[pafs.FileInfo]:
-    found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True))
-    return sorted(
-        (
-            f
-            for f in found
-            if f.type == pafs.FileType.File
-            and f.base_name.lower().endswith(SUFFIXES[format])
-            and not f.base_name.startswith((".", "_"))
-        ),
-        key=lambda f: f.path,
-    )
+def _in_folder(filesystem: pafs.FileSystem, path: str, format: str) -> tuple[list[pafs.FileInfo], list[str]]:
+    """Files of the format, sorted, and the paths of the others; nothing hidden (``.name``, ``_name``) is read.
+
+    What is hidden is a copy or half of a job: `.ipynb_checkpoints`, `_temporary`, `.part.crc`.
+    """
+    found, skipped = [], []
+    for info in sorted(filesystem.get_file_info(pafs.FileSelector(path, recursive=True)), key=lambda f: f.path):
+        below = info.path.removeprefix(path.rstrip("/") + "/").split("/")
+        for name in below:
+            if name in _TABLE_FORMATS:
+                raise DataError(
+                    f"{path} is {_TABLE_FORMATS[name]} (it has {name}): its files are of several versions, also rows "
+                    f"that were deleted. Write its current rows to plain Parquet files, and name those."
+                )
+        if info.type != pafs.FileType.File:
+            continue
+        if any(name.startswith((".", "_")) for name in below) or not below[-1].lower().endswith(SUFFIXES[format]):
+            skipped.append(info.path)
+        else:
+            found.append(info)
+    return found, skipped
+
+
+def _some(paths: list[str], most: int = 3) -> str:
+    names = ", ".join(path.rpartition("/")[2] for path in paths[:most])
+    return names if len(paths) <= most else f"{names} and {len(paths) - most:,} more"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyarrow.types as pat
 
 from remora.contracts.errors import BrokenInput
 from remora.ingest.files import ORDER, UNREADABLE, FileFormat, Piece, SourceFile, Survey, order_of
+from remora.ingest.plain import holds_bytes, known_type, plain
 from remora.settings import SourceSettings
 
 BATCH_ROWS = 65_536
@@ -18,23 +19,28 @@ PIECE_ROWS = 1_000_000
 
 
 def survey(file: SourceFile, source: SourceSettings) -> Survey:
-    """Columns and pieces from the footer; binary columns are not read."""
+    """Columns and pieces from the footer."""
     with _damage(file), _open(file) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     if any(size < 0 for size in sizes) or sum(sizes) != metadata.num_rows:
         raise BrokenInput(file.path, f"the footer says {metadata.num_rows} rows, its row groups hold {sum(sizes)}")
-    readable = pa.schema([field for field in schema if not _holds_bytes(field.type)])
-    return Survey(file, readable, tuple(_pieces(file, sizes)))
+    names = Counter(schema.names)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise BrokenInput(file.path, f"it has two columns of one name: {', '.join(twice)}")
+    # The types are the file's own, so that an error about one names it: columns of bytes are among them, unread.
+    types = [(field.name, known_type(field.type)) for field in schema]
+    return Survey(file, pa.schema(types), tuple(_pieces(file, sizes)))
 
 
 def read(piece: Piece, source: SourceSettings) -> Iterator[pa.Table]:
     """The piece's rows in batches; BrokenInput when pages are damaged or rows are missing."""
     done = 0
     with _damage(piece.file), _open(piece.file) as opened:
-        columns = [field.name for field in opened.schema_arrow if not _holds_bytes(field.type)]
+        columns = [field.name for field in opened.schema_arrow if not holds_bytes(field.type)]
         for batch in opened.iter_batches(BATCH_ROWS, row_groups=list(piece.groups), columns=columns):
-            table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+            found = pa.Table.from_batches([batch])
+            table = pa.table({name: plain(found[name]) for name in found.column_names})
             first = order_of(piece.file.number, piece.first + done)
             done += table.num_rows
             order = pa.array(range(first, first + table.num_rows), pa.int64())
@@ -69,9 +75,3 @@ def _pieces(file: SourceFile, sizes: list[int]) -> Iterator[Piece]:
         rows, groups = rows + size, [*groups, group]
     if groups:
         yield Piece(file, first, rows, tuple(groups))
-
-
-def _holds_bytes(type: pa.DataType) -> bool:
-    if pat.is_nested(type):
-        return any(_holds_bytes(type.field(i).type) for i in range(type.num_fields))
-    return pat.is_binary(type) or pat.is_large_binary(type) or pat.is_fixed_size_binary(type)

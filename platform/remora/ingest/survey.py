@@ -9,22 +9,26 @@ import pyarrow as pa
 
 from remora.contracts.home import Home
 from remora.ingest.conditions import check_conditions
-from remora.ingest.files import SourceFile, Survey, locate
+from remora.ingest.files import FoundFiles, SourceFile, Survey, locate
 from remora.ingest.formats import FORMATS
 from remora.ingest.layout import layout
 from remora.settings import SourceSettings
 
-Located = list[tuple[SourceSettings, list[SourceFile]]]
+Located = list[tuple[SourceSettings, FoundFiles]]
 """The sources of one table, each with its files."""
 
 
 @dataclass(frozen=True)
 class TableSources:
-    """All sources of one table with the files of each, and the columns they make in the lake."""
+    """All sources of one table with the files of each, and the columns they make in the lake.
+
+    ``skipped``: paths in the directories of the sources that are not read.
+    """
 
     table: str
     sources: tuple[tuple[SourceSettings, tuple[Survey, ...]], ...]
     types: pa.Schema
+    skipped: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -44,7 +48,9 @@ class TableSources:
     def only(self, wanted: Callable[[SourceFile], bool]) -> TableSources:
         """The same with some of the files; a source of which none is left is left out."""
         chosen = [(source, tuple(s for s in surveys if wanted(s.file))) for source, surveys in self.sources]
-        return TableSources(self.table, tuple((source, some) for source, some in chosen if some), self.types)
+        return TableSources(
+            self.table, tuple((source, some) for source, some in chosen if some), self.types, self.skipped
+        )
 
 
 def locate_table(sources: Sequence[SourceSettings], home: Home) -> Located:
@@ -56,12 +62,12 @@ def survey_table(
     table: str, located: Located, known: Callable[[SourceFile], Survey | None] = lambda file: None
 ) -> TableSources:
     """Look at every file that is not ``known``; raises the DataError or SettingsError of the first thing amiss."""
-    found = [
-        (source, tuple(known(file) or FORMATS[source.format].survey(file, source) for file in files))
-        for source, files in located
+    surveyed = [
+        (source, tuple(known(file) or FORMATS[source.format].survey(file, source) for file in found.files))
+        for source, found in located
     ]
-    types = layout(table, [(source, survey) for source, surveys in found for survey in surveys])
-    for source, surveys in found:
+    types = layout(table, [(source, survey) for source, surveys in surveyed for survey in surveys])
+    for source, surveys in surveyed:
         for survey in surveys:
             check_conditions(source, survey, types)
-    return TableSources(table, tuple(found), types)
+    return TableSources(table, tuple(surveyed), types, tuple(path for _, found in located for path in found.skipped))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import codecs
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from remora.settings.section import Section
+from remora.settings.time_pattern import check_pattern
+
+_NAMED_ONCE = ("user_id", "item_id", "event_timestamp", "event_id")
+"""Columns of the contract that no two of one source column can be."""
 
 
 class EventTypeSettings(Section):
@@ -20,8 +26,24 @@ class TimeFormat(Section):
     """How a source writes time."""
 
     unit: Literal["s", "ms", "us", "ns"] = "s"
-    pattern: str | None = Field(None, description="strptime pattern of a text column; `unit` is for numbers")
+    pattern: str | None = Field(
+        None, description="strptime pattern of text, or of whole numbers such as 20240131 (`%Y%m%d`); else `unit` holds"
+    )
     zone: str = Field("UTC", description="IANA zone of a time written without one")
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_reads_what_it_writes(cls, pattern: str | None) -> str | None:
+        return None if pattern is None else check_pattern(pattern)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"'{zone}' is no IANA time zone such as Europe/London") from error
+        return zone
 
 
 class Case(Section):
@@ -30,22 +52,31 @@ class Case(Section):
     when: str = Field(description="a condition on the source's columns, e.g. `rating >= 4`")
     type: str
 
+    @field_validator("when")
+    @classmethod
+    def _when_is_sql(cls, when: str) -> str:
+        return _check_condition(when)
+
 
 class SourceSettings(Section):
     """One source of one table: files and how their columns map to the contract."""
 
-    path: str = Field(description="a file or a directory of files, local (relative to the home) or s3://")
+    path: str = Field(min_length=1, description="a file or a directory of files, local (relative to the home) or s3://")
     format: Literal["parquet", "csv"]
     columns: dict[str, str] = Field(description="contract column -> source column")
     keep: tuple[str, ...] = Field((), description="further source columns to keep under their own names")
     types: dict[str, Literal["string", "integer", "number", "boolean", "strings"]] = Field(
         {}, description="contract column -> type, where it is not evident; `strings` is a list"
     )
-    delimiter: str = ","
+    delimiter: str = Field(",", description="of a CSV file; more than one character needs `quote: null`")
     quote: str | None = Field('"', description="CSV quote character; null turns quoting off")
+    escape: str | None = Field(
+        None,
+        description="CSV character before one that is meant as it is: a backslash in files of Spark or MySQL",
+    )
     encoding: str = Field("utf-8", description="of a CSV file")
     nulls: tuple[str, ...] = Field(("",), description="texts that mean `no value`")
-    list_separator: str = Field(" ", description="between the members of a `strings` column in text")
+    list_separator: str = Field(" ", min_length=1, description="between the members of a `strings` column in text")
     event_type: str | tuple[Case, ...] | None = Field(
         None, description="a constant type, or cases; None when the column event_type is mapped"
     )
@@ -54,6 +85,61 @@ class SourceSettings(Section):
         (),
         description="conditions every row must meet, e.g. `quantity > 0`; others are quarantined as declared",
     )
+
+    @field_validator("quote", "escape")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 1 or not value.isascii() or value in "\r\n"):
+            raise ValueError(f"{value!r} is not one ASCII character; null turns it off")
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_divides(cls, value: str) -> str:
+        if not value or not value.isascii() or "\n" in value or "\r" in value:
+            raise ValueError(f"{value!r} cannot divide columns: one or more ASCII characters, no line break")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_exists(cls, value: str) -> str:
+        try:
+            "".encode(value)
+            codecs.lookup(value)
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"'{value}' is no encoding of text such as utf-8, latin-1 or utf-16") from error
+        return value
+
+    @field_validator("filters")
+    @classmethod
+    def _filters_are_sql(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_check_condition(text) for text in filters)
+
+    @model_validator(mode="after")
+    def _csv_marks_differ(self) -> Self:
+        marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
+        if len(set(marks)) < len(marks):
+            raise ValueError(f"source {self.path}: delimiter, quote and escape must differ; they are {marks}")
+        if len(self.delimiter) > 1:
+            if self.quote is not None or self.escape is not None:
+                raise ValueError(
+                    f"source {self.path}: the delimiter {self.delimiter!r} has more than one character, which works "
+                    f"only without quotes. Add `quote: null`, and no `escape`."
+                )
+            if self.delimiter.encode(self.encoding) != self.delimiter.encode("ascii"):
+                raise ValueError(
+                    f"source {self.path}: a delimiter of more than one character needs an encoding in which it is "
+                    f"ASCII, such as utf-8; encoding is {self.encoding}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_mean_one_thing(self) -> Self:
+        required = {name: self.columns[name] for name in _NAMED_ONCE if name in self.columns}
+        for name, column in required.items():
+            if others := [other for other, there in required.items() if there == column and other != name]:
+                raise ValueError(f"source {self.path}: the column '{column}' cannot be both {name} and {others[0]}")
+        return self
 
 
 class DataSettings(Section):
@@ -112,3 +198,14 @@ class DataSettings(Section):
     def positive_types(self) -> tuple[str, ...]:
         """Event types that say a user wanted the item."""
         return tuple(name for name, t in self.event_types.items() if t.sign > 0)
+
+
+def _check_condition(text: str) -> str:
+    """The condition itself; ValueError when it is not SQL. Whether its columns exist is known when files are read."""
+    import polars as pl
+
+    try:
+        pl.sql_expr(text)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"the condition `{text}` cannot be read: {error}. It is SQL, e.g. `quantity > 0`") from error
+    return text
