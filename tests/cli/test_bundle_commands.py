@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 from tests.registry import releases
 from typer.testing import CliRunner
 
@@ -12,6 +13,7 @@ from remora.cli.bundle import app
 from remora.cli.main import app as remora
 from remora.contracts.errors import BadRequest, NotBuilt
 from remora.registry.bundles import Bundles
+from remora.registry.tracking import tracking_uri
 from remora.settings import Settings, load
 
 DATA = {
@@ -137,3 +139,35 @@ def test_a_candidate_passes_no_gate_on_its_way(config: Path, settings: Settings)
     built = releases.build(Bundles(settings))
     said("promote", built.id, "--alias", "candidate", "--config", str(config))
     assert Bundles(settings).resolve("candidate") == built.id
+
+
+def test_an_alias_that_was_moved_by_hand_is_named_in_the_list_the_history_and_the_status_and_restored(
+    config: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    option, bundles = ("--config", str(config)), Bundles(settings)
+    one, two = (releases.build(bundles, model).id for model in (b"one", b"two"))
+    bundles.promote(one, by="ann", why="first")
+    client = MlflowClient(tracking_uri(settings))
+    version = next(v for v in client.search_model_versions("name = 'shop'") if v.tags["bundle"] == two)
+    client.set_registered_model_alias("shop", "production", version.version)
+    for command in ("list", "history"):
+        assert json.loads(said(command, "--json", *option))["unrecorded_moves"] == [
+            {"alias": "production", "recorded": one, "found": two}
+        ]
+        assert "remora bundle restore-aliases" in " ".join(said(command, *option).split())
+    status = CliRunner().invoke(remora, ["serve", "status", *option], catch_exceptions=False)
+    assert two in status.stdout
+    assert "without a promotion record" in " ".join(status.stdout.split())
+    assert f"production is {one} again" in said("restore-aliases", *option)
+    assert json.loads(said("list", "--json", *option))["unrecorded_moves"] == []
+    assert "as the promotion records say" in said("restore-aliases", *option)
+
+
+def test_history_and_list_work_while_mlflow_is_out(config: Path, settings: Settings) -> None:
+    bundles = Bundles(settings)
+    bundles.promote(releases.build(bundles).id, by="ann", why="first")
+    out = yaml.safe_load(config.read_text()) | {"tracking_uri": "postgresql+psycopg://ann:sesame@127.0.0.1:9/mlflow"}
+    config.write_text(yaml.safe_dump(out))
+    assert len(json.loads(said("history", "--json", "--config", str(config)))["promotions"]) == 1
+    assert "production" in said("list", "--config", str(config))

@@ -171,7 +171,7 @@ def test_a_tracking_server_that_is_out_is_a_storage_error(settings: Settings, mo
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     out = settings.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
     with pytest.raises(StorageError, match=r"http://127\.0\.0\.1:9"):
-        Bundles(out).resolve("production")
+        releases.build(Bundles(out))
 
 
 def test_a_process_that_dies_before_the_alias_moves_leaves_the_old_one(bundles: Bundles) -> None:

@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from remora.cli import bundle_storage, gate
+from remora.cli import bundle_aliases, bundle_storage, gate
 from remora.cli.options import ConfigOption, JsonOption, NameArgument, emit
 from remora.cli.terminal import line, styled
 from remora.contracts.errors import RemoraError
@@ -45,6 +45,7 @@ app.command("export")(bundle_storage.export)
 app.command("import")(bundle_storage.import_bundle)
 app.command("keygen")(bundle_storage.keygen)
 app.command("sign")(bundle_storage.sign)
+app.command("restore-aliases")(bundle_aliases.restore_aliases)
 
 
 class AliasChoice(StrEnum):
@@ -73,15 +74,22 @@ def list_bundles(config: ConfigOption = None, as_json: JsonOption = False) -> No
     """Every bundle of the home, oldest first, and what its aliases are."""
     from remora.registry.bundles import Bundles
 
-    listed = Bundles(load(config)).list()
+    bundles = Bundles(load(config))
+    listed, moves = bundles.list(), bundles.unrecorded_moves()
     value = {
         "bundles": [
             {"id": b.id, "made_at": b.made_at, "aliases": b.aliases, "surfaces": b.surfaces, "bytes": b.bytes}
             | {"signed": b.signed, "problem": b.problem or None}
             for b in listed
-        ]
+        ],
+        "unrecorded_moves": [move.model_dump() for move in moves],
     }
-    emit(value, as_json, lambda out: _render_list(out, listed))
+
+    def render(out: Console) -> None:
+        _render_list(out, listed)
+        bundle_aliases.render_unrecorded(out, moves)
+
+    emit(value, as_json, render)
 
 
 @app.command()
@@ -182,8 +190,18 @@ def history(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Who moved which alias, when and why; --json has the evidence too."""
     from remora.registry.bundles import Bundles
 
-    moved = Bundles(load(config)).history()
-    emit({"promotions": [m.model_dump(mode="json") for m in moved]}, as_json, lambda out: _render_history(out, moved))
+    bundles = Bundles(load(config))
+    moved, unrecorded = bundles.history(), bundles.unrecorded_moves()
+    value = {
+        "promotions": [m.model_dump(mode="json") for m in moved],
+        "unrecorded_moves": [move.model_dump() for move in unrecorded],
+    }
+
+    def render(out: Console) -> None:
+        _render_history(out, moved)
+        bundle_aliases.render_unrecorded(out, unrecorded)
+
+    emit(value, as_json, render)
 
 
 def _facts(bundle: Bundle) -> dict[str, object]:

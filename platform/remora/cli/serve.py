@@ -85,6 +85,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             table.add_row(name, f"{replicas} running")
         for bundle, why in standing.refused.items():
             table.add_row("refused", line(styled(bundle, "red"), f": {why}"))
+        for move in standing.unrecorded_moves:
+            table.add_row("refused", line(styled(move.alias, "red"), f": {move.message}"))
         if standing.message:
             table.add_row("", standing.message)
         out.print(table)

@@ -49,8 +49,13 @@ class Aliases:
         with self._errors():
             self._client.set_registered_model_alias(self.name, alias, version)
 
+    def remove(self, alias: str) -> None:
+        """Make ``alias`` mean nothing."""
+        with self._errors():
+            self._client.delete_registered_model_alias(self.name, alias)
+
     def bundles(self) -> dict[str, str]:
-        """Alias -> bundle id."""
+        """Alias -> bundle id, as MLflow has it now; whether it counts, the records of promotions say."""
         with self._errors():
             # A version that somebody made by hand has no tag, and so no bundle.
             bundle_of = {str(v.version): v.tags[BUNDLE_TAG] for v in self._versions() if BUNDLE_TAG in v.tags}

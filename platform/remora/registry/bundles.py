@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.errors import NotFound, RemoraError
+from remora.contracts.errors import NotFound, RemoraError, StorageError
 from remora.contracts.home import Home
 from remora.registry.archive import Archive, write
 from remora.registry.bundle import Bundle
@@ -24,6 +24,7 @@ from remora.registry.signature import PrivateKey, Signature
 from remora.registry.store import FOLDER, BundleStore, Content, entry, folder
 from remora.registry.traffic import PRODUCTION, Traffic
 from remora.registry.trust import check, doubt, signed, trusted, vouched
+from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.settings import RegistrySettings, Settings
 
 
@@ -232,7 +233,7 @@ class Bundles:
     def direct(self, change: Callable[[Traffic], Traffic]) -> Traffic:
         """Change who serves whom, and put it in force: ``change`` gets what is in force and gives what shall be.
 
-        Bundles that it names are opened first. Production is what the alias says, whatever ``change`` says of it.
+        Bundles that it names are opened first. Production is what its last record says, whatever ``change`` says of it.
         NotBuilt while nothing is in production.
         """
         return self._pointers.direct(change)
@@ -240,6 +241,23 @@ class Bundles:
     def traffic(self) -> Traffic:
         """What is in force; published anew where whoever moved the alias last died before that. NotBuilt as above."""
         return self._pointers.direct(lambda now: now)
+
+    def unrecorded_moves(self) -> tuple[UnrecordedMove, ...]:
+        """Aliases that were moved in MLflow without a promotion record; they count for nothing until promoted.
+
+        Where MLflow does not answer, or nothing was ever promoted or registered, what the last command found.
+        """
+        known = UnrecordedMoves(self.home)
+        if not self.store.ids():
+            return known.read()
+        try:
+            return self._pointers.unrecorded_moves()
+        except StorageError:
+            return known.read()
+
+    def restore_aliases(self) -> tuple[UnrecordedMove, ...]:
+        """Make MLflow's aliases mean again what the promotion records say; returns those that did not."""
+        return self._pointers.restore_aliases()
 
     def history(self) -> tuple[Promotion, ...]:
         """Every promotion and rollback, oldest first; one that is not ``done`` was cut off."""

@@ -1,16 +1,18 @@
-"""Moving what points at bundles: aliases in MLflow, the traffic that replicas follow, and the record of both.
+"""Moving what points at bundles: the records of promotions, aliases in MLflow, and the traffic that replicas follow.
 
 A move is four steps under the registry's lock: the record of what is meant, the alias, the traffic, the mark that it is
-done. The alias decides: a process that dies before it moves has changed nothing, and what one that dies after it has
-left undone is done by the next command, whichever it is.
+done. An alias means what its last record says. While that record is not done, MLflow's alias decides: a process that
+dies before the alias moves has changed nothing, and the next command completes what one that dies after it has left.
+An alias that was moved without a record counts for nothing; commands name it (:mod:`remora.registry.unrecorded`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -25,12 +27,15 @@ from remora.registry.succession import before, succession
 from remora.registry.tracking import tracking_uri
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
 from remora.registry.trust import trusted
+from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.settings import Settings
 
 LOCK = f"{FOLDER}/.lock"
 ALIASES = (PRODUCTION, "candidate", "shadow")
 
 Change = Callable[[Traffic], Traffic]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,14 @@ class Pointers:
     def _aliases(self) -> Aliases:
         return Aliases(tracking_uri(self.settings), self.settings.name)
 
+    @cached_property
+    def _unrecorded(self) -> UnrecordedMoves:
+        return UnrecordedMoves(self.store.home)
+
+    @cached_property
+    def _logged(self) -> set[UnrecordedMove]:
+        return set()
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the registry's lock: one process at a time changes what points at bundles.
@@ -70,13 +83,60 @@ class Pointers:
             yield
 
     def aliases(self) -> dict[str, str]:
-        """Alias -> bundle's id, as they are now."""
-        return self._aliases.bundles()
+        """Alias -> bundle's id, as the records of promotions say."""
+        recorded = {alias: self._recorded(alias) for alias in ALIASES}
+        return {alias: bundle for alias, bundle in recorded.items() if bundle is not None}
+
+    def _recorded(self, alias: str) -> str | None:
+        record = self.promotions.last(alias)
+        if record.pending is not None:
+            _, promotion = record.pending
+            if self._aliases.bundles().get(alias) == promotion.bundle:
+                return promotion.bundle
+        return record.bundle
+
+    def unrecorded_moves(self) -> tuple[UnrecordedMove, ...]:
+        """Aliases that MLflow has otherwise than the records say; logged, and written down for the replicas."""
+        while True:
+            found = self._aliases.bundles()
+            moves = self._compared(found)
+            if not moves or self._aliases.bundles() == found:  # else a promotion moved one while this was looking
+                break
+        self._unrecorded.write(moves)
+        for move in set(moves) - self._logged:
+            logger.warning(move.message)
+        self._logged.clear()
+        self._logged.update(moves)
+        return moves
+
+    def _compared(self, found: Mapping[str, str]) -> tuple[UnrecordedMove, ...]:
+        recorded = self.aliases()
+        return tuple(
+            UnrecordedMove(alias=alias, recorded=recorded.get(alias), found=found.get(alias))
+            for alias in ALIASES
+            if recorded.get(alias) != found.get(alias)
+        )
+
+    def restore_aliases(self) -> tuple[UnrecordedMove, ...]:
+        """Make MLflow's aliases mean what the records say; returns those that did not."""
+        with self.lock():
+            self.settle()
+            moves = self.unrecorded_moves()
+            for move in moves:
+                self._mirror(move.alias, move.recorded)
+            self.unrecorded_moves()
+        return moves
+
+    def _mirror(self, alias: str, bundle: str | None) -> None:
+        if bundle is None:
+            self._aliases.remove(alias)
+        else:
+            self._aliases.point(alias, self.register(self.store.read(bundle)))
 
     def resolve(self, alias: str) -> str:
-        """The id that an alias means now."""
+        """The id that an alias means now, as the records of promotions say."""
         self.check_alias(alias)
-        found = self.aliases().get(alias)
+        found = self._recorded(alias)
         if found is None:
             raise NotBuilt(f"{alias} bundle", self.store.home.url, f"remora bundle promote ID --alias {alias}")
         return found
@@ -99,7 +159,8 @@ class Pointers:
     def needed(self) -> set[str]:
         """Bundles that an alias means or that replicas shall hold. The lock is held."""
         traffic = self._board.read()
-        return {*self.aliases().values(), *(traffic.bundles if traffic else ())}
+        meant = {*self.aliases().values(), *self._aliases.bundles().values()}
+        return meant | {*(traffic.bundles if traffic else ())}
 
     def promote(
         self, bundle: Bundle, alias: str, *, by: str, why: str, evidence: Mapping[str, Any] | None = None
@@ -128,31 +189,45 @@ class Pointers:
         """See :meth:`Bundles.direct`."""
         with self.lock():
             self.settle()
-            return self._publish(change)
+            return self._publish(change, self.resolve(PRODUCTION))
 
     def settle(self) -> None:
-        """Finish what a process that died has left: its alias moved and the rest did not. The lock is held."""
-        for key, promotion in self.promotions.unfinished().items():
-            if self.aliases().get(promotion.alias) == promotion.bundle:
-                self._finish(key, promotion)
+        """Finish what a process that died has left, or give it up where its alias had not moved. The lock is held."""
+        for alias in ALIASES:
+            pending = self.promotions.last(alias).pending
+            if pending is not None:
+                key, promotion = pending
+                if self._aliases.bundles().get(alias) == promotion.bundle:
+                    self._finish(key, promotion)
+                else:
+                    self.promotions.cut_off(key)
+        self.unrecorded_moves()
 
     def _move(self, bundle: Bundle, alias: str, previous: str | None, **record: Any) -> Promotion:
-        now = datetime.now(UTC)
-        asked = Promotion(at=now, alias=alias, bundle=bundle.id, previous=previous, **record)
+        asked = Promotion(at=self._next_moment(), alias=alias, bundle=bundle.id, previous=previous, **record)
         if previous != bundle.id:
             version = self.register(bundle)
             key = self.promotions.begin(asked)
             self._aliases.point(alias, version)
             self._finish(key, asked)
+        elif self._aliases.bundles().get(alias) != bundle.id:
+            self._mirror(alias, bundle.id)
+        if self._unrecorded.read():
+            self.unrecorded_moves()  # this alias is mended
         return asked.model_copy(update={"done": True})
+
+    def _next_moment(self) -> datetime:
+        """Now, or just after the newest record where this host's clock is behind the one that wrote it."""
+        now, latest = datetime.now(UTC), self.promotions.latest()
+        return now if latest is None or latest < now else latest + timedelta(microseconds=1)
 
     def _finish(self, key: str, promotion: Promotion) -> None:
         if promotion.alias == PRODUCTION:
-            self._publish(self._returned(promotion) if promotion.kind == ROLLBACK else lambda now: now)
+            change = self._returned(promotion) if promotion.kind == ROLLBACK else lambda now: now
+            self._publish(change, promotion.bundle)
         self.promotions.finish(key)
 
-    def _publish(self, change: Change) -> Traffic:
-        production = self.resolve(PRODUCTION)
+    def _publish(self, change: Change, production: str) -> Traffic:
         now = self._board.read() or Traffic(production=production)
         if now.production != production:
             now = _moved(now, production)

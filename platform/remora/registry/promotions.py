@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +15,8 @@ from remora.contracts.errors import BadRequest
 from remora.contracts.home import Home
 
 FOLDER = "bundles/promotions"
-DONE = ".done"
+DONE, CUT_OFF = ".done", ".cut-off"
+TIME = "%Y%m%dT%H%M%S.%f"
 PROMOTION: Literal["promotion"] = "promotion"
 ROLLBACK: Literal["rollback"] = "rollback"
 MOST_EVIDENCE_BYTES = 256 << 10
@@ -38,14 +39,25 @@ class Promotion(BaseModel):
 
 
 @dataclass(frozen=True)
+class AliasRecord:
+    """What the records say of one alias: ``bundle`` by the last one that is done, and by key one begun after it."""
+
+    bundle: str | None = None
+    pending: tuple[str, Promotion] | None = None
+
+
+@dataclass(frozen=True)
 class Promotions:
     """Append-only: one file a promotion, never written twice, so any number of processes can write."""
 
     home: Home
 
     def begin(self, promotion: Promotion) -> str:
-        """Record what is about to be done; returns the key for :meth:`finish`."""
-        key = f"{FOLDER}/{promotion.at:%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}"
+        """Record what is about to be done; returns the key for :meth:`finish`.
+
+        Keys sort by time and name the alias, so that the last record of an alias is found without reading the others.
+        """
+        key = f"{FOLDER}/{promotion.at:{TIME}}-{uuid.uuid4().hex[:8]}-{promotion.alias}"
         self.home.write_json(f"{key}.json", promotion.model_dump(mode="json", exclude={"done"}))
         return key
 
@@ -53,25 +65,39 @@ class Promotions:
         """Mark it as done."""
         self.home.write_bytes(key + DONE, b"")
 
+    def cut_off(self, key: str) -> None:
+        """Mark it as given up: its alias had not moved, and nothing completes it any more."""
+        self.home.write_bytes(key + CUT_OFF, b"")
+
     def all(self) -> list[Promotion]:
         """Every promotion, oldest first."""
-        return list(self._read().values())
-
-    def unfinished(self) -> dict[str, Promotion]:
-        """By key, those that are not done and that no later one of the same alias followed."""
         names = set(self.home.files(FOLDER))
-        if all(name + DONE in names for name in _records(names)):
-            return {}  # as nearly always, and nothing was read
-        found = self._read()
-        last = {promotion.alias: key for key, promotion in found.items()}
-        return {key: p for key, p in found.items() if not p.done and last[p.alias] == key}
+        return [self._read(name, names) for name in _records(names)]
 
-    def _read(self) -> dict[str, Promotion]:
-        names = set(self.home.files(FOLDER))
-        return {
-            f"{FOLDER}/{name}": Promotion(**self.home.read_json(f"{FOLDER}/{name}.json"), done=name + DONE in names)
-            for name in _records(names)
-        }
+    def last(self, alias: str) -> AliasRecord:
+        """What the records say of one alias now."""
+        names, pending = set(self.home.files(FOLDER)), None
+        newest = True
+        for name in reversed(_records(names)):
+            if _alias(name) not in (alias, None):
+                continue
+            promotion = self._read(name, names)
+            if promotion.alias != alias:
+                continue
+            if promotion.done:
+                return AliasRecord(promotion.bundle, pending)
+            if newest and name + CUT_OFF not in names:
+                pending = (f"{FOLDER}/{name}", promotion)
+            newest = False
+        return AliasRecord(None, pending)
+
+    def latest(self) -> datetime | None:
+        """The time of the newest record, which the next one must be after, whatever the clocks of its host say."""
+        names = _records(self.home.files(FOLDER))
+        return datetime.strptime(names[-1].split("-")[0], TIME).replace(tzinfo=UTC) if names else None
+
+    def _read(self, name: str, names: Collection[str]) -> Promotion:
+        return Promotion(**self.home.read_json(f"{FOLDER}/{name}.json"), done=name + DONE in names)
 
 
 def checked(evidence: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -91,3 +117,8 @@ def checked(evidence: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _records(names: Iterable[str]) -> list[str]:
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+
+def _alias(name: str) -> str | None:
+    """The alias that a record's name says; None for the names of earlier versions, which leave it out."""
+    return name.split("-", 2)[2] if name.count("-") > 1 else None

@@ -15,6 +15,7 @@ from remora.contracts.errors import NotReady, Refused
 from remora.contracts.home import Home
 from remora.registry.live import LiveReports
 from remora.registry.traffic import TrafficBoard
+from remora.registry.unrecorded import UnrecordedMove
 from remora.serving.app import assemble
 from remora.serving.from_bundle import FromBundle
 from remora.serving.rpc.service import SERVICER
@@ -40,7 +41,9 @@ class Endpoint(BaseModel):
 
 
 class Standing(BaseModel):
-    """How the app stands. ``deployments`` has the running replicas by name, ``refused`` why bundles are not opened."""
+    """How the app stands. ``deployments`` has the running replicas by name, ``refused`` why bundles are not opened,
+    ``unrecorded_moves`` the aliases that were moved in MLflow without a promotion record and so are not served.
+    """
 
     running: bool
     ready: bool = False
@@ -50,6 +53,7 @@ class Standing(BaseModel):
     bundle: str | None = None
     deployments: dict[str, int] = {}
     refused: dict[str, str] = {}
+    unrecorded_moves: tuple[UnrecordedMove, ...] = ()
 
 
 def url_of(settings: Settings) -> str:
@@ -115,16 +119,20 @@ def listen(settings: Settings) -> None:
 
 def status(settings: Settings) -> Standing:
     """How the app stands, asked of the cluster and of the endpoint; starts nothing."""
-    url = url_of(settings)
+    from remora.registry.bundles import Bundles
+
+    url, moves = url_of(settings), Bundles(settings).unrecorded_moves()
     if not _there_is_a_cluster(settings):
-        return Standing(running=False, url=url, message="No Ray cluster of this checkout is running.")
+        message = "No Ray cluster of this checkout is running."
+        return Standing(running=False, url=url, message=message, unrecorded_moves=moves)
     cluster.connect(settings)
     from ray import serve
     from ray.serve.schema import ReplicaState
 
     application = serve.status().applications.get(APP)
     if application is None:
-        return Standing(running=False, url=url, message="The cluster runs, the app does not.")
+        message = "The cluster runs, the app does not."
+        return Standing(running=False, url=url, message=message, unrecorded_moves=moves)
     health = _health(url)
     return Standing(
         running=True,
@@ -137,6 +145,7 @@ def status(settings: Settings) -> Standing:
             name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()
         },
         refused=_refused(settings),
+        unrecorded_moves=moves,
     )
 
 
