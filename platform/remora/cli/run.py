@@ -106,7 +106,7 @@ def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
         endpoint = launch.up(settings, again=False, told=spinner.update)
     if show:
         _three_users(settings)
-    return endpoint.model_dump() | {"mlflow": mlflow.facts["url"]}
+    return endpoint.model_dump() | {"mlflow": mlflow}
 
 
 def _three_users(settings: Settings) -> None:
@@ -152,7 +152,7 @@ def _addresses(out: Console, value: dict[str, Any]) -> None:
     table.add_row("endpoint", f"{value['url']}/v1/recommend")
     table.add_row("API docs", value["docs"])
     table.add_row("Ray dashboard", value["dashboard"] or "that of the cluster")
-    table.add_row("MLflow", value["mlflow"])
+    table.add_row("MLflow (read-only)", value["mlflow"])
     table.add_row("ask", f"curl {value['url']}/v1/recommend/USER")
     table.add_row("end", "make stop")
     out.print(table)

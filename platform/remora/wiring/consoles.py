@@ -1,28 +1,46 @@
-"""MLflow's own page over the home's tracking database, as a background process of this checkout."""
+"""MLflow's own page over the home's tracking database, read-only, as a background process of this checkout."""
 
 from __future__ import annotations
 
+import hashlib
 import sys
 
-from remora.registry.tracking import tracking_uri
+from remora.registry.exclusive import shown
+from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import Settings
 from remora.wiring import processes
 from remora.wiring.cluster import free_port
 
 MLFLOW = "mlflow"
+APPLICATION = "remora.wiring.read_only:page"
 
 
-def start_mlflow(settings: Settings) -> processes.Running:
-    """The MLflow page on loopback; one that shows another home's runs is replaced."""
+def start_mlflow(settings: Settings) -> str:
+    """The address of MLflow's page on loopback; one that shows another home's runs is replaced.
+
+    The page needs no login, so it only reads. Where the settings name an MLflow server, that one's address: who may
+    write there is its operator's to say.
+    """
     uri = tracking_uri(settings)
+    if uri.startswith(("http://", "https://")):
+        return shown(uri)
+    tracking = hashlib.sha256(f"{APPLICATION} {uri}".encode()).hexdigest()
     running = processes.find(MLFLOW)
-    if running is not None and running.facts["tracking"] == uri:
-        return running
+    if running is not None and running.facts["tracking"] == tracking:
+        return running.facts["url"]
     processes.stop(MLFLOW)
     port = free_port(5000)
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1"]
-    return processes.start(MLFLOW, command, environment={}, facts={"tracking": uri, "url": f"http://127.0.0.1:{port}"})
+    command = [sys.executable, "-m", "uvicorn", "--factory", APPLICATION, "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--log-level", "warning", "--no-server-header"]
+    # `mlflow server` passes the same to its workers; its command line would show a database's password to all users.
+    environment = {
+        "_MLFLOW_SERVER_FILE_STORE": uri,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": artifact_root(settings),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    facts = {"tracking": tracking, "url": f"http://127.0.0.1:{port}"}
+    return processes.start(MLFLOW, command, environment=environment, facts=facts).facts["url"]
 
 
 def stop_mlflow() -> bool:
