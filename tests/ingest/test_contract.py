@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,15 @@ def test_each_broken_row_has_its_reason(tmp_path, values, reason):
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [(17850.0, "17850"), (17850, "17850"), ("17850.0", "17850.0"), (1.5, "1.5"), ("ü 1", "ü 1"), (True, "true")],
+    [
+        (17850.0, "17850"),
+        (17850, "17850"),
+        ("17850.0", "17850.0"),
+        ("00123", "00123"),
+        (1.5, "1.5"),
+        ("ü 1", "ü 1"),
+        (True, "true"),
+    ],
 )
 def test_ids_become_text_and_whole_floats_lose_their_point(tmp_path, given, expected):
     assert one(tmp_path, u=given)[1]["user_id"] == expected
@@ -106,6 +115,10 @@ def test_an_id_that_is_declared_an_integer_loses_its_point_in_text_too(tmp_path)
         ("2010-12-01", {}, "2010-12-01 00:00:00"),
         ("2010-12-01 08:26", {"zone": "Europe/Vienna"}, "2010-12-01 07:26:00"),
         ("01/12/2010 8:26", {"pattern": "%d/%m/%Y %H:%M"}, "2010-12-01 08:26:00"),
+        ("2010-12-01 08:26:00.5", {"pattern": "%Y-%m-%d %H:%M:%S.%f"}, "2010-12-01 08:26:00.5"),
+        (20_101_201, {"pattern": "%Y%m%d"}, "2010-12-01 00:00:00"),
+        (20_101_201.0, {"pattern": "%Y%m%d"}, "2010-12-01 00:00:00"),
+        ("20101201", {"pattern": "%Y%m%d"}, "2010-12-01 00:00:00"),
         (datetime(2010, 12, 1, 8, 26), {"zone": "Europe/Vienna"}, "2010-12-01 07:26:00"),
         (datetime(2010, 12, 1).date(), {}, "2010-12-01 00:00:00"),
     ],
@@ -119,6 +132,15 @@ def test_the_first_case_that_holds_names_the_event(tmp_path):
     cases = [{"when": "v >= 4", "type": "buy"}, {"when": "v >= 3", "type": "view"}, {"when": "true", "type": "drop"}]
     frame = pl.DataFrame({"u": "a", "i": "x", "t": 1, "v": [5, 3, 1, None]})
     assert judged(tmp_path, frame, event_type=cases)["event_type"].to_list() == ["buy", "view", "drop", "drop"]
+
+
+def test_before_the_earliest_day_nothing_happened(tmp_path):
+    pl.DataFrame({"u": "a", "i": "x", "t": [631_151_999, 631_152_000], "v": 1.0}).write_parquet(
+        tmp_path / "rows.parquet"
+    )
+    judge, (raw,) = judge_of(tmp_path, "parquet")
+    judge = replace(judge, earliest=datetime(1990, 1, 1, tzinfo=UTC))
+    assert judge(raw)[REASON].to_list() == ["event_timestamp is before 1990-01-01", None]
 
 
 def test_equal_rows_have_equal_event_ids_and_only_they(tmp_path):

@@ -5,6 +5,7 @@ RemoraError
 │   ├── MissingInput        a file, column or table that was named does not exist
 │   ├── BrokenInput         a file that cannot be read: corrupt, truncated, empty
 │   ├── WrongType           a column whose type cannot be what the contract needs
+│   ├── Implausible         values that are surely read otherwise than they are meant
 │   └── TooMuchQuarantined  more rows broke the contract than the limit allows
 ├── SettingsError        the settings are wrong: fix the configuration file
 ├── NotReady             something needed is not there yet: build it, or retry
@@ -70,6 +71,20 @@ class WrongType(DataError):
         """Name the column, both types and the file."""
         column, found, needed, where = self.args
         return f"Column '{column}' of {where} is {found}; {needed} is needed. Fix the file or the column mapping."
+
+
+class Implausible(DataError):
+    """Values that are surely read otherwise than they are meant; the lake stays as it was."""
+
+    def __init__(self, findings: Iterable[str]) -> None:
+        findings = tuple(findings)
+        super().__init__(findings)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        """Give every finding: what was found, examples, and what to do."""
+        listed = "".join(f"\n  {finding}" for finding in self.findings)
+        return f"The data is not accepted, and the lake is unchanged:{listed}"
 
 
 class TooMuchQuarantined(DataError):

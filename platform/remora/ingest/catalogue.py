@@ -30,12 +30,12 @@ class Catalogue:
         return dict(zip(counts["reason"].to_pylist(), counts["count_all"].to_pylist(), strict=True))
 
 
-def read_catalogue(sources: TableSources, latest: datetime) -> Catalogue:
+def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) -> Catalogue:
     """Read and judge every row; of rows with the same id and instant the last in source order is kept."""
     judged = [
         (raw, judge(raw))
         for source, surveys in sources.sources
-        for judge in [Judge(table=sources.table, source=source, types=sources.types, latest=latest)]
+        for judge in [Judge(sources.table, source, sources.types, latest, earliest)]
         for survey in surveys
         for piece in survey.pieces
         for raw in FORMATS[source.format].read(piece, source)

@@ -23,26 +23,33 @@ REASON = "__reason"
 UNREADABLE_ROW = "the row does not have as many columns as the header"
 UNKNOWN_ITEM = "unknown item"
 DUPLICATE = "duplicate of another row"
+NEGATIVE = f"{EVENT_TIMESTAMP} is negative"
 FUTURE = f"{EVENT_TIMESTAMP} is in the future"
+EARLY = f"{EVENT_TIMESTAMP} is before "
+"""How the reason begins for a time before data.earliest."""
 FILTER = "filter: "
 """How the reasons begin that the configuration declares."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_SINCE_EVER = datetime(1970, 1, 2, tzinfo=UTC)
+"""Up to here the time of an item's or a user's version says that it always held."""
 
 
 @dataclass(frozen=True)
 class Judge:
     """What the rows of one source are held against.
 
-    ``types`` are the table's columns in the lake; after ``latest`` an event is in the future; ``catalogue`` holds the
-    item ids that events may name, None when any may. With ``by_content`` False, rows equal in every column are
-    different events.
+    ``types`` are the table's columns in the lake; after ``latest`` an event is in the future, and before ``earliest``
+    its time is no time of an event; ``catalogue`` holds the item ids that events may name, None when any may. With
+    ``by_content`` False, rows equal in every column are different events.
     """
 
     table: str
     source: SourceSettings
     types: pa.Schema
     latest: datetime
+    earliest: datetime = _EPOCH
     event_types: tuple[str, ...] = ()
     catalogue: pl.Series | None = None
     by_content: bool = True
@@ -106,12 +113,23 @@ class Judge:
         for name in self._required():
             yield f"{name} is missing", pl.col(name).is_null()
         if EVENT_TIMESTAMP in self.source.columns:
-            yield f"{EVENT_TIMESTAMP} is negative", pl.col(EVENT_TIMESTAMP) < _EPOCH
+            yield NEGATIVE, pl.col(EVENT_TIMESTAMP) < _EPOCH
+            yield self._early(), pl.col(EVENT_TIMESTAMP).is_between(self._since(), self.earliest, closed="left")
             yield FUTURE, pl.col(EVENT_TIMESTAMP) > self.latest
         if self.table == "events":
             yield f"{EVENT_TYPE} is not declared", ~pl.col(EVENT_TYPE).is_in(self.event_types)
         if self.catalogue is not None:
             yield UNKNOWN_ITEM, ~pl.col(ITEM_ID).is_in(self.catalogue.implode())
+
+    def reasons_of_time(self) -> list[str]:
+        """Reasons for which a row has no plausible time."""
+        return [f"{EVENT_TIMESTAMP} cannot be read as time", NEGATIVE, FUTURE, self._early()]
+
+    def _early(self) -> str:
+        return f"{EARLY}{self.earliest:%Y-%m-%d}"
+
+    def _since(self) -> datetime:
+        return _EPOCH if self.table == "events" else _SINCE_EVER
 
     def _required(self) -> tuple[str, ...]:
         if self.table != "events":

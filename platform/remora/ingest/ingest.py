@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -21,18 +21,17 @@ from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.census import Census, take_census
 from remora.ingest.contract import Judge
 from remora.ingest.events import Written, write_events, write_table
+from remora.ingest.findings import refuse
 from remora.ingest.lake import Lake, lake_shelf
 from remora.ingest.layout import KEY_OF, check_named_columns
 from remora.ingest.origins import Origin, origins_of, write_origins
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import own_errors
 from remora.ingest.survey import Located, TableSources, locate_table, survey_table
+from remora.ingest.time_reading import time_reading
 from remora.settings import DataSettings, Settings
 
 log = logging.getLogger(__name__)
-
-CLOCK_SKEW = timedelta(days=1)
-"""An event later than now by more than this is in the future."""
 
 ORDER_VERSION = 2
 """Of how rows are ordered: 2 numbers the files of each source apart."""
@@ -75,13 +74,15 @@ def _bring(
         return Lake(done)
     if not tables["events"].rows:
         raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths.values())}.")
-    latest = datetime.now(UTC) + CLOCK_SKEW
-    catalogues = _catalogues(tables, data, latest, before)
+    latest = datetime.now(UTC) + timedelta(seconds=data.max_clock_skew_seconds)
+    earliest = datetime.combine(data.earliest, time(), UTC)
     fresh = tables["events"] if before is None else tables["events"].only(before.is_new)
+    refuse(time_reading(fresh, data, earliest, latest))
+    catalogues = _catalogues(tables, data, earliest, latest, before)
     log.info("%s rows of events in %s files to read", f"{fresh.rows:,}", len(fresh.paths))
     had = before.books if before else Books()
     with own_errors():
-        judges = _judges(fresh, data, catalogues["items"], latest)
+        judges = _judges(fresh, data, catalogues["items"], earliest, latest)
         census = take_census(fresh, judges, before, twins_of(data, tables["events"]))
         _check(census, tables["events"].rows, had, data)
         draft = shelf.draft(version)
@@ -131,13 +132,19 @@ def _survey(name: str, located: Located, before: Before | None) -> TableSources:
 
 
 def _catalogues(
-    tables: Mapping[str, TableSources], data: DataSettings, latest: datetime, before: Before | None
+    tables: Mapping[str, TableSources],
+    data: DataSettings,
+    earliest: datetime,
+    latest: datetime,
+    before: Before | None,
 ) -> dict[str, Catalogue]:
     """Users and items, those of the version before where their files are known."""
     found = {}
     for name in ("users", "items"):
         kept = before.catalogue(name, tables[name].types) if before else None
-        found[name] = kept or read_catalogue(tables[name], latest)
+        if kept is None:
+            refuse(time_reading(tables[name], data, earliest, latest))
+        found[name] = kept or read_catalogue(tables[name], earliest, latest)
         check_limit(name, tables[name].rows, found[name].reasons(), data.quarantine_limit)
     if before is not None:
         before.check_due(latest)
@@ -146,7 +153,9 @@ def _catalogues(
     return found
 
 
-def _judges(events: TableSources, data: DataSettings, items: Catalogue, latest: datetime) -> list[Judge]:
+def _judges(
+    events: TableSources, data: DataSettings, items: Catalogue, earliest: datetime, latest: datetime
+) -> list[Judge]:
     strict = bool(data.items) and data.unknown_items == "quarantine"
     catalogue = pl.Series(pl.from_arrow(items.rows[ITEM_ID].combine_chunks())).unique() if strict else None
     return [
@@ -155,6 +164,7 @@ def _judges(events: TableSources, data: DataSettings, items: Catalogue, latest: 
             source=source,
             types=events.types,
             latest=latest,
+            earliest=earliest,
             event_types=tuple(data.event_types),
             catalogue=catalogue,
             by_content=data.duplicates == "quarantine",

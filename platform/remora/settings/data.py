@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from datetime import date
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -154,6 +155,14 @@ class DataSettings(Section):
         None,
         description="event type that says an item was shown (with request_id and position): no act of the user's, so "
         "it hides no item and is in no activity",
+    )
+    earliest: date = Field(
+        date(1990, 1, 1),
+        ge=date(1970, 1, 1),
+        description="an event before this day (UTC) is quarantined: its time was read in a wrong unit, or means `none`",
+    )
+    max_clock_skew_seconds: float = Field(
+        300.0, ge=0, le=7 * 86_400, description="an event later than now by more than this is quarantined"
     )
     quarantine_limit: float = Field(0.05, ge=0, le=1, description="share of broken rows over which ingest stops")
     duplicates: Literal["quarantine", "keep"] = Field("quarantine", description="rows equal in every source column")

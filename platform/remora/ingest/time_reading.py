@@ -1,0 +1,116 @@
+"""Are the times of a source plausible as they are read? The first rows tell, and which other reading would fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import polars as pl
+import pyarrow as pa
+
+from remora.contracts.tables import EVENT_TIMESTAMP
+from remora.ingest.casting import present, read_as
+from remora.ingest.contract import REASON, Judge
+from remora.ingest.files import Survey
+from remora.ingest.findings import Finding
+from remora.ingest.formats import FORMATS
+from remora.ingest.survey import TableSources
+from remora.settings import DataSettings, SourceSettings
+
+SAMPLE_ROWS = 10_000
+
+_MOST = 0.5
+"""A source of which more than this share has no plausible time is refused before it is read."""
+
+_UNITS = ("s", "ms", "us", "ns")
+_PATTERNS = (
+    "%Y%m%d",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d",
+    "%m/%d/%Y %I:%M:%S %p",
+)
+
+
+def time_reading(sources: TableSources, data: DataSettings, earliest: datetime, latest: datetime) -> Iterator[Finding]:
+    """An error for each source most of whose times are not plausible, with the reading that would fit."""
+    for source, surveys in sources.sources:
+        if EVENT_TIMESTAMP not in source.columns:
+            continue
+        judge = Judge(sources.table, source, sources.types, latest, earliest, tuple(data.event_types), by_content=False)
+        raw = _first_rows(source, surveys)
+        if raw is None:
+            continue
+        reasons = judge(raw)[REASON]
+        of_time = reasons.is_in(judge.reasons_of_time())
+        judged, wrong = int((of_time | reasons.is_null()).sum()), int(of_time.sum())
+        if wrong > max(_MOST, data.quarantine_limit) * judged:
+            yield _finding(judge, pl.DataFrame(pl.from_arrow(raw)).filter(of_time), reasons.filter(of_time), judged)
+
+
+def _finding(judge: Judge, rows: pl.DataFrame, reasons: pl.Series, of: int) -> Finding:
+    source, column = judge.source, judge.source.columns[EVENT_TIMESTAMP]
+    time = source.time
+    values = rows.select(present(column, rows.schema[column], source).cast(pl.String)).to_series().drop_nulls()
+    read = rows.select(_read(source, column, rows)).to_series().drop_nulls()
+    how = f"pattern {time.pattern!r}" if time.pattern else f"unit {time.unit!r}"
+    first = f", the first as {read[0]:%Y-%m-%d %H:%M}" if len(read) else ""
+    return Finding(
+        code="time_reading",
+        level="error",
+        table=judge.table,
+        column=column,
+        count=rows.height,
+        of=of,
+        examples=tuple(values.unique(maintain_order=True)[:3].to_list()),
+        what=f"Of the first {of:,} rows of {source.path}, {rows.height:,} have no plausible time in '{column}', read "
+        f"with {how}{first} ({reasons[0]}).",
+        advice=_advice(judge, rows),
+    )
+
+
+def _advice(judge: Judge, rows: pl.DataFrame) -> str:
+    fitting = [text for text, source in _other_readings(judge.source) if _fits(judge, source, rows)]
+    if fitting:
+        shown = " or ".join(f"`time: {{{text}}}`" for text in fitting[:2])
+        return f"They would be plausible with {shown}: give what is meant."
+    return (
+        "Give `time` (unit, pattern, zone) as the source means it, or map another column; `data.earliest` is the bound."
+    )
+
+
+def _other_readings(source: SourceSettings) -> Iterator[tuple[str, SourceSettings]]:
+    for name, values in (("pattern", _PATTERNS), ("unit", _UNITS)):
+        for value in values:
+            time = source.time.model_copy(update={"pattern": None, name: value})
+            if time != source.time:
+                text = f'{name}: "{value}"' if name == "pattern" else f"{name}: {value}"
+                yield text, source.model_copy(update={"time": time})
+
+
+def _fits(judge: Judge, source: SourceSettings, rows: pl.DataFrame) -> bool:
+    read = rows.select(_read(source, source.columns[EVENT_TIMESTAMP], rows)).to_series()
+    return bool(read.is_between(judge.earliest, judge.latest).sum() >= 0.95 * rows.height)
+
+
+def _read(source: SourceSettings, column: str, rows: pl.DataFrame) -> pl.Expr:
+    return read_as(pa.timestamp("us", tz="UTC"), column, rows.schema[column], source)
+
+
+def _first_rows(source: SourceSettings, surveys: tuple[Survey, ...]) -> pa.Table | None:
+    for survey in surveys:
+        for piece in survey.pieces:
+            for raw in FORMATS[source.format].read(piece, source):
+                if raw.num_rows:
+                    return raw.slice(0, SAMPLE_ROWS)
+    return None
