@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 LIMIT = 200
 """Characters of one value that :func:`one_line` shows unless it is told otherwise."""
@@ -27,7 +28,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(map(_shown, text))
+    return "".join(map(_written, text))
 
 
 def one_line(text: str, limit: int = LIMIT) -> str:
@@ -42,7 +43,12 @@ def one_line(text: str, limit: int = LIMIT) -> str:
     return printable(cut).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _shown(character: str) -> str:
+def shown(value: Any) -> Any:
+    """:func:`printable` for whatever a template prints: text is made fit, everything else stays."""
+    return printable(value) if type(value) is str else value
+
+
+def _written(character: str) -> str:
     if character in _SHOWN_AS_THEY_ARE:
         return character
     if unicodedata.category(character) in _HIDDEN or character in _DIRECTION:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jinja2
 
+from remora.contracts.printable import shown
 from remora.registry.lineage import Lineage
 
 SURFACE = "surface"
@@ -58,7 +59,7 @@ def page(lineage: Lineage, metrics: Mapping[str, Any], surfaces: Sequence[str], 
     bundle may be run.
     """
     source = files("remora.registry").joinpath("card.html.j2").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=shown).from_string(source)
     return template.render(title=_title(lineage), id=id, sections=list(_sections(lineage, metrics, surfaces)))
 
 

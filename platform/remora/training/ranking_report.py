@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
+from itertools import zip_longest
 from typing import Any
 
 import jinja2
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from remora.contracts.printable import shown
 from remora.datasets.slates import Slates
+from remora.evaluation.drawing import label, svg, title
 from remora.evaluation.leakage import Leak
 from remora.evaluation.reliability import Reliability
 from remora.evaluation.reliability_plot import reliability_plot
@@ -157,7 +159,9 @@ def _thinned(batch: Batch, step: int) -> Batch:
 def html(report: RankingReport) -> bytes:
     """One page that needs nothing beside it; plots are SVG inside."""
     template = files("remora.training").joinpath("ranking_report.html.j2").read_text()
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=shown
+    )
     environment.filters["embedded"] = lambda svg: "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
     return (
         environment.from_string(template)
@@ -180,49 +184,41 @@ def _largest(importance: Mapping[str, float]) -> Sequence[tuple[str, float, floa
 
 
 def _curves(curves: Mapping[str, Sequence[float]]) -> bytes:
-    figure, axes = _panels(len(curves))
-    for axis, (name, values) in zip(axes, curves.items(), strict=True):
+    def draw(axis: Any, curve: tuple[str, Sequence[float]]) -> None:
+        name, values = curve
         axis.plot(range(1, len(values) + 1), values)
-        axis.set_title(name)
+        axis.set_title(title(name))
         axis.set_xlabel("epoch" if name.startswith("network") else "round")
         axis.set_ylabel("on validation")
-        axis.grid(alpha=0.3)
-    return _drawn(figure)
+
+    return _panels(draw, list(curves.items()))
 
 
 def _dependence_plot(found: Sequence[Dependence]) -> bytes:
-    figure, axes = _panels(len(found))
-    for axis, one in zip(axes, found, strict=True):
+    def draw(axis: Any, one: Dependence) -> None:
         for objective, means in one.means.items():
             if one.labels:
-                axis.plot(one.labels, means, marker="o", linestyle="", label=objective)
-                axis.tick_params(axis="x", labelrotation=60)
+                axis.plot(range(len(one.labels)), means, marker="o", linestyle="", label=objective)
             else:
                 axis.plot(one.values, means, marker=".", label=objective)
-        axis.set_title(one.feature, fontsize="small")
+        if one.labels:
+            axis.set_xticks(range(len(one.labels)), [label(each) for each in one.labels], rotation=60)
+        axis.set_title(title(one.feature), fontsize="small")
         axis.set_ylabel("mean prediction")
-        axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
-    return _drawn(figure)
+
+    return _panels(draw, found)
 
 
-def _panels(count: int) -> tuple[Any, Sequence[Any]]:
-    import matplotlib
+def _panels(draw: Callable[[Any, Any], None], shown: Sequence[Any]) -> bytes:
+    """Three panels a row, one for each of ``shown``."""
+    rows = max(1, -(-len(shown) // 3))
 
-    matplotlib.use("svg")
-    from matplotlib import pyplot as plt
+    def all_of_them(axes: Any) -> None:
+        for axis, one in zip_longest(axes.ravel(), shown):
+            axis.set_visible(one is not None)
+            if one is not None:
+                draw(axis, one)
+                axis.grid(alpha=0.3)
 
-    rows = max(1, -(-count // 3))
-    figure, axes = plt.subplots(rows, 3, figsize=(12, 3.2 * rows), layout="constrained", squeeze=False)
-    for axis in axes.ravel()[count:]:
-        axis.set_visible(False)
-    return figure, list(axes.ravel()[:count])
-
-
-def _drawn(figure: Any) -> bytes:
-    from matplotlib import pyplot as plt
-
-    into = io.BytesIO()
-    figure.savefig(into, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    return into.getvalue()
+    return svg(all_of_them, rows=rows, columns=3, size=(12, 3.2 * rows))

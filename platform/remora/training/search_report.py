@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from remora.evaluation.drawing import svg
 from remora.training.search import COST, Trial, front
 
 
@@ -93,14 +93,17 @@ def gained(report: SearchReport) -> str:
 
 def plot(report: SearchReport) -> bytes:
     """Quality against seconds of training, a line for each trial, the best drawn strongest; SVG."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot as plt
-
     panels = 2 if report.has_costs else 1
-    figure, axes = plt.subplots(1, panels, figsize=(7 * panels, 4), layout="constrained", squeeze=False)
-    axis = axes[0, 0]
+
+    def draw(axes: Any) -> None:
+        _histories(axes[0, 0], report)
+        if report.has_costs:
+            _front_plot(axes[0, 1], report)
+
+    return svg(draw, columns=panels, size=(7 * panels, 4))
+
+
+def _histories(axis: Any, report: SearchReport) -> None:
     for trial in reversed(report.trials):
         best = trial is report.trials[0]
         label = "the best" if best else "as before" if trial == report.before else None
@@ -111,12 +114,6 @@ def plot(report: SearchReport) -> bytes:
     axis.set_ylabel(f"{report.metric} on validation")
     axis.legend()
     axis.grid(alpha=0.3)
-    if report.has_costs:
-        _front_plot(axes[0, 1], report)
-    into = io.BytesIO()
-    figure.savefig(into, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    return into.getvalue()
 
 
 def _front_plot(axis: Any, report: SearchReport) -> None:
