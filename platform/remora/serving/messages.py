@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 from pydantic.json_schema import SkipJsonSchema
 
 from remora.contracts.errors import BadRequest
-from remora.settings.tree import MOST_ITEMS
+from remora.settings.bounds import MOST_ITEMS
 from remora.surfaces.table import SURFACES
 
 DEFAULT_N = 10

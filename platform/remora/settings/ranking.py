@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from remora.settings.bounds import Seed
 from remora.settings.data import EventTypeSettings
 from remora.settings.section import Section
 
@@ -23,7 +24,7 @@ class ObjectiveSettings(Section):
     head: Literal["listwise", "pointwise"] = Field(
         "listwise", description="listwise learns the order within a slate, pointwise each candidate for itself"
     )
-    weight: float = Field(1.0, ge=0, description="a slate is ordered by the sum of weight x prediction")
+    weight: float = Field(1.0, ge=0, le=1e9, description="a slate is ordered by the sum of weight x prediction")
     calibration: Calibration | None = Field(None, description="default platt, and isotonic for values")
 
     @property
@@ -41,15 +42,17 @@ class ObjectiveSettings(Section):
 class TreeSettings(Section):
     """XGBoost, one model for each objective."""
 
-    rounds: int = Field(400, gt=0)
-    early_stopping_rounds: int = Field(30, gt=0)
-    max_depth: int = Field(5, gt=0)
-    learning_rate: float = Field(0.06, gt=0)
-    min_child_weight: float = Field(0.1, ge=0)
+    rounds: int = Field(400, ge=1, le=100_000)
+    early_stopping_rounds: int = Field(30, ge=1, le=100_000)
+    max_depth: int = Field(5, ge=1, le=30)
+    learning_rate: float = Field(0.06, gt=0, le=10)
+    min_child_weight: float = Field(0.1, ge=0, le=1e9)
     subsample: float = Field(0.8, gt=0, le=1)
     colsample_bytree: float = Field(0.6, gt=0, le=1)
     pair_method: Literal["topk", "mean"] = Field("topk", description="how LambdaMART forms pairs of a listwise head")
-    pairs_per_sample: int = Field(20, gt=0, description="topk: depth of the list; mean: pairs of each candidate")
+    pairs_per_sample: int = Field(
+        20, ge=1, le=10_000, description="topk: depth of the list; mean: pairs of each candidate"
+    )
     position_debiasing: bool = Field(
         False, description="estimate how position moves clicks (unbiased LambdaMART); needs slates: logged"
     )
@@ -62,19 +65,19 @@ class TreeSettings(Section):
 class NetworkSettings(Section):
     """The deep ranker: one network with a head for each objective."""
 
-    width: int = Field(64, gt=0, description="of the features' projection, which the crosses keep")
-    crosses: int = Field(2, ge=0, description="DCN-v2 cross layers")
-    attention: int = Field(32, gt=0, description="width of the candidate's attention over the history (DIN)")
-    history: int = Field(20, ge=0, description="most recent wanted items that it reads; 0: none")
-    experts: int = Field(4, gt=0, description="MMoE experts, which the objectives share")
-    expert_width: int = Field(64, gt=0)
+    width: int = Field(64, ge=1, le=8_192, description="of the features' projection, which the crosses keep")
+    crosses: int = Field(2, ge=0, le=100, description="DCN-v2 cross layers")
+    attention: int = Field(32, ge=1, le=8_192, description="width of the candidate's attention over the history (DIN)")
+    history: int = Field(20, ge=0, le=10_000, description="most recent wanted items that it reads; 0: none")
+    experts: int = Field(4, ge=1, le=1_000, description="MMoE experts, which the objectives share")
+    expert_width: int = Field(64, ge=1, le=8_192)
     dropout: float = Field(0.2, ge=0, lt=1)
     listwise: float = Field(0.8, ge=0, le=1, description="share of a listwise head's loss that compares within a slate")
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    epochs: int = Field(30, gt=0)
-    patience: int = Field(4, gt=0)
-    batch_queries: int = Field(32, gt=0, description="slates in a batch of all workers together")
+    learning_rate: float = Field(1e-3, gt=0, le=10)
+    weight_decay: float = Field(1e-4, ge=0, le=10)
+    epochs: int = Field(30, ge=1, le=10_000)
+    patience: int = Field(4, ge=1, le=10_000)
+    batch_queries: int = Field(32, ge=1, le=100_000, description="slates in a batch of all workers together")
 
 
 class RankingSettings(Section):
@@ -93,14 +96,20 @@ class RankingSettings(Section):
     network: NetworkSettings = NetworkSettings()
     trusted_features: tuple[str, ...] = Field((), description="known at the instant, however well they foretell")
     refit: bool = Field(True, description="once all is chosen, learn from the validation window as well")
-    negatives_per_query: int = Field(150, gt=0, description="retrieved and not taken, drawn evenly")
-    easy_negatives_per_query: int = Field(0, ge=0, description="drawn evenly from the rest of the catalogue")
-    train_queries: int = Field(6_000, gt=0, description="most queries of the ranking window that models learn from")
-    validation_negatives: int = Field(200, gt=0)
-    validation_queries: int = Field(500, gt=0, description="most queries of the validation window, where all is chosen")
-    workers: int = Field(2, gt=0)
-    max_failures: int = Field(2, ge=0, description="times that training goes on after a worker died")
-    seed: int = 7
+    negatives_per_query: int = Field(150, ge=1, le=100_000, description="retrieved and not taken, drawn evenly")
+    easy_negatives_per_query: int = Field(
+        0, ge=0, le=100_000, description="drawn evenly from the rest of the catalogue"
+    )
+    train_queries: int = Field(
+        6_000, ge=1, le=1_000_000_000, description="most queries of the ranking window that models learn from"
+    )
+    validation_negatives: int = Field(200, ge=1, le=100_000)
+    validation_queries: int = Field(
+        500, ge=1, le=1_000_000_000, description="most queries of the validation window, where all is chosen"
+    )
+    workers: int = Field(2, ge=1, le=1_000)
+    max_failures: int = Field(2, ge=0, le=1_000, description="times that training goes on after a worker died")
+    seed: Seed = 7
 
     @model_validator(mode="after")
     def _each_model_once(self) -> RankingSettings:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from remora.settings.bounds import MOST_DAYS
 from remora.settings.section import Section
 
 POLICIES = ("candidate", "promote", "rollout")
@@ -19,9 +20,11 @@ class RetrainingSettings(Section):
         description="`candidate`: the bundle waits for a person; `promote`: it serves; `rollout:PLAN`: it is rolled "
         "out by the plan, e.g. rollout:shadow:10m,canary:5%:30m,full",
     )
-    deadline_hours: float = Field(26.0, gt=0, description="how old the last run that succeeded may be")
+    deadline_hours: float = Field(
+        26.0, gt=0, le=MOST_DAYS * 24, description="how old the last run that succeeded may be"
+    )
     alert_webhook: str | None = Field(None, description="URL that alerts are posted to, as JSON")
-    alert_timeout_seconds: float = Field(10.0, gt=0, description="for the webhook to answer")
+    alert_timeout_seconds: float = Field(10.0, gt=0, le=3_600, description="for the webhook to answer")
     textfile: str | None = Field(
         None, description="a .prom file in the directory of node_exporter's textfile collector"
     )

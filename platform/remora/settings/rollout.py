@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from remora.settings.bounds import MOST_SECONDS
 from remora.settings.section import Section
 
 
@@ -27,11 +28,23 @@ class RolloutSettings(Section):
     least_overlap: float = Field(
         0.1, ge=0, lt=1, description="share of items that a shadow's slates must have in common"
     )
-    most_drift: float = Field(5.0, gt=0, description="of a shadow's mean score, in standard deviations of production's")
-    least_requests: int = Field(500, ge=0, description="that the candidate must have answered before a step ends")
-    least_users: int = Field(200, ge=2, description="on each side, before rewards are compared")
-    most_wait: float = Field(4.0, ge=1, description="times a step's duration, after which too little traffic pauses it")
-    ready_seconds: float = Field(180.0, gt=0, description="in which every replica must have the candidate ready")
-    watch_seconds: float = Field(600.0, gt=0, description="how long a bundle is watched when it has become production")
-    look_seconds: float = Field(2.0, gt=0, description="between two looks of the controller")
-    still_looks: int = Field(5, ge=2, description="looks at a beat that stands still, after which its replica is gone")
+    most_drift: float = Field(
+        5.0, gt=0, le=1e6, description="of a shadow's mean score, in standard deviations of production's"
+    )
+    least_requests: int = Field(
+        500, ge=0, le=1_000_000_000, description="that the candidate must have answered before a step ends"
+    )
+    least_users: int = Field(200, ge=2, le=1_000_000_000, description="on each side, before rewards are compared")
+    most_wait: float = Field(
+        4.0, ge=1, le=1_000_000, description="times a step's duration, after which too little traffic pauses it"
+    )
+    ready_seconds: float = Field(
+        180.0, gt=0, le=MOST_SECONDS, description="in which every replica must have the candidate ready"
+    )
+    watch_seconds: float = Field(
+        600.0, gt=0, le=MOST_SECONDS, description="how long a bundle is watched when it has become production"
+    )
+    look_seconds: float = Field(2.0, gt=0, le=3_600, description="between two looks of the controller")
+    still_looks: int = Field(
+        5, ge=2, le=10_000, description="looks at a beat that stands still, after which its replica is gone"
+    )

@@ -8,6 +8,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
+from remora.settings.bounds import (
+    MOST_DAYS,
+    MOST_ITEMS,
+    MOST_MIB,
+    MOST_SECONDS,
+    MOST_TIMEOUT_MS,
+    Cutoff,
+    Days,
+    Each,
+    Seed,
+)
 from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
@@ -21,9 +32,11 @@ from remora.settings.tuning import OneOf, TuningSettings
 class ClusterSettings(Section):
     """Where the work runs."""
 
-    address: str | None = Field(None, description="a Ray address; None starts or joins the local one")
-    cpus: int | None = Field(None, description="logical CPUs of a local cluster; None offers at least 4")
-    object_store_gb: float = Field(1.0, gt=0, description="object store of a local cluster")
+    address: str | None = Field(None, min_length=1, description="a Ray address; None starts or joins the local one")
+    cpus: int | None = Field(
+        None, ge=1, le=10_000, description="logical CPUs of a local cluster; None offers at least 4"
+    )
+    object_store_gb: float = Field(1.0, ge=0.08, le=10_000, description="object store of a local cluster")
 
 
 class SplitSettings(Section):
@@ -43,11 +56,17 @@ class SplitSettings(Section):
 class FeatureSettings(Section):
     """Trailing windows and bounds of the features."""
 
-    windows_days: tuple[int, ...] = (1, 7, 30)
-    affinity_categories: int = Field(32, description="categories of the user x category affinity, most frequent first")
-    history_length: int = Field(50, description="wanted items that the user tower reads, most recent last")
-    seen_limit: int = Field(5_000, description="items per user that the already-seen filter remembers")
-    partitions: int = Field(8, gt=0, description="hash partitions of one pass over events")
+    windows_days: Each[Days] = Field((1, 7, 30), min_length=1, max_length=20)
+    affinity_categories: int = Field(
+        32, ge=1, le=1_000, description="categories of the user x category affinity, most frequent first"
+    )
+    history_length: int = Field(
+        50, ge=1, le=10_000, description="wanted items that the user tower reads, most recent last"
+    )
+    seen_limit: int = Field(
+        5_000, ge=1, le=10_000_000, description="items per user that the already-seen filter remembers"
+    )
+    partitions: int = Field(8, ge=1, le=10_000, description="hash partitions of one pass over events")
     redis: str = Field("", description="Feast's online store, as host:port[,password=...]; default SQLite in the home")
     registry: str = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
 
@@ -55,52 +74,76 @@ class FeatureSettings(Section):
 class RetrievalSettings(Section):
     """The two-tower model, its index, and the sources beside it."""
 
-    dimension: int = 64
-    epochs: int = 8
-    batch_size: int = Field(512, description="of all workers together")
-    learning_rate: float = 2e-3
+    dimension: int = Field(64, ge=1, le=8_192)
+    epochs: int = Field(8, ge=1, le=10_000)
+    batch_size: int = Field(512, ge=1, le=1_000_000, description="of all workers together")
+    learning_rate: float = Field(2e-3, gt=0, le=10)
     history: Literal["attention", "mean", "causal_transformer", "hstu"] = Field(
         "attention", description="what reads the user's history; attention is the cheapest to serve"
     )
-    history_layers: int = Field(1, ge=1, description="of causal_transformer and hstu")
-    history_heads: int = Field(2, ge=1, description="of causal_transformer and hstu")
+    history_layers: int = Field(1, ge=1, le=100, description="of causal_transformer and hstu")
+    history_heads: int = Field(2, ge=1, le=100, description="of causal_transformer and hstu")
     history_dropout: float = Field(0.1, ge=0, lt=1, description="of causal_transformer, hstu and mean")
     loss: Literal["sampled_softmax", "bilateral_softmax", "gbce", "full_cross_entropy"] = Field(
         "sampled_softmax", description="full_cross_entropy compares with the whole catalogue: up to 20,000 items"
     )
-    temperature: float = 0.1
-    uniform_negatives: int = Field(512, ge=0, description="drawn beside the batch's targets; not of full_cross_entropy")
-    id_dropout: float = Field(0.1, description="share of target ids hidden in training, so content alone works")
-    text_buckets: int = 4096
-    workers: int = Field(2, gt=0)
-    seed: int = 7
-    nearest_limit: int = Field(300, description="candidates of the two-tower source")
-    co_visited_limit: int = 200
-    linear_limit: int = Field(200, ge=0, description="candidates of the linear model; 0 turns it off")
-    trending_limit: int = 100
-    newest_limit: int = Field(30, ge=0, description="candidates among items that are new; 0 turns it off")
-    newest_days: float = Field(30.0, gt=0, description="since an item's first event, or its entry in the catalogue")
-    co_visited_neighbours: int = 100
-    co_visited_half_life_days: float = 180.0
-    co_visited_window: int = Field(30, gt=0, description="wanted events of one user that count as near each other")
+    temperature: float = Field(0.1, ge=0.001, le=100)
+    uniform_negatives: int = Field(
+        512, ge=0, le=1_000_000, description="drawn beside the batch's targets; not of full_cross_entropy"
+    )
+    id_dropout: float = Field(
+        0.1, ge=0, le=1, description="share of target ids hidden in training, so content alone works"
+    )
+    text_buckets: int = Field(4096, ge=1, le=10_000_000)
+    workers: int = Field(2, ge=1, le=1_000)
+    seed: Seed = 7
+    nearest_limit: int = Field(300, ge=1, le=100_000, description="candidates of the two-tower source")
+    co_visited_limit: int = Field(200, ge=1, le=100_000)
+    linear_limit: int = Field(200, ge=0, le=100_000, description="candidates of the linear model; 0 turns it off")
+    trending_limit: int = Field(100, ge=1, le=100_000)
+    newest_limit: int = Field(30, ge=0, le=100_000, description="candidates among items that are new; 0 turns it off")
+    newest_days: float = Field(
+        30.0, gt=0, le=MOST_DAYS, description="since an item's first event, or its entry in the catalogue"
+    )
+    co_visited_neighbours: int = Field(100, ge=1, le=100_000)
+    co_visited_half_life_days: float = Field(180.0, gt=0, le=MOST_DAYS)
+    co_visited_window: int = Field(
+        30, ge=1, le=10_000, description="wanted events of one user that count as near each other"
+    )
     co_visited_damping: float = Field(0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
     linear_model: Literal["next_item", "ease", "graph_filter"] = "next_item"
-    linear_decay: float = Field(4.0, gt=0, description="of next_item: places after which a past item weighs 1/e")
-    linear_ridge: float = Field(300.0, gt=0, description="of next_item and ease: penalty on squared weights")
-    linear_rank: int = Field(256, gt=0, description="of graph_filter: smoothest directions that it keeps")
-    linear_low_pass: float = Field(0.2, ge=0, description="of graph_filter: how much those directions count")
-    linear_sharpening: float = Field(1.5, ge=0, description="of graph_filter: 0 is GF-CF, more is BSPM")
-    linear_neighbours: int = Field(200, gt=0, description="kept of each item")
-    linear_catalogue: int = Field(20_000, gt=1, description="items it knows, most wanted first; memory is its square")
-    segment: str | None = Field(None, description="of data.user_columns; people without a history get what it wants")
-    segment_limit: int = Field(100, gt=0, description="candidates for a user without a history")
-    segment_prior: float = Field(1_000.0, ge=0, description="events of everybody that each segment's are mixed with")
-    shuffle_rows: int = Field(200_000, gt=0, description="examples that a worker holds and shuffles at a time")
+    linear_decay: float = Field(
+        4.0, gt=0, le=1e6, description="of next_item: places after which a past item weighs 1/e"
+    )
+    linear_ridge: float = Field(300.0, gt=0, le=1e12, description="of next_item and ease: penalty on squared weights")
+    linear_rank: int = Field(256, ge=1, le=100_000, description="of graph_filter: smoothest directions that it keeps")
+    linear_low_pass: float = Field(0.2, ge=0, le=1e6, description="of graph_filter: how much those directions count")
+    linear_sharpening: float = Field(1.5, ge=0, le=1e6, description="of graph_filter: 0 is GF-CF, more is BSPM")
+    linear_neighbours: int = Field(200, ge=1, le=100_000, description="kept of each item")
+    linear_catalogue: int = Field(
+        20_000, ge=2, le=1_000_000, description="items it knows, most wanted first; memory is its square"
+    )
+    segment: str | None = Field(
+        None, min_length=1, description="of data.user_columns; people without a history get what it wants"
+    )
+    segment_limit: int = Field(100, ge=1, le=100_000, description="candidates for a user without a history")
+    segment_prior: float = Field(
+        1_000.0, ge=0, le=1e12, description="events of everybody that each segment's are mixed with"
+    )
+    shuffle_rows: int = Field(
+        200_000, ge=1, le=1_000_000_000, description="examples that a worker holds and shuffles at a time"
+    )
     held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
     index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
-    index_build_seconds: float = Field(600.0, gt=0, description="kinds that would take longer to build are left out")
-    index_memory_mib: float = Field(4_096.0, gt=0, description="kinds that would take more memory are left out")
-    max_failures: int = Field(3, ge=0, description="times that a lost worker is replaced before training fails")
+    index_build_seconds: float = Field(
+        600.0, gt=0, le=MOST_SECONDS, description="kinds that would take longer to build are left out"
+    )
+    index_memory_mib: float = Field(
+        4_096.0, gt=0, le=MOST_MIB, description="kinds that would take more memory are left out"
+    )
+    max_failures: int = Field(
+        3, ge=0, le=1_000, description="times that a lost worker is replaced before training fails"
+    )
 
     @property
     def linear_fade(self) -> float:
@@ -111,6 +154,8 @@ class RetrievalSettings(Section):
     def _heads_divide(self) -> RetrievalSettings:
         if self.dimension % self.history_heads:
             raise ValueError(f"dimension {self.dimension} is no multiple of history_heads {self.history_heads}")
+        if self.batch_size < self.workers:
+            raise ValueError(f"batch_size {self.batch_size} leaves nothing for some of the workers, {self.workers}")
         return self
 
 
@@ -118,8 +163,10 @@ class SurfaceSettings(Section):
     """Policies of one surface."""
 
     already_seen: bool = True
-    spacing_window: int = Field(4, ge=1, description="1 turns spacing off")
-    spacing_strength: float = Field(0.05, ge=0, description="score given up per repeated category in the window")
+    spacing_window: int = Field(4, ge=1, le=MOST_ITEMS, description="1 turns spacing off")
+    spacing_strength: float = Field(
+        0.05, ge=0, le=1e6, description="score given up per repeated category in the window"
+    )
 
 
 class SurfacesSettings(Section):
@@ -132,54 +179,84 @@ class SurfacesSettings(Section):
 class EvaluationSettings(Section):
     """How queries are made from held-out time, and how they are judged."""
 
-    cutoffs: tuple[int, ...] = (10, 100)
-    every_events: int = Field(20, description="a query before a user's 1st, (1+k)th, … event of the window")
-    queries_per_user: int = 6
-    most_queries: int = Field(20_000, ge=1, description="of the test window that are replayed, drawn evenly of all")
-    horizon_days: float = Field(7.0, description="wanted events this soon after the query are its targets")
-    snapshots: int = Field(20, gt=0, description="most refreshes of the item features within a window")
-    new_user_events: int = Field(5, description="users with fewer wanted events before the query are `new`")
-    heavy_user_events: int = Field(100, description="users with at least as many are `heavy`")
+    cutoffs: Each[Cutoff] = Field((10, 100), min_length=1, max_length=20)
+    every_events: int = Field(
+        20, ge=1, le=1_000_000, description="a query before a user's 1st, (1+k)th, … event of the window"
+    )
+    queries_per_user: int = Field(6, ge=1, le=1_000_000)
+    most_queries: int = Field(
+        20_000, ge=1, le=1_000_000_000, description="of the test window that are replayed, drawn evenly of all"
+    )
+    horizon_days: float = Field(
+        7.0, gt=0, le=MOST_DAYS, description="wanted events this soon after the query are its targets"
+    )
+    snapshots: int = Field(20, ge=1, le=100_000, description="most refreshes of the item features within a window")
+    new_user_events: int = Field(
+        5, ge=0, le=1_000_000, description="users with fewer wanted events before the query are `new`"
+    )
+    heavy_user_events: int = Field(100, ge=1, le=1_000_000_000, description="users with at least as many are `heavy`")
     cold_start_items: float = Field(
         0.0, ge=0, lt=1, description="share of items hidden from a training of its own and then looked for; 0: none"
     )
-    cold_start_epochs: int = Field(4, gt=0, description="of that training")
-    new_item_events: int = Field(5, description="items with fewer events before the query are `new`")
-    bootstrap_samples: int = 1000
-    seed: int = 7
-
-
-MOST_ITEMS = 500
-"""The API's own limit for a slate."""
+    cold_start_epochs: int = Field(4, ge=1, le=10_000, description="of that training")
+    new_item_events: int = Field(
+        5, ge=0, le=1_000_000, description="items with fewer events before the query are `new`"
+    )
+    bootstrap_samples: int = Field(1_000, ge=2, le=1_000_000)
+    seed: Seed = 7
 
 
 class ServingSettings(Section):
     """The HTTP application."""
 
-    host: str = "127.0.0.1"
-    port: int = 8000
+    host: str = Field("127.0.0.1", pattern=r"^[A-Za-z0-9.:_-]+$", description="a name or an address, without a port")
+    port: int = Field(8000, ge=1, le=65_535)
     proxy: Literal["haproxy", "python"] = Field("haproxy", description="what listens; read where a cluster is started")
     grpc_port: int = Field(0, ge=0, le=65_535, description="of gRPC; 0: none")
     topology: Literal["graph", "fused"] = "fused"
-    min_replicas: int = Field(1, ge=1, description="replicas of each deployment when it is quiet")
-    max_replicas: int = Field(4, ge=1, description="replicas of each deployment when it is busy")
-    downscale_delay_seconds: float = Field(60.0, ge=0, description="how long it must be quiet before replicas go")
-    cpus_per_replica: float = Field(0.5, gt=0, description="logical CPUs that a replica reserves")
-    threads: int = Field(1, ge=1, description="threads of a replica that run stages; replicas are what scales")
+    min_replicas: int = Field(1, ge=1, le=10_000, description="replicas of each deployment when it is quiet")
+    max_replicas: int = Field(4, ge=1, le=10_000, description="replicas of each deployment when it is busy")
+    downscale_delay_seconds: float = Field(
+        60.0, ge=0, le=MOST_SECONDS, description="how long it must be quiet before replicas go"
+    )
+    cpus_per_replica: float = Field(0.5, gt=0, le=1_000, description="logical CPUs that a replica reserves")
+    threads: int = Field(
+        1, ge=1, le=1_000, description="threads of a replica that run stages; replicas are what scales"
+    )
     most_items: int = Field(MOST_ITEMS, ge=1, le=MOST_ITEMS, description="largest n that a request may ask for")
-    most_body_bytes: int = Field(65_536, gt=0, description="largest request body")
-    timeout_ms: float = Field(150.0, gt=0, description="a request's time where its caller says nothing of it")
-    most_timeout_ms: float = Field(3_000.0, gt=0, description="longest time that a caller may ask for")
+    most_body_bytes: int = Field(65_536, ge=1, le=1 << 30, description="largest request body")
+    timeout_ms: float = Field(
+        150.0, gt=0, le=MOST_TIMEOUT_MS, description="a request's time where its caller says nothing of it"
+    )
+    most_timeout_ms: float = Field(
+        3_000.0, gt=0, le=MOST_TIMEOUT_MS, description="longest time that a caller may ask for"
+    )
     sources_share: float = Field(0.5, gt=0, le=1, description="of a request's time, after which no source is asked")
     scoring_share: float = Field(0.8, gt=0, le=1, description="the same for the scorer and the rerankers")
-    store_timeout_ms: float = Field(50.0, gt=0, description="how long the online store may take, where it is a server")
-    store_failures: int = Field(5, ge=1, description="outages of the online store in a row before it is left alone")
-    store_pause_seconds: float = Field(2.0, ge=0, description="how long it is left alone, before one request tries")
-    health_seconds: float = Field(1.0, gt=0, description="how often a replica is tried, and how long that may take")
-    follow_seconds: float = Field(1.0, gt=0, description="how often a replica looks which bundles it is to serve")
-    remembered_slates: int = Field(20_000, ge=1, description="slates that a replica keeps for the last resort")
-    remembered_users: int = Field(10_000, ge=1, description="users whose features a replica keeps for a moment")
-    remembered_user_seconds: float = Field(5.0, ge=0, description="how long; 0 asks the online store every time")
+    store_timeout_ms: float = Field(
+        50.0, gt=0, le=MOST_TIMEOUT_MS, description="how long the online store may take, where it is a server"
+    )
+    store_failures: int = Field(
+        5, ge=1, le=1_000_000, description="outages of the online store in a row before it is left alone"
+    )
+    store_pause_seconds: float = Field(
+        2.0, ge=0, le=MOST_SECONDS, description="how long it is left alone, before one request tries"
+    )
+    health_seconds: float = Field(
+        1.0, gt=0, le=3_600, description="how often a replica is tried, and how long that may take"
+    )
+    follow_seconds: float = Field(
+        1.0, gt=0, le=3_600, description="how often a replica looks which bundles it is to serve"
+    )
+    remembered_slates: int = Field(
+        20_000, ge=1, le=100_000_000, description="slates that a replica keeps for the last resort"
+    )
+    remembered_users: int = Field(
+        10_000, ge=1, le=100_000_000, description="users whose features a replica keeps for a moment"
+    )
+    remembered_user_seconds: float = Field(
+        5.0, ge=0, le=MOST_SECONDS, description="how long; 0 asks the online store every time"
+    )
 
     @model_validator(mode="after")
     def _times_are_in_order(self) -> ServingSettings:
@@ -187,13 +264,17 @@ class ServingSettings(Section):
             raise ValueError(f"timeout_ms {self.timeout_ms:g} is longer than most_timeout_ms {self.most_timeout_ms:g}")
         if self.sources_share > self.scoring_share:
             raise ValueError(f"sources_share {self.sources_share} is more than scoring_share {self.scoring_share}")
+        if self.grpc_port == self.port:
+            raise ValueError(f"port and grpc_port are both {self.port}: two listeners need two ports")
         return self
 
 
 class Settings(Section):
     """Everything. One file makes one home."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="also the Feast project and MLflow experiment")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100, description="also the Feast project and MLflow experiment"
+    )
     home: str = Field("", description="directory or s3:// URL; default .remora/<name> of the working directory")
     data: DataSettings
     cluster: ClusterSettings = ClusterSettings()

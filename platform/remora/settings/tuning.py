@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from remora.settings.bounds import MOST_DAYS, Seed
 from remora.settings.section import Section
 
 
@@ -28,7 +29,7 @@ class Between(Section):
 class OneOf(Section):
     """One of these values."""
 
-    choices: tuple[Any, ...] = Field(min_length=1)
+    choices: tuple[Any, ...] = Field(min_length=1, max_length=1_000)
 
 
 def _of_retrieval() -> dict[str, Between | OneOf]:
@@ -70,12 +71,14 @@ def _of_network() -> dict[str, Between | OneOf]:
 class TuningSettings(Section):
     """How long a search goes on, how early it gives a trial up, and what it tries."""
 
-    trials: int = Field(12, ge=1, description="most trials; the first is that of the settings as they are")
-    minutes: float = Field(20.0, gt=0, description="after which no trial goes on")
-    at_once: int = Field(2, ge=1, description="trials that run at a time, on one CPU each")
-    grace_epochs: int = Field(2, ge=1, description="epochs that every trial may take")
-    reduction: int = Field(3, ge=2, description="of so many trials that came as far, one goes on (ASHA)")
-    seed: int = 7
-    retrieval: dict[str, Between | OneOf] = Field(default_factory=_of_retrieval)
-    trees: dict[str, Between | OneOf] = Field(default_factory=_of_trees, description="of ranking.trees")
-    network: dict[str, Between | OneOf] = Field(default_factory=_of_network, description="of ranking.network")
+    trials: int = Field(12, ge=1, le=100_000, description="most trials; the first is that of the settings as they are")
+    minutes: float = Field(20.0, gt=0, le=MOST_DAYS * 1_440, description="after which no trial goes on")
+    at_once: int = Field(2, ge=1, le=1_000, description="trials that run at a time, on one CPU each")
+    grace_epochs: int = Field(2, ge=1, le=10_000, description="epochs that every trial may take")
+    reduction: int = Field(3, ge=2, le=100, description="of so many trials that came as far, one goes on (ASHA)")
+    seed: Seed = 7
+    retrieval: dict[str, Between | OneOf] = Field(default_factory=_of_retrieval, min_length=1)
+    trees: dict[str, Between | OneOf] = Field(default_factory=_of_trees, min_length=1, description="of ranking.trees")
+    network: dict[str, Between | OneOf] = Field(
+        default_factory=_of_network, min_length=1, description="of ranking.network"
+    )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from remora.contracts.errors import SettingsError
 from remora.datasets.cuts import Window, time_cuts
 from remora.datasets.queries import drawn, queries
 from remora.evaluation.bootstrap import Bootstrap
@@ -109,11 +108,6 @@ def _metrics(bounds: GatesSettings, catalogue: Catalogue) -> tuple[Metric[Any], 
     asked = {(one.metric, one.cutoff) for one in bounds.offline}
     every = metrics_at({COVERED_AT, *(cutoff for _, cutoff in asked)}, catalogue)
     there = {(metric.name, metric.k): metric for metric in every if isinstance(metric, RelevanceMetric)}
-    if unknown := sorted(asked - set(there)):
-        names = ", ".join(dict.fromkeys(name for name, _ in there))
-        raise SettingsError(
-            f"gates.offline names {unknown[0][0]!r}, which is no metric of relevance. There is: {names}."
-        )
     covers = (metric for metric in every if isinstance(metric, coverage.Coverage) and metric.k == COVERED_AT)
     return (*(there[one] for one in sorted(asked)), *covers)
 
