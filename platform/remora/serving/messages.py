@@ -97,11 +97,24 @@ class SimilarParameters(Asked):
     user_id: Id | SkipJsonSchema[None] = Field(None, description="leave out what this user has seen")
 
 
+class SimilarQuery(SimilarParameters):
+    """Query string of ``GET /v1/similar``."""
+
+    item_id: Id
+
+
 class ExplainParameters(RecommendParameters):
     """Query string of ``GET /v1/explain/{user_id}/{item_id}``: the rest of the request that is asked about."""
 
     seed: Id | SkipJsonSchema[None] = Field(None, description="asks about the items that are similar to this one")
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="as in the request")
+
+
+class ExplainQuery(ExplainParameters):
+    """Query string of ``GET /v1/explain``."""
+
+    user_id: Id
+    item_id: Id
 
 
 class RecommendedItem(BaseModel):

@@ -108,6 +108,7 @@ async def _not_ready(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
-    route = getattr(request.scope.get("route"), "path", "an unknown path")  # its pattern: a path may hold a user's id
+    # The pattern of the route: a path may hold a user's id.
+    route = getattr(request.scope.get("route"), "path_format", "an unknown path")
     logger.error("%s %s failed", request.method, route, exc_info=error)
     return document(request, 500, "bug", "The server has a bug; its log has the trace.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Path, Query
+from fastapi import Depends, FastAPI, Path, Query, Request
 
 from remora import __version__
 from remora.serving import problems
@@ -12,19 +12,25 @@ from remora.serving.arrival import Arrival
 from remora.serving.body_limit import BodyLimit
 from remora.serving.messages import (
     ExplainParameters,
+    ExplainQuery,
     Health,
     Id,
     RecommendParameters,
     RecommendRequest,
     RecommendResponse,
     SimilarParameters,
+    SimilarQuery,
+    checked,
 )
+from remora.serving.path_ids import two_ids
 from remora.serving.reception import Reception
 from remora.serving.why import Why
 
 Arriving = Annotated[Arrival, Depends(Arrival.of)]
 UserPath = Annotated[Id, Path(examples=["196"])]
 ItemPath = Annotated[Id, Path(examples=["50"])]
+PartOfPath = Annotated[str, Path(examples=["196"], json_schema_extra={"minLength": 1, "maxLength": 256})]
+"""Where the first of two ids ends is not known yet."""
 
 
 def application(reception: Reception) -> FastAPI:
@@ -38,27 +44,43 @@ def application(reception: Reception) -> FastAPI:
         """A slate for a user; an unknown user gets one that is not personal, and `degraded` says so."""
         return await reception.recommend(asked, arrival)
 
-    @app.get("/v1/recommend/{user_id}", responses=problems.RESPONSES)
+    @app.get("/v1/recommend/{user_id:path}", responses=problems.RESPONSES)
     async def recommend_to(
         user_id: UserPath, asked: Annotated[RecommendParameters, Query()], arrival: Arriving
     ) -> RecommendResponse:
-        """The same, short to type."""
+        """The same, short to type; `/` in an id is `%2F` or stands as it is."""
         body = RecommendRequest(user_id=user_id, n=asked.n, surface=asked.surface)
         return await reception.recommend(body, arrival)
 
-    @app.get("/v1/similar/{item_id}", responses=problems.RESPONSES)
+    @app.get("/v1/similar", responses=problems.RESPONSES)
+    async def similar_by_query(asked: Annotated[SimilarQuery, Query()], arrival: Arriving) -> RecommendResponse:
+        """Items similar to one."""
+        return await reception.similar(asked.item_id, asked, arrival)
+
+    @app.get("/v1/similar/{item_id:path}", responses=problems.RESPONSES)
     async def similar(
         item_id: ItemPath, asked: Annotated[SimilarParameters, Query()], arrival: Arriving
     ) -> RecommendResponse:
-        """Items similar to one."""
+        """The same with the item in the path."""
         return await reception.similar(item_id, asked, arrival)
 
-    @app.get("/v1/explain/{user_id}/{item_id}", responses=problems.RESPONSES)
-    async def explain(
-        user_id: UserPath, item_id: ItemPath, asked: Annotated[ExplainParameters, Query()], arrival: Arriving
-    ) -> Why:
+    @app.get("/v1/explain", responses=problems.RESPONSES)
+    async def explain_by_query(asked: Annotated[ExplainQuery, Query()], arrival: Arriving) -> Why:
         """Why a user's slate has an item, or which stage or rule kept it out; costs several times a request."""
-        return await reception.explain(user_id, item_id, asked, arrival)
+        return await reception.explain(asked.user_id, asked.item_id, asked, arrival)
+
+    @app.get("/v1/explain/{user_id:path}/{item_id:path}", responses=problems.RESPONSES)
+    async def explain(
+        request: Request,
+        user_id: PartOfPath,
+        item_id: PartOfPath,
+        asked: Annotated[ExplainParameters, Query()],
+        arrival: Arriving,
+    ) -> Why:
+        """The same with both in the path; `/` in an id is `%2F`."""
+        user_id, item_id = two_ids(request, user_id, item_id)
+        whole = checked(ExplainQuery, user_id=user_id, item_id=item_id, **asked.model_dump())
+        return await reception.explain(whole.user_id, whole.item_id, asked, arrival)
 
     @app.get("/healthz")
     async def healthy() -> Health:
