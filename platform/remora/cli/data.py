@@ -12,6 +12,9 @@ from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, e
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from remora.ingest.findings import Finding
     from remora.ingest.lake import Lake
     from remora.ingest.report import QualityReport
 
@@ -62,6 +65,7 @@ def report(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     The same figures are kept as JSON under <home>/lake/reports.
     """
+
     from remora.contracts.home import Home
     from remora.ingest.lake import Lake
     from remora.ingest.report import report as examine
@@ -84,6 +88,7 @@ def render(out: Console, made: QualityReport) -> None:
     if some := {column: share for column, share in nulls.items() if share > 0}:
         out.print("Without a value: " + ", ".join(f"{column} {share:.1%}" for column, share in some.items()))
     out.print(_books({name: quality.model_dump() for name, quality in made.tables.items()}))
+    _findings(out, made.findings)
 
 
 def _facts(made: QualityReport) -> list[tuple[str, str]]:
@@ -107,6 +112,7 @@ def _render_lake(out: Console, lake: Lake) -> None:
     out.print(f"Lake {lake.version}: events from {lake.first:%Y-%m-%d %H:%M} to {lake.last:%Y-%m-%d %H:%M} UTC")
     out.print(_read(lake.artifact.receipt["made"]))
     out.print(_books(lake.artifact.receipt["counts"]))
+    _findings(out, lake.findings)
     out.print("Next: remora data report, then remora features build")
 
 
@@ -125,16 +131,23 @@ def _read(made: dict[str, Any]) -> str:
 
 
 def _books(tables: dict[str, dict[str, Any]]) -> Table:
-    books = Table(title="Rows in = accepted + quarantined", title_justify="left")
+    books = Table(title="Rows in = accepted + quarantined + repeated", title_justify="left")
     books.add_column("table")
-    for column in ("rows in", "accepted", "quarantined"):
+    for column in ("rows in", "accepted", "quarantined", "repeated"):
         books.add_column(column, justify="right")
     books.add_column("reason")
     for name, counts in tables.items():
-        books.add_row(name, f"{counts['rows']:,}", f"{counts['accepted']:,}", f"{counts['quarantined']:,}", "")
+        books.add_row(name, *(f"{counts[key]:,}" for key in ("rows", "accepted", "quarantined", "repeated")), "")
         for reason, rows in sorted(counts["reasons"].items(), key=lambda r: -r[1]):
-            books.add_row("", "", "", f"{rows:,}", reason)
+            books.add_row("", "", "", f"{rows:,}", "", reason)
     return books
+
+
+def _findings(out: Console, findings: Sequence[Finding]) -> None:
+    if findings:
+        out.print(f"Doubtful, {len(findings)} in all; docs/bring_your_own_data.md has the codes:")
+    for finding in findings:
+        out.print(f"  {finding}")
 
 
 def _grid(title: str) -> Table:

@@ -77,7 +77,9 @@ class Before:
         artifact = self.lake.artifact
         rows = getattr(self.lake, table)()[: self._accepted(table)].cast(types)
         broken = artifact.read_bytes(f"quarantine/{table}.parquet")
-        return Catalogue(rows, pq.read_table(pa.BufferReader(broken)).cast(QUARANTINE))
+        counts = artifact.receipt["counts"][table]
+        quarantine = pq.read_table(pa.BufferReader(broken)).cast(QUARANTINE)
+        return Catalogue(rows, quarantine, counts["repeated"], counts["doubts"])
 
     def check_items(self, now: pa.Table) -> None:
         """WholeBuild when events would be judged otherwise with the items as they are ``now``."""

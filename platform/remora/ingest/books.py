@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 from remora.contracts.tables import ITEM_ID, USER_ID
+
+EXAMPLES = 5
+"""Of each doubt, so many examples are kept: the first in alphabetical order, whatever files they come from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +20,8 @@ class Books:
 
     ``reasons`` are quarantined rows by reason, ``days`` accepted events by day. ``unknown_items`` are what events were
     refused for, and ``due`` is the first instant among those that were refused because they were in the future.
-    ``ids`` are the distinct ids of each kind that were asked for.
+    ``ids`` are the distinct ids of each kind that were asked for. ``doubts`` are rows by what they are doubted for
+    (a row that came twice counts twice), ``examples`` a few values of each doubt.
     """
 
     rows: int = 0
@@ -27,6 +32,8 @@ class Books:
     last: datetime | None = None
     due: datetime | None = None
     unknown_items: frozenset[str] = frozenset()
+    doubts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
     ids: dict[str, frozenset[str]] = field(default_factory=lambda: {USER_ID: frozenset(), ITEM_ID: frozenset()})
 
     @property
@@ -50,6 +57,8 @@ class Books:
             last=_of_both(max, self.last, other.last),
             due=_of_both(min, self.due, other.due),
             unknown_items=self.unknown_items | other.unknown_items,
+            doubts=_summed(self.doubts, other.doubts),
+            examples=merged_examples(self.examples, other.examples),
             ids={key: found | other.ids[key] for key, found in self.ids.items()},
         )
 
@@ -64,12 +73,15 @@ class Books:
         }
 
     def counts(self) -> dict[str, Any]:
-        """Rows in, accepted and quarantined, as for any table."""
+        """Rows in, accepted, quarantined and repeated, as for any table, and what rows are doubted for."""
         return {
             "rows": self.rows,
             "accepted": self.accepted,
             "quarantined": self.quarantined,
+            "repeated": 0,
             "reasons": self.reasons,
+            "doubts": self.doubts,
+            "examples": self.examples,
         }
 
 
@@ -85,8 +97,20 @@ def books_of(receipt: dict[str, Any], unknown_items: frozenset[str], ids: dict[s
         last=_instant(receipt["last"]),
         due=_instant(receipt["due"]),
         unknown_items=unknown_items,
+        doubts=counts["doubts"],
+        examples=counts["examples"],
         ids=ids,
     )
+
+
+def merged_examples(one: Mapping[str, Iterable[str]], other: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Of both, the first EXAMPLES in alphabetical order.
+
+    >>> merged_examples({"padded": ["b "]}, {"padded": ["a "], "null": ["nan"]})
+    {'null': ['nan'], 'padded': ['a ', 'b ']}
+    """
+    names = sorted({*one, *other})
+    return {name: sorted({*one.get(name, ()), *other.get(name, ())})[:EXAMPLES] for name in names}
 
 
 def _summed(one: dict, other: dict) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,19 +11,28 @@ import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP, QUARANTINE
 from remora.ingest.contract import REASON, Judge, accepted
+from remora.ingest.distinct import DistinctRows
+from remora.ingest.doubts import BACKSLASH, backslashes
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
 from remora.ingest.layout import KEY_OF
 from remora.ingest.quarantine import rejected
 from remora.ingest.survey import TableSources
+from remora.settings import SourceSettings
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every accepted version of every user or item, by id and instant, and the rows that were not accepted."""
+    """Every accepted version of every user or item, by id and instant, and the rows that were not accepted.
+
+    ``repeated``: rows of `distinct` sources that another row of their id stands for, or that have no id. ``doubts``:
+    rows by what they are doubted for.
+    """
 
     rows: pa.Table
     quarantine: pa.Table
+    repeated: int
+    doubts: dict[str, int]
 
     def reasons(self) -> dict[str, int]:
         """Quarantined rows by reason."""
@@ -31,25 +41,52 @@ class Catalogue:
 
 
 def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) -> Catalogue:
-    """Read and judge every row; of rows with the same id and instant the last in source order is kept."""
-    judged = [
-        (raw, judge(raw))
-        for source, surveys in sources.sources
-        for judge in [Judge(sources.table, source, sources.types, latest, earliest)]
-        for survey in surveys
-        for piece in survey.pieces
-        for raw in FORMATS[source.format].read(piece, source)
-    ]
-    if not judged:
-        return Catalogue(sources.types.empty_table(), QUARANTINE.empty_table())
-    key = KEY_OF[sources.table]
-    superseded = f"superseded by another row of the same {key.removesuffix('_id')} and instant"
-    losers = _superseded(pl.concat([rows for _, rows in judged]), key)
-    reason = pl.when(pl.col(ORDER).is_in(losers.implode())).then(pl.lit(superseded)).otherwise(REASON).alias(REASON)
-    settled = [(raw, rows.with_columns(reason)) for raw, rows in judged]
-    valid = pa.concat_tables([accepted(rows, sources.types) for _, rows in settled])
-    broken = [rejected(sources.table, raw, rows, sources.paths) for raw, rows in settled]
-    return Catalogue(valid.sort_by([(key, "ascending"), (EVENT_TIMESTAMP, "ascending")]), pa.concat_tables(broken))
+    """Read and judge every row; of rows with the same id and instant the last in source order is kept.
+
+    `distinct` sources give one row an id, and none for an id that another source has.
+    """
+    key, types = KEY_OF[sources.table], sources.types
+    whole: list[tuple[pa.Table, pl.DataFrame]] = []
+    broken, doubted, without_id = [QUARANTINE.empty_table()], 0, 0
+    distinct = DistinctRows(key, types.names)
+    for source, raw, judged in _judged(sources, earliest, latest):
+        doubted += int(backslashes(raw, source).sum())
+        if not source.distinct:
+            whole.append((raw, judged))
+            continue
+        nameless = pl.col(REASON) == f"{key} is missing"
+        without_id += judged.select(nameless.fill_null(False).sum()).item()
+        distinct.add(judged.filter(pl.col(REASON).is_null()))
+        no_break = pl.when(nameless).then(None).otherwise(pl.col(REASON)).alias(REASON)
+        broken.append(rejected(sources.table, raw, judged.with_columns(no_break), sources.paths))
+    valid = [types.empty_table()]
+    if whole:
+        superseded = f"superseded by another row of the same {key.removesuffix('_id')} and instant"
+        losers = _superseded(pl.concat([rows for _, rows in whole]), key)
+        reason = pl.when(pl.col(ORDER).is_in(losers.implode())).then(pl.lit(superseded)).otherwise(REASON).alias(REASON)
+        settled = [(raw, rows.with_columns(reason)) for raw, rows in whole]
+        valid += [accepted(rows, types) for _, rows in settled]
+        broken += [rejected(sources.table, raw, rows, sources.paths) for raw, rows in settled]
+    rows = pa.concat_tables(valid)
+    repeated = without_id
+    if distinct.found:
+        known = pl.Series(key, rows[key].to_pylist(), pl.String)
+        further = distinct.rows(types.names).filter(~pl.col(key).is_in(known.implode()))
+        repeated += distinct.seen - further.height
+        rows = pa.concat_tables([rows, further.select(types.names).to_arrow().cast(types)])
+    rows = rows.sort_by([(key, "ascending"), (EVENT_TIMESTAMP, "ascending")])
+    return Catalogue(rows, pa.concat_tables(broken), repeated, {BACKSLASH: doubted} if doubted else {})
+
+
+def _judged(
+    sources: TableSources, earliest: datetime, latest: datetime
+) -> Iterator[tuple[SourceSettings, pa.Table, pl.DataFrame]]:
+    for source, surveys in sources.sources:
+        judge = Judge(sources.table, source, sources.types, latest, earliest)
+        for survey in surveys:
+            for piece in survey.pieces:
+                for raw in FORMATS[source.format].read(piece, source):
+                    yield source, raw, judge(raw)
 
 
 def _superseded(judged: pl.DataFrame, key: str) -> pl.Series:

@@ -19,8 +19,10 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import DAY, EVENT_ID, EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP
+from remora.ingest.books import merged_examples
 from remora.ingest.contract import DUPLICATE, FUTURE, REASON, UNKNOWN_ITEM, Judge
 from remora.ingest.datasource import dataset_of
+from remora.ingest.doubts import Doubts
 from remora.ingest.files import ORDER
 from remora.ingest.identity import keys
 from remora.ingest.survey import TableSources
@@ -44,6 +46,7 @@ _BALLOT = pa.schema(
         ("rows", pa.int64()),
         ("item", pa.string()),  # that events were rejected for
         ("due", TIMESTAMP),  # the first of the rejected rows
+        ("doubt", pa.string()),  # what `rows` rows are doubted for; with an item, an example of it
     ]
 )
 
@@ -52,8 +55,8 @@ _BALLOT = pa.schema(
 class Census:
     """``days``: events to accept a day; ``reasons``: rows by reason; ``doubles``: their places, sorted, int64.
 
-    ``displaced``: events of the lake before that come again in a row that stands before theirs. ``unknown_items`` and
-    ``due`` as in the books.
+    ``displaced``: events of the lake before that come again in a row that stands before theirs. ``unknown_items``,
+    ``due``, ``doubts`` and ``examples`` as in the books.
     """
 
     days: dict[date, int]
@@ -62,6 +65,8 @@ class Census:
     displaced: int = 0
     unknown_items: frozenset[str] = frozenset()
     due: datetime | None = None
+    doubts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def accepted(self) -> int:
@@ -82,6 +87,8 @@ class _Sums:
     displaced: int = 0
     unknown: set[str] = field(default_factory=set)
     due: datetime | None = None
+    doubts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, lines: pl.DataFrame) -> None:
         """One partition's lines."""
@@ -89,7 +96,12 @@ class _Sums:
         self.doubles.append(twice.filter(~pl.col("kept"))[ORDER].to_numpy())
         self.displaced += int(twice["kept"].sum())
         counted = lines.filter(pl.col(ORDER).is_null())
-        for reason, day, rows, item, due in counted.select("reason", DAY, "rows", "item", "due").iter_rows():
+        columns = ("reason", DAY, "rows", "item", "due", "doubt")
+        for reason, day, rows, item, due, doubt in counted.select(columns).iter_rows():
+            if doubt is not None:
+                self.doubts.update({doubt: rows} if rows else {})
+                self.examples = merged_examples(self.examples, {doubt: [item]} if item is not None else {})
+                continue
             if reason is None:
                 self.days[day] += rows
                 continue
@@ -99,7 +111,11 @@ class _Sums:
 
 
 def take_census(
-    sources: TableSources, judges: list[Judge], before: Before | None = None, twins: Twins = "none"
+    sources: TableSources,
+    judges: list[Judge],
+    before: Before | None = None,
+    twins: Twins = "none",
+    doubts: Doubts | None = None,
 ) -> Census:
     """One pass with Ray Data; equal event ids come together by their hash, the first row in source order stays.
 
@@ -108,7 +124,9 @@ def take_census(
     if not sources.rows:
         return Census({}, {}, np.empty(0, np.int64))
     partitions = max(1, math.ceil(sources.rows / PARTITION_ROWS))
-    ballots = dataset_of(sources, [partial(ballot, judge=judge, partitions=partitions) for judge in judges])
+    ballots = dataset_of(
+        sources, [partial(ballot, judge=judge, partitions=partitions, doubts=doubts or Doubts()) for judge in judges]
+    )
     if before is not None and twins != "none":
         ballots = _with_those_before(ballots, before, twins, partitions)
     counted = ballots.repartition(partitions, keys=["partition"]).map_batches(
@@ -121,11 +139,20 @@ def take_census(
     if len(places):
         sums.reasons[DUPLICATE] += len(places)
     days, unknown = dict(sorted(sums.days.items())), frozenset(sums.unknown)
-    return Census(days, dict(sums.reasons), places, sums.displaced, unknown, sums.due)
+    return Census(
+        days,
+        dict(sums.reasons),
+        places,
+        sums.displaced,
+        unknown,
+        sums.due,
+        dict(sorted(sums.doubts.items())),
+        sums.examples,
+    )
 
 
-def ballot(raw: pa.Table, *, judge: Judge, partitions: int) -> pa.Table:
-    """A line for each row that may be accepted, and one for each reason with how many rows have it."""
+def ballot(raw: pa.Table, *, judge: Judge, partitions: int, doubts: Doubts) -> pa.Table:
+    """A line for each row that may be accepted, and one for each reason and doubt with how many rows have it."""
     judged = judge(raw)
     valid = judged.filter(pl.col(REASON).is_null())
     days = valid.select(ORDER, pl.lit(False).alias("kept"), pl.col(EVENT_TIMESTAMP).dt.date().alias(DAY))
@@ -138,7 +165,8 @@ def ballot(raw: pa.Table, *, judge: Judge, partitions: int) -> pa.Table:
         .agg(pl.len().alias("rows"), pl.col(EVENT_TIMESTAMP).min().alias("due"))
         .with_columns(pl.when(pl.col("reason") == FUTURE).then("due"), partition=0)
     )
-    return _as_ballot(pl.concat([lines, broken], how="diagonal_relaxed"))
+    doubted = doubts(raw, judged, judge.source).with_columns(partition=0)
+    return _as_ballot(pl.concat([lines, broken, doubted], how="diagonal_relaxed"))
 
 
 def ballot_before(events: pa.Table, *, partitions: int) -> pa.Table:
@@ -154,7 +182,7 @@ def count(ballots: pa.Table) -> pa.Table:
     first = valid.select(pl.struct("low", "high").is_first_distinct()).to_series()
     doubles = valid.filter(~first).select(ORDER, "kept")
     days = valid.filter(first & ~valid["kept"]).group_by(DAY).len("rows")
-    broken = frame.filter(pl.col(ORDER).is_null()).group_by("reason", "item")
+    broken = frame.filter(pl.col(ORDER).is_null()).group_by("reason", "item", "doubt")
     reasons = broken.agg(pl.col("rows").sum(), pl.col("due").min())
     return _as_ballot(pl.concat([doubles, days, reasons], how="diagonal_relaxed"))
 

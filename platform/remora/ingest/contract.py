@@ -22,6 +22,7 @@ REASON = "__reason"
 
 UNREADABLE_ROW = "the row does not have as many columns as the header"
 UNKNOWN_ITEM = "unknown item"
+UNDECLARED = f"{EVENT_TYPE} is not declared"
 DUPLICATE = "duplicate of another row"
 NEGATIVE = f"{EVENT_TIMESTAMP} is negative"
 FUTURE = f"{EVENT_TIMESTAMP} is in the future"
@@ -117,7 +118,7 @@ class Judge:
             yield self._early(), pl.col(EVENT_TIMESTAMP).is_between(self._since(), self.earliest, closed="left")
             yield FUTURE, pl.col(EVENT_TIMESTAMP) > self.latest
         if self.table == "events":
-            yield f"{EVENT_TYPE} is not declared", ~pl.col(EVENT_TYPE).is_in(self.event_types)
+            yield UNDECLARED, ~pl.col(EVENT_TYPE).is_in(self.event_types)
         if self.catalogue is not None:
             yield UNKNOWN_ITEM, ~pl.col(ITEM_ID).is_in(self.catalogue.implode())
 

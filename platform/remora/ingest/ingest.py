@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -14,17 +15,19 @@ from remora import __version__
 from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
-from remora.contracts.tables import CONTRACT_VERSION, ITEM_ID
+from remora.contracts.tables import CONTRACT_VERSION, EVENT_TIMESTAMP, ITEM_ID, USER_ID
 from remora.ingest.before import UNKNOWN_ITEMS, Before, WholeBuild, look_back, twins_of
 from remora.ingest.books import Books
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.census import Census, take_census
 from remora.ingest.contract import Judge
+from remora.ingest.doubts import Doubts
 from remora.ingest.events import Written, write_events, write_table
-from remora.ingest.findings import refuse
+from remora.ingest.findings import Finding, refuse
 from remora.ingest.lake import Lake, lake_shelf
 from remora.ingest.layout import KEY_OF, check_named_columns
 from remora.ingest.origins import Origin, origins_of, write_origins
+from remora.ingest.plausibility import Facts, findings
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import own_errors
 from remora.ingest.survey import Located, TableSources, locate_table, survey_table
@@ -83,8 +86,8 @@ def _bring(
     had = before.books if before else Books()
     with own_errors():
         judges = _judges(fresh, data, catalogues["items"], earliest, latest)
-        census = take_census(fresh, judges, before, twins_of(data, tables["events"]))
-        _check(census, tables["events"].rows, had, data)
+        census = take_census(fresh, judges, before, twins_of(data, tables["events"]), _doubts(data, catalogues))
+        doubtful = _check(census, tables, catalogues, had, data)
         draft = shelf.draft(version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
         written = write_events(draft, fresh, judges, census, unlisted, before)
@@ -99,6 +102,7 @@ def _bring(
         draft,
         taken_over=_take_over(draft, census, before),
         counts=counts,
+        findings=[finding.model_dump(mode="json") for finding in doubtful],
         impression=data.impression,
         sources=_listing(tables),
         contract_version=CONTRACT_VERSION,
@@ -173,11 +177,34 @@ def _judges(
     ]
 
 
-def _check(census: Census, rows: int, had: Books, data: DataSettings) -> None:
-    """May this be written? WholeBuild, TooMuchQuarantined or DataError when not."""
+def _doubts(data: DataSettings, catalogues: Mapping[str, Catalogue]) -> Doubts:
+    """What events are compared with, beside what they are judged by."""
+    users, items = (pl.DataFrame(pl.from_arrow(catalogues[name].rows)) for name in ("users", "items"))
+    since = items.select(ITEM_ID, EVENT_TIMESTAMP).group_by(ITEM_ID).agg(pl.col(EVENT_TIMESTAMP).min().alias("since"))
+    kept = bool(data.items) and data.unknown_items == "keep"
+    return Doubts(
+        users=users[USER_ID].unique() if data.users else None,
+        items=items[ITEM_ID].unique() if kept else None,
+        # A version without a time always held, and so did its item.
+        since=since if items.height and not items[EVENT_TIMESTAMP].null_count() else None,
+    )
+
+
+def _check(
+    census: Census,
+    tables: Mapping[str, TableSources],
+    catalogues: Mapping[str, Catalogue],
+    had: Books,
+    data: DataSettings,
+) -> list[Finding]:
+    """What is doubtful; WholeBuild, Implausible, TooMuchQuarantined or DataError where nothing may be written."""
     if census.displaced:
         raise WholeBuild(f"{census.displaced:,} events come again in new files that stand before their own")
-    books = had + Books(reasons=census.reasons, days=census.days)
+    rows, books = tables["events"].rows, had + _counted(census, tables["events"].rows - had.rows)
+    found = findings(Facts(data, tables, catalogues, books))
+    for finding in found:
+        log.log(logging.ERROR if finding.level == "error" else logging.WARNING, "%s", finding)
+    refuse(found)
     check_limit("events", rows, books.reasons, data.quarantine_limit)
     if not books.days:
         raise DataError(f"No event is left of {rows:,} rows: {_listed(books.reasons)}.")
@@ -186,6 +213,19 @@ def _check(census: Census, rows: int, had: Books, data: DataSettings) -> None:
         f"{census.accepted:,}",
         len(census.days),
         f"{census.rejected:,}",
+    )
+    return found
+
+
+def _counted(census: Census, rows: int) -> Books:
+    return Books(
+        rows=rows,
+        reasons=census.reasons,
+        days=census.days,
+        due=census.due,
+        unknown_items=census.unknown_items,
+        doubts=census.doubts,
+        examples=census.examples,
     )
 
 
@@ -201,15 +241,11 @@ def _check_books(events: TableSources, census: Census, written: Written) -> None
 
 
 def _books(events: TableSources, census: Census, written: Written) -> Books:
-    return Books(
-        rows=events.rows,
-        reasons=census.reasons,
-        days=census.days,
+    return replace(
+        _counted(census, events.rows),
         event_types=written.event_types,
         first=written.first,
         last=written.last,
-        due=census.due,
-        unknown_items=census.unknown_items,
         ids={key: frozenset(found) for key, found in written.ids.items()},
     )
 
@@ -235,10 +271,14 @@ def _write_catalogue(
     rows = pa.concat_tables([catalogue.rows, alone], promote_options="default").cast(sources.types)
     write_table(draft, f"{name}/00000.parquet", rows)
     write_table(draft, f"quarantine/{name}.parquet", catalogue.quarantine)
-    if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows:
+    if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows + catalogue.repeated:
         raise DataError(f"The {name} do not add up: a source changed while it was read. Run again.")
-    books = Books(rows=sources.rows, reasons=catalogue.reasons()).counts()
-    return books | {"accepted": catalogue.rows.num_rows, "from_events": rows.num_rows - catalogue.rows.num_rows}
+    books = Books(rows=sources.rows, reasons=catalogue.reasons(), doubts=catalogue.doubts).counts()
+    return books | {
+        "accepted": catalogue.rows.num_rows,
+        "repeated": catalogue.repeated,
+        "from_events": rows.num_rows - catalogue.rows.num_rows,
+    }
 
 
 def _made(

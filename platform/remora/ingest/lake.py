@@ -17,6 +17,7 @@ from remora.contracts.artifacts import Artifact, Shelf
 from remora.contracts.home import Home
 from remora.contracts.tables import DAY, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID
 from remora.contracts.vocabulary import Vocabulary
+from remora.ingest.findings import Finding
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -73,6 +74,11 @@ class Lake:
         """The event type that says an item was shown; None where there is none."""
         found: str | None = self.artifact.receipt.get("impression")
         return found
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was doubtful about the rows that were read for this version."""
+        return [Finding.model_validate(finding) for finding in self.artifact.receipt.get("findings", [])]
 
     def rows(self, table: str) -> int:
         """How many rows of a table were accepted."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.ingest.contract import DUPLICATE, FILTER, UNKNOWN_ITEM
+from remora.ingest.findings import Finding
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
@@ -24,11 +25,16 @@ _TALLY = pa.schema([("kind", pa.string()), ("name", pa.string()), ("rows", pa.in
 
 
 class TableQuality(BaseModel):
-    """One table's books: ``rows`` = ``accepted`` + ``quarantined``, ``declared`` of which by the user's filters."""
+    """One table's books: ``rows`` = ``accepted`` + ``quarantined`` + ``repeated``.
+
+    ``declared`` of the quarantined ones are so by the user's filters; ``repeated`` are rows of `distinct` sources that
+    another row of their id stands for.
+    """
 
     rows: int
     accepted: int
     quarantined: int
+    repeated: int
     declared: int
     reasons: dict[str, int]
 
@@ -64,6 +70,8 @@ class QualityReport(BaseModel):
     duplicates: int
     unknown_items: int
     tables: dict[str, TableQuality]
+    findings: list[Finding]
+    """What is doubtful, as the ingest found it."""
 
 
 def report(lake: Lake, settings: Settings) -> QualityReport:
@@ -116,6 +124,7 @@ def _examine(lake: Lake, settings: Settings) -> QualityReport:
         duplicates=receipt["counts"]["events"]["reasons"].get(DUPLICATE, 0),
         unknown_items=receipt["counts"]["events"]["reasons"].get(UNKNOWN_ITEM, 0),
         tables={name: _table_quality(counts) for name, counts in receipt["counts"].items()},
+        findings=lake.findings,
     )
 
 
@@ -194,4 +203,5 @@ def _null_shares(table: pa.Table) -> dict[str, float]:
 
 def _table_quality(counts: dict) -> TableQuality:
     declared = sum(rows for reason, rows in counts["reasons"].items() if reason.startswith(FILTER))
-    return TableQuality(declared=declared, **{k: counts[k] for k in ("rows", "accepted", "quarantined", "reasons")})
+    known = ("rows", "accepted", "quarantined", "repeated", "reasons")
+    return TableQuality(declared=declared, **{key: counts[key] for key in known if key in counts})

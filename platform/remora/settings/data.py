@@ -81,6 +81,11 @@ class SourceSettings(Section):
     event_type: str | tuple[Case, ...] | None = Field(
         None, description="a constant type, or cases; None when the column event_type is mapped"
     )
+    distinct: bool = Field(
+        False,
+        description="items and users: many rows may have one id; of each column the latest value holds, from the id's "
+        "first row on",
+    )
     time: TimeFormat = TimeFormat()
     filters: tuple[str, ...] = Field(
         (),
@@ -183,6 +188,8 @@ class DataSettings(Section):
     @model_validator(mode="after")
     def _event_types_are_declared(self) -> DataSettings:
         for source in self.events:
+            if source.distinct:
+                raise ValueError(f"source {source.path}: `distinct` is for items and users; every event counts")
             if source.event_type is None and "event_type" not in source.columns:
                 raise ValueError(f"source {source.path}: give event_type, or map the column event_type")
             named = (

@@ -1,0 +1,78 @@
+"""What rows of events are doubted for without being refused: counted in the first pass, with examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
+from remora.ingest.books import EXAMPLES
+from remora.ingest.contract import REASON, UNDECLARED
+from remora.settings import SourceSettings
+
+ITEM_NOT_YET = "items_after_events"
+USER_UNKNOWN = "unknown_users"
+ITEM_UNKNOWN = "unknown_items"
+NULL_TEXT = "null_text_ids"
+PADDED = "padded_ids"
+BACKSLASH = "backslash_quotes"
+TYPE_UNKNOWN = "undeclared_event_types"
+KNOWN_BEFORE = "known_before_event"
+
+_NULL_WORDS = ("null", "none", "nan", "na", "n/a", "nil", "undefined", "(null)", "<null>", "\\n", "nat", "#n/a")
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """What events are compared with: None where there is nothing to compare.
+
+    ``users`` and ``items`` are the ids of those tables; ``since`` has the columns item_id and since, the instant of the
+    item's first version.
+    """
+
+    users: pl.Series | None = None
+    items: pl.Series | None = None
+    since: pl.DataFrame | None = None
+
+    def __call__(self, raw: pa.Table, judged: pl.DataFrame, source: SourceSettings) -> pl.DataFrame:
+        """Lines of ``doubt``, ``rows`` and ``item``: one a doubt with its rows, and one an example, with 0 rows."""
+        lines: list[dict[str, object]] = []
+        for doubt, column, mask in self._masks(raw, judged, source):
+            hit = judged[column].filter(mask.fill_null(False))
+            if len(hit):
+                lines.append({"doubt": doubt, "rows": len(hit), "item": None})
+                some = hit.drop_nulls().unique().sort().head(EXAMPLES)
+                lines += [{"doubt": doubt, "rows": 0, "item": example} for example in some]
+        return pl.DataFrame(lines, schema={"doubt": pl.String, "rows": pl.Int64, "item": pl.String})
+
+    def _masks(
+        self, raw: pa.Table, judged: pl.DataFrame, source: SourceSettings
+    ) -> Iterator[tuple[str, str, pl.Series]]:
+        valid = judged[REASON].is_null()
+        if self.users is not None:
+            yield USER_UNKNOWN, USER_ID, valid & ~judged[USER_ID].is_in(self.users.implode())
+        if self.items is not None:
+            yield ITEM_UNKNOWN, ITEM_ID, valid & ~judged[ITEM_ID].is_in(self.items.implode())
+        if self.since is not None:
+            since = judged.select(ITEM_ID).join(self.since, on=ITEM_ID, how="left", maintain_order="left")["since"]
+            yield ITEM_NOT_YET, ITEM_ID, valid & (judged[EVENT_TIMESTAMP] < since)
+        for id in (USER_ID, ITEM_ID):
+            words = judged[id].str.strip_chars()
+            yield f"{NULL_TEXT}:{id}", id, valid & words.str.to_lowercase().is_in(_NULL_WORDS)
+            yield f"{PADDED}:{id}", id, valid & (words != judged[id])
+        yield TYPE_UNKNOWN, EVENT_TYPE, judged[REASON] == UNDECLARED
+        if KNOWN_TIMESTAMP in source.columns:
+            yield KNOWN_BEFORE, ITEM_ID, valid & (judged[KNOWN_TIMESTAMP] < judged[EVENT_TIMESTAMP])
+        yield BACKSLASH, ITEM_ID, backslashes(raw, source)
+
+
+def backslashes(raw: pa.Table, source: SourceSettings) -> pl.Series:
+    """Which rows have a backslash before a quote, in a CSV file with quotes and without an `escape`."""
+    rows = pl.DataFrame(pl.from_arrow(raw))
+    if source.format != "csv" or source.quote != '"' or source.escape is not None:
+        return pl.Series([False] * rows.height, dtype=pl.Boolean)
+    texts = [pl.col(name).str.contains('\\"', literal=True) for name, type in rows.schema.items() if type == pl.String]
+    return rows.select(found=pl.any_horizontal(texts).fill_null(False) if texts else pl.lit(False))["found"]

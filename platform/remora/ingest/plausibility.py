@@ -1,0 +1,315 @@
+"""The checks of what an ingest reads: each is a function from the facts of the whole to findings, and a line in CHECKS.
+
+An error only where the reading is certainly wrong; what may be meant is a warning that gives counts and examples. The
+table of codes is in docs/bring_your_own_data.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
+from remora.ingest import doubts
+from remora.ingest.books import Books
+from remora.ingest.catalogue import Catalogue
+from remora.ingest.contract import EARLY, FILTER, FUTURE, UNDECLARED, UNKNOWN_ITEM
+from remora.ingest.findings import Finding
+from remora.ingest.layout import KEY_OF
+from remora.ingest.survey import TableSources
+from remora.settings import DataSettings
+
+NEARLY_ALL = 0.99
+NEARLY_NONE = 0.01
+
+_SAMPLE = 10_000
+"""Of unknown ids, so many are compared with the known ones in other spellings."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when all rows were looked at and none is written."""
+
+    data: DataSettings
+    tables: Mapping[str, TableSources]
+    catalogues: Mapping[str, Catalogue]
+    books: Books
+
+    @property
+    def judged(self) -> int:
+        """Events that no filter of the settings takes out."""
+        declared = sum(rows for reason, rows in self.books.reasons.items() if reason.startswith(FILTER))
+        return self.books.rows - declared
+
+    def doubt(self, code: str) -> int:
+        """Rows of a doubt."""
+        return self.books.doubts.get(code, 0)
+
+    def examples(self, code: str) -> tuple[str, ...]:
+        """Examples of a doubt."""
+        return tuple(sorted(self.books.examples.get(code, ())))
+
+    def ids(self, table: str) -> frozenset[str]:
+        """Ids that a table has, empty when it is not there."""
+        return frozenset(self.catalogues[table].rows[KEY_OF[table]].to_pylist())
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """Everything that the checks find, errors first."""
+    found = [finding for check in CHECKS for finding in check(facts)]
+    return sorted(found, key=lambda finding: finding.level != "error")
+
+
+def skipped_files(facts: Facts) -> Iterator[Finding]:
+    """Files in the directories of the sources that are hidden or of another format."""
+    for name, table in facts.tables.items():
+        if table.skipped:
+            yield Finding(
+                code="skipped_files",
+                table=name,
+                count=len(table.skipped),
+                of=len(table.skipped) + len(table.paths),
+                examples=table.skipped[:3],
+                what=f"{len(table.skipped):,} files in the directories of {name} are not read: hidden ones (their name "
+                f"or a folder's begins with . or _), or of another format.",
+                advice="Move away what is left over; rename what belongs to the data.",
+            )
+
+
+def times_out_of_range(facts: Facts) -> Iterator[Finding]:
+    """Events of the future, and of long ago."""
+    late = facts.books.reasons.get(FUTURE, 0)
+    if late:
+        yield Finding(
+            code="future_events",
+            table="events",
+            column=EVENT_TIMESTAMP,
+            count=late,
+            of=facts.judged,
+            examples=() if facts.books.due is None else (facts.books.due.isoformat(),),
+            what=f"{late:,} events are more than {facts.data.max_clock_skew_seconds:g} s in the future; the example is "
+            f"the first.",
+            advice="If the time is local, give `time.zone`; if clocks differ, raise data.max_clock_skew_seconds.",
+        )
+    for reason, rows in facts.books.reasons.items():
+        if reason.startswith(EARLY):
+            yield Finding(
+                code="early_events",
+                table="events",
+                column=EVENT_TIMESTAMP,
+                count=rows,
+                of=facts.judged,
+                what=f"{rows:,} events are of before {facts.data.earliest:%Y-%m-%d} (data.earliest).",
+                advice="They come from a wrong unit, or stand for `none`; if they are meant, lower data.earliest.",
+            )
+
+
+def one_day(facts: Facts) -> Iterator[Finding]:
+    """All events on one day, which leaves nothing to split by time."""
+    if len(facts.books.days) == 1 and facts.books.accepted >= 100:
+        (day,) = facts.books.days
+        yield Finding(
+            code="one_day",
+            table="events",
+            column=EVENT_TIMESTAMP,
+            count=facts.books.accepted,
+            of=facts.books.accepted,
+            what=f"All events are of {day:%Y-%m-%d}.",
+            advice="If that is the day of the export, map the column that says when each event happened.",
+        )
+
+
+def items_after_events(facts: Facts) -> Iterator[Finding]:
+    """Events that happened before the first version of their item."""
+    rows, of = facts.doubt(doubts.ITEM_NOT_YET), facts.books.accepted
+    if rows > NEARLY_NONE * of:
+        yield Finding(
+            code="items_after_events",
+            level="error" if rows >= NEARLY_ALL * of else "warning",
+            table="items",
+            column=EVENT_TIMESTAMP,
+            count=rows,
+            of=of,
+            examples=facts.examples(doubts.ITEM_NOT_YET),
+            what=f"{rows:,} of {of:,} events happened before the first version of their item, so the item was not in "
+            f"the catalogue when it was wanted.",
+            advice="event_timestamp of items is the time from which a row holds. If it is the time of the export or "
+            "of the last change, do not map it.",
+        )
+
+
+def unknown_ids(facts: Facts) -> Iterator[Finding]:
+    """Events of users and items that their tables do not have, above all where a spelling is the difference."""
+    users = facts.doubt(doubts.USER_UNKNOWN)
+    yield from _unknown("users", users, facts.examples(doubts.USER_UNKNOWN), facts)
+    refused = facts.books.reasons.get(UNKNOWN_ITEM, 0)
+    items = sorted(facts.books.unknown_items)[:_SAMPLE] if refused else facts.examples(doubts.ITEM_UNKNOWN)
+    yield from _unknown("items", refused or facts.doubt(doubts.ITEM_UNKNOWN), items, facts)
+
+
+def _unknown(table: str, rows: int, some: Iterable[str], facts: Facts) -> Iterator[Finding]:
+    if not rows or not facts.catalogues[table].rows.num_rows:
+        return
+    known, unknown, of = facts.ids(table), list(some), facts.judged
+    other = "items" if table == "users" else "users"
+    respelt = {name: [id for id in unknown if spell(id) in others] for name, spell, others in _spellings(known)}
+    name, alike = max(respelt.items(), key=lambda found: len(found[1]))
+    swapped = [id for id in unknown if id in facts.ids(other)]
+    if 2 * len(alike) >= len(unknown):
+        level = "error" if 2 * rows >= of else "warning"
+        what = f"{rows:,} of {of:,} events name {table} that differ from those of the table by {name}."
+        advice, examples = f"Write {KEY_OF[table]} alike in both tables; `types` can make numbers of both.", alike
+    elif 2 * len(swapped) >= len(unknown):
+        level, examples = "error" if 2 * rows >= of else "warning", swapped
+        what = f"{rows:,} of {of:,} events name {table} that are in the {other} table."
+        advice = "Are user_id and item_id mapped to each other's columns?"
+    elif rows > NEARLY_NONE * of:
+        level, examples = "warning", unknown
+        what = f"{rows:,} of {of:,} events name {table} that the table does not have (it has {len(known):,})."
+        advice = f"Check that {KEY_OF[table]} means the same in both, and that the table is complete."
+    else:
+        return
+    yield Finding(
+        code=f"unknown_{table}",
+        level="error" if level == "error" else "warning",
+        table="events",
+        column=KEY_OF[table],
+        count=rows,
+        of=of,
+        examples=tuple(examples[:3]),
+        what=what,
+        advice=advice,
+    )
+
+
+def _spellings(known: frozenset[str]) -> Iterator[tuple[str, Callable[[str], str], frozenset[str]]]:
+    for name, spell in (
+        ("case or spaces", lambda id: id.strip().casefold()),
+        ("zeros before a number", lambda id: id.lstrip("0") or "0"),
+        ("zeros after the point", lambda id: id.rstrip("0").rstrip(".") if "." in id else id),
+        ("quotes", lambda id: id.strip("\"'")),
+    ):
+        yield name, spell, frozenset(map(spell, known))
+
+
+def doubtful_ids(facts: Facts) -> Iterator[Finding]:
+    """Ids that say `no value` in words, and ids with spaces around them."""
+    for key in (USER_ID, ITEM_ID):
+        for code, what, advice in (
+            (doubts.NULL_TEXT, "that reads as `no value`", "Name such texts in `nulls` of the source, or filter them."),
+            (
+                doubts.PADDED,
+                "with spaces around it",
+                "The spaces are part of the id: take them out where it is written.",
+            ),
+        ):
+            if rows := facts.doubt(f"{code}:{key}"):
+                yield Finding(
+                    code=code,
+                    table="events",
+                    column=key,
+                    count=rows,
+                    of=facts.judged,
+                    examples=facts.examples(f"{code}:{key}"),
+                    what=f"{rows:,} events have a {key} {what}.",
+                    advice=advice,
+                )
+
+
+def event_types(facts: Facts) -> Iterator[Finding]:
+    """Types that only the settings have, and types that only the events have."""
+    undeclared = facts.books.reasons.get(UNDECLARED, 0)
+    if undeclared:
+        yield Finding(
+            code="undeclared_event_types",
+            table="events",
+            column=EVENT_TYPE,
+            count=undeclared,
+            of=facts.judged,
+            examples=facts.examples(doubts.TYPE_UNKNOWN),
+            what=f"{undeclared:,} events are of types that data.event_types does not declare.",
+            advice="Declare them (sign 0 for what says nothing about taste), or filter them.",
+        )
+
+
+def known_before_event(facts: Facts) -> Iterator[Finding]:
+    """Events that were known before they happened."""
+    if rows := facts.doubt(doubts.KNOWN_BEFORE):
+        yield Finding(
+            code="known_before_event",
+            table="events",
+            column=KNOWN_TIMESTAMP,
+            count=rows,
+            of=facts.judged,
+            examples=facts.examples(doubts.KNOWN_BEFORE),
+            what=f"{rows:,} events have a known_timestamp before their event_timestamp (the examples are items).",
+            advice="known_timestamp is when an event arrived; check the unit and zone of both.",
+        )
+
+
+def backslash_quotes(facts: Facts) -> Iterator[Finding]:
+    """Backslashes before quotes in CSV files that are read without an escape."""
+    counts = {"events": facts.doubt(doubts.BACKSLASH)}
+    counts |= {name: catalogue.doubts.get(doubts.BACKSLASH, 0) for name, catalogue in facts.catalogues.items()}
+    for table, rows in counts.items():
+        if rows:
+            yield Finding(
+                code="backslash_quotes",
+                table=table,
+                count=rows,
+                of=facts.tables[table].rows,
+                what=f'{rows:,} rows of {table} have a backslash before a quote (\\"), which is read as text.',
+                advice="Spark and MySQL escape quotes so: give the source `escape: '\\'`.",
+            )
+
+
+def columns_without_a_value(facts: Facts) -> Iterator[Finding]:
+    """Columns of users and items that are null in every row, and items of which none is available."""
+    for name, catalogue in facts.catalogues.items():
+        rows = catalogue.rows
+        for column in rows.column_names if rows.num_rows else ():
+            mapped = any(column in source.columns or column in source.keep for source, _ in facts.tables[name].sources)
+            if mapped and rows[column].null_count == rows.num_rows:
+                yield Finding(
+                    code="empty_column",
+                    table=name,
+                    column=column,
+                    count=rows.num_rows,
+                    of=rows.num_rows,
+                    what=f"No row of {name} has a value in {column}.",
+                    advice="Check the mapping, and `nulls` and `types` of the source.",
+                )
+    available = facts.data.available
+    items = facts.catalogues["items"].rows
+    if available and items.num_rows and not pl.Series(pl.from_arrow(_chunk(items, available))).fill_null(True).any():
+        yield Finding(
+            code="nothing_available",
+            level="error",
+            table="items",
+            column=available,
+            count=items.num_rows,
+            of=items.num_rows,
+            what=f"{available} is false for every item: nothing could be recommended.",
+            advice="Check what the column means: data.available is true for items that may be shown.",
+        )
+
+
+def _chunk(table: pa.Table, column: str) -> pa.Array:
+    return table[column].combine_chunks()
+
+
+CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
+    times_out_of_range,
+    one_day,
+    items_after_events,
+    unknown_ids,
+    doubtful_ids,
+    event_types,
+    known_before_event,
+    columns_without_a_value,
+    backslash_quotes,
+    skipped_files,
+)

@@ -1,0 +1,253 @@
+"""What is doubtful is counted and named; what is certainly wrong is refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from remora.cli.data import app
+from remora.contracts.errors import Implausible
+from remora.contracts.home import Home
+from remora.contracts.tables import QUARANTINE, TIMESTAMP
+from remora.ingest.books import Books
+from remora.ingest.catalogue import Catalogue
+from remora.ingest.contract import REASON, Judge
+from remora.ingest.doubts import Doubts
+from remora.ingest.findings import Finding, refuse
+from remora.ingest.formats import FORMATS
+from remora.ingest.ingest import ingest
+from remora.ingest.plausibility import CHECKS, Facts, findings
+from remora.ingest.survey import locate_table, survey_table
+from remora.settings import DataSettings, Settings, SourceSettings
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+SOURCE = {
+    "path": "e.csv",
+    "format": "csv",
+    "columns": {"user_id": "u", "item_id": "i", "event_timestamp": "t"},
+    "event_type": "buy",
+}
+
+
+def table(key: str, ids: list[str], **columns: list[Any]) -> Catalogue:
+    rows = pa.table({key: pa.array(ids, pa.string()), "event_timestamp": pa.nulls(len(ids), TIMESTAMP)} | columns)
+    return Catalogue(rows, QUARANTINE.empty_table(), 0, {})
+
+
+def found(
+    users: Catalogue | None = None, items: Catalogue | None = None, data: dict[str, Any] | None = None, **books: Any
+) -> dict[str, Finding]:
+    """What the checks find, by code, where 1,000 rows of events were read and ``books`` says the rest."""
+    settings = DataSettings(**({"events": [SOURCE], "event_types": {"buy": {}}} | (data or {})))
+    empty = {name: survey_table(name, []) for name in ("events", "users", "items")}
+    catalogues = {"users": users or table("user_id", []), "items": items or table("item_id", [])}
+    whole = Books(**({"rows": 1_000, "days": {START.date(): 500, START.date() + timedelta(1): 500}} | books))
+    return {finding.code: finding for finding in findings(Facts(settings, empty, catalogues, whole))}
+
+
+def test_sound_data_has_no_finding() -> None:
+    assert found(users=table("user_id", ["u1"]), items=table("item_id", ["i1"], title=["Lamp"])) == {}
+
+
+@pytest.mark.parametrize(("rows", "level"), [(1_000, "error"), (995, "error"), (400, "warning"), (5, None)])
+def test_items_that_are_newer_than_their_events(rows: int, level: str | None) -> None:
+    finding = found(doubts={"items_after_events": rows}).get("items_after_events")
+    assert (finding and finding.level) == level
+    if finding:
+        assert f"{rows:,} of 1,000 events happened before the first version of their item" in str(finding)
+        assert "do not map it" in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "known", "how"),
+    [
+        (["sku-1", "SKU-2 "], ["SKU-1", "sku-2"], "case or spaces"),
+        (["1", "20"], ["0001", "0020"], "zeros before a number"),
+        (["12.0", "13.00"], ["12", "13"], "zeros after the point"),
+        (['"a"', "'b'"], ["a", "b"], "quotes"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["users", "items"])
+def test_ids_that_differ_in_spelling_alone_are_an_error(
+    unknown: list[str], known: list[str], how: str, kind: str
+) -> None:
+    catalogue = table("user_id" if kind == "users" else "item_id", known)
+    books: dict[str, Any] = {"doubts": {"unknown_users": 900}, "examples": {"unknown_users": unknown}}
+    if kind == "items":
+        books = {"reasons": {"unknown item": 900}, "unknown_items": frozenset(unknown)}
+    finding = found(**{kind: catalogue}, **books)[f"unknown_{kind}"]
+    assert (finding.level, finding.count, finding.of) == ("error", 900, 1_000)
+    assert f"differ from those of the table by {how}" in finding.what
+
+
+def test_few_ids_that_differ_in_spelling_are_a_warning() -> None:
+    books = {"doubts": {"unknown_users": 3}, "examples": {"unknown_users": ["A"]}}
+    assert found(users=table("user_id", ["a"]), **books)["unknown_users"].level == "warning"
+
+
+def test_columns_that_are_mapped_the_wrong_way_round_are_an_error() -> None:
+    books = {"reasons": {"unknown item": 1_000}, "unknown_items": frozenset(["u1", "u2"])}
+    finding = found(users=table("user_id", ["u1", "u2"]), items=table("item_id", ["i1"]), **books)["unknown_items"]
+    assert finding.level == "error"
+    assert "mapped to each other's columns" in finding.advice
+
+
+@pytest.mark.parametrize(("rows", "warned"), [(400, True), (10, False)])
+def test_unknown_users_are_a_warning_when_they_are_many(rows: int, warned: bool) -> None:
+    books = {"doubts": {"unknown_users": rows}, "examples": {"unknown_users": ["guest"]}}
+    assert ("unknown_users" in found(users=table("user_id", ["a"]), **books)) == warned
+
+
+@pytest.mark.parametrize(
+    ("code", "changes", "said"),
+    [
+        ("future_events", {"reasons": {"event_timestamp is in the future": 3}, "due": START}, "more than 300 s"),
+        ("early_events", {"reasons": {"event_timestamp is before 1990-01-01": 3}}, "before 1990-01-01"),
+        ("one_day", {"days": {START.date(): 1_000}}, "All events are of 2024-01-01"),
+        ("null_text_ids", {"doubts": {"null_text_ids:user_id": 7}}, "7 events have a user_id that reads as `no value`"),
+        ("padded_ids", {"doubts": {"padded_ids:item_id": 7}}, "7 events have a item_id with spaces"),
+        ("undeclared_event_types", {"reasons": {"event_type is not declared": 2}}, "2 events are of types"),
+        ("known_before_event", {"doubts": {"known_before_event": 2}}, "known_timestamp before their event_timestamp"),
+        ("backslash_quotes", {"doubts": {"backslash_quotes": 2}}, "escape"),
+    ],
+)
+def test_each_doubt_is_a_warning_with_its_count(code: str, changes: dict[str, Any], said: str) -> None:
+    finding = found(**changes)[code]
+    assert finding.level == "warning"
+    assert said in str(finding)
+
+
+def test_a_column_without_a_value_and_a_shop_without_an_available_item() -> None:
+    mapped = SOURCE | {"columns": {"item_id": "i", "title": "name"}, "event_type": None}
+    # A catalogue whose sources are surveyed: the column is a mapped one.
+    items = table("item_id", ["a", "b"], title=pa.nulls(2, pa.string()), shown=pa.array([False, False]))
+    sources = {name: survey_table(name, []) for name in ("events", "users")}
+    sources["items"] = type(sources["users"])("items", ((SourceSettings(**mapped), ()),), items.rows.schema)
+    data = DataSettings(events=[SOURCE], items=[mapped], event_types={"buy": {}}, available="shown")
+    books = Books(rows=10, days={START.date(): 10})
+    facts = Facts(data, sources, {"users": table("user_id", []), "items": items}, books)
+    assert [(finding.code, finding.level) for finding in findings(facts)] == [
+        ("nothing_available", "error"),
+        ("empty_column", "warning"),
+    ]
+
+
+def test_errors_are_raised_together_and_warnings_are_not() -> None:
+    finding = Finding(code="c", table="events", count=1, of=2, examples=("x",), what="One of two.", advice="Mend it.")
+    refuse([finding])
+    wrong = [finding.model_copy(update={"code": code, "level": "error"}) for code in ("one", "two")]
+    with pytest.raises(Implausible, match=r"(?s)\[one\] One of two\. E\.g\. 'x'\. Mend it\..*\[two\]"):
+        refuse([finding, *wrong])
+
+
+def test_every_code_is_in_the_docs() -> None:
+    text = (ROOT / "docs" / "bring_your_own_data.md").read_text()
+    source = (ROOT / "platform" / "remora" / "ingest" / "plausibility.py").read_text()
+    codes = {line.split('"')[1] for line in source.splitlines() if line.strip().startswith('code="')}
+    assert len(CHECKS) >= 10
+    assert len(codes) >= 10
+    codes |= {"time_reading", "unknown_users", "unknown_items"}
+    assert {code for code in codes if f"`{code}`" not in text} == set()
+
+
+def doubted(folder: Path, rows: pl.DataFrame, doubts: Doubts, **source: Any) -> dict[str, tuple[int, list[str]]]:
+    """Rows and examples by doubt."""
+    rows.write_csv(folder / "e.csv", quote_style="necessary")
+    described = SOURCE | {"columns": SOURCE["columns"] | source.pop("columns", {})} | source  # type: ignore[operator]
+    settings = SourceSettings(**described)
+    sources = survey_table("events", locate_table([settings], Home(str(folder))))
+    judge = Judge("events", settings, sources.types, START + timedelta(days=99), event_types=("buy",))
+    (survey,) = sources.surveys()
+    lines = []
+    for piece in survey.pieces:
+        for raw in FORMATS["csv"].read(piece, settings):
+            judged = judge(raw)
+            assert REASON in judged.columns
+            lines.append(doubts(raw, judged, settings))
+    whole = pl.concat(lines)
+    return {
+        doubt: (part["rows"].sum(), part["item"].drop_nulls().to_list())
+        for (doubt,), part in whole.group_by("doubt", maintain_order=True)
+    }
+
+
+def test_rows_are_compared_with_the_tables_and_counted(tmp_path: Path) -> None:
+    rows = pl.DataFrame(
+        {
+            "u": ["a", "b", "NULL", " a", "a", "z"],
+            "i": ["x", "y", "x", "x", "undefined", ""],
+            "t": [START.isoformat()] * 6,
+            "k": [(START - timedelta(days=1)).isoformat(), *[START.isoformat()] * 5],
+            "text": ["plain", 'a \\"b', "", "", "", ""],
+        }
+    )
+    since = pl.DataFrame({"item_id": ["x", "y"], "since": [START, START + timedelta(days=1)]})
+    doubts = Doubts(users=pl.Series(["a"]), items=pl.Series(["x", "y"]), since=since)
+    assert doubted(tmp_path, rows, doubts, columns={"known_timestamp": "k"}) == {
+        "unknown_users": (3, [" a", "NULL", "b"]),
+        "unknown_items": (1, ["undefined"]),
+        "items_after_events": (1, ["y"]),
+        "null_text_ids:user_id": (1, ["NULL"]),
+        "padded_ids:user_id": (1, [" a"]),
+        "null_text_ids:item_id": (1, ["undefined"]),
+        "known_before_event": (1, ["x"]),
+        "backslash_quotes": (1, ["y"]),
+    }
+
+
+def shop(home: Path, **changes: Any) -> Settings:
+    """A shop of four items whose table says from when each is there; ``days`` after the first event."""
+    days, source = changes.pop("days", 0), changes.pop("source", {})
+    at = [START + timedelta(hours=n) for n in range(400)]
+    events = pl.DataFrame({"u": [f"u{n % 9}" for n in range(400)], "i": [f"i{n % 4}" for n in range(400)], "t": at})
+    events.write_parquet(home / "events.parquet")
+    items = pl.DataFrame({"i": [f"i{n}" for n in range(4)], "since": [START + timedelta(days=days)] * 4})
+    items.write_parquet(home / "items.parquet")
+    columns = {"user_id": "u", "item_id": "i", "event_timestamp": "t"}
+    data = {
+        "events": [{"path": "events.parquet", "format": "parquet", "columns": columns, "event_type": "buy"} | source],
+        "items": [
+            {"path": "items.parquet", "format": "parquet", "columns": {"item_id": "i", "event_timestamp": "since"}}
+        ],
+        "event_types": {"buy": {}},
+    }
+    return Settings(name="shop", home=str(home), data=data | changes)
+
+
+def test_a_catalogue_of_the_day_of_the_export_is_refused_and_a_late_one_warned_of(
+    ray_cluster: None, home_folder: Path
+) -> None:
+    with pytest.raises(Implausible, match=r"\[items_after_events\] 400 of 400 events"):
+        ingest(shop(home_folder, days=30))
+    assert not (home_folder / "lake" / "CURRENT").exists()
+    (finding,) = ingest(shop(home_folder, days=10)).findings
+    assert (finding.code, finding.count, finding.examples) == ("items_after_events", 240, ("i0", "i1", "i2", "i3"))
+
+
+def test_findings_are_in_the_ingests_output_and_in_the_report(
+    ray_cluster: None, home_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = shop(home_folder, source={"path": "raw"})
+    (home_folder / "raw" / "_temporary").mkdir(parents=True)
+    for name in ("raw/part.parquet", "raw/_temporary/part.parquet"):
+        (home_folder / name).write_bytes((home_folder / "events.parquet").read_bytes())
+    config = tmp_path / "shop.yaml"
+    config.write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+
+    def typed(*arguments: str) -> str:
+        return CliRunner().invoke(app, [*arguments, "--config", str(config)], catch_exceptions=False).stdout
+
+    assert "[skipped_files] 1 files in the directories of events are not read" in typed("ingest")
+    assert "[skipped_files]" in typed("report")
+    (finding,) = json.loads(typed("report", "--json"))["findings"]
+    assert (finding["code"], finding["count"], finding["of"]) == ("skipped_files", 1, 2)
