@@ -38,7 +38,7 @@ def test_the_least_configuration_has_a_home_of_its_name(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"nmae": 1}, "nmae: Extra inputs are not permitted"),
+        ({"nmae": 1}, "nmae: there is no such setting. Did you mean name?"),
         ({"split": {"retrieval": 0.9, "ranking": 0.05, "validation": 0.05}}, "must leave at least 0.01"),
         ({"serving": {"timeout_ms": 5_000}}, "timeout_ms 5000 is longer than most_timeout_ms 3000"),
         ({"serving": {"sources_share": 0.9}}, "sources_share 0.9 is more than scoring_share 0.8"),

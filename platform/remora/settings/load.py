@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from remora.contracts.errors import SettingsError
+from remora.settings.mistakes import listed
 from remora.settings.tree import Settings
+from remora.settings.yaml_file import dump, parse, read_text
 
 ACTIVE = Path(".remora/active")
 """Link to the home that commands without --config mean: the one used last."""
@@ -23,20 +24,14 @@ def load(path: str | Path | None = None, **overrides: Any) -> Settings:
     Raises SettingsError with the place of each mistake.
     """
     file = _find(path)
-    try:
-        values = yaml.safe_load(os.path.expandvars(file.read_text()))
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{file} is not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"{file} holds no settings. See config/ for examples.")
+    values = parse(os.path.expandvars(read_text(file)), file)
     values |= overrides
     if home := os.environ.get("REMORA_HOME"):
         values["home"] = home
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        listed = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"{file}: {listed}") from error
+        raise SettingsError(f"{file}: {listed(error, Settings)}") from error
     home = settings.home or f".remora/{settings.name}"
     if "://" not in home:
         home = str(Path(home).expanduser().resolve())
@@ -49,7 +44,7 @@ def activate(settings: Settings) -> None:
         return
     home = Path(settings.home)
     home.mkdir(parents=True, exist_ok=True)
-    (home / "settings.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+    (home / "settings.yaml").write_text(dump(settings.model_dump(mode="json")), encoding="utf-8")
     ACTIVE.parent.mkdir(parents=True, exist_ok=True)
     aside = ACTIVE.with_name(f"active.{os.getpid()}")
     aside.unlink(missing_ok=True)
@@ -60,7 +55,7 @@ def activate(settings: Settings) -> None:
 def _find(path: str | Path | None) -> Path:
     named = path or os.environ.get("REMORA_CONFIG")
     file = Path(named) if named else ACTIVE / "settings.yaml"
-    if file.is_file():
+    if file.exists():
         return file
     if named:
         raise SettingsError(f"There is no settings file '{file}'. Pass --config FILE; config/ has examples.")
