@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,10 +73,35 @@ def test_a_changed_byte_is_found(shelf: Shelf) -> None:
         artifact.verify()
 
 
-def test_a_draft_starts_empty_whatever_an_interrupted_try_left(shelf: Shelf) -> None:
+def test_a_draft_starts_empty_and_is_no_version_whatever_an_interrupted_try_left(shelf: Shelf) -> None:
     draft = shelf.draft("one")
     shelf.home.write_bytes(f"{draft.folder}/left.txt", b"x")
     assert shelf.home.files(shelf.draft("one").folder) == []
+    assert shelf.find("one") is None
+
+
+def test_two_writers_of_one_version_end_with_one_good_version(shelf: Shelf) -> None:
+    first, second = shelf.draft("one"), shelf.draft("one")
+    for draft, text in ((first, b"first"), (second, b"second")):
+        shelf.home.write_bytes(f"{draft.folder}/data.txt", text)
+    shelf.publish(first)
+    shelf.publish(second)
+    made = shelf.current()
+    assert made.read_bytes("data.txt") == b"second"
+    assert list(made.receipt["files"]) == ["data.txt"], "the receipt lists itself"
+    made.verify()
+    assert shelf.home.folders("lake/drafts") == []
+
+
+def test_many_writers_of_one_version_at_once_end_with_one_good_version(shelf: Shelf) -> None:
+    def write(number: int) -> None:
+        put(shelf, "one", f"content {number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(40)))
+    shelf.current().verify()
+    assert shelf.home.folders("lake/versions") == ["one"]
+    assert shelf.home.folders("lake/drafts") == []
 
 
 def test_a_fingerprint_depends_on_every_input() -> None:

@@ -7,8 +7,8 @@ from tests.registry import releases
 from tests.registry.processes import in_processes
 
 from remora.contracts.errors import StorageError
+from remora.contracts.exclusive import shown
 from remora.registry.bundles import Bundles
-from remora.registry.exclusive import shown
 from remora.settings import Settings
 
 

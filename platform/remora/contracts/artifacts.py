@@ -1,13 +1,16 @@
 """Immutable versions of what a step makes, and a pointer to the current one.
 
-A version is a folder that is complete when its ``receipt.json`` is there, which is written last. The pointer
-``CURRENT`` is written after it. A crash between any two writes leaves the pointer on the old version.
+A version is made as a draft, in a folder of its own under ``drafts/``, and is there when that folder has become
+``versions/<version>``: on a disk by one rename, in a store of objects by copies, ``receipt.json`` last. The pointer
+``CURRENT`` is written after that. A crash between any two writes leaves the pointer on the old version, and a draft
+that no reader looks at. Two writers of the same version have a draft each, and end with one good version.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from remora.contracts.home import Home
 
 RECEIPT = "receipt.json"
 POINTER = "CURRENT"
+VERSIONS, DRAFTS = "versions", "drafts"
 
 COPIES_AT_ONCE = 16
 """Copies that an object store is asked for at the same time."""
@@ -37,17 +41,21 @@ def fingerprint(**inputs: Any) -> str:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One complete version. ``receipt`` holds ``version``, ``made_at``, ``files`` and what the step reported."""
+    """One complete version. ``receipt`` holds ``version``, ``made_at``, ``files`` and what the step reported.
+
+    A draft of it has no receipt, and the name of its folder in ``draft``.
+    """
 
     home: Home
     name: str
     version: str
     receipt: dict[str, Any]
+    draft: str = ""
 
     @property
     def folder(self) -> str:
-        """The version's folder, relative to the home."""
-        return f"{self.name}/versions/{self.version}"
+        """The version's folder, or its draft's, relative to the home."""
+        return f"{self.name}/{DRAFTS}/{self.draft}" if self.draft else f"{self.name}/{VERSIONS}/{self.version}"
 
     def at(self, path: str = "") -> str:
         """A path inside the version, for use with ``home.filesystem``."""
@@ -120,20 +128,23 @@ class Shelf:
         self.home.write_bytes(f"{self.name}/{POINTER}", f"{version}\n".encode())
 
     def draft(self, version: str) -> Artifact:
-        """An empty folder to write a new version into; what an interrupted try left there is removed."""
-        draft = Artifact(self.home, self.name, version, {})
-        self.home.delete(draft.folder)
+        """An empty folder to write a new version into, which no other writer has."""
+        draft = Artifact(self.home, self.name, version, {}, draft=f"{version}-{uuid.uuid4().hex[:12]}")
         self.home.make_folder(draft.folder)
         return draft
 
     def publish(self, draft: Artifact, *, taken_over: Mapping[str, Any] | None = None, **report: Any) -> Artifact:
-        """Complete a draft: hash its files, write the receipt, move the pointer.
+        """Complete a draft: hash its files, write the receipt, make it the version, move the pointer.
 
         ``taken_over`` are entries of another receipt, for files that :meth:`Artifact.take_over` brought: those are not
-        read again.
+        read again. A version of that name that was there is replaced.
         """
         known = taken_over or {}
-        files = {path: known.get(path) or self._entry(draft, path) for path in self.home.files(draft.folder)}
+        files = {
+            path: known.get(path) or self._entry(draft, path)
+            for path in self.home.files(draft.folder)
+            if path != RECEIPT
+        }
         receipt = {
             "version": draft.version,
             "made_at": datetime.now(UTC).isoformat(),
@@ -141,10 +152,34 @@ class Shelf:
             **report,
         }
         self.home.write_json(f"{draft.folder}/{RECEIPT}", receipt)
+        published = Artifact(self.home, self.name, draft.version, receipt)
+        if self.home.is_local:
+            self._rename(draft, published)
+        else:
+            self._copy(draft, published)
         self.point(draft.version)
-        published = self.find(draft.version)
-        assert published is not None
         return published
+
+    def _rename(self, draft: Artifact, published: Artifact) -> None:
+        """Make the draft's folder the version's, in place of what is there: another writer may bring the same."""
+        self.home.flush(draft.folder)
+        while not self.home.rename(draft.folder, published.folder):
+            before = f"{self.name}/{DRAFTS}/{draft.version}-{uuid.uuid4().hex[:12]}"
+            if self.home.rename(published.folder, before):
+                self.home.delete(before)
+
+    def _copy(self, draft: Artifact, published: Artifact) -> None:
+        """Copy the draft's files within the store, its receipt last; what was there is no version meanwhile."""
+        self.home.delete(f"{published.folder}/{RECEIPT}")
+        self.home.delete(published.folder)
+        with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
+            done = pool.map(
+                lambda path: self.home.duplicate(f"{draft.folder}/{path}", f"{published.folder}/{path}"),
+                published.receipt["files"],
+            )
+            list(done)  # raises what a copy raised
+        self.home.duplicate(f"{draft.folder}/{RECEIPT}", f"{published.folder}/{RECEIPT}")
+        self.home.delete(draft.folder)
 
     def _entry(self, draft: Artifact, path: str) -> dict[str, Any]:
         return {

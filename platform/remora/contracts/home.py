@@ -108,6 +108,35 @@ class Home:
                         raise
             self.filesystem.copy_file(self.at(path), self.at(target))
 
+    def rename(self, path: str, target: str) -> bool:
+        """Give a folder of a local home another name, in one step that survives a power cut.
+
+        False when there is no such folder, or a ``target`` already. What is in the folder must be on the disk before:
+        see :meth:`flush`.
+        """
+        source, there = Path(self.at(path)), Path(self.at(target))
+        with storage_errors(str(there)):
+            there.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.rename(source, there)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY):
+                    return False
+                raise
+            flush_folder(there.parent)
+            flush_folder(source.parent)
+        return True
+
+    def flush(self, path: str) -> None:
+        """Have every file and folder below a folder of a local home on the disk; a store of objects does so itself."""
+        if not self.is_local:
+            return
+        with storage_errors(self.at(path)):
+            for folder, _, files in os.walk(self.at(path)):
+                for name in files:
+                    _flush(Path(folder) / name)
+                flush_folder(Path(folder))
+
     def delete(self, path: str) -> None:
         """Remove a file or a folder with all that is in it; nothing happens when it is not there."""
         kind = self.filesystem.get_file_info(self.at(path)).type
@@ -168,7 +197,21 @@ def replacing(target: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.chmod(aside, mode)
         os.replace(aside, target)
+        flush_folder(target.parent)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(aside)
         raise
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names in a local folder on the disk, so that a rename in it survives a power cut."""
+    _flush(folder)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -27,6 +27,7 @@ from remora.features.transforms.user_affinity import user_affinity
 from remora.features.transforms.user_history import user_history
 from remora.ingest.lake import Lake
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -39,6 +40,7 @@ BUCKET = "_bucket"
 Transform = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
 
 
+@writes("remora features build")
 def build(settings: Settings, lake: Lake) -> Artifact:
     """The feature tables of this lake and these settings; a look-up when they are there already.
 

@@ -19,6 +19,7 @@ from remora.features.profiles import EPOCH
 from remora.features.store import open_store
 from remora.features.tables import USER_VIEWS, FeatureTables
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ READ_BACK_BATCH = 500
 RECORD = "feast/materialized.json"
 
 
+@writes("remora features materialize")
 def materialize(settings: Settings, until: datetime | None = None) -> dict[str, int]:
     """Write the latest row of every user and item at ``until`` (default: the end of the data) to the online store.
 

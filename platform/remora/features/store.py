@@ -27,6 +27,7 @@ from remora.features.declarations import declaring
 from remora.features.point_in_time.store import TYPE
 from remora.features.tables import FeatureTables
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 
 PROJECT = "remora"
 """One home has one registry, so one project name serves them all; feature_store.yaml says the same."""
@@ -49,6 +50,7 @@ def open_store(settings: Settings, *, patience_seconds: float | None = None) -> 
     return FeatureStore(config=_config(settings, patience_seconds))
 
 
+@writes("remora features apply")
 def apply(settings: Settings) -> dict[str, list[str]]:
     """Register what ``feature_repo/`` declares of this home's tables; what it no longer declares is removed.
 

@@ -18,6 +18,7 @@ from remora.contracts.errors import MissingInput, NotReady, SettingsError
 from remora.contracts.home import Home
 from remora.ingest.movielens import Converter, convert_1m, convert_100k
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 
 TIMEOUT_SECONDS = 5.0
 
@@ -77,6 +78,7 @@ DATASETS = {
 }
 
 
+@writes("remora data get")
 def get(settings: Settings, progress: Callable[[str], None]) -> str:
     """Fetch the dataset that ``data.get`` names into ``<home>/raw/<name>``; returns that folder's path.
 

@@ -33,6 +33,7 @@ from remora.ingest.ray_failures import own_errors
 from remora.ingest.survey import Located, TableSources, locate_table, survey_table
 from remora.ingest.time_reading import time_reading
 from remora.settings import DataSettings, Settings
+from remora.settings.one_writer import writes
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ ORDER_VERSION = 2
 TABLES = ("events", "users", "items")
 
 
+@writes("remora data ingest")
 def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     """The lake that the settings' sources make; at once when that version is there already.
 

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from remora.contracts.errors import StorageError
-from remora.registry.exclusive import shown
+from remora.contracts.exclusive import shown
 
 BUNDLE_TAG = "bundle"
 

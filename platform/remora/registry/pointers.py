@@ -17,9 +17,9 @@ from functools import cached_property
 from typing import Any
 
 from remora.contracts.errors import BadRequest, NotBuilt, NotReady, SettingsError
+from remora.contracts.exclusive import POSTGRESQL, SQLITE, exclusive
 from remora.registry.aliases import Aliases
 from remora.registry.bundle import Bundle
-from remora.registry.exclusive import POSTGRESQL, SQLITE, exclusive
 from remora.registry.manifest import ID
 from remora.registry.promotions import ROLLBACK, Promotion, Promotions, checked
 from remora.registry.store import FOLDER, BundleStore
@@ -79,7 +79,7 @@ class Pointers:
                 f"The home {home.at()} is not local and the tracking server has no lock, so two changes at once could "
                 f"lose one. Set registry.lock to a PostgreSQL database (postgresql://…)."
             )
-        with exclusive(home, LOCK, database):
+        with exclusive(home, LOCK, database, command="a change of the registry"):
             yield
 
     def aliases(self) -> dict[str, str]:

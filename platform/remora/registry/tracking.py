@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from remora.contracts.errors import SettingsError, StorageError
+from remora.contracts.exclusive import POSTGRESQL, advisory, shown
 from remora.contracts.home import Home, storage_errors
-from remora.registry.exclusive import POSTGRESQL, advisory, shown
 from remora.settings import Settings
 
 FOLDER = "mlflow"

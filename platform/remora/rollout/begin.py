@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from remora.contracts.errors import NotBuilt, NotReady, Refused
+from remora.contracts.exclusive import exclusive
 from remora.contracts.home import Home
 from remora.registry.bundles import Bundles
-from remora.registry.exclusive import exclusive
 from remora.registry.tracking import tracking_uri
 from remora.rollout.plan import Plan
 from remora.rollout.state import CONTROLLER, Rollout, Rollouts
@@ -24,7 +24,7 @@ def controlling(settings: Settings) -> Iterator[None]:
         "Another controller carries out a rollout of this home. `remora rollout status` shows it, and it hears "
         "`remora rollout pause`, `resume` and `abort`."
     )
-    with exclusive(home, CONTROLLER, database, otherwise=lambda: another):
+    with exclusive(home, CONTROLLER, database, command="remora rollout", otherwise=lambda: another):
         yield
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from remora.contracts.errors import NotReady, Refused
+from remora.contracts.exclusive import exclusive
 from remora.contracts.home import Home
-from remora.registry.exclusive import exclusive
 
 FOLDER = "serving/opened"
 

@@ -16,6 +16,7 @@ from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 from remora.training import ranking, slates
 from remora.training.evaluation import REPORT, compared, evaluation_version
 from remora.training.ranking import ranking_shelf
@@ -35,6 +36,7 @@ def ablations_shelf(home: Home) -> Shelf:
     return Shelf(home, NAME, "remora evaluate --ablations")
 
 
+@writes("remora evaluate --ablations")
 def ablate(settings: Settings) -> Artifact:
     """Train the ranker without each feature group and each of its models, and replay the test window with all of them;
     an unchanged ablation is a look-up.

@@ -25,6 +25,7 @@ from remora.registry.bundles import Bundles
 from remora.registry.lineage import Lineage, TrainingRows
 from remora.registry.store import BundleStore, Content
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 from remora.surfaces.table import SURFACES
 from remora.training.evaluation import REPORT, evaluation_shelf
 from remora.training.ranking import ranking_shelf
@@ -49,6 +50,7 @@ def build(settings: Settings) -> Bundle:
     return Bundles(settings).inspect(record(settings).receipt["bundle"])
 
 
+@writes("remora bundle build")
 def record(settings: Settings) -> Artifact:
     """As :func:`build`; gives the record, whose receipt has the ``bundle``'s id. Unchanged inputs are a look-up."""
     home = Home(settings.home)

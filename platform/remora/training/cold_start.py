@@ -19,6 +19,7 @@ from remora.datasets.hidden_items import hidden_items, only
 from remora.evaluation.cold_start import ColdStart, Places, cold_start
 from remora.ingest.lake import Lake
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 from remora.training import retrieval, retrieval_inputs
 from remora.training.progress import Report
 from remora.training.runs import forget
@@ -42,6 +43,7 @@ def measure(settings: Settings, on_epoch: Callable[[Report], None] | None = None
     return ColdStart.model_validate(made.read_json(REPORT))
 
 
+@writes("remora evaluate")
 def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> Artifact:
     """As :func:`measure`; gives the artifact."""
     home = Home(settings.home)

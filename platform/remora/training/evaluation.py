@@ -24,6 +24,7 @@ from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 from remora.training import cold_start
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
@@ -47,6 +48,7 @@ def read_report(artifact: Artifact) -> EvaluationReport:
     return EvaluationReport.model_validate(artifact.read_json(REPORT))
 
 
+@writes("remora evaluate")
 def evaluate(settings: Settings) -> Artifact:
     """Replay the test window; an unchanged evaluation is a look-up.
 

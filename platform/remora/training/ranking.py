@@ -13,6 +13,7 @@ from remora.datasets.cuts import time_cuts
 from remora.evaluation.segments import ALL
 from remora.ingest.lake import Lake
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 from remora.training import slates
 from remora.training.leaks import leaks
 from remora.training.progress import Report
@@ -32,6 +33,7 @@ def ranking_shelf(home: Home) -> Shelf:
     return Shelf(home, NAME, "remora train ranking")
 
 
+@writes("remora train ranking")
 def train(settings: Settings, on_report: Callable[[Report], None] | None = None) -> Artifact:
     """Train on the ranking window, choose on the validation window; an unchanged version is a look-up.
 

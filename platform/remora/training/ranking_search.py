@@ -23,6 +23,7 @@ from remora.ranking.network.model import Network
 from remora.ranking.timing import timed
 from remora.ranking.trees import Trees
 from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
+from remora.settings.one_writer import writes
 from remora.training import slates
 from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
 from remora.training.ranking_network import NDCG, epochs_here
@@ -44,6 +45,7 @@ def ranking_search_shelf(home: Home) -> Shelf:
     return Shelf(home, NAME, "remora tune ranking")
 
 
+@writes("remora tune ranking")
 def search(settings: Settings, model: Model, name: str = "latest", on_report: OnReport | None = None) -> Artifact:
     """Search ``tuning.<model>`` within its budget and keep the outcome as ``name``; an unchanged one is a look-up.
 

@@ -31,6 +31,7 @@ from remora.retrieval.index import EXACT_LIMIT, ItemIndex
 from remora.retrieval.index_choice import Budget, choose
 from remora.retrieval.towers import TwoTower
 from remora.settings import Settings
+from remora.settings.one_writer import writes
 from remora.training.progress import Report, followed
 from remora.training.retrieval_inputs import prepare
 from remora.training.runs import forget, run_config
@@ -73,6 +74,7 @@ def version(settings: Settings, lake: Lake) -> str:
     )
 
 
+@writes("remora train retrieval")
 def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> Artifact:
     """Train the towers on what happened before the first cut; an unchanged version is a look-up.
 

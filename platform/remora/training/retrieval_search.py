@@ -17,6 +17,7 @@ from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
 from remora.ingest.lake import Lake
 from remora.settings import RetrievalSettings, Settings
+from remora.settings.one_writer import writes
 from remora.training import retrieval, retrieval_inputs
 from remora.training.retrieval import SERVING_ONLY
 from remora.training.search_outcome import OnReport, Plan, best_of, check_name, kept
@@ -34,6 +35,7 @@ def search_shelf(home: Home) -> Shelf:
     return Shelf(home, NAME, "remora tune retrieval")
 
 
+@writes("remora tune retrieval")
 def search(settings: Settings, name: str = "latest", on_report: OnReport | None = None) -> Artifact:
     """Search ``tuning.retrieval`` within its budget and keep the outcome as ``name``; an unchanged one is a look-up.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 
-from remora.registry.exclusive import shown
+from remora.contracts.exclusive import shown
 from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import Settings
 from remora.wiring import processes

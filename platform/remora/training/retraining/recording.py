@@ -13,10 +13,11 @@ from typing import Any, Protocol, TypeVar
 import remora
 from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.errors import NotReady, StorageError
+from remora.contracts.exclusive import exclusive
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
-from remora.registry.exclusive import exclusive
 from remora.settings import Settings
+from remora.settings.one_writer import one_writer
 from remora.training.retraining import alerts
 from remora.training.retraining.records import (
     LOCK,
@@ -124,13 +125,15 @@ class Recording:
 
 @contextlib.contextmanager
 def recording(settings: Settings, *, by: str, since: str | None) -> Iterator[Recording]:
-    """Around a run: NotReady while another one goes on; whatever the run raises is written down, and raised.
+    """Around a run: NotReady while another run or command writes into the home; whatever the run raises is written
+    down, and raised.
 
     A run with ``since`` is a scheduled one: its failure is an alert. The death of the one before always is.
     """
     home = Home(settings.home)
     records = Records(home)
-    with exclusive(home, LOCK, otherwise=lambda: _other_run(records)):
+    locked = exclusive(home, LOCK, command="remora run", otherwise=lambda: _other_run(records))
+    with locked, one_writer(settings, "remora run"):
         for died in _bury(settings, records):
             alerts.send(settings, alerts.failed(settings, died))
         run = Recording(records, _new(settings, by, since), last_success(records.all()))

@@ -1,35 +1,74 @@
-"""One process at a time: a lock file in a local home, elsewhere an advisory lock of PostgreSQL."""
+"""One process at a time: a lock file in a local home, elsewhere an advisory lock of PostgreSQL.
+
+A lock file holds who has the lock (:class:`Holder`), for the messages of those who wait for it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import hashlib
+import json
+import logging
+import os
+import socket
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.home import Home, storage_errors
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql"
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """The process that has a lock; ``command`` is what it does with it, ``since`` an instant in ISO 8601, UTC."""
+
+    pid: int
+    host: str
+    command: str
+    since: str
+
+    def __str__(self) -> str:
+        """For a message: who it is, and since when."""
+        return f"`{self.command}` (process {self.pid} on {self.host}, since {self.since[:16].replace('T', ' ')} UTC)"
+
+
+def holder_of(home: Home, path: str) -> Holder | None:
+    """Who has, or had last, the lock file ``path`` of a local home; None where the file does not say."""
+    try:
+        return Holder(**json.loads(home.read_bytes(path)))
+    except (OSError, ValueError, TypeError):
+        return None
+
 
 @contextlib.contextmanager
 def exclusive(
-    home: Home, path: str, database: str = "", *, otherwise: Callable[[], NotReady] | None = None
+    home: Home,
+    path: str,
+    database: str = "",
+    *,
+    command: str = "another command",
+    otherwise: Callable[[], NotReady] | None = None,
 ) -> Iterator[None]:
     """Hold the lock file ``path`` of a local home; the kernel lets go when the process dies, however it dies.
 
     A home on S3 has no locks. There ``database`` gives one: beside the file of ``sqlite:///…``, or in PostgreSQL, which
     lets go when the connection ends. With any other database nothing is held, and of two racing changes the last one
     stands. StorageError when the lock cannot be had. It is waited for, unless ``otherwise`` gives what is raised while
-    another process holds it.
+    another process holds it. ``command`` is what others are told that this process does.
     """
     if home.is_local:
-        with _locked(Path(home.at(path)), otherwise):
+        with _locked(Path(home.at(path)), command, otherwise):
             yield
     elif database.startswith(SQLITE):
-        with _locked(Path(f"{database.removeprefix(SQLITE)}.lock"), otherwise):
+        with _locked(Path(f"{database.removeprefix(SQLITE)}.lock"), command, otherwise):
             yield
     elif database.startswith(POSTGRESQL):
         with advisory(database, home.at(path), otherwise=otherwise):
@@ -87,14 +126,27 @@ def _lost(database: str) -> StorageError:
 
 
 @contextlib.contextmanager
-def _locked(file: Path, otherwise: Callable[[], NotReady] | None) -> Iterator[None]:
+def _locked(file: Path, command: str, otherwise: Callable[[], NotReady] | None) -> Iterator[None]:
     with storage_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle = file.open("w")
+        handle = file.open("a+")
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX if otherwise is None else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            assert otherwise is not None  # without it, flock waits
-            raise otherwise() from None
+            if otherwise is not None:
+                raise otherwise() from None
+            log.info("waiting for %s", holder_of(Home(str(file.parent)), file.name) or "another command")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        _sign(handle, command)
         yield
+
+
+def _sign(handle: TextIO, command: str) -> None:
+    """Write down who holds the lock. On a full disk others do not learn it, and the lock holds all the same."""
+    now = datetime.now(UTC).isoformat()
+    holder = Holder(pid=os.getpid(), host=socket.gethostname(), command=command, since=now)
+    with contextlib.suppress(OSError):
+        handle.truncate(0)
+        handle.write(json.dumps(asdict(holder)))
+        handle.flush()
