@@ -31,6 +31,7 @@ from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.training.retrieval import retrieval_shelf
+from remora.training.unfound import why_unfound
 from remora.wiring.parts import Towers
 from remora.wiring.past_window import PastWindow
 
@@ -163,7 +164,7 @@ class Past:
         if not len(candidates):
             raise DataError(
                 f"Of {len(asked):,} queries between {window.start} and {window.end}, retrieval found no wanted item. "
-                f"Raise retrieval.nearest_limit, or train the retrieval model on more events."
+                f"{why_unfound(asked, lake.items())}"
             )
         log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))
         rows = historical(self.store, candidates, "ranking", noted=self.receipts.append)

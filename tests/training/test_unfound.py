@@ -1,0 +1,37 @@
+"""When retrieval finds no wanted item, the advice is the one that helps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from remora.contracts.tables import TIMESTAMP
+from remora.training.unfound import why_unfound
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [
+        ([9, 9, 9], "4 of the 4 wanted items were not in the catalogue yet"),
+        ([0, 9, 9], "3 of the 4 wanted items were not in the catalogue yet"),
+        ([0, 0, 9], "Raise retrieval.nearest_limit"),
+        ([None, None, None], "Raise retrieval.nearest_limit"),
+    ],
+)
+def test_items_that_are_newer_than_the_queries_are_told_from_a_limit_that_is_too_low(
+    since: list[int | None], said: str
+) -> None:
+    asked = pa.table({"instant": [START + timedelta(days=1)] * 3, "outcomes": [["a", "b"], ["b", "c"], []]})
+    times = [None if day is None else START + timedelta(days=day) for day in since]
+    items = pa.table({"item_id": ["a", "b", "c"], "event_timestamp": pa.array(times, TIMESTAMP)})
+    assert said in why_unfound(asked, items)
+
+
+def test_an_item_that_always_was_there_has_no_later_beginning() -> None:
+    asked = pa.table({"instant": [START], "outcomes": [["a"]]})
+    items = pa.table({"item_id": ["a", "a"], "event_timestamp": pa.array([None, START + timedelta(days=9)], TIMESTAMP)})
+    assert "nearest_limit" in why_unfound(asked, items)
