@@ -69,6 +69,13 @@ def test_a_wrong_column_name_lists_the_columns_there_are(refused):
     )
 
 
+def test_a_column_that_is_a_partition_folder_is_told_from_one_that_is_missing(refused, home_folder):
+    (home_folder / "raw" / "day=2024-01-01").mkdir(parents=True)
+    shop_events().write_parquet(home_folder / "raw" / "day=2024-01-01" / "part.parquet")
+    columns = COLUMNS | {"event_timestamp": "day"}
+    refused(MissingInput, "No column 'day'.*partition folders", source={"path": "raw", "columns": columns})
+
+
 def test_a_kept_column_that_is_not_there_is_named(refused):
     refused(MissingInput, "No column 'colour'", source={"keep": ["colour"], "types": {}})
 

@@ -124,6 +124,12 @@ def test_a_float_that_has_lost_digits_is_no_id(tmp_path: Path) -> None:
     assert rows[REASON].to_list()[1] == "user_id cannot be read as string"
 
 
+def test_text_that_is_no_utf8_is_a_broken_file(tmp_path: Path) -> None:
+    offsets = pa.py_buffer(b"\x00\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00")
+    with pytest.raises(BrokenInput, match=r"rows\.parquet.*UTF8"):
+        judged(tmp_path, {"name": pa.StringArray.from_buffers(N, offsets, pa.py_buffer(b"\xffab"))})
+
+
 def test_two_parquet_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
     twice = pa.Table.from_arrays([pa.array(["a"])] * 2, ["u", "u"])
     pq.write_table(twice, tmp_path / "rows.parquet")

@@ -20,11 +20,11 @@ from remora.contracts.tables import QUARANTINE, TIMESTAMP
 from remora.ingest.books import Books
 from remora.ingest.catalogue import Catalogue
 from remora.ingest.contract import REASON, Judge
-from remora.ingest.doubts import Doubts
+from remora.ingest.doubts import Doubts, swallowed_lines
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.formats import FORMATS
 from remora.ingest.ingest import ingest
-from remora.ingest.plausibility import CHECKS, Facts, findings
+from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, Facts, findings
 from remora.ingest.survey import locate_table, survey_table
 from remora.settings import DataSettings, Settings, SourceSettings
 
@@ -117,6 +117,7 @@ def test_unknown_users_are_a_warning_when_they_are_many(rows: int, warned: bool)
         ("padded_ids", {"doubts": {"padded_ids:item_id": 7}}, "7 events have a item_id with spaces"),
         ("undeclared_event_types", {"reasons": {"event_type is not declared": 2}}, "2 events are of types"),
         ("known_before_event", {"doubts": {"known_before_event": 2}}, "known_timestamp before their event_timestamp"),
+        ("scientific_ids", {"doubts": {"scientific_ids:item_id": 7}}, "7 events have a item_id in scientific notation"),
         ("backslash_quotes", {"doubts": {"backslash_quotes": 2}}, "escape"),
     ],
 )
@@ -124,6 +125,22 @@ def test_each_doubt_is_a_warning_with_its_count(code: str, changes: dict[str, An
     finding = found(**changes)[code]
     assert finding.level == "warning"
     assert said in str(finding)
+
+
+@pytest.mark.parametrize(("lines", "level"), [(60, "error"), (3, "warning")])
+def test_lines_within_a_value_are_an_error_when_they_are_as_many_as_broken_rows_may_not_be(
+    lines: int, level: str
+) -> None:
+    assert found(doubts={"swallowed_lines": lines})["swallowed_lines"].level == level
+
+
+@pytest.mark.parametrize(
+    ("seen", "level"), [({"buy": 3, "view": 2}, None), ({"buy": 3}, "warning"), ({"view": 3}, "error")]
+)
+def test_types_that_only_the_settings_have(seen: dict[str, int], level: str | None) -> None:
+    data = DataSettings(events=[SOURCE], event_types={"buy": {}, "view": {"sign": 0}})
+    levels = [f.level for f in findings(Facts(data, {}, {}, Books(event_types=seen)), WHEN_WRITTEN)]
+    assert levels == ([] if level is None else [level])
 
 
 def test_a_column_without_a_value_and_a_shop_without_an_available_item() -> None:
@@ -202,6 +219,26 @@ def test_rows_are_compared_with_the_tables_and_counted(tmp_path: Path) -> None:
         "known_before_event": (1, ["x"]),
         "backslash_quotes": (1, ["y"]),
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('a,x,1,"12 inch\na,x,2,plain\na,y,3,"12 inch\n', 2),
+        ('a,x,1,"12 inch\na,x,2,plain\na,y,3,plain\n', 2),
+        ('a,x,1,"first line\nsecond, line"\nb,y,2,plain\n', 0),
+        ('a,x,1,"12"" inch"\nb,y,2,plain\n', 0),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", "|", "\t", ";"])
+def test_a_quote_without_its_end_is_found_by_the_lines_it_takes_in(
+    tmp_path: Path, text: str, lines: int, delimiter: str
+) -> None:
+    (tmp_path / "rows.csv").write_text(f"u,i,t,n\n{text}".replace(",", delimiter))
+    source = SourceSettings(**SOURCE | {"path": "rows.csv", "delimiter": delimiter})  # type: ignore[arg-type]
+    (survey,) = survey_table("events", locate_table([source], Home(str(tmp_path)))).surveys()
+    raw = pa.concat_tables(batch for piece in survey.pieces for batch in FORMATS["csv"].read(piece, source))
+    assert swallowed_lines(raw, source).sum() == lines
 
 
 def shop(home: Path, **changes: Any) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ import pyarrow as pa
 from remora.contracts.tables import EVENT_TIMESTAMP, QUARANTINE
 from remora.ingest.contract import REASON, Judge, accepted
 from remora.ingest.distinct import DistinctRows
-from remora.ingest.doubts import BACKSLASH, backslashes
+from remora.ingest.doubts import BACKSLASH, SWALLOWED, backslashes, swallowed_lines
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
 from remora.ingest.layout import KEY_OF
@@ -47,10 +48,11 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
     """
     key, types = KEY_OF[sources.table], sources.types
     whole: list[tuple[pa.Table, pl.DataFrame]] = []
-    broken, doubted, without_id = [QUARANTINE.empty_table()], 0, 0
+    broken, doubts, without_id = [QUARANTINE.empty_table()], Counter[str](), 0
     distinct = DistinctRows(key, types.names)
     for source, raw, judged in _judged(sources, earliest, latest):
-        doubted += int(backslashes(raw, source).sum())
+        doubts[BACKSLASH] += int(backslashes(raw, source).sum())
+        doubts[SWALLOWED] += int(swallowed_lines(raw, source).sum())
         if not source.distinct:
             whole.append((raw, judged))
             continue
@@ -75,7 +77,7 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
         repeated += distinct.seen - further.height
         rows = pa.concat_tables([rows, further.select(types.names).to_arrow().cast(types)])
     rows = rows.sort_by([(key, "ascending"), (EVENT_TIMESTAMP, "ascending")])
-    return Catalogue(rows, pa.concat_tables(broken), repeated, {BACKSLASH: doubted} if doubted else {})
+    return Catalogue(rows, pa.concat_tables(broken), repeated, dict(+doubts))
 
 
 def _judged(

@@ -18,11 +18,15 @@ USER_UNKNOWN = "unknown_users"
 ITEM_UNKNOWN = "unknown_items"
 NULL_TEXT = "null_text_ids"
 PADDED = "padded_ids"
+SCIENTIFIC = "scientific_ids"
 BACKSLASH = "backslash_quotes"
+SWALLOWED = "swallowed_lines"
 TYPE_UNKNOWN = "undeclared_event_types"
 KNOWN_BEFORE = "known_before_event"
 
 _NULL_WORDS = ("null", "none", "nan", "na", "n/a", "nil", "undefined", "(null)", "<null>", "\\n", "nat", "#n/a")
+
+_SCIENTIFIC = r"^-?\d+(\.\d+)?[eE]\+\d+$"
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,19 @@ class Doubts:
     def __call__(self, raw: pa.Table, judged: pl.DataFrame, source: SourceSettings) -> pl.DataFrame:
         """Lines of ``doubt``, ``rows`` and ``item``: one a doubt with its rows, and one an example, with 0 rows."""
         lines: list[dict[str, object]] = []
-        for doubt, column, mask in self._masks(raw, judged, source):
-            hit = judged[column].filter(mask.fill_null(False))
+        for doubt, column, found in self._counts(raw, judged, source):
+            counts = found.cast(pl.Int64).fill_null(0)
+            hit = judged[column].filter(counts > 0)
             if len(hit):
-                lines.append({"doubt": doubt, "rows": len(hit), "item": None})
+                lines.append({"doubt": doubt, "rows": int(counts.sum()), "item": None})
                 some = hit.drop_nulls().unique().sort().head(EXAMPLES)
                 lines += [{"doubt": doubt, "rows": 0, "item": example} for example in some]
         return pl.DataFrame(lines, schema={"doubt": pl.String, "rows": pl.Int64, "item": pl.String})
 
-    def _masks(
+    def _counts(
         self, raw: pa.Table, judged: pl.DataFrame, source: SourceSettings
     ) -> Iterator[tuple[str, str, pl.Series]]:
+        """A doubt, the column of its examples, and for each row how much of it there is (or whether there is any)."""
         valid = judged[REASON].is_null()
         if self.users is not None:
             yield USER_UNKNOWN, USER_ID, valid & ~judged[USER_ID].is_in(self.users.implode())
@@ -63,10 +69,12 @@ class Doubts:
             words = judged[id].str.strip_chars()
             yield f"{NULL_TEXT}:{id}", id, valid & words.str.to_lowercase().is_in(_NULL_WORDS)
             yield f"{PADDED}:{id}", id, valid & (words != judged[id])
+            yield f"{SCIENTIFIC}:{id}", id, valid & words.str.contains(_SCIENTIFIC)
         yield TYPE_UNKNOWN, EVENT_TYPE, judged[REASON] == UNDECLARED
         if KNOWN_TIMESTAMP in source.columns:
             yield KNOWN_BEFORE, ITEM_ID, valid & (judged[KNOWN_TIMESTAMP] < judged[EVENT_TIMESTAMP])
         yield BACKSLASH, ITEM_ID, backslashes(raw, source)
+        yield SWALLOWED, ITEM_ID, swallowed_lines(raw, source)
 
 
 def backslashes(raw: pa.Table, source: SourceSettings) -> pl.Series:
@@ -76,3 +84,18 @@ def backslashes(raw: pa.Table, source: SourceSettings) -> pl.Series:
         return pl.Series([False] * rows.height, dtype=pl.Boolean)
     texts = [pl.col(name).str.contains('\\"', literal=True) for name, type in rows.schema.items() if type == pl.String]
     return rows.select(found=pl.any_horizontal(texts).fill_null(False) if texts else pl.lit(False))["found"]
+
+
+def swallowed_lines(raw: pa.Table, source: SourceSettings) -> pl.Series:
+    """How many lines within each row's values have as many delimiters as a row: an open quote has taken them in."""
+    rows = pl.DataFrame(pl.from_arrow(raw))
+    columns = [name for name, type in rows.schema.items() if type == pl.String and not name.startswith("__")]
+    if source.format != "csv" or source.quote is None or len(columns) < 2:
+        return pl.Series([0] * rows.height, dtype=pl.Int64)
+    mark = f"\\{source.delimiter}" if source.delimiter in "|^$.*+?()[]{}&~-#" else source.delimiter
+    line = rf"\n(?:[^\n{mark}]*{mark}){{{len(columns) - 1}}}[^\n{mark}]*"
+    many = [
+        pl.when(pl.col(name).str.contains("\n", literal=True)).then(pl.col(name).str.count_matches(line)).otherwise(0)
+        for name in columns
+    ]
+    return rows.select(found=pl.sum_horizontal(many).cast(pl.Int64))["found"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from remora.ingest.findings import Finding, refuse
 from remora.ingest.lake import Lake, lake_shelf
 from remora.ingest.layout import KEY_OF, check_named_columns
 from remora.ingest.origins import Origin, origins_of, write_origins
-from remora.ingest.plausibility import Facts, findings
+from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, Check, Facts, findings
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import own_errors
 from remora.ingest.survey import Located, TableSources, locate_table, survey_table
@@ -95,6 +95,7 @@ def _bring(
         written = write_events(draft, fresh, judges, census, unlisted, before)
     _check_books(fresh, census, written)
     books = had + _books(fresh, census, written)
+    doubtful += _examined(Facts(data, tables, catalogues, books), WHEN_WRITTEN)
     counts = {"events": books.counts()}
     for name, catalogue in catalogues.items():
         counts[name] = _write_catalogue(draft, tables[name], catalogue, books.ids[KEY_OF[name]])
@@ -203,10 +204,7 @@ def _check(
     if census.displaced:
         raise WholeBuild(f"{census.displaced:,} events come again in new files that stand before their own")
     rows, books = tables["events"].rows, had + _counted(census, tables["events"].rows - had.rows)
-    found = findings(Facts(data, tables, catalogues, books))
-    for finding in found:
-        log.log(logging.ERROR if finding.level == "error" else logging.WARNING, "%s", finding)
-    refuse(found)
+    found = _examined(Facts(data, tables, catalogues, books), CHECKS)
     check_limit("events", rows, books.reasons, data.quarantine_limit)
     if not books.days:
         raise DataError(f"No event is left of {rows:,} rows: {_listed(books.reasons)}.")
@@ -216,6 +214,15 @@ def _check(
         len(census.days),
         f"{census.rejected:,}",
     )
+    return found
+
+
+def _examined(facts: Facts, checks: Iterable[Check]) -> list[Finding]:
+    """What the checks find, logged; Implausible when one of it is an error."""
+    found = findings(facts, checks)
+    for finding in found:
+        log.log(logging.ERROR if finding.level == "error" else logging.WARNING, "%s", finding)
+    refuse(found)
     return found
 
 

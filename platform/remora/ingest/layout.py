@@ -95,8 +95,13 @@ def _check_mapping(table: str, source: SourceSettings, survey: Survey) -> None:
 
 def _type_in(name: str, column: str, source: SourceSettings, survey: Survey, fixed: pa.Schema) -> pa.DataType:
     if column not in survey.schema.names:
+        folder = " Values of partition folders are no columns: write them into the files."
         raise MissingInput(
-            "column", column, survey.schema.names, f"It is mapped to {name}; the file is {survey.file.path}."
+            "column",
+            column,
+            survey.schema.names,
+            f"It is mapped to {name}; the file is {survey.file.path}."
+            + (folder if f"/{column}=" in survey.file.path else ""),
         )
     there = survey.schema.field(column).type
     if name in fixed.names:

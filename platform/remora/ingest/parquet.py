@@ -40,6 +40,7 @@ def read(piece: Piece, source: SourceSettings) -> Iterator[pa.Table]:
         columns = [field.name for field in opened.schema_arrow if not holds_bytes(field.type)]
         for batch in opened.iter_batches(BATCH_ROWS, row_groups=list(piece.groups), columns=columns):
             found = pa.Table.from_batches([batch])
+            found.validate(full=True)  # text that is no UTF-8 ends Polars
             table = pa.table({name: plain(found[name]) for name in found.column_names})
             first = order_of(piece.file.number, piece.first + done)
             done += table.num_rows

@@ -57,9 +57,9 @@ class Facts:
         return frozenset(self.catalogues[table].rows[KEY_OF[table]].to_pylist())
 
 
-def findings(facts: Facts) -> list[Finding]:
-    """Everything that the checks find, errors first."""
-    found = [finding for check in CHECKS for finding in check(facts)]
+def findings(facts: Facts, checks: Iterable[Check] | None = None) -> list[Finding]:
+    """Everything that the checks find (CHECKS, if none are given), errors first."""
+    found = [finding for check in (CHECKS if checks is None else checks) for finding in check(facts)]
     return sorted(found, key=lambda finding: finding.level != "error")
 
 
@@ -201,6 +201,11 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
         for code, what, advice in (
             (doubts.NULL_TEXT, "that reads as `no value`", "Name such texts in `nulls` of the source, or filter them."),
             (
+                doubts.SCIENTIFIC,
+                "in scientific notation, which has lost digits",
+                "Export ids as text: a program took them for numbers.",
+            ),
+            (
                 doubts.PADDED,
                 "with spaces around it",
                 "The spaces are part of the id: take them out where it is written.",
@@ -266,6 +271,44 @@ def backslash_quotes(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def swallowed_lines(facts: Facts) -> Iterator[Finding]:
+    """Lines of CSV files that a quote took into a value."""
+    counts = {"events": facts.doubt(doubts.SWALLOWED)}
+    counts |= {name: catalogue.doubts.get(doubts.SWALLOWED, 0) for name, catalogue in facts.catalogues.items()}
+    for table, lines in counts.items():
+        if lines:
+            of = facts.books.rows + lines if table == "events" else facts.tables[table].rows + lines
+            yield Finding(
+                code="swallowed_lines",
+                level="error" if lines > facts.data.quarantine_limit * of else "warning",
+                table=table,
+                count=lines,
+                of=of,
+                what=f"{lines:,} lines of {table} that look like rows are within a value: a quote before them is not "
+                f"closed.",
+                advice="If the quotes are text (inches), give the source `quote: null`; else mend the file.",
+            )
+
+
+def unseen_event_types(facts: Facts) -> Iterator[Finding]:
+    """Types that the settings declare and no event has; known when the events are written."""
+    declared, seen = facts.data.event_types, facts.books.event_types
+    if unseen := [name for name in declared if not seen.get(name)]:
+        positive = [name for name in facts.data.positive_types if seen.get(name)]
+        yield Finding(
+            code="unseen_event_types",
+            level="warning" if positive else "error",
+            table="events",
+            column=EVENT_TYPE,
+            count=len(unseen),
+            of=len(declared),
+            examples=tuple(unseen[:3]),
+            what=f"{len(unseen):,} of {len(declared):,} declared event types have no event"
+            + ("." if positive else ", and none that is there has sign 1: nothing could be recommended."),
+            advice="Check how they are spelt, and the conditions that name them.",
+        )
+
+
 def columns_without_a_value(facts: Facts) -> Iterator[Finding]:
     """Columns of users and items that are null in every row, and items of which none is available."""
     for name, catalogue in facts.catalogues.items():
@@ -301,7 +344,9 @@ def _chunk(table: pa.Table, column: str) -> pa.Array:
     return table[column].combine_chunks()
 
 
-CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
+Check = Callable[[Facts], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
     times_out_of_range,
     one_day,
     items_after_events,
@@ -311,5 +356,9 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     known_before_event,
     columns_without_a_value,
     backslash_quotes,
+    swallowed_lines,
     skipped_files,
 )
+
+WHEN_WRITTEN: tuple[Check, ...] = (unseen_event_types,)
+"""Checks of what only the second pass counts; nothing is published yet when they are made."""
