@@ -18,24 +18,29 @@ pytestmark = pytest.mark.usefixtures("ray_cluster")
 WINDOW = Window(START + timedelta(days=20), START + timedelta(days=40))
 
 
-def test_targets_are_what_a_loop_over_the_events_finds(home_folder: Path) -> None:
+@pytest.mark.parametrize("hide", [True, False])
+def test_targets_are_what_a_loop_over_the_events_finds(home_folder: Path, hide: bool) -> None:
     events = clustered_events(users=25, items=60, clusters=2, days=60, per_user=25, seed=3)
     events += [(u, i, "like", t + timedelta(days=3)) for u, i, _, t in events[::7]]  # the same item again
-    settings = settings_for(home_folder, evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0})
+    settings = settings_for(
+        home_folder,
+        evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0},
+        surfaces={"home_feed": {"already_seen": hide}},
+    )
     found = queries(settings, make_lake(home_folder, events), WINDOW)
     assert found.schema.equals(QUERIES)
 
-    expected = _by_loop(events, every=2, horizon=timedelta(days=5))
+    expected = _by_loop(events, every=2, horizon=timedelta(days=5), hide=hide)
     answered = {key: value for key, value in expected.items() if value[0]}
     rows = {(r["user_id"], r["instant"]): r for r in found.to_pylist()}
     assert rows.keys() == answered.keys()
-    assert without_targets(found) == len(expected) - len(answered) > 0
+    assert without_targets(found) == len(expected) - len(answered)
     for key, (targets, history) in answered.items():
         assert dict(zip(rows[key]["targets"], rows[key]["weights"], strict=True)) == targets
         assert rows[key]["history_events"] == history
 
 
-def _by_loop(events, *, every, horizon):  # type: ignore[no-untyped-def]
+def _by_loop(events, *, every, horizon, hide):  # type: ignore[no-untyped-def]
     weights = {"like": 1.0, "view": 0.5}
     of_user = defaultdict(list)
     for user, item, kind, at in events:
@@ -44,7 +49,7 @@ def _by_loop(events, *, every, horizon):  # type: ignore[no-untyped-def]
     for user, own in of_user.items():
         own = sorted((e for e in own if e[0] < WINDOW.end), key=lambda e: e[0])
         for at, _, _ in [e for e in own if e[0] >= WINDOW.start][::every]:
-            seen = {item for when, item, _ in own if when < at}
+            seen = {item for when, item, _ in own if when < at and hide}
             targets: dict[str, float] = {}
             for when, item, kind in own:
                 if at <= when < at + horizon and kind in weights and item not in seen:
@@ -53,7 +58,8 @@ def _by_loop(events, *, every, horizon):  # type: ignore[no-untyped-def]
     return found
 
 
-def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path) -> None:
+@pytest.mark.parametrize("hide", [True, False])
+def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path, hide: bool) -> None:
     events = clustered_events(users=20, items=40, clusters=2, days=60, per_user=18, seed=4)
     events += [(u, i, "like", t + timedelta(days=2)) for u, i, _, t in events[::3]]
     objectives = {
@@ -62,7 +68,11 @@ def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path) ->
         "worth": ObjectiveSettings(events=("like",), label="value"),
     }
     values = {n: float(n % 5) for n in range(len(events))}
-    settings = settings_for(home_folder, evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0})
+    settings = settings_for(
+        home_folder,
+        evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0},
+        surfaces={"home_feed": {"already_seen": hide}},
+    )
     lake = make_lake(home_folder, events, more={"value": [values[n] for n in range(len(events))]})
     found = queries(settings, lake, WINDOW, objectives=objectives, unanswered=True)
     assert found.schema.equals(schema_with(objectives))
@@ -72,7 +82,7 @@ def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path) ->
     seen_some = 0
     for row in found.to_pylist():
         own = [(t, i, k, values[n]) for n, (u, i, k, t) in enumerate(events) if u == row["user_id"] and t < WINDOW.end]
-        seen = {i for t, i, *_ in own if t < row["instant"]}
+        seen = {i for t, i, *_ in own if t < row["instant"] and hide}
         after = [e for e in own if row["instant"] <= e[0] < row["instant"] + timedelta(days=5) and e[1] not in seen]
         expected = {}
         for item in sorted({i for _, i, *_ in after}):

@@ -29,8 +29,9 @@ class SeenThree:
         return replace(query, known=True, seen=np.arange(3, dtype=np.int32))
 
 
-def rows(outcomes: dict[str, float], **changes: object) -> pa.Table:
-    pipeline = Pipeline(sources=(Listed(tuple(range(40))), AlsoListed(tuple(range(30, 45)))), filters=(NotSeen(),))
+def rows(outcomes: dict[str, float], *, hide: bool = True, **changes: object) -> pa.Table:
+    sources, filters = (Listed(tuple(range(40))), AlsoListed(tuple(range(30, 45)))), (NotSeen(),) if hide else ()
+    pipeline = Pipeline(sources=sources if hide else sources[1:], filters=filters)
     made = CandidateRows(
         vocabulary=VOCABULARY,
         hydrator=SeenThree(),
@@ -99,3 +100,10 @@ def test_a_label_is_the_outcomes() -> None:
     assert {i: label for i, label in zip(found["item_id"], found["label:liked"], strict=True) if label} == {"i05": 2.5}
     assert found["history_events"][0] == 4
     assert str(rows({"i05": 2.5}).to_pydict()) == str(rows({"i05": 2.5}).to_pydict())  # the draw is the query's own
+
+
+def test_where_the_surface_shows_what_was_seen_it_is_labelled_and_drawn_like_any_other_item() -> None:
+    found = rows({"i01": 1.0, "i35": 1.0}, hide=False, negatives=60, easy=60).to_pydict()
+    assert set(found["item_id"]) == set(IDS)
+    label = dict(zip(found["item_id"], found["label:liked"], strict=True))
+    assert {item for item, value in label.items() if value} == {"i01", "i35"}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import torch
+from tests.pipeline.contracts import SourceContract as StageContract
 
 from remora.pipeline import Found, Query
 from remora.retrieval.content import Content
@@ -21,6 +22,7 @@ from remora.retrieval.sources.linear import Linear
 from remora.retrieval.sources.nearest_items import NearestItems
 from remora.retrieval.sources.newest import Newest
 from remora.retrieval.sources.popular import Popular
+from remora.retrieval.sources.repeats import Repeats
 from remora.retrieval.sources.similar_vectors import SimilarVectors
 from remora.retrieval.sources.trending import Trending
 from remora.retrieval.towers import TowerSpec, UserTower
@@ -255,3 +257,23 @@ def test_a_surface_that_shows_seen_items_again_can_say_so(skip_seen: bool) -> No
     asked = query(history=(39,))
     found = Popular(scores=np.arange(ITEMS, dtype=np.float32), limit=1, skip_seen=skip_seen).find(asked)
     assert found.rows.tolist() == [38 if skip_seen else 39]
+
+
+class TestRepeats(StageContract):
+    asked = query(history=(3, 8, 3, 21, 8, 3), seen=(5, 6))
+
+    @pytest.fixture
+    def stage(self) -> Repeats:
+        return Repeats()
+
+    @pytest.fixture
+    def query(self) -> Query:
+        return self.asked
+
+    def test_what_was_wanted_often_and_lately_comes_first(self) -> None:
+        found = Repeats(fade=0.5).find(self.asked)
+        assert found.rows.tolist() == [3, 8, 21]
+        assert found.scores.tolist() == [1 + 1 / 8 + 1 / 32, 1 / 2 + 1 / 16, 1 / 4]
+
+    def test_a_visitor_without_a_history_gets_nothing(self) -> None:
+        assert len(Repeats().find(query()).rows) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from remora.retrieval.losses.sampled_softmax import SampledSoftmax
 from remora.retrieval.losses.table import COMPARING, LOSSES
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings.tree import RetrievalSettings
+from remora.training.two_tower import places_of_targets
 
 ITEMS, CLUSTERS = 40, 4
 
@@ -160,3 +162,16 @@ def test_settings_offer_every_reader_and_every_loss() -> None:
     fields = RetrievalSettings.model_fields
     assert set(get_args(fields["history"].annotation)) == set(READERS)
     assert set(get_args(fields["loss"].annotation)) == set(LOSSES) == set(COMPARING)
+
+
+def test_what_was_wanted_before_takes_a_place_in_the_ranking_only_where_it_may_be_shown() -> None:
+    model = towers()
+    vectors = torch.as_tensor(model.item_vectors())
+    histories = pa.FixedSizeListArray.from_arrays(pa.array([-1, 3, 4, 5, 6, 7], pa.int32()), 6)
+    one = {"tags": [0], "words": [0], "numbers": [0.0]}
+    columns = {name: pa.FixedSizeListArray.from_arrays(pa.array(value), 1) for name, value in one.items()}
+    example = {"history": histories, "target": pa.array([3], pa.int32()), "weight": pa.array([1.0], pa.float32())}
+    hidden, had = places_of_targets(model, vectors, pa.table(example | columns))
+    shown, none = places_of_targets(model, vectors, pa.table(example | columns), repeats=True)
+    assert (had.tolist(), none.tolist()) == ([5], [0])
+    assert shown[0] > hidden[0]  # the other four of the history resemble the user as well

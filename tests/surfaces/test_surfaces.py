@@ -57,6 +57,14 @@ class TestTheHomeFeed:
         shown = home_feed(parts(of("home_feed", already_seen=False))).run(asked()).candidates.rows
         assert set(shown.tolist()) == set(range(N_ITEMS)) - set(UNAVAILABLE)
 
+    def test_finds_what_the_user_wanted_before_where_it_may_be_shown(self) -> None:
+        query = asked()
+        stock = parts(of("home_feed", already_seen=False))
+        (repeats,) = [s for s in home_feed(stock).sources if stage_name(s) == "repeats"]
+        assert len(query.history)
+        assert set(repeats.find(query).rows.tolist()) == set(query.history.tolist())
+        assert "repeats" not in names(home_feed(parts(settings())))[0]
+
     def test_keeps_categories_apart_as_much_as_the_settings_want(self) -> None:
         def repeats(strength: float) -> int:
             stock = parts(of("home_feed", spacing_window=4, spacing_strength=strength))

@@ -43,12 +43,13 @@ def queries(
 
     A query stands just before a user's 1st, (1+k)th, … event of the window (k = ``evaluation.every_events``), at most
     ``evaluation.queries_per_user`` of them, spread evenly. Its targets are the distinct items with a wanted event in
-    [instant, instant + horizon) and before the window's end, without any event of the user before the instant; the
-    weight of a target is the largest of its events. Queries without targets are counted, see :func:`without_targets`,
-    and left out unless ``unanswered`` ones are asked for.
+    [instant, instant + horizon) and before the window's end; the weight of a target is the largest of its events.
+    Where the home feed hides what was seen, an item with an event of the user before the instant is no target, for no
+    slate could have held it; where it shows such items, repeats are targets like any other. Queries without targets are
+    counted, see :func:`without_targets`, and left out unless ``unanswered`` ones are asked for.
 
     With ``objectives``, ``outcomes`` are the distinct items for which any of them has a label above 0 (in the same
-    time, new to the user as well), and ``label:<objective>`` their labels in the same order.
+    time, by the same rule), and ``label:<objective>`` their labels in the same order.
     """
     has_value = VALUE in lake.event_schema.names
     check_values(lake, objectives or {})
@@ -140,7 +141,7 @@ def _targets(events: pl.DataFrame, wanted: pl.DataFrame, asked: pl.DataFrame, se
     """Columns user_id, instant, targets, weights; queries without targets are absent."""
     weights = {name: t.weight for name, t in settings.data.event_types.items()}
     return (
-        _new_after(wanted, events, asked, settings)
+        _followed(wanted, events, asked, settings)
         .group_by(USER_ID, "instant", ITEM_ID)
         .agg(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float64).max().alias("weight"))
         .sort(USER_ID, "instant", ITEM_ID)
@@ -154,7 +155,7 @@ def _outcomes(events: pl.DataFrame, asked: pl.DataFrame, settings: Settings, obj
     labels = [LABEL + name for name in objectives]
     counted = events.filter(pl.col(EVENT_TYPE).is_in(sorted({e for o in objectives.values() for e in o.events})))
     return (
-        _new_after(counted, events, asked, settings)
+        _followed(counted, events, asked, settings)
         .group_by(USER_ID, "instant", ITEM_ID)
         .agg(label_of(objective).alias(LABEL + name) for name, objective in objectives.items())
         .filter(pl.any_horizontal(pl.col(labels) > 0))
@@ -174,20 +175,18 @@ def label_of(objective: ObjectiveSettings) -> pl.Expr:
     return pl.col(VALUE).filter(mine, pl.col(VALUE) > 0).sum().cast(pl.Float64)
 
 
-def _new_after(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Rows of ``some`` within the horizon of each query of their user, of items without any event before it."""
+def _followed(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Rows of ``some`` within the horizon of each query of their user, of items that its slate could have held."""
     horizon = pl.duration(microseconds=round(settings.evaluation.horizon_days * 86_400e6))
-    first_seen = pl.col(EVENT_TIMESTAMP).min().over(USER_ID, ITEM_ID)
-    fresh = events.select(USER_ID, ITEM_ID, first_seen.alias("first_seen")).unique()
-    return (
-        asked.join(some, on=USER_ID)
-        .filter(
-            pl.col(EVENT_TIMESTAMP) >= pl.col("instant"),
-            pl.col(EVENT_TIMESTAMP) < pl.col("instant") + horizon,
-        )
-        .join(fresh, on=[USER_ID, ITEM_ID])
-        .filter(pl.col("first_seen") >= pl.col("instant"))
+    after = asked.join(some, on=USER_ID).filter(
+        pl.col(EVENT_TIMESTAMP) >= pl.col("instant"),
+        pl.col(EVENT_TIMESTAMP) < pl.col("instant") + horizon,
     )
+    if not settings.surfaces.home_feed.already_seen:
+        return after
+    first_seen = pl.col(EVENT_TIMESTAMP).min().over(USER_ID, ITEM_ID)
+    firsts = events.select(USER_ID, ITEM_ID, first_seen.alias("first_seen")).unique()
+    return after.join(firsts, on=[USER_ID, ITEM_ID]).filter(pl.col("first_seen") >= pl.col("instant"))
 
 
 def history_events(wanted: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:

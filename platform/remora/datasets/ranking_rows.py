@@ -16,8 +16,9 @@ from remora.contracts.vocabulary import Rows, Vocabulary
 from remora.datasets.days import by_days, each_day
 from remora.datasets.logged_slates import SHOWN
 from remora.datasets.queries import LABEL, OUTCOMES
-from remora.pipeline import Hydrator, Pipeline, Query
+from remora.pipeline import Candidates, Hydrator, Pipeline, Query
 from remora.pipeline.candidates import Floats
+from remora.pipeline.runner import Passage
 from remora.ranking.candidate_columns import columns_of_rows
 
 QUERY_ID, INSTANT, PLACE, SAMPLED, HISTORY_EVENTS = "query_id", "instant", "place", "sampled", "history_events"
@@ -29,9 +30,10 @@ class CandidateRows:
 
     ``pipeline_at`` gives the surface as it was at a day's midnight. Of each query every candidate with an outcome stays
     and at most ``negatives`` others, drawn evenly, seeded by the query. (Drawing more of those that retrieval put first
-    would teach that its first places are bad ones.) ``easy`` more are drawn from what retrieval did not find. With
-    ``every_query`` false, queries without an outcome among their candidates give no rows: no order can be learned from
-    them. A query with ``shown`` items has those for candidates, in their order, whether retrieval finds them or not.
+    would teach that its first places are bad ones.) ``easy`` more are drawn from what the surface might have shown and
+    retrieval did not find. With ``every_query`` false, queries without an outcome among their candidates give no rows:
+    no order can be learned from them. A query with ``shown`` items has those for candidates, in their order, whether
+    retrieval finds them or not.
     """
 
     vocabulary: Vocabulary
@@ -71,7 +73,7 @@ class CandidateRows:
             return None
         sampled = np.ones(len(rows), np.float32)
         if shown is None:
-            rows, sampled = self._sample(query, rows, labels)
+            rows, sampled = self._sample(query, pipeline, rows, labels)
         n = len(rows)
         return pa.table(
             {
@@ -98,7 +100,7 @@ class CandidateRows:
                 labels[name][place] = at[int(rows[place])]
         return labels
 
-    def _sample(self, query: Query, rows: Rows, labels: dict[str, Floats]) -> tuple[Rows, Floats]:
+    def _sample(self, query: Query, pipeline: Pipeline, rows: Rows, labels: dict[str, Floats]) -> tuple[Rows, Floats]:
         """The candidates that stay, in retrieval order, and the easy ones; and with what probability each is there."""
         draw = np.random.default_rng([self.seed, zlib.crc32(query.request_id.encode())])
         positive = np.any([column > 0 for column in labels.values()], axis=0)
@@ -110,9 +112,10 @@ class CandidateRows:
         sampled = np.where(positive[keep], 1.0, share).astype(np.float32)
         if not self.easy:
             return rows[keep], sampled
-        # Neither candidates nor known to the user.
-        everything = np.arange(len(self.vocabulary), dtype=np.int32)
-        rest = np.setdiff1d(everything, np.union1d(rows, query.seen), assume_unique=True)
+        # What the surface might have shown and retrieval did not find.
+        everything = Candidates.unfound(np.arange(len(self.vocabulary), dtype=np.int32))
+        may = pipeline.filter(query, Passage(candidates=everything)).candidates.rows
+        rest = np.setdiff1d(may, rows, assume_unique=True)
         easy = draw.choice(rest, min(self.easy, len(rest)), replace=False).astype(np.int32)
         share = len(easy) / max(1, len(rest))
         return np.concatenate([rows[keep], easy]), np.append(sampled, np.full(len(easy), share, np.float32))

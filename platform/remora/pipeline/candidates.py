@@ -79,6 +79,13 @@ class Candidates:
             scores=np.full(len(rows), np.nan, np.float32),
         )
 
+    @classmethod
+    def unfound(cls, rows: Rows) -> Candidates:
+        """Items (n,) that no source found, unscored: what rules alone say of them can be asked."""
+        nothing = np.empty((len(rows), 0), np.float32)
+        scores = np.full(len(rows), np.nan, np.float32)
+        return cls(rows=rows, sources=(), source_scores=nothing, source_ranks=nothing, scores=scores)
+
     def take(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Candidates:
         """The candidates at these positions, or where the mask holds, in that order."""
         return replace(

@@ -12,6 +12,7 @@ from remora.retrieval.sources.linear import Linear
 from remora.retrieval.sources.nearest_items import NearestItems
 from remora.retrieval.sources.newest import Newest
 from remora.retrieval.sources.popular import Popular
+from remora.retrieval.sources.repeats import Repeats
 from remora.retrieval.sources.trending import Trending
 from remora.surfaces.in_segment import in_segment
 from remora.surfaces.parts import Parts
@@ -19,7 +20,8 @@ from remora.surfaces.parts import Parts
 
 def home_feed(parts: Parts) -> Pipeline:
     """Nearest items of the two towers, what comes after recent ones and goes with them, what is rising, what is new,
-    and for a user without a history what the segment wants; ranked, then spaced."""
+    for a user without a history what the segment wants, and, where the feed may show it, what the user wanted before;
+    ranked, then spaced."""
     limits, rules = parts.settings.retrieval, parts.settings.surfaces.home_feed
     hide = rules.already_seen
     return Pipeline(
@@ -42,6 +44,7 @@ def home_feed(parts: Parts) -> Pipeline:
                 skip_seen=hide,
             ),
             *in_segment(parts, limit=limits.segment_limit, skip_seen=hide),
+            *(() if hide else (Repeats(),)),
         ),
         filters=(OtherThanSeed(), AlreadySeen(hide=hide), Unavailable(available=parts.snapshot.available)),
         scorer=parts.scorer,

@@ -86,8 +86,8 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     model = retrieval.trained_towers(few, inputs, weights)
     counts = np.round(inputs.share * inputs.examples).astype(np.int64)
     vectors, untouched = torch.as_tensor(model.item_vectors()), torch.as_tensor(counts == 0)
-    among_all, had = places_of_targets(model, vectors, asked)
-    among_new, _ = places_of_targets(model, vectors, asked, among=untouched)
+    among_all, had = places_of_targets(model, vectors, asked, repeats=inputs.repeats)
+    among_new, _ = places_of_targets(model, vectors, asked, among=untouched, repeats=inputs.repeats)
     return cold_start(
         Places(among_all=among_all, among_new=among_new, had=had, users=asked[USER_ID].to_numpy().astype(str)),
         counts,

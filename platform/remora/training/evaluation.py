@@ -113,7 +113,10 @@ def compared(
     found = queries(settings, lake, window)
     asked = drawn(found, chosen.most_queries, chosen.seed)
     if not len(asked):
-        raise DataError(f"Nobody wanted anything new between {window.start} and {window.end}: nothing to judge by.")
+        raise DataError(
+            f"No query between {window.start} and {window.end} has a target: this window has nothing to judge by. Bring "
+            f"more events, or change `split`."
+        )
     log.info("%d of %d queries between %s and %s", len(asked), len(found), window.start.date(), window.end.date())
     past = PastWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
     metrics = metrics_at(chosen.cutoffs, past.catalogue)

@@ -77,6 +77,7 @@ def prepare(
         examples=int(counts.sum()),
         drawable=drawable,
         held_out=held_out(every, settings.features.partitions),
+        repeats=not settings.surfaces.home_feed.already_seen,
     )
     return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
 

@@ -92,7 +92,7 @@ def _trial(changes: dict[str, Any], settings: RetrievalSettings, inputs: Inputs,
     model = towers(inputs, schedule)
     optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
     for report in epochs(model, optimiser, examples.iterator(), inputs, schedule, count=count):
-        tune.report(report | {RECALL: held_out_recall(model, inputs.held_out)})
+        tune.report(report | {RECALL: held_out_recall(model, inputs)})
 
 
 def _log(report: dict[str, Any]) -> None:

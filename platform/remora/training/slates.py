@@ -143,7 +143,7 @@ class Past:
             asked = asked.take(np.sort(draw.choice(len(asked), most, replace=False)))
         if not len(asked):
             raise DataError(
-                f"Nobody wanted anything new between {window.start} and {window.end}: there is nothing to rank. Bring "
+                f"No query between {window.start} and {window.end} has a target: there is nothing to rank. Bring "
                 f"more events, change `split`, or lengthen evaluation.horizon_days."
             )
         past = PastWindow.prepare(settings, lake, self.store, window, asked, lake.vocabulary())

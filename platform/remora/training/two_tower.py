@@ -39,6 +39,7 @@ class Inputs:
     drawable: npt.NDArray[np.int64]  # rows that may be uniform negatives
     held_out: pa.Table  # examples of users that are not trained on
     examples: int  # in training
+    repeats: bool = False  # may a slate show what is in the history?
 
     def prior(self, temperature: float) -> npt.NDArray[np.float32]:
         """Shape (items,): what a softmax at that temperature adds to an item's cosine for how often it is wanted.
@@ -183,21 +184,28 @@ class _ToTensors(ArrowBatchCollateFn):
         return to_tensors(batch)
 
 
-def held_out_recall(model: TwoTower, held_out: pa.Table, k: int = CUTOFF) -> float:
-    """Share of held-out examples whose target is among the k nearest items that are not in the history."""
+def held_out_recall(model: TwoTower, inputs: Inputs, k: int = CUTOFF) -> float:
+    """Share of held-out examples whose target is among the k nearest items; those of the history take no place unless
+    repeats may be shown."""
     vectors = torch.as_tensor(model.item_vectors(), device=model.catalogue_identity.device)
-    places, _ = places_of_targets(model, vectors, held_out)
+    places, _ = places_of_targets(model, vectors, inputs.held_out, repeats=inputs.repeats)
     return float((places < k).sum()) / max(1, len(places))
 
 
 @torch.inference_mode()
 def places_of_targets(
-    model: TwoTower, vectors: Tensor, examples: pa.Table, *, among: Tensor | None = None, step: int = 512
+    model: TwoTower,
+    vectors: Tensor,
+    examples: pa.Table,
+    *,
+    among: Tensor | None = None,
+    repeats: bool = False,
+    step: int = 512,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Place (n,), from 0, of each example's target among all items that its history lacks; and how many it holds (n,).
+    """Place (n,), from 0, of each example's target among the items that could be shown; and how many could not (n,).
 
-    ``vectors`` (items, d + 1) are those of the index; ``among`` (items,) leaves out others than the target. An item
-    that scores as the target does not stand before it.
+    Those of its history cannot, unless ``repeats`` are shown. ``vectors`` (items, d + 1) are those of the index;
+    ``among`` (items,) leaves out others than the target. An item that scores as the target does not stand before it.
     """
     model.eval()
     places, had = [], []
@@ -206,7 +214,8 @@ def places_of_targets(
         rows, present = batch["history"].clamp(min=0), batch["history"] >= 0
         scores = _users(model, vectors, batch) @ vectors.T
         own = scores.gather(1, batch["target"][:, None])
-        scores.scatter_(1, rows, torch.where(present, -torch.inf, scores.gather(1, rows)))
+        if not repeats:
+            scores.scatter_(1, rows, torch.where(present, -torch.inf, scores.gather(1, rows)))
         before = scores > own if among is None else (scores > own) & among
         places.append(before.sum(1).cpu().numpy())
         had.append(torch.isinf(scores).sum(1).cpu().numpy())

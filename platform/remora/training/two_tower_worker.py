@@ -65,7 +65,7 @@ def _report(
     if not first:
         ray.train.report(report)
         return
-    report[RECALL] = held_out_recall(model, inputs.held_out)
+    report[RECALL] = held_out_recall(model, inputs)
     with tempfile.TemporaryDirectory() as folder:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, Path(folder) / TOWERS)
         torch.save(optimiser.state_dict(), Path(folder) / OPTIMISER)
