@@ -19,11 +19,21 @@ item_activity = FeatureView(
     description="Events, popularity and trend of the item, at the midnights where a window changes.",
 )
 
-item_profile = FeatureView(
-    name="item_profile",
+item_catalogue = FeatureView(
+    name="item_catalogue",
     entities=[item],
     ttl=timedelta(0),
-    schema=tables.schema("item_profile"),
-    source=tables.source("item_profile"),
-    description="The item columns that the data configuration declares, valid from their timestamp.",
+    schema=tables.schema("item_catalogue"),
+    source=tables.source("item_catalogue"),
+    description="Since when the item is known, and its categories by number: what Remora adds to the data's columns.",
 )
+
+if "item_profile" in tables:
+    item_profile = FeatureView(
+        name="item_profile",
+        entities=[item],
+        ttl=timedelta(0),
+        schema=tables.schema("item_profile"),
+        source=tables.source("item_profile"),
+        description="The item columns that the data configuration declares, valid from their timestamp.",
+    )

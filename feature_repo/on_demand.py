@@ -7,7 +7,7 @@ import user_views
 from feast import Field, RequestSource
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float32, Float64
-from item_views import item_activity, item_profile
+from item_views import item_activity, item_catalogue
 
 from remora.features.declarations import declared
 from remora.features.transforms.cross import CATEGORY_AFFINITY, CROSS
@@ -22,7 +22,7 @@ instant = RequestSource(name="instant", schema=[Field(name="instant_seconds", dt
         user_views.user_activity,
         item_activity,
         instant,
-        *([user_views.user_affinity, item_profile] if with_affinity else []),
+        *([user_views.user_affinity, item_catalogue] if with_affinity else []),
     ],
     schema=[Field(name=name, dtype=Float32) for name in (*CROSS, *([CATEGORY_AFFINITY] if with_affinity else []))],
     mode="pandas",

@@ -1,8 +1,9 @@
 """One feature service per model: what it is trained on and what it is served with."""
 
+import item_views
 import user_views
 from feast import FeatureService
-from item_views import item_activity, item_profile
+from item_views import item_activity, item_catalogue
 from on_demand import user_item
 
 optional = [
@@ -10,6 +11,10 @@ optional = [
     for view in (getattr(user_views, "user_affinity", None), getattr(user_views, "user_profile", None))
     if view is not None
 ]
+
+of_items = [item_activity, item_catalogue]
+if hasattr(item_views, "item_profile"):
+    of_items.append(item_views.item_profile)
 
 retrieval = FeatureService(
     name="retrieval",
@@ -19,7 +24,7 @@ retrieval = FeatureService(
 
 ranking = FeatureService(
     name="ranking",
-    features=[user_views.user_activity, *optional, item_activity, item_profile, user_item],
+    features=[user_views.user_activity, *optional, *of_items, user_item],
     description="What the ranker reads: both sides, and what depends on both.",
 )
 
@@ -31,6 +36,6 @@ user = FeatureService(
 
 item_snapshot = FeatureService(
     name="item_snapshot",
-    features=[item_activity, item_profile],
+    features=of_items,
     description="What is kept of every item in the memory of who ranks.",
 )

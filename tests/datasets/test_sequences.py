@@ -44,7 +44,9 @@ def test_histories_and_targets_are_what_a_loop_finds(home_folder: Path) -> None:
             past = [vocabulary.row(e[1]) for e in wanted if e[3] < event[3]][-LENGTH:]
             history = [-1] * (LENGTH - len(past)) + past
             expected.append((user, vocabulary.row(event[1]), history, weight[event[2]], 20 + int(user[1:]) % 40))
-    found = [(r["user_id"], r["target"], r["history"], r["weight"], r["age"]) for r in rows_of(settings, lake)]
+    found = [
+        (r["user_id"], r["target"], r["history"], r["weight"], r["user_profile__age"]) for r in rows_of(settings, lake)
+    ]
     assert found == sorted(expected, key=lambda r: (r[0], r[1], r[2]))
 
 
@@ -63,4 +65,4 @@ def test_what_comes_later_changes_no_example_and_profiles_are_those_of_the_time(
     without = rows_of(settings, make_lake(home_folder, events, users=versions.slice(0, 1), version="past"))
     with_future = rows_of(settings, make_lake(home_folder, events + later, users=versions, version="future"))
     assert without == with_future
-    assert {r["age"] for r in without if r["user_id"] == "u0"} == {20}
+    assert {r["user_profile__age"] for r in without if r["user_id"] == "u0"} == {20}

@@ -53,7 +53,8 @@ def test_profiles_are_valid_from_their_timestamp_or_always(shop: Shop) -> None:
     of_i1 = pl.DataFrame(shop.tables.read("item_profile")).filter(pl.col("item_id") == "i1").sort("event_timestamp")
     assert [stamp.isoformat()[:13] for stamp in of_i1["event_timestamp"]] == ["1970-01-01T00", "2024-03-11T05"]
     assert of_i1["title"].to_list() == ["Thing 1", "Thing 1, new"]
-    assert of_i1["category_numbers"].to_list() == [[0, 1], [2]]
+    catalogue = pl.DataFrame(shop.tables.read("item_catalogue")).filter(pl.col("item_id") == "i1")
+    assert catalogue.sort("event_timestamp")["category_numbers"].to_list() == [[0, 1], [2]]
 
 
 def test_categories_are_in_order_of_items_then_name(shop: Shop) -> None:
@@ -97,8 +98,8 @@ def test_data_without_values_users_or_categories_builds_what_it_can(ray_cluster:
     bare = dict.fromkeys(("title", "category", "available"))
     settings = settings_for(tmp_path, **bare, user_columns=[], item_columns=[])
     built = FeatureTables(build(settings, lake))
-    assert built.views == ("user_activity", "user_history", "item_activity", "item_profile")
-    assert built.schema("item_profile").names == ["in_catalogue", "entered_at"]
+    assert built.views == ("user_activity", "user_history", "item_activity", "item_catalogue")
+    assert built.schema("item_catalogue").names == ["in_catalogue", "entered_at"]
     assert built.read("user_activity")["mean_value"].null_count == built.read("user_activity").num_rows
 
 

@@ -90,7 +90,7 @@ def test_both_sides_are_crossed_at_the_instant_of_the_row(shop: Shop) -> None:
     expected = ((seconds - found["user_activity__last_event_at"]) / 86_400).cast(pl.Float32)
     assert found["user_item__user_recency_days"].equals(expected, check_names=False)
     for row in found.filter(pl.col("user_affinity__affinity").is_not_null()).to_dicts():
-        numbers = row["item_profile__category_numbers"] or []
+        numbers = row["item_catalogue__category_numbers"] or []
         match = sum(row["user_affinity__affinity"][n] for n in numbers if n < 3)
         assert row["user_item__category_affinity"] == pytest.approx(match, abs=1e-6)
 

@@ -20,7 +20,15 @@ from remora.features.store import apply, open_store
 from remora.settings import activate
 
 REPO = Path(__file__).parents[2] / "feature_repo"
-VIEWS = ["item_activity", "item_profile", "user_activity", "user_affinity", "user_history", "user_profile"]
+VIEWS = [
+    "item_activity",
+    "item_catalogue",
+    "item_profile",
+    "user_activity",
+    "user_affinity",
+    "user_history",
+    "user_profile",
+]
 
 
 @pytest.fixture

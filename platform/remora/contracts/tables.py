@@ -15,6 +15,10 @@ KNOWN_TIMESTAMP = "known_timestamp"
 VALUE = "value"
 DAY = "day"
 
+PROFILE, ITEM_PROFILE = "user_profile__", "item_profile__"
+"""Before the name of a column of the data's users and items wherever Remora's own columns stand beside it: whatever
+the data calls its columns, none is taken for one of Remora's."""
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 EVENTS = pa.schema(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -11,23 +14,26 @@ from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.ingest.lake import Lake
 
-KNOWN = "known"
+
+class CatalogueAsOf(NamedTuple):
+    """``items``: row i is the vocabulary's row i, with every column of the lake's; ``known`` (items,) says which had a
+    version that was valid at the instant."""
+
+    items: pa.Table
+    known: npt.NDArray[np.bool_]
 
 
-def items_as_of(lake: Lake, vocabulary: Vocabulary, instant: datetime) -> pa.Table:
-    """Row i is the vocabulary's row i: the last version valid at ``instant``, with ``known`` true.
-
-    An item without one has its first version, which is what will be known when it appears, and ``known`` false.
-    """
+def items_as_of(lake: Lake, vocabulary: Vocabulary, instant: datetime) -> CatalogueAsOf:
+    """Every item's last version valid at ``instant``; one without has its first, which is what will be known of it."""
     versions = pl.DataFrame(pl.from_arrow(lake.items())).with_columns(
         pl.col(EVENT_TIMESTAMP).cast(pl.Datetime("us", "UTC")).fill_null(datetime.fromtimestamp(0, UTC))
     )
     versions = versions.sort(ITEM_ID, EVENT_TIMESTAMP, maintain_order=True)
     known = versions.filter(pl.col(EVENT_TIMESTAMP) <= instant).group_by(ITEM_ID, maintain_order=True).last()
     later = versions.join(known, on=ITEM_ID, how="anti").group_by(ITEM_ID, maintain_order=True).first()
-    both = pl.concat([known.with_columns(pl.lit(True).alias(KNOWN)), later.with_columns(pl.lit(False).alias(KNOWN))])
     rows = pl.DataFrame({ITEM_ID: vocabulary.ids})
-    return rows.join(both, on=ITEM_ID, how="left", maintain_order="left").to_arrow()
+    items = rows.join(pl.concat([known, later]), on=ITEM_ID, how="left", maintain_order="left")
+    return CatalogueAsOf(items.to_arrow(), rows[ITEM_ID].is_in(known[ITEM_ID].implode()).to_numpy())
 
 
 def users_as_of(lake: Lake, instant: datetime) -> pa.Table:

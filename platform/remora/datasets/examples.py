@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.tables import USER_ID
+from remora.contracts.tables import PROFILE, USER_ID
 from remora.datasets.sequences import HELD_OUT, HISTORY, TARGET, WEIGHT
 from remora.retrieval.content import Content
 
@@ -21,7 +21,10 @@ MOST_HELD_OUT = 4_000
 
 def encoded(examples: pa.Table, content: Content) -> pa.Table:
     """User columns become fixed-size lists of numbers."""
-    columns = content.encode(examples)
+    profiles = [name for name in examples.column_names if name.startswith(PROFILE)]
+    columns = content.encode(
+        examples.select(profiles).rename_columns([name.removeprefix(PROFILE) for name in profiles])
+    )
     lists = {name: _lists(getattr(columns, name)) for name in ("tags", "words", "numbers")}
     kept = examples.select([USER_ID, HISTORY, TARGET, WEIGHT, HELD_OUT])
     return pa.table({**{c: kept[c] for c in kept.column_names}, **lists})

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, PROFILE, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.by_user import map_users
 from remora.datasets.shares import in_share
@@ -32,7 +32,8 @@ def sequences(
     Columns: ``user_id``; ``history`` (L,) int32, the last L wanted items strictly before the event's instant, most
     recent last, filled with -1 at the front; ``target`` int32; ``weight`` float32 of the event type; ``held_out``
     bool, true for about that share of users, chosen by a hash; and each of ``data.user_columns`` as it stood at the
-    event. Where the home feed leaves out what was seen, only a user's first event with an item is an example.
+    event, its name after :data:`~remora.contracts.tables.PROFILE`. Where the home feed leaves out what was seen, only a
+    user's first event with an item is an example.
     """
     profile = _profiles(lake.users(), settings)
     rows_of = pl.DataFrame({ITEM_ID: vocabulary.ids, "row": np.arange(len(vocabulary), dtype=np.int32)})
@@ -74,7 +75,7 @@ def _examples(
         WEIGHT: chosen[WEIGHT].to_arrow(),
         HELD_OUT: pa.array(_share_of(chosen[USER_ID], held_out)),
     }
-    columns |= {name: users[name].to_arrow() for name in settings.data.user_columns}
+    columns |= {name: users[name].to_arrow() for name in map(PROFILE.__add__, settings.data.user_columns)}
     return pa.table(columns)
 
 
@@ -101,7 +102,7 @@ def _profiles(users: pa.Table, settings: Settings) -> pl.DataFrame:
     return frame.select(
         USER_ID,
         pl.col(EVENT_TIMESTAMP).cast(pl.Datetime("us", "UTC")).fill_null(datetime.fromtimestamp(0, UTC)),
-        *(pl.col(c) if c in frame.columns else pl.lit(None).alias(c) for c in settings.data.user_columns),
+        *((pl.col(c) if c in frame.columns else pl.lit(None)).alias(PROFILE + c) for c in settings.data.user_columns),
     ).sort(EVENT_TIMESTAMP)
 
 

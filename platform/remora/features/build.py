@@ -19,7 +19,7 @@ import remora
 from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.home import storage_errors
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
-from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_profile, user_profile
+from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_catalogue, item_profile, user_profile
 from remora.features.tables import CATEGORIES_FILE, features_shelf
 from remora.features.transforms.item_activity import item_activity
 from remora.features.transforms.user_activity import user_activity
@@ -62,11 +62,12 @@ def build(settings: Settings, lake: Lake) -> Artifact:
     catalogue = lake.items()
     names = category_names(catalogue, settings.data.category)
     profiles = {
-        "item_profile": item_profile(catalogue, settings.data, names),
+        "item_catalogue": item_catalogue(catalogue, settings.data, names),
+        "item_profile": item_profile(catalogue, settings.data),
         "user_profile": user_profile(lake.users(), settings.data),
     }
     rows = {view: _write(draft, view, "all", table) for view, table in profiles.items() if table is not None}
-    for key, transform in _passes(settings, lake, profiles["item_profile"]).items():
+    for key, transform in _passes(settings, lake, profiles["item_catalogue"]).items():
         log.info("features: events by %s", key)
         rows |= _run(lake, draft, key, transform, settings.features.partitions)
     draft.home.write_json(f"{draft.folder}/{CATEGORIES_FILE}", names)

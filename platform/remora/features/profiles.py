@@ -24,24 +24,32 @@ def user_profile(users: pa.Table, data: DataSettings) -> pa.Table | None:
     return _profile(users, USER_ID, data.user_columns)
 
 
-def item_profile(items: pa.Table, data: DataSettings, names: list[str]) -> pa.Table:
-    """Item columns that are features, title, category, available and text of every version of every item.
-
-    ``category_numbers`` (list of int32, the category's position in ``names``) is added where a category is declared,
-    ``in_catalogue`` (true), so that the view has a column whatever is declared, and ``entered_at``, seconds since 1970
-    of the item's first version, null where the source gives versions no time.
-    """
+def item_profile(items: pa.Table, data: DataSettings) -> pa.Table | None:
+    """Item columns that are features, title, category, available and text of every version of every item; None when
+    the data declares none."""
     named = (data.title, data.category, data.available, *data.item_columns, *data.text)
-    profile = _profile(items, ITEM_ID, tuple(dict.fromkeys(name for name in named if name)))
-    profile = profile.append_column("in_catalogue", pa.array(np.ones(profile.num_rows, bool)))
-    profile = profile.append_column("entered_at", _entered(profile))
+    columns = tuple(dict.fromkeys(name for name in named if name))
+    return _profile(items, ITEM_ID, columns) if columns else None
+
+
+def item_catalogue(items: pa.Table, data: DataSettings, names: list[str]) -> pa.Table:
+    """What Remora itself says of every version of every item, apart from the data's columns, whose names are free.
+
+    ``in_catalogue`` (true), ``entered_at``, seconds since 1970 of the item's first version, null where the source gives
+    versions no time, and ``category_numbers`` (list of int32, the category's position in ``names``) where a category is
+    declared.
+    """
+    catalogue = _profile(items, ITEM_ID, ())
+    catalogue = catalogue.append_column("in_catalogue", pa.array(np.ones(catalogue.num_rows, bool)))
+    catalogue = catalogue.append_column("entered_at", _entered(catalogue))
     if data.category is None:
-        return profile
-    return profile.append_column(CATEGORY_NUMBERS, _numbers(profile[data.category], names))
+        return catalogue
+    _check(items, (data.category,), ITEM_ID)
+    return catalogue.append_column(CATEGORY_NUMBERS, _numbers(items[data.category], names))
 
 
-def _entered(profile: pa.Table) -> pa.ChunkedArray:
-    versions = pl.DataFrame(pl.from_arrow(profile.select([ITEM_ID, EVENT_TIMESTAMP])))
+def _entered(catalogue: pa.Table) -> pa.ChunkedArray:
+    versions = pl.DataFrame(pl.from_arrow(catalogue.select([ITEM_ID, EVENT_TIMESTAMP])))
     first = pl.col(EVENT_TIMESTAMP).min().over(ITEM_ID)
     known = pl.when(first > EPOCH).then(first).dt.epoch("us") / 1e6  # a first version without a time hides the entry
     return versions.select(known.alias("entered")).to_arrow()["entered"]

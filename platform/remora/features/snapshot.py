@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from remora.contracts.errors import BrokenInput, MissingInput
-from remora.contracts.tables import ITEM_ID, TIMESTAMP
+from remora.contracts.tables import ITEM_ID, ITEM_PROFILE, TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.transforms.cross import CATEGORIES, spread
 from remora.ingest.lake import Lake
@@ -35,9 +35,9 @@ Floats = npt.NDArray[np.float32]
 class ItemSnapshot:
     """What is known of every item at ``instant``; n is the size of the vocabulary.
 
-    ``table`` has ``item_id`` and the columns ``item_activity__*`` and ``item_profile__*``, row i for vocabulary row
-    i. ``category_names`` lists the categories, the most frequent in the catalogue first. ``title_column`` and
-    ``available_column`` name columns of the table, None where the data declares none.
+    ``table`` has ``item_id`` and the columns ``item_activity__*``, ``item_catalogue__*`` and ``item_profile__*``, row i
+    for vocabulary row i. ``category_names`` lists the categories, the most frequent in the catalogue first.
+    ``title_column`` and ``available_column`` name columns of the table, None where the data declares none.
     """
 
     vocabulary: Vocabulary
@@ -67,7 +67,7 @@ class ItemSnapshot:
         asked["instant"] = pa.array(list(instants), TIMESTAMP).take(pa.array(np.repeat(np.arange(len(instants)), n)))
         every = historical(store, pa.table(asked), "item_snapshot").drop_columns(["instant"]).combine_chunks()
         named = {"title": settings.data.title, "available": settings.data.available}
-        columns = {kind: f"item_profile__{name}" if name else None for kind, name in named.items()}
+        columns = {kind: f"{ITEM_PROFILE}{name}" if name else None for kind, name in named.items()}
         categories = tuple(FeatureTables.open(lake.artifact.home).categories)
         return [
             cls(
@@ -94,7 +94,7 @@ class ItemSnapshot:
     @cached_property
     def available(self) -> npt.NDArray[np.bool_]:
         """May the item be shown: it is in the catalogue at the instant, and not marked unavailable. Shape (n,)."""
-        there = pc.is_valid(self.table["item_profile__in_catalogue"])
+        there = pc.is_valid(self.table["item_catalogue__in_catalogue"])
         if self.available_column is not None:
             there = pc.and_(there, pc.fill_null(self.table[self.available_column], True))
         return there.to_numpy()
@@ -125,7 +125,7 @@ class ItemSnapshot:
 
         NaN for an item of which neither is known, and for one that has not come yet.
         """
-        entered, first = self.column("item_profile__entered_at"), self.column("item_activity__first_event_at")
+        entered, first = self.column("item_catalogue__entered_at"), self.column("item_activity__first_event_at")
         age = (self.instant.timestamp() - np.where(np.isnan(entered), first, entered)) / 86_400
         return np.where(age >= 0, age, np.nan).astype(np.float32)
 

@@ -15,8 +15,7 @@ from remora.contracts.home import Home
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
 
 USER_VIEWS = ("user_activity", "user_affinity", "user_history", "user_profile")
-ITEM_VIEWS = ("item_activity", "item_profile")
-KEYS = (USER_ID, ITEM_ID, EVENT_TIMESTAMP)
+ITEM_VIEWS = ("item_activity", "item_catalogue", "item_profile")
 
 CATEGORIES_FILE = "categories.json"
 
@@ -58,7 +57,8 @@ class FeatureTables:
         self._check(view)
         file = self.artifact.home.files(f"{self.artifact.folder}/{view}")[0]
         stored = pq.read_schema(self.artifact.at(f"{view}/{file}"), filesystem=self.artifact.home.filesystem)
-        return pa.schema([field for field in stored if field.name not in KEYS])
+        keys = (USER_ID if view in USER_VIEWS else ITEM_ID, EVENT_TIMESTAMP)  # a profile may have the other id
+        return pa.schema([field for field in stored if field.name not in keys])
 
     def read(self, view: str, columns: list[str] | None = None) -> pa.Table:
         """Rows of a view: every snapshot."""

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.errors import MissingInput
+from remora.contracts.tables import ITEM_PROFILE, PROFILE
 
 MOST_CATEGORIES = 256
 
@@ -61,11 +62,14 @@ class RankerColumns(BaseModel):
     def fit(cls, table: pa.Table) -> RankerColumns:
         """The features of ``table`` (``<view>__<feature>``) that are numbers, truth values or text.
 
-        Lists, times and instants (``*_at``) are left out: what trees learn of a date is worth nothing after it, and the
-        cross features hold what depends on them. A column with one value, or text with more than 256, says nothing.
+        Lists, times and Remora's own instants (``*_at``) are left out: what trees learn of a date is worth nothing
+        after it, and the cross features hold what depends on them. A column of the data is what its type says, whatever
+        its name. A column with one value, or text with more than 256, says nothing.
         """
         chosen = []
-        for name in sorted(n for n in table.column_names if "__" in n and not n.endswith("_at")):
+        for name in sorted(
+            n for n in table.column_names if "__" in n and (n.startswith((PROFILE, ITEM_PROFILE)) or n[-3:] != "_at")
+        ):
             kind, values = table.schema.field(name).type, table[name]
             if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
                 if pc.count_distinct(values, mode="all").as_py() > 1:

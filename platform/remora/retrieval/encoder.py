@@ -13,12 +13,11 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
+from remora.contracts.tables import PROFILE
 from remora.contracts.vocabulary import Rows
 from remora.pipeline.cache import Cache
 from remora.pipeline.query import Query
 from remora.retrieval.towers import TowerSpec, UserTower
-
-PROFILE = "user_profile__"
 
 MOST_VECTORS = 20_000
 """Kept by an encoder; one of 64 numbers takes a kilobyte with what it is kept under."""

@@ -186,6 +186,28 @@ class DataSettings(Section):
     )
 
     @model_validator(mode="after")
+    def _columns_have_names_of_their_own(self) -> DataSettings:
+        for table, sources in (("events", self.events), ("users", self.users), ("items", self.items)):
+            for name in (name for source in sources for name in (*source.columns, *source.keep)):
+                if name.startswith("__") or (table, name) == ("events", "source_row"):
+                    raise ValueError(
+                        f"data.{table} maps a column called '{name}', a name that ingest uses itself. Map it under "
+                        f"another name."
+                    )
+        named = [("user_columns", name, "user_id") for name in self.user_columns]
+        named += [("item_columns", name, "item_id") for name in self.item_columns]
+        named += [("text", name, "item_id") for name in self.text]
+        single = {"title": self.title, "category": self.category, "available": self.available}
+        named += [(place, name, "item_id") for place, name in single.items() if name]
+        for place, name, key in named:
+            if name in (key, "event_timestamp"):
+                raise ValueError(
+                    f"data.{place} names {name}, which says of what and from when a row is. Map the source's column a "
+                    f"second time under another name, and name that."
+                )
+        return self
+
+    @model_validator(mode="after")
     def _event_types_are_declared(self) -> DataSettings:
         for source in self.events:
             if source.distinct:

@@ -114,7 +114,7 @@ def compared(
     asked = drawn(found, chosen.most_queries, chosen.seed)
     if not len(asked):
         raise DataError(
-            f"No query between {window.start} and {window.end} has a target: this window has nothing to judge by. Bring "
+            f"No query between {window.start} and {window.end} has a target: this window cannot judge. Bring "
             f"more events, or change `split`."
         )
     log.info("%d of %d queries between %s and %s", len(asked), len(found), window.start.date(), window.end.date())

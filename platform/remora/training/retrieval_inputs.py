@@ -13,7 +13,7 @@ import ray
 from remora.contracts.errors import DataError, SettingsError
 from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
-from remora.datasets.catalogue import KNOWN, items_as_of, users_as_of
+from remora.datasets.catalogue import items_as_of, users_as_of
 from remora.datasets.cuts import TimeCuts
 from remora.datasets.examples import encoded, held_out, target_counts, training_only
 from remora.datasets.hidden_items import Hidden, without
@@ -39,8 +39,8 @@ def prepare(
     Items that are ``hidden`` (items,) are trained on as if nobody had ever touched them.
     """
     chosen = settings.retrieval
-    catalogue = items_as_of(lake, vocabulary, cuts.retrieval_end)
-    known = catalogue.filter(catalogue[KNOWN])
+    catalogue, is_known = items_as_of(lake, vocabulary, cuts.retrieval_end)
+    known = catalogue.filter(pa.array(is_known))
     columns = [c for c in dict.fromkeys([*settings.data.item_columns, settings.data.category]) if c is not None]
     item_content = Content.fit(
         known, _there(known, columns), text=_there(known, settings.data.text), buckets=chosen.text_buckets

@@ -20,7 +20,7 @@ NUMBERS = (
 """Number columns that :func:`cross` reads; a null is NaN."""
 
 AFFINITY = "user_affinity__affinity"
-CATEGORIES = "item_profile__category_numbers"
+CATEGORIES = "item_catalogue__category_numbers"
 
 READ = (*NUMBERS, AFFINITY, CATEGORIES)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from remora.contracts.tables import PROFILE
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
 from remora.retrieval.segments import Segments, segment_name
@@ -26,5 +27,5 @@ class PopularInSegment:
         """By share of what the segment wants, best first."""
         if len(query.history):
             return NOTHING
-        told = query.context.get(self.column, query.user.get(f"user_profile__{self.column}"))
+        told = query.context.get(self.column, query.user.get(PROFILE + self.column))
         return fresh(query, self.segments.of(segment_name(told)), self.limit, skip_seen=self.skip_seen)
