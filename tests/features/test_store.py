@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from tests.features.conftest import Shop, make_lake, settings_for, shop_tables
 
-from remora.contracts.errors import NotBuilt, SettingsError, StorageError
+from remora.contracts.errors import NotBuilt, NotReady, SettingsError, StorageError
 from remora.features import materialize as materializing
+from remora.features.applied import check_materialized
 from remora.features.build import build
 from remora.features.declarations import declared
 from remora.features.materialize import materialize
 from remora.features.store import apply, open_store
-from remora.settings import activate
+from remora.settings import Settings, activate
 
 REPO = Path(__file__).parents[2] / "feature_repo"
 VIEWS = [
@@ -132,3 +133,43 @@ def test_rows_that_do_not_come_back_are_an_error(shop: Shop, tmp_path: Path, mon
         with pytest.raises(StorageError, match=r"rows of user_activity that were written .* did not come back"):
             materialize(settings)
     assert materialize(settings)["item_profile"] == 32
+
+
+def rebuilt(home: Path) -> Settings:
+    """A home whose features are applied and online, and built again of another lake."""
+    settings = settings_for(home)
+    build(settings, make_lake(home, **shop_tables(events=60)))
+    apply(settings)
+    materialize(settings)
+    build(settings, make_lake(home, **shop_tables(events=90), version="lake2"))
+    return settings
+
+
+def test_features_that_were_built_and_not_applied_are_not_read_from_the_tables_of_before(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    settings = rebuilt(tmp_path)
+    with pytest.raises(NotReady, match=r"registry reads user_activity from .* is meant.*`remora features apply`"):
+        open_store(settings)
+    apply(settings)
+    open_store(settings)
+    with pytest.raises(NotReady, match=r"online store holds .* Run `remora features materialize`"):
+        check_materialized(settings)
+    materialize(settings)
+    check_materialized(settings)
+
+    make_lake(tmp_path, **shop_tables(events=95), version="lake3")
+    with pytest.raises(NotReady, match=r"were built from lake lake2; .*`remora features build`"):
+        open_store(settings)
+
+
+def test_a_copied_home_and_other_settings_are_told_from_those_that_were_applied(shop: Shop, tmp_path: Path) -> None:
+    shutil.copytree(shop.settings.home, tmp_path / "copy")
+    copied = shop.settings.model_copy(update={"home": str(tmp_path / "copy")})
+    with pytest.raises(NotReady, match=f"reads user_activity from {shop.settings.home}"):
+        open_store(copied)
+    apply(copied)
+    assert open_store(copied).get_feature_view("item_profile").batch_source.path.startswith(copied.home)
+    data = shop.settings.data.model_copy(update={"user_columns": ("age",)})
+    with pytest.raises(NotReady, match=r"were built with other settings.*`remora features build`"):
+        open_store(shop.settings.model_copy(update={"data": data}))

@@ -91,6 +91,7 @@ def parity(
     the point-in-time join, as of the instant that they serve.
     """
     from remora.contracts.home import Home
+    from remora.features.applied import check_materialized
     from remora.features.parity import parity as compare
     from remora.features.parity import served
     from remora.features.snapshot import ItemSnapshot
@@ -102,6 +103,7 @@ def parity(
 
     settings = load(config)
     activate(settings)
+    check_materialized(settings)
     lake, store, bundles = Lake.open(Home(settings.home)), open_store(settings), Bundles(settings)
     snapshot = ItemSnapshot.load(bundles.open(bundles.resolve("production")).local() / SNAPSHOT)
     connect(settings)

@@ -46,19 +46,11 @@ def build(settings: Settings, lake: Lake) -> Artifact:
 
     Needs a Ray cluster. Memory is bounded by the object store and the largest of ``features.partitions`` partitions.
     """
-    shelf = features_shelf(lake.artifact.home)
-    version = fingerprint(
-        lake=lake.version,
-        features=settings.features.model_dump(exclude={"redis", "registry"}),
-        data=settings.data.model_dump(
-            include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text"}
-        ),
-        code=remora.__version__,
-    )
-    if (found := shelf.find(version)) is not None:
-        shelf.point(version)
+    shelf, name = features_shelf(lake.artifact.home), version(settings, lake)
+    if (found := shelf.find(name)) is not None:
+        shelf.point(name)
         return found
-    draft = shelf.draft(version)
+    draft = shelf.draft(name)
     catalogue = lake.items()
     names = category_names(catalogue, settings.data.category)
     profiles = {
@@ -74,6 +66,18 @@ def build(settings: Settings, lake: Lake) -> Artifact:
     for view, count in sorted(rows.items()):
         log.info("features: %s has %s rows", view, f"{count:,}")
     return shelf.publish(draft, lake=lake.version, end=lake.end.isoformat(), rows=rows)
+
+
+def version(settings: Settings, lake: Lake) -> str:
+    """Fingerprint of everything that the tables are made from."""
+    return fingerprint(
+        lake=lake.version,
+        features=settings.features.model_dump(exclude={"redis", "registry"}),
+        data=settings.data.model_dump(
+            include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text"}
+        ),
+        code=remora.__version__,
+    )
 
 
 def _passes(settings: Settings, lake: Lake, items: pa.Table) -> dict[str, Transform]:

@@ -15,6 +15,7 @@ from feast import FeatureStore
 from remora.contracts.errors import StorageError
 from remora.contracts.home import Home
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
+from remora.features.applied import RECORD
 from remora.features.profiles import EPOCH
 from remora.features.store import open_store
 from remora.features.tables import USER_VIEWS, FeatureTables
@@ -27,7 +28,6 @@ MOST_READ_BACK = 5_000
 """Rows per view that are read back, evenly spread; where there are no more, all are."""
 
 READ_BACK_BATCH = 500
-RECORD = "feast/materialized.json"
 
 
 @writes("remora features materialize")

@@ -23,9 +23,9 @@ from feast.data_source import DataSource
 import remora
 from remora.contracts.errors import NotBuilt, SettingsError
 from remora.contracts.home import Home
+from remora.features.applied import check_applied, check_built
 from remora.features.declarations import declaring
 from remora.features.point_in_time.store import TYPE
-from remora.features.tables import FeatureTables
 from remora.settings import Settings
 from remora.settings.one_writer import writes
 
@@ -40,14 +40,19 @@ Declaration = Entity | DataSource | FeatureView | OnDemandFeatureView | FeatureS
 def open_store(settings: Settings, *, patience_seconds: float | None = None) -> FeatureStore:
     """Feast's store of this home; the registry is read once and never again on the request path.
 
-    ``patience_seconds`` is how long a server of the online store may take to connect or to answer, once: without it,
-    as long as it takes, and redis-py tries four times with seconds between.
-    NotBuilt when the features were never applied; SettingsError when the home is remote and no servers are named.
+    ``patience_seconds`` is for serving, which reads the online store alone: how long a server of it may take to connect
+    or to answer, once. Without it, as long as it takes, redis-py tries four times with seconds between, and the
+    registry must describe the feature tables of now.
+    NotBuilt when the features were never applied, NotReady when other tables were; SettingsError when the home is
+    remote and no servers are named.
     """
     home = Home(settings.home)
     if not settings.features.registry and not home.exists(REGISTRY):
         raise NotBuilt("feature store", home.url, "remora features apply")
-    return FeatureStore(config=_config(settings, patience_seconds))
+    store = FeatureStore(config=_config(settings, patience_seconds))
+    if patience_seconds is None:
+        check_applied(store, check_built(settings))
+    return store
 
 
 @writes("remora features apply")
@@ -58,7 +63,7 @@ def apply(settings: Settings) -> dict[str, list[str]]:
     directory, else that of the checkout.
     """
     home = Home(settings.home)
-    FeatureTables.open(home)
+    check_built(settings)
     config = _config(settings)
     if home.is_local:
         home.make_folder("feast")

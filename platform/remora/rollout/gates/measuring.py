@@ -11,6 +11,7 @@ from typing import Any
 
 from feast import FeatureStore
 
+from remora.features.applied import check_materialized
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.pipeline import Query
@@ -65,8 +66,9 @@ def measure(
     """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
 
     ``opener`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the store
-    of users does not answer.
+    of users does not answer, or holds other features than those of now.
     """
+    check_materialized(settings)
     found = Findings()
     mine, theirs = _loaded(settings, candidate, production)
     _decide(found, loads.GATE, lambda: mine, settings)

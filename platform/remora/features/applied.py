@@ -1,0 +1,78 @@
+"""Do Feast's registry and its online store describe the feature tables of now? Either stays as it was until told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from feast import FeatureStore
+
+from remora.contracts.errors import NotReady
+from remora.contracts.home import Home
+from remora.features.build import version
+from remora.features.tables import ITEM_VIEWS, USER_VIEWS, FeatureTables
+from remora.ingest.lake import Lake
+from remora.settings import Settings
+
+APPLY, BUILD, MATERIALIZE = "remora features apply", "remora features build", "remora features materialize"
+
+RECORD = "feast/materialized.json"
+"""View -> the tables that its rows online come from, as of when, and in which store."""
+
+
+def check_built(settings: Settings) -> FeatureTables:
+    """The current tables; NotReady when they are of another lake, of other settings or of another Remora."""
+    home = Home(settings.home)
+    tables, lake = FeatureTables.open(home), Lake.open(home)
+    if tables.artifact.version != version(settings, lake):
+        built = tables.artifact.receipt["lake"]
+        how = "with other settings" if built == lake.version else f"from lake {built}; the lake is {lake.version} now"
+        raise NotReady(
+            f"The feature tables {tables.artifact.version} under {home.url} were built {how}. Run `{BUILD}`, then "
+            f"`{APPLY}` and `{MATERIALIZE}`."
+        )
+    return tables
+
+
+def check_applied(store: FeatureStore, tables: FeatureTables) -> None:
+    """NotReady unless every view of the registry reads these tables: this version of them, in this home."""
+    registered = {view.name: view for view in store.list_feature_views()}
+    if missing := sorted(set(tables.views) - registered.keys()):
+        raise _stale(tables, f"has no view {missing[0]}")
+    for name in (*USER_VIEWS, *ITEM_VIEWS):
+        if name not in registered:
+            continue
+        if name not in tables.views:
+            raise _stale(tables, f"has a view {name}, of which there is no table")
+        view, url = registered[name], tables.url(name)
+        path = str(getattr(view.batch_source, "path", ""))
+        if not _same(path, url):
+            raise _stale(tables, f"reads {name} from {path or 'nowhere'} where {url} is meant")
+        columns, fields = set(tables.schema(name).names), {field.name for field in view.features}
+        if columns != fields:
+            raise _stale(tables, f"differs in {name} by {', '.join(sorted(columns ^ fields))}")
+
+
+def check_materialized(settings: Settings) -> None:
+    """NotReady unless the online store was filled from the current tables."""
+    home = Home(settings.home)
+    tables = FeatureTables.open(home)
+    record = home.read_json(RECORD) if home.exists(RECORD) else {}
+    for view in tables.views:
+        written = record.get(view, {})
+        if written.get("tables") != tables.artifact.version or written.get("store") != settings.features.redis:
+            raise NotReady(
+                f"The online store holds {view} of {written.get('tables') or 'no'} feature tables; those of now are "
+                f"{tables.artifact.version}. Run `{MATERIALIZE}`."
+            )
+
+
+def _stale(tables: FeatureTables, how: str) -> NotReady:
+    return NotReady(
+        f"Feast's registry {how}: it does not describe the feature tables {tables.artifact.version} of "
+        f"{tables.artifact.home.url}. Run `{APPLY}`, then `{MATERIALIZE}`."
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    """Is it one place, through whatever links?"""
+    return one == other or ("://" not in one + other and Path(one).resolve() == Path(other).resolve())
