@@ -13,6 +13,8 @@ import pytest
 from tests.features.conftest import START, Shop
 
 from remora.contracts.errors import BrokenInput, MissingInput
+from remora.contracts.tables import TIMESTAMP
+from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 
 
@@ -82,3 +84,19 @@ def test_another_parquet_file_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"item_id": ["a"]}), tmp_path / "other.parquet")
     with pytest.raises(BrokenInput, match="not an item snapshot"):
         ItemSnapshot.load(tmp_path / "other.parquet")
+
+
+@pytest.mark.parametrize(
+    ("titles", "texts"),
+    [
+        (pa.array([1984, None, 7]), ["1984", None, "7"]),
+        (pa.array([True, False, None]), ["true", "false", None]),
+        (pa.array([2.0, 2.5, None]), ["2", "2.5", None]),
+        (pa.array([["Thing", "two"], [None], None]), ["Thing, two", "", None]),
+        (pa.array([START, None, None], TIMESTAMP), ["2024-03-01 00:00:00.000000Z", None, None]),
+    ],
+)
+def test_a_title_of_any_type_is_shown_as_text(titles: pa.Array, texts: list) -> None:
+    table = pa.table({"item_id": ["a", "b", "c"], "item_profile__name": titles})
+    snapshot = ItemSnapshot(Vocabulary(table["item_id"]), START, table, title_column="item_profile__name")
+    assert snapshot.titles == texts

@@ -11,7 +11,7 @@ import pytest
 from tests.serving import small_shop
 
 from remora.pipeline import Query, Slate
-from remora.rollout.gates.evidence.slates import eligible, faults_of
+from remora.rollout.gates.evidence.slates import RAISED, answered, eligible, faults_of
 from remora.surfaces.parts import Parts
 from remora.surfaces.table import SURFACES
 
@@ -114,3 +114,13 @@ def test_a_stage_that_was_skipped_is_found(parts: Parts) -> None:
 def test_all_but_the_seen_the_unavailable_and_the_item_itself_may_be_shown(parts: Parts) -> None:
     may = eligible(query(), parts)
     assert set(np.flatnonzero(~may)) == {20, 21, 22, 30, *small_shop.UNAVAILABLE}
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_slate_that_the_api_cannot_send_is_a_fault(parts: Parts, surface: str) -> None:
+    unsendable = replace(parts, snapshot=replace(parts.snapshot))
+    vars(unsendable.snapshot)["titles"] = [1984] * small_shop.N_ITEMS
+    (fault,) = answered(SURFACES[surface](unsendable), query(surface), unsendable)
+    assert fault[0] == RAISED
+    assert "title" in fault[1]
+    assert RAISED not in [kind for kind, _ in answered(SURFACES[surface](parts), query(surface), parts)]

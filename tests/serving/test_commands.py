@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from remora.cli.recommend import recommend, render
-from remora.serving.messages import RecommendedItem, RecommendResponse
+from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 app = typer.Typer()
 app.command()(recommend)

@@ -20,13 +20,7 @@ from remora.pipeline import Query, Slate
 from remora.registry.live import LATENCY_BOUNDS_MS, Answers, Shadowed
 from remora.registry.traffic import Canary, Traffic
 from remora.serving.arrival import Arrival
-from remora.serving.messages import (
-    ExplainParameters,
-    RecommendedItem,
-    RecommendRequest,
-    RecommendResponse,
-    SimilarParameters,
-)
+from remora.serving.messages import ExplainParameters, RecommendRequest, SimilarParameters
 from remora.serving.meters import Meters
 from remora.serving.phases import OtherBundle, Phases
 from remora.serving.reception import Reception
@@ -36,6 +30,7 @@ from remora.serving.shadow import Shadow
 from remora.serving.stage_threads import StageThreads
 from remora.serving.tallies import ShadowTally
 from remora.serving.topologies import Fused, Topology
+from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 SHOP = SmallShop(settings(timeout_ms=60_000))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from tests.serving.small_shop import N_ITEMS, Regulars, SmallShop, regulars, settings
 
 from remora.contracts.errors import NotReady
@@ -145,3 +146,10 @@ def test_a_worker_with_a_thread_that_does_not_come_back_is_not_healthy(monkeypat
         await asyncio.gather(*requests)
 
     asyncio.run(hung())
+
+
+def test_a_bundle_whose_answers_cannot_be_sent_does_not_get_through_its_rehearsal() -> None:
+    release = SmallShop().release()
+    vars(release.parts.snapshot)["titles"] = [1984] * N_ITEMS
+    with pytest.raises(ValidationError, match="title"):
+        rehearse(Phases(release), within_ms=1e9)

@@ -18,11 +18,12 @@ from tests.serving.small_shop import USERS
 
 import remora
 from remora.serving.arrival import Arrival
-from remora.serving.messages import RecommendedItem, RecommendRequest, RecommendResponse
+from remora.serving.messages import RecommendRequest
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.recommender_pb2_grpc import RecommenderStub
 from remora.serving.rpc.service import Rpc
 from remora.serving.why import Foretold, FoundBy, Part, Why
+from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 PLATFORM = Path(remora.__file__).parents[1]
 PACKAGE = PLATFORM / "remora/serving/rpc"

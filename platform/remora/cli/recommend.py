@@ -15,7 +15,7 @@ from remora.contracts.printable import one_line
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:
-    from remora.serving.messages import RecommendResponse
+    from remora.surfaces.responses import RecommendResponse
 
 
 def recommend(

@@ -136,10 +136,13 @@ class ItemSnapshot:
 
     @cached_property
     def titles(self) -> list[str | None]:
-        """What people are shown, one a row; None where the source has no title."""
+        """What people are shown, one a row; None where the source has no title.
+
+        A title that is a number, a truth value or a time in the data is its text; the members of a list stand in a row.
+        """
         if self.title_column is None:
             return [None] * len(self.vocabulary)
-        return self.table[self.title_column].to_numpy().tolist()
+        return as_texts(self.table[self.title_column])
 
     def save(self, path: str | Path) -> None:
         """Write one Parquet file that :meth:`load` reads."""
@@ -180,3 +183,18 @@ class ItemSnapshot:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             return column.to_numpy()
         return np.fromiter(column.to_pylist(), object, len(column))
+
+
+def as_texts(column: pa.ChunkedArray) -> list[str | None]:
+    """Values of any of the lake's types as text, shape (n,).
+
+    >>> as_texts(pa.chunked_array([[1984, None]])), as_texts(pa.chunked_array([[["Thing", "two"], []]]))
+    (['1984', None], ['Thing, two', ''])
+    """
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        texts: list[str | None] = column.to_numpy().tolist()
+        return texts
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return [None if row is None else ", ".join(str(v) for v in row if v is not None) for row in column.to_pylist()]
+    cast: list[str | None] = column.cast(pa.string()).to_pylist()
+    return cast

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady
-from remora.serving.messages import SEED, RecommendRequest, RecommendResponse
+from remora.serving.messages import SEED, RecommendRequest
+from remora.surfaces.responses import RecommendResponse
 
 TIMEOUT_SECONDS = 30.0
 

@@ -7,16 +7,14 @@ import time
 from dataclasses import replace
 
 from remora.contracts.errors import BadRequest, NotReady, Refused
-from remora.pipeline import Candidates, Query, Slate
+from remora.pipeline import Query, Slate
 from remora.pipeline.runner import stage_name
 from remora.registry.traffic import PRODUCTION
 from remora.serving.arrival import Arrival
 from remora.serving.messages import (
     DEFAULT_SURFACE,
     ExplainParameters,
-    RecommendedItem,
     RecommendRequest,
-    RecommendResponse,
     about,
 )
 from remora.serving.meters import Meters
@@ -30,6 +28,7 @@ from remora.serving.topologies import Topology
 from remora.serving.why import Why
 from remora.settings.tree import ServingSettings
 from remora.surfaces.rehearsals import probe
+from remora.surfaces.responses import RecommendResponse, response_to
 
 LAST_RESORT = "last_resort"
 
@@ -99,17 +98,9 @@ class Desk:
             if yields and isinstance(reason, OtherBundle):
                 raise
             slate = self._last_resort(query, str(reason))
-        timings = {name: round(ms, 3) for name, ms in slate.timings_ms.items()}
-        timings["total"] = round((time.perf_counter() - start) * 1e3, 3)
-        response = RecommendResponse(
-            request_id=query.request_id,
-            surface=query.surface,
-            bundle=self.release.bundle,
-            variant=variant,
-            items=self._items(slate.candidates),
-            degraded=list(slate.degraded),
-            timings_ms=timings,
-        )
+        total = {"total": (time.perf_counter() - start) * 1e3}
+        slate = replace(slate, timings_ms={**slate.timings_ms, **total})
+        response = response_to(query, slate, self.release.parts, bundle=self.release.bundle, variant=variant)
         self.tally.answered(response, wanted=query.n, within_ms=patience_ms, fell=fell)
         if self.meters is not None:
             self.meters.answered(query, slate, response)
@@ -142,16 +133,3 @@ class Desk:
             sources_until=now + patience * self.limits.sources_share,
             scoring_until=now + patience * self.limits.scoring_share,
         )
-
-    def _items(self, candidates: Candidates) -> list[RecommendedItem]:
-        parts = self.release.parts
-        return [
-            RecommendedItem(
-                item_id=parts.vocabulary.id(row),
-                position=place + 1,
-                score=None if math.isnan(score) else score,
-                sources=list(candidates.found_by(place)),
-                title=parts.snapshot.titles[row],
-            )
-            for place, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True))
-        ]

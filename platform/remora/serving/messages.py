@@ -117,52 +117,6 @@ class ExplainQuery(ExplainParameters):
     item_id: Id
 
 
-class RecommendedItem(BaseModel):
-    """One place of a slate."""
-
-    item_id: str
-    position: int = Field(description="1 is the first")
-    score: float | None = Field(description="of the last scorer that ran, unbounded; null is unscored")
-    sources: list[str] = Field(description="who found it")
-    title: str | None = None
-
-
-class RecommendResponse(BaseModel):
-    """A slate, and what happened on the way to it."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
-                    "surface": "home_feed",
-                    "bundle": "4f1c0e9a2b7d6c31",
-                    "variant": "production",
-                    "items": [
-                        {
-                            "item_id": "50",
-                            "position": 1,
-                            "score": 2.31,
-                            "sources": ["nearest_items", "co_visited"],
-                            "title": "Star Wars",
-                        }
-                    ],
-                    "degraded": [],
-                    "timings_ms": {"user": 0.9, "nearest_items": 0.6, "tree_scorer": 2.8, "total": 6.1},
-                }
-            ]
-        }
-    )
-
-    request_id: str
-    surface: str
-    bundle: str = Field(description="id of the artifacts that answered, one for all stages")
-    variant: str = Field(description="the alias or id that the app was asked to serve")
-    items: list[RecommendedItem]
-    degraded: list[str] = Field(description="what was skipped and why; empty when all went well")
-    timings_ms: dict[str, float] = Field(description="milliseconds per stage, and in total")
-
-
 class Health(BaseModel):
     """Body of the health and readiness checks."""
 

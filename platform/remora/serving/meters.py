@@ -5,7 +5,7 @@ from __future__ import annotations
 from ray.serve import metrics
 
 from remora.pipeline import Query, Slate
-from remora.serving.messages import RecommendResponse
+from remora.surfaces.responses import RecommendResponse
 
 MILLISECONDS = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0]
 """Upper bounds of the latency buckets."""

@@ -14,7 +14,6 @@ from remora.serving.messages import (
     ExplainParameters,
     Health,
     RecommendRequest,
-    RecommendResponse,
     SimilarParameters,
     about,
 )
@@ -26,6 +25,7 @@ from remora.serving.tallies import AnswerTally
 from remora.serving.topologies import Topology
 from remora.serving.why import Why
 from remora.settings.tree import ServingSettings
+from remora.surfaces.responses import RecommendResponse
 
 
 class Reception:

@@ -8,8 +8,12 @@ import time
 import numpy as np
 
 from remora.pipeline import Query
+from remora.registry.traffic import PRODUCTION
 from remora.serving.phases import Phases
+from remora.serving.rpc import recommender_pb2 as wire
+from remora.serving.rpc.as_message import as_message
 from remora.surfaces.rehearsals import rehearsals
+from remora.surfaces.responses import response_to
 
 MOST_ROUNDS = 20
 
@@ -18,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 def rehearse(phases: Phases, *, within_ms: float) -> float:
     """Answer rehearsals in rounds until none of a round takes longer than ``within_ms``, and say how long the slowest
-    of the last round took, in milliseconds.
+    of the last round took, in milliseconds. Each answer is made into what HTTP and gRPC send.
 
     What a bundle cannot do is found out here: a bug in it ends the replica before it is given a request. A machine that
     is too slow does not: after some rounds it is said in the log, and requests will say it in ``degraded``.
@@ -41,6 +45,9 @@ def rehearse(phases: Phases, *, within_ms: float) -> float:
 
 
 def _milliseconds(phases: Phases, query: Query) -> float:
-    start = time.perf_counter()
-    phases.run(query)
-    return (time.perf_counter() - start) * 1e3
+    release, start = phases.release, time.perf_counter()
+    response = response_to(query, phases.run(query), release.parts, bundle=release.bundle, variant=PRODUCTION)
+    milliseconds = (time.perf_counter() - start) * 1e3
+    response.model_dump_json()
+    as_message(response, wire.RecommendResponse())
+    return milliseconds

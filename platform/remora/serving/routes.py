@@ -17,7 +17,6 @@ from remora.serving.messages import (
     Id,
     RecommendParameters,
     RecommendRequest,
-    RecommendResponse,
     SimilarParameters,
     SimilarQuery,
     checked,
@@ -25,6 +24,7 @@ from remora.serving.messages import (
 from remora.serving.path_ids import two_ids
 from remora.serving.reception import Reception
 from remora.serving.why import Why
+from remora.surfaces.responses import RecommendResponse
 
 Arriving = Annotated[Arrival, Depends(Arrival.of)]
 UserPath = Annotated[Id, Path(examples=["196"])]

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from remora.registry.live import Shadowed
 from remora.serving.arrival import Arrival
 from remora.serving.desk import Desk
-from remora.serving.messages import RecommendRequest, RecommendResponse
+from remora.serving.messages import RecommendRequest
 from remora.serving.phases import Phases
 from remora.serving.tallies import ShadowTally
 from remora.serving.topologies import Topology
 from remora.settings.tree import ServingSettings
+from remora.surfaces.responses import RecommendResponse
 
 logger = logging.getLogger(__name__)
 

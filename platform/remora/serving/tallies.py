@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from remora.registry.live import EMPTY, LATENCY_BOUNDS_MS, Answers, Shadowed
-from remora.serving.messages import RecommendedItem, RecommendResponse
+from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 
 class AnswerTally:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from grpc import StatusCode
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from remora.serving.arrival import Arrival
 from remora.serving.messages import ExplainParameters, Id, SimilarParameters, checked, requested
 from remora.serving.reception import Reception
 from remora.serving.rpc import recommender_pb2 as wire
+from remora.serving.rpc.as_message import as_message
 
 SERVICER = "remora.serving.rpc.recommender_pb2_grpc.add_RecommenderServicer_to_server"
 """What Serve's proxy imports, and with it the methods that it passes on."""
@@ -114,7 +115,7 @@ async def answered(ask: Callable[[Arrival], Awaitable[BaseModel]], answer: Answe
     try:
         arrival = arrived(context)
         context.set_trailing_metadata([("x-request-id", arrival.request_id)])
-        ParseDict((await ask(arrival)).model_dump(mode="json"), answer)
+        as_message(await ask(arrival), answer)
     except (Refused, NotReady) as error:
         context.set_code(next(status for branch, status in STATUSES if isinstance(error, branch)))
         context.set_details(str(error))

@@ -85,6 +85,7 @@ def main() -> None:
 
     from remora.contracts.home import Home
     from remora.surfaces.rehearsals import rehearsals
+    from remora.surfaces.responses import response_to
     from remora.surfaces.table import pipelines
     from remora.wiring.parts import Contents
 
@@ -95,7 +96,8 @@ def main() -> None:
     parts = Contents.load(bundle, settings).parts
     surfaces = pipelines(parts)
     for query in rehearsals(parts):
-        surfaces[query.surface].run(query)
+        slate = surfaces[query.surface].run(query)
+        response_to(query, slate, parts, bundle=bundle.id, variant="candidate").model_dump_json()
     gc.collect()
     grown = (process.memory_info().rss - before) / MIB
     print(f"\n{grown:.1f}")  # noqa: T201 this is the program's answer

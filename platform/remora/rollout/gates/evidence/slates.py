@@ -14,6 +14,7 @@ from remora.policies.scorers.fused_rank import FusedRank
 from remora.rollout.gates.evidence.opened import Opened
 from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
 from remora.surfaces.parts import Parts
+from remora.surfaces.responses import response_to
 
 RAISED = "ends in an error"
 Faults = list[tuple[str, str]]
@@ -21,12 +22,12 @@ Faults = list[tuple[str, str]]
 
 
 def slate_validity(opened: Opened, queries: Sequence[Query]) -> SlateValidity:
-    """Ask every query of the bundle's own pipelines, and look at what comes out."""
+    """Ask every query of the bundle's own pipelines, and look at what comes out: the slate, and the response of it."""
     kinds: Counter[str] = Counter()
     offenders: list[Offender] = []
     invalid = 0
     for query in queries:
-        faults = _asked(opened.surfaces[query.surface], query, opened.parts)
+        faults = answered(opened.surfaces[query.surface], query, opened.parts)
         kinds.update({kind for kind, _ in faults})
         invalid += bool(faults)
         if faults and len(offenders) < SHOWN:
@@ -47,9 +48,11 @@ def slate_validity(opened: Opened, queries: Sequence[Query]) -> SlateValidity:
     )
 
 
-def _asked(pipeline: Pipeline, query: Query, parts: Parts) -> Faults:
+def answered(pipeline: Pipeline, query: Query, parts: Parts) -> Faults:
+    """What is wrong with the answer to a query; nothing for one that may be sent."""
     try:
         slate = pipeline.run(query)
+        response_to(query, slate, parts, bundle="gated", variant="candidate").model_dump_json()
     except Exception as error:  # noqa: BLE001 whatever a bundle's pipelines raise is what is looked for
         return [(RAISED, f"{type(error).__name__}: {error}")]
     return list(faults_of(slate, query, pipeline, parts))
