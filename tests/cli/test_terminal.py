@@ -15,8 +15,8 @@ import remora
 from remora.cli import recommend, why
 from remora.cli.progress import _Lines
 from remora.cli.terminal import Terminal, line, styled
-from remora.serving.messages import RecommendedItem, RecommendResponse
 from remora.serving.why import FoundBy, Why
+from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 PIECES = [*"[]/=$\\:ab \x1b\x07\x9b\u202e", "[/b]", "[bold]", "[link=http://x]", "\x1b]8;;http://x\x07"]
 HOSTILE = st.lists(st.sampled_from(PIECES), min_size=1, max_size=20).map("".join)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -24,9 +23,11 @@ from tests.pipeline.stages_of_rules import (
 )
 
 from remora.pipeline import Pipeline, Slate
+from remora.pipeline.deadline import Deadline
 from remora.pipeline.runner import FALLBACK, RETRIEVAL_ORDER, stage_name
 
 N_ITEMS = 24
+OVER = Deadline.after(-1.0)
 rows = st.lists(st.integers(0, N_ITEMS - 1), unique=True).map(tuple)
 scores = st.lists(st.one_of(st.just(float("nan")), st.floats(-5, 5, width=32)), min_size=N_ITEMS, max_size=N_ITEMS).map(
     tuple
@@ -133,7 +134,7 @@ def test_when_time_is_spent_only_the_filters_and_the_backfill_are_asked() -> Non
         scorer=ByTable((0.0,) * N_ITEMS),
         backfill=Everything(N_ITEMS),
     )
-    slate = pipeline.run(some_query(n=3, sources_until=0.0, scoring_until=0.0))
+    slate = pipeline.run(some_query(n=3, sources_until=OVER, scoring_until=OVER))
     assert shown(slate) == [1, 2, 3]
     assert [reason.split(":")[0] for reason in slate.degraded] == ["listed", "by_table", RETRIEVAL_ORDER]
     assert pipeline.run(some_query(n=3)).degraded == ()
@@ -141,10 +142,10 @@ def test_when_time_is_spent_only_the_filters_and_the_backfill_are_asked() -> Non
 
 def test_the_time_of_the_sources_is_not_that_of_the_scorer() -> None:
     pipeline = Pipeline(sources=(Listed((5, 2)),), scorer=ByTable(tuple(map(float, range(N_ITEMS)))))
-    far = time.time() + 3_600
-    late_scorer = pipeline.run(some_query(n=2, sources_until=far, scoring_until=0.0))
+    far = Deadline.after(3_600)
+    late_scorer = pipeline.run(some_query(n=2, sources_until=far, scoring_until=OVER))
     assert (shown(late_scorer), late_scorer.degraded[-1]) == ([5, 2], RETRIEVAL_ORDER)
-    late_sources = pipeline.run(some_query(n=2, sources_until=0.0, scoring_until=far))
+    late_sources = pipeline.run(some_query(n=2, sources_until=OVER, scoring_until=far))
     assert late_sources.degraded == ("listed: skipped, the request's time is spent",)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
-from remora.contracts.errors import MissingInput
+from remora.contracts.errors import MissingInput, NotReady
 from remora.pipeline import Query
 from remora.retrieval.segments import Segments, count
 from remora.retrieval.sources.popular_in_segment import PopularInSegment
@@ -120,7 +120,24 @@ class TestTheSource:
         seen = np.array([3], np.int32)
         assert self.source().find(asked(context={"age": 25}, seen=seen)).rows.tolist() == [1, 2]
 
-    @pytest.mark.parametrize("of", [{}, {"context": {"age": "99"}}, {"user": {"user_profile__age": None}}])
+    @pytest.mark.parametrize("names", [("true", "false"), ("1", "0"), ("1.0", "0.0")])
+    @pytest.mark.parametrize("told", [True, np.True_, "true", "True", 1, 1.0, "1"])
+    def test_what_means_the_same_names_the_same_segment(self, names: tuple[str, str], told: object) -> None:
+        of_truth = Segments.of_lists({names[0]: shared(3, 1), names[1]: shared(2, 4)})
+        source = PopularInSegment(segments=of_truth, column="student")
+        assert source.find(asked(context={"student": told})).rows.tolist() == [3, 1]
+        assert source.find(asked(user={"user_profile__student": told})).rows.tolist() == [3, 1]
+
+    def test_what_is_written_alike_goes_before_what_means_the_same(self) -> None:
+        both = Segments.of_lists({"01": shared(3), "1": shared(2)})
+        assert [both.named(told) for told in ("01", 1, "1.0")] == ["01", "1", None]
+
+    @pytest.mark.parametrize("told", ["99", True, 3.5])
+    def test_a_segment_that_is_not_known_is_named_with_those_that_are(self, told: object) -> None:
+        with pytest.raises(NotReady, match=r"no segment of age is called .*; there are: 25, 56"):
+            self.source().find(asked(context={"age": told}))
+
+    @pytest.mark.parametrize("of", [{}, {"user": {"user_profile__age": "99"}}, {"user": {"user_profile__age": None}}])
     def test_of_an_unknown_segment_nothing_is_found(self, of: dict) -> None:
         assert len(self.source().find(asked(**of)).rows) == 0
 

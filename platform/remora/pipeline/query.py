@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from remora.contracts.vocabulary import NO_ROWS, Rows
+from remora.pipeline.deadline import NEVER, Deadline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +26,8 @@ class Query:
     item: int | None = None  # the seed of similar_items
     context: Mapping[str, str | float] = field(default_factory=dict)
     exclude: Rows = field(default_factory=lambda: NO_ROWS)
-    sources_until: float = math.inf  # Unix time in seconds after which no source is asked
-    scoring_until: float = math.inf  # the same for the scorer and the rerankers
+    sources_until: Deadline = NEVER  # after which no source is asked
+    scoring_until: Deadline = NEVER  # the same for the scorer and the rerankers
 
     known: bool = False  # does the feature store know the user?
     history: Rows = field(default_factory=lambda: NO_ROWS)  # wanted items, most recent last

@@ -6,7 +6,6 @@ must never be skipped raises another branch of the error tree.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections import Counter
@@ -21,6 +20,7 @@ from opentelemetry import trace
 
 from remora.contracts.errors import NotReady
 from remora.pipeline.candidates import NOTHING, Candidates, stack
+from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.query import Query
 from remora.pipeline.rows import among
 from remora.pipeline.slate import Slate
@@ -183,12 +183,12 @@ class _Steps:
         finally:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 
-    def attempt(self, name: str, ask: Callable[[], Answer], otherwise: Answer, *, until: float = math.inf) -> Answer:
+    def attempt(self, name: str, ask: Callable[[], Answer], otherwise: Answer, *, until: Deadline = NEVER) -> Answer:
         """The stage's answer; ``otherwise``, with the reason in ``degraded``, when it is not ready.
 
-        A stage that the slate can do without is not asked after ``until``, a Unix time in seconds.
+        A stage that the slate can do without is not asked after ``until``.
         """
-        if time.time() > until:
+        if until.left < 0:
             self.degraded.append(f"{name}: skipped, the request's time is spent")
             return otherwise
         with self.timed(name):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 SEGMENT, ABOUT = "segment", b"remora.segments"
+TRUTHS = {"true": 1.0, "false": 0.0}
 MOST_ITEMS = 1_000
 """Kept of a segment, best first; behind them stands what everyone wants."""
 
@@ -37,9 +39,22 @@ class Segments:
     names: tuple[str, ...]
     lists: Neighbours
 
-    def of(self, name: str | None) -> Found:
-        """The items of one segment, best first; nothing for one that is not known."""
-        return self.lists.of(self.names.index(name)) if name in self.names else NOTHING
+    def of(self, value: object) -> Found:
+        """The items of the segment that a value means, best first; nothing for one that is not known."""
+        name = self.named(value)
+        return NOTHING if name is None else self.lists.of(self.names.index(name))
+
+    def named(self, value: object) -> str | None:
+        """The segment that a value means, however a table, a feature store or a caller writes it; None for no segment.
+
+        What is written alike goes before what means the same: true, "True", 1, 1.0 and "1" are one where the data has
+        one of them.
+        """
+        name = segment_name(value)
+        if name is None or name in self.names:
+            return name
+        alike = [known for known in self.names if _meaning(known) == _meaning(name)]
+        return alike[0] if len(alike) == 1 else None
 
     def save(self, path: Path | str) -> None:
         """Write one Parquet file with columns segment, item (its row), share."""
@@ -65,12 +80,25 @@ class Segments:
 def segment_name(value: object) -> str | None:
     """How a value of the segment's column is named, whether a table, a feature store or a caller has it; None for none.
 
-    >>> segment_name(25.0), segment_name(25), segment_name("25"), segment_name(float("nan")), segment_name("")
-    ('25', '25', '25', None, None)
+    >>> segment_name(25.0), segment_name(25), segment_name("25"), segment_name(float("nan")), segment_name(True)
+    ('25', '25', '25', None, 'true')
     """
     if value is None or value == "" or value != value:
         return None
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _meaning(name: str) -> str | float:
+    """What two names have in common that mean the same: truth values and numbers as numbers, any other as it is."""
+    if name.lower() in TRUTHS:
+        return TRUTHS[name.lower()]
+    try:
+        number = float(name)
+    except ValueError:
+        return name
+    return number if isfinite(number) else name
 
 
 def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Segments:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 
 from remora.contracts.errors import BadRequest, NotReady, Refused
 from remora.pipeline import Query, Slate
+from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.runner import stage_name
 from remora.registry.traffic import PRODUCTION
 from remora.serving.arrival import Arrival
@@ -109,7 +109,7 @@ class Desk:
     def _last_resort(self, query: Query, reason: str) -> Slate:
         """The user's last whole slate where this replica has one; else what the segment of the context wants; either
         filled up with popular items, which are the last rung."""
-        query = replace(query, sources_until=math.inf, scoring_until=math.inf)
+        query = replace(query, sources_until=NEVER, scoring_until=NEVER)
         ladder, cache = self.release.last_resort, stage_name(self.remembered)
         slate, rung = replace(ladder, sources=(self.remembered,)).run(query), cache
         found = slate.counts[cache] > 0
@@ -127,9 +127,9 @@ class Desk:
     def _query(self, asked: RecommendRequest, arrival: Arrival) -> Query:
         if asked.n > self.limits.most_items:
             raise BadRequest(f"n is {asked.n}; this server gives at most {self.limits.most_items} items.")
-        now, patience = time.time(), self._patience_ms(arrival) / 1e3
+        patience = self._patience_ms(arrival) / 1e3
         return replace(
             question(self.release, asked, arrival.request_id),
-            sources_until=now + patience * self.limits.sources_share,
-            scoring_until=now + patience * self.limits.scoring_share,
+            sources_until=Deadline.after(patience * self.limits.sources_share),
+            scoring_until=Deadline.after(patience * self.limits.scoring_share),
         )

@@ -17,6 +17,7 @@ DEFAULT_SURFACE = "home_feed"
 SEED, SIMILAR = "item_id", "similar_items"
 
 Id = Annotated[str, Field(min_length=1, max_length=256, description="an id as the data has it, always a string")]
+Truth = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Count = Annotated[
     int, Field(ge=1, le=MOST_ITEMS, description="items wanted; the settings of the server may allow fewer")
@@ -60,7 +61,7 @@ class RecommendRequest(Asked):
     user_id: Id | None = Field(description="null: a visitor without a name")
     n: Annotated[Count, Field(strict=True), BeforeValidator(_whole)] = DEFAULT_N
     surface: Surface = DEFAULT_SURFACE
-    context: dict[str, str | Number] = Field({}, max_length=64, description="what is known of the moment")
+    context: dict[str, str | Truth | Number] = Field({}, max_length=64, description="what is known of the moment")
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="not to be shown; unknown ids are ignored")
 
 

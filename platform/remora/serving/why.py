@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Candidates, Found, Pipeline, Query
+from remora.pipeline.deadline import NEVER
 from remora.pipeline.runner import stage_name
 from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
@@ -88,7 +89,7 @@ def why(phases: Phases, query: Query, row: int) -> Why:
     """Replay ``query`` for the item of ``row``; a request's time does not end it."""
     release = phases.release
     pipeline = release.surfaces[query.surface]
-    query = replace(query, sources_until=math.inf, scoring_until=math.inf)
+    query = replace(query, sources_until=NEVER, scoring_until=NEVER)
     errand = phases.filter(phases.retrieve(release.bundle, query))
     query, ordered = errand.query, pipeline.order(errand.query, errand.passage)
     place = _place(ordered.candidates, row)

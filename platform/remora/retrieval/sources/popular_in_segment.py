@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from remora.contracts.errors import NotReady
 from remora.contracts.tables import PROFILE
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
-from remora.retrieval.segments import Segments, segment_name
+from remora.retrieval.segments import Segments
 from remora.retrieval.sources.fresh import fresh
+
+MOST_NAMED, MOST_SHOWN = 20, 80
+"""Segments that a message lists, and letters that it shows of what was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +28,13 @@ class PopularInSegment:
     skip_seen: bool = True
 
     def find(self, query: Query) -> Found:
-        """By share of what the segment wants, best first."""
+        """By share of what the segment wants, best first. NotReady where the context names a segment that is not known:
+        the caller is told so in ``degraded``."""
         if len(query.history):
             return NOTHING
-        told = query.context.get(self.column, query.user.get(PROFILE + self.column))
-        return fresh(query, self.segments.of(segment_name(told)), self.limit, skip_seen=self.skip_seen)
+        named = query.context.get(self.column)
+        value = query.user.get(PROFILE + self.column) if named is None else named
+        if named is not None and self.segments.named(named) is None:
+            known = ", ".join(self.segments.names[:MOST_NAMED]) or "none"
+            raise NotReady(f"no segment of {self.column} is called {str(named)[:MOST_SHOWN]!r}; there are: {known}")
+        return fresh(query, self.segments.of(value), self.limit, skip_seen=self.skip_seen)
