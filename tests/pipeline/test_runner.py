@@ -24,7 +24,7 @@ from tests.pipeline.stages_of_rules import (
 
 from remora.pipeline import Pipeline, Slate
 from remora.pipeline.deadline import Deadline
-from remora.pipeline.runner import FALLBACK, RETRIEVAL_ORDER, stage_name
+from remora.pipeline.runner import BACKFILL, RETRIEVAL_ORDER, stage_name
 
 N_ITEMS = 24
 OVER = Deadline.after(-1.0)
@@ -154,14 +154,14 @@ def test_a_long_backfill_is_read_only_as_far_as_it_is_needed() -> None:
     slate = far.run(some_query(n=4))
     assert shown(slate) == [5_000, 5_001, 5_002, 5_003]
     assert slate.candidates.source_ranks[:, 0].tolist() == [5_001, 5_002, 5_003, 5_004]
-    assert slate.counts[FALLBACK] == 4
+    assert slate.counts[BACKFILL] == 4
 
 
 def test_backfilled_items_are_scored_like_all_others() -> None:
     table = tuple(float(row) for row in range(N_ITEMS))
     slate = Pipeline(sources=(Listed((3,)),), scorer=ByTable(table), backfill=Everything(N_ITEMS)).run(some_query(n=3))
     assert shown(slate) == [3, 1, 0]
-    assert slate.candidates.found_by(1) == (FALLBACK,)
+    assert slate.candidates.found_by(1) == (BACKFILL,)
 
 
 def test_every_stage_is_timed_and_counted_under_its_name() -> None:

@@ -33,7 +33,7 @@ def test_a_slate_is_drawn_with_titles_sources_reasons_and_timings() -> None:
         variant="production",
         items=[
             RecommendedItem(item_id="50", position=1, score=2.5, sources=["nearest_items", "trending"], title="Kettle"),
-            RecommendedItem(item_id="7", position=2, score=None, sources=["fallback"]),
+            RecommendedItem(item_id="7", position=2, score=None, sources=["backfill"]),
         ],
         degraded=["user_unknown: nothing is known of 'x', so the slate is not personal"],
         timings_ms={"tree_scorer": 2.84, "total": 6.1},

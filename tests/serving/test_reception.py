@@ -164,7 +164,7 @@ def test_explanations_and_similar_items_are_of_the_users_bundle() -> None:
         dealt = "new" if HALF.has(user) else "old"
         asked = SimilarParameters(user_id=user)
         assert asyncio.run(front.similar("i30", asked, Arrival("r"))).bundle == dealt
-        assert asyncio.run(front.explain(user, "i30", ExplainParameters(), Arrival("r"))).bundle == dealt
+        assert asyncio.run(front.explain(ExplainParameters().request(user, "i30"), Arrival("r"))).bundle == dealt
 
 
 @pytest.mark.parametrize("score", [None, math.inf, -math.inf])

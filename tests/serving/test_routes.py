@@ -225,15 +225,15 @@ class TestBadInput:
     def test_that_asks_for_too_many_items_is_told_the_limit(self, ask: Ask) -> None:
         assert_problem(ask("GET", "/v1/recommend/u1?n=501"), 422, "invalid-request", "less than or equal to 500")
         stricter = asking(Front(SmallShop(settings(most_items=20))))
-        assert_problem(stricter("GET", "/v1/recommend/u1?n=21"), 422, "bad-request", "at most 20")
+        assert_problem(stricter("GET", "/v1/recommend/u1?n=21"), 422, "invalid-request", "at most 20")
 
     def test_that_names_no_surface_is_told_which_there_are(self, ask: Ask) -> None:
         body = {"user_id": "u1", "surface": "checkout"}
-        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "bad-request", "home_feed, similar_items")
+        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "invalid-request", "home_feed, similar_items")
 
     def test_that_asks_for_similar_items_without_a_seed_is_told_what_is_missing(self, ask: Ask) -> None:
         body = {"user_id": "u1", "surface": "similar_items"}
-        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "bad-request", "context.item_id")
+        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "invalid-request", "context.item_id")
 
     def test_that_names_an_unknown_item_is_not_found(self, ask: Ask) -> None:
         assert_problem(ask("GET", "/v1/similar/i99"), 404, "not-found", "'i99'")

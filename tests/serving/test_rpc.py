@@ -80,6 +80,11 @@ class TestAnApp:
             over_http = client.get(f"/{topology}/v1/explain/u3/{item}", params={"n": 4}).json()
             answer = told(stub.Explain(wire.ExplainRequest(user_id="u3", item_id=item, n=4), **of(topology)))
             assert answer == without_nulls(over_http)
+        body = {"n": 60, "context": {"country": "at", "late": True}, "item_id": "i59"}
+        over_http = client.post(f"/{topology}/v1/explain", json={**body, "user_id": None}).json()
+        answer = told(stub.Explain(wire.ExplainRequest(**body), **of(topology)))
+        assert "popular_in_segment" in [one["source"] for one in answer["sources"]]
+        assert answer == without_nulls(over_http)
         assert told(stub.Ready(Empty(), **of(topology))) == {"status": "ready", "bundle": "small"}
 
     def test_takes_the_request_id_over_and_sends_it_back(self, stub: RecommenderStub, topology: str) -> None:

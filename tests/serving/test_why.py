@@ -129,10 +129,21 @@ class TestOverHttp:
             same = asked(item, n=3, surface="similar_items", context={SEED: "i20"}, exclude=["i21", "i22"])
             assert Why.model_validate(answer.json()) == same
 
+    def test_a_visitor_whose_segment_the_context_names_is_explained_by_the_request_that_was_served(self) -> None:
+        ask, body = asking(Front(SHOP)), {"user_id": None, "n": 60, "context": {"country": "at"}}
+        served = {item["item_id"]: item for item in ask("POST", "/v1/recommend", json=body).json()["items"]}
+        for item in ("i59", "i20"):
+            found = Why.model_validate(ask("POST", "/v1/explain", json={**body, "item_id": item}).json())
+            assert found.shown
+            assert [one.source for one in found.sources] == [s for s in served[item]["sources"] if s != "backfill"]
+            assert found.place == served[item]["position"]
+        assert "popular_in_segment" in served["i59"]["sources"]
+        assert_problem(ask("POST", "/v1/explain", json=body), 422, "invalid-request", "/item_id")
+
     def test_an_unknown_item_or_surface_is_a_problem(self) -> None:
         ask = asking(Front(SHOP))
         assert_problem(ask("GET", "/v1/explain/u5/i99"), 404, "not-found", "'i99'")
-        assert_problem(ask("GET", "/v1/explain/u5/i01?surface=checkout"), 422, "bad-request", "home_feed")
+        assert_problem(ask("GET", "/v1/explain/u5/i01?surface=checkout"), 422, "invalid-request", "home_feed")
         assert_problem(ask("GET", "/v1/explain/u5/i01?n=501"), 422, "invalid-request", "/n")
 
     def test_a_way_that_is_out_is_a_time_to_retry(self) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from tests.serving.small_shop import INSTANT, N_ITEMS, UNAVAILABLE, parts, regulars, settings
 
 from remora.pipeline import Pipeline, Query
-from remora.pipeline.runner import FALLBACK, stage_name
+from remora.pipeline.runner import BACKFILL, stage_name
 from remora.settings import Settings
 from remora.surfaces.home_feed import home_feed
 from remora.surfaces.last_resort import last_resort
@@ -87,7 +87,7 @@ class TestSimilarItems:
     def test_are_filled_up_with_popular_items_that_have_no_score(self) -> None:
         candidates = similar_items(parts(settings())).run(asked("nobody", item=20)).candidates
         assert len(candidates) == N_ITEMS - len(UNAVAILABLE) - 1
-        filled = [place for place in range(len(candidates)) if candidates.found_by(place) == (FALLBACK,)]
+        filled = [place for place in range(len(candidates)) if candidates.found_by(place) == (BACKFILL,)]
         assert filled == np.flatnonzero(np.isnan(candidates.scores)).tolist()
 
 

@@ -24,6 +24,9 @@ def why(
     n: Annotated[int, typer.Option("-n", min=1, help="Items wanted.")] = 10,
     surface: Annotated[str, typer.Option(help="A surface that needs no seed.")] = "home_feed",
     seed: Annotated[str | None, typer.Option(help="Ask about the items that are similar to this one.")] = None,
+    context: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the request's context; may be repeated.")
+    ] = None,
     bundle: Annotated[str, typer.Option(help="Alias or id of the bundle.")] = "production",
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -32,7 +35,7 @@ def why(
 
     Takes the request through the bundle's stages: which sources found the item, which rule removed it, or which place
     it reached, what the ranker foretells of it, and what each feature adds to that (TreeSHAP). Needs no server;
-    `GET /v1/explain/USER/ITEM` of a running one says the same.
+    `GET /v1/explain/USER/ITEM` and `POST /v1/explain` of a running one say the same.
     """
     from remora.serving.from_bundle import FromBundle
     from remora.serving.messages import about, requested
@@ -42,10 +45,18 @@ def why(
 
     loader = FromBundle.named(load(config), bundle)
     release = loader.release(loader.bundle)
-    request = requested(user_id=user, n=n, **about(surface, seed))
+    request = requested(user_id=user, n=n, **about(surface, seed, _told(context or [])))
     query = question(release, request, "why")
     found = asked(Phases(release, loader.users(release)), query, item_row(release, item))
     emit(found.model_dump(), as_json, lambda out: render(out, found))
+
+
+def _told(context: list[str]) -> dict[str, str | bool | float]:
+    """NAME=VALUE as a request would have it."""
+    for one in context:
+        if "=" not in one:
+            raise typer.BadParameter(f"{one!r} has no '=': write --context NAME=VALUE.")
+    return {name: value for name, _, value in (one.partition("=") for one in context)}
 
 
 def render(out: Console, found: Why) -> None:

@@ -32,7 +32,9 @@ TRACER = trace.get_tracer("remora")
 """A span for each stage, within the request's; nothing while no exporter is configured."""
 
 RETRIEVAL_ORDER = "retrieval_order"
-FALLBACK = "fallback"
+BACKFILL = "backfill"
+"""What the backfill is called: among the sources of an item, in counts, in timings and in ``degraded``."""
+
 FIRST_PAGE = 256
 
 
@@ -146,15 +148,15 @@ class Pipeline:
         start, size = 0, max(FIRST_PAGE, 4 * query.n)
         while len(kept) < query.n:
             stop = start + size
-            found = steps.attempt("backfill", partial(backfill.page, query, start, stop), NOTHING)
+            found = steps.attempt(BACKFILL, partial(backfill.page, query, start, stop), NOTHING)
             if not len(found.rows):
                 break
-            piece = Candidates.merge([(FALLBACK, found)])
+            piece = Candidates.merge([(BACKFILL, found)])
             piece = replace(piece, source_ranks=piece.source_ranks + start)
             extra = self._allowed(query, piece.take(~among(piece.rows, kept.rows)), steps)
             kept = stack(kept, extra.take(np.arange(min(query.n - len(kept), len(extra)))))
             start, size = stop, size * 2
-        steps.counts[FALLBACK] = len(kept) - before
+        steps.counts[BACKFILL] = len(kept) - before
         return kept
 
 

@@ -11,12 +11,7 @@ from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.runner import stage_name
 from remora.registry.traffic import PRODUCTION
 from remora.serving.arrival import Arrival
-from remora.serving.messages import (
-    DEFAULT_SURFACE,
-    ExplainParameters,
-    RecommendRequest,
-    about,
-)
+from remora.serving.messages import DEFAULT_SURFACE, ExplainRequest, RecommendRequest
 from remora.serving.meters import Meters
 from remora.serving.patience import within
 from remora.serving.phases import OtherBundle
@@ -65,11 +60,9 @@ class Desk:
             self.tally.broke()
             raise
 
-    async def explain(self, user_id: str, item_id: str, asked: ExplainParameters, arrival: Arrival) -> Why:
+    async def explain(self, asked: ExplainRequest, arrival: Arrival) -> Why:
         """Why the user's slate has the item or has not, by the request replayed; NotFound for an unknown item."""
-        where = about(asked.surface, asked.seed)
-        request = RecommendRequest(user_id=user_id, n=asked.n, exclude=asked.exclude, **where)
-        query, row = self._query(request, arrival), item_row(self.release, item_id)
+        query, row = self._query(asked, arrival), item_row(self.release, asked.item_id)
         try:
             return await within(self.limits.most_timeout_ms / 1e3, self.topology.why(query, row))
         except TimeoutError as late:

@@ -19,6 +19,7 @@ SEED, SIMILAR = "item_id", "similar_items"
 Id = Annotated[str, Field(min_length=1, max_length=256, description="an id as the data has it, always a string")]
 Truth = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Context = dict[str, str | Truth | Number]
 Count = Annotated[
     int, Field(ge=1, le=MOST_ITEMS, description="items wanted; the settings of the server may allow fewer")
 ]
@@ -61,13 +62,29 @@ class RecommendRequest(Asked):
     user_id: Id | None = Field(description="null: a visitor without a name")
     n: Annotated[Count, Field(strict=True), BeforeValidator(_whole)] = DEFAULT_N
     surface: Surface = DEFAULT_SURFACE
-    context: dict[str, str | Truth | Number] = Field({}, max_length=64, description="what is known of the moment")
+    context: Context = Field({}, max_length=64, description="what is known of the moment")
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="not to be shown; unknown ids are ignored")
 
 
-def about(surface: str, seed: str | None) -> dict[str, Any]:
+class ExplainRequest(RecommendRequest):
+    """Body of ``POST /v1/explain``: the request that is asked about, and the item of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"user_id": None, "n": 10, "context": {"country": "at"}, "item_id": "50"}],
+            **SEEDED_HAS_A_SEED,
+        }
+    )
+
+    item_id: Id
+
+
+def about(surface: str, seed: str | None, context: Context | None = None) -> dict[str, Any]:
     """Surface and context of a request; one with a seed is for the items that are similar to it."""
-    return {"surface": surface} if seed is None else {"surface": SIMILAR, "context": {SEED: seed}}
+    told = dict(context or {})
+    return (
+        {"surface": surface, "context": told} if seed is None else {"surface": SIMILAR, "context": told | {SEED: seed}}
+    )
 
 
 def requested(**fields: Any) -> RecommendRequest:
@@ -105,10 +122,18 @@ class SimilarQuery(SimilarParameters):
 
 
 class ExplainParameters(RecommendParameters):
-    """Query string of ``GET /v1/explain/{user_id}/{item_id}``: the rest of the request that is asked about."""
+    """Query string of ``GET /v1/explain/{user_id}/{item_id}``: the rest of the request that is asked about.
+
+    A request with a context, or of a visitor without a name, is asked about by :class:`ExplainRequest`.
+    """
 
     seed: Id | SkipJsonSchema[None] = Field(None, description="asks about the items that are similar to this one")
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="as in the request")
+
+    def request(self, user_id: str | None, item_id: str, context: Context | None = None) -> ExplainRequest:
+        """The whole question."""
+        where = about(self.surface, self.seed, context)
+        return checked(ExplainRequest, user_id=user_id, item_id=item_id, n=self.n, exclude=self.exclude, **where)
 
 
 class ExplainQuery(ExplainParameters):

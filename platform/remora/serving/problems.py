@@ -39,7 +39,7 @@ class Problem(BaseModel):
     errors: list[Mistake] = []
 
 
-REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "bad-request", 422), (Refused, "refused", 403))
+REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "invalid-request", 422), (Refused, "refused", 403))
 """First match wins."""
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

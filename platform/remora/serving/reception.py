@@ -11,7 +11,7 @@ from remora.serving.arrival import Arrival
 from remora.serving.desk import Desk
 from remora.serving.messages import (
     SIMILAR,
-    ExplainParameters,
+    ExplainRequest,
     Health,
     RecommendRequest,
     SimilarParameters,
@@ -94,10 +94,10 @@ class Reception:
         request = RecommendRequest(user_id=asked.user_id, n=asked.n, **about(SIMILAR, item_id))
         return await self.recommend(request, arrival)
 
-    async def explain(self, user_id: str, item_id: str, asked: ExplainParameters, arrival: Arrival) -> Why:
+    async def explain(self, asked: ExplainRequest, arrival: Arrival) -> Why:
         """Why the user's slate has the item or has not, by the bundle that the user is dealt."""
         now = self._now()
-        return await self._desk(now, now.chosen(user_id)[0]).explain(user_id, item_id, asked, arrival)
+        return await self._desk(now, now.chosen(asked.user_id or arrival.request_id)[0]).explain(asked, arrival)
 
     def health(self, status: str) -> Health:
         """Which bundle is in production here."""

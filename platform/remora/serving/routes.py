@@ -13,13 +13,13 @@ from remora.serving.body_limit import BodyLimit
 from remora.serving.messages import (
     ExplainParameters,
     ExplainQuery,
+    ExplainRequest,
     Health,
     Id,
     RecommendParameters,
     RecommendRequest,
     SimilarParameters,
     SimilarQuery,
-    checked,
 )
 from remora.serving.path_ids import two_ids
 from remora.serving.reception import Reception
@@ -64,10 +64,15 @@ def application(reception: Reception) -> FastAPI:
         """The same with the item in the path."""
         return await reception.similar(item_id, asked, arrival)
 
+    @app.post("/v1/explain", responses=problems.RESPONSES)
+    async def explain_request(asked: ExplainRequest, arrival: Arriving) -> Why:
+        """Why the slate of a request has an item, or which stage or rule kept it out; costs several times a request."""
+        return await reception.explain(asked, arrival)
+
     @app.get("/v1/explain", responses=problems.RESPONSES)
     async def explain_by_query(asked: Annotated[ExplainQuery, Query()], arrival: Arriving) -> Why:
-        """Why a user's slate has an item, or which stage or rule kept it out; costs several times a request."""
-        return await reception.explain(asked.user_id, asked.item_id, asked, arrival)
+        """The same of a request without a context."""
+        return await reception.explain(asked.request(asked.user_id, asked.item_id), arrival)
 
     @app.get("/v1/explain/{user_id:path}/{item_id:path}", responses=problems.RESPONSES)
     async def explain(
@@ -79,8 +84,7 @@ def application(reception: Reception) -> FastAPI:
     ) -> Why:
         """The same with both in the path; `/` in an id is `%2F`."""
         user_id, item_id = two_ids(request, user_id, item_id)
-        whole = checked(ExplainQuery, user_id=user_id, item_id=item_id, **asked.model_dump())
-        return await reception.explain(whole.user_id, whole.item_id, asked, arrival)
+        return await reception.explain(asked.request(user_id, item_id), arrival)
 
     @app.get("/healthz")
     async def healthy() -> Health:

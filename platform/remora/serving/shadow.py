@@ -48,6 +48,7 @@ class Shadow:
             return
         if self._desk is None or self._desk.release is not phases.release:
             self._desk = Desk(phases.release, self._way(phases), limits, tally=tally.answers)
+        self._desk.limits = limits  # a running replica may have been given others
         self._at_work = asyncio.ensure_future(_compare(self._desk, tally, asked, arrival, shown))
 
     def keep(self, bundle: str | None) -> None:

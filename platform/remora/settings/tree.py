@@ -165,7 +165,11 @@ class SurfaceSettings(Section):
     already_seen: bool = True
     spacing_window: int = Field(4, ge=1, le=MOST_ITEMS, description="1 turns spacing off")
     spacing_strength: float = Field(
-        0.05, ge=0, le=1e6, description="score given up per repeated category in the window"
+        0.05,
+        ge=0,
+        le=1e6,
+        description="what one repetition of an item's categories within the window costs it, in standard deviations of "
+        "the slate's scores; 0 turns spacing off",
     )
 
 

@@ -47,7 +47,7 @@ SERVING_ONLY = {
     "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
     "co_visited_window", "co_visited_damping", "max_failures", "linear_limit", "linear_model",
     "linear_decay", "linear_ridge", "linear_rank", "linear_low_pass", "linear_sharpening", "linear_neighbours",
-    "linear_catalogue", "newest_limit", "newest_days",
+    "linear_catalogue", "newest_limit", "newest_days", "segment", "segment_limit", "segment_prior",
 }  # fmt: skip
 
 INDEX_QUESTIONS = 200

@@ -6,7 +6,7 @@ import numpy as np
 
 from remora.pipeline import Candidates, Query, Scores
 from remora.pipeline.candidates import fused
-from remora.pipeline.runner import FALLBACK
+from remora.pipeline.runner import BACKFILL
 
 
 class FusedRank:
@@ -14,6 +14,6 @@ class FusedRank:
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """Shape (n,), at most S / 61 for S sources; NaN for what only the backfill found."""
-        ranks = candidates.source_ranks[:, [source != FALLBACK for source in candidates.sources]]
+        ranks = candidates.source_ranks[:, [source != BACKFILL for source in candidates.sources]]
         scores = fused(ranks)
         return np.where(scores > 0, scores, np.nan).astype(np.float32)

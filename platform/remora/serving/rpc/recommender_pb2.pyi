@@ -33,20 +33,22 @@ class SimilarRequest(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., n: _Optional[int] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("user_id", "item_id", "n", "surface", "seed", "exclude")
+    __slots__ = ("user_id", "item_id", "n", "surface", "seed", "exclude", "context")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     SURFACE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     item_id: str
     n: int
     surface: str
     seed: str
     exclude: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, user_id: _Optional[str] = ..., item_id: _Optional[str] = ..., n: _Optional[int] = ..., surface: _Optional[str] = ..., seed: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ...) -> None: ...
+    context: _struct_pb2.Struct
+    def __init__(self, user_id: _Optional[str] = ..., item_id: _Optional[str] = ..., n: _Optional[int] = ..., surface: _Optional[str] = ..., seed: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., context: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class RecommendedItem(_message.Message):
     __slots__ = ("item_id", "position", "score", "sources", "title")

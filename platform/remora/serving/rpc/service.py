@@ -10,10 +10,11 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from grpc import StatusCode
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
 from remora.serving.arrival import Arrival
+from remora.serving.messages import Context as Told
 from remora.serving.messages import ExplainParameters, Id, SimilarParameters, checked, requested
 from remora.serving.reception import Reception
 from remora.serving.rpc import recommender_pb2 as wire
@@ -39,11 +40,12 @@ class SimilarRequest(SimilarParameters):
     item_id: Id
 
 
-class ExplainRequest(ExplainParameters):
-    """With what stands in the path over HTTP."""
+class ExplainMessage(ExplainParameters):
+    """With what stands in the body over HTTP."""
 
-    user_id: Id
+    user_id: Id | None = None
     item_id: Id
+    context: Told = Field(default_factory=dict)
 
 
 logger = logging.getLogger(__name__)
@@ -91,8 +93,8 @@ class Rpc:
         """Why a user's slate has an item, or has not."""
 
         async def answer(arrival: Arrival) -> BaseModel:
-            asked = checked(ExplainRequest, **fields(request))
-            return await self._reception.explain(asked.user_id, asked.item_id, asked, arrival)
+            asked = checked(ExplainMessage, **fields(request))
+            return await self._reception.explain(asked.request(asked.user_id, asked.item_id, asked.context), arrival)
 
         return await answered(answer, wire.Why(), grpc_context)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from remora.pipeline import Pipeline, Query, Slate
-from remora.pipeline.runner import FALLBACK
+from remora.pipeline.runner import BACKFILL
 from remora.policies.scorers.fused_rank import FusedRank
 from remora.rollout.gates.evidence.opened import Opened
 from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
@@ -85,7 +85,7 @@ def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
         return np.zeros(len(slate.candidates), bool)
     if not isinstance(pipeline.scorer, FusedRank):
         return np.ones(len(slate.candidates), bool)
-    sources = [source != FALLBACK for source in slate.candidates.sources]
+    sources = [source != BACKFILL for source in slate.candidates.sources]
     found: npt.NDArray[np.bool_] = np.any(~np.isnan(slate.candidates.source_ranks[:, sources]), axis=1)
     return found
 
