@@ -255,3 +255,11 @@ class TestAShadow:
         front = reception(Traffic(production="old", canary=everybody, shadow="new"))
         ask(front, USERS)
         assert front.shadowed() == {}
+
+    def test_is_measured_by_the_limits_that_a_running_replica_is_given(self) -> None:
+        front = reception(Traffic(production="old", shadow="new"))
+        ask(front, USERS)
+        front.limits = front.limits.model_copy(update={"timeout_ms": 50_000.0})
+        ask(front, USERS)
+        assert front._shadow._desk is not None
+        assert front._shadow._desk.limits == front.limits
