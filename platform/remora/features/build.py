@@ -20,7 +20,7 @@ from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.home import storage_errors
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
 from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_catalogue, item_profile, user_profile
-from remora.features.tables import CATEGORIES_FILE, features_shelf
+from remora.features.tables import CATEGORIES_FILE, ITEM_VIEWS, USER_VIEWS, features_shelf
 from remora.features.transforms.item_activity import item_activity
 from remora.features.transforms.user_activity import user_activity
 from remora.features.transforms.user_affinity import user_affinity
@@ -76,6 +76,7 @@ def version(settings: Settings, lake: Lake) -> str:
         data=settings.data.model_dump(
             include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text"}
         ),
+        views=(*USER_VIEWS, *ITEM_VIEWS),
         code=remora.__version__,
     )
 
