@@ -34,7 +34,7 @@ def test_a_published_version_is_current_and_carries_its_report(shelf: Shelf) -> 
     current.verify()
 
 
-@pytest.mark.parametrize("crash_in", ["write_json", "point"])
+@pytest.mark.parametrize("crash_in", ["flush", "rename", "point"])
 def test_a_crash_between_two_writes_leaves_the_old_version(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, crash_in: str
 ) -> None:
@@ -44,7 +44,7 @@ def test_a_crash_between_two_writes_leaves_the_old_version(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Home if crash_in == "write_json" else Shelf, crash_in, crash)
+        patch.setattr(Shelf if crash_in == "point" else Home, crash_in, crash)
         with pytest.raises(KeyboardInterrupt):
             put(shelf, "two", "new")
     assert shelf.current().read_bytes("sub/data.txt") == b"old"

@@ -10,6 +10,7 @@ from tests.registry import releases
 from tests.registry.conftest import S3
 
 from remora.contracts.errors import SettingsError, Tampered
+from remora.contracts.home import uploading
 from remora.registry.bundles import Bundles
 from remora.registry.store import FOLDER
 from remora.registry.tracking import tracking_uri
@@ -63,6 +64,19 @@ def test_production_on_s3_is_rolled_back(remote: Bundles) -> None:
         remote.promote(id, by="ann", why="next")
     assert remote.rollback(by="bob", why="worse").bundle == one
     assert remote.traffic().production == remote.resolve("production") == one
+
+
+def test_an_upload_to_s3_whose_source_breaks_leaves_no_object(remote: Bundles) -> None:
+    home = remote.home
+
+    def broken() -> None:
+        with uploading(home.filesystem, home.at("half")) as sink:
+            sink.write(b"the first half")
+            raise ConnectionError("the source is gone")
+
+    with pytest.raises(ConnectionError):
+        broken()
+    assert not home.exists("half")
 
 
 def test_a_home_on_s3_whose_registry_nothing_can_lock_is_not_changed(remote: Bundles) -> None:

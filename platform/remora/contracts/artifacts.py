@@ -4,6 +4,8 @@ A version is made as a draft, in a folder of its own under ``drafts/``, and is t
 ``versions/<version>``: on a disk by one rename, in a store of objects by copies, ``receipt.json`` last. The pointer
 ``CURRENT`` is written after that. A crash between any two writes leaves the pointer on the old version, and a draft
 that no reader looks at. Two writers of the same version have a draft each, and end with one good version.
+
+A version is verified when it is opened: every file against the receipt, and the receipt against its own checksum.
 """
 
 from __future__ import annotations
@@ -18,12 +20,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.errors import NotBuilt, Tampered
+from remora.contracts.checksums import MISSING, hashes, sha256
+from remora.contracts.errors import LostVersion, NotBuilt, Tampered
 from remora.contracts.home import Home
 
 RECEIPT = "receipt.json"
 POINTER = "CURRENT"
 VERSIONS, DRAFTS = "versions", "drafts"
+
+CHECKSUM = "checksum"
+"""Key of a receipt: SHA-256 of the receipt without it."""
+
+REBUILD = "Remove {} and run the command that makes it again."
 
 COPIES_AT_ONCE = 16
 """Copies that an object store is asked for at the same time."""
@@ -90,11 +98,26 @@ class Artifact:
         return {path: other.receipt["files"][path] for path in chosen}
 
     def verify(self) -> None:
-        """Check every file's hash against the receipt; :class:`Tampered` names the first that differs."""
-        for path, expected in self.receipt["files"].items():
-            found = sha256(self.home, f"{self.folder}/{path}")
-            if found != expected["sha256"]:
-                raise Tampered(self.at(path), expected["sha256"], found)
+        """Check every file against the receipt; :class:`Tampered` names the first that differs.
+
+        On a disk its content, which a process reads once while the file stays as it is. In a store of objects, which
+        keeps checksums of its own, its size; Parquet is checked page by page when it is read.
+        """
+        files: dict[str, Any] = self.receipt["files"]
+        if self.home.is_local:
+            found = hashes(self.home, [f"{self.folder}/{path}" for path in files])
+            for path, expected in files.items():
+                self._same(path, expected["sha256"], found[f"{self.folder}/{path}"])
+            return
+        sizes = {file.path: file.bytes for file in self.home.stored(self.folder)}
+        for path, expected in files.items():
+            size = sizes.get(path)
+            if size != expected["bytes"]:
+                self._same(path, expected["sha256"], MISSING if size is None else f"– ({size:,} bytes)")
+
+    def _same(self, path: str, expected: str, found: str) -> None:
+        if found != expected:
+            raise Tampered(self.at(path), expected, found, REBUILD.format(self.at()))
 
 
 @dataclass(frozen=True)
@@ -109,19 +132,27 @@ class Shelf:
     command: str
 
     def find(self, version: str) -> Artifact | None:
-        """The complete version of that name, if there is one."""
-        path = f"{self.name}/versions/{version}/{RECEIPT}"
-        if not self.home.exists(path):
+        """The complete version of that name, verified, if there is one; :class:`Tampered` names a damaged file."""
+        folder = f"{self.name}/{VERSIONS}/{version}"
+        if not self.home.exists(f"{folder}/{RECEIPT}"):
             return None
-        return Artifact(self.home, self.name, version, self.home.read_json(path))
+        where = self.home.at(f"{folder}/{RECEIPT}")
+        receipt = read_receipt(self.home.read_bytes(f"{folder}/{RECEIPT}"), where, REBUILD.format(self.home.at(folder)))
+        found = Artifact(self.home, self.name, version, receipt)
+        found.verify()
+        return found
 
     def current(self) -> Artifact:
-        """The version that the pointer names; :class:`NotBuilt` when there is none."""
-        if self.home.exists(f"{self.name}/{POINTER}"):
-            found = self.find(self.home.read_bytes(f"{self.name}/{POINTER}").decode().strip())
-            if found is not None:
-                return found
-        raise NotBuilt(self.name, self.home.url, self.command)
+        """The version that the pointer names, verified; :class:`NotBuilt` when there is none."""
+        pointer = f"{self.name}/{POINTER}"
+        if not self.home.exists(pointer):
+            raise NotBuilt(self.name, self.home.url, self.command)
+        content = self.home.read_bytes(pointer).decode(errors="replace")
+        version = content.removesuffix("\n")
+        found = self.find(version) if content == f"{version}\n" and "/" not in version else None
+        if found is None:
+            raise LostVersion(self.name, self.home.url, self.command, self.home.at(pointer), version)
+        return found
 
     def point(self, version: str) -> None:
         """Make ``version`` the current one; one atomic write."""
@@ -145,13 +176,10 @@ class Shelf:
             for path in self.home.files(draft.folder)
             if path != RECEIPT
         }
-        receipt = {
-            "version": draft.version,
-            "made_at": datetime.now(UTC).isoformat(),
-            "files": files,
-            **report,
-        }
-        self.home.write_json(f"{draft.folder}/{RECEIPT}", receipt)
+        made_at = datetime.now(UTC).isoformat()
+        content = written_receipt({"version": draft.version, "made_at": made_at, "files": files, **report})
+        self.home.write_bytes(f"{draft.folder}/{RECEIPT}", content)
+        receipt = json.loads(content)
         published = Artifact(self.home, self.name, draft.version, receipt)
         if self.home.is_local:
             self._rename(draft, published)
@@ -188,10 +216,39 @@ class Shelf:
         }
 
 
-def sha256(home: Home, path: str) -> str:
-    """SHA-256 of one file of a home, in hex, read in pieces."""
-    digest = hashlib.sha256()
-    with home.filesystem.open_input_stream(home.at(path)) as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+def verify_part(folder: str) -> None:
+    """Verify what a version holds below a folder directly in it; a local folder that is in no version is left alone."""
+    version = Path(folder).parent
+    if version.parent.name != VERSIONS or not (version / RECEIPT).is_file():
+        return
+    hint = REBUILD.format(version)
+    receipt = read_receipt((version / RECEIPT).read_bytes(), str(version / RECEIPT), hint)
+    part = Path(folder).name
+    expected = {path: entry["sha256"] for path, entry in receipt["files"].items() if path.startswith(f"{part}/")}
+    for path, found in hashes(Home(str(version)), expected).items():
+        if found != expected[path]:
+            raise Tampered(str(version / path), expected[path], found, hint)
+
+
+def written_receipt(receipt: Mapping[str, Any]) -> bytes:
+    """The content of a receipt's file: JSON with keys in order, and the checksum of all the rest."""
+    plain = json.loads(_serialised(receipt))  # keys and times are strings from here on, as they will be read
+    return _serialised({**plain, CHECKSUM: hashlib.sha256(_serialised(plain)).hexdigest()})
+
+
+def read_receipt(content: bytes, where: str, hint: str) -> dict[str, Any]:
+    """The receipt in a file's content; :class:`Tampered` when a bit of it is not as it was written."""
+    try:
+        receipt: dict[str, Any] = json.loads(content)
+        expected = receipt.pop(CHECKSUM)
+        found = hashlib.sha256(_serialised(receipt)).hexdigest()
+        whole = content == _serialised({**receipt, CHECKSUM: expected})
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise Tampered(where, "– (no checksum can be read)", hashlib.sha256(content).hexdigest(), hint) from None
+    if found != expected or not whole:
+        raise Tampered(where, expected, found if found != expected else hashlib.sha256(content).hexdigest(), hint)
+    return receipt | {CHECKSUM: expected}
+
+
+def _serialised(receipt: Mapping[str, Any]) -> bytes:
+    return json.dumps(receipt, indent=1, sort_keys=True, default=str).encode()

@@ -10,6 +10,7 @@ RemoraError
 ├── SettingsError        the settings are wrong: fix the configuration file
 ├── NotReady             something needed is not there yet: build it, or retry
 │   └── NotBuilt            an artifact that an earlier step makes
+│       └── LostVersion        its pointer names a version that is not there
 ├── Refused              the request or the operation is refused: do not retry as it is
 │   ├── BadRequest          a request that breaks the API's contract
 │   ├── NotFound            an id that nothing has
@@ -124,6 +125,22 @@ class NotBuilt(NotReady):
         return f"No {artifact} under {home}. Run `{command}` first."
 
 
+class LostVersion(NotBuilt):
+    """The pointer of an artifact names a version that is not there."""
+
+    def __init__(self, artifact: str, home: str, command: str, pointer: str, version: str) -> None:
+        super().__init__(artifact, home, command)
+        self.args = (artifact, home, command, pointer, version)
+
+    def __str__(self) -> str:
+        """Name the pointer's file, what it names, and the command that makes a version."""
+        _, _, command, pointer, version = self.args
+        return (
+            f"'{pointer}' names the version {version!r}, which is not there: the file was damaged, or the version "
+            f"removed. Run `{command}` again."
+        )
+
+
 class Refused(RemoraError):
     """The request or the operation is refused: do not retry it as it is."""
 
@@ -165,13 +182,13 @@ class GatesFailed(Refused):
 class Tampered(Refused):
     """Content whose hash differs from its manifest."""
 
-    def __init__(self, path: str, expected: str, found: str) -> None:
-        super().__init__(path, expected, found)
+    def __init__(self, path: str, expected: str, found: str, hint: str = "Rebuild it.") -> None:
+        super().__init__(path, expected, found, hint)
 
     def __str__(self) -> str:
-        """Name the file and both hashes."""
-        path, expected, found = self.args
-        return f"'{path}' has SHA-256 {found}, its manifest says {expected}. It was changed or damaged: rebuild it."
+        """Name the file, both hashes, and the next step."""
+        path, expected, found, hint = self.args
+        return f"'{path}' has SHA-256 {found}, its manifest says {expected}. It was changed or damaged. {hint}"
 
 
 class Untrusted(Refused):

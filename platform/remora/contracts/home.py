@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from remora.contracts.errors import StorageError
@@ -202,6 +203,23 @@ def replacing(target: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(aside)
         raise
+
+
+@contextlib.contextmanager
+def uploading(filesystem: pafs.FileSystem, path: str) -> Iterator[pa.NativeFile]:
+    """A stream that writes a new file of a store of objects; after an error in the block there is none.
+
+    Closing a stream completes what it has, and pyarrow cannot abort it, so the part is deleted once it is there.
+    """
+    stream = filesystem.open_output_stream(path)
+    try:
+        yield stream
+    except BaseException:
+        with contextlib.suppress(OSError):
+            stream.close()
+            filesystem.delete_file(path)
+        raise
+    stream.close()
 
 
 def flush_folder(folder: Path) -> None:

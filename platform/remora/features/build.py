@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 import remora
 from remora.contracts.artifacts import Artifact, fingerprint
-from remora.contracts.home import storage_errors
+from remora.contracts.parquet import write_parquet
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
 from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_catalogue, item_profile, user_profile
 from remora.features.tables import CATEGORIES_FILE, ITEM_VIEWS, USER_VIEWS, features_shelf
@@ -163,6 +162,5 @@ def _plain_type(kind: Any) -> pa.DataType:
 
 def _write(draft: Artifact, view: str, name: str, table: pa.Table) -> int:
     folder = draft.home.make_folder(f"{draft.folder}/{view}")
-    with storage_errors(folder):
-        pq.write_table(table, f"{folder}/{name}.parquet", filesystem=draft.home.filesystem, compression="zstd")
+    write_parquet(table, f"{folder}/{name}.parquet", draft.home.filesystem)
     return table.num_rows

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from remora.contracts.artifacts import Artifact, Shelf
 from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
+from remora.contracts.parquet import read_parquet
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
 
 USER_VIEWS = ("user_activity", "user_affinity", "user_history", "user_profile")
@@ -63,9 +64,7 @@ class FeatureTables:
     def read(self, view: str, columns: list[str] | None = None) -> pa.Table:
         """Rows of a view: every snapshot."""
         self._check(view)
-        return pq.read_table(
-            self.artifact.at(view), columns=columns, filesystem=self.artifact.home.filesystem, partitioning=None
-        )
+        return read_parquet(self.artifact.at(view), columns, self.artifact.home.filesystem)
 
     def some_users(self, most: int) -> list[str]:
         """At most so many users that have events, spread evenly over all in the order of their ids."""

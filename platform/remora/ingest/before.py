@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import NotBuilt
+from remora.contracts.parquet import read_parquet
 from remora.contracts.tables import DAY, EVENT_ID, ITEM_ID, QUARANTINE
 from remora.ingest.books import Books, books_of
 from remora.ingest.catalogue import Catalogue
@@ -63,7 +63,7 @@ class Before:
     def books(self) -> Books:
         """Of the events. The ids are those that no row of users or items names."""
         artifact = self.lake.artifact
-        unknown = pq.read_table(pa.BufferReader(artifact.read_bytes(UNKNOWN_ITEMS)))[ITEM_ID].to_pylist()
+        unknown = read_parquet(artifact.at(UNKNOWN_ITEMS), filesystem=artifact.home.filesystem)[ITEM_ID].to_pylist()
         ids = {
             key: frozenset(getattr(self.lake, name)()[key][self._accepted(name) :].to_pylist())
             for name, key in KEY_OF.items()
@@ -76,10 +76,9 @@ class Before:
             return None
         artifact = self.lake.artifact
         rows = getattr(self.lake, table)()[: self._accepted(table)].cast(types)
-        broken = artifact.read_bytes(f"quarantine/{table}.parquet")
+        broken = read_parquet(artifact.at(f"quarantine/{table}.parquet"), filesystem=artifact.home.filesystem)
         counts = artifact.receipt["counts"][table]
-        quarantine = pq.read_table(pa.BufferReader(broken)).cast(QUARANTINE)
-        return Catalogue(rows, quarantine, counts["repeated"], counts["doubts"])
+        return Catalogue(rows, broken.cast(QUARANTINE), counts["repeated"], counts["doubts"])
 
     def check_items(self, now: pa.Table) -> None:
         """WholeBuild when events would be judged otherwise with the items as they are ``now``."""
@@ -118,13 +117,7 @@ class Before:
         def ids(packs: pa.Table) -> Iterable[pa.Table]:
             for pack in packs["paths"].to_pylist():
                 for path in pack:
-                    table = pq.read_table(
-                        path,
-                        columns=[SOURCE_ROW, EVENT_ID],
-                        filesystem=filesystem,
-                        partitioning=None,
-                        page_checksum_verification=True,
-                    )
+                    table = read_parquet(path, [SOURCE_ROW, EVENT_ID], filesystem)
                     yield table.rename_columns({SOURCE_ROW: ORDER}).replace_schema_metadata(None)
 
         paths = ray.data.from_items([{"paths": pack} for pack in packs], override_num_blocks=len(packs))
@@ -171,15 +164,7 @@ def twins_of(data: DataSettings, events: TableSources) -> Twins:
 
 def old_rows(version: Artifact, paths: Iterable[str], part: int, parts: int) -> pl.DataFrame | None:
     """Of a day's events, those that belong to its file ``part`` of ``parts``; None when the day had none."""
-    tables = [
-        pq.read_table(
-            version.at(path),
-            filesystem=version.home.filesystem,
-            partitioning=None,
-            page_checksum_verification=True,
-        )
-        for path in paths
-    ]
+    tables = [read_parquet(version.at(path), filesystem=version.home.filesystem) for path in paths]
     if not tables:
         return None
     rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import Artifact
-from remora.contracts.home import storage_errors
+from remora.contracts.parquet import write_parquet
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, QUARANTINE, TIMESTAMP, USER_ID
 from remora.ingest.before import Before, old_rows
 from remora.ingest.census import Census
@@ -175,16 +174,8 @@ def write_files(rows: pa.Table, *, sheets: Sheets, collect: tuple[str, ...]) -> 
 def write_table(draft: Artifact, path: str, table: pa.Table) -> None:
     """One Parquet file of a draft, with page checksums; StorageError when the store fails."""
     where = draft.at(path)
-    with storage_errors(where):
-        draft.home.make_folder(f"{draft.folder}/{path}".rpartition("/")[0])
-        pq.write_table(
-            table,
-            where,
-            filesystem=draft.home.filesystem,
-            compression="zstd",
-            row_group_size=ROW_GROUP_ROWS,
-            write_page_checksum=True,
-        )
+    draft.home.make_folder(f"{draft.folder}/{path}".rpartition("/")[0])
+    write_parquet(table, where, draft.home.filesystem, row_group_size=ROW_GROUP_ROWS)
 
 
 def _line(part: pl.DataFrame, collect: tuple[str, ...]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import Artifact, Shelf
 from remora.contracts.home import Home
+from remora.contracts.parquet import read_parquet
 from remora.contracts.tables import DAY, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.ingest.findings import Finding
@@ -114,7 +115,7 @@ class Lake:
 
         def tables(packs: pa.Table) -> Iterator[Any]:
             for path in chain.from_iterable(packs["paths"].to_pylist()):
-                table = pq.read_table(path, columns=read, filesystem=filesystem, partitioning=None)
+                table = read_parquet(path, read, filesystem)
                 keep = _inside(table[EVENT_TIMESTAMP], since, before)
                 if impression is not None:
                     of_them = pc.equal(table[EVENT_TYPE], impression)
@@ -135,7 +136,7 @@ class Lake:
         read = list(dict.fromkeys([*columns, EVENT_TIMESTAMP]))
         filesystem = self.artifact.home.filesystem
         for path in chain.from_iterable(self._packs(since, None)):
-            table = pq.read_table(path, columns=read, filesystem=filesystem, partitioning=None)
+            table = read_parquet(path, read, filesystem)
             yield table.filter(_inside(table[EVENT_TIMESTAMP], since, None)).select(columns)
 
     def items(self) -> pa.Table:
@@ -155,7 +156,7 @@ class Lake:
         return Vocabulary(self.items()[ITEM_ID])
 
     def _table(self, name: str) -> pa.Table:
-        return pq.read_table(self.artifact.at(name), filesystem=self.artifact.home.filesystem, partitioning=None)
+        return read_parquet(self.artifact.at(name), filesystem=self.artifact.home.filesystem)
 
     @cached_property
     def event_schema(self) -> pa.Schema:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.artifacts import sha256
+from remora.contracts.checksums import hash_at
 from remora.contracts.errors import NotFound, Tampered
 from remora.contracts.home import Home
 from remora.registry.manifest import MANIFEST, Manifest
-
-MISSING = "– (the file is missing)"
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,3 @@ class Bundle:
             found = found_at(path)
             if found != entry.sha256:
                 raise Tampered(name(path), entry.sha256, found)
-
-
-def hash_at(home: Home, path: str) -> str:
-    """SHA-256 of a file in hex; :data:`MISSING` when there is none."""
-    return sha256(home, path) if home.exists(path) else MISSING

@@ -13,9 +13,10 @@ from typing import BinaryIO
 
 import pyarrow.fs as pafs
 
+from remora.contracts.checksums import MISSING, hash_at
 from remora.contracts.errors import Tampered
-from remora.contracts.home import Home, replacing, storage_errors
-from remora.registry.bundle import MISSING, Bundle, hash_at
+from remora.contracts.home import Home, replacing, storage_errors, uploading
+from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest
 from remora.registry.signature import SIGNATURE, Signature
 
@@ -105,7 +106,7 @@ class BundleStore:
         target = self.home.at(path)
         with storage_errors(target), _opened(content) as source:
             if not self.home.is_local:  # an object of S3 appears when it is whole
-                with self.home.filesystem.open_output_stream(target) as sink:
+                with uploading(self.home.filesystem, target) as sink:
                     shutil.copyfileobj(source, sink, PIECE)
                 return
             with replacing(Path(target), mode=READABLE) as file:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from remora.contracts.errors import SettingsError
+from remora.contracts.home import Home
 from remora.settings.mistakes import listed
 from remora.settings.tree import Settings
 from remora.settings.yaml_file import dump, parse, read_text
@@ -44,7 +45,7 @@ def activate(settings: Settings) -> None:
         return
     home = Path(settings.home)
     home.mkdir(parents=True, exist_ok=True)
-    (home / "settings.yaml").write_text(dump(settings.model_dump(mode="json")), encoding="utf-8")
+    Home(settings.home).write_bytes("settings.yaml", dump(settings.model_dump(mode="json")).encode())
     ACTIVE.parent.mkdir(parents=True, exist_ok=True)
     aside = ACTIVE.with_name(f"active.{os.getpid()}")
     aside.unlink(missing_ok=True)

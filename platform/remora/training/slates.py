@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from feast import FeatureStore
 
 import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
+from remora.contracts.parquet import read_parquet, write_parquet
 from remora.contracts.tables import USER_ID
 from remora.datasets.cuts import Window, time_cuts
 from remora.datasets.logged_slates import logged_slates
@@ -78,7 +78,7 @@ def make(settings: Settings) -> Artifact:
     draft = shelf.draft(name)
     for window, found in windows.items():
         for part, table in found._asdict().items():
-            pq.write_table(table, draft.at(f"{window}_{part}.parquet"), filesystem=home.filesystem)
+            write_parquet(table, draft.at(f"{window}_{part}.parquet"), home.filesystem)
     receipts = {window: one.model_dump() for window, one in zip(windows, past.receipts, strict=True)}
     return shelf.publish(draft, retrieval=retrieval.version, rows=receipts)
 
@@ -86,7 +86,7 @@ def make(settings: Settings) -> Artifact:
 def read(artifact: Artifact, window: str) -> PastSlates:
     """What :func:`make` wrote of one window."""
     tables = {
-        part: pq.read_table(artifact.at(f"{window}_{part}.parquet"), filesystem=artifact.home.filesystem)
+        part: read_parquet(artifact.at(f"{window}_{part}.parquet"), filesystem=artifact.home.filesystem)
         for part in PastSlates._fields
     }
     return PastSlates(**tables)

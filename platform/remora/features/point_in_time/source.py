@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from remora.contracts.artifacts import verify_part
 from remora.contracts.errors import BrokenInput, MissingInput
 
 FOOTER_THREADS = 8
@@ -50,12 +51,16 @@ class ParquetTable:
     def open(cls, where: str, filesystem: pafs.FileSystem | None = None) -> ParquetTable:
         """Read the footers. MissingInput when nothing is there, BrokenInput names a file that cannot be read.
 
+        Tampered where the folder belongs to a version of Remora's feature tables, and a file is not as it was written.
+
         ``where`` is a path of ``filesystem``; without one, a local path or a URL.
         """
         if filesystem is None and "://" in where:
             filesystem, where = pafs.FileSystem.from_uri(where)
         elif filesystem is None:
             filesystem, where = pafs.LocalFileSystem(), str(Path(where).absolute())
+        if isinstance(filesystem, pafs.LocalFileSystem):
+            verify_part(where)
         with ThreadPoolExecutor(FOOTER_THREADS) as pool:
             files = tuple(pool.map(lambda path: _footer(path, filesystem), _paths(where, filesystem)))
         try:
@@ -105,7 +110,7 @@ class ParquetTable:
         """The rows of one slice, in the schema of the whole table."""
         names = columns or self.schema.names
         try:
-            with pq.ParquetFile(chosen.file, filesystem=self.filesystem) as file:
+            with pq.ParquetFile(chosen.file, filesystem=self.filesystem, page_checksum_verification=True) as file:
                 present = [name for name in names if name in file.schema_arrow.names]
                 table = file.read_row_groups(list(chosen.groups), columns=present, use_threads=False)
         except (OSError, pa.ArrowInvalid) as error:

@@ -13,7 +13,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from remora.contracts.errors import Refused
-from remora.contracts.home import storage_errors
+from remora.contracts.home import storage_errors, uploading
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -46,7 +46,7 @@ class Draft:
 
     def note(self, name: str, text: str) -> None:
         """Write one small file."""
-        with storage_errors(self.path), self.filesystem.open_output_stream(f"{self.path}/{name}") as stream:
+        with storage_errors(self.path), uploading(self.filesystem, f"{self.path}/{name}") as stream:
             stream.write(text.encode())
 
 
@@ -82,7 +82,7 @@ def add_file(table: pa.Table, path: str, filesystem: pafs.FileSystem | None = No
     with storage_errors(path):
         filesystem.create_dir(parent, recursive=True)
         try:
-            pq.write_table(table, aside, filesystem=filesystem)
+            pq.write_table(table, aside, filesystem=filesystem, write_page_checksum=True)
             filesystem.move(aside, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):

@@ -1,0 +1,39 @@
+"""Parquet files that Remora writes and reads itself: each page with a checksum, which every read verifies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from remora.contracts.errors import BrokenInput
+from remora.contracts.home import storage_errors
+
+REBUILD = "Remove the version that it belongs to, and run the command that makes it again."
+
+
+def write_parquet(table: pa.Table, path: str, filesystem: pafs.FileSystem | None = None, **options: Any) -> None:
+    """Write one file; StorageError when the store fails."""
+    with storage_errors(path):
+        pq.write_table(table, path, filesystem=filesystem, compression="zstd", write_page_checksum=True, **options)
+
+
+def read_parquet(
+    path: str, columns: Sequence[str] | None = None, filesystem: pafs.FileSystem | None = None
+) -> pa.Table:
+    """Read a file, or all files of a folder; BrokenInput when one is not as it was written."""
+    try:
+        return pq.read_table(
+            path,
+            columns=None if columns is None else list(columns),
+            filesystem=filesystem,
+            partitioning=None,
+            page_checksum_verification=True,
+        )
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise BrokenInput(path, " ".join(str(error).split()).rstrip(" ."), REBUILD) from error
