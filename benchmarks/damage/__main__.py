@@ -1,0 +1,5 @@
+"""python -m benchmarks.damage."""
+
+from benchmarks.damage.run import main
+
+main()
