@@ -192,6 +192,10 @@ class Shelf:
         """Make the draft's folder the version's, in place of what is there: another writer may bring the same."""
         self.home.flush(draft.folder)
         while not self.home.rename(draft.folder, published.folder):
+            if self.home.exchange(draft.folder, published.folder):
+                self.home.delete(draft.folder)  # what was the version
+                return
+            # Another writer was faster, or the disk cannot exchange folders and has no such version for a moment.
             before = f"{self.name}/{DRAFTS}/{draft.version}-{uuid.uuid4().hex[:12]}"
             if self.home.rename(published.folder, before):
                 self.home.delete(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import json
 import os
@@ -21,6 +22,9 @@ from remora.contracts.errors import StorageError
 
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
 """What a disk without hard links, or with no more of them for a file, answers."""
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+"""Of Linux' renameat2, which Python does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +132,16 @@ class Home:
             flush_folder(source.parent)
         return True
 
+    def exchange(self, path: str, target: str) -> bool:
+        """Let two folders of a local home swap their names in one step; False where one is gone, or the disk cannot."""
+        source, there = self.at(path), self.at(target)
+        if _renameat2(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(there), RENAME_EXCHANGE) != 0:
+            return False
+        with storage_errors(there):
+            flush_folder(Path(there).parent)
+            flush_folder(Path(source).parent)
+        return True
+
     def flush(self, path: str) -> None:
         """Have every file and folder below a folder of a local home on the disk; a store of objects does so itself."""
         if not self.is_local:
@@ -233,3 +247,8 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _renameat2(*arguments: int | bytes) -> int:
+    found = getattr(ctypes.CDLL(None), "renameat2", None)
+    return -1 if found is None else int(found(*arguments))

@@ -1,0 +1,40 @@
+"""A writer that is killed at any instant leaves the version before it, or its own, and never a part."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+from pathlib import Path
+
+from remora.contracts.artifacts import Shelf
+from remora.contracts.home import Home
+
+
+def write_versions(home: str) -> None:
+    """Publish one version after another until the process is killed."""
+    shelf = Shelf(Home(home), "lake", "remora data ingest")
+    for number in range(1_000_000):
+        draft = shelf.draft(f"v{number % 7}")  # names come again, so versions are replaced too
+        for name in ("events/a.txt", "events/b.txt", "items/a.txt"):
+            shelf.home.write_bytes(f"{draft.folder}/{name}", f"{name} {number}".encode() * 50)
+        shelf.publish(draft, number=number)
+
+
+def test_a_writer_killed_at_any_instant_leaves_whole_versions(home_folder: Path) -> None:
+    draw, context = random.Random(3), multiprocessing.get_context("fork")
+    shelf = Shelf(Home(str(home_folder)), "lake", "remora data ingest")
+    last = -1
+    for _ in range(40):
+        writer = context.Process(target=write_versions, args=(str(home_folder),))
+        writer.start()
+        writer.join(draw.uniform(0.02, 0.25))
+        assert writer.pid is not None
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        for version in shelf.home.folders("lake/versions"):
+            assert shelf.find(version) is not None, f"{version} has no receipt and lies among the versions"
+        if shelf.home.exists("lake/CURRENT"):
+            last = max(last, shelf.current().receipt["number"])
+    assert last >= 0, "no writer lived long enough to publish"
