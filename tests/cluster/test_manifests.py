@@ -117,4 +117,4 @@ def test_dashboards_and_alerts_ask_for_metrics_that_the_app_exports() -> None:
 
 def test_prometheus_scrapes_ray_and_what_runs_leave_on_a_node() -> None:
     jobs = {job["job_name"] for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]}
-    assert jobs == {"ray", "kuberay", "node"}
+    assert jobs == {"ray", "haproxy", "kuberay", "node"}

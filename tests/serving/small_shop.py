@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.pipeline.cache import Cache
 from remora.registry.live import LiveReport, LiveReports
 from remora.registry.traffic import Traffic, TrafficBoard
+from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
@@ -180,6 +182,9 @@ class SmallShop:
 
     def report(self, report: LiveReport) -> None:
         LiveReports(Home(self.settings.home)).write(report)
+
+    def unrecorded_moves(self) -> Sequence[UnrecordedMove]:
+        return UnrecordedMoves(Home(self.settings.home)).read() if self.follows else ()
 
     def opening(self, bundle: str) -> AbstractContextManager[None]:
         if not self.follows:

@@ -282,7 +282,7 @@ class TestWhenSomethingFails:
     def test_what_the_segment_of_the_context_wants_comes_before_what_everyone_does(self) -> None:
         ask = asking(Front(SmallShop(), Stuck(NotReady("gone"))))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "context": {"country": "at"}}).json()
-        assert answer["degraded"] == ["popular_in_segment: gone"]
+        assert answer["degraded"] == ["popular_in_segment_fallback: gone"]
         first, rest = answer["items"][:3], answer["items"][3:]
         assert [item["item_id"] for item in first] == ["i59", "i58", "i57"]
         assert all(item["sources"] == ["popular_in_segment"] for item in first)

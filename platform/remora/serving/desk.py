@@ -26,6 +26,8 @@ from remora.surfaces.rehearsals import probe
 from remora.surfaces.responses import RecommendResponse, response_to
 
 LAST_RESORT = "last_resort"
+FALLBACK = "{}_fallback"
+"""A rung that is a source bears another name than the source, which may be skipped in a slate that is no fallback."""
 
 
 class Desk:
@@ -110,7 +112,10 @@ class Desk:
             self.meters.looked_up(cache, found)
         if not found:
             slate = ladder.run(query)
-            rung = next((name for name in map(stage_name, ladder.sources) if slate.counts[name]), LAST_RESORT)
+            gave = (FALLBACK.format(name) for name in map(stage_name, ladder.sources) if slate.counts[name])
+            rung = next(gave, LAST_RESORT)
+        if self.meters is not None:
+            self.meters.fell_back(query.surface, rung)
         return replace(slate, degraded=(f"{rung}: {reason}", *slate.degraded))
 
     def _patience_ms(self, arrival: Arrival) -> float:

@@ -6,6 +6,7 @@ Feast, none needs MLflow, and either takes seconds and a hundred megabytes to im
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from remora.pipeline import Hydrator
 from remora.registry.live import LiveReport, LiveReports
 from remora.registry.store import BundleStore
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
+from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.openings import Openings
 from remora.serving.release import Release
 from remora.settings import Settings
@@ -61,6 +63,10 @@ class FromBundle:
         if report.beat == 1:
             reports.forget(GONE_AFTER, datetime.now(UTC))
         reports.write(report)
+
+    def unrecorded_moves(self) -> Sequence[UnrecordedMove]:
+        """Of the home."""
+        return UnrecordedMoves(self._home).read()
 
     def opening(self, bundle: str) -> AbstractContextManager[None]:
         """See :class:`Openings`."""

@@ -12,8 +12,8 @@ MILLISECONDS = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100
 
 
 class Meters:
-    """What Prometheus sees, each under ``ray_``: requests, items, time and candidates of stages, caches, and what was
-    degraded or short.
+    """What Prometheus sees, each under ``ray_``: requests, items, time and candidates of stages, caches, what was
+    degraded, short or a fallback, and how the replica stands.
     """
 
     def __init__(self) -> None:
@@ -22,6 +22,12 @@ class Meters:
         self._degraded = _counter("remora_degraded_total", "Stages skipped, by what was skipped.", "surface", "reason")
         self._looked_up = _counter("remora_cache_total", "Look-ups in a cache, by what came of it.", "cache", "outcome")
         self._short = _counter("remora_short_total", "Slates with fewer items than asked for.", "surface", "kind")
+        self._fallbacks = _counter("remora_fallback_slates_total", "Slates of the fallback chain.", "surface", "rung")
+        self._ready = _gauge("remora_replica_ready", "1 when the replica serves the production that it follows.")
+        self._refused = _gauge("remora_refused_bundles", "Bundles that the replica shall hold and cannot open.")
+        self._unrecorded = _gauge(
+            "remora_unrecorded_alias_moves", "Aliases that were moved in MLflow without a promotion record."
+        )
         self._candidates = _counter("remora_candidates_total", "Candidates after each stage.", "surface", "stage")
         self._stages = metrics.Histogram(
             "remora_stage_milliseconds",
@@ -46,6 +52,15 @@ class Meters:
         for stage, milliseconds in response.timings_ms.items():
             self._stages.observe(milliseconds, surface | {"stage": stage})
 
+    def fell_back(self, surface: str, rung: str) -> None:
+        """Count one slate of the fallback chain, by the rung that gave it."""
+        self._fallbacks.inc(1, {"surface": surface, "rung": rung})
+
+    def standing(self, *, ready: bool, refused: int, unrecorded: int) -> None:
+        """Show how the replica stands now."""
+        for gauge, value in ((self._ready, int(ready)), (self._refused, refused), (self._unrecorded, unrecorded)):
+            gauge.set(value)
+
     def looked_up(self, cache: str, found: bool) -> None:
         """Count one look-up."""
         self._looked_up.inc(1, {"cache": cache, "outcome": "hit" if found else "miss"})
@@ -53,3 +68,7 @@ class Meters:
 
 def _counter(name: str, description: str, *labels: str) -> metrics.Counter:
     return metrics.Counter(name, description=description, tag_keys=labels)  # type: ignore[arg-type]
+
+
+def _gauge(name: str, description: str) -> metrics.Gauge:
+    return metrics.Gauge(name, description=description)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from remora.pipeline import Hydrator, Pipeline
 from remora.registry.live import LiveReport
 from remora.registry.traffic import Traffic
+from remora.registry.unrecorded import UnrecordedMove
 from remora.settings import Settings
 from remora.surfaces.last_resort import last_resort
 from remora.surfaces.parts import Parts
@@ -55,6 +56,9 @@ class Loader(Protocol):
 
     def report(self, report: LiveReport) -> None:
         """What a replica says of itself, for whoever directs the traffic."""
+
+    def unrecorded_moves(self) -> Sequence[UnrecordedMove]:
+        """Aliases that were moved in MLflow without a promotion record, as the last command found them."""
 
     def opening(self, bundle: str) -> AbstractContextManager[None]:
         """Held while a bundle is opened. BeingOpened: not now; Refused: it ended a process."""

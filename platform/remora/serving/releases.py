@@ -80,6 +80,11 @@ class Releases:
             except BeingOpened:
                 threading.Event().wait(BETWEEN_TRIES_SECONDS)
 
+    @property
+    def is_current(self) -> bool:
+        """Does the production that the traffic names serve here?"""
+        return self.now.traffic.production == self._wanted.production
+
     def look(self) -> bool:
         """Look once: switch to what is wanted, and load what of it is missing. Has anything changed?"""
         wanted = self._traffic()

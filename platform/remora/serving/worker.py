@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from ray import serve
 
 from remora.contracts.errors import NotReady
 from remora.features.cached_users import CachedUsers
 from remora.pipeline import Query
 from remora.registry.live import Answers, LiveReport, Shadowed
+from remora.registry.unrecorded import UnrecordedMove
 from remora.serving.autoscaling import LATE
 from remora.serving.messages import DEFAULT_SURFACE
 from remora.serving.meters import Meters
@@ -28,6 +31,9 @@ QUIET_LOOKS = 10
 """A replica reports at every look while something is tried, else at every so many."""
 
 
+logger = logging.getLogger(__name__)
+
+
 class Worker:
     """Given to requests after a rehearsal, and healthy while a rehearsed one comes through the stages."""
 
@@ -37,7 +43,10 @@ class Worker:
         self.threads = StageThreads(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
         self._prober, self._probed = StageThreads(1), dict[str, Query]()
         self._beat = self._quiet = 0
+        self._unrecorded: set[UnrecordedMove] = set()
         self.releases = self.threads.wait_for(Releases, loader.traffic, self._opened)
+        self._see_unrecorded()
+        self._show_standing()
         if loader.follows:
             self.releases.follow(limits.follow_seconds, self._looked)
 
@@ -84,7 +93,20 @@ class Worker:
         if changed or tried or self._quiet >= QUIET_LOOKS:
             self._quiet = 0
             self._beat += 1
+            self._see_unrecorded()
             self._loader.report(self._report())
+        self._show_standing()  # at every look: Ray's exporter forgets a gauge that is not set again
+
+    def _see_unrecorded(self) -> None:
+        """Look for aliases that were moved without a promotion record, and log one when it is first seen."""
+        found = set(self._loader.unrecorded_moves())
+        for move in found - self._unrecorded:
+            logger.warning(move.message)
+        self._unrecorded = found
+
+    def _show_standing(self) -> None:
+        releases, unrecorded = self.releases, len(self._unrecorded)
+        self.meters.standing(ready=releases.is_current, refused=len(releases.refused), unrecorded=unrecorded)
 
     def _report(self) -> LiveReport:
         context, now = serve.get_replica_context(), self.releases.now
