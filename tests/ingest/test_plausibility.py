@@ -19,6 +19,7 @@ from remora.contracts.home import Home
 from remora.contracts.tables import QUARANTINE, TIMESTAMP
 from remora.ingest.books import Books
 from remora.ingest.catalogue import Catalogue
+from remora.ingest.concentration import concentration
 from remora.ingest.contract import REASON, Judge
 from remora.ingest.doubts import Doubts, swallowed_lines
 from remora.ingest.findings import Finding, refuse
@@ -158,6 +159,22 @@ def test_a_column_without_a_value_and_a_shop_without_an_available_item() -> None
     ]
 
 
+@pytest.mark.parametrize(("shared", "warned"), [(2, True), (40, False)])
+def test_a_category_that_hardly_two_items_share(shared: int, warned: bool) -> None:
+    items = table("item_id", [f"i{n}" for n in range(60)], name=[f"c{max(n, shared)}" for n in range(60)])
+    assert ("category_of_each" in found(items=items, data={"category": "name"})) == warned
+
+
+def test_ids_that_number_rows_and_an_id_that_stands_for_many_users() -> None:
+    usual = {f"u{n}": 5 for n in range(40)}
+    assert list(concentration(usual, usual)) == []
+    each = {f"order{n}": 1 for n in range(200)}
+    assert [(f.code, f.column) for f in concentration(each, usual)] == [("one_event_each", "user_id")]
+    (finding,) = concentration(usual | {"guest": 90}, usual)
+    assert (finding.code, finding.count, finding.examples) == ("one_user_dominates", 90, ("guest",))
+    assert list(concentration({"a": 99}, {"x": 99})) == []
+
+
 def test_errors_are_raised_together_and_warnings_are_not() -> None:
     finding = Finding(code="c", table="events", count=1, of=2, examples=("x",), what="One of two.", advice="Mend it.")
     refuse([finding])
@@ -168,7 +185,8 @@ def test_errors_are_raised_together_and_warnings_are_not() -> None:
 
 def test_every_code_is_in_the_docs() -> None:
     text = (ROOT / "docs" / "bring_your_own_data.md").read_text()
-    source = (ROOT / "platform" / "remora" / "ingest" / "plausibility.py").read_text()
+    folder = ROOT / "platform" / "remora" / "ingest"
+    source = (folder / "plausibility.py").read_text() + (folder / "concentration.py").read_text()
     codes = {line.split('"')[1] for line in source.splitlines() if line.strip().startswith('code="')}
     assert len(CHECKS) >= 10
     assert len(codes) >= 10

@@ -25,6 +25,8 @@ from remora.settings import DataSettings
 NEARLY_ALL = 0.99
 NEARLY_NONE = 0.01
 
+_LEAST_ITEMS, _OWN_CATEGORY = 50, 0.9
+
 _SAMPLE = 10_000
 """Of unknown ids, so many are compared with the known ones in other spellings."""
 
@@ -255,6 +257,25 @@ def known_before_event(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def category_of_each(facts: Facts) -> Iterator[Finding]:
+    """A category that hardly two items share."""
+    column, items = facts.data.category, facts.catalogues["items"].rows
+    if column is None or not pa.types.is_string(items.schema.field(column).type):
+        return
+    distinct, rows = len(items[column].drop_null().unique()), items.num_rows - items[column].null_count
+    if rows >= _LEAST_ITEMS and distinct >= _OWN_CATEGORY * rows:
+        yield Finding(
+            code="category_of_each",
+            table="items",
+            column=column,
+            count=distinct,
+            of=rows,
+            examples=tuple(sorted(items[column].drop_null().unique().to_pylist())[:3]),
+            what=f"{rows:,} rows of items have {distinct:,} different categories: hardly two items share one.",
+            advice="data.category is for diversity and affinity; a title or an id is none.",
+        )
+
+
 def backslash_quotes(facts: Facts) -> Iterator[Finding]:
     """Backslashes before quotes in CSV files that are read without an escape."""
     counts = {"events": facts.doubt(doubts.BACKSLASH)}
@@ -354,6 +375,7 @@ CHECKS: tuple[Check, ...] = (
     doubtful_ids,
     event_types,
     known_before_event,
+    category_of_each,
     columns_without_a_value,
     backslash_quotes,
     swallowed_lines,

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.ingest.concentration import concentration
 from remora.ingest.contract import DUPLICATE, FILTER, UNKNOWN_ITEM
 from remora.ingest.findings import Finding
 from remora.ingest.lake import Lake
@@ -71,7 +72,7 @@ class QualityReport(BaseModel):
     unknown_items: int
     tables: dict[str, TableQuality]
     findings: list[Finding]
-    """What is doubtful, as the ingest found it."""
+    """What is doubtful, as the ingest found it, and about how events spread over users and items."""
 
 
 def report(lake: Lake, settings: Settings) -> QualityReport:
@@ -124,7 +125,7 @@ def _examine(lake: Lake, settings: Settings) -> QualityReport:
         duplicates=receipt["counts"]["events"]["reasons"].get(DUPLICATE, 0),
         unknown_items=receipt["counts"]["events"]["reasons"].get(UNKNOWN_ITEM, 0),
         tables={name: _table_quality(counts) for name, counts in receipt["counts"].items()},
-        findings=lake.findings,
+        findings=[*lake.findings, *concentration(per_user, per_item)],
     )
 
 
