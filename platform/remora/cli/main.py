@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import traceback
 import warnings
 from importlib.metadata import version
 from typing import Annotated, NoReturn
@@ -29,10 +31,13 @@ from remora.cli import (
 from remora.cli.options import console
 from remora.cli.progress import show_progress
 from remora.cli.terminal import line, styled
+from remora.cli.unforeseen import DEBUG, deliberate, described
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
+from remora.wiring.surroundings import settle
 
 app = typer.Typer(
     name="remora",
+    pretty_exceptions_enable=False,  # see remora.cli.unforeseen
     no_args_is_help=True,
     rich_markup_mode="rich",
     help="""A recommender platform on Ray: from tables of events, users and items to a running endpoint.
@@ -64,6 +69,7 @@ EXIT_CODES = ((SettingsError, 2), (DataError, 3), (NotReady, 4), (RemoraError, 1
 
 
 INTERRUPTED = 130
+UNFORESEEN = 70
 
 
 @app.callback(invoke_without_command=True)
@@ -77,7 +83,11 @@ def _main(
 
 
 def main() -> None:
-    """Entry point: 0 done, 1 refused, 2 settings or usage, 3 data, 4 not ready, 130 interrupted."""
+    """Entry point: 0 done, 1 refused, 2 settings or usage, 3 data, 4 not ready, 70 unforeseen, 130 interrupted."""
+    settle()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # of a terminal that is not UTF-8
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray reads it when it is imported
     if not sys.warnoptions:
         # Those of the libraries underneath, which set filters of their own; -W shows them.
@@ -94,10 +104,21 @@ def _run() -> int:
                 line(styled("Interrupted.", "yellow"), " Nothing is left half done: run the same command again.")
             )
         return leaving.code if isinstance(leaving.code, int) else 0
-    except RemoraError as error:
-        console.print(line(styled(type(error).__name__, "red"), " ", str(error)))
-        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    except Exception as error:  # noqa: BLE001  whatever nobody foresaw is said in a line, its trace kept
+        return _failed(error)
     return 0
+
+
+def _failed(error: Exception) -> int:
+    """Say what went wrong; the exit code says who must act."""
+    meant = deliberate(error)
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    if meant is None:
+        console.print(line(styled("Error", "red"), " ", described(error)))
+        return UNFORESEEN
+    console.print(line(styled(type(meant).__name__, "red"), " ", str(meant)))
+    return next(code for kind, code in EXIT_CODES if isinstance(meant, kind))
 
 
 def _leave(code: int) -> NoReturn:

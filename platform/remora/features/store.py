@@ -23,6 +23,7 @@ from feast.data_source import DataSource
 import remora
 from remora.contracts.errors import NotBuilt, SettingsError
 from remora.contracts.home import Home
+from remora.contracts.sqlite import sqlite_url
 from remora.features.applied import check_applied, check_built
 from remora.features.declarations import declaring
 from remora.features.point_in_time.store import TYPE
@@ -100,7 +101,7 @@ def _config(settings: Settings, patience_seconds: float | None = None) -> RepoCo
         provider="local",
         registry={
             "registry_type": "sql",
-            "path": chosen.registry or f"sqlite:///{home.at(REGISTRY)}",
+            "path": chosen.registry or sqlite_url(home.at(REGISTRY)),
             "cache_ttl_seconds": 0,
         },
         offline_store={"type": TYPE},

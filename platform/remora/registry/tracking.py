@@ -11,6 +11,7 @@ from pathlib import Path
 from remora.contracts.errors import SettingsError, StorageError
 from remora.contracts.exclusive import POSTGRESQL, advisory, shown
 from remora.contracts.home import Home, storage_errors
+from remora.contracts.sqlite import sqlite_url
 from remora.settings import Settings
 
 FOLDER = "mlflow"
@@ -35,7 +36,7 @@ def tracking_uri(settings: Settings) -> str:
     database = Path(Home(settings.home).make_folder(FOLDER)) / DATABASE
     if not database.exists():
         _create(database)
-    return f"sqlite:///{database}"
+    return sqlite_url(database)
 
 
 def artifact_root(settings: Settings) -> str:
@@ -69,7 +70,7 @@ def _create(database: Path) -> None:
 
     with storage_errors(str(database)), tempfile.TemporaryDirectory(dir=database.parent, prefix=".new-") as folder:
         aside = Path(folder) / DATABASE
-        store = SqlAlchemyStore(f"sqlite:///{aside}", (database.parent / ARTIFACTS).as_uri())
+        store = SqlAlchemyStore(sqlite_url(aside), (database.parent / ARTIFACTS).as_uri())
         store.engine.dispose()
         with contextlib.suppress(FileExistsError):  # another process was faster; its database is as good
             os.link(aside, database)

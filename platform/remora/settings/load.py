@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ from pydantic import ValidationError
 
 from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
+from remora.settings.home_path import checked_home
 from remora.settings.mistakes import listed
 from remora.settings.tree import Settings
 from remora.settings.yaml_file import dump, parse, read_text
+
+log = logging.getLogger(__name__)
 
 ACTIVE = Path(".remora/active")
 """Link to the home that commands without --config mean: the one used last."""
@@ -33,19 +37,32 @@ def load(path: str | Path | None = None, **overrides: Any) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(f"{file}: {listed(error, Settings)}") from error
-    home = settings.home or f".remora/{settings.name}"
-    if "://" not in home:
-        home = str(Path(home).expanduser().resolve())
-    return settings.model_copy(update={"home": home})
+    return settings.model_copy(update={"home": checked_home(settings.home or f".remora/{settings.name}")})
 
 
 def activate(settings: Settings) -> None:
-    """Make a local home the one that commands without --config, and feature_repo/, mean."""
+    """Make a local home the one that commands without --config, and feature_repo/, mean.
+
+    StorageError where the home cannot be written. Where the working directory cannot, the home is not remembered, which
+    is logged.
+    """
     if "://" in settings.home:
         return
     home = Path(settings.home)
-    home.mkdir(parents=True, exist_ok=True)
     Home(settings.home).write_bytes("settings.yaml", dump(settings.model_dump(mode="json")).encode())
+    try:
+        _remember(home)
+    except OSError as error:
+        log.warning(
+            "%s is not remembered as the home used last, as %s cannot be written: %s. Pass --config to each command, "
+            "or set REMORA_CONFIG.",
+            home,
+            Path.cwd() / ACTIVE,
+            error.strerror,
+        )
+
+
+def _remember(home: Path) -> None:
     ACTIVE.parent.mkdir(parents=True, exist_ok=True)
     aside = ACTIVE.with_name(f"active.{os.getpid()}")
     aside.unlink(missing_ok=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Param, RunStatus
+from mlflow.entities import Experiment, LifecycleStage, Param, RunStatus
 from mlflow.exceptions import MlflowException
 
 from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class TrackedRun:
@@ -30,7 +33,8 @@ class TrackedRun:
 @contextmanager
 def tracked(settings: Settings, name: str, version: str, parameters: Mapping[str, Any]) -> Iterator[TrackedRun]:
     """A run of the experiment ``settings.name``, named ``<name>-<version>``; a failure is recorded as one."""
-    client = MlflowClient(tracking_uri(settings))
+    uri = tracking_uri(settings)
+    client = MlflowClient(uri, registry_uri=uri)  # never the server that a variable of the shell names
     run = client.create_run(_experiment(client, settings), run_name=f"{name}-{version}", tags={"version": version})
     listed = [Param(key, str(value)) for key, value in parameters.items()]
     client.log_batch(run.info.run_id, params=listed)
@@ -45,11 +49,19 @@ def tracked(settings: Settings, name: str, version: str, parameters: Mapping[str
 def _experiment(client: MlflowClient, settings: Settings) -> str:
     found = client.get_experiment_by_name(settings.name)
     if found is not None:
-        return found.experiment_id
+        return _restored(client, found)
     try:
         return client.create_experiment(settings.name, artifact_location=artifact_root(settings))
     except MlflowException:  # another process was faster
         found = client.get_experiment_by_name(settings.name)
         if found is None:
             raise
-        return found.experiment_id
+        return _restored(client, found)
+
+
+def _restored(client: MlflowClient, experiment: Experiment) -> str:
+    """The experiment, brought back where it was deleted: MLflow lets no other have its name."""
+    if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
+        client.restore_experiment(experiment.experiment_id)
+        log.warning("MLflow's experiment '%s' had been deleted; it is restored.", experiment.name)
+    return str(experiment.experiment_id)

@@ -13,9 +13,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from remora.contracts.errors import NotReady
+from remora.contracts.errors import NotReady, StorageError
 from remora.settings import Settings
 from remora.wiring import haproxy, processes
+from remora.wiring.surroundings import settle
 
 HEAD = "ray-head"
 GIB = 1 << 30
@@ -40,6 +41,7 @@ def connect(settings: Settings) -> None:
 
     Inside a Ray job or worker it joins the cluster around it.
     """
+    settle()
     quiet()
     use_token()
     import ray
@@ -142,11 +144,18 @@ def use_token() -> None:
     """
     if os.environ.setdefault("RAY_AUTH_MODE", "token") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
         return
-    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")).expanduser()
-    if not token.exists():
-        generate = [sys.executable, "-m", "ray.scripts.scripts", "get-auth-token", "--generate"]
-        subprocess.run(generate, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        token.chmod(0o600)
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")
+    try:
+        token = Path(named).expanduser()
+        if not token.exists():
+            generate = [sys.executable, "-m", "ray.scripts.scripts", "get-auth-token", "--generate"]
+            subprocess.run(generate, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            token.chmod(0o600)
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        raise StorageError(
+            f"Ray keeps its token in {named}, and none can be written there. Set RAY_AUTH_TOKEN_PATH to a file in a "
+            f"folder that you may write to, or HOME to such a folder."
+        ) from error
 
 
 def quiet() -> None:
