@@ -152,12 +152,17 @@ class ItemSnapshot:
             "title_column": self.title_column,
             "available_column": self.available_column,
         }
-        pq.write_table(self.table.replace_schema_metadata({METADATA: json.dumps(about)}), path, compression="zstd")
+        pq.write_table(
+            self.table.replace_schema_metadata({METADATA: json.dumps(about)}),
+            path,
+            compression="zstd",
+            write_page_checksum=True,
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> ItemSnapshot:
         """What :meth:`save` wrote; BrokenInput when the file is something else."""
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         written = (table.schema.metadata or {}).get(METADATA)
         if written is None:
             raise BrokenInput(str(path), "it is not an item snapshot", "Build the bundle again.")

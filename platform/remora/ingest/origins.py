@@ -109,13 +109,13 @@ def write_origins(draft: Artifact, origins: Iterable[Origin]) -> None:
         for origin in origins
     ]
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), sink, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), sink, compression="zstd", write_page_checksum=True)
     draft.home.write_bytes(f"{draft.folder}/{FILE}", sink.getvalue().to_pybytes())
 
 
 def read_origins(version: Artifact) -> dict[Place, Origin]:
     """Those of a version."""
-    table = pq.read_table(pa.BufferReader(version.read_bytes(FILE)))
+    table = pq.read_table(pa.BufferReader(version.read_bytes(FILE)), page_checksum_verification=True)
     return {origin.place: origin for origin in map(_origin, table.to_pylist())}
 
 

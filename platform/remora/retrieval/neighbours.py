@@ -46,12 +46,16 @@ class Neighbours:
         """Write one Parquet file with columns item, neighbour, score."""
         items = np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), np.diff(self.starts))
         table = pa.table({"item": items, "neighbour": self.rows, "score": self.scores})
-        pq.write_table(table.replace_schema_metadata({b"items": str(len(self.starts) - 1).encode()}), path)
+        pq.write_table(
+            table.replace_schema_metadata({b"items": str(len(self.starts) - 1).encode()}),
+            path,
+            write_page_checksum=True,
+        )
 
     @classmethod
     def load(cls, path: Path | str) -> Neighbours:
         """What :meth:`save` wrote."""
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         items = int(table.schema.metadata[b"items"])
         return cls.of_sorted(items, *(table[c].to_numpy() for c in ("item", "neighbour", "score")))
 

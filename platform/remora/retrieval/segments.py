@@ -60,12 +60,12 @@ class Segments:
         """Write one Parquet file with columns segment, item (its row), share."""
         place = np.repeat(np.arange(len(self.names)), np.diff(self.lists.starts))
         table = pa.table({SEGMENT: place.astype(np.int32), "item": self.lists.rows, "share": self.lists.scores})
-        pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(self.names)}), path)
+        pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(self.names)}), path, write_page_checksum=True)
 
     @classmethod
     def load(cls, path: Path | str) -> Segments:
         """What :meth:`save` wrote."""
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         names = tuple(json.loads(table.schema.metadata[ABOUT]))
         return cls(names, Neighbours.of_sorted(len(names), *(table[c].to_numpy() for c in (SEGMENT, "item", "share"))))
 

@@ -104,7 +104,7 @@ class SlateWriter:
             users = asked[USER_ID].to_pylist()
             rows = [row for user in users for row in self._rows(user)]
             buffer = io.BytesIO()
-            pq.write_table(pa.Table.from_pylist(rows, SLATES), buffer)
+            pq.write_table(pa.Table.from_pylist(rows, SLATES), buffer, write_page_checksum=True)
             name = f"{self._draft.folder}/slates/{asked[INDEX][0].as_py():012}.parquet"
             self._draft.home.write_bytes(name, buffer.getvalue())
         return pa.table({"users": [len(asked)]})

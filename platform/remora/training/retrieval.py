@@ -166,7 +166,9 @@ def _write(
         save_tensors(weights, Path(folder) / "towers.safetensors")
         save_file({"vectors": vectors}, Path(folder) / "item_vectors.safetensors")
         index.save(Path(folder) / "index.faiss")
-        pq.write_table(pa.table({ITEM_ID: vocabulary.ids}), Path(folder) / "vocabulary.parquet")
+        pq.write_table(
+            pa.table({ITEM_ID: vocabulary.ids}), Path(folder) / "vocabulary.parquet", write_page_checksum=True
+        )
         (Path(folder) / "index.json").write_text(json.dumps(report, indent=1))
         (Path(folder) / "towers.json").write_text(json.dumps(inputs.spec.to_json()))
         draft.add(Path(folder))

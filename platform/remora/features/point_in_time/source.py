@@ -144,7 +144,7 @@ def _footer(path: str, filesystem: pafs.FileSystem) -> _File:
     if filesystem.get_file_info(path).size == 0:
         raise BrokenInput(path, "it has no bytes")
     try:
-        with pq.ParquetFile(path, filesystem=filesystem) as file:
+        with pq.ParquetFile(path, filesystem=filesystem, page_checksum_verification=True) as file:
             about, schema = file.metadata, file.schema_arrow
     except (OSError, pa.ArrowInvalid) as error:
         raise BrokenInput(path, _reason(error)) from error
