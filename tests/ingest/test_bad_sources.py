@@ -7,7 +7,7 @@ import pytest
 from tests.ingest.shop import SHOP, shop_events
 
 from remora.contracts.errors import BrokenInput, DataError, MissingInput, SettingsError, WrongType
-from remora.ingest.ingest import ingest
+from remora.ingest.ingest import _recipe, ingest
 
 COLUMNS = SHOP["data"]["events"][0]["columns"]
 
@@ -134,6 +134,20 @@ def test_a_csv_file_in_another_encoding_says_what_to_set(refused, home_folder):
 def test_a_csv_header_with_a_name_twice_is_broken(refused, home_folder):
     (home_folder / "events.csv").write_text("a,b,a\n1,2,3\n")
     refused(BrokenInput, "names a column twice: a", source={"path": "events.csv", "format": "csv"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": {"escape": "\\"}},
+        {"source": {"time": {"pattern": "%Y%m%d"}}},
+        {"users": [{"path": "events.parquet", "format": "parquet", "columns": {"user_id": "u"}, "distinct": True}]},
+        {"earliest": "2001-01-01"},
+        {"max_clock_skew_seconds": 60},
+    ],
+)
+def test_whatever_changes_the_reading_changes_the_recipe(shop, change):
+    assert _recipe(shop(**change)) != _recipe(shop())
 
 
 def test_an_empty_events_table_is_an_error(refused):

@@ -43,9 +43,10 @@ def test_hidden_files_and_folders_are_not_read_and_are_named(tmp_path: Path) -> 
     assert names(tmp_path, list(read.skipped)) == hidden
 
 
-def test_a_directory_that_is_hidden_itself_may_be_named(tmp_path: Path) -> None:
-    write(tmp_path, ".private/raw/a.csv")
-    assert len(found(tmp_path, ".private/raw").files) == 1
+@pytest.mark.parametrize("path", [".private/raw", ".private/raw/", "./.private//raw", ".private/x/../raw"])
+def test_a_directory_that_is_hidden_itself_may_be_named(tmp_path: Path, path: str) -> None:
+    write(tmp_path, ".private/raw/a.csv", ".private/raw/_b/a.csv", ".private/x/a.csv")
+    assert len(found(tmp_path, path).files) == 1
 
 
 def test_a_directory_with_hidden_files_alone_names_them(tmp_path: Path) -> None:
@@ -54,7 +55,14 @@ def test_a_directory_with_hidden_files_alone_names_them(tmp_path: Path) -> None:
         found(tmp_path)
 
 
-@pytest.mark.parametrize(("log", "what"), [("_delta_log/0.json", "a Delta Lake table"), (".hoodie/x", "a Hudi table")])
+@pytest.mark.parametrize(
+    ("log", "what"),
+    [
+        ("_delta_log/0.json", "a Delta Lake table"),
+        (".hoodie/x", "a Hudi table"),
+        ("metadata/v1.metadata.json", "an Iceberg table"),
+    ],
+)
 def test_a_table_of_several_versions_is_refused(tmp_path: Path, log: str, what: str) -> None:
     write(tmp_path, "raw/a.parquet", f"raw/{log}")
     with pytest.raises(DataError, match=f"{what}.*plain Parquet"):

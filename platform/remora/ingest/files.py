@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -180,13 +181,12 @@ def _in_folder(filesystem: pafs.FileSystem, path: str, format: str) -> tuple[lis
     """
     found, skipped = [], []
     for info in sorted(filesystem.get_file_info(pafs.FileSelector(path, recursive=True)), key=lambda f: f.path):
-        below = info.path.removeprefix(path.rstrip("/") + "/").split("/")
-        for name in below:
-            if name in _TABLE_FORMATS:
-                raise DataError(
-                    f"{path} is {_TABLE_FORMATS[name]} (it has {name}): its files are of several versions, also rows "
-                    f"that were deleted. Write its current rows to plain Parquet files, and name those."
-                )
+        below = posixpath.relpath(info.path, path).split("/")
+        if (kind := _table_format(below)) is not None:
+            raise DataError(
+                f"{path} is {kind} (it has {'/'.join(below)}): its files are of several versions, also rows that were "
+                f"deleted. Write its current rows to plain Parquet files, and name those."
+            )
         if info.type != pafs.FileType.File:
             continue
         if any(name.startswith((".", "_")) for name in below) or not below[-1].lower().endswith(SUFFIXES[format]):
@@ -194,6 +194,12 @@ def _in_folder(filesystem: pafs.FileSystem, path: str, format: str) -> tuple[lis
         else:
             found.append(info)
     return found, skipped
+
+
+def _table_format(below: list[str]) -> str | None:
+    if below[-2:-1] == ["metadata"] and below[-1].endswith(".metadata.json"):
+        return "an Iceberg table"
+    return next((_TABLE_FORMATS[name] for name in below if name in _TABLE_FORMATS), None)
 
 
 def _some(paths: list[str], most: int = 3) -> str:
