@@ -24,7 +24,7 @@ DAYS = [f"{START + timedelta(days=day):%Y%m%d}" for day in range(20)]
 
 def examine(folder: Path, times: list[Any], format: str = "parquet", table: str = "events", **source: Any) -> None:
     """Refuses a source whose column `t` has these times, as an ingest does."""
-    limit = source.pop("quarantine_limit", 0.05)
+    limit, of = source.pop("quarantine_limit", 0.05), source.pop("of", len(times))
     frame = pl.DataFrame({"u": "a", "i": "x", "t": times}, strict=False)
     path = folder / f"rows.{format}"
     frame.write_parquet(path) if format == "parquet" else frame.write_csv(path)
@@ -33,7 +33,7 @@ def examine(folder: Path, times: list[Any], format: str = "parquet", table: str 
     events = described | {"event_type": "buy"}
     data = DataSettings(events=[events], users=[described], event_types={"buy": {}}, quarantine_limit=limit)
     sources = survey_table(table, locate_table(getattr(data, table), Home(str(folder))))
-    refuse(time_reading(sources, data, EARLIEST, LATEST))
+    refuse(time_reading(sources, data, EARLIEST, LATEST, of))
 
 
 @pytest.mark.parametrize("format", ["parquet", "csv"])
@@ -85,6 +85,12 @@ def test_times_that_nothing_fits_are_shown(tmp_path: Path) -> None:
 
 def test_what_the_quarantine_limit_allows_is_not_refused(tmp_path: Path) -> None:
     examine(tmp_path, SECONDS, time={"unit": "ms"}, quarantine_limit=1.0)
+
+
+def test_new_files_that_are_few_rows_of_the_table_are_for_the_quarantine(tmp_path: Path) -> None:
+    examine(tmp_path, SECONDS, time={"unit": "ms"}, of=1_000)
+    with pytest.raises(Implausible):
+        examine(tmp_path, SECONDS, time={"unit": "ms"}, of=100)
 
 
 def test_a_version_of_a_user_may_hold_since_ever_but_not_since_the_wrong_unit(tmp_path: Path) -> None:

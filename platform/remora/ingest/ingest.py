@@ -82,7 +82,7 @@ def _bring(
     latest = datetime.now(UTC) + timedelta(seconds=data.max_clock_skew_seconds)
     earliest = datetime.combine(data.earliest, time(), UTC)
     fresh = tables["events"] if before is None else tables["events"].only(before.is_new)
-    refuse(time_reading(fresh, data, earliest, latest))
+    refuse(time_reading(fresh, data, earliest, latest, tables["events"].rows))
     catalogues = _catalogues(tables, data, earliest, latest, before)
     log.info("%s rows of events in %s files to read", f"{fresh.rows:,}", len(fresh.paths))
     had = before.books if before else Books()
@@ -150,7 +150,7 @@ def _catalogues(
     for name in ("users", "items"):
         kept = before.catalogue(name, tables[name].types) if before else None
         if kept is None:
-            refuse(time_reading(tables[name], data, earliest, latest))
+            refuse(time_reading(tables[name], data, earliest, latest, tables[name].rows))
         found[name] = kept or read_catalogue(tables[name], earliest, latest)
         check_limit(name, tables[name].rows, found[name].reasons(), data.quarantine_limit)
     if before is not None:

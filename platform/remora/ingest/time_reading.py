@@ -42,8 +42,14 @@ _PATTERNS = (
 )
 
 
-def time_reading(sources: TableSources, data: DataSettings, earliest: datetime, latest: datetime) -> Iterator[Finding]:
-    """An error for each source most of whose times are not plausible, with the reading that would fit."""
+def time_reading(
+    sources: TableSources, data: DataSettings, earliest: datetime, latest: datetime, rows: int
+) -> Iterator[Finding]:
+    """An error for each source most of whose times are not plausible, with the reading that would fit.
+
+    ``rows`` are those of the whole table, of which ``sources`` may be a part: what is less of them than the quarantine
+    may hold goes there.
+    """
     for source, surveys in sources.sources:
         if EVENT_TIMESTAMP not in source.columns:
             continue
@@ -54,7 +60,8 @@ def time_reading(sources: TableSources, data: DataSettings, earliest: datetime, 
         reasons = judge(raw)[REASON]
         of_time = reasons.is_in(judge.reasons_of_time())
         judged, wrong = int((of_time | reasons.is_null()).sum()), int(of_time.sum())
-        if wrong > max(_MOST, data.quarantine_limit) * judged:
+        expected = wrong / max(judged, 1) * sum(survey.rows for survey in surveys)
+        if wrong > _MOST * judged and expected > data.quarantine_limit * rows:
             yield _finding(judge, pl.DataFrame(pl.from_arrow(raw)).filter(of_time), reasons.filter(of_time), judged)
 
 
