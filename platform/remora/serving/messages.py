@@ -136,13 +136,6 @@ class ExplainParameters(RecommendParameters):
         return checked(ExplainRequest, user_id=user_id, item_id=item_id, n=self.n, exclude=self.exclude, **where)
 
 
-class ExplainQuery(ExplainParameters):
-    """Query string of ``GET /v1/explain``."""
-
-    user_id: Id
-    item_id: Id
-
-
 class Health(BaseModel):
     """Body of the health and readiness checks."""
 

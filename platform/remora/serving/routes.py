@@ -12,7 +12,6 @@ from remora.serving.arrival import Arrival
 from remora.serving.body_limit import BodyLimit
 from remora.serving.messages import (
     ExplainParameters,
-    ExplainQuery,
     ExplainRequest,
     Health,
     Id,
@@ -69,11 +68,6 @@ def application(reception: Reception) -> FastAPI:
         """Why the slate of a request has an item, or which stage or rule kept it out; costs several times a request."""
         return await reception.explain(asked, arrival)
 
-    @app.get("/v1/explain", responses=problems.RESPONSES)
-    async def explain_by_query(asked: Annotated[ExplainQuery, Query()], arrival: Arriving) -> Why:
-        """The same of a request without a context."""
-        return await reception.explain(asked.request(asked.user_id, asked.item_id), arrival)
-
     @app.get("/v1/explain/{user_id:path}/{item_id:path}", responses=problems.RESPONSES)
     async def explain(
         request: Request,
@@ -82,7 +76,7 @@ def application(reception: Reception) -> FastAPI:
         asked: Annotated[ExplainParameters, Query()],
         arrival: Arriving,
     ) -> Why:
-        """The same with both in the path; `/` in an id is `%2F`."""
+        """The same of a request without a context; `/` in an id is `%2F`."""
         user_id, item_id = two_ids(request, user_id, item_id)
         return await reception.explain(asked.request(user_id, item_id), arrival)
 
