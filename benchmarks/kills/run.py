@@ -49,6 +49,11 @@ class Shop:
         return self.folder / "settings.yaml"
 
     @property
+    def log(self) -> Path:
+        """What the commands print."""
+        return self.folder / "commands.log"
+
+    @property
     def settings(self) -> Settings:
         """As they are now."""
         return load(self.config)
@@ -70,13 +75,31 @@ def _nothing(at: Shop, number: int) -> None:
     pass
 
 
+def _features_in_use(at: Shop, number: int) -> None:
+    """What an ingest or a build has changed is made, registered and filled, as a bundle asks for; a new setting."""
+    for step in ("build", "apply", "materialize"):
+        command = forked.Command(["features", step, "-c", str(at.config)], at.log)
+        if command.wait(PATIENCE_SECONDS) != 0:
+            raise SystemExit(f"remora features {step} did not end well: see {at.log}")
+    shop.change(at.folder, "retrieval", "newest_limit", 50 + number % 900)
+
+
 KINDS = (
     Kind(
-        "run",
-        10,
-        3,
-        lambda at, number: shop.sell_one_more(at.folder, number),
-        lambda at, number: ["run", "-c", str(at.config)],
+        "promote",
+        25,
+        1,
+        _nothing,
+        lambda at, number: [
+            *("bundle", "promote", at.other_bundle(), "--force", "--why", f"kill {number}", "-c", str(at.config))
+        ],
+    ),
+    Kind(
+        "rollback",
+        20,
+        1,
+        _nothing,
+        lambda at, number: ["rollback", "--to", at.other_bundle(), "--why", f"kill {number}", "-c", str(at.config)],
     ),
     Kind(
         "data ingest",
@@ -87,35 +110,22 @@ KINDS = (
     ),
     Kind(
         "features build",
-        20,
+        15,
         4,
-        lambda at, number: shop.change(at.folder, "features", "seen_limit", 100 + number),
+        lambda at, number: shop.change(at.folder, "features", "seen_limit", 100 + number % 900),
         lambda at, number: ["features", "build", "-c", str(at.config)],
     ),
+    Kind("bundle build", 10, 4, _features_in_use, lambda at, number: ["bundle", "build", "-c", str(at.config)]),
     Kind(
-        "bundle build",
-        15,
+        "run",
+        10,
         3,
-        lambda at, number: shop.change(at.folder, "retrieval", "newest_limit", 50 + number),
-        lambda at, number: ["bundle", "build", "-c", str(at.config)],
-    ),
-    Kind(
-        "promote",
-        20,
-        1,
-        _nothing,
-        lambda at, number: [
-            *("bundle", "promote", at.other_bundle(), "--force", "--why", f"kill {number}", "-c", str(at.config))
-        ],
-    ),
-    Kind(
-        "rollback",
-        15,
-        1,
-        _nothing,
-        lambda at, number: ["rollback", "--to", at.other_bundle(), "--why", f"kill {number}", "-c", str(at.config)],
+        lambda at, number: shop.sell_one_more(at.folder, number),
+        lambda at, number: ["run", "-c", str(at.config)],
     ),
 )
+FIRST = ("run", "bundle build", "promote", "rollback", "data ingest", "features build")
+"""The order in which each is run once before anything is killed: the first two make the bundles."""
 
 
 def main() -> None:
@@ -148,7 +158,7 @@ def killed(at: Shop, kills: int, seed: int, note: Note) -> dict[str, Any]:
         lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
         usual = _usual(at, lines, note)
         while (number := sum(line["killed"] for line in lines)) < kills:
-            kind = _next(lines)
+            kind = _next(lines, kills)
             line = _one(at, kind, number, usual, random.Random(f"{seed} {len(lines)}"))
             lines.append(line)
             with journal.open("a") as file:
@@ -164,11 +174,11 @@ def _usual(at: Shop, lines: list[dict[str, Any]], note: Note) -> dict[str, float
     """Seconds that each command takes; a full run of each the first time, two bundles among them."""
     file = at.folder / "usual.json"
     usual: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
-    for number, kind in enumerate(KINDS):
+    for number, kind in enumerate(sorted(KINDS, key=lambda kind: FIRST.index(kind.name))):
         if kind.name in usual:
             continue
         kind.prepare(at, number)
-        command = forked.Command(kind.arguments(at, number), at.folder / "commands.log")
+        command = forked.Command(kind.arguments(at, number), at.log)
         code = command.wait(PATIENCE_SECONDS)
         if code != 0:
             raise SystemExit(f"remora {kind.name} ended with {code} before anything was killed: see commands.log")
@@ -178,16 +188,16 @@ def _usual(at: Shop, lines: list[dict[str, Any]], note: Note) -> dict[str, float
     return usual
 
 
-def _next(lines: list[dict[str, Any]]) -> Kind:
-    """The command that lags most behind its share."""
+def _next(lines: list[dict[str, Any]], kills: int) -> Kind:
+    """The first command that was not killed often enough."""
     counts = {kind.name: sum(line["command"] == kind.name and line["killed"] for line in lines) for kind in KINDS}
-    return min(KINDS, key=lambda kind: counts[kind.name] / kind.share)
+    return next((kind for kind in KINDS if counts[kind.name] < kind.share * kills / 100), KINDS[-1])
 
 
 def _one(at: Shop, kind: Kind, number: int, usual: dict[str, float], draw: random.Random) -> dict[str, Any]:
     """Kill the command once, look at the home, and now and then run it to its end."""
     kind.prepare(at, 1_000 + number)
-    arguments, log = kind.arguments(at, number), at.folder / "commands.log"
+    arguments, log = kind.arguments(at, number), at.log
     seconds = draw.uniform(0, usual[kind.name])
     command = forked.Command(arguments, log)
     code = command.wait(seconds)
