@@ -63,7 +63,7 @@ def flipped(settings: Settings, folder: Path, flips: int, draw: random.Random, n
         part.opened()
         found[part.name] = {"files": len(part.files), "bytes": sum(file.stat().st_size for file in part.files)}
         found[part.name] |= {
-            "seconds_to_open": round(time.perf_counter() - began, 4),
+            "seconds_to_open_again": round(time.perf_counter() - began, 4),
             "flips": 0,
             "found": 0,
             "named": 0,
@@ -137,9 +137,9 @@ def drawn(out: Console, result: dict[str, Any]) -> None:
     """One row a part."""
     title = f"{result['named']} of {result['flips']} flipped bits named with their file"
     table = Table(title=title, title_justify="left")
-    for name in ("part", "files", "bytes", "flips", "found", "named", "s to open"):
+    for name in ("part", "files", "bytes", "flips", "found", "named", "s to open again"):
         table.add_column(name, justify="left" if name == "part" else "right")
     for name, row in result["parts"].items():
         counts = [f"{row[key]:,}" for key in ("files", "bytes", "flips", "found", "named")]
-        table.add_row(name, *counts, f"{row['seconds_to_open']:.3f}")
+        table.add_row(name, *counts, f"{row['seconds_to_open_again']:.3f}")
     out.print(table)
