@@ -17,13 +17,15 @@ from remora.settings import load
 if TYPE_CHECKING:
     from remora.registry.garbage import Unneeded
 
-KEEP = 5
-
 
 def gc(
     keep: Annotated[
-        int, typer.Option(min=0, help="How many of the newest bundles, and of the last promoted, stay whatever.")
-    ] = KEEP,
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many of the newest bundles, and of the last promoted, stay; default: retention.keep_bundles.",
+        ),
+    ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove it; without this, it is only said.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -31,10 +33,13 @@ def gc(
     """Say, or remove, what nothing needs: old bundles, and what builds and imports that were cut off have left.
 
     A bundle stays that an alias means, or that replicas hold: production, the one before it, canary and shadow.
+    `remora gc` does this and the same for everything else in the home.
     """
     from remora.registry.bundles import Bundles
 
-    going = Bundles(load(config)).collect(keep=keep, delete=delete)
+    settings = load(config)
+    keep = settings.retention.keep_bundles if keep is None else keep
+    going = Bundles(settings).collect(keep=keep, delete=delete)
     found = [{"path": g.path, "complete": g.complete, "bytes": g.bytes, "written_at": g.at} for g in going]
     value = {"deleted": delete, "bytes": sum(g.bytes for g in going), "unneeded": found}
     emit(value, as_json, lambda out: _render_unneeded(out, going, delete))

@@ -18,6 +18,7 @@ from remora.cli import (
     evaluate,
     features,
     gate,
+    gc,
     recommend,
     rollback,
     rollout,
@@ -33,6 +34,7 @@ from remora.cli.progress import show_progress
 from remora.cli.terminal import line, styled
 from remora.cli.unforeseen import DEBUG, deliberate, described
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
+from remora.contracts.private_folder import remove_own
 from remora.wiring.surroundings import settle
 
 app = typer.Typer(
@@ -63,6 +65,7 @@ app.command("why")(why.why)
 app.command("run")(run.run)
 app.command("rollback")(rollback.rollback)
 app.command("runs")(runs.runs)
+app.command("gc")(gc.gc)
 
 EXIT_CODES = ((SettingsError, 2), (DataError, 3), (NotReady, 4), (RemoraError, 1))
 """First match wins: who must act can be told from the exit code."""
@@ -125,6 +128,7 @@ def _leave(code: int) -> NoReturn:
     """End without the interpreter's own clean-up: DuckDB's and FAISS's bindings print there, or crash."""
     if "ray" in sys.modules:
         sys.modules["ray"].shutdown()
+    remove_own()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from remora.cli import data, evaluate, gate, recommend
+from remora.cli import data, evaluate, gate, gc, recommend
 from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit, paper
 from remora.cli.terminal import line, styled
+from remora.contracts.errors import RemoraError
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
@@ -50,17 +52,35 @@ def run(
         for done in _steps(settings, record, since_last=since is not None):
             ended.append(done)
             _say(done, draw=not as_json and not record.nothing_new)
+        removed = _retain(settings)
     value: dict[str, Any] = {
         "home": settings.home,
         "run": record.record.id,
         "nothing_new": record.nothing_new,
         "steps": [{"name": d.step.name, "seconds": round(d.seconds, 2), "unchanged": d.unchanged} for d in ended],
+        "removed": removed,
     }
     if serve:
         value |= _serve(settings, show=show and not as_json)
     emit(value, as_json, lambda out: _times(out, ended))
     if serve and not as_json:
         _addresses(paper(), value)
+
+
+def _retain(settings: Settings) -> dict[str, int]:
+    """Apply the settings' retention. What was made stands, whether or not what is old can be removed."""
+    if not settings.retention.automatic:
+        return {}
+    try:
+        collected = gc.collect(settings, delete=True)
+    except (RemoraError, OSError) as error:
+        console.print(line("Nothing old was removed: ", str(error)))
+        return {}
+    if collected.garbage:
+        kinds = Counter(one.kind for one in collected.garbage)
+        what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        console.print(line(f"  removed by `retention`: {what}; {collected.freed_bytes / 1e6:,.1f} MB freed"))
+    return {"count": len(collected.garbage), "freed_bytes": collected.freed_bytes}
 
 
 def _connect(settings: Settings, *, serve: bool) -> None:

@@ -27,6 +27,8 @@ from remora.contracts.home import Home
 RECEIPT = "receipt.json"
 POINTER = "CURRENT"
 VERSIONS, DRAFTS = "versions", "drafts"
+LEFT = "left"
+"""Folder of empty files, one a version: when each was last replaced as the current one."""
 
 CHECKSUM = "checksum"
 """Key of a receipt: SHA-256 of the receipt without it."""
@@ -133,29 +135,46 @@ class Shelf:
 
     def find(self, version: str) -> Artifact | None:
         """The complete version of that name, verified, if there is one; :class:`Tampered` names a damaged file."""
-        folder = f"{self.name}/{VERSIONS}/{version}"
-        if not self.home.exists(f"{folder}/{RECEIPT}"):
+        receipt = self.receipt(version)
+        if receipt is None:
             return None
-        where = self.home.at(f"{folder}/{RECEIPT}")
-        receipt = read_receipt(self.home.read_bytes(f"{folder}/{RECEIPT}"), where, REBUILD.format(self.home.at(folder)))
         found = Artifact(self.home, self.name, version, receipt)
         found.verify()
         return found
 
     def current(self) -> Artifact:
         """The version that the pointer names, verified; :class:`NotBuilt` when there is none."""
-        pointer = f"{self.name}/{POINTER}"
-        if not self.home.exists(pointer):
+        version = self.current_version()
+        if version is None:
             raise NotBuilt(self.name, self.home.url, self.command)
-        content = self.home.read_bytes(pointer).decode(errors="replace")
-        version = content.removesuffix("\n")
-        found = self.find(version) if content == f"{version}\n" and "/" not in version else None
+        found = self.find(version) if version else None
         if found is None:
-            raise LostVersion(self.name, self.home.url, self.command, self.home.at(pointer), version)
+            pointer = self.home.at(f"{self.name}/{POINTER}")
+            raise LostVersion(self.name, self.home.url, self.command, pointer, version)
         return found
 
+    def current_version(self) -> str | None:
+        """What the pointer names, whether or not that is there: empty when it is no name, None without a pointer."""
+        pointer = f"{self.name}/{POINTER}"
+        if not self.home.exists(pointer):
+            return None
+        content = self.home.read_bytes(pointer).decode(errors="replace")
+        version = content.removesuffix("\n")
+        return version if content == f"{version}\n" and "/" not in version else ""
+
+    def receipt(self, version: str) -> dict[str, Any] | None:
+        """A version's receipt, itself verified and its files not; None where there is no such version."""
+        folder = f"{self.name}/{VERSIONS}/{version}"
+        if not version or not self.home.exists(f"{folder}/{RECEIPT}"):
+            return None
+        where = self.home.at(f"{folder}/{RECEIPT}")
+        return read_receipt(self.home.read_bytes(f"{folder}/{RECEIPT}"), where, REBUILD.format(self.home.at(folder)))
+
     def point(self, version: str) -> None:
-        """Make ``version`` the current one; one atomic write."""
+        """Make ``version`` the current one; one atomic write. When the one before was left is written down for gc."""
+        before = self.current_version()
+        if before and before != version:
+            self.home.write_bytes(f"{self.name}/{LEFT}/{before}", b"")
         self.home.write_bytes(f"{self.name}/{POINTER}", f"{version}\n".encode())
 
     def draft(self, version: str) -> Artifact:
@@ -212,6 +231,20 @@ class Shelf:
             list(done)  # raises what a copy raised
         self.home.duplicate(f"{draft.folder}/{RECEIPT}", f"{published.folder}/{RECEIPT}")
         self.home.delete(draft.folder)
+
+    def remove(self, version: str) -> None:
+        """Remove a version. What a crash leaves of it is no version: a draft on a disk, elsewhere a folder without
+        receipt.
+        """
+        folder = f"{self.name}/{VERSIONS}/{version}"
+        if self.home.is_local:
+            aside = f"{self.name}/{DRAFTS}/{version}-{uuid.uuid4().hex[:12]}"
+            if self.home.rename(folder, aside):
+                self.home.delete(aside)
+        else:
+            self.home.delete(f"{folder}/{RECEIPT}")
+            self.home.delete(folder)
+        self.home.delete(f"{self.name}/{LEFT}/{version}")
 
     def _entry(self, draft: Artifact, path: str) -> dict[str, Any]:
         return {

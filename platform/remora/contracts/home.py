@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import json
 import os
 import tempfile
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from remora.contracts.errors import StorageError
+from remora.contracts.private_folder import PrivateFolder
 
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
 """What a disk without hard links, or with no more of them for a file, answers."""
@@ -180,12 +182,21 @@ class Home:
         return sorted(f.base_name for f in found if f.type == pafs.FileType.Directory)
 
     def local_copy(self, path: str) -> Path:
-        """A local folder or file with the content of ``path``: itself when local, else downloaded."""
+        """A local folder or file with the content of ``path``: itself when local, else downloaded.
+
+        A download lasts until this process ends.
+        """
         if self.is_local:
             return Path(self.at(path))
-        target = Path(tempfile.mkdtemp(prefix="remora-"))
+        target = Path(tempfile.mkdtemp(dir=_scratch().path))
         pafs.copy_files(self.at(path), str(target), source_filesystem=self.filesystem)
         return target
+
+
+@functools.cache
+def _scratch() -> PrivateFolder:
+    """Where this process keeps what it downloads."""
+    return PrivateFolder.make()
 
 
 @contextlib.contextmanager

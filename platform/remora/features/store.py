@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -143,6 +144,18 @@ def _modules_of(repo: Path) -> Iterator[list[str]]:
         for name in names:
             sys.modules.pop(name, None)
         sys.modules.update(hidden)
+
+
+def registered_versions(settings: Settings) -> set[str]:
+    """Versions of the feature tables that Feast's registry names: the last `remora features apply` may be older than
+    the current tables.
+    """
+    try:
+        store = open_store(settings)
+    except NotBuilt:
+        return set()
+    paths = (getattr(one, "path", None) or "" for one in store.registry.list_data_sources(store.project))
+    return {found[1] for path in paths if (found := re.search(r"/features/versions/([^/]+)/", path))}
 
 
 def _registered(store: FeatureStore) -> list[Any]:

@@ -206,6 +206,11 @@ class Bundles:
                 self.store.remove(one.id)
         return going
 
+    def needed(self) -> set[str]:
+        """Ids of the bundles that an alias means or that replicas shall hold: the rollback's target among them."""
+        with self._pointers.lock():
+            return self._pointers.needed()
+
     def promote(
         self, name: str, alias: str = PRODUCTION, *, by: str, why: str, evidence: Mapping[str, Any] | None = None
     ) -> Promotion:

@@ -23,6 +23,7 @@ from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
 from remora.settings.registry import RegistrySettings
+from remora.settings.retention import RetentionSettings
 from remora.settings.retraining import RetrainingSettings
 from remora.settings.rollout import RolloutSettings
 from remora.settings.section import Section
@@ -294,6 +295,7 @@ class Settings(Section):
     gates: GatesSettings = GatesSettings()
     rollout: RolloutSettings = RolloutSettings()
     retraining: RetrainingSettings = RetrainingSettings()
+    retention: RetentionSettings = RetentionSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
 
     @property

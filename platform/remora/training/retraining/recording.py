@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 LAST = "last"
 
-NO_INPUTS = {"cluster", "retraining", "serving", "tracking_uri", "home"}
+NO_INPUTS = {"cluster", "retention", "retraining", "serving", "tracking_uri", "home"}
 """Sections of the settings that change nothing in what a run makes."""
 
 
