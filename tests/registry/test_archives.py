@@ -106,7 +106,7 @@ def test_a_damaged_bundle_is_not_exported_and_is_mended_by_an_import(bundles: Bu
         (replaced("ranker.ubj", b"booster", b"trojan!"), Tampered, r"ranker\.ubj"),
         (replaced("ranker.ubj", b"booster", b"boo"), Tampered, r"ranker\.ubj.*5 bytes of 9"),
         (replaced("manifest.json", b"home_feed", b"admin_feed"), Tampered, r"manifest\.json"),
-        (replaced("manifest.json", b'"format": 1', b'"format": 2'), ForeignFormat, r"format 2; .* reads format 1"),
+        (replaced("manifest.json", b'"format": 2', b'"format": 1'), ForeignFormat, r"format 1; .* reads format 2"),
         (replaced("manifest.json", b"{", b"["), Tampered, "no JSON"),
         (lambda members: members[:-1], BrokenInput, r"ends before 'vocabulary\.parquet'.*[Cc]opy the file again"),
         (lambda members: members[1:], Refused, "no exported bundle"),
@@ -149,7 +149,7 @@ def test_a_file_of_a_bundle_that_leaves_it_is_refused(other: Bundles, exported: 
 def test_a_bundle_under_another_ones_id_is_refused(other: Bundles, exported: Path) -> None:
     def renamed(members: list[Member]) -> list[Member]:
         for info, _ in members:
-            info.name = "0123456789abcdef/" + info.name.partition("/")[2]
+            info.name = "0123456789abcdef" * 2 + "/" + info.name.partition("/")[2]
         return members
 
     with pytest.raises(Tampered, match="0123456789abcdef"):

@@ -10,6 +10,7 @@ from tests.registry import releases
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.difference import Changed, difference
+from remora.settings import BundleSettings, Settings
 
 
 def built(bundles: Bundles, *, settings: object, events: int, remora: str, ndcg: float, booster: bytes) -> Bundle:
@@ -20,17 +21,20 @@ def built(bundles: Bundles, *, settings: object, events: int, remora: str, ndcg:
     return bundles.build(files, lineage=lineage, metrics=metrics, surfaces=("home_feed",))
 
 
-def test_every_change_is_named_once_with_what_was_and_what_is(bundles: Bundles) -> None:
-    ranking = {"seed": 7, "trees": {"rounds": 100}}
-    one = built(bundles, settings={"ranking": ranking}, events=100, remora="0.1.0", ndcg=0.25, booster=b"one")
-    ranking = {"seed": 7, "trees": {"rounds": 200, "depth": 6}}
-    two = built(bundles, settings={"ranking": ranking}, events=150, remora="0.2.0", ndcg=0.5, booster=b"twice")
+def test_every_change_is_named_once_with_what_was_and_what_is(bundles: Bundles, settings: Settings) -> None:
+    own = BundleSettings.of(settings).model_dump(mode="json")
+    own["retrieval"]["epochs"] = 100
+    one = built(bundles, settings=own, events=100, remora="0.1.0", ndcg=0.25, booster=b"one")
+    own["retrieval"]["epochs"] = 200
+    own["ranking"]["objectives"]["more"] = {"events": ["like"], "weight": 6.0}
+    two = built(bundles, settings=own, events=150, remora="0.2.0", ndcg=0.5, booster=b"twice")
     changed = difference(one, two)
     assert [c for c in changed if c.part != "files"] == [
         Changed(part="data", name="events", before=100, after=150),
         Changed(part="code", name="remora", before="0.1.0", after="0.2.0"),
-        Changed(part="settings", name="ranking.trees.rounds", before=100, after=200),
-        Changed(part="settings", name="ranking.trees.depth", before=None, after=6),
+        Changed(part="settings", name="retrieval.epochs", before=100, after=200),
+        Changed(part="settings", name="ranking.objectives.more.events", before=None, after=["like"]),
+        Changed(part="settings", name="ranking.objectives.more.weight", before=None, after=6.0),
         Changed(part="metrics", name="ndcg@10 all", before=0.25, after=0.5),
     ]
     files = {c.name: (c.before, c.after) for c in changed if c.part == "files"}

@@ -114,7 +114,9 @@ def all_sections() -> Iterator[type[Section]]:
     while left:
         for one in left.pop().__subclasses__():
             left.append(one)
-            if one.__module__.startswith("remora.settings") and one.__name__ != "SurfacesSettings":  # only sections
+            made_of_sections = one.__name__ in ("SurfacesSettings", "BundleSettings")
+            derived_from = bool(one.__subclasses__())  # its fields are reached where they are inherited
+            if one.__module__.startswith("remora.settings") and not made_of_sections and not derived_from:
                 yield one
 
 

@@ -10,7 +10,10 @@ from typing import Any
 from remora.contracts.checksums import hash_at
 from remora.contracts.errors import NotFound, Tampered
 from remora.contracts.home import Home
+from remora.contracts.json_document import parse_json
 from remora.registry.manifest import MANIFEST, Manifest
+from remora.settings.bundle import FILE as SETTINGS
+from remora.settings.bundle import BundleSettings
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,17 @@ class Bundle:
         return self.home.read_bytes(f"{self.folder}/{path}")
 
     def read_json(self, path: str) -> Any:
-        """The content of one JSON file."""
-        return self.home.read_json(f"{self.folder}/{path}")
+        """The content of one JSON file; Refused for what is none, or is nested too deeply."""
+        return parse_json(self.read_bytes(path), self.at(path))
 
     def verify(self) -> None:
-        """Hash every file; Tampered names the first that differs or is missing."""
+        """Hash every file; Tampered names the first that differs or is missing.
+
+        Refused where its settings name what no bundle may set.
+        """
         self._verify(lambda path: hash_at(self.home, f"{self.folder}/{path}"), self.at)
+        if SETTINGS in self.manifest.files:
+            BundleSettings.parse(self.read_bytes(SETTINGS), self.at(SETTINGS))
 
     def local(self) -> Path:
         """A local folder with the bundle's files, verified there: the bundle itself, or a download from S3."""

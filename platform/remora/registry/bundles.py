@@ -10,15 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.errors import NotFound, RemoraError, StorageError
+from remora.contracts.errors import BadRequest, NotFound, RemoraError, StorageError
 from remora.contracts.home import Home
 from remora.registry.archive import Archive, write
 from remora.registry.bundle import Bundle
 from remora.registry.card import card
 from remora.registry.garbage import Unneeded, recently_promoted, unneeded
 from remora.registry.lineage import Lineage
-from remora.registry.manifest import ID, Manifest, check_paths
-from remora.registry.pointers import Pointers
+from remora.registry.manifest import ID, PREFIX, Manifest, check_paths
+from remora.registry.pointers import ALIASES, Pointers
 from remora.registry.promotions import Promotion
 from remora.registry.signature import PrivateKey, Signature
 from remora.registry.store import FOLDER, BundleStore, Content, entry, folder
@@ -133,8 +133,8 @@ class Bundles:
 
     def read(self, name: str) -> Bundle:
         """The same without a look at its files: what its manifest says."""
-        id = name if ID.fullmatch(name) else self.resolve(name)
-        if not self.store.has(id) and id != name:
+        id = self.id_of(name)
+        if not self.store.has(id) and name in ALIASES:
             raise NotFound(
                 "bundle",
                 id,
@@ -143,6 +143,19 @@ class Bundles:
                 + ("`remora rollback`." if name == PRODUCTION else f"`remora bundle promote ID --alias {name}`."),
             )
         return self.store.read(id)
+
+    def id_of(self, name: str) -> str:
+        """The id of what people name: an id, the beginning of just one, or an alias.
+
+        BadRequest for what is none of them or begins several, NotBuilt for an alias that means nothing yet.
+        """
+        if ID.fullmatch(name) or not PREFIX.fullmatch(name):
+            return name if ID.fullmatch(name) else self.resolve(name)
+        found = sorted(id for id in self.store.ids() if id.startswith(name))
+        if len(found) != 1:
+            what = f"begins {len(found)} bundles: {', '.join(found[:5])}" if found else "begins no bundle's id"
+            raise BadRequest(f"'{name}' {what}. `remora bundle list` shows what there is.")
+        return found[0]
 
     def resolve(self, alias: str) -> str:
         """The id that an alias means now. BadRequest for what is no alias, NotBuilt where it means nothing yet."""
@@ -232,7 +245,7 @@ class Bundles:
         manifest, the signature and the files' sizes are checked, and the hashes only where no replica keeps it warm.
         Another rollback goes further back, never to what was taken back. NotReady where nothing was before.
         """
-        target = to if to is None or ID.fullmatch(to) else self.resolve(to)
+        target = to if to is None else self.id_of(to)
         return self._pointers.rollback(target, by=by, why=why, evidence=evidence)
 
     def direct(self, change: Callable[[Traffic], Traffic]) -> Traffic:

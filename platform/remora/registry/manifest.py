@@ -7,18 +7,33 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from remora.contracts.errors import ForeignFormat, Refused, Tampered
+from remora.contracts.printable import one_line
 from remora.registry.signature import SIGNATURE
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 FORMATS = (".safetensors", ".ubj", ".parquet", ".faiss", ".json", ".md")
 """Nothing that executes when it is loaded."""
 
-ID = re.compile(r"[0-9a-f]{16}")
+ID_DIGITS = 32
+"""Hex digits of a bundle's id: 128 bits, so that two manifests of one id cannot be found by trying, even by who makes
+both."""
+
+ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+
+PREFIX = re.compile(rf"[0-9a-f]{{4,{ID_DIGITS - 1}}}")
+"""The beginning of an id, as people type it."""
+
+MOST_FILES = 1_000
+PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(/[A-Za-z0-9][A-Za-z0-9._-]{0,127}){0,7}")
+"""Of a file in a bundle: letters, digits, '.', '_' and '-', at most eight folders deep."""
+
+SurfaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 class FileEntry(BaseModel):
@@ -26,8 +41,8 @@ class FileEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sha256: str
-    bytes: int
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
 
 
 class Manifest(BaseModel):
@@ -36,8 +51,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
-    surfaces: tuple[str, ...]
-    files: dict[str, FileEntry]
+    surfaces: tuple[SurfaceName, ...] = Field(max_length=100)
+    files: dict[str, FileEntry] = Field(max_length=MOST_FILES)
 
     @classmethod
     def parse(cls, content: bytes, where: str, id: str) -> Manifest:
@@ -48,7 +63,7 @@ class Manifest(BaseModel):
         """
         try:
             written = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Tampered(where, id, "– (it is no JSON)") from error
         found = written.get("format", FORMAT) if isinstance(written, dict) else FORMAT
         if found != FORMAT:
@@ -70,8 +85,8 @@ class Manifest(BaseModel):
 
     @property
     def id(self) -> str:
-        """The first 16 hex digits of the SHA-256 of :attr:`canonical`."""
-        return hashlib.sha256(self.canonical).hexdigest()[:16]
+        """The first :data:`ID_DIGITS` hex digits of the SHA-256 of :attr:`canonical`."""
+        return hashlib.sha256(self.canonical).hexdigest()[:ID_DIGITS]
 
     @property
     def bytes(self) -> int:
@@ -84,10 +99,10 @@ def check_paths(paths: Iterable[str]) -> None:
     for path in paths:
         parts = PurePosixPath(path)
         own = path in (MANIFEST, SIGNATURE)
-        if parts.is_absolute() or ".." in parts.parts or str(parts) != path or "\\" in path or own:
+        if own or not PATH.fullmatch(path):
             raise Refused(
-                f"A bundle cannot hold a file at '{path}': use a plain relative path other than {MANIFEST} and "
-                f"{SIGNATURE}."
+                f"A bundle cannot hold a file at '{one_line(path)}': use a plain relative path of letters, digits, "
+                f"'.', '_' and '-', at most eight folders deep, other than {MANIFEST} and {SIGNATURE}."
             )
         if parts.suffix not in FORMATS:
             raise Refused(

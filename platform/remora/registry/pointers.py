@@ -144,7 +144,7 @@ class Pointers:
     def check_alias(self, alias: str) -> None:
         """BadRequest for a name that is none of :data:`ALIASES`."""
         if alias not in ALIASES:
-            raise BadRequest(f"'{alias}' is neither an alias ({', '.join(ALIASES)}) nor a bundle's id (16 hex digits).")
+            raise BadRequest(f"'{alias}' is neither an alias ({', '.join(ALIASES)}) nor a bundle's id.")
 
     def register(self, bundle: Bundle) -> str:
         """The bundle's version in MLflow's registry, made when there is none."""

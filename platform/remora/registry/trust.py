@@ -32,7 +32,7 @@ def doubt(manifest: Manifest, content: bytes | None, settings: RegistrySettings)
     """Why the bundle is not trusted and what to do; None when it is."""
     if content is None:
         missing = "it is not signed, and registry.require_signature is set. Sign it: remora bundle sign"
-        return f"{missing} {manifest.id}." if settings.require_signature else None
+        return f"{missing} {manifest.id}." if settings.signature_required else None
     try:
         signature = Signature.model_validate_json(content)
     except ValidationError:
@@ -41,7 +41,7 @@ def doubt(manifest: Manifest, content: bytes | None, settings: RegistrySettings)
     if signature.key not in keys:
         known = ", ".join(keys) or "none"
         unknown = f"key {signature.key} signed it, and registry.trusted_keys has {known}. Add the key, or sign it anew"
-        return f"{unknown}: remora bundle sign {manifest.id}." if settings.require_signature else None
+        return f"{unknown}: remora bundle sign {manifest.id}." if settings.signature_required else None
     if not keys[signature.key].signed(manifest.canonical, signature.signature):
         return (
             f"the signature by key {signature.key} is not of this manifest: one of them was changed. Get the bundle "

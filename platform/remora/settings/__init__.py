@@ -1,5 +1,6 @@
 """One frozen settings tree, read from one YAML file; nothing here knows any other part of Remora."""
 
+from remora.settings.bundle import BundleSettings
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
@@ -21,6 +22,7 @@ from remora.settings.tree import (
 
 __all__ = [
     "ACTIVE",
+    "BundleSettings",
     "ClusterSettings",
     "DataSettings",
     "EvaluationSettings",

@@ -80,14 +80,19 @@ class NetworkSettings(Section):
     batch_queries: int = Field(32, ge=1, le=100_000, description="slates in a batch of all workers together")
 
 
-class RankingSettings(Section):
+class RankingDefinitions(Section):
+    """What a slate is ordered by: the part of the ranking's settings that a bundle may set."""
+
+    objectives: dict[str, ObjectiveSettings] = Field(
+        {}, description="default: one for each weight of wanted events, so that their sum is the expected weight"
+    )
+
+
+class RankingSettings(RankingDefinitions):
     """The models that order candidates, and their training rows."""
 
     models: tuple[Literal["trees", "network"], ...] = Field(
         ("trees",), min_length=1, description="with several, their blend is chosen on validation"
-    )
-    objectives: dict[str, ObjectiveSettings] = Field(
-        {}, description="default: one for each weight of wanted events, so that their sum is the expected weight"
     )
     slates: Literal["retrieved", "logged"] = Field(
         "retrieved", description="learn from what retrieval would have found, or from what was shown (data.impression)"

@@ -16,10 +16,17 @@ class RegistrySettings(Section):
     trusted_keys: tuple[str, ...] = Field(
         (), description="public keys: `ed25519:...` as `remora bundle keygen` prints it, or a PEM file's path"
     )
-    require_signature: bool = Field(False, description="serve, promote and import only what a trusted key has signed")
+    require_signature: bool | None = Field(
+        None, description="serve, promote and import only what a trusted key has signed; default: where one is named"
+    )
     lock: str = Field(
         "", description="PostgreSQL that locks the registry of a home that is not local; default tracking_uri"
     )
+
+    @property
+    def signature_required(self) -> bool:
+        """What was asked for, else whether any key is trusted: who names keys means to trust no others."""
+        return bool(self.trusted_keys) if self.require_signature is None else self.require_signature
 
     @model_validator(mode="after")
     def _somebody_is_trusted(self) -> RegistrySettings:

@@ -54,8 +54,8 @@ class SplitSettings(Section):
         return self
 
 
-class FeatureSettings(Section):
-    """Trailing windows and bounds of the features."""
+class FeatureDefinitions(Section):
+    """Trailing windows and bounds of the features: what a bundle was built with, and may set."""
 
     windows_days: Each[Days] = Field((1, 7, 30), min_length=1, max_length=20)
     affinity_categories: int = Field(
@@ -67,13 +67,18 @@ class FeatureSettings(Section):
     seen_limit: int = Field(
         5_000, ge=1, le=10_000_000, description="items per user that the already-seen filter remembers"
     )
+
+
+class FeatureSettings(FeatureDefinitions):
+    """How features are defined, built and stored; where they are stored is the operator's alone."""
+
     partitions: int = Field(8, ge=1, le=10_000, description="hash partitions of one pass over events")
     redis: str = Field("", description="Feast's online store, as host:port[,password=...]; default SQLite in the home")
     registry: str = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
 
 
-class RetrievalSettings(Section):
-    """The two-tower model, its index, and the sources beside it."""
+class RetrievalDefinitions(Section):
+    """The two-tower model, its index, and the sources next to it: what a bundle was built with, and may set."""
 
     dimension: int = Field(64, ge=1, le=8_192)
     epochs: int = Field(8, ge=1, le=10_000)
@@ -96,7 +101,6 @@ class RetrievalSettings(Section):
         0.1, ge=0, le=1, description="share of target ids hidden in training, so content alone works"
     )
     text_buckets: int = Field(4096, ge=1, le=10_000_000)
-    workers: int = Field(2, ge=1, le=1_000)
     seed: Seed = 7
     nearest_limit: int = Field(300, ge=1, le=100_000, description="candidates of the two-tower source")
     co_visited_limit: int = Field(200, ge=1, le=100_000)
@@ -131,11 +135,28 @@ class RetrievalSettings(Section):
     segment_prior: float = Field(
         1_000.0, ge=0, le=1e12, description="events of everybody that each segment's are mixed with"
     )
+    held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
+    index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
+
+    @property
+    def linear_fade(self) -> float:
+        """What each earlier item weighs of the one after it; only the model of the next item reads order."""
+        return exp(-1 / self.linear_decay) if self.linear_model == "next_item" else 1.0
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> RetrievalDefinitions:
+        if self.dimension % self.history_heads:
+            raise ValueError(f"dimension {self.dimension} is no multiple of history_heads {self.history_heads}")
+        return self
+
+
+class RetrievalSettings(RetrievalDefinitions):
+    """The models and sources of retrieval, and what training them may cost."""
+
+    workers: int = Field(2, ge=1, le=1_000)
     shuffle_rows: int = Field(
         200_000, ge=1, le=1_000_000_000, description="examples that a worker holds and shuffles at a time"
     )
-    held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
-    index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
     index_build_seconds: float = Field(
         600.0, gt=0, le=MOST_SECONDS, description="kinds that would take longer to build are left out"
     )
@@ -146,15 +167,8 @@ class RetrievalSettings(Section):
         3, ge=0, le=1_000, description="times that a lost worker is replaced before training fails"
     )
 
-    @property
-    def linear_fade(self) -> float:
-        """What each earlier item weighs of the one after it; only the model of the next item reads order."""
-        return exp(-1 / self.linear_decay) if self.linear_model == "next_item" else 1.0
-
     @model_validator(mode="after")
-    def _heads_divide(self) -> RetrievalSettings:
-        if self.dimension % self.history_heads:
-            raise ValueError(f"dimension {self.dimension} is no multiple of history_heads {self.history_heads}")
+    def _each_worker_has_a_row(self) -> RetrievalSettings:
         if self.batch_size < self.workers:
             raise ValueError(f"batch_size {self.batch_size} leaves nothing for some of the workers, {self.workers}")
         return self

@@ -24,16 +24,14 @@ from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.lineage import Lineage, TrainingRows
 from remora.registry.store import BundleStore, Content
-from remora.settings import Settings
+from remora.settings import BundleSettings, Settings
+from remora.settings.bundle import FILE as SETTINGS
 from remora.settings.one_writer import writes
 from remora.surfaces.table import SURFACES
 from remora.training.evaluation import REPORT, evaluation_shelf
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.wiring.parts import LINEAR, NEIGHBOURS, SEGMENTS, SNAPSHOT, TOWERS, ItemLists
-
-SERVED_WITH = {"surfaces", "retrieval", "features", "ranking"}
-"""Sections of the settings that belong to the bundle: a replica takes them from it."""
 
 
 def built_shelf(home: Home) -> Shelf:
@@ -55,7 +53,7 @@ def record(settings: Settings) -> Artifact:
     """As :func:`build`; gives the record, whose receipt has the ``bundle``'s id. Unchanged inputs are a look-up."""
     home = Home(settings.home)
     made = _made(home)
-    served_with = settings.model_dump(mode="json", include=SERVED_WITH)
+    served_with = BundleSettings.of(settings).model_dump(mode="json")
     version = fingerprint(
         artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=commit()
     )
@@ -83,7 +81,7 @@ def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_wi
             **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS, LINEAR, SEGMENTS)},
             **{file: made["retrieval"].read_bytes(file) for file in TOWERS},
             **{file: made["ranking"].read_bytes(file) for file in made["ranking"].receipt["served"]},
-            "settings.json": json.dumps(served_with, indent=1).encode(),
+            SETTINGS: json.dumps(served_with, indent=1).encode(),
         }
         return Bundles(settings).build(
             files,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from remora.contracts.errors import DataError
+from remora.contracts.errors import DataError, Refused
 from remora.contracts.vocabulary import Rows, Vocabulary
 from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
@@ -28,7 +27,8 @@ from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
-from remora.settings import Settings
+from remora.settings import BundleSettings, Settings
+from remora.settings.bundle import FILE as SETTINGS
 from remora.surfaces.parts import Parts
 
 TOWERS = (
@@ -151,7 +151,7 @@ def parts_from(
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a bundle's files hold, live; ``settings`` are those that it was built with, and for the rest those given."""
+    """What a bundle's files hold, live; ``settings`` are those given, with what the bundle may set in their place."""
 
     settings: Settings
     snapshot: ItemSnapshot
@@ -161,12 +161,18 @@ class Contents:
 
     @classmethod
     def load(cls, bundle: Bundle, settings: Settings) -> Contents:
-        """Read a bundle, its signature and files verified. DataError when they do not belong together."""
+        """Read a bundle, its signature and files verified. DataError when they do not belong together.
+
+        Refused where it sets what no bundle may set: see :class:`~remora.settings.BundleSettings`.
+        """
         folder = trusted(bundle, settings.registry).local()
-        built = json.loads((folder / "settings.json").read_text())
+        file = folder / SETTINGS
+        if not file.is_file():
+            raise Refused(f"The bundle {bundle.id} has no {SETTINGS}, so it cannot be served. Build it again.")
+        built = BundleSettings.parse(file.read_bytes(), str(file))
         towers = Towers.load(folder)
         return cls(
-            settings=settings.model_validate(settings.model_dump() | built),
+            settings=built.over(settings),
             snapshot=ItemSnapshot.load(folder / SNAPSHOT),
             towers=towers,
             lists=ItemLists.load(folder),
@@ -182,5 +188,5 @@ class Contents:
 
 
 def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
-    """The parts of a bundle; the settings that it was built with go before ``settings``. Untrusted as these say."""
+    """The parts of a bundle; what it may set goes before ``settings``. Untrusted as these say."""
     return Contents.load(bundle, settings).parts

@@ -12,7 +12,6 @@ from remora.contracts.errors import NotBuilt
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.registry.bundles import Bundles
-from remora.registry.manifest import ID
 from remora.registry.traffic import PRODUCTION
 from remora.rollout.gates import report
 from remora.rollout.gates.report import GateReport
@@ -67,9 +66,9 @@ def look_up(settings: Settings, candidate: str, against: str = PRODUCTION) -> Ga
 
 
 def _ids(bundles: Bundles, candidate: str, against: str) -> tuple[str, str | None]:
-    mine = candidate if ID.fullmatch(candidate) else bundles.resolve(candidate)
+    mine = bundles.id_of(candidate)
     try:
-        theirs = against if ID.fullmatch(against) else bundles.resolve(against)
+        theirs = bundles.id_of(against)
     except NotBuilt:
         return mine, None
     return mine, None if theirs == mine else theirs

@@ -31,7 +31,7 @@ class Opened:
         """Load it here; one that may crash its process is first loaded in another."""
         contents = Contents.load(bundle, settings)
         parts = contents.parts
-        users = online_users(contents.settings, parts)
+        users = online_users(settings, parts)
         return cls(bundle=bundle, contents=contents, parts=parts, surfaces=pipelines(parts), users=users)
 
     @property
