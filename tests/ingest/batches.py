@@ -106,11 +106,16 @@ def content_of(lake: Lake) -> dict[str, Any]:
     quarantine = pl.DataFrame(pl.from_arrow(lake.quarantine()))
     said = ("version", "counts", "first", "last", "due", "days", "event_types", "sources")
     unknown = read("origins/unknown_items.parquet").to_pydict()
+    # Events are doubted when they are read: what a later items table would say of old ones is not counted again.
+    counts = {
+        name: {key: value for key, value in table.items() if key not in ("doubts", "examples")}
+        for name, table in artifact.receipt["counts"].items()
+    }
     return {
         "rows": {path: table.rows() for path, table in tables.items()},
         "types": {path: table.schema for path, table in tables.items()},
         "quarantine": sorted(quarantine.rows()),
-        "receipt": {key: artifact.receipt[key] for key in said} | {"unknown": unknown},
+        "receipt": {key: artifact.receipt[key] for key in said} | {"unknown": unknown, "counts": counts},
         "vocabulary": lake.vocabulary().to_ids(range(len(lake.vocabulary()))),
     }
 

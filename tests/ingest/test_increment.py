@@ -246,18 +246,18 @@ class TestAWholeBuildIsMadeAndSaysWhyWhen:
     def test_an_event_that_was_in_the_future_is_due(
         self, exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from datetime import UTC, datetime, timedelta
+        from datetime import UTC, datetime
 
         from remora.ingest import ingest as ingesting
 
         exports.write([event(id="1"), event(id="2", day=30)])
         eve = datetime.fromtimestamp(int(event(day=20)[3]), UTC)
-        monkeypatch.setattr(ingesting, "CLOCK_SKEW", eve - datetime.now(UTC))
+        monkeypatch.setattr(ingesting, "latest_instant", lambda data: eve)
         assert ingest(exports.settings(tmp_path)).rows("events") == 1
         exports.write([event(id="3", day=1)])
         lake = ingest(exports.settings(tmp_path), since_last=True)
         assert (made(lake)["whole_because"], lake.rows("events")) == (None, 2)
-        monkeypatch.setattr(ingesting, "CLOCK_SKEW", timedelta(days=1))
+        monkeypatch.setattr(ingesting, "latest_instant", lambda data: datetime.now(UTC))
         exports.write([event(id="4", day=1)])
         assert "was refused as in the future, and is not any more" in self.why(exports, tmp_path)
 

@@ -79,7 +79,7 @@ def _bring(
         return Lake(done)
     if not tables["events"].rows:
         raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths.values())}.")
-    latest = datetime.now(UTC) + timedelta(seconds=data.max_clock_skew_seconds)
+    latest = latest_instant(data)
     earliest = datetime.combine(data.earliest, time(), UTC)
     fresh = tables["events"] if before is None else tables["events"].only(before.is_new)
     refuse(time_reading(fresh, data, earliest, latest, tables["events"].rows))
@@ -114,6 +114,11 @@ def _bring(
         **books.entries(),
     )
     return Lake(published)
+
+
+def latest_instant(data: DataSettings) -> datetime:
+    """After this an event is in the future."""
+    return datetime.now(UTC) + timedelta(seconds=data.max_clock_skew_seconds)
 
 
 def _recipe(settings: Settings) -> str:
