@@ -118,3 +118,15 @@ def test_dashboards_and_alerts_ask_for_metrics_that_the_app_exports() -> None:
 def test_prometheus_scrapes_ray_and_what_runs_leave_on_a_node() -> None:
     jobs = {job["job_name"] for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]}
     assert jobs == {"ray", "haproxy", "kuberay", "node"}
+
+
+def test_prometheus_accepts_the_paths_of_files_that_it_discovers_targets_from() -> None:
+    """By the pattern of its own `file_sd_configs`: a star in the last part of the path alone."""
+    found = [
+        path
+        for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]
+        for discovery in job.get("file_sd_configs", ())
+        for path in discovery["files"]
+    ]
+    assert found
+    assert all(re.fullmatch(r"[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)", path) for path in found)
