@@ -135,6 +135,10 @@ class TestAskedRows:
         with pytest.raises(DataError, match=r"Two columns of the answer would be called x"):
             ask(world.store(), ASKED.append_column("x", pa.array([3.0])))
 
+    def test_in_a_column_that_the_join_itself_uses(self, world: World) -> None:
+        with pytest.raises(DataError, match=r"Two columns of the answer would be called __row"):
+            ask(world.store(), ASKED.append_column("__row", pa.array([7])))
+
     def test_that_are_no_rows_at_all(self, world: World) -> None:
         store = world.store()
         with pytest.raises(DataError, match=r"Cannot ask with a list"):

@@ -66,7 +66,7 @@ class Join:
                 check_keys(schema.field(asked).type, view.source.kind(stored), asked, where)
             kinds += [view.source.kind(c) for c in (view.timestamp, view.created, view.known) if c]
         object.__setattr__(self, "unit", unit_of(kinds))
-        names = [*schema.names, *(name for view in self.views for _, name in view.features)]
+        names = [ROW, *schema.names, *(name for view in self.views for _, name in view.features)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise DataError(
                 f"Two columns of the answer would be called {', '.join(twice)}. Ask with full_feature_names=True, or "
