@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
 import warnings
 from importlib.metadata import version
 from typing import Annotated, NoReturn
@@ -32,8 +31,9 @@ from remora.cli import (
 from remora.cli.options import console
 from remora.cli.progress import show_progress
 from remora.cli.terminal import line, styled
-from remora.cli.unforeseen import DEBUG, deliberate, described
+from remora.cli.unforeseen import DEBUG, deliberate, described, trace
 from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
+from remora.contracts.private import keep_private
 from remora.contracts.private_folder import remove_own
 from remora.wiring.surroundings import settle
 
@@ -87,6 +87,7 @@ def _main(
 
 def main() -> None:
     """Entry point: 0 done, 1 refused, 2 settings or usage, 3 data, 4 not ready, 70 unforeseen, 130 interrupted."""
+    keep_private()
     settle()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -116,7 +117,7 @@ def _failed(error: Exception) -> int:
     """Say what went wrong; the exit code says who must act."""
     meant = deliberate(error)
     if os.environ.get(DEBUG):
-        traceback.print_exception(error)
+        sys.stderr.write(trace(error))
     if meant is None:
         console.print(line(styled("Error", "red"), " ", described(error)))
         return UNFORESEEN

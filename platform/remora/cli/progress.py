@@ -8,6 +8,7 @@ from rich.logging import RichHandler
 
 from remora.cli.options import console
 from remora.contracts.printable import printable
+from remora.contracts.redaction import redacted
 
 
 def show_progress() -> None:
@@ -19,13 +20,19 @@ def show_progress() -> None:
     handler.setFormatter(_Lines("%(asctime)s %(message)s", "%H:%M:%S"))
     if console.is_terminal:
         handler = RichHandler(console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    handler.addFilter(_redact)
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+def _redact(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redacted(record.getMessage()), ()
+    return True
 
 
 class _Lines(logging.Formatter):
     """Plain lines; text from data is shown, not obeyed by the terminal that shows the log."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return redacted(printable(super().format(record)))

@@ -15,6 +15,7 @@ from remora.cli import data, evaluate, gate, gc, recommend
 from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit, paper
 from remora.cli.terminal import line, styled
 from remora.contracts.errors import RemoraError
+from remora.contracts.redaction import redacted
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run(
             _say(done, draw=not as_json and not record.nothing_new)
         removed = _retain(settings)
     value: dict[str, Any] = {
-        "home": settings.home,
+        "home": redacted(settings.home),
         "run": record.record.id,
         "nothing_new": record.nothing_new,
         "steps": [{"name": d.step.name, "seconds": round(d.seconds, 2), "unchanged": d.unchanged} for d in ended],

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from remora.cli.features import render_receipt
 from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.contracts.redaction import redacted
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _render_ranking(out: Console, trained: Artifact) -> None:
         out.print(f"Rows of the {name} window")
         render_receipt(out, Receipt.model_validate(rows))
     _render(out, "Ranking", trained, "remora evaluate")
-    out.print(f"Report: {trained.home.url}/{trained.folder}/report.html", soft_wrap=True)
+    out.print(f"Report: {redacted(trained.home.url)}/{trained.folder}/report.html", soft_wrap=True)
 
 
 def _render(out: Console, what: str, trained: Artifact, following: str) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, emit
+from remora.contracts.redaction import redacted
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
@@ -104,5 +105,5 @@ def _render(out: Console, found: Artifact, following: str) -> None:
         table.add_row(*row)
     out.print(table)
     out.print(gained(report))
-    out.print(f"Report and plot: {found.home.url}/{found.folder}/report.md", soft_wrap=True)
+    out.print(f"Report and plot: {redacted(found.home.url)}/{found.folder}/report.md", soft_wrap=True)
     out.print(f"Next: {following} --tuned {report.name}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from remora.contracts.errors import RemoraError
 from remora.contracts.printable import one_line
+from remora.contracts.redaction import redacted
 
 DEBUG = "REMORA_DEBUG"
 
@@ -21,7 +22,7 @@ def deliberate(error: BaseException) -> RemoraError | None:
 
 def described(error: BaseException) -> str:
     """What happened, in one line, and where the trace is."""
-    said = one_line(str(error).strip().partition("\n")[0], limit=500) or "no message"
+    said = one_line(redacted(str(error)).strip().partition("\n")[0], limit=500) or "no message"
     if isinstance(error, OSError):
         what = f"The system refused: {said}. Look at the path's permissions, the disk and the network."
     else:
@@ -29,11 +30,16 @@ def described(error: BaseException) -> str:
     return f"{what} {_kept(error)} With {DEBUG}=1 it is printed."
 
 
+def trace(error: BaseException) -> str:
+    """The whole trace, without credentials."""
+    return redacted("".join(traceback.format_exception(error)))
+
+
 def _kept(error: BaseException) -> str:
     try:
         handle, path = tempfile.mkstemp(prefix="remora-trace-", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(trace(error))
     except OSError:
         return "Its trace could not be kept."
     return f"Its trace is in {path}."

@@ -20,16 +20,46 @@ RemoraError
 │   └── GatesFailed         a bundle that is not fit for production
 └── StorageError         the store failed: disk full, permission, connection
 
-Errors cross process borders: every argument goes to ``args``, so they pickle.
+Errors cross process borders: every argument goes to ``args``, so they pickle. No message shows a credential: what any
+of them says is redacted here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from remora.contracts.redaction import redacted
+
+
+def _redacting(said: Callable[[Any], str]) -> Callable[[Any], str]:
+    @wraps(said)
+    def without_credentials(error: Any) -> str:
+        return redacted(said(error))
+
+    return without_credentials
 
 
 class RemoraError(Exception):
-    """Base of all deliberate errors; ``str()`` says what happened, with which values, and what to do."""
+    """Base of all deliberate errors; ``str()`` says what happened, with which values, and what to do.
+
+    Credentials of URLs and connection strings are hidden in it, whatever a class puts into its message.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Redact what the class's own ``__str__`` says."""
+        super().__init_subclass__(**options)
+        if "__str__" in cls.__dict__:
+            cls.__str__ = _redacting(cls.__str__)  # type: ignore[method-assign]
+
+    def __str__(self) -> str:
+        """The message, redacted."""
+        return redacted(super().__str__())
+
+    def __repr__(self) -> str:
+        """The class and its arguments, redacted."""
+        return redacted(super().__repr__())
 
 
 class DataError(RemoraError):

@@ -20,6 +20,7 @@ from typing import TextIO
 
 from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.home import Home, storage_errors
+from remora.contracts.redaction import redacted
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql"
 
@@ -97,7 +98,7 @@ def advisory(database: str, name: str, *, otherwise: Callable[[], NotReady] | No
             elif not connection.execute(sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))).scalar():
                 raise otherwise()
         except SQLAlchemyError as error:
-            raise StorageError(f"No lock at {shown(database)}: {error}. Nothing was changed.") from error
+            raise StorageError(f"No lock at {redacted(database)}: {error}. Nothing was changed.") from error
         yield
         try:
             kept = connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_unlock(key))).scalar()
@@ -107,21 +108,10 @@ def advisory(database: str, name: str, *, otherwise: Callable[[], NotReady] | No
             raise _lost(database)
 
 
-def shown(database: str) -> str:
-    """The URL of a database, its password hidden; anything else as it is."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(database).render_as_string(hide_password=True)
-    except ArgumentError:
-        return database
-
-
 def _lost(database: str) -> StorageError:
     return StorageError(
-        f"The lock at {shown(database)} was lost while it was held, so another command may have run beside this one. "
-        f"Look at `remora bundle history`, and run the command again."
+        f"The lock at {redacted(database)} was lost while it was held, so another command may have run beside "
+        f"this one. Look at `remora bundle history`, and run the command again."
     )
 
 

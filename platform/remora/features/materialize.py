@@ -14,6 +14,7 @@ from feast import FeatureStore
 
 from remora.contracts.errors import StorageError
 from remora.contracts.home import Home
+from remora.contracts.redaction import redacted
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
 from remora.features.applied import RECORD
 from remora.features.profiles import EPOCH
@@ -40,7 +41,11 @@ def materialize(settings: Settings, until: datetime | None = None) -> dict[str, 
     store, home = open_store(settings), Home(settings.home)
     tables = FeatureTables.open(home)
     until = until or datetime.fromisoformat(tables.artifact.receipt["end"])
-    written = {"tables": tables.artifact.version, "until": until.isoformat(), "store": settings.features.redis}
+    written = {
+        "tables": tables.artifact.version,
+        "until": until.isoformat(),
+        "store": redacted(settings.features.redis),
+    }
     record = home.read_json(RECORD) if home.exists(RECORD) else {}
     counts = {}
     for view in tables.views:

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from remora.contracts.errors import StorageError
-from remora.contracts.exclusive import shown
+from remora.contracts.redaction import redacted
 
 BUNDLE_TAG = "bundle"
 
@@ -89,5 +89,5 @@ class Aliases:
         try:
             yield
         except (MlflowException, SQLAlchemyError) as error:
-            what = f"MLflow at {shown(self.uri)} failed: {str(error).splitlines()[0]}"
+            what = f"MLflow at {redacted(self.uri)} failed: {str(error).splitlines()[0]}"
             raise StorageError(f"{what} What was there is intact.") from error

@@ -21,7 +21,10 @@ from remora.contracts.home import replacing, storage_errors
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID, MANIFEST, Manifest
 from remora.registry.signature import SIGNATURE
-from remora.registry.store import PIECE, READABLE, Source
+from remora.registry.store import PIECE, Source
+
+READABLE = 0o644
+"""Of an export: it is made to be given away."""
 
 MOST_MANIFEST_BYTES = 16 << 20
 MOST_SIGNATURE_BYTES = 64 << 10

@@ -22,7 +22,6 @@ from remora.registry.signature import SIGNATURE, Signature
 
 FOLDER = "bundles"
 PIECE = 1 << 20
-READABLE = 0o644
 
 Content = Path | bytes
 """A local file, or what is in it."""
@@ -109,7 +108,7 @@ class BundleStore:
                 with uploading(self.home.filesystem, target) as sink:
                     shutil.copyfileobj(source, sink, PIECE)
                 return
-            with replacing(Path(target), mode=READABLE) as file:
+            with replacing(Path(target)) as file:
                 shutil.copyfileobj(source, file, PIECE)
 
 

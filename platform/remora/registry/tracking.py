@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from remora.contracts.errors import SettingsError, StorageError
-from remora.contracts.exclusive import POSTGRESQL, advisory, shown
+from remora.contracts.exclusive import POSTGRESQL, advisory
 from remora.contracts.home import Home, storage_errors
+from remora.contracts.redaction import redacted, without_credentials
 from remora.contracts.sqlite import sqlite_url
 from remora.settings import Settings
 
@@ -42,7 +43,7 @@ def tracking_uri(settings: Settings) -> str:
 def artifact_root(settings: Settings) -> str:
     """The URI below which runs put their files; give it to MLflow when an experiment is created."""
     if "://" in settings.home:
-        return f"{settings.home.partition('?')[0].rstrip('/')}/{FOLDER}/{ARTIFACTS}"
+        return f"{without_credentials(settings.home).rstrip('/')}/{FOLDER}/{ARTIFACTS}"
     return (Path(Home(settings.home).at(FOLDER)) / ARTIFACTS).as_uri()
 
 
@@ -57,7 +58,7 @@ def _fill(database: str, artifacts: str) -> None:
         try:
             SqlAlchemyStore(database, artifacts).engine.dispose()
         except (MlflowException, SQLAlchemyError) as error:
-            raise StorageError(f"MLflow cannot use {shown(database)}: {error}") from error
+            raise StorageError(f"MLflow cannot use {redacted(database)}: {error}") from error
 
 
 def _create(database: Path) -> None:

@@ -10,13 +10,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from remora.contracts.errors import SettingsError
-from remora.contracts.home import Home
+from remora.contracts.home import Home, storage_errors
+from remora.contracts.private import make_private
 from remora.settings.home_path import checked_home
 from remora.settings.mistakes import listed
+from remora.settings.references import referring, resolved
 from remora.settings.tree import Settings
 from remora.settings.yaml_file import dump, parse, read_text
 
 log = logging.getLogger(__name__)
+
+WRITTEN = "settings.yaml"
 
 ACTIVE = Path(".remora/active")
 """Link to the home that commands without --config mean: the one used last."""
@@ -26,10 +30,11 @@ def load(path: str | Path | None = None, **overrides: Any) -> Settings:
     """Settings from a YAML file; ``overrides`` replace top-level sections.
 
     Without a path: $REMORA_CONFIG, else the settings of the active home. ``$REMORA_HOME`` overrides the home.
+    ``${NAME}`` and ``${file:PATH}`` are filled in: see :mod:`remora.settings.references`.
     Raises SettingsError with the place of each mistake.
     """
     file = _find(path)
-    values = parse(os.path.expandvars(read_text(file)), file)
+    values, references = resolved(parse(read_text(file), file), file)
     values |= overrides
     if home := os.environ.get("REMORA_HOME"):
         values["home"] = home
@@ -37,19 +42,25 @@ def load(path: str | Path | None = None, **overrides: Any) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(f"{file}: {listed(error, Settings)}") from error
-    return settings.model_copy(update={"home": checked_home(settings.home or f".remora/{settings.name}")})
+    home = checked_home(settings.home or f".remora/{settings.name}")
+    return settings.model_copy(update={"home": home}).with_references(references)
 
 
 def activate(settings: Settings) -> None:
     """Make a local home the one that commands without --config, and feature_repo/, mean.
 
+    Its settings are written down with the references that they were read with, never with what those stand for.
     StorageError where the home cannot be written. Where the working directory cannot, the home is not remembered, which
     is logged.
     """
     if "://" in settings.home:
         return
     home = Path(settings.home)
-    Home(settings.home).write_bytes("settings.yaml", dump(settings.model_dump(mode="json")).encode())
+    with storage_errors(str(home)):
+        make_private(home, is_home=(home / WRITTEN).is_file())
+    values = settings.model_dump(mode="json")
+    references = {place: one for place, one in settings.references.items() if place != ("home",)}
+    Home(settings.home).write_bytes(WRITTEN, dump(referring(values, references)).encode())
     try:
         _remember(home)
     except OSError as error:

@@ -15,6 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from remora.contracts.errors import NotReady
 from remora.contracts.exclusive import exclusive, holder_of
 from remora.contracts.home import Home
+from remora.contracts.private import keep_private
 from remora.settings.tree import Settings
 
 LOCK = ".writing.lock"
@@ -34,6 +35,7 @@ def one_writer(settings: Settings, command: str) -> Iterator[None]:
     The kernel lets go when the process dies. A home on S3 needs a database for this: `registry.lock`, or a
     `tracking_uri` that is one. Without it nothing is held, and of two writers of one version the last one stands.
     """
+    keep_private()
     home = Home(settings.home)
     key = (home.at(), threading.get_ident())
     if key in _held:

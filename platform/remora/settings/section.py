@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from remora.contracts.redaction import redacted
 
 
 class Section(BaseModel):
     """Frozen; a misspelt name is an error rather than a default, and no number is infinite, NaN or a boolean."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=10_000)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What a print of the settings shows: texts without credentials."""
+        for name, value in super().__repr_args__():
+            yield name, redacted(value) if isinstance(value, str) else value
 
     @field_validator("*", mode="before")
     @classmethod

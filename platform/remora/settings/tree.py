@@ -6,7 +6,7 @@ import re
 from math import exp
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
 from remora.settings.bounds import (
     MOST_DAYS,
@@ -22,6 +22,7 @@ from remora.settings.bounds import (
 from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
+from remora.settings.references import References
 from remora.settings.registry import RegistrySettings
 from remora.settings.retention import RetentionSettings
 from remora.settings.retraining import RetrainingSettings
@@ -311,6 +312,19 @@ class Settings(Section):
     retraining: RetrainingSettings = RetrainingSettings()
     retention: RetentionSettings = RetentionSettings()
     tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
+
+    _references: References = PrivateAttr(default_factory=dict)
+
+    @property
+    def references(self) -> References:
+        """Place -> the reference that its value was read from."""
+        return self._references
+
+    def with_references(self, references: References) -> Settings:
+        """The same, read with these references."""
+        found = self.model_copy()
+        found._references = dict(references)
+        return found
 
     @property
     def objectives(self) -> dict[str, ObjectiveSettings]:

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from remora.contracts.errors import NotReady, StorageError
+from remora.contracts.private import keep_private
 from remora.settings import Settings
 from remora.wiring import haproxy, processes
 from remora.wiring.surroundings import settle
@@ -41,6 +42,7 @@ def connect(settings: Settings) -> None:
 
     Inside a Ray job or worker it joins the cluster around it.
     """
+    keep_private()  # Ray's processes, started here, take it over
     settle()
     quiet()
     use_token()
@@ -91,6 +93,7 @@ def start_head(settings: Settings) -> processes.Running:
     running = processes.find(HEAD)
     if running is not None:
         return running
+    keep_private()
     use_token()
     import ray
 

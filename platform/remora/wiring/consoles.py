@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 
-from remora.contracts.exclusive import shown
+from remora.contracts.redaction import redacted
 from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import Settings
 from remora.wiring import processes
@@ -23,7 +23,7 @@ def start_mlflow(settings: Settings) -> str:
     """
     uri = tracking_uri(settings)
     if uri.startswith(("http://", "https://")):
-        return shown(uri)
+        return redacted(uri)
     tracking = hashlib.sha256(f"{APPLICATION} {uri}".encode()).hexdigest()
     running = processes.find(MLFLOW)
     if running is not None and running.facts["tracking"] == tracking:

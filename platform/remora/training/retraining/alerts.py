@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from remora.contracts.home import Home
+from remora.contracts.redaction import redacted, without_credentials
 from remora.registry.traffic import TrafficBoard
 from remora.settings import Settings
 from remora.training.retraining.records import RunRecord, last_success
@@ -86,8 +87,8 @@ def _alert(settings: Settings, kind: Kind, what: str, run: RunRecord | None) -> 
         key=f"{settings.name}/{kind}",
         at=datetime.now(UTC),
         name=settings.name,
-        home=_without_credentials(settings.home),
-        text=f"{settings.name}: {what}.{untouched}",
+        home=without_credentials(settings.home),
+        text=redacted(f"{settings.name}: {what}.{untouched}"),
         run=run,
         production=production,
     )
@@ -99,12 +100,3 @@ def _production(settings: Settings) -> str | None:
     except (OSError, ValueError):  # an alert goes out without it
         return None
     return serving.production if serving else None
-
-
-def _without_credentials(home: str) -> str:
-    """
-    >>> _without_credentials("s3://key:secret@lake/shop?endpoint_override=store:9000")
-    's3://lake/shop'
-    """
-    scheme, mark, place = home.partition("?")[0].rpartition("://")
-    return f"{scheme}{mark}{place.rpartition('@')[2]}" if mark else home

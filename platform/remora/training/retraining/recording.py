@@ -15,6 +15,7 @@ from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.exclusive import exclusive
 from remora.contracts.home import Home
+from remora.contracts.redaction import redacted
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.settings.one_writer import one_writer
@@ -218,7 +219,7 @@ def _new(settings: Settings, by: str, since: str | None) -> RunRecord:
 
 
 def _described(error: BaseException, step: str | None) -> ErrorRecord:
-    return ErrorRecord(step=step, type=type(error).__name__, message=str(error))
+    return ErrorRecord(step=step, type=type(error).__name__, message=redacted(str(error)))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,45 @@
+"""Credentials in text: hidden wherever a message, a record or a page shows what holds them."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+
+_IN_URL = re.compile(
+    r"""(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)
+    (?: [^\s/@:'"<>]* : (?!\d{1,5}[/?\#]) [^\s'"<>]* @  # user:password, where the password may hold '/' and '@'
+      | [^\s/'"<>]* @ )                                  # a user or a token alone""",
+    re.VERBOSE,
+)
+_NAMED = re.compile(
+    r"""(?P<name>[A-Za-z0-9_.-]*(?:passw(?:or)?d|passphrase|secret|token|access_?key|api_?key|credential)[A-Za-z0-9_.-]*=)
+    [^\s,&;'")\]}]+""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def redacted(text: str) -> str:
+    """``text`` without the user and password of any URL in it, and without the values of passwords, secrets and keys.
+
+    >>> redacted("No lake under s3://key:sec/ret@lake/shop?endpoint_override=store:9000.")
+    'No lake under s3://***@lake/shop?endpoint_override=store:9000.'
+    >>> redacted("redis:6379,password=hunter2,ssl=true")
+    'redis:6379,password=***,ssl=true'
+    >>> redacted("http://127.0.0.1:8000/v1/similar/a@b")
+    'http://127.0.0.1:8000/v1/similar/a@b'
+    """
+    if "://" in text:
+        text = _IN_URL.sub(rf"\g<scheme>{HIDDEN}@", text)
+    return _NAMED.sub(rf"\g<name>{HIDDEN}", text) if "=" in text else text
+
+
+def without_credentials(url: str) -> str:
+    """A URL as a place: without user, password and parameters. A path of the machine stays as it is.
+
+    >>> without_credentials("s3://key:secret@lake/shop?endpoint_override=store:9000")
+    's3://lake/shop'
+    """
+    if "://" not in url:
+        return url
+    return redacted(url).partition("?")[0].replace(f"{HIDDEN}@", "", 1)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remora.contracts import errors
+from remora.contracts.redaction import redacted, without_credentials
+
+SECRETS = st.text("abcdefXYZ0189/+@:!%_-", min_size=8, max_size=40).map("k-".__add__)
+"""Passwords and keys as stores make them, with the characters that end parts of a URL."""
+
+TEMPLATES = (
+    "s3://AKIA:{}@lake/shop?endpoint_override=store:9000",
+    "postgresql+psycopg2://remora:{}@db:5432/remora",
+    "https://user:{}@mlflow.example.org/",
+    "redis:6379,password={},ssl=true",
+    "postgresql://db/remora?user=remora&password={}",
+    "s3://lake/shop?secret_key={}&scheme=http",
+)
+
+ERRORS = (
+    lambda text: errors.SettingsError(f"The home {text} is remote."),
+    lambda text: errors.NotBuilt("lake", text, "remora data ingest"),
+    lambda text: errors.LostVersion("lake", text, "remora data ingest", f"{text}/CURRENT", "x"),
+    lambda text: errors.MissingInput("file", text, [text], text),
+    lambda text: errors.BrokenInput(text, f"cannot open {text}"),
+    lambda text: errors.StorageError(f"No lock at {text}: refused."),
+    lambda text: errors.NotFound("bundle", "a", f"It is not in {text}."),
+    lambda text: errors.Tampered(f"{text} ", "0", "1"),
+)
+
+
+@given(SECRETS, st.sampled_from(TEMPLATES), st.sampled_from(ERRORS))
+def test_no_error_says_a_credential(secret: str, template: str, error: object) -> None:
+    made = error(template.format(secret))  # type: ignore[operator]
+    for said in (str(made), repr(made), str(pickle.loads(pickle.dumps(made)))):
+        assert secret not in said
+        assert "***" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:8000/v1/recommend/alice@example.com",
+        "/data/a@b/events.parquet",
+        "No column 'password'. There is: a, b.",
+        "s3://bucket/shop?endpoint_override=store:9000",
+        "sqlite:////home/mlflow.db",
+    ],
+)
+def test_what_is_no_credential_stays(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_a_place_is_told_without_its_credentials() -> None:
+    assert without_credentials("s3://k:s@lake/shop?x=1") == "s3://lake/shop"
+    assert without_credentials("/home/a?b@c") == "/home/a?b@c"
