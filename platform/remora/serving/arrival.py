@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Header, Response
+from fastapi import Header
 from pydantic import Field, TypeAdapter, ValidationError
 
 from remora.contracts.errors import BadRequest
@@ -31,7 +31,6 @@ class Arrival:
     @classmethod
     async def of(
         cls,
-        response: Response,
         x_request_id: Annotated[str, Header(description="taken over where printable and short, and sent back")] = "",
         x_request_timeout_ms: Annotated[
             float,
@@ -43,11 +42,12 @@ class Arrival:
             ),
         ] = NOT_GIVEN,
     ) -> Arrival:
-        """Read the headers; an id that cannot be used is replaced. FastAPI would give a plain function a thread."""
-        arrival = cls(usable(x_request_id), x_request_timeout_ms)
-        if arrival.request_id != x_request_id:  # the others Serve sends back by itself, or makes before they come here
-            response.headers["X-Request-Id"] = arrival.request_id
-        return arrival
+        """Read the headers; an id that cannot be used is replaced. FastAPI would give a plain function a thread.
+
+        Serve makes an id where there is none, and sends it back: the answer has that header once. HAProxy takes
+        unusable ids away before Serve sees them.
+        """
+        return cls(usable(x_request_id), x_request_timeout_ms)
 
     @classmethod
     def read(cls, request_id: str, timeout_ms: str | None) -> Arrival:

@@ -10,6 +10,7 @@ from ray.serve.handle import DeploymentHandle
 
 from remora.contracts.errors import NotReady
 from remora.registry.live import Answers, Shadowed
+from remora.serving.host_check import HostCheck, answered_hosts
 from remora.serving.phases import Phases
 from remora.serving.reception import Reception
 from remora.serving.release import Loader
@@ -46,7 +47,11 @@ class Gateway(Worker, Rpc):
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return application(self._reception)
+        app = application(self._reception)
+        hosts = answered_hosts(self._limits)
+        if hosts is not None:
+            app.add_middleware(HostCheck, hosts=hosts)
+        return app
 
     async def check_health(self) -> None:
         """As of every replica. Serve waits for the first one before it gives requests, so a rehearsal goes along the

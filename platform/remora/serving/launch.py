@@ -113,7 +113,9 @@ def listen(settings: Settings) -> None:
     from ray.serve.config import gRPCOptions
 
     chosen = settings.serving
-    rpc = gRPCOptions(port=chosen.grpc_port, grpc_servicer_functions=[SERVICER]) if chosen.grpc_port else None
+    rpc = None
+    if chosen.grpc_port:
+        rpc = gRPCOptions(port=chosen.grpc_port, grpc_servicer_functions=[SERVICER], enable_reflection=False)
     serve.start(http_options={"host": chosen.host, "port": chosen.port}, grpc_options=rpc)
 
 
@@ -177,7 +179,7 @@ def _there_is_a_cluster(settings: Settings) -> bool:
 def check_port(settings: Settings) -> None:
     """Refused when another program has a port of the settings."""
     serving = settings.serving
-    for host, port, name in ((serving.host, serving.port, "port"), ("0.0.0.0", serving.grpc_port, "grpc_port")):
+    for host, port, name in ((serving.host, serving.port, "port"), (serving.host, serving.grpc_port, "grpc_port")):
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

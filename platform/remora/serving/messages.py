@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
@@ -13,6 +14,9 @@ from remora.surfaces.table import SURFACES
 
 DEFAULT_N = 10
 MOST_EXCLUDED = 1_000
+MOST_CONTEXT = 64
+MOST_LISTED = 10
+"""Mistakes that a message names."""
 DEFAULT_SURFACE = "home_feed"
 SEED, SIMILAR = "item_id", "similar_items"
 
@@ -40,6 +44,17 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _at_most(most: int) -> Callable[[object], object]:
+    """Refuses a longer dict before its entries are looked at: each wrong one would be a mistake of its own."""
+
+    def short(value: object) -> object:
+        if isinstance(value, dict) and len(value) > most:
+            raise ValueError(f"has {len(value):,} entries, and may have {most}")
+        return value
+
+    return short
+
+
 class Asked(BaseModel):
     """A request; a field that nothing reads is a mistake of the caller."""
 
@@ -62,7 +77,9 @@ class RecommendRequest(Asked):
     user_id: Id | None = Field(description="null: a visitor without a name")
     n: Annotated[Count, Field(strict=True), BeforeValidator(_whole)] = DEFAULT_N
     surface: Surface = DEFAULT_SURFACE
-    context: Context = Field({}, max_length=64, description="what is known of the moment")
+    context: Annotated[Context, BeforeValidator(_at_most(MOST_CONTEXT))] = Field(
+        {}, max_length=MOST_CONTEXT, description="what is known of the moment"
+    )
     exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="not to be shown; unknown ids are ignored")
 
 
@@ -97,7 +114,8 @@ def checked(kind: type[Kind], **fields: Any) -> Kind:
     try:
         return kind(**fields)
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        found = error.errors(include_url=False, include_input=False)
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))[:200]}: {e['msg'][:200]}" for e in found[:MOST_LISTED])
         raise BadRequest(f"The request breaks the contract: {said}.") from error
 
 

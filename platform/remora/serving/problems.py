@@ -21,6 +21,10 @@ RETRY_AFTER_SECONDS = 2
 logger = logging.getLogger(__name__)
 
 
+MOST_MISTAKES, MOST_CHARACTERS = 10, 200
+"""Of a document: an answer stays small however much is wrong with its request."""
+
+
 class Mistake(BaseModel):
     """One place of a request that breaks the contract."""
 
@@ -35,16 +39,24 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    instance: str = Field(description="the path that was asked")
-    errors: list[Mistake] = []
+    instance: str = Field(description="the path that was asked; empty where a proxy answered")
+    errors: list[Mistake] = Field([], max_length=MOST_MISTAKES, description="the first mistakes of the request")
 
 
 REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "invalid-request", 422), (Refused, "refused", 403))
 """First match wins."""
 
+
+def _schema() -> dict[str, Any]:
+    """The document's, complete in itself: OpenAPI resolves no ``$defs`` of a part."""
+    schema = Problem.model_json_schema()
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["Mistake"]
+    return schema
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
-    for status in (400, 404, 413, 422, 503)
+    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": _schema()}}}
+    for status in (400, 404, 408, 413, 414, 421, 422, 431, 503)
 }
 """For the API's documentation."""
 
@@ -72,20 +84,31 @@ def document(
         type=f"urn:remora:problem:{kind}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
-        instance=request.url.path,
-        errors=list(errors),
+        detail=bounded(detail, MOST_CHARACTERS * 5),
+        instance=bounded(request.url.path),
+        errors=list(errors[:MOST_MISTAKES]),
     )
     return JSONResponse(problem.model_dump(), status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def bounded(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Text that can be encoded and is short; what is left out is counted."""
+    kept = text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
+    return kept.encode("utf-8", "backslashreplace").decode()
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     found = error.errors()
     if any(e["type"] == "json_invalid" for e in found):
         return document(request, 400, "invalid-json", f"The body is not JSON: {found[0]['ctx']['error']}.")
-    mistakes = [Mistake(pointer="/" + "/".join(map(str, e["loc"][1:])), detail=e["msg"]) for e in found]
-    listed = "; ".join(f"{m.pointer}: {m.detail}" for m in mistakes)
-    return document(request, 422, "invalid-request", f"The request breaks the contract: {listed}.", errors=mistakes)
+    mistakes = [
+        Mistake(pointer=bounded("/" + "/".join(map(str, e["loc"][1:]))), detail=bounded(e["msg"]))
+        for e in found[:MOST_MISTAKES]
+    ]
+    listed = "; ".join(f"{m.pointer}: {m.detail}" for m in mistakes[:3])
+    more = f" The first {len(mistakes)} of {len(found):,} mistakes are listed." if len(found) > 3 else ""
+    detail = f"The request breaks the contract: {listed}.{more}"
+    return document(request, 422, "invalid-request", detail, errors=mistakes)
 
 
 async def _refused(request: Request, error: Refused) -> JSONResponse:

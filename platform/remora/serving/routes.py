@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Path, Query, Request
 
 from remora import __version__
-from remora.serving import problems
+from remora.serving import docs_page, problems
 from remora.serving.arrival import Arrival
 from remora.serving.body_limit import BodyLimit
 from remora.serving.messages import (
@@ -22,6 +22,7 @@ from remora.serving.messages import (
 )
 from remora.serving.path_ids import two_ids
 from remora.serving.reception import Reception
+from remora.serving.strict_json import StrictRoute
 from remora.serving.why import Why
 from remora.surfaces.responses import RecommendResponse
 
@@ -34,9 +35,18 @@ PartOfPath = Annotated[str, Path(examples=["196"], json_schema_extra={"minLength
 
 def application(reception: Reception) -> FastAPI:
     """The API's routes, each one call of the reception."""
-    app = FastAPI(title="Remora", version=__version__, description="Recommendations, in order, with what happened.")
+    app = FastAPI(
+        title="Remora",
+        version=__version__,
+        description="Recommendations, in order, with what happened.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.router.route_class = StrictRoute
     app.add_middleware(BodyLimit, most_bytes=reception.limits.most_body_bytes)
     problems.install(app)
+    docs_page.install(app)
 
     @app.post("/v1/recommend", responses=problems.RESPONSES)
     async def recommend(asked: RecommendRequest, arrival: Arriving) -> RecommendResponse:

@@ -245,6 +245,14 @@ class ServingSettings(Section):
     )
     most_items: int = Field(MOST_ITEMS, ge=1, le=MOST_ITEMS, description="largest n that a request may ask for")
     most_body_bytes: int = Field(65_536, ge=1, le=1 << 30, description="largest request body")
+    max_connections_per_address: int = Field(
+        1_024, ge=0, le=1_000_000, description="of one client's address at once; 0: no limit, as behind a load balancer"
+    )
+    allowed_hosts: list[str] = Field(
+        [],
+        max_length=100,
+        description="names in Host that are answered; none: loopback's if host is loopback, else all",
+    )
     timeout_ms: float = Field(
         150.0, gt=0, le=MOST_TIMEOUT_MS, description="a request's time where its caller says nothing of it"
     )

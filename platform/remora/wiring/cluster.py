@@ -16,7 +16,8 @@ from pathlib import Path
 from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.private import keep_private
 from remora.settings import Settings
-from remora.wiring import haproxy, processes
+from remora.wiring import edge_guard, grpc_address, haproxy, processes
+from remora.wiring.edge_rules import EdgeLimits
 from remora.wiring.surroundings import settle
 
 HEAD = "ray-head"
@@ -114,14 +115,21 @@ def start_head(settings: Settings) -> processes.Running:
 
 def environment(settings: Settings, folder: str) -> dict[str, str]:
     """What a cluster that keeps its files in ``folder`` is started with."""
+    limits = EdgeLimits(
+        max_body_bytes=settings.serving.most_body_bytes,
+        max_connections=settings.serving.max_connections_per_address,
+    )
+    guarded = {edge_guard.HOOK: f"{edge_guard.__name__}.{edge_guard.middlewares.__name__}", **limits.environment()}
+    guarded |= grpc_address.environment(settings.serving.host, settings.serving.most_body_bytes)
     if settings.serving.proxy != "haproxy":
-        return ENVIRONMENT
+        return ENVIRONMENT | guarded
     stats, metrics = free_port(8404), free_port(9101)
-    return ENVIRONMENT | haproxy.environment(
+    return (ENVIRONMENT | guarded) | haproxy.environment(
         f"{folder}/haproxy",
         stats_port=stats,
         metrics_port=metrics,
         longest_answer_seconds=settings.serving.most_timeout_ms / 1e3,
+        limits=limits,
     )
 
 

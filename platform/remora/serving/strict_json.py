@@ -1,0 +1,69 @@
+"""Bodies are JSON as RFC 8259 and RFC 7493 (I-JSON) have it: one value a name, and text that can be encoded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+MOST_MEMBERS = 256
+"""Of one object: each unknown name costs a look, and the contract has a few names and 64 entries of context."""
+
+
+def loads(body: bytes) -> Any:
+    """The value of the text.
+
+    Raises JSONDecodeError where a name stands twice in an object, an object has too many members, text
+    holds half a surrogate pair, or brackets are too deep.
+    """
+    try:
+        text = body.decode()
+        value = json.loads(text, object_pairs_hook=_members)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise json.JSONDecodeError(f"it is not UTF-8 at byte {error.start}", "", error.start) from error
+    except UnicodeEncodeError as error:
+        raise json.JSONDecodeError("text holds half a surrogate pair", "", 0) from error
+    except RecursionError as error:
+        raise json.JSONDecodeError("brackets are too deep", "", 0) from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # what the hooks below refuse, and integers of thousands of digits
+        raise json.JSONDecodeError(str(error)[:200], "", 0) from error
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_MEMBERS:
+        raise ValueError(f"an object has {len(pairs):,} members, and may have {MOST_MEMBERS}")
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return members
+
+
+class StrictRequest(Request):
+    """A request whose body is read by :func:`loads`."""
+
+    async def json(self) -> Any:
+        """The body's value, read once."""
+        if not hasattr(self, "_strict"):
+            self._strict = loads(await self.body())
+        return self._strict
+
+
+class StrictRoute(APIRoute):
+    """A route whose requests are strict."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler before a strict request."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strict

@@ -1,0 +1,169 @@
+"""What HAProxy does with requests that are slow, odd or too large, before a replica sees them: the real HAProxy."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.wiring.edge_in_front import configuration, edge, read, sent
+
+from remora.wiring.edge_rules import EdgeLimits
+from remora.wiring.haproxy import environment, on_loopback, prepared
+
+HOST = b"Host: localhost\r\nConnection: close\r\n"
+LIMITS = EdgeLimits(max_body_bytes=30_000, request_seconds=1, max_connections=80)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("edge")
+
+
+@pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
+    with edge(folder, limits=LIMITS) as port:
+        yield port
+
+
+def answered(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers, body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    return int(first.split()[1]), {k.lower(): v for k, v in (line.split(": ", 1) for line in lines)}, body
+
+
+def problem(answer: bytes) -> int:
+    """The status of an answer that is a problem document, and a small one."""
+    status, headers, body = answered(answer)
+    assert headers["content-type"] == "application/problem+json"
+    assert json.loads(body)["status"] == status
+    assert len(body) < 500
+    return status
+
+
+def arrived(port: int, headers: bytes) -> dict[str, str]:
+    """Headers that the replica sees."""
+    _, _, body = answered(sent(port, b"GET /x HTTP/1.1\r\n" + HOST + headers + b"\r\n"))
+    shown: dict[str, Any] = json.loads(body[body.index(b"{") : body.rindex(b"}") + 1])
+    return {name: value for name, value in shown["headers"] if name not in {"host", "connection"}}
+
+
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        (b"EVIL1234 /x HTTP/1.1\r\n" + HOST + b"\r\n", 405),
+        (b"GET /x HTTP/1.1\r\n" + HOST + b"x-request-id: \xff\xfe\r\n\r\n", 400),
+        (b"GET /x HTTP/1.1\r\n" + HOST + b"serve_multiplexed_model_id: \x80\r\n\r\n", 400),
+        (b"GET /x HTTP/1.1\r\n" + HOST + b"x-anything: \x01\r\n\r\n", 400),
+        (b"GET /x HTTP/1.1\r\n" + HOST + b"a: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 30001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 99999999999999\r\n\r\n", 413),
+        (
+            b"POST / HTTP/1.1\r\n"
+            + HOST
+            + b"transfer-encoding: chunked\r\n\r\n"
+            + (b"1000\r\n" + b"a" * 4096 + b"\r\n") * 9,
+            413,
+        ),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 100\r\n\r\n{", 408),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n5\r\n{", 408),
+        (b"GET /status/503 HTTP/1.1\r\n" + HOST + b"\r\n", 503),
+        (b"GET /status/408 HTTP/1.1\r\n" + HOST + b"\r\n", 408),
+        (b"GET /status/500 HTTP/1.1\r\n" + HOST + b"\r\n", 500),
+    ],
+    ids=lambda one: one[:60].decode("latin1") if isinstance(one, bytes) else str(one),
+)
+def test_what_is_slow_odd_or_too_large_gets_a_problem_document(port: int, request_text: bytes, status: int) -> None:
+    assert problem(sent(port, request_text)) == status
+
+
+def test_a_503_says_when_to_try_again(port: int) -> None:
+    _, headers, _ = answered(sent(port, b"GET /status/503 HTTP/1.1\r\n" + HOST + b"\r\n"))
+    assert int(headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET /x HTTP/1.1\r\nHost: local"])
+def test_headers_that_never_end_are_answered_with_408_and_the_connection_ends(port: int, beginning: bytes) -> None:
+    status, _, body = answered(sent(port, beginning))
+    assert status == 408
+    assert len(body) < 500
+
+
+def test_a_body_of_the_largest_size_in_many_pieces_arrives_whole(port: int) -> None:
+    pieces = b"transfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 29_999 + b"1\r\na\r\n0\r\n\r\n"
+    status, _, body = answered(sent(port, b"POST / HTTP/1.1\r\n" + HOST + pieces))
+    assert status == 200
+    assert b'"bytes": 30000' in body
+
+
+def test_ray_serves_own_headers_are_taken_away(port: int) -> None:
+    ray = (
+        b"X-Request-Timeout-Seconds: 0\r\nx-request-disconnect-disabled: 1\r\nx-session-id: s\r\n"
+        b"serve_multiplexed_model_id: m\r\nServe-Multiplexed-Model-Id: m\r\n"
+    )
+    assert arrived(port, ray + b"x-request-timeout-ms: 80\r\n") == {"x-request-timeout-ms": "80"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        (b"x-request-id: mine-1\r\n", {"x-request-id": "mine-1"}),
+        (b"x-request-id: two words\r\n", {}),
+        (b"x-request-id: " + b"x" * 129 + b"\r\n", {}),
+        (b"x-request-id: one\r\nx-request-id: two\r\n", {}),
+        (b"x-request-id:\r\n", {}),
+    ],
+)
+def test_a_request_id_that_cannot_be_used_is_taken_away(port: int, headers: bytes, kept: dict[str, str]) -> None:
+    assert arrived(port, headers) == kept
+
+
+def test_slow_bodies_take_no_place_of_a_replica_and_others_are_answered(port: int) -> None:
+    with ExitStack() as held:
+        slow = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(60)]
+        for connection in slow:
+            connection.settimeout(20)
+            connection.sendall(b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 5000\r\n\r\n{")
+        for _ in range(20):
+            assert answered(sent(port, b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n"))[0] == 200
+        assert {problem(read(connection)) for connection in slow} == {408}
+
+
+def test_one_address_has_no_more_connections_than_the_settings_say(port: int) -> None:
+    with ExitStack() as held:
+        many = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(90)]
+        many[-1].settimeout(20)
+        assert read(many[-1]) == b""
+
+
+def test_no_path_and_no_syslog_is_in_what_it_reads(folder: Path, port: int) -> None:
+    text = (folder / "haproxy.cfg.loopback").read_text()
+    assert "option httplog" not in text
+    assert ":514" not in text
+
+
+def test_its_folder_and_its_socket_are_the_owners(folder: Path, port: int) -> None:
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "admin.sock").stat().st_mode & 0o777 == 0o600
+    named = environment("/private/haproxy", stats_port=1, metrics_port=2, longest_answer_seconds=3)
+    assert all(value.startswith("/private/haproxy") for name, value in named.items() if name.endswith("SOCKET_PATH"))
+
+
+def test_an_endpoint_for_all_interfaces_keeps_only_its_own_pages_on_loopback(tmp_path: Path) -> None:
+    text = on_loopback(configuration(tmp_path, port=8123, replicas={"one": 9}, host="0.0.0.0").read_text())
+    binds = [line.split()[1] for line in text.splitlines() if line.strip().startswith("bind ")]
+    assert "*:8123" in binds
+    assert all(bind.startswith("127.0.0.1:") for bind in binds if bind != "*:8123")
+
+
+def test_a_configuration_of_another_shape_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "haproxy.cfg"
+    file.write_text("global\ndefaults\nfrontend web\n  bind *:80\n")
+    with pytest.raises(ValueError, match=r"writes it differently from 2\.60"):
+        prepared(file, EdgeLimits())
