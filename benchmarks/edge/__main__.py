@@ -1,0 +1,5 @@
+"""python -m benchmarks.edge."""
+
+from benchmarks.edge.run import main
+
+main()
