@@ -16,6 +16,7 @@ from remora.registry.traffic import Traffic, TrafficBoard
 from remora.serving import launch
 from remora.serving.client import ask
 from remora.serving.messages import RecommendRequest
+from remora.wiring.cluster import free_port
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_port_of_another_program_is_refused_with_its_number(taken: int) -> None:
     with pytest.raises(Refused, match=f"Port {taken} of 127.0.0.1 is taken by another program"):
         launch.check_port(settings(port=taken))
-    with pytest.raises(Refused, match=rf"Port {taken} of 0\.0\.0\.0 .* set serving\.grpc_port"):
-        launch.check_port(settings(port=0, grpc_port=taken))
+    with pytest.raises(Refused, match=rf"Port {taken} of 127\.0\.0\.1 .* set serving\.grpc_port"):
+        launch.check_port(settings(port=free_port(0), grpc_port=taken))
 
 
 def test_a_port_that_is_free_is_accepted(free_port: int) -> None:
