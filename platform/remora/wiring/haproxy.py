@@ -67,9 +67,12 @@ def environment(
 
 
 def max_connections(most: int = 16_384) -> int:
-    """Of HAProxy in all, as far as the limit on open files allows: each may need one to a replica as well."""
+    """Of HAProxy in all, as far as the limit on open files allows.
+
+    A connection may need another to a replica, and of every four HAProxy keeps a pipe of two: two and a half files.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if hard == resource.RLIM_INFINITY else max(256, min(most, hard // 2 - 512))
+    return most if hard == resource.RLIM_INFINITY else max(256, min(most, (hard - 1_024) * 2 // 5))
 
 
 def on_loopback(configuration: str) -> str:
