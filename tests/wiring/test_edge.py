@@ -170,6 +170,6 @@ def test_a_configuration_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 def test_sockets_have_names_that_haproxy_takes_with_rays_node_id_in_their_path() -> None:
-    named = environment("/tmp/remora-12345678/haproxy", stats_port=1, metrics_port=2, longest_answer_seconds=3)
+    named = environment("/tmp/remora-4294967295-12345678/h", stats_port=1, metrics_port=2, longest_answer_seconds=3)
     sockets = [Path(value) for name, value in named.items() if name.endswith("SOCKET_PATH")]
     assert all(len(str(path.parent / ("n" * 56) / path.name)) <= 97 for path in sockets)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
+import atexit
 import logging
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
 
 from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.private import keep_private
+from remora.contracts.private_folder import SHORT, PrivateFolder, remove_abandoned
 from remora.settings import Settings
 from remora.wiring import edge_guard, grpc_address, haproxy, processes
 from remora.wiring.edge_rules import EdgeLimits
 from remora.wiring.surroundings import settle
 
 HEAD = "ray-head"
+
+RAY = "ray"
+"""Ray opens its own folder to all users, so it lies under this name in a private one."""
+
 GIB = 1 << 30
 
 SERVE_ENVIRONMENT = {
@@ -59,8 +63,9 @@ def connect(settings: Settings) -> None:
     if address is not None:
         _join(address)
     else:
-        folder = tempfile.mkdtemp(prefix="remora-", dir="/tmp")
-        os.environ.update(environment(settings, folder))
+        folder = PrivateFolder.make(SHORT)
+        os.environ.update(environment(settings, str(folder.path)))
+        atexit.register(ray.shutdown)  # runs before the folder is removed
         ray.init(
             address="local",
             num_cpus=cpus(settings),
@@ -68,7 +73,7 @@ def connect(settings: Settings) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.WARNING,
-            _temp_dir=folder,
+            _temp_dir=str(folder.path / RAY),
         )
     _plain_progress()
 
@@ -99,16 +104,19 @@ def start_head(settings: Settings) -> processes.Running:
     import ray
 
     port, dashboard = free_port(6390), free_port(8265)
-    folder = f"/tmp/remora-{hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]}"  # unix sockets allow 107 chars
+    private = PrivateFolder.make(SHORT)
+    folder = str(private.path / RAY)
     address = f"{ray.util.get_node_ip_address()}:{port}"  # Ray turns 127.0.0.1 into the address of the machine
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += [f"--port={port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--temp-dir={folder}"]
     command += [f"--num-cpus={cpus(settings)}", "--disable-usage-stats"]
     command += [f"--object-store-memory={int(settings.cluster.object_store_gb * GIB)}"]
-    start_with = environment(settings, folder) | {"PYTHONPATH": _with_checkout()}
+    start_with = environment(settings, str(private.path)) | {"PYTHONPATH": _with_checkout()}
     facts = {"address": address, "dashboard": f"http://127.0.0.1:{dashboard}", "folder": folder}
     facts["proxy"] = settings.serving.proxy
-    running = processes.start(HEAD, command, environment=start_with, facts=facts)
+    running = processes.start(HEAD, command, environment=start_with, facts=facts, keep_open=(private.lock,))
+    private.hand_over()
+    processes.link("ray", folder)
     _wait_for_head(running)
     return running
 
@@ -125,7 +133,7 @@ def environment(settings: Settings, folder: str) -> dict[str, str]:
         return ENVIRONMENT | guarded
     stats, metrics = free_port(8404), free_port(9101)
     return (ENVIRONMENT | guarded) | haproxy.environment(
-        f"{folder}/haproxy",
+        f"{folder}/h",  # short: its sockets' paths hold a node's id, and with a long user id every character counts
         stats_port=stats,
         metrics_port=metrics,
         longest_answer_seconds=settings.serving.most_timeout_ms / 1e3,
@@ -135,7 +143,9 @@ def environment(settings: Settings, folder: str) -> dict[str, str]:
 
 def stop_head() -> bool:
     """End this checkout's head node and everything on it; False when it was not running."""
-    return processes.stop(HEAD)
+    stopped = processes.stop(HEAD)
+    remove_abandoned(SHORT)
+    return stopped
 
 
 def outlives(settings: Settings) -> bool:

@@ -43,10 +43,24 @@ def find(name: str) -> Running | None:
     return running if running.alive() else None
 
 
-def start(name: str, command: Sequence[str], *, environment: Mapping[str, str], facts: dict[str, str]) -> Running:
-    """Start a command in a session of its own; its output goes to ``.remora/processes/<name>.log``."""
+def start(
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    facts: dict[str, str],
+    keep_open: Sequence[int] = (),
+) -> Running:
+    """Start a command in a session of its own; its output goes to ``.remora/processes/<name>.log``.
+
+    The output of the time before is in ``<name>.log.1``, so two of them are kept. ``keep_open`` are file descriptors
+    that the process gets too.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / f"{name}.log").open("ab") as log:
+    output = FOLDER / f"{name}.log"
+    if output.exists():
+        os.replace(output, FOLDER / f"{name}.log.1")
+    with output.open("ab") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -54,12 +68,21 @@ def start(name: str, command: Sequence[str], *, environment: Mapping[str, str], 
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
             start_new_session=True,
+            pass_fds=keep_open,
         )
     running = Running(name=name, pid=process.pid, started=psutil.Process(process.pid).create_time(), facts=facts)
     aside = FOLDER / f"{name}.json.{process.pid}"
     aside.write_text(json.dumps(asdict(running)))
     os.replace(aside, FOLDER / f"{name}.json")
     return running
+
+
+def link(name: str, folder: str) -> None:
+    """Have ``.remora/processes/<name>`` lead to a folder: a fixed name, in a place that is the user's own."""
+    aside = FOLDER / f"{name}.{os.getpid()}"
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(folder)
+    os.replace(aside, FOLDER / name)
 
 
 def stop(name: str, *, patience_seconds: float = 20) -> bool:
