@@ -85,3 +85,23 @@ def test_headers_that_ray_serve_obeys_do_not_reach_it() -> None:
 @pytest.mark.parametrize("ids", [[b"two words"], [b"x" * 129], [b""], [b"one", b"two"]])
 def test_a_request_id_that_cannot_be_used_does_not_reach_it(ids: list[bytes]) -> None:
     assert kept([(b"x-request-id", one) for one in ids]) == []
+
+
+def test_the_head_of_an_answer_waits_for_its_body() -> None:
+    came: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        came.append("dies here")
+        await send({"type": "http.response.body", "body": b"1", "more_body": True})
+        await send({"type": "http.response.body", "body": b"2"})
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Any) -> None:
+        came.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "headers": []}
+    asyncio.run(EdgeGuard(app, LIMITS)(scope, receive, send))
+    assert came == ["dies here", "http.response.start", "http.response.body", "http.response.body"]

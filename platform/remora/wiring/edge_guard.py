@@ -55,7 +55,8 @@ class EdgeGuard:
                 if body is None:
                     return None  # the client has gone
                 if len(body) <= self.limits.max_body_bytes:
-                    return await self.app({**scope, "headers": kept(scope["headers"])}, _again(body, receive), send)
+                    passed_on = {**scope, "headers": kept(scope["headers"])}
+                    return await self.app(passed_on, _again(body, receive), _together(send))
                 status = 413
         return await _refuse(status, send)
 
@@ -105,6 +106,23 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return whole.pop() if whole else await receive()
 
     return next_message
+
+
+def _together(send: Send) -> Send:
+    """Sends the head of an answer when its body is there: HAProxy asks another replica only while it has heard nothing,
+    so a replica that dies between the two would cost the request.
+    """
+    waiting: list[Message] = []
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            waiting.append(message)
+            return
+        while waiting:
+            await send(waiting.pop())
+        await send(message)
+
+    return sending
 
 
 async def _refuse(status: int, send: Send) -> None:

@@ -57,8 +57,8 @@ def environment(
         EXECUTABLE: str(Path(sys.executable).with_name("remora-haproxy")),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/m.sock",  # Ray puts a node id of 56 before the name; 97 fit
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/a.sock",  # Ray puts a node id of 56 characters before
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/m.sock",  # the name, and HAProxy takes paths of 97
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
