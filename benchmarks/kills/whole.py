@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from remora.contracts.artifacts import DRAFTS, POINTER, VERSIONS, Shelf
-from remora.contracts.errors import NotBuilt, RemoraError
+from remora.contracts.errors import NotBuilt, NotReady, RemoraError
 from remora.contracts.home import Home
 from remora.features.store import REGISTRY, open_store
 from remora.registry.bundles import Bundles
@@ -64,10 +64,13 @@ def _pointers(settings: Settings) -> None:
 
 
 def _store(settings: Settings) -> None:
-    """Feast's registry and the online store answer."""
+    """Feast's registry and the online store answer; that they are older than the settings is no damage."""
     if not Home(settings.home).exists(REGISTRY):
         return
-    store = open_store(settings)
+    try:
+        store = open_store(settings)
+    except NotReady:
+        return
     views = {view.name for view in store.list_feature_views()}
     if "user_activity" in views:
         [first, *_] = [field.name for field in store.get_feature_view("user_activity").features]
