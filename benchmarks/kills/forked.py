@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -45,6 +46,8 @@ class Command:
         self.pid = os.fork()
         if self.pid == 0:
             _become(arguments, log)
+        with contextlib.suppress(OSError):  # it may have done so, and ended
+            os.setpgid(self.pid, self.pid)
 
     def wait(self, seconds: float) -> int | None:
         """The exit code, or None when it still runs after so many seconds."""
@@ -66,7 +69,7 @@ class Command:
 
 def _become(arguments: list[str], log: Path) -> None:
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         with log.open("a") as file:
             print(f"\n$ remora {' '.join(arguments)}", file=file, flush=True)
             os.dup2(file.fileno(), 1)
