@@ -206,7 +206,7 @@ def _one(at: Shop, kind: Kind, number: int, usual: dict[str, float], draw: rando
     if code is None:
         command.kill()
     else:
-        usual[kind.name] = min(usual[kind.name], command.seconds)
+        usual[kind.name] = min(usual[kind.name], command.seconds)  # not of the runs to the end, which may be look-ups
     began = time.monotonic()
     broken = whole.broken(at.settings)
     line: dict[str, Any] = {
@@ -226,7 +226,6 @@ def _one(at: Shop, kind: Kind, number: int, usual: dict[str, float], draw: rando
             again.kill()
         line["completed"] = line["code"] == 0
         line["broken"] = broken + whole.broken(at.settings)
-        usual[kind.name] = min(usual[kind.name], time.monotonic() - again.began)
     return line
 
 
