@@ -7,7 +7,7 @@ from tests.registry import releases
 from tests.registry.processes import in_processes
 
 from remora.contracts.errors import StorageError
-from remora.contracts.exclusive import shown
+from remora.contracts.redaction import redacted
 from remora.registry.bundles import Bundles
 from remora.settings import Settings
 
@@ -72,4 +72,4 @@ def test_a_database_that_is_out_is_a_storage_error_without_its_password(settings
     with pytest.raises(StorageError, match="Nothing was changed") as told:
         releases.build(Bundles(settings.model_copy(update={"tracking_uri": out})))
     assert "sesame" not in str(told.value)
-    assert shown(out) == "postgresql+psycopg://ann:***@127.0.0.1:9/mlflow"
+    assert redacted(out) == "postgresql+psycopg://***@127.0.0.1:9/mlflow"
