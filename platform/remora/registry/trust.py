@@ -31,7 +31,7 @@ def check(manifest: Manifest, content: bytes | None, settings: RegistrySettings)
 def doubt(manifest: Manifest, content: bytes | None, settings: RegistrySettings) -> str | None:
     """Why the bundle is not trusted and what to do; None when it is."""
     if content is None:
-        missing = "it is not signed, and registry.require_signature is set. Sign it: remora bundle sign"
+        missing = "it is not signed, and registry.trusted_keys says who must sign. Sign it: remora bundle sign"
         return f"{missing} {manifest.id}." if settings.signature_required else None
     try:
         signature = Signature.model_validate_json(content)
