@@ -112,6 +112,10 @@ def test_an_id_that_is_declared_an_integer_loses_its_point_in_text_too(tmp_path)
         ("2010-12-01 08:26:00", {}, "2010-12-01 08:26:00"),
         ("2010-12-01T08:26:00.5Z", {}, "2010-12-01 08:26:00.5"),
         ("2010-12-01T08:26:00+02:00", {}, "2010-12-01 06:26:00"),
+        ("2010-12-01T08:26+02:00", {}, "2010-12-01 06:26:00"),
+        ("2010-12-01T08:26Z", {"zone": "Europe/Vienna"}, "2010-12-01 08:26:00"),
+        ("2010-12-01 08:26:00 UTC", {"zone": "Europe/Vienna"}, "2010-12-01 08:26:00"),
+        ("2010-12-01 08:26:00.5 GMT", {}, "2010-12-01 08:26:00.5"),
         ("2010-12-01", {}, "2010-12-01 00:00:00"),
         ("2010-12-01 08:26", {"zone": "Europe/Vienna"}, "2010-12-01 07:26:00"),
         ("01/12/2010 8:26", {"pattern": "%d/%m/%Y %H:%M"}, "2010-12-01 08:26:00"),
@@ -126,6 +130,29 @@ def test_an_id_that_is_declared_an_integer_loses_its_point_in_text_too(tmp_path)
 def test_every_way_to_write_time_is_read_to_the_microsecond_in_utc(tmp_path, given, time, expected):
     found = one(tmp_path, t=given, source={"time": time})[1]["event_timestamp"]
     assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "begins"),
+    [
+        ("2018-11-04", "America/Sao_Paulo", "2018-11-04 03:00"),
+        ("2023-04-28", "Africa/Cairo", "2023-04-27 22:00"),
+        ("2023-09-03", "America/Santiago", "2023-09-03 04:00"),
+    ],
+)
+def test_a_date_whose_midnight_the_clock_skips_is_its_first_instant(tmp_path, day, zone, begins):
+    local = datetime.fromisoformat(day)
+    for written, time in (
+        (day, {}),
+        (f"{day} 00:00:00", {}),
+        (f"{local:%d/%m/%Y}", {"pattern": "%d/%m/%Y"}),
+        (local.date(), {}),
+        (local, {}),
+    ):
+        reason, row = one(tmp_path, t=written, source={"time": time | {"zone": zone}})
+        assert (reason, row["event_timestamp"]) == (None, datetime.fromisoformat(begins).replace(tzinfo=UTC)), written
+    reason, _ = one(tmp_path, t=f"{day} 00:30:00", source={"time": {"zone": zone}})
+    assert reason == "event_timestamp cannot be read as time"
 
 
 def test_the_first_case_that_holds_names_the_event(tmp_path):
@@ -150,6 +177,20 @@ def test_equal_rows_have_equal_event_ids_and_only_they(tmp_path):
     ids = judged(tmp_path, frame)["event_id"].to_list()
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize("other", ["V", "", " ", "rowid", 'a"b'])
+def test_a_column_of_any_name_tells_rows_apart(tmp_path, other):
+    frame = pl.DataFrame({"u": "a", "i": "x", "t": 1, "v": 1.0, other: ["p", "q", "q"]})
+    for names in (frame.columns, [other, "v", "u", "i", "t"]):
+        ids = judged(tmp_path, frame.select(names))["event_id"].to_list()
+        assert ids[0] != ids[1] == ids[2]
+
+
+def test_an_index_without_a_name_as_pandas_writes_it_is_no_obstacle(tmp_path):
+    (tmp_path / "rows.csv").write_text(",u,i,t,v\n0,a,x,1,1.0\n1,b,y,2,1.0\n")
+    judge, batches = judge_of(tmp_path, "csv")
+    assert pl.concat([judge(raw) for raw in batches])[REASON].to_list() == [None, None]
 
 
 def test_an_event_for_an_item_outside_the_catalogue_is_unknown(tmp_path):

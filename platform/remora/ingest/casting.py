@@ -24,7 +24,9 @@ TYPE_OF = {
 NAME_OF = {str(type): name for name, type in TYPE_OF.items()} | {str(TIMESTAMP): "time", str(pa.int32()): "integer"}
 """How a type is named to people."""
 
-_ISO = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+_ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
+_ISO_LOCAL = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+_UTC_IN_WORDS = r"(?i) ?(z|utc|gmt)$"
 _YEAR_9999_SECONDS = 253_402_300_799
 
 
@@ -159,10 +161,12 @@ def _time(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> pl.Expr
         return _utc(read, "UTC" if is_zoned(pattern) else None, source)
     if not isinstance(found, pl.String):
         return _since_epoch(value, found, source)
-    iso = value.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)[ t]", "${1}T").str.replace(r"[zZ]$", "+00:00")
-    parsed = [iso.str.to_datetime(pattern, time_unit="us", strict=False) for pattern in _ISO]
-    local = [_utc(p, None, source) for p in parsed[1:]]
-    return pl.coalesce(_since_epoch(value, found, source), parsed[0], *local)
+    iso = value.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)[ t]", "${1}T").str.replace(_UTC_IN_WORDS, "+00:00")
+    zoned, local = (
+        pl.coalesce(iso.str.to_datetime(pattern, time_unit="us", strict=False) for pattern in patterns)
+        for patterns in (_ISO_ZONED, _ISO_LOCAL)
+    )
+    return pl.coalesce(_since_epoch(value, found, source), zoned, _utc(local, None, source))
 
 
 def _since_epoch(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> pl.Expr:
@@ -184,11 +188,20 @@ def _microseconds(number: pl.Expr, unit: str) -> pl.Expr:
 
 
 def _utc(local: pl.Expr, zone: str | None, source: SourceSettings) -> pl.Expr:
-    """An instant in UTC; a time without a zone is in the source's, the first of two where the clock was set back."""
+    """An instant in UTC; a time without a zone is in the source's, the first of two where the clock was set back.
+
+    Where the clock was set forward at midnight, the midnight by which a date is written is the day's first instant.
+    """
     if zone is not None:
         return local.dt.convert_time_zone("UTC")
-    placed = local.dt.replace_time_zone(source.time.zone, ambiguous="earliest", non_existent="null")
-    return placed.dt.convert_time_zone("UTC")
+    if source.time.zone == "UTC":
+        return local.dt.replace_time_zone("UTC")
+    begun = pl.when(local.dt.truncate("1d") == local).then(local + pl.duration(hours=1))
+    placed = [
+        time.dt.replace_time_zone(source.time.zone, ambiguous="earliest", non_existent="null")
+        for time in (local, begun)
+    ]
+    return pl.coalesce(placed).dt.convert_time_zone("UTC")
 
 
 def _is_text(type: pa.DataType) -> bool:

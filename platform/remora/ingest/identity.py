@@ -9,19 +9,20 @@ import pyarrow as pa
 
 
 def content_ids(rows: pa.Table) -> pa.Array:
-    """MD5 of each row's columns as text, in hex, shape (n,): equal rows, and only they, have equal ids."""
-    parts = ", ".join(f"coalesce({_quoted(name)}::VARCHAR, chr(30))" for name in rows.column_names)
-    return _query(f"SELECT md5(concat_ws(chr(31), {parts})) AS id FROM rows", rows)["id"].combine_chunks()
+    """MD5 of each row's columns as text, in hex, shape (n,): equal rows, and only they, have equal ids.
+
+    Columns go by their places: to DuckDB `price` and `Price` are one name, and the empty one, which pandas gives an
+    index, is none.
+    """
+    placed = rows.rename_columns([f"column_{place}" for place in range(rows.num_columns)])
+    parts = ", ".join(f"coalesce({name}::VARCHAR, chr(30))" for name in placed.column_names)
+    return _query(f"SELECT md5(concat_ws(chr(31), {parts})) AS id FROM rows", placed)["id"].combine_chunks()
 
 
 def keys(event_ids: pa.ChunkedArray) -> pa.Table:
     """``low`` and ``high``, uint64: together a hash of 128 bits of each id, so that two ids never share one."""
     halves = "SELECT md5_number_lower(id) AS low, md5_number_upper(id) AS high FROM rows"
     return _query(halves, pa.table({"id": event_ids}))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 @functools.cache

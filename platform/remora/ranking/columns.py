@@ -33,8 +33,11 @@ class RankerColumn(BaseModel):
         """
         if self.categories is None or values.dtype.kind == "f":
             return values.astype(np.float32, copy=False)
-        texts, inverse = np.unique(np.array(["" if v is None else str(v) for v in values]), return_inverse=True)
-        return np.array([self._places.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]
+        there = np.array([v is not None and v == v for v in values], bool)
+        texts, inverse = np.unique(np.array([str(v) for v in values[there]]), return_inverse=True)
+        encoded = np.full(len(values), np.nan, np.float32)
+        encoded[there] = np.array([self._places.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]
+        return encoded
 
     @cached_property
     def _places(self) -> dict[str, float]:
