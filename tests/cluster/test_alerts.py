@@ -182,3 +182,14 @@ def test_every_runbook_is_of_an_alert_and_names_commands_that_there_are() -> Non
 
 def test_every_alert_has_a_name_of_its_own_and_a_cause_here() -> None:
     assert sorted(SCENES) == sorted(rule["alert"] for rule in RULES)
+
+
+@pytest.mark.parametrize(("healthy", "down"), [("1", False), ("0", True), ("", True)], ids=["well", "sick", "gone"])
+def test_replicas_that_export_nothing_any_more_are_down_too(healthy: str, down: bool) -> None:
+    rule = next(one for one in RULES if one["alert"] == "ReplicasDown")
+    of = '{application="shop",deployment="Gateway"'
+    scrape = f"ray_serve_autoscaling_target_replicas{of}}} 1\n"
+    if healthy:
+        scrape += f'ray_serve_deployment_replica_healthy{of},replica="1"}} {healthy}\n'
+    found = promql.Series([(0.0, promql.samples(scrape))]).query(rule["expr"], 0.0)
+    assert bool(found) is down

@@ -9,6 +9,7 @@ import pytest
 from tests.shops import Shop
 
 from remora.contracts.home import Home
+from remora.features import store
 from remora.ingest.lake import Lake
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
@@ -35,6 +36,8 @@ def production(settings: Settings) -> Bundle:
 
 @pytest.fixture
 def apart(settings: Settings, tmp_path: Path) -> Settings:
-    """The same shop in a home of its own."""
+    """The same shop in a home of its own; Feast's registry is told where its tables are now."""
     shutil.copytree(settings.home, tmp_path / "home")
-    return settings.model_copy(update={"home": str(tmp_path / "home")})
+    copied = settings.model_copy(update={"home": str(tmp_path / "home")})
+    store.apply(copied)
+    return copied
