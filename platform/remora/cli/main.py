@@ -108,7 +108,7 @@ def _run() -> int:
                 line(styled("Interrupted.", "yellow"), " Nothing is left half done: run the same command again.")
             )
         return leaving.code if isinstance(leaving.code, int) else 0
-    except Exception as error:  # noqa: BLE001  whatever nobody foresaw is said in a line, its trace kept
+    except Exception as error:  # noqa: BLE001  an unforeseen error becomes one line, its trace is kept
         return _failed(error)
     return 0
 

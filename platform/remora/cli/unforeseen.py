@@ -1,4 +1,4 @@
-"""An error that nobody raised on purpose: one line for people, and the whole trace in a file."""
+"""An error that was not raised on purpose: one line for people, and the whole trace in a file."""
 
 from __future__ import annotations
 
