@@ -18,14 +18,15 @@ from remora.contracts.errors import Implausible
 from remora.contracts.home import Home
 from remora.contracts.tables import QUARANTINE, TIMESTAMP
 from remora.ingest.books import Books
-from remora.ingest.catalogue import Catalogue
+from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.concentration import concentration
 from remora.ingest.contract import REASON, Judge
 from remora.ingest.doubts import Doubts, swallowed_lines
+from remora.ingest.facts import Facts
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.formats import FORMATS
 from remora.ingest.ingest import ingest
-from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, Facts, findings
+from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
 from remora.ingest.survey import locate_table, survey_table
 from remora.settings import DataSettings, Settings, SourceSettings
 
@@ -118,6 +119,7 @@ def test_unknown_users_are_a_warning_when_they_are_many(rows: int, warned: bool)
         ("padded_ids", {"doubts": {"padded_ids:item_id": 7}}, "7 events have a item_id with spaces"),
         ("undeclared_event_types", {"reasons": {"event_type is not declared": 2}}, "2 events are of types"),
         ("known_before_event", {"doubts": {"known_before_event": 2}}, "known_timestamp before their event_timestamp"),
+        ("same_instant", {"doubts": {"same_instant": 20}}, "20 events have user, item, type and instant in common"),
         ("scientific_ids", {"doubts": {"scientific_ids:item_id": 7}}, "7 events have a item_id in scientific notation"),
         ("backslash_quotes", {"doubts": {"backslash_quotes": 2}}, "escape"),
     ],
@@ -186,7 +188,7 @@ def test_errors_are_raised_together_and_warnings_are_not() -> None:
 def test_every_code_is_in_the_docs() -> None:
     text = (ROOT / "docs" / "bring_your_own_data.md").read_text()
     folder = ROOT / "platform" / "remora" / "ingest"
-    source = (folder / "plausibility.py").read_text() + (folder / "concentration.py").read_text()
+    source = "".join((folder / f"{name}.py").read_text() for name in ("plausibility", "divided", "concentration"))
     codes = {line.split('"')[1] for line in source.splitlines() if line.strip().startswith('code="')}
     assert len(CHECKS) >= 10
     assert len(codes) >= 10
@@ -237,6 +239,58 @@ def test_rows_are_compared_with_the_tables_and_counted(tmp_path: Path) -> None:
         "known_before_event": (1, ["x"]),
         "backslash_quotes": (1, ["y"]),
     }
+
+
+@pytest.mark.parametrize(("kept", "few"), [("quarantine", 10), ("keep", 1_000)])
+def test_few_events_of_one_instant_and_those_that_are_meant_are_no_finding(kept: str, few: int) -> None:
+    assert "same_instant" not in found(data={"duplicates": kept}, doubts={"same_instant": few})
+
+
+def test_events_of_one_user_item_type_and_instant_are_counted_where_they_differ_elsewhere(tmp_path: Path) -> None:
+    rows = pl.DataFrame(
+        {
+            "u": ["a", "a", "a", "b", "b", "c", "", ""],
+            "i": ["x", "x", "y", "x", "x", "x", "x", "x"],
+            "t": [1, 1, 1, 1, 1, 1, 1, 1],
+            "promotion": ["p", "q", "p", "p", "p", "p", "p", "q"],
+        }
+    )
+    assert doubted(tmp_path, rows, Doubts()) == {"same_instant": (2, ["x"])}
+
+
+@pytest.mark.parametrize(
+    ("values", "separator", "warned"),
+    [
+        (["Action|Comedy", "Science Fiction|Drama"], " ", True),
+        (["['Action', 'Comedy']", "['Drama']"], " ", True),
+        (["Action, Comedy", "Drama"], " ", True),
+        (["Action, Comedy", "Drama"], ", ", False),
+        (["Action|Rock, Pop|Jazz", "Drama|War"], "|", False),
+        (["red round", "a;b small big"], " ", False),
+        ([""], " ", False),
+    ],
+)
+def test_lists_that_another_character_divides_are_found(
+    tmp_path: Path, values: list[str], separator: str, warned: bool
+) -> None:
+    rows = pl.DataFrame({"i": [str(n) for n in range(len(values))], "tags": values})
+    rows.write_csv(tmp_path / "i.csv", quote_style="always")
+    source = SourceSettings(
+        path="i.csv",
+        format="csv",
+        columns={"item_id": "i", "genres": "tags"},
+        types={"genres": "strings"},
+        list_separator=separator,
+    )
+    tables = {name: survey_table(name, []) for name in ("events", "users")}
+    tables["items"] = survey_table("items", locate_table([source], Home(str(tmp_path))))
+    items = read_catalogue(tables["items"], START, START)
+    data = DataSettings(events=[SOURCE], event_types={"buy": {}}, items=[source])
+    facts = Facts(data, tables, {"users": table("user_id", []), "items": items}, Books(rows=1))
+    finding = {found.code: found for found in findings(facts)}.get("list_separator")
+    assert (finding is not None) == warned
+    if finding:
+        assert (finding.level, finding.column) == ("warning", "genres")
 
 
 @pytest.mark.parametrize(

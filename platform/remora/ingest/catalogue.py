@@ -13,7 +13,7 @@ import pyarrow as pa
 from remora.contracts.tables import EVENT_TIMESTAMP, QUARANTINE
 from remora.ingest.contract import REASON, Judge, accepted
 from remora.ingest.distinct import DistinctRows
-from remora.ingest.doubts import BACKSLASH, SWALLOWED, backslashes, swallowed_lines
+from remora.ingest.doubts import BACKSLASH, LIST_SEPARATOR, SWALLOWED, backslashes, swallowed_lines, undivided
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
 from remora.ingest.layout import KEY_OF
@@ -53,6 +53,7 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
     for source, raw, judged in _judged(sources, earliest, latest):
         doubts[BACKSLASH] += int(backslashes(raw, source).sum())
         doubts[SWALLOWED] += int(swallowed_lines(raw, source).sum())
+        doubts.update({f"{LIST_SEPARATOR}:{name}": rows for name, rows in undivided(raw, source).items()})
         if not source.distinct:
             whole.append((raw, judged))
             continue

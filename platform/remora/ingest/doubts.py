@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
+from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
 from remora.ingest.books import EXAMPLES
 from remora.ingest.contract import REASON, UNDECLARED
+from remora.ingest.layout import columns_of
 from remora.settings import SourceSettings
 
 ITEM_NOT_YET = "items_after_events"
@@ -23,6 +24,13 @@ BACKSLASH = "backslash_quotes"
 SWALLOWED = "swallowed_lines"
 TYPE_UNKNOWN = "undeclared_event_types"
 KNOWN_BEFORE = "known_before_event"
+SAME_INSTANT = "same_instant"
+LIST_SEPARATOR = "list_separator"
+
+MARKS = ("|", ";", ",", "\t")
+"""What commonly stands between the members of a list in text."""
+
+_ACT = (USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP)
 
 _NULL_WORDS = ("null", "none", "nan", "na", "n/a", "nil", "undefined", "(null)", "<null>", "\\n", "nat", "#n/a")
 
@@ -73,8 +81,31 @@ class Doubts:
         yield TYPE_UNKNOWN, EVENT_TYPE, judged[REASON] == UNDECLARED
         if KNOWN_TIMESTAMP in source.columns:
             yield KNOWN_BEFORE, ITEM_ID, valid & (judged[KNOWN_TIMESTAMP] < judged[EVENT_TIMESTAMP])
+        yield SAME_INSTANT, ITEM_ID, same_instant(judged)
         yield BACKSLASH, ITEM_ID, backslashes(raw, source)
         yield SWALLOWED, ITEM_ID, swallowed_lines(raw, source)
+
+
+def same_instant(judged: pl.DataFrame) -> pl.Series:
+    """Which events have user, item, type and instant in common with another event of the batch."""
+    alike = judged[REASON].is_null() & judged.select(_ACT).is_duplicated()
+    events = judged.with_row_index("row").filter(alike)
+    several = events.filter(pl.col(EVENT_ID).n_unique().over(_ACT) > 1)["row"]  # equal rows are one event
+    return pl.int_range(judged.height, eager=True).is_in(several.implode())
+
+
+def undivided(raw: pa.Table, source: SourceSettings) -> dict[str, int]:
+    """Of each column of lists in text, how many values have another of the MARKS as often as their separator."""
+    rows, found = pl.DataFrame(pl.from_arrow(raw)), dict[str, int]()
+    marks = [mark for mark in MARKS if mark not in source.list_separator]
+    for name, column in columns_of(source).items():
+        if source.types.get(name) == "strings" and rows.schema[column] == pl.String:
+            own, *others = (
+                pl.col(column).str.count_matches(mark, literal=True) for mark in (source.list_separator, *marks)
+            )
+            most = pl.max_horizontal(others)
+            found[name] = int(rows.select(((most > 0) & (most >= own)).sum()).item())
+    return found
 
 
 def backslashes(raw: pa.Table, source: SourceSettings) -> pl.Series:

@@ -23,11 +23,12 @@ from remora.ingest.census import Census, take_census
 from remora.ingest.contract import Judge
 from remora.ingest.doubts import Doubts
 from remora.ingest.events import Written, write_events, write_table
+from remora.ingest.facts import Check, Facts
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.lake import Lake, lake_shelf
 from remora.ingest.layout import KEY_OF, check_named_columns
 from remora.ingest.origins import Origin, origins_of, write_origins
-from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, Check, Facts, findings
+from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import own_errors
 from remora.ingest.survey import Located, TableSources, locate_table, survey_table

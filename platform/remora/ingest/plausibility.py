@@ -6,21 +6,18 @@ table of codes is in docs/bring_your_own_data.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
 import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
 from remora.ingest import doubts
-from remora.ingest.books import Books
-from remora.ingest.catalogue import Catalogue
-from remora.ingest.contract import EARLY, FILTER, FUTURE, UNDECLARED, UNKNOWN_ITEM
+from remora.ingest.contract import EARLY, FUTURE, UNDECLARED, UNKNOWN_ITEM
+from remora.ingest.divided import backslash_quotes, list_separator, swallowed_lines
+from remora.ingest.facts import Check, Facts
 from remora.ingest.findings import Finding
 from remora.ingest.layout import KEY_OF
-from remora.ingest.survey import TableSources
-from remora.settings import DataSettings
 
 NEARLY_ALL = 0.99
 NEARLY_NONE = 0.01
@@ -29,34 +26,6 @@ _LEAST_ITEMS, _OWN_CATEGORY = 50, 0.9
 
 _SAMPLE = 10_000
 """Of unknown ids, so many are compared with the known ones in other spellings."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known when all rows were looked at and none is written."""
-
-    data: DataSettings
-    tables: Mapping[str, TableSources]
-    catalogues: Mapping[str, Catalogue]
-    books: Books
-
-    @property
-    def judged(self) -> int:
-        """Events that no filter of the settings takes out."""
-        declared = sum(rows for reason, rows in self.books.reasons.items() if reason.startswith(FILTER))
-        return self.books.rows - declared
-
-    def doubt(self, code: str) -> int:
-        """Rows of a doubt."""
-        return self.books.doubts.get(code, 0)
-
-    def examples(self, code: str) -> tuple[str, ...]:
-        """Examples of a doubt."""
-        return tuple(sorted(self.books.examples.get(code, ())))
-
-    def ids(self, table: str) -> frozenset[str]:
-        """Ids that a table has, empty when it is not there."""
-        return frozenset(self.catalogues[table].rows[KEY_OF[table]].to_pylist())
 
 
 def findings(facts: Facts, checks: Iterable[Check] | None = None) -> list[Finding]:
@@ -257,6 +226,24 @@ def known_before_event(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def same_instant(facts: Facts) -> Iterator[Finding]:
+    """Events of one user, item, type and instant, each of which counts."""
+    rows, of = facts.doubt(doubts.SAME_INSTANT), facts.books.accepted
+    if rows > NEARLY_NONE * of and facts.data.duplicates == "quarantine":
+        yield Finding(
+            code="same_instant",
+            table="events",
+            column=EVENT_TIMESTAMP,
+            count=rows,
+            of=of,
+            examples=facts.examples(doubts.SAME_INSTANT),
+            what=f"At least {rows:,} events have user, item, type and instant in common with another and differ from "
+            f"it elsewhere; each of them counts (the examples are items).",
+            advice="If they are one act, such as rows that a join has multiplied, map event_id to the column that "
+            "names the act: one row of each stays. If each is meant, `duplicates: keep` says so.",
+        )
+
+
 def category_of_each(facts: Facts) -> Iterator[Finding]:
     """A category that hardly two items share."""
     column, items = facts.data.category, facts.catalogues["items"].rows
@@ -274,41 +261,6 @@ def category_of_each(facts: Facts) -> Iterator[Finding]:
             what=f"{rows:,} rows of items have {distinct:,} different categories: hardly two items share one.",
             advice="data.category is for diversity and affinity; a title or an id is none.",
         )
-
-
-def backslash_quotes(facts: Facts) -> Iterator[Finding]:
-    """Backslashes before quotes in CSV files that are read without an escape."""
-    counts = {"events": facts.doubt(doubts.BACKSLASH)}
-    counts |= {name: catalogue.doubts.get(doubts.BACKSLASH, 0) for name, catalogue in facts.catalogues.items()}
-    for table, rows in counts.items():
-        if rows:
-            yield Finding(
-                code="backslash_quotes",
-                table=table,
-                count=rows,
-                of=facts.tables[table].rows,
-                what=f'{rows:,} rows of {table} have a backslash before a quote (\\"), which is read as text.',
-                advice="Spark and MySQL escape quotes so: give the source `escape: '\\'`.",
-            )
-
-
-def swallowed_lines(facts: Facts) -> Iterator[Finding]:
-    """Lines of CSV files that a quote took into a value."""
-    counts = {"events": facts.doubt(doubts.SWALLOWED)}
-    counts |= {name: catalogue.doubts.get(doubts.SWALLOWED, 0) for name, catalogue in facts.catalogues.items()}
-    for table, lines in counts.items():
-        if lines:
-            of = facts.books.rows + lines if table == "events" else facts.tables[table].rows + lines
-            yield Finding(
-                code="swallowed_lines",
-                level="error" if lines > facts.data.quarantine_limit * of else "warning",
-                table=table,
-                count=lines,
-                of=of,
-                what=f"{lines:,} lines of {table} that look like rows are within a value: a quote before them is not "
-                f"closed.",
-                advice="If the quotes are text (inches), give the source `quote: null`; else mend the file.",
-            )
 
 
 def unseen_event_types(facts: Facts) -> Iterator[Finding]:
@@ -365,8 +317,6 @@ def _chunk(table: pa.Table, column: str) -> pa.Array:
     return table[column].combine_chunks()
 
 
-Check = Callable[[Facts], Iterator[Finding]]
-
 CHECKS: tuple[Check, ...] = (
     times_out_of_range,
     one_day,
@@ -375,6 +325,8 @@ CHECKS: tuple[Check, ...] = (
     doubtful_ids,
     event_types,
     known_before_event,
+    same_instant,
+    list_separator,
     category_of_each,
     columns_without_a_value,
     backslash_quotes,
