@@ -80,4 +80,4 @@ def carried_out(
     if as_json:
         print(text)
     else:
-        draw(Console(), result)
+        draw(Console() if sys.stdout.isatty() else Console(width=160), result)

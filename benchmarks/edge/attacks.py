@@ -19,13 +19,17 @@ CLOSE = b"Connection: close\r\n"
 
 @dataclass(frozen=True)
 class Attack:
-    """``texts`` gives what each connection sends first; of ``drip`` it sends a byte each second until it is ended."""
+    """``text`` gives what each connection sends first; of ``drip`` it sends a byte each second until it is ended.
+
+    ``at_once`` bounds the connections that are open together, and ``paced`` the pace at which they are opened.
+    """
 
     name: str
     connections: int
     text: Callable[[int], bytes]
     drip: bool = False
     at_once: int = 5_000
+    paced: bool = True
 
 
 @dataclass
@@ -44,9 +48,8 @@ def post(body: bytes, headers: bytes = b"") -> bytes:
     return HEAD + CLOSE + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-def wrong_entries(_: int) -> bytes:
-    """59 KB of context in which every entry is wrong."""
-    return post(b'{"user_id":"1","context":{' + b",".join(b'"k%d":[]' % n for n in range(5_500)) + b"}}")
+WRONG_ENTRIES = post(b'{"user_id":"1","context":{' + b",".join(b'"k%d":[]' % n for n in range(5_500)) + b"}}")
+"""59 KB of context in which every entry is wrong."""
 
 
 def odd_header(number: int) -> bytes:
@@ -69,27 +72,31 @@ def rays_header(number: int) -> bytes:
 
 def attacks() -> Iterator[Attack]:
     """All of them."""
-    yield Attack("slow bodies", 140, lambda n: HEAD + b"Content-Length: 5000\r\n\r\n", drip=True)
-    yield Attack("slow headers", 300, lambda n: HEAD + b"X-Slow: ", drip=True)
-    yield Attack("half-open connections", 900, lambda n: b"")
-    yield Attack("half-open, past the limit", 4_150, lambda n: HEAD[:40])
+    yield Attack("slow bodies", 140, lambda n: HEAD + b"Content-Length: 5000\r\n\r\n", drip=True, paced=False)
+    yield Attack("slow headers", 300, lambda n: HEAD + b"X-Slow: ", drip=True, paced=False)
+    yield Attack("half-open connections", 900, lambda n: b"", paced=False)
+    yield Attack("half-open, past the limit", 4_150, lambda n: HEAD[:40], paced=False)
     yield Attack(
         "invented methods", 300, lambda n: b"EVIL%04d /x HTTP/1.1\r\nHost: localhost\r\n" % n + CLOSE + b"\r\n"
     )
     yield Attack("bytes >= 0x80 in headers", 300, odd_header, at_once=50)
     yield Attack("lone surrogates", 300, lambda n: post(rb'{"user_id":"1","surface":"\ud800"}'), at_once=20)
     yield Attack("a name twice", 300, lambda n: post(b'{"user_id":"1","n":1,"n":2}'), at_once=20)
-    yield Attack("5,500 wrong entries", 200, wrong_entries, at_once=10)
+    yield Attack("5,500 wrong entries", 200, lambda n: WRONG_ENTRIES, at_once=10)
     yield Attack("1 GB announced", 300, lambda n: HEAD + CLOSE + b"Content-Length: 1000000000\r\n\r\n{", at_once=50)
     yield Attack("20 KB of headers", 300, lambda n: post(b"{}", b"X-Long: " + b"x" * 20_000 + b"\r\n"), at_once=50)
     yield Attack("Ray's own headers", 100, rays_header, at_once=2)
 
 
-async def carry_out(attack: Attack, port: int) -> Answers:
-    """Open its connections, and note what comes back until each has ended, or twenty seconds are over."""
+async def carry_out(attack: Attack, port: int, a_second: float | None) -> Answers:
+    """Open its connections, those of a paced attack so many ``a_second`` (None: as fast as they are answered), and
+    note what comes back until each has ended, or twenty seconds are over.
+    """
     answers, room = Answers(), asyncio.Semaphore(attack.at_once)
 
     async def one(number: int) -> None:
+        if attack.paced and a_second:
+            await asyncio.sleep(number / a_second)
         async with room:
             began = time.monotonic()
             try:

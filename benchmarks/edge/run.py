@@ -1,7 +1,9 @@
 """What attacks on the endpoint do to everyone else: python -m benchmarks.edge (after `make demo`) [--json].
 
 The bundle in production is served on a cluster of this command's own, on loopback. Healthy requests come at a fixed
-rate from a process of their own, before and during each attack.
+rate from a process of their own, before and during each attack; the baseline is all that were sent without an attack.
+Slow and half-open connections all come at once; whole requests come at a pace, five to each healthy one, or with
+``--flood`` as fast as they are answered, which takes all of the processors that the machine has left.
 """
 
 from __future__ import annotations
@@ -30,19 +32,23 @@ def main() -> None:
     options.add_argument("--config", type=Path, help="settings; default: the active home's")
     options.add_argument("--proxy", choices=("haproxy", "python"), default="haproxy", help="in front of Ray Serve")
     options.add_argument("--rate", type=float, default=20.0, help="healthy requests a second")
-    options.add_argument("--requests", type=int, default=200, help="healthy requests before, and at least during each")
+    options.add_argument("--requests", type=int, default=300, help="healthy requests before, and at least during each")
+    options.add_argument("--flood", action="store_true", help="send the attacks' requests as fast as they are answered")
     chosen = options.parse_args()
+    pace = None if chosen.flood else 5 * chosen.rate
     carried_out(
         "edge",
-        lambda _, note: attacked(chosen.config, chosen.proxy, chosen.rate, chosen.requests, note),
-        facts={"proxy": chosen.proxy, "rate": chosen.rate},
+        lambda _, note: attacked(chosen.config, chosen.proxy, chosen.rate, chosen.requests, pace, note),
+        facts={"proxy": chosen.proxy, "rate": chosen.rate, "attack_rate": pace},
         out=chosen.out,
         as_json=chosen.json,
         draw=drawn,
     )
 
 
-def attacked(config: Path | None, proxy: str, rate: float, requests: int, note: Note) -> dict[str, Any]:
+def attacked(
+    config: Path | None, proxy: str, rate: float, requests: int, pace: float | None, note: Note
+) -> dict[str, Any]:
     """Every attack, on the fused topology."""
     from remora.wiring.cluster import quiet, use_token
 
@@ -55,21 +61,27 @@ def attacked(config: Path | None, proxy: str, rate: float, requests: int, note: 
 
     settings = behind(load(config), proxy)
     users = known_users(settings)
-    found = []
+    found, without = [], []
     with endpoint(settings) as url:
         serve.run(assemble(FromBundle.named(settings, "production"), "fused"), name="edge", route_prefix="/")
+        healthy(url, users, rate, requests)  # the first requests find caches and connections cold
         for attack in attacks():
-            before = healthy(url, users, rate, requests)
-            series = methods()
+            without.append(healthy(url, users, rate, requests))
+            before = methods()
             with Load(url, users, rate=rate) as running:
-                answers = against(attack, url, running, requests)
-            row = outcome(attack, answers, before, running.answers) | {
-                "methods_before": series,
-                "methods_after": methods(),
-            }
+                answers = against(attack, url, running, requests, pace)
+            row = outcome(attack, answers, without[-1], running.answers)
+            row |= {"methods_before": before, "methods_after": methods()}
             note(f"{attack.name}: {row['answers']}, p99 {row['p99_before_ms']} → {row['p99_during_ms']} ms")
             found.append(row)
-    return {"dataset": settings.name, "timeout_ms": settings.serving.timeout_ms, "attacks": found}
+    baseline = pl.concat(without)
+    p99 = _milliseconds(baseline, 0.99)
+    return {
+        "dataset": settings.name,
+        "timeout_ms": settings.serving.timeout_ms,
+        "baseline": {"healthy": len(baseline), "p50_ms": _milliseconds(baseline, 0.5), "p99_ms": p99},
+        "attacks": [row | {"p99_ratio": round(row["p99_during_ms"] / max(p99, 0.1), 2)} for row in found],
+    }
 
 
 def healthy(url: str, users: list[str], rate: float, requests: int) -> pl.DataFrame:
@@ -79,14 +91,14 @@ def healthy(url: str, users: list[str], rate: float, requests: int) -> pl.DataFr
     return running.answers
 
 
-def against(attack: Attack, url: str, running: Load, requests: int) -> Answers:
+def against(attack: Attack, url: str, running: Load, requests: int, pace: float | None) -> Answers:
     """Carry it out again and again until so many healthy requests were answered meanwhile; the first time counts."""
     running.wait_for(20)
-    over, seen = threading.Event(), []
+    over, seen, port = threading.Event(), [], int(url.rsplit(":", 1)[1])
 
     def attacking() -> None:
         while not over.is_set():
-            seen.append(asyncio.run(carry_out(attack, int(url.rsplit(":", 1)[1]))))
+            seen.append(asyncio.run(carry_out(attack, port, pace)))
 
     thread = threading.Thread(target=attacking)
     thread.start()
@@ -96,18 +108,17 @@ def against(attack: Attack, url: str, running: Load, requests: int) -> Answers:
     return seen[0]
 
 
-def methods() -> int:
-    """Methods that the cluster's metrics know: each is a set of series."""
+def methods() -> list[str]:
+    """The methods that the cluster's metrics know: each is a set of series."""
     import ray
 
     node = ray.nodes()[0]
     text = httpx.get(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics", timeout=30).text
-    return len({line.split('method="')[1].split('"')[0] for line in text.splitlines() if 'method="' in line})
+    return sorted({line.split('method="')[1].split('"')[0] for line in text.splitlines() if 'method="' in line})
 
 
 def outcome(attack: Attack, answers: Answers, before: pl.DataFrame, during: pl.DataFrame) -> dict[str, Any]:
     """One row of the table."""
-    p50, p99 = (lambda frame, q=q: round(frame["milliseconds"].quantile(q) or 0.0, 1) for q in (0.5, 0.99))
     return {
         "attack": attack.name,
         "connections": attack.connections,
@@ -119,24 +130,34 @@ def outcome(attack: Attack, answers: Answers, before: pl.DataFrame, during: pl.D
         "healthy": len(during),
         "failed": len(during.filter(pl.col("status") != 200)),
         "degraded": len(during.filter((pl.col("status") == 200) & (pl.col("said") != ""))),
-        "p50_before_ms": p50(before),
-        "p99_before_ms": p99(before),
-        "p50_during_ms": p50(during),
-        "p99_during_ms": p99(during),
-        "p99_ratio": round(p99(during) / max(p99(before), 0.1), 2),
+        "p50_before_ms": _milliseconds(before, 0.5),
+        "p99_before_ms": _milliseconds(before, 0.99),
+        "p50_during_ms": _milliseconds(during, 0.5),
+        "p99_during_ms": _milliseconds(during, 0.99),
     }
+
+
+def _milliseconds(answers: pl.DataFrame, quantile: float) -> float:
+    return round(answers["milliseconds"].quantile(quantile) or 0.0, 1)
 
 
 def drawn(out: Console, result: dict[str, Any]) -> None:
     """One row an attack."""
-    table = Table(title=f"attacks beside {result['rate']:g} healthy requests/s", title_justify="left")
-    columns = ("attack", "connections", "answers", "slowest s", "largest body", "failed", "p99 before", "p99 during")
-    for name in (*columns, "ratio", "methods"):
-        table.add_column(name, justify="left" if name in {"attack", "answers"} else "right")
+    base = result["baseline"]
+    pace = f"{result['attack_rate']:g}/s" if result["attack_rate"] else "as fast as they are answered"
+    out.print(
+        f"{result['rate']:g} healthy requests/s; without an attack p50 {base['p50_ms']} ms, p99 {base['p99_ms']} ms "
+        f"({base['healthy']:,} requests). Whole requests of an attack: {pace}.",
+        soft_wrap=True,
+    )
+    table = Table()
+    for name in ("attack", "connections", "answers", "slowest s", "largest body", "failed", "p99 ms", "of baseline"):
+        table.add_column(name, justify="left" if name in {"attack", "answers"} else "right", no_wrap=True)
+    table.add_column("methods in metrics", no_wrap=True)
     for one in result["attacks"]:
-        answers = ", ".join(f"{n} x {status}" for status, n in one["answers"].items())
-        numbers = [one["slowest_seconds"], one["largest_body"], f"{one['failed']}/{one['healthy']}"]
-        numbers += [one["p99_before_ms"], one["p99_during_ms"], one["p99_ratio"]]
-        series = f"{one['methods_before']} → {one['methods_after']}"
-        table.add_row(one["attack"], str(one["connections"]), answers, *map(str, numbers), series)
-    out.print(table)
+        answers = ", ".join(f"{n:,} x {'closed' if status == '0' else status}" for status, n in one["answers"].items())
+        numbers = [f"{one['connections']:,}", answers, one["slowest_seconds"], one["largest_body"]]
+        numbers += [f"{one['failed']}/{one['healthy']}", one["p99_during_ms"], f"{one['p99_ratio']:.2f}"]
+        new = sorted({*one["methods_after"]} - {*one["methods_before"]})
+        table.add_row(one["attack"], *map(str, numbers), f"new: {', '.join(new)}" if new else "the same")
+    out.print(table, soft_wrap=True)

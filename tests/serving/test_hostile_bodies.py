@@ -52,6 +52,17 @@ class TestABody:
     def test_that_cannot_be_read_is_said_to_be_so(self, ask: Ask, text: bytes) -> None:
         assert posted(ask, text).status_code == 400
 
+    @pytest.mark.parametrize(
+        "value", [[0] * 2_100, [[]] * 2_100, {"a": [{}] * 2_100}, [{"a": n} for n in range(2_100)]]
+    )
+    def test_of_too_many_values_is_refused_before_they_are_made(self, ask: Ask, value: Any) -> None:
+        text = json.dumps({"user_id": "1", "context": value})
+        assert_problem(posted(ask, text), 400, "invalid-json", "more than 2,048 values")
+
+    def test_may_have_as_many_commas_and_brackets_in_its_strings_as_it_will(self, ask: Ask) -> None:
+        odd = [f"{n}" + ',[{"\\' * 4 for n in range(500)]
+        assert posted(ask, json.dumps({"user_id": "1", "exclude": odd})).status_code == 200
+
 
 class TestManyMistakes:
     @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,15 +13,22 @@ from fastapi.routing import APIRoute
 MOST_MEMBERS = 256
 """Of one object: each unknown name costs a look, and the contract has a few names and 64 entries of context."""
 
+MOST_VALUES = 2_048
+"""Of a text: each becomes an object before anything can be said of it, and the contract has a thousand excluded ids."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
 
 def loads(body: bytes) -> Any:
     """The value of the text.
 
-    Raises JSONDecodeError where a name stands twice in an object, an object has too many members, text
-    holds half a surrogate pair, or brackets are too deep.
+    Raises JSONDecodeError where the text has too many values, a name stands twice in an object, an object has too many
+    members, text holds half a surrogate pair, or brackets are too deep.
     """
     try:
         text = body.decode()
+        if _most_values(text) > MOST_VALUES and _most_values(_STRING.sub("", text)) > MOST_VALUES:
+            raise ValueError(f"it has more than {MOST_VALUES:,} values")
         value = json.loads(text, object_pairs_hook=_members)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
@@ -35,6 +43,11 @@ def loads(body: bytes) -> Any:
     except ValueError as error:  # what the hooks below refuse, and integers of thousands of digits
         raise json.JSONDecodeError(str(error)[:200], "", 0) from error
     return value
+
+
+def _most_values(text: str) -> int:
+    """Of how many values the text may be: each but the first follows a comma or an opening bracket."""
+    return 1 + text.count(",") + text.count("[") + text.count("{")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 from ray import serve
@@ -45,6 +46,7 @@ class Worker:
         self._beat = self._quiet = 0
         self._unrecorded: set[UnrecordedMove] = set()
         self.releases = self.threads.wait_for(Releases, loader.traffic, self._opened)
+        self._settle()
         self._see_unrecorded()
         self._show_standing()
         if loader.follows:
@@ -87,6 +89,8 @@ class Worker:
 
     def _looked(self, changed: bool) -> None:
         """Report, at once where something changed or is being tried, now and then else."""
+        if self._settled != set(self.releases.now.phases):
+            self._settle()
         traffic = self.releases.now.traffic
         tried = traffic.canary is not None or traffic.shadow is not None or bool(traffic.loading)
         self._quiet += 1
@@ -96,6 +100,18 @@ class Worker:
             self._see_unrecorded()
             self._loader.report(self._report())
         self._show_standing()  # at every look: Ray's exporter forgets a gauge that is not set again
+
+    def _settle(self) -> None:
+        """Take what stays in memory out of garbage collections, after one that drops what loading and the bundles
+        before have left.
+
+        A replica holds some million objects. Python goes through them all whenever requests have made enough objects
+        of their own, and nothing is answered meanwhile.
+        """
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._settled = set(self.releases.now.phases)
 
     def _see_unrecorded(self) -> None:
         """Look for aliases that were moved without a promotion record, and log one when it is first seen."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from remora.wiring import grpc_address
+from remora.wiring import grpc_address, head_time
 from remora.wiring.edge_problems import MEDIA_TYPE, document
 from remora.wiring.edge_rules import METHODS, RAY_HEADERS, EdgeLimits
 
@@ -29,8 +29,9 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def middlewares() -> list[Middleware]:
-    """What Serve puts before its own; gRPC is told where to listen on the way."""
+    """What Serve puts before its own; on the way gRPC is told where to listen, and HTTP how long to wait."""
     grpc_address.install()
+    head_time.install()
     return [Middleware(EdgeGuard, limits=EdgeLimits.read(os.environ))]
 
 

@@ -1,0 +1,5 @@
+"""python -m benchmarks.contract."""
+
+from benchmarks.contract.run import main
+
+main()
