@@ -218,7 +218,15 @@ class TestBadInput:
         assert_problem(response, 422, "invalid-request", says)
         assert response.json()["errors"]
 
-    @pytest.mark.parametrize("path", ["/v1/recommend/u1?n=x", "/v1/recommend/u1?n=0", "/v1/recommend/u1?limit=3"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/v1/recommend/u1?n=x",
+            "/v1/recommend/u1?n=0",
+            "/v1/recommend/u1?limit=3",
+            "/v1/explain/u1/i01?exclude=" + "&exclude=".join(["i02"] * 21),
+        ],
+    )
     def test_in_a_parameter_is_named_by_its_place(self, ask: Ask, path: str) -> None:
         assert_problem(ask("GET", path), 422, "invalid-request", "/n" if "n=" in path else "/limit")
 

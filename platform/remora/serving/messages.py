@@ -15,6 +15,8 @@ from remora.surfaces.table import SURFACES
 DEFAULT_N = 10
 MOST_EXCLUDED = 1_000
 MOST_CONTEXT = 64
+MOST_EXCLUDED_IN_QUERY = 20
+"""Of the longest ids so many are 61 KB when they are escaped, which the edge can still read whole to refuse it."""
 MOST_LISTED = 10
 """Mistakes that a message names."""
 DEFAULT_SURFACE = "home_feed"
@@ -146,7 +148,9 @@ class ExplainParameters(RecommendParameters):
     """
 
     seed: Id | SkipJsonSchema[None] = Field(None, description="asks about the items that are similar to this one")
-    exclude: list[Id] = Field([], max_length=MOST_EXCLUDED, description="as in the request")
+    exclude: list[Id] = Field(
+        [], max_length=MOST_EXCLUDED_IN_QUERY, description="as in the request, which may have more of them"
+    )
 
     def request(self, user_id: str | None, item_id: str, context: Context | None = None) -> ExplainRequest:
         """The whole question."""
