@@ -147,6 +147,19 @@ def test_a_hundred_mistakes_are_not_all_listed(tmp_path: Path) -> None:
         load(file)
 
 
+def test_a_list_whose_members_are_wrong_is_not_called_empty_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(
+        LEAST.replace("event_type: buy", 'event_type: buy, delimiter: ""') + "features: {windows_days: [0]}\n"
+    )
+    with pytest.raises(SettingsError) as raised:
+        load(file)
+    said = str(raised.value)
+    assert "data.events.0.delimiter: " in said
+    assert "features.windows_days.0: " in said
+    assert "at least 1 item" not in said
+
+
 VALUES = st.recursive(
     st.none()
     | st.booleans()

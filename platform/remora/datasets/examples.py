@@ -56,14 +56,22 @@ def target_counts(examples: Dataset, items: int) -> np.ndarray:
 
 
 def held_out(examples: Dataset, partitions: int) -> pa.Table:
-    """At most so many examples of held-out users, spread evenly over those of each partition."""
+    """At most so many examples of held-out users, spread evenly over those of each partition; of few users there may be
+    none."""
     most = math.ceil(MOST_HELD_OUT / partitions)
 
     def thin(block: pa.Table) -> pa.Table:
         own = block.filter(block[HELD_OUT])
         return own if len(own) <= most else own.take(np.linspace(0, len(own) - 1, most).astype(np.int64))
 
-    parts = examples.map_batches(thin, batch_format="pyarrow", batch_size=None)
-    return pa.concat_tables(parts.iter_batches(batch_format="pyarrow", batch_size=None)).sort_by(
-        [(USER_ID, "ascending"), (TARGET, "ascending")]
-    )
+    thinned = examples.map_batches(thin, batch_format="pyarrow", batch_size=None)
+    parts = [t for t in thinned.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
+    if not parts:
+        return _without_rows(examples)
+    return pa.concat_tables(parts).sort_by([(USER_ID, "ascending"), (TARGET, "ascending")])
+
+
+def _without_rows(examples: Dataset) -> pa.Table:
+    schema = examples.schema()
+    assert schema is not None
+    return schema.base_schema.empty_table()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -16,9 +16,17 @@ MOST = 10
 
 def listed(error: ValidationError, tree: type[BaseModel]) -> str:
     """Each mistake with its place in ``tree``, the first ten."""
-    said = [f"{_place(e['loc'])}: {_words(e, tree)}" for e in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    said = [f"{_place(e['loc'])}: {_words(e, tree)}" for e in found if not _follows(e, found)]
     more = [f"and {len(said) - MOST} more"] if len(said) > MOST else []
     return "; ".join(said[:MOST] + more)
+
+
+def _follows(mistake: Any, found: Iterable[Any]) -> bool:
+    """Is a list too short only because of mistakes in what it has? Pydantic counts its valid members."""
+    loc = mistake["loc"]
+    within = (other["loc"] for other in found if len(other["loc"]) > len(loc))
+    return mistake["type"] == "too_short" and any(other[: len(loc)] == loc for other in within)
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

@@ -177,9 +177,9 @@ def _write(
 
 def _index(settings: Settings, model: TwoTower, vectors: Any, inputs: Inputs) -> tuple[ItemIndex, list[dict[str, Any]]]:
     """Exact for a small catalogue, for a larger one what held-out users find fastest; and what was measured."""
-    users = held_out_users(model, vectors, inputs.held_out.slice(0, INDEX_QUESTIONS))
-    if len(vectors) <= EXACT_LIMIT or not len(users):
+    if len(vectors) <= EXACT_LIMIT or not len(inputs.held_out):
         return ItemIndex.build(vectors), []
+    users = held_out_users(model, vectors, inputs.held_out.slice(0, INDEX_QUESTIONS))
     chosen = settings.retrieval
     budget = Budget(
         recall=chosen.index_recall, build_seconds=chosen.index_build_seconds, memory_mib=chosen.index_memory_mib

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ from remora.training.two_tower import WHOLE, Inputs
 if TYPE_CHECKING:
     from ray.data import Dataset
 
+log = logging.getLogger(__name__)
+
 MOST_WHOLE = 20_000
 """Most items whose vectors are computed in every step, as their loss asks."""
 
@@ -51,12 +54,8 @@ def prepare(
     if hidden is not None:
         every = every.map_batches(without, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
     every = every.materialize()
-    counts = target_counts(every, len(vocabulary))
-    if not counts.sum():
-        raise DataError(
-            f"No wanted event before {cuts.retrieval_end:%Y-%m-%d %H:%M} can be learned from: of event types "
-            f"{', '.join(settings.data.positive_types)} there is none. Check event_types and their signs."
-        )
+    counts, judged = target_counts(every, len(vocabulary)), held_out(every, settings.features.partitions)
+    check_examples(int(counts.sum()), len(judged), settings, cuts)
     trained = counts > 0
     identity = np.where(trained, np.cumsum(trained), 0)
     shape = TowerSpec(
@@ -76,10 +75,39 @@ def prepare(
         share=counts / counts.sum(),
         examples=int(counts.sum()),
         drawable=drawable,
-        held_out=held_out(every, settings.features.partitions),
+        held_out=judged,
         repeats=not settings.surfaces.home_feed.already_seen,
     )
     return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
+
+
+def check_examples(learned: int, held_out: int, settings: Settings, cuts: TimeCuts) -> None:
+    """DataError where the workers would have nothing to learn from: ``learned`` examples, and those ``held_out``."""
+    chosen, until = settings.retrieval, f"{cuts.retrieval_end:%Y-%m-%d %H:%M}"
+    if held_out and not learned:
+        raise DataError(
+            f"All positive events before {until} are of held-out users (retrieval.held_out_users is "
+            f"{chosen.held_out_users:g}), so none is left to learn from. Bring events of more users, or set "
+            f"retrieval.held_out_users to 0."
+        )
+    if not learned:
+        raise DataError(
+            f"There is no event of the positive types {', '.join(settings.data.positive_types)} before {until}, so "
+            f"there is nothing to learn from. Check event_types and their signs, bring events of a longer time, or "
+            f"change `split`."
+        )
+    if learned < chosen.workers:
+        raise DataError(
+            f"The {learned:,} positive events before {until} are fewer than the {chosen.workers} workers that share "
+            f"them. Set retrieval.workers to {learned}, or bring more events."
+        )
+    if not held_out:
+        log.warning(
+            "No user with a positive event before %s is held out (retrieval.held_out_users is %g): recall is not "
+            "measured, and the last epoch is kept.",
+            until,
+            chosen.held_out_users,
+        )
 
 
 def check_loss(loss: str, items: int) -> None:
