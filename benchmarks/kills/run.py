@@ -159,7 +159,7 @@ def killed(at: Shop, kills: int, seed: int, note: Note) -> dict[str, Any]:
         usual = _usual(at, lines, note)
         while (number := sum(line["killed"] for line in lines)) < kills:
             kind = _next(lines, kills)
-            line = _one(at, kind, number, usual, random.Random(f"{seed} {len(lines)}"))
+            line = _one(at, kind, len(lines), usual, random.Random(f"{seed} {len(lines)}"))
             lines.append(line)
             with journal.open("a") as file:
                 file.write(json.dumps(line) + "\n")
@@ -197,7 +197,11 @@ def _next(lines: list[dict[str, Any]], kills: int) -> Kind:
 
 
 def _one(at: Shop, kind: Kind, number: int, usual: dict[str, float], draw: random.Random) -> dict[str, Any]:
-    """Kill the command once, look at the home, and now and then run it to its end."""
+    """Kill the command once, look at the home, and now and then run it to its end.
+
+    ``number`` differs each time, also where the command ended before it was killed: else there is nothing to do, and
+    the next instant would be drawn from the time of that.
+    """
     kind.prepare(at, 1_000 + number)
     arguments, log = kind.arguments(at, number), at.log
     seconds = draw.uniform(0, usual[kind.name])
