@@ -121,17 +121,19 @@ class Implausible(DataError):
 class TooMuchQuarantined(DataError):
     """More rows broke the contract than the limit allows; the lake stays as it was."""
 
-    def __init__(self, table: str, rows: int, quarantined: int, limit: float, reasons: dict[str, int]) -> None:
-        super().__init__(table, rows, quarantined, limit, reasons)
+    def __init__(
+        self, table: str, rows: int, quarantined: int, limit: float, reasons: dict[str, int], hint: str = ""
+    ) -> None:
+        super().__init__(table, rows, quarantined, limit, reasons, hint)
 
     def __str__(self) -> str:
-        """Give the share, the limit and the reasons by count."""
-        table, rows, quarantined, limit, reasons = self.args
+        """Give the share, the limit, the reasons by count, and what may be behind them."""
+        table, rows, quarantined, limit, reasons, hint = self.args
         listed = "; ".join(f"{count:,} × {reason}" for reason, count in sorted(reasons.items(), key=lambda r: -r[1]))
         return (
             f"{quarantined:,} of {rows:,} {table} rows ({quarantined / max(rows, 1):.1%}) break the contract, over the "
             f"limit of {limit:.1%}: {listed}. The lake is unchanged. Fix the source, declare a filter, or raise "
-            f"data.quarantine_limit."
+            f"data.quarantine_limit.{' ' + hint if hint else ''}"
         )
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from remora.contracts.errors import TooMuchQuarantined
 from remora.contracts.tables import QUARANTINE
-from remora.ingest.contract import FILTER, REASON
+from remora.ingest.contract import FILTER, REASON, UNREADABLE_ROW
 from remora.ingest.files import ORDER, UNREADABLE, order_of
 
 
@@ -32,7 +32,17 @@ def check_limit(table: str, rows: int, reasons: dict[str, int], limit: float) ->
     """TooMuchQuarantined when the share of rows with an undeclared reason is over the limit."""
     broken = {reason: count for reason, count in reasons.items() if not reason.startswith(FILTER)}
     if sum(broken.values()) > limit * rows:
-        raise TooMuchQuarantined(table, rows, sum(broken.values()), limit, broken)
+        raise TooMuchQuarantined(table, rows, sum(broken.values()), limit, broken, _hint(broken))
+
+
+def _hint(broken: Mapping[str, int]) -> str:
+    """What is behind the most frequent reason, where that is known."""
+    if max(broken, key=lambda reason: broken[reason]) != UNREADABLE_ROW:
+        return ""
+    return (
+        "Rows are divided otherwise than the header: look at the source's `delimiter` and `quote`, and at `escape` "
+        "where quotes within quotes have a backslash before them, as Spark and MySQL write them."
+    )
 
 
 def _as_json(rows: pl.DataFrame) -> pl.Expr:

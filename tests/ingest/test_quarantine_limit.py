@@ -1,0 +1,24 @@
+"""More broken rows than the limit allows: the error says what may be behind them, where that is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from remora.contracts.errors import TooMuchQuarantined
+from remora.ingest.contract import UNREADABLE_ROW
+from remora.ingest.quarantine import check_limit
+
+
+def test_rows_that_are_divided_otherwise_than_the_header_point_to_the_dialect() -> None:
+    with pytest.raises(TooMuchQuarantined, match="look at the source's `delimiter` and `quote`, and at `escape`"):
+        check_limit("items", 40, {UNREADABLE_ROW: 38, "item_id is missing": 2}, 0.5)
+
+
+def test_another_reason_speaks_for_itself() -> None:
+    with pytest.raises(TooMuchQuarantined) as raised:
+        check_limit("items", 40, {UNREADABLE_ROW: 2, "item_id is missing": 38}, 0.5)
+    assert "escape" not in str(raised.value)
+
+
+def test_declared_filters_and_a_few_rows_are_within_the_limit() -> None:
+    check_limit("items", 40, {"filter: price > 0": 38, UNREADABLE_ROW: 2}, 0.05)
