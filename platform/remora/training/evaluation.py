@@ -29,6 +29,7 @@ from remora.training import cold_start
 from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.training.slates import Past
+from remora.training.unfound import without_target
 from remora.wiring.moments import Moments
 from remora.wiring.parts import Towers
 from remora.wiring.past_window import PastWindow
@@ -113,10 +114,7 @@ def compared(
     found = queries(settings, lake, window)
     asked = drawn(found, chosen.most_queries, chosen.seed)
     if not len(asked):
-        raise DataError(
-            f"No query between {window.start} and {window.end} has a target: this window cannot judge. Bring "
-            f"more events, or change `split`."
-        )
+        raise DataError(without_target(settings, window))
     log.info("%d of %d queries between %s and %s", len(asked), len(found), window.start.date(), window.end.date())
     past = PastWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
     metrics = metrics_at(chosen.cutoffs, past.catalogue)

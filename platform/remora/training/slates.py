@@ -31,7 +31,7 @@ from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.training.retrieval import retrieval_shelf
-from remora.training.unfound import why_unfound
+from remora.training.unfound import why_unfound, without_target
 from remora.wiring.parts import Towers
 from remora.wiring.past_window import PastWindow
 
@@ -142,10 +142,7 @@ class Past:
             draw = np.random.default_rng(settings.ranking.seed)
             asked = asked.take(np.sort(draw.choice(len(asked), most, replace=False)))
         if not len(asked):
-            raise DataError(
-                f"No query between {window.start} and {window.end} has a target: there is nothing to rank. Bring "
-                f"more events, change `split`, or lengthen evaluation.horizon_days."
-            )
+            raise DataError(without_target(settings, window))
         past = PastWindow.prepare(settings, lake, self.store, window, asked, lake.vocabulary())
         candidates = ranking_rows(
             CandidateRows(

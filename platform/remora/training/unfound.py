@@ -1,4 +1,4 @@
-"""Why retrieval found none of the items that users wanted in a window."""
+"""Why there is nothing to rank or to judge: no query of a window has a target, or retrieval found none of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,23 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID
+from remora.datasets.cuts import Window
 from remora.datasets.queries import OUTCOMES
+from remora.settings import Settings
+
+
+def without_target(settings: Settings, window: Window) -> str:
+    """What is the case, and what to do, when no query of a window has a target."""
+    if not settings.surfaces.home_feed.already_seen:
+        return (
+            f"No query between {window.start} and {window.end} has a target: no positive event follows one. Bring more "
+            f"events, change `split`, or lengthen evaluation.horizon_days."
+        )
+    return (
+        f"No query between {window.start} and {window.end} has a target: no user has a positive event with an item "
+        f"that is new to them. Bring more events, change `split`, lengthen evaluation.horizon_days, or, where the home "
+        f"feed may show what a user has seen, set surfaces.home_feed.already_seen to false."
+    )
 
 
 def why_unfound(asked: pa.Table, items: pa.Table) -> str:
