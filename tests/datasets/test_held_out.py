@@ -19,3 +19,9 @@ def test_of_few_users_none_may_be_held_out_and_the_columns_are_the_same() -> Non
     assert found["user_id"].to_pylist() == ["b"]
     assert len(nothing) == 0
     assert nothing.schema.equals(found.schema)
+
+
+def test_without_an_example_there_is_no_row() -> None:
+    of_one = pa.table({"user_id": ["a"], "target": [1], "held_out": [True]})
+    examples = ray.data.from_arrow(of_one).map_batches(lambda block: block.slice(1), batch_format="pyarrow")
+    assert len(held_out(examples.materialize(), 2)) == 0

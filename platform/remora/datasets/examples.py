@@ -72,6 +72,5 @@ def held_out(examples: Dataset, partitions: int) -> pa.Table:
 
 
 def _without_rows(examples: Dataset) -> pa.Table:
-    schema = examples.schema()
-    assert schema is not None
-    return schema.base_schema.empty_table()
+    schema = examples.schema()  # None where no example is there at all
+    return pa.schema([] if schema is None else schema.base_schema).empty_table()
