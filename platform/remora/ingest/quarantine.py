@@ -9,8 +9,16 @@ import pyarrow as pa
 
 from remora.contracts.errors import TooMuchQuarantined
 from remora.contracts.tables import QUARANTINE
-from remora.ingest.contract import FILTER, REASON, UNREADABLE_ROW
+from remora.ingest.contract import FILTER, REASON, UNKNOWN_ITEM, UNREADABLE_ROW
 from remora.ingest.files import ORDER, UNREADABLE, order_of
+
+HINTS = {
+    UNREADABLE_ROW: "Rows are divided otherwise than the header: look at the source's `delimiter` and `quote`, and at "
+    "`escape` where quotes within quotes have a backslash before them, as Spark and MySQL write them.",
+    UNKNOWN_ITEM: "Check that item_id means the same in events and in items, and that the items are complete; with "
+    "`data.unknown_items: keep` such events are accepted.",
+}
+"""What is behind a reason, where that is known."""
 
 
 def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Mapping[int, str]) -> pa.Table:
@@ -36,13 +44,8 @@ def check_limit(table: str, rows: int, reasons: dict[str, int], limit: float) ->
 
 
 def _hint(broken: Mapping[str, int]) -> str:
-    """What is behind the most frequent reason, where that is known."""
-    if max(broken, key=lambda reason: broken[reason]) != UNREADABLE_ROW:
-        return ""
-    return (
-        "Rows are divided otherwise than the header: look at the source's `delimiter` and `quote`, and at `escape` "
-        "where quotes within quotes have a backslash before them, as Spark and MySQL write them."
-    )
+    """That of the most frequent reason."""
+    return HINTS.get(max(broken, key=lambda reason: broken[reason]), "")
 
 
 def _as_json(rows: pl.DataFrame) -> pl.Expr:
