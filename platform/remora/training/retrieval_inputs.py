@@ -110,6 +110,15 @@ def check_examples(learned: int, held_out: int, settings: Settings, cuts: TimeCu
         )
 
 
+def check_comparable(held_out: int, chosen: RetrievalSettings) -> None:
+    """DataError without ``held_out`` examples: no trial of a search could be told from another."""
+    if not held_out:
+        raise DataError(
+            f"No user is held out (retrieval.held_out_users is {chosen.held_out_users:g}), so trials cannot be "
+            f"compared. Raise it, or bring events of more users."
+        )
+
+
 def check_loss(loss: str, items: int) -> None:
     """SettingsError for one that is not for so many items."""
     if loss == WHOLE and items > MOST_WHOLE:

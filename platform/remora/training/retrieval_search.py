@@ -12,7 +12,7 @@ from ray.data import Dataset
 
 import remora
 from remora.contracts.artifacts import Artifact, Shelf, fingerprint
-from remora.contracts.errors import DataError, SettingsError
+from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
 from remora.datasets.cuts import time_cuts
 from remora.ingest.lake import Lake
@@ -58,11 +58,7 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
     def plan() -> Plan:
         inputs, examples = retrieval_inputs.prepare(settings, lake, lake.vocabulary(), time_cuts(settings, lake))
         chosen = settings.retrieval
-        if not len(inputs.held_out):
-            raise DataError(
-                f"No user is held out (retrieval.held_out_users is {chosen.held_out_users:g}), so trials cannot be "
-                f"compared. Raise it, or bring events of more users."
-            )
+        retrieval_inputs.check_comparable(len(inputs.held_out), chosen)
         return Plan(
             path="retrieval",
             before=chosen,
