@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 from tests.shops import Shop
 
+from remora.contracts.private import keep_private
+
 # A shared machine stalls for seconds, so no example has a deadline; the draws are the same in every run.
 settings.register_profile("remora", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("remora")
@@ -30,6 +32,7 @@ def ray_cluster() -> Iterator[None]:
     """A real local Ray cluster of four logical CPUs."""
     import ray
 
+    keep_private()  # as every command does before it starts or joins a cluster
     folder = tempfile.mkdtemp(prefix="rt", dir="/tmp")  # short: unix sockets allow 107 characters
     ray.init(
         address="local",
@@ -89,6 +92,25 @@ def built_shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> S
     folder = tmp_path_factory.mktemp("shop")
     chosen = load(write(folder), home=str(folder / "home"))
     return Shop(settings=chosen, steps={done.step.name: done for done in path.run(chosen)})
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """Host and port of an S3 endpoint over HTTP, with an empty bucket `lake`; any key and secret open it."""
+    import boto3
+    import httpx
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        httpx.post(f"http://{host}:{port}/moto-api/reset")  # servers of one process share what they hold
+        anyone = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=f"http://{host}:{port}", **anyone).create_bucket(Bucket="lake")
+        yield f"{host}:{port}"
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -41,6 +41,22 @@ def test_no_error_says_a_credential(secret: str, template: str, error: object) -
         assert "***" in said
 
 
+@pytest.mark.parametrize("password", ["a;b", "a&b", "a)b", "a}b]c", "(a)b", "a.b", "a;)"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "redis:6379,password={},ssl=true",
+        "cannot reach (redis:6379,password={}).",
+        "{{'redis': 'password={}'}}",
+        "s3://lake/shop?secret_key={}&scheme=http",
+    ],
+)
+def test_a_password_is_hidden_whole_whatever_it_is_made_of(password: str, around: str) -> None:
+    shown = redacted(around.format(password))
+    assert not set("abc") & set(shown.partition("***")[2].replace("scheme=http", ""))
+    assert "ssl=true" in shown or "ssl=true" not in around
+
+
 @pytest.mark.parametrize(
     "text",
     [

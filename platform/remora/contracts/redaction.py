@@ -12,11 +12,14 @@ _IN_URL = re.compile(
       | [^\s/'"<>]* @ )                                  # a user or a token alone""",
     re.VERBOSE,
 )
+_NAME = r"[A-Za-z0-9_.-]*(?:passw(?:or)?d|passphrase|secret|token|access_?key|api_?key|credential)[A-Za-z0-9_.-]*="
 _NAMED = re.compile(
-    r"""(?P<name>[A-Za-z0-9_.-]*(?:passw(?:or)?d|passphrase|secret|token|access_?key|api_?key|credential)[A-Za-z0-9_.-]*=)
-    [^\s,&;'")\]}]+""",
+    rf"""(?P<name>{_NAME})
+    (?: (?!&[\w.-]+=) [^\s,'"] )+?                  # up to a space, a comma, a quote or a URL's next parameter,
+    (?= [)\]}};.]* (?: [\s,'"] | &[\w.-]+= | $ ) )  # but for what a sentence or a value around it closes with""",
     re.VERBOSE | re.IGNORECASE,
 )
+_BEGINS_NAMED = re.compile(_NAME, re.IGNORECASE)
 
 
 def redacted(text: str) -> str:
@@ -34,6 +37,26 @@ def redacted(text: str) -> str:
     return _NAMED.sub(rf"\g<name>{HIDDEN}", text) if "=" in text else text
 
 
+def redacted_connection(connection: str) -> str:
+    """A whole URL or connection string without its credentials, whichever characters those have: for what is kept.
+
+    In doubt it hides more than :func:`redacted`, which has to find the end of a credential in other text.
+
+    >>> redacted_connection("redis:6379,password=it's (mine),ssl=true")
+    'redis:6379,password=***,ssl=true'
+    >>> redacted_connection("s3://key:se?c ret@lake/shop?secret_key=a'b&scheme=http")
+    's3://***@lake/shop?secret_key=***&scheme=http'
+    """
+    scheme, colon, rest = connection.partition("://")
+    if not colon:
+        return ",".join(map(_redacted_parameter, connection.split(",")))
+    credentials, at, place = rest.rpartition("@")
+    del credentials
+    path, question, query = place.partition("?")
+    parameters = "&".join(map(_redacted_parameter, query.split("&")))
+    return f"{scheme}://{HIDDEN + at if at else ''}{path}{question}{parameters}"
+
+
 def without_credentials(url: str) -> str:
     """A URL as a place: without user, password and parameters. A path of the machine stays as it is.
 
@@ -43,3 +66,8 @@ def without_credentials(url: str) -> str:
     if "://" not in url:
         return url
     return redacted(url).partition("?")[0].replace(f"{HIDDEN}@", "", 1)
+
+
+def _redacted_parameter(text: str) -> str:
+    named = _BEGINS_NAMED.match(text)
+    return f"{named[0]}{HIDDEN}" if named else text

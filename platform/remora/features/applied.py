@@ -8,7 +8,7 @@ from feast import FeatureStore
 
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
-from remora.contracts.redaction import redacted
+from remora.contracts.redaction import redacted_connection
 from remora.features.build import version
 from remora.features.tables import ITEM_VIEWS, USER_VIEWS, FeatureTables
 from remora.ingest.lake import Lake
@@ -58,7 +58,7 @@ def check_materialized(settings: Settings) -> None:
     home = Home(settings.home)
     tables = FeatureTables.open(home)
     record = home.read_json(RECORD) if home.exists(RECORD) else {}
-    store = redacted(settings.features.redis)
+    store = redacted_connection(settings.features.redis)
     for view in tables.views:
         written = record.get(view, {})
         if written.get("tables") != tables.artifact.version or written.get("store") != store:

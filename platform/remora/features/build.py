@@ -71,8 +71,8 @@ def version(settings: Settings, lake: Lake) -> str:
     """Fingerprint of everything that the tables are made from."""
     return fingerprint(
         lake=lake.version,
-        features=settings.features.model_dump(exclude={"redis", "registry"}),
-        data=settings.data.model_dump(
+        features=settings.features.inputs(exclude={"redis", "registry"}),
+        data=settings.data.inputs(
             include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text"}
         ),
         views=(*USER_VIEWS, *ITEM_VIEWS),

@@ -14,7 +14,7 @@ from feast import FeatureStore
 
 from remora.contracts.errors import StorageError
 from remora.contracts.home import Home
-from remora.contracts.redaction import redacted
+from remora.contracts.redaction import redacted_connection
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
 from remora.features.applied import RECORD
 from remora.features.profiles import EPOCH
@@ -44,7 +44,7 @@ def materialize(settings: Settings, until: datetime | None = None) -> dict[str, 
     written = {
         "tables": tables.artifact.version,
         "until": until.isoformat(),
-        "store": redacted(settings.features.redis),
+        "store": redacted_connection(settings.features.redis),
     }
     record = home.read_json(RECORD) if home.exists(RECORD) else {}
     counts = {}

@@ -105,7 +105,7 @@ def _config(settings: Settings, patience_seconds: float | None = None) -> RepoCo
             "path": chosen.registry or sqlite_url(home.at(REGISTRY)),
             "cache_ttl_seconds": 0,
         },
-        offline_store={"type": TYPE},
+        offline_store={"type": TYPE, "home": "" if home.is_local else home.url},
         online_store=online,
         entity_key_serialization_version=3,
     )

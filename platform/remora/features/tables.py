@@ -13,6 +13,7 @@ from remora.contracts.artifacts import Artifact, Shelf
 from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
 from remora.contracts.parquet import read_parquet
+from remora.contracts.redaction import without_credentials
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
 
 USER_VIEWS = ("user_activity", "user_affinity", "user_history", "user_profile")
@@ -48,10 +49,15 @@ class FeatureTables:
         return self.artifact.read_json(CATEGORIES_FILE)
 
     def url(self, view: str) -> str:
-        """Where the view's Parquet files lie: an absolute folder, or a URL as the home is one."""
+        """Where the view's Parquet files lie: an absolute folder, or a URL without the home's credentials.
+
+        Feast's registry keeps it, for whoever may read that; the home's own URL opens it.
+        """
         self._check(view)
         home = self.artifact.home
-        return self.artifact.at(view) if home.is_local else f"{home.url.rstrip('/')}/{self.artifact.folder}/{view}"
+        if home.is_local:
+            return self.artifact.at(view)
+        return f"{without_credentials(home.url).rstrip('/')}/{self.artifact.folder}/{view}"
 
     def schema(self, view: str) -> pa.Schema:
         """Feature columns of a view, without keys and timestamp."""

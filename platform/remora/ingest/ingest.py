@@ -129,7 +129,7 @@ def _recipe(settings: Settings) -> str:
         remora=__version__,
         contract=CONTRACT_VERSION,
         order=ORDER_VERSION,
-        data=settings.data.model_dump(mode="json"),
+        data=settings.data.inputs(),
     )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from remora.settings.credentials import Connection
 from remora.settings.section import Section
 from remora.settings.time_pattern import check_pattern
 
@@ -62,7 +63,9 @@ class Case(Section):
 class SourceSettings(Section):
     """One source of one table: files and how their columns map to the contract."""
 
-    path: str = Field(min_length=1, description="a file or a directory of files, local (relative to the home) or s3://")
+    path: Connection = Field(
+        min_length=1, description="a file or a directory of files, local (relative to the home) or s3://"
+    )
     format: Literal["parquet", "csv"]
     columns: dict[str, str] = Field(description="contract column -> source column")
     keep: tuple[str, ...] = Field((), description="further source columns to keep under their own names")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from remora.settings.credentials import Connection
 from remora.settings.section import Section
 
 
@@ -19,7 +20,7 @@ class RegistrySettings(Section):
     require_signature: bool | None = Field(
         None, description="serve, promote and import only what a trusted key has signed; default: where one is named"
     )
-    lock: str = Field(
+    lock: Connection = Field(
         "", description="PostgreSQL that locks the registry of a home that is not local; default tracking_uri"
     )
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from remora.settings.bounds import MOST_DAYS
+from remora.settings.credentials import SecretUrl
 from remora.settings.section import Section
 
 POLICIES = ("candidate", "promote", "rollout")
@@ -23,7 +24,7 @@ class RetrainingSettings(Section):
     deadline_hours: float = Field(
         26.0, gt=0, le=MOST_DAYS * 24, description="how old the last run that succeeded may be"
     )
-    alert_webhook: str | None = Field(None, repr=False, description="URL that alerts are posted to, as JSON")
+    alert_webhook: SecretUrl = Field(None, repr=False, description="URL that alerts are posted to, as JSON")
     alert_timeout_seconds: float = Field(10.0, gt=0, le=3_600, description="for the webhook to answer")
     textfile: str | None = Field(
         None, description="a .prom file in the directory of node_exporter's textfile collector"

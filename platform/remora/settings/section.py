@@ -8,17 +8,24 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from remora.contracts.redaction import redacted
+from remora.settings.credentials import WITHOUT_CREDENTIALS
 
 
 class Section(BaseModel):
     """Frozen; a misspelt name is an error rather than a default, and no number is infinite, NaN or a boolean."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=10_000)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=10_000, hide_input_in_errors=True
+    )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What a print of the settings shows: texts without credentials."""
         for name, value in super().__repr_args__():
             yield name, redacted(value) if isinstance(value, str) else value
+
+    def inputs(self, *, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """The values for a fingerprint, as JSON: without credentials. What is chosen is named as in ``model_dump``."""
+        return self.model_dump(mode="json", include=include, exclude=exclude, context=WITHOUT_CREDENTIALS)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from remora.settings.bounds import (
     Each,
     Seed,
 )
+from remora.settings.credentials import Connection
 from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
@@ -74,8 +75,10 @@ class FeatureSettings(FeatureDefinitions):
     """How features are defined, built and stored; where they are stored is the operator's alone."""
 
     partitions: int = Field(8, ge=1, le=10_000, description="hash partitions of one pass over events")
-    redis: str = Field("", description="Feast's online store, as host:port[,password=...]; default SQLite in the home")
-    registry: str = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
+    redis: Connection = Field(
+        "", description="Feast's online store, as host:port[,password=...]; default SQLite in the home"
+    )
+    registry: Connection = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
 
 
 class RetrievalDefinitions(Section):
@@ -303,7 +306,7 @@ class Settings(Section):
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100, description="also the Feast project and MLflow experiment"
     )
-    home: str = Field("", description="directory or s3:// URL; default .remora/<name> of the working directory")
+    home: Connection = Field("", description="directory or s3:// URL; default .remora/<name> of the working directory")
     data: DataSettings
     cluster: ClusterSettings = ClusterSettings()
     split: SplitSettings = SplitSettings()
@@ -319,7 +322,7 @@ class Settings(Section):
     rollout: RolloutSettings = RolloutSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     retention: RetentionSettings = RetentionSettings()
-    tracking_uri: str = Field("", description="MLflow server or database; default SQLite in the home")
+    tracking_uri: Connection = Field("", description="MLflow server or database; default SQLite in the home")
 
     _references: References = PrivateAttr(default_factory=dict)
 

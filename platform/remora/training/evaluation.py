@@ -81,9 +81,9 @@ def evaluation_version(settings: Settings, ranking: Artifact) -> str:
     return fingerprint(
         ranking=ranking.version,
         weights={name: objective.weight for name, objective in settings.objectives.items()},
-        evaluation=settings.evaluation.model_dump(),
-        surface=settings.surfaces.home_feed.model_dump(),
-        sources=settings.retrieval.model_dump(),
+        evaluation=settings.evaluation.inputs(),
+        surface=settings.surfaces.home_feed.inputs(),
+        sources=settings.retrieval.inputs(),
         code=remora.__version__,
     )
 

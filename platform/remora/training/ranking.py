@@ -80,10 +80,10 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
 
 def version(settings: Settings, rows: Artifact) -> str:
     """Fingerprint of everything that the ranker is made from; the objectives' weights are not part of it."""
-    objectives = {name: objective.model_dump(exclude={"weight"}) for name, objective in settings.objectives.items()}
+    objectives = {name: objective.inputs(exclude={"weight"}) for name, objective in settings.objectives.items()}
     return fingerprint(
         slates=rows.version,
-        ranking=settings.ranking.model_dump(exclude={"objectives"}),
+        ranking=settings.ranking.inputs(exclude={"objectives"}),
         objectives=objectives,
         code=remora.__version__,
     )

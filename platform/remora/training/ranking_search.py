@@ -62,8 +62,8 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
     rows = slates.make(settings)
     made_from = fingerprint(
         rows=rows.version,
-        ranking=settings.ranking.model_dump(exclude={"objectives"}),
-        tuning=settings.tuning.model_dump(),
+        ranking=settings.ranking.inputs(exclude={"objectives"}),
+        tuning=settings.tuning.inputs(),
         model=model,
         code=remora.__version__,
     )

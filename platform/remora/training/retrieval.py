@@ -64,12 +64,12 @@ def version(settings: Settings, lake: Lake) -> str:
     """Fingerprint of everything that the towers are made from."""
     return fingerprint(
         lake=lake.version,
-        split=settings.split.model_dump(),
-        data=settings.data.model_dump(include={"event_types", "category", "user_columns", "item_columns", "text"}),
+        split=settings.split.inputs(),
+        data=settings.data.inputs(include={"event_types", "category", "user_columns", "item_columns", "text"}),
         history=settings.features.history_length,
         partitions=settings.features.partitions,
         already_seen=settings.surfaces.home_feed.already_seen,
-        retrieval=settings.retrieval.model_dump(exclude=SERVING_ONLY),
+        retrieval=settings.retrieval.inputs(exclude=SERVING_ONLY),
         code=remora.__version__,
     )
 

@@ -52,7 +52,7 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
     home = Home(settings.home)
     lake = Lake.open(home)
     made_from = fingerprint(
-        towers=retrieval.version(settings, lake), tuning=settings.tuning.model_dump(), code=remora.__version__
+        towers=retrieval.version(settings, lake), tuning=settings.tuning.inputs(), code=remora.__version__
     )
 
     def plan() -> Plan:

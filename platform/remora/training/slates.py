@@ -98,13 +98,11 @@ def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
     return fingerprint(
         retrieval=retrieval.version,
         features=features.version,
-        split=settings.split.model_dump(),
-        sources=settings.retrieval.model_dump(),
-        surface=settings.surfaces.home_feed.model_dump(),
-        queries=settings.evaluation.model_dump(include=set(asked)),
-        labels={
-            name: objective.model_dump(include={"events", "label"}) for name, objective in settings.objectives.items()
-        },
+        split=settings.split.inputs(),
+        sources=settings.retrieval.inputs(),
+        surface=settings.surfaces.home_feed.inputs(),
+        queries=settings.evaluation.inputs(include=set(asked)),
+        labels={name: objective.inputs(include={"events", "label"}) for name, objective in settings.objectives.items()},
         rows=settings.ranking.rows,
         code=remora.__version__,
     )

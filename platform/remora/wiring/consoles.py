@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import sys
 
 from remora.contracts.redaction import redacted
@@ -24,9 +25,8 @@ def start_mlflow(settings: Settings) -> str:
     uri = tracking_uri(settings)
     if uri.startswith(("http://", "https://")):
         return redacted(uri)
-    tracking = hashlib.sha256(f"{APPLICATION} {uri}".encode()).hexdigest()
     running = processes.find(MLFLOW)
-    if running is not None and running.facts["tracking"] == tracking:
+    if running is not None and running.facts["tracking"] == _salted(uri, running.facts.get("salt", "")):
         return running.facts["url"]
     processes.stop(MLFLOW)
     port = free_port(5000)
@@ -39,8 +39,14 @@ def start_mlflow(settings: Settings) -> str:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    facts = {"tracking": tracking, "url": f"http://127.0.0.1:{port}"}
+    salt = secrets.token_hex(16)
+    facts = {"tracking": _salted(uri, salt), "salt": salt, "url": f"http://127.0.0.1:{port}"}
     return processes.start(MLFLOW, command, environment=environment, facts=facts).facts["url"]
+
+
+def _salted(uri: str, salt: str) -> str:
+    """What tells one database, and one password of it, from another: it is written down, and costs much to guess."""
+    return hashlib.scrypt(f"{APPLICATION} {uri}".encode(), salt=salt.encode(), n=1 << 14, r=8, p=1).hex()
 
 
 def stop_mlflow() -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
-from feast.infra.offline_stores.file_source import FileSource, SavedDatasetFileStorage
+from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.saved_dataset import SavedDatasetStorage
@@ -21,6 +21,7 @@ from feast.saved_dataset import SavedDatasetStorage
 from remora.contracts.errors import Refused
 from remora.features.point_in_time import written
 from remora.features.point_in_time.join import ROW, Join, shaped
+from remora.features.point_in_time.places import opened
 from remora.features.point_in_time.pull import PLACE, Pull
 from remora.features.point_in_time.receipt import Counts, Receipt, tally, view_receipt
 
@@ -214,8 +215,7 @@ def _place(storage: SavedDatasetStorage, repo_path: Path | None) -> tuple[pafs.F
     if not isinstance(storage, SavedDatasetFileStorage):
         raise Refused(f"This offline store persists to SavedDatasetFileStorage, not {type(storage).__name__}.")
     options = storage.file_options
-    where = FileSource.get_uri_for_file_path(repo_path, options.uri)
-    return FileSource.create_filesystem_and_path(where, options.s3_endpoint_override)
+    return opened(options.uri, repo_path=repo_path, endpoint=options.s3_endpoint_override)
 
 
 def _in_order(found: Dataset) -> Dataset:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from feast import FeatureView
 from feast.data_source import DataSource
 from feast.feature_logging import LoggingConfig, LoggingSource
-from feast.infra.offline_stores.file_source import FileLoggingDestination, FileSource
+from feast.infra.offline_stores.file_source import FileLoggingDestination
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
@@ -24,6 +24,7 @@ from remora.features.point_in_time import written
 from remora.features.point_in_time.asked import Asked, Entities
 from remora.features.point_in_time.job import PointInTimeJob, PullJob
 from remora.features.point_in_time.join import Join
+from remora.features.point_in_time.places import opened
 from remora.features.point_in_time.pull import Pull
 from remora.features.point_in_time.source import ParquetTable
 from remora.features.point_in_time.views import source_table, view_of
@@ -40,6 +41,7 @@ class PointInTimeOfflineStoreConfig(FeastConfigBaseModel):
     broadcast_mb: int = Field(256, ge=0, description="views up to this size are held whole by each worker")
     partitions: int | None = Field(None, gt=0, description="hash partitions for larger views; default: by size")
     preserve_order: bool = Field(True, description="Ray Datasets come in the order that was asked in")
+    home: str = Field("", repr=False, description="URL with which tables of a home are opened: sources name none")
     known_time: bool = Field(True, description="a value learned after the instant is not used, where a view says when")
 
 
@@ -162,8 +164,9 @@ class PointInTimeOfflineStore(OfflineStore):
             raise DataError(f"Features are logged to a FileLoggingDestination, not {type(destination).__name__}.")
         if destination.partition_by:
             raise Refused(f"The logs in {destination.path} are not partitioned by columns here; drop partition_by.")
-        where = FileSource.get_uri_for_file_path(config.repo_path, destination.path)
-        filesystem, path = FileSource.create_filesystem_and_path(where, destination.s3_endpoint_override)
+        filesystem, path = opened(
+            destination.path, repo_path=config.repo_path, endpoint=destination.s3_endpoint_override
+        )
         if isinstance(data, Path):
             stored = ParquetTable.open(str(data))
             tables = [stored.read(one) for one in stored.slices(1_000_000)]

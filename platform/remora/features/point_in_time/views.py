@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from remora.contracts.errors import DataError
+from remora.features.point_in_time.places import opened
 from remora.features.point_in_time.source import ParquetTable
 from remora.features.point_in_time.times import check_instant
 
@@ -70,8 +71,12 @@ def source_table(config: RepoConfig, source: DataSource) -> ParquetTable:
     if not isinstance(source, FileSource) or not isinstance(source.file_format, ParquetFormat | None):
         kind = type(source).__name__ if not isinstance(source, FileSource) else type(source.file_format).__name__
         raise DataError(f"Source '{source.name}' is a {kind}; this offline store reads FileSource with ParquetFormat.")
-    where = FileSource.get_uri_for_file_path(config.repo_path, source.path)
-    filesystem, path = FileSource.create_filesystem_and_path(where, source.s3_endpoint_override or "")
+    filesystem, path = opened(
+        source.path,
+        repo_path=config.repo_path,
+        endpoint=source.s3_endpoint_override or "",
+        home=getattr(config.offline_store, "home", ""),
+    )
     return ParquetTable.open(path, filesystem)
 
 

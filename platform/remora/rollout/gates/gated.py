@@ -79,6 +79,6 @@ def _version(settings: Settings, lake: Lake, candidate: str, production: str | N
         candidate=candidate,
         production=production,
         lake=lake.version,
-        settings=settings.model_dump(mode="json", include=DEPENDS_ON),
+        settings=settings.inputs(include=DEPENDS_ON),
         code=remora.__version__,
     )

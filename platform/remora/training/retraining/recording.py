@@ -211,9 +211,7 @@ def _new(settings: Settings, by: str, since: str | None) -> RunRecord:
         pid=os.getpid(),
         since=since,
         policy=settings.retraining.on_success if since else "promote",
-        inputs=fingerprint(
-            settings=settings.model_dump(mode="json", exclude=NO_INPUTS), remora=remora.__version__, code=commit()
-        ),
+        inputs=fingerprint(settings=settings.inputs(exclude=NO_INPUTS), remora=remora.__version__, code=commit()),
         started_at=now,
     )
 
