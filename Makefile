@@ -30,10 +30,10 @@ demo: $(VENV)/.core  ## the whole path on MovieLens, from nothing to a running s
 	@$(BIN)/remora run --config $(CONFIG) --serve --show
 
 serve: $(VENV)/.core  ## serve the bundle in production of the home used last
-	@$(BIN)/remora serve up
+	@$(BIN)/remora serve start
 
 stop:  ## end what demo and serve started, and nothing else
-	@if [ -x $(BIN)/remora ]; then $(BIN)/remora serve down; fi
+	@if [ -x $(BIN)/remora ]; then $(BIN)/remora serve stop; fi
 
 check: $(VENV)/.dev  ## formatting, lint, types, layers
 	@$(BIN)/ruff check .

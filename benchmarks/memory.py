@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psutil
 
 INTERVAL_SECONDS, SHARE = 0.5, 0.02
-"""Between two samples; more where a sample takes more than this share of the time, since what it reads is held up."""
+"""Range two samples; more where a sample takes more than this share of the time, since what it reads is held up."""
 
 
 @dataclass

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
-from remora.serving.everybody import recommend_everybody
+from remora.serving.all_users import recommend_all_users
 from remora.settings import load
 
 
 def main(config: str, out: str, n: str = "10") -> None:
-    """Write slates for everybody and print where they are."""
+    """Write slates for all users and print where they are."""
     done = 0
 
     def advanced(users: int) -> None:
@@ -18,7 +18,7 @@ def main(config: str, out: str, n: str = "10") -> None:
         done += users
         print(f"{done:,} users", flush=True)
 
-    slates = recommend_everybody(load(config), out, n=int(n), advanced=advanced)
+    slates = recommend_all_users(load(config), out, n=int(n), advanced=advanced)
     print(
         json.dumps({"path": slates.at("slates"), "users": slates.receipt["users"], "bundle": slates.receipt["bundle"]})
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from remora.contracts.home import Home
+from remora.ingest.data_quality import report
 from remora.ingest.lake import Lake
-from remora.ingest.report import report
 from remora.settings import load
 from remora.wiring.cluster import connect
 

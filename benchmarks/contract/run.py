@@ -75,13 +75,13 @@ def called(folder: Path, config: Path | None, proxy: str, seed: int, examples: i
     from ray import serve
 
     from remora.serving.app import assemble
-    from remora.serving.from_bundle import FromBundle
+    from remora.serving.bundle_loader import BundleLoader
 
     settings = behind(load(config), proxy)
     report, configuration = folder / "calls.ndjson", folder / "schemathesis.toml"
     configuration.write_text(CONFIG)
     with endpoint(settings) as url:
-        serve.run(assemble(FromBundle.named(settings, "production"), "fused"), name="contract", route_prefix="/")
+        serve.run(assemble(BundleLoader.named(settings, "production"), "fused"), name="contract", route_prefix="/")
         note(f"calling {url} with seed {seed}")
         options = ["--seed", str(seed), "--max-examples", str(examples), "--continue-on-failure", "--no-color"]
         options += ["--generation-database", "none", "--report-ndjson-path", str(report)]

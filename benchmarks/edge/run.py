@@ -57,13 +57,13 @@ def attacked(
     from ray import serve
 
     from remora.serving.app import assemble
-    from remora.serving.from_bundle import FromBundle
+    from remora.serving.bundle_loader import BundleLoader
 
     settings = behind(load(config), proxy)
     users = known_users(settings)
     found, without = [], []
     with endpoint(settings) as url:
-        serve.run(assemble(FromBundle.named(settings, "production"), "fused"), name="edge", route_prefix="/")
+        serve.run(assemble(BundleLoader.named(settings, "production"), "fused"), name="edge", route_prefix="/")
         healthy(url, users, rate, requests)  # the first requests find caches and connections cold
         for attack in attacks():
             without.append(healthy(url, users, rate, requests))

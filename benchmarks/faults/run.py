@@ -50,13 +50,13 @@ def suffered(config: Path | None, proxy: str, rate: float, n: int, note: Note) -
     from ray import serve
 
     from remora.serving.app import assemble
-    from remora.serving.from_bundle import FromBundle
+    from remora.serving.bundle_loader import BundleLoader
 
     settings = behind(load(config), proxy)
     few = {"min_replicas": REPLICAS, "max_replicas": REPLICAS, "cpus_per_replica": CPUS_A_REPLICA}
     settings = settings.model_copy(update={"serving": settings.serving.model_copy(update=few)})
     users = known_users(settings)
-    loader = FromBundle.named(settings, "production")
+    loader = BundleLoader.named(settings, "production")
     found = []
     with endpoint(settings) as url:
         ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")

@@ -69,7 +69,7 @@ def killed(pid: int) -> Iterator[set[int]]:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[set[int]]:
-    """A process that is there and does nothing; it is let go at the end, if nobody has ended it."""
+    """A process that is there and does nothing; it is let go at the end, if it is still there."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield {pid}

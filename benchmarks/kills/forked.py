@@ -79,4 +79,4 @@ def _become(arguments: list[str], log: Path) -> None:
 
         main()
     finally:
-        os._exit(70)  # main leaves by itself; a child must never go on as the benchmark
+        os._exit(70)  # main leaves by itself; a child must never continue as the benchmark

@@ -3,7 +3,7 @@
 On a small shop of its own, each command is started as a process, and it and all its processes are ended by SIGKILL at
 an instant drawn from the time that it takes. Then the home is looked at: pointers, every version and bundle against its
 hashes, alias = traffic = last record, Feast's stores, records, settings, locks. After every few kills the command is
-run to its end, on what the kills have left. With --folder it goes on where it was stopped.
+run to its end, on what the kills have left. With --folder it continues where it was stopped.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def main() -> None:
     options = common_options(__doc__)
     options.add_argument("--kills", type=int, default=200, help="how many in all")
     options.add_argument("--seed", type=int, default=0, help="of the instants")
-    options.add_argument("--folder", type=Path, help="keep the shop here, and go on with what is there")
+    options.add_argument("--folder", type=Path, help="keep the shop here, and continue with what is there")
     chosen = options.parse_args()
     carried_out(
         "kills",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from remora.contracts.artifacts import DRAFTS, POINTER, VERSIONS, Shelf
+from remora.contracts.artifacts import DRAFTS, POINTER, VERSIONS, ArtifactStore
 from remora.contracts.errors import NotBuilt, NotReady, RemoraError
 from remora.contracts.home import Home
 from remora.features.store import REGISTRY, open_store
@@ -35,7 +35,7 @@ def _artifacts(settings: Settings) -> None:
     """Every pointer names a version, and every version is as it was written."""
     home = Home(settings.home)
     for name in home.folders(""):
-        shelf = Shelf(home, name, "the command that makes it")
+        shelf = ArtifactStore(home, name, "the command that makes it")
         if home.exists(f"{name}/{POINTER}"):
             shelf.current()
         for version in home.folders(f"{name}/{VERSIONS}"):

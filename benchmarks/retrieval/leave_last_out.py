@@ -28,7 +28,7 @@ from remora.training.fitting import Resources, described, fit_sequences
 from remora.training.progress import Report
 from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule, user_vectors
 
-Judge = Callable[[Scores], float]
+RowValidator = Callable[[Scores], float]
 Member = Callable[[Histories], Scores]
 Choice = tuple[dict[str, float], Scores]  # what was chosen, and its scores of the validation users
 METRIC = "ndcg@10"
@@ -43,7 +43,7 @@ def run(
     folder: Path, work: Path, *, seed: int, seconds: float, workers: int, changes: dict[str, Any], note: Note
 ) -> dict[str, Any]:
     """Everything that is reported. After the weights are chosen every member learns from the validation items as well:
-    the linear ones are fitted again, the tower goes on from its best epoch."""
+    the linear ones are fitted again, the tower continues from its best epoch."""
     data = sequences(folder)
     train = data.train
     plan = changed(plan_sequences(train), changes)
@@ -116,7 +116,7 @@ def ease(train: Histories, chosen: dict[str, float]) -> Member:
     return lambda histories: model.scores(histories.matrix())
 
 
-def choose_next_item(train: Histories, had: Histories, judge: Judge, note: Note) -> Choice:
+def choose_next_item(train: Histories, had: Histories, judge: RowValidator, note: Note) -> Choice:
     """The decay first, the ridge then, both by validation."""
     best: Choice | None = None
     quality = -1.0
@@ -139,14 +139,14 @@ def choose_next_item(train: Histories, had: Histories, judge: Judge, note: Note)
     decay = best[0]["past_decay"]
 
     def climb(ridges: tuple[float, ...]) -> bool:
-        """Go on while it helps. Did it?"""
+        """Continue while it helps. Did it?"""
         return bool(list(takewhile(lambda ridge: attempt(decay, ridge), ridges)))
 
     climb(RIDGES[middle + 1 :]) or climb(RIDGES[:middle][::-1])
     return best
 
 
-def choose_ease(train: Histories, had: Histories, judge: Judge, note: Note) -> Choice:
+def choose_ease(train: Histories, had: Histories, judge: RowValidator, note: Note) -> Choice:
     """The ridge by validation."""
     tried = [(chosen, ease(train, chosen)(had)) for chosen in ({"ridge": ridge} for ridge in EASE_RIDGES)]
     return max(tried, key=lambda one: judge(one[1]))

@@ -22,23 +22,23 @@ SETTINGS = {
         "batch_size": 4096,
         "learning_rate": 0.004,
         "uniform_negatives": 1024,
-        "linear_catalogue": 2_000,
+        "linear_max_items": 2_000,
     },
     "ranking": {
         "train_queries": 800,
         "validation_queries": 400,
-        "trees": {"rounds": 100},
+        "trees": {"num_boost_round": 100},
         "objectives": {"engaged": {"events": ["view", "cart", "purchase"]}},
     },
     "evaluation": {
         "queries_per_user": 1,
-        "most_queries": 500,
-        "every_events": 500,
-        "snapshots": 1,
+        "max_queries": 500,
+        "events_between_queries": 500,
+        "max_snapshots": 1,
         "cutoffs": [10],
         "bootstrap_samples": 100,
     },
-    "gates": {"coverage_floor": 0.0},  # what is drawn at random teaches nothing but what is popular
+    "gates": {"min_coverage": 0.0},  # what is drawn at random teaches nothing but what is popular
 }
 
 

@@ -1,4 +1,4 @@
-"""The ceiling of the transport: an app on Ray Serve that answers the same ten items to everybody."""
+"""The ceiling of the transport: an app on Ray Serve that answers the same ten items to all users."""
 
 from typing import Any
 

@@ -13,10 +13,10 @@ from remora.pipeline import Hydrator, Query
 from remora.ranking.columns import RankerColumn
 from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
-from remora.serving.release import Release
+from remora.serving.loaded_bundle import LoadedBundle
 
 
-def exported(release: Release, users: Hydrator, ids: Sequence[str], folder: Path) -> None:
+def exported(release: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: Path) -> None:
     """``about.json``, ``users.npz``, ``items.npz``, ``items.json`` and the boosters, for ``afternoon.py``."""
     parts = release.parts
     scorer = parts.scorer
@@ -58,7 +58,7 @@ def exported(release: Release, users: Hydrator, ids: Sequence[str], folder: Path
     (folder / "about.json").write_text(json.dumps(about))
 
 
-def _query(release: Release, user: str) -> Query:
+def _query(release: LoadedBundle, user: str) -> Query:
     return Query(request_id="export", surface="home_feed", n=10, instant=release.parts.instant(), user_id=user)
 
 

@@ -1,6 +1,6 @@
 """A peer: the same stages as a graph the way one writes it first, on Ray Serve's defaults.
 
-A deployment for each phase and one for HTTP, which asks one phase after another and carries what it is told to the
+A deployment for each phase and one for HTTP, which asks one phase after another and carries what it gets to the
 next; Serve's own proxy, no switch turned, one replica of each, which ask for little so that two CPUs hold four.
 ``python -m benchmarks.serving.naive [CONFIG]`` prints where it answers and ends with its standard input.
 """
@@ -15,10 +15,10 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from remora.pipeline import Query, Slate
-from remora.serving.from_bundle import FromBundle
-from remora.serving.messages import RecommendRequest
+from remora.serving.bundle_loader import BundleLoader
 from remora.serving.phases import Errand, Phases
-from remora.serving.question import question
+from remora.serving.requests import to_query
+from remora.serving.schemas import RecommendRequest
 
 api = FastAPI()
 SMALL = {"num_cpus": 0.25}
@@ -35,21 +35,21 @@ class Asked(BaseModel):
 class Find:
     """Users and sources."""
 
-    def __init__(self, loader: FromBundle) -> None:
-        release = loader.release(loader.bundle)
+    def __init__(self, loader: BundleLoader) -> None:
+        release = loader.load(loader.bundle)
         self.phases = Phases(release, loader.users(release))
 
     def __call__(self, query: Query) -> Errand:
         """The candidates."""
-        return self.phases.retrieve(self.phases.release.bundle, query)
+        return self.phases.retrieve(self.phases.loaded.bundle, query)
 
 
 @serve.deployment(ray_actor_options=SMALL)
 class Sift:
     """Rules."""
 
-    def __init__(self, loader: FromBundle) -> None:
-        self.phases = Phases(loader.release(loader.bundle))
+    def __init__(self, loader: BundleLoader) -> None:
+        self.phases = Phases(loader.load(loader.bundle))
 
     def __call__(self, errand: Errand) -> Errand:
         """What may be shown."""
@@ -60,8 +60,8 @@ class Sift:
 class Order:
     """The ranker."""
 
-    def __init__(self, loader: FromBundle) -> None:
-        self.phases = Phases(loader.release(loader.bundle))
+    def __init__(self, loader: BundleLoader) -> None:
+        self.phases = Phases(loader.load(loader.bundle))
 
     def __call__(self, errand: Errand) -> Slate:
         """The slate."""
@@ -73,16 +73,16 @@ class Order:
 class Front:
     """HTTP."""
 
-    def __init__(self, loader: FromBundle, *phases: DeploymentHandle) -> None:
-        self.release, self.phases = loader.release(loader.bundle), phases
+    def __init__(self, loader: BundleLoader, *phases: DeploymentHandle) -> None:
+        self.loaded, self.phases = loader.load(loader.bundle), phases
 
     @api.post("/v1/recommend")
     async def recommend(self, asked: Asked) -> dict[str, Any]:
         """One phase after another."""
-        answer: Any = question(self.release, RecommendRequest(user_id=asked.user_id, n=asked.n), "naive")
+        answer: Any = to_query(self.loaded, RecommendRequest(user_id=asked.user_id, n=asked.n), "naive")
         for phase in self.phases:
             answer = await phase.remote(answer)
-        ids, titles, found = self.release.parts.vocabulary, self.release.parts.snapshot.titles, answer.candidates
+        ids, titles, found = self.loaded.parts.vocabulary, self.loaded.parts.snapshot.titles, answer.candidates
         return {
             "items": [
                 {"item_id": ids.id(row), "title": titles[row], "score": float(score)}
@@ -101,7 +101,7 @@ def main() -> None:
 
     quiet()
     settings = behind(load(sys.argv[1] if len(sys.argv) > 1 else None), "python")
-    loader = FromBundle.named(settings, "production")
+    loader = BundleLoader.named(settings, "production")
     with endpoint(settings) as url:
         front = Front.bind(loader, *(phase.bind(loader) for phase in (Find, Sift, Order)))
         serve.run(front, name="naive", route_prefix="/naive")

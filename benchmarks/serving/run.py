@@ -65,15 +65,15 @@ def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, 
     use_token()  # before anything imports Ray
     from benchmarks.serving.export import exported
 
-    from remora.serving.from_bundle import FromBundle
+    from remora.serving.bundle_loader import BundleLoader
     from remora.serving.phases import Phases
 
     settings, clients, seconds = behind(load(chosen.config), chosen.proxy), chosen.clients, chosen.seconds
     ids = known_users(settings)
     users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
     note("exporting for the peer")
-    loader = FromBundle.named(settings, "production")
-    release = loader.release(loader.bundle)
+    loader = BundleLoader.named(settings, "production")
+    release = loader.load(loader.bundle)
     phases = Phases(release, loader.users(release))
     assert phases.users is not None
     exported(release, phases.users, users, folder)
@@ -106,14 +106,14 @@ def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, 
 
 def in_process(phases: Any, users: Sequence[str], seconds: float) -> dict[str, Any]:
     """The limit: the stages in a loop, without a server."""
-    from remora.serving.messages import RecommendRequest
-    from remora.serving.question import question
+    from remora.serving.requests import to_query
+    from remora.serving.schemas import RecommendRequest
 
     spent, began, cpu = [], time.perf_counter(), time.process_time()
     while time.perf_counter() - began < seconds or len(spent) < WARM:
         asked = RecommendRequest(user_id=users[len(spent) % len(users)], n=N)
         start = time.perf_counter()
-        phases.run(question(phases.release, asked, "benchmark"))
+        phases.run(to_query(phases.loaded, asked, "benchmark"))
         spent.append((time.perf_counter() - start) * 1e3)
     return {
         "requests_per_second": round(len(spent) / (time.perf_counter() - began), 1),
@@ -141,12 +141,12 @@ def remora(
     from ray import serve
 
     from remora.serving.app import assemble
-    from remora.serving.from_bundle import FromBundle
+    from remora.serving.bundle_loader import BundleLoader
 
     limits = {"min_replicas": replicas, "max_replicas": replicas, "cpus_per_replica": 0.1}
-    patient = {"timeout_ms": within_ms, "most_timeout_ms": within_ms}
+    patient = {"timeout_ms": within_ms, "max_timeout_ms": within_ms}
     serving = settings.serving.model_copy(update=limits | patient)
-    loader = FromBundle.named(settings.model_copy(update={"serving": serving}), "production")
+    loader = BundleLoader.named(settings.model_copy(update={"serving": serving}), "production")
     serve.run(assemble(loader, topology), name=topology, route_prefix=f"/{topology}")
     yield f"{url}/{topology}"
     serve.delete(topology)

@@ -57,7 +57,7 @@ def soaked(chosen: argparse.Namespace, note: Note) -> dict[str, Any]:
     from ray import serve
 
     from remora.serving.app import assemble
-    from remora.serving.from_bundle import FromBundle
+    from remora.serving.bundle_loader import BundleLoader
 
     settings = behind(load(chosen.config), "haproxy")
     few = {"min_replicas": REPLICAS, "max_replicas": REPLICAS, "cpus_per_replica": 0.1}
@@ -65,7 +65,7 @@ def soaked(chosen: argparse.Namespace, note: Note) -> dict[str, Any]:
     seen: dict[str, list[tuple[float, float]]] = defaultdict(list)
     pause = threading.Event()
     with endpoint(settings) as url:
-        serve.run(assemble(FromBundle.named(settings, "production"), "fused"), name="soak", route_prefix="/soak")
+        serve.run(assemble(BundleLoader.named(settings, "production"), "fused"), name="soak", route_prefix="/soak")
         with Load(f"{url}/soak", known_users(settings), rate=chosen.rate, n=N) as requests:
             began = time.monotonic()
             while (passed := time.monotonic() - began) < chosen.minutes * 60:

@@ -1,6 +1,6 @@
-"""Bundles swapped and taken back under load: python -m benchmarks.swaps (after `make demo`) [--json].
+"""Bundles swapped and rolled back under load: python -m benchmarks.swaps (after `make demo`) [--json].
 
-Three bundles that differ in a setting take turns, each loaded anew, while requests come at a fixed rate from a process
+Three bundles that differ in a setting take turns, each loaded again, while requests come at a fixed rate from a process
 of their own; then `remora rollback` is given as a command. What callers saw, what it took, and what memory became.
 """
 
@@ -43,7 +43,7 @@ def main() -> None:
     options.add_argument("--rollbacks", type=int, default=5)
     chosen = options.parse_args()
     if chosen.config:
-        os.environ["REMORA_CONFIG"] = str(chosen.config.resolve())  # for the command that takes back
+        os.environ["REMORA_CONFIG"] = str(chosen.config.resolve())  # for the command that rolls back
     facts = {name: getattr(chosen, name) for name in ("topology", "rate", "swaps", "rollbacks")}
     carried_out(
         "swaps",
@@ -67,7 +67,7 @@ def swapped(
 
     from remora.registry.bundles import Bundles
     from remora.serving.app import assemble
-    from remora.serving.from_bundle import FromBundle
+    from remora.serving.bundle_loader import BundleLoader
 
     settings = behind(load(config), "haproxy")
     few = {"min_replicas": REPLICAS, "max_replicas": REPLICAS, "cpus_per_replica": 0.1}
@@ -77,7 +77,7 @@ def swapped(
     note("building bundles that differ in a setting")
     others = variants(bundles, first)
     with endpoint(settings) as url:
-        serve.run(assemble(FromBundle.named(settings, "production"), way), name="swaps", route_prefix="/swaps")
+        serve.run(assemble(BundleLoader.named(settings, "production"), way), name="swaps", route_prefix="/swaps")
         try:
             at = f"{url}/swaps"
             found = {"calm": calm(Load(at, users, rate=rate), first)}
@@ -100,7 +100,7 @@ def variants(bundles: Any, first: str) -> list[str]:
     for number in range(1, BUNDLES + 1):
         files: dict[str, Path | bytes] = {path: folder / path for path in whole.manifest.files if path not in own}
         settings = whole.read_json("settings.json")
-        settings["surfaces"]["home_feed"]["spacing_strength"] = 0.05 + number / 1_000
+        settings["surfaces"]["home_feed"]["diversity_strength"] = 0.05 + number / 1_000
         files["settings.json"] = json.dumps(settings).encode()
         lineage = Lineage.model_validate(whole.read_json("lineage.json"))
         metrics, surfaces = whole.read_json("metrics.json"), whole.manifest.surfaces
@@ -116,7 +116,7 @@ def calm(under: Load, bundle: str) -> dict[str, Any]:
 
 
 def turns(bundles: Any, others: list[str], swaps: int, under: Load, note: Note) -> dict[str, Any]:
-    """Every bundle in turn; a swap is over when every replica has it in force and what was before it warm."""
+    """Every bundle in turn; a swap is over when every replica has it active and what was before it warm."""
     took, memory = [], [replicas_mib()]
     with under:
         for number in range(swaps):
@@ -135,7 +135,7 @@ def turns(bundles: Any, others: list[str], swaps: int, under: Load, note: Note) 
 
 
 def rolled_back(home: str, bundles: Any, others: list[str], loads: list[Load], note: Note) -> dict[str, Any]:
-    """From the command to its end, and to the last answer of the bundle that it takes back; once under each load."""
+    """From the command to its end, and to the last answer of the bundle that it rolls back; once under each load."""
     commands, lasts, answers = [], [], []
     for number, under in enumerate(loads):
         good, bad = others[number % BUNDLES], others[(number + 1) % BUNDLES]
@@ -171,7 +171,7 @@ def _wait_until_everywhere(bundles: Any) -> None:
         if len(told) >= len(replicas()) and all(set(traffic.bundles) <= set(r.ready) for r in told):
             return
         time.sleep(0.1)
-    raise TimeoutError(f"revision {traffic.revision} is not in force everywhere after {PATIENCE_SECONDS:.0f} s")
+    raise TimeoutError(f"revision {traffic.revision} is not active everywhere after {PATIENCE_SECONDS:.0f} s")
 
 
 def replicas() -> list[psutil.Process]:

@@ -11,7 +11,7 @@ import polars as pl
 from benchmarks.retrieval.data import read
 
 from remora.contracts.errors import DataError
-from remora.ingest.get import get
+from remora.ingest.download import download
 from remora.retrieval.histories import Histories
 from remora.settings import load
 
@@ -35,7 +35,7 @@ class Split:
 
 def movielens(note: Callable[[str], None]) -> pl.DataFrame:
     """The ratings, the earliest first, in the home that the demo uses; equal times keep the file's order."""
-    folder = Path(get(load(CONFIG), note))
+    folder = Path(download(load(CONFIG), note))
     ratings = pl.read_csv(folder / "ml-1m.inter", separator="\t", quote_char=None)
     ratings = ratings.rename({name: name.split(":")[0] for name in ratings.columns})
     return ratings.sort("timestamp", maintain_order=True).select("user_id", "item_id")

@@ -30,7 +30,7 @@ without them."""
 
 
 def interpreter(venv: Path) -> Path:
-    """NotReady, with the commands that make it, where there is none."""
+    """NotReady, with the commands that make it, where none exists."""
     found = venv / "bin" / "python"
     if not found.exists():
         raise NotReady(MAKE.format(venv=venv, python="python3.11"))

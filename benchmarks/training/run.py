@@ -178,7 +178,7 @@ def _draw(out: Console, result: dict[str, Any]) -> None:
             table.add_row(name, "failed")
             out.print(f"{name}: {row['failed']}", highlight=False, markup=False)
             continue
-        epoch = f"{row['seconds_per_epoch']:,}" + ("" if row["whole_epochs"] else " foretold")
+        epoch = f"{row['seconds_per_epoch']:,}" + ("" if row["whole_epochs"] else " predicted")
         recall = f"{row['recall@20']:.4f} after {row['trained_seconds']:.0f}" if "recall@20" in row else ""
         wait = f"{100 * row['data_wait']:.1f}%"
         table.add_row(

@@ -87,7 +87,7 @@ PEERS = (
 
 
 def summary(model: Model, rounds: list[Round], positives: int) -> dict[str, Any]:
-    """Medians over the rounds after the first; an epoch that was cut is foretold from its rate."""
+    """Medians over the rounds after the first; an epoch that was cut is predicted from its rate."""
     timed = rounds[1:]
     rate = float(np.median([one.examples / one.seconds for one in timed]))
     return {

@@ -8,14 +8,14 @@ from datetime import datetime
 
 import numpy as np
 
-from remora.contracts.vocabulary import NO_ROWS, Rows
-from remora.evaluation.replay import Moment
+from remora.contracts.vocabulary import NO_ROWS, ItemCodes
+from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.pipeline import Found, Query
 from remora.ranking.ranker import Ranker
 from remora.surfaces.home_feed import home_feed
-from remora.wiring.moments import Moments
 from remora.wiring.parts import scorer_of
+from remora.wiring.replay_state import ReplayStates
 
 ALONE = f"{SURFACE}, "
 """The surface with one of the ranker's models is called this and the model's name."""
@@ -25,7 +25,7 @@ ALONE = f"{SURFACE}, "
 class Listed:
     """Rows by query id, best first; a query without a list finds nothing."""
 
-    lists: Mapping[str, Rows]
+    lists: Mapping[str, ItemCodes]
 
     def find(self, query: Query) -> Found:
         """As the peer ranked them."""
@@ -37,11 +37,11 @@ class Listed:
 class Compared:
     """The systems of the benchmark at any instant; pickles. ``rankers`` by model, ``peers`` by name."""
 
-    moments: Moments
+    moments: ReplayStates
     rankers: Mapping[str, Ranker]
-    peers: Mapping[str, Mapping[str, Rows]]
+    peers: Mapping[str, Mapping[str, ItemCodes]]
 
-    def at(self, instant: datetime) -> Moment:
+    def at(self, instant: datetime) -> ReplayState:
         """Peers, retrieval alone, the surface with each model, and the surface as the moments have it."""
         parts = self.moments.parts(instant)
         surface = home_feed(parts)
@@ -52,4 +52,4 @@ class Compared:
             systems[ALONE + name] = replace(surface, scorer=scorer_of(ranker, parts.snapshot, parts.settings))
         systems[SURFACE] = surface
         events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
-        return Moment(pipelines=systems, item_events=events)
+        return ReplayState(pipelines=systems, item_events=events)

@@ -82,14 +82,14 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
 
     from remora.cli import path
     from remora.contracts.home import Home
-    from remora.datasets.cuts import time_cuts
     from remora.datasets.queries import queries
+    from remora.datasets.splits import time_split
     from remora.ingest.lake import Lake
     from remora.training import ranking
     from remora.training.evaluation import compared
     from remora.training.retrieval import retrieval_shelf
-    from remora.wiring.moments import Moments
     from remora.wiring.parts import Towers
+    from remora.wiring.replay_state import ReplayStates
 
     seconds: dict[str, float] = {}
     for step in path.steps(settings):
@@ -100,7 +100,7 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         step.run(settings)
         seconds[step.name] = time.perf_counter() - at
     home = Home(settings.home)
-    lake, cuts = Lake.open(home), time_cuts(settings, Lake.open(home))
+    lake, cuts = Lake.open(home), time_split(settings, Lake.open(home))
     towers = Towers.load(home.local_copy(retrieval_shelf(home).current().folder))
     rankers = {}
     for name, models in MODELS.items():
@@ -125,9 +125,9 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         for peer, one in told.items()
         if "failed" not in one
     }
-    kept: list[Moments] = []
+    kept: list[ReplayStates] = []
 
-    def systems(moments: Moments) -> Any:
+    def systems(moments: ReplayStates) -> Any:
         kept.append(moments)
         alone = {name: rankers[name] for name in ("trees", "network")}
         return Compared(moments=moments, rankers=alone, peers=lists).at

@@ -15,7 +15,7 @@ def settings_of(data: str, config: Path | None, home: Path) -> Settings:
     """``data`` is a folder, whose settings are ``config``, its own config.yaml, or config/<its name>.yaml; or a name
     such as movielens-1m. A folder's parent is $REMORA_BENCH_DATA to its settings.
 
-    SettingsError where there are none.
+    SettingsError where none exist.
     """
     folder = Path(data)
     name = folder.name.replace("-", "_")

@@ -21,7 +21,7 @@ with DAG("remora_run", schedule="30 3 * * *", start_date=STARTS, catchup=False, 
         bash_command=f"{CHECKOUT}/.venv/bin/remora run --config {CONFIG} --since last --by airflow",
         cwd=CHECKOUT,
         append_env=True,
-        retries=1,  # steps that ended are look-ups, so a retry goes on where the run stopped
+        retries=1,  # steps that ended are look-ups, so a retry continues where the run stopped
         retry_delay=timedelta(minutes=10),
         execution_timeout=timedelta(hours=20),
     )

@@ -21,10 +21,10 @@ from tests.datasets.worlds import START, clustered_events, make_lake, settings_f
 from tests.evaluation import toys
 
 from remora.contracts.errors import SettingsError
-from remora.datasets.cuts import Window
 from remora.datasets.queries import queries
+from remora.datasets.splits import Window
 from remora.evaluation.metrics import metrics_at
-from remora.evaluation.replay import Moment
+from remora.evaluation.replay import ReplayState
 from remora.evaluation.report import report
 from remora.pipeline import Pipeline, Query
 
@@ -121,11 +121,11 @@ def test_the_settings_of_a_folder_and_of_a_name(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_verdict_says_who_wins() -> None:
-    def moment(day: Any) -> Moment:
+    def moment(day: Any) -> ReplayState:
         good = Pipeline(sources=(toys.Everything(),), scorer=toys.KnowsParity())
         poor = Pipeline(sources=(toys.Everything(),))
         pipelines = {"peer": poor, "other": poor, "retrieval": poor, "surface": good}
-        return Moment(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
+        return ReplayState(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
 
     made = replace(toys.replay(), moment_at=moment, metrics=metrics_at((10,), toys.CATALOGUE))
     found = report(made.run(toys.queries()), toys.SETTINGS)

@@ -104,7 +104,7 @@ def test_a_bundle_is_signed_exported_collected_and_imported(config: Path, settin
     assert json.loads(said("export", built.id, "-o", str(tar), "--json", *option))["bytes"] == tar.stat().st_size
     assert f"bundle {built.id}" in said("gc", "--keep", "0", *option)
     assert json.loads(said("gc", "--keep", "0", "--delete", "--json", *option))["deleted"]
-    assert "nothing that nobody needs" in said("gc", "--keep", "0", *option)
+    assert "every bundle is in use" in said("gc", "--keep", "0", *option)
     assert f"remora bundle promote {built.id}" in said("import", str(tar), *option)
     assert json.loads(said("list", "--json", *option))["bundles"][0]["signed"]
 

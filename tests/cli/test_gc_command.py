@@ -8,7 +8,7 @@ import yaml
 from typer.testing import CliRunner
 
 from remora.cli.main import app
-from remora.contracts.artifacts import Shelf
+from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.home import Home
 
 EVENTS = {"path": "e.csv", "format": "csv", "columns": {"user_id": "u", "item_id": "i", "event_timestamp": "t"}}
@@ -21,7 +21,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     settings = {"name": "shop", "home": str(tmp_path / "home"), "data": data}
     settings["retention"] = {"min_age_hours": 0, "keep_versions": {"lake": 2}}
     Path("shop.yaml").write_text(yaml.safe_dump(settings))
-    shelf = Shelf(Home(str(tmp_path / "home")), "lake", "remora data ingest")
+    shelf = ArtifactStore(Home(str(tmp_path / "home")), "lake", "remora data ingest")
     for n in range(4):
         draft = shelf.draft(f"v{n}")
         shelf.home.write_bytes(f"{draft.folder}/part", b"rows")

@@ -18,7 +18,7 @@ NOUNS = [
     "rollout",
     "serve",
     "recommend",
-    "why",
+    "explain",
     "run",
     "runs",
 ]

@@ -13,16 +13,16 @@ from remora.cli import rollout as commands
 from remora.contracts.errors import NotBuilt, NotReady
 from remora.registry import pointers
 from remora.registry.bundles import Bundles
-from remora.rollout.begin import controlling
-from remora.rollout.controller import Controller, Prove
+from remora.rollout.controller import Controller, Preflight
 from remora.rollout.plan import PlanRefused
+from remora.rollout.start import controller_lock
 from remora.settings import Settings, load
 
 DATA = {
     "events": [{"path": "events.csv", "format": "csv", "columns": {"user_id": "u"}, "event_type": "like"}],
     "event_types": {"like": {}},
 }
-QUICK = {"ready_seconds": 0.01, "look_seconds": 0.01}
+QUICK = {"load_timeout_seconds": 0.01, "poll_seconds": 0.01}
 PLAN = ("--plan", "canary:5%:1h,full", "--force")
 
 
@@ -58,8 +58,8 @@ def opened(settings: Settings, bundle: str) -> None:
     Bundles(settings).open(bundle)
 
 
-def proving(by: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "_controller", lambda settings: Controller(settings, prove=by))
+def proving(by: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_controller", lambda settings: Controller(settings, preflight=by))
 
 
 def interrupt(settings: Settings, bundle: str) -> None:
@@ -81,7 +81,7 @@ def test_ctrl_c_leaves_it_where_it_is_and_resume_goes_on(
     config: Path, candidate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proving(interrupt, monkeypatch)
-    assert "stays where it is" in said(
+    assert "stay as they are" in said(
         config, "start", "--bundle", candidate, *PLAN, "--why", "[try]", code=commands.UNFINISHED
     )
     assert "No controller carries it out now" in said(config, "status")
@@ -94,16 +94,16 @@ def test_what_nobody_carries_out_is_paused_and_given_up_here_and_now(
 ) -> None:
     proving(interrupt, monkeypatch)
     said(config, "start", "--bundle", candidate, *PLAN, "--why", "[try]", code=commands.UNFINISHED)
-    assert "paused at prove" in said(config, "pause", "--why", "lunch")
-    assert "aborted at prove" in said(config, "abort", "--why", "enough")
+    assert "paused at preflight" in said(config, "pause", "--why", "lunch")
+    assert "aborted at preflight" in said(config, "abort", "--why", "enough")
     with pytest.raises(NotReady, match="nothing to pause"):
         said(config, "pause")
-    with pytest.raises(NotReady, match="nothing to go on with"):
+    with pytest.raises(NotReady, match="nothing to continue with"):
         said(config, "resume")
 
 
 def test_a_second_controller_is_refused(config: Path, settings: Settings, candidate: str) -> None:
-    with controlling(settings), pytest.raises(NotReady, match="Another controller"):
+    with controller_lock(settings), pytest.raises(NotReady, match="Another controller"):
         said(config, "start", "--bundle", candidate, *PLAN, "--why", "[try]")
 
 
@@ -119,7 +119,7 @@ def test_it_is_not_detached_where_no_cluster_would_outlive_the_command(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(NotReady, match="remora serve up"):
+    with pytest.raises(NotReady, match="remora serve start"):
         said(config, "start", "--bundle", candidate, *PLAN, "--why", "[try]", "--detach")
     with pytest.raises(NotBuilt):
         said(config, "status")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rich.table import Table
 
 import remora
-from remora.cli import recommend, why
+from remora.cli import explain, recommend
 from remora.cli.progress import _Lines
 from remora.cli.terminal import Terminal, line, styled
-from remora.serving.why import FoundBy, Why
+from remora.serving.explanation import Explanation, FoundBy
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 PIECES = [*"[]/=$\\:ab \x1b\x07\x9b\u202e", "[/b]", "[bold]", "[link=http://x]", "\x1b]8;;http://x\x07"]
@@ -77,25 +77,25 @@ def test_a_slate_shows_titles_and_ids_as_they_are(title: str, item: str) -> None
 
 
 def test_why_shows_titles_and_ids_as_they_are() -> None:
-    found = Why.model_construct(
-        item="AC/DC [x]",
+    found = Explanation.model_construct(
+        item_id="AC/DC [x]",
         title="Sticker [/b]",
-        user="[/red]",
+        user_id="[/red]",
         bundle="4f1c",
         sources=[FoundBy(source="nearest_items", rank=1, score=0.5)],
-        missed_by=[],
+        below_limit_in=[],
         removed_by=None,
         candidates=3,
-        place=1,
-        place_by_score=2,
+        rank=1,
+        rank_before_reranking=2,
         shown=True,
         n=10,
-        value=0.5,
+        score=0.5,
         degraded=["[/b]"],
-        foretold=[],
+        predictions=[],
     )
-    page = drawn(lambda out: why.render(out, found))
-    for part in ("AC/DC [x] Sticker [/b] for [/red]", "degraded: [/b]", "shown: place 1 of 3"):
+    page = drawn(lambda out: explain.render(out, found))
+    for part in ("AC/DC [x] Sticker [/b] for [/red]", "degraded: [/b]", "shown: rank 1 of 3"):
         assert part in page
 
 

@@ -14,7 +14,7 @@ import pytest
 from remora.cli import main
 from remora.cli.terminal import Terminal
 from remora.cli.unforeseen import DEBUG
-from remora.contracts.errors import BrokenInput, RemoraError
+from remora.contracts.errors import RemoraError, UnreadableInput
 
 Said = Callable[[BaseException], tuple[int, str]]
 
@@ -61,9 +61,9 @@ def test_an_error_of_remora_is_found_in_what_a_library_made_of_it(said: Said) ->
             super().__init__("task failed " + "x" * 10_000)
             self.cause = cause
 
-    error: Exception = TaskError(BrokenInput("a.csv", "truncated"))
+    error: Exception = TaskError(UnreadableInput("a.csv", "truncated"))
     code, line = said(error)
-    assert (code, "BrokenInput" in line, "a.csv" in line) == (3, True, True)
+    assert (code, "UnreadableInput" in line, "a.csv" in line) == (3, True, True)
     wrapped = RuntimeError("training failed")
     wrapped.__cause__ = error
     assert said(wrapped)[0] == 3

@@ -31,10 +31,10 @@ from tests.serving.small_shop import N_ITEMS, USERS, SmallShop, settings
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
 from remora.pipeline import Hydrator, Query
-from remora.registry.traffic import Traffic, TrafficBoard
+from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
-from remora.serving.launch import listen
-from remora.serving.release import Release
+from remora.serving.deploy import listen
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.wiring.cluster import connect
 
 APP = "remora"
@@ -75,12 +75,12 @@ class Moody:
 class MoodyShop(SmallShop):
     """The small shop, with those users, and a bundle that cannot be opened."""
 
-    def release(self, bundle: str = "") -> Release:
+    def load(self, bundle: str = "") -> LoadedBundle:
         if bundle == "damaged":
             raise NotReady("it is damaged")
-        return super().release(bundle)
+        return super().load(bundle)
 
-    def users(self, release: Release) -> Hydrator:
+    def users(self, release: LoadedBundle) -> Hydrator:
         return Moody(super().users(release), self.settings.home)
 
 
@@ -203,9 +203,9 @@ def main() -> None:
     """Serve, do one thing after the other, print what was scraped."""
     os.environ.update(OFTEN)
     with tempfile.TemporaryDirectory() as home:
-        many = {"min_replicas": 1, "cpus_per_replica": 0.5, "health_seconds": 5, "proxy": "haproxy"}
+        many = {"min_replicas": 1, "cpus_per_replica": 0.5, "health_check_interval_seconds": 5, "proxy": "haproxy"}
         shop = MoodyShop(settings(home, port=free_port(), **many))
-        board = TrafficBoard(Home(home))
+        board = TrafficStore(Home(home))
         board.publish(Traffic(production="small"))
         connect(shop.settings)
         import ray
@@ -223,7 +223,7 @@ def main() -> None:
     print(json.dumps(scene.scrapes))
 
 
-def play(scene: Scene, board: TrafficBoard) -> None:
+def play(scene: Scene, board: TrafficStore) -> None:
     """Healthy first, what cannot be undone last."""
     exporters = scene.exporters
     scene.ask_often(20)
@@ -235,12 +235,18 @@ def play(scene: Scene, board: TrafficBoard) -> None:
     late = {"headers": {"X-Request-Timeout-Ms": "1"}}
     scene.watched("fallback", lambda: scene.ask_often(40, **late), "ray", "ray_remora_fallback_slates_total")
     everything = {"body": {"exclude": [f"i{row:02}" for row in range(N_ITEMS)]}}
-    scene.watched("empty", lambda: scene.ask_often(5, **everything), "ray", "ray_remora_short_total", 'kind="empty"')
+    scene.watched(
+        "empty",
+        lambda: scene.ask_often(5, **everything),
+        "ray",
+        "ray_remora_underfilled_slates_total",
+        'reason="empty"',
+    )
     closed = ("ray", "ray_remora_degraded_total", 'reason="user_store"')
     scene.watched("store out", lambda: scene.in_a_mood("closed", lambda: strangers(scene)), *closed)
     failed = ("ray", "ray_serve_num_http_requests_total", 'status_code="500"')
     scene.watched("errors", lambda: scene.in_a_mood("broken", lambda: strangers(scene)), *failed)
-    slow = ("ray", "ray_remora_stage_milliseconds_bucket", 'stage="total"')
+    slow = ("ray", "ray_remora_stage_duration_seconds_bucket", 'stage="total"')
     scene.watched("slow", lambda: scene.in_a_mood("slow", lambda: strangers(scene, 12)), *slow)
     busy = ("ray", "ray_serve_num_http_requests_total", 'status_code="503"')
     scene.watched("busy", lambda: scene.in_a_mood("slow", lambda: scene.ask_too_often()), *busy)

@@ -21,7 +21,7 @@ from benchmarks.faults.scenarios import one_of
 from benchmarks.load import Load
 from tests.serving.small_shop import USERS, SmallShop, settings
 
-from remora.serving.launch import listen
+from remora.serving.deploy import listen
 from remora.wiring.cluster import connect
 
 APP, N = "remora", 7

@@ -22,10 +22,10 @@ BEGIN, STEP, BEFORE = 1_900_000_000.0, 30.0, 420.0
 """Seconds: the cause begins at ``BEGIN`` after some minutes in which nothing happens; a scrape every ``STEP``."""
 
 SCENES = {
-    "LastResort": "fallback",
+    "FallbackSlates": "fallback",
     "SlowSlates": "slow",
     "EmptySlates": "empty",
-    "UserStoreOut": "store out",
+    "OnlineStoreUnavailable": "store out",
     "HighErrorRate": "errors",
     "RejectedRequests": "busy",
     "EdgeErrors": "errors",
@@ -34,8 +34,8 @@ SCENES = {
     "BundleRefused": "refused",
     "HAProxyDown": "haproxy down",
     "AliasMovedWithoutRecord": "alias moved",
-    "RunFailed": "run failed",
-    "RunLate": "run late",
+    "RetrainingFailed": "run failed",
+    "RetrainingOverdue": "run late",
 }
 CLOCKED = {"SlowSlates"}
 """Bounds of time, which a machine that others use may pass in any scene."""
@@ -57,7 +57,7 @@ def stored(scrape: Scrape, jobs: set[str]) -> promql.Vector:
 
 
 def lasting(before: Scrape, after: Scrape, seconds: float) -> promql.Series:
-    """A cause that goes on: gauges stay as in ``after``, counters grow as they did from ``before`` to it."""
+    """A cause that continues: gauges stay as in ``after``, counters grow as they did from ``before`` to it."""
     jobs = before.keys() | after.keys()
     was, is_now = stored(before, jobs), stored(after, jobs)
     scrapes = [(BEGIN - STEP * n, was) for n in range(int(BEFORE / STEP), -1, -1)]
@@ -114,7 +114,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Scrape]]:
     now = datetime.fromtimestamp(BEGIN, UTC)
     success = run(now - timedelta(hours=1), "succeeded")
     found["run failed"] = [left(success), left(success, run(now, "failed"))]
-    late = left(run(now - timedelta(hours=settings.retraining.deadline_hours, seconds=-60), "succeeded"))
+    late = left(run(now - timedelta(hours=settings.retraining.max_age_hours, seconds=-60), "succeeded"))
     found["run late"] = [late, late]
     return found
 
@@ -140,11 +140,11 @@ def test_each_metric_that_alerts_ask_for_is_scraped_somewhere(scenes: dict[str, 
 
 
 def test_a_skipped_source_is_no_fallback_and_a_fallback_is_counted_by_its_rung(scenes: dict[str, list[Scrape]]) -> None:
-    rule = next(rule for rule in RULES if rule["alert"] == "LastResort")
+    rule = next(rule for rule in RULES if rule["alert"] == "FallbackSlates")
     before, after = scenes["fallback"]
     scraped = "".join(scrape.get("ray", "") for both in scenes.values() for scrape in both)
-    rungs = set(re.findall(r'remora_fallback_slates_total\{[^}]*rung="(\w+)"', scraped))
-    assert {"remembered_slates", "last_resort"} <= rungs
+    fallbacks = set(re.findall(r'remora_fallback_slates_total\{[^}]*fallback="(\w+)"', scraped))
+    assert {"cached_slate", "popular_fallback"} <= fallbacks
     skipped = {"ray": "".join(line for line in after["ray"].splitlines(True) if "fallback_slates" not in line)}
     assert not fires(rule, before, skipped)
 

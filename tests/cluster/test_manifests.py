@@ -13,8 +13,8 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.serve.schema import ServeDeploySchema
 
-from remora.serving import app, meters
-from remora.settings.tree import ServingSettings
+from remora.serving import app, metrics
+from remora.settings.serving import ServingSettings
 from remora.wiring.cluster import SERVE_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +105,7 @@ class TestAKubernetesManifest:
 
 
 def test_dashboards_and_alerts_ask_for_metrics_that_the_app_exports() -> None:
-    exported = set(re.findall(r'"(remora_\w+)"', Path(meters.__file__).read_text()))
+    exported = set(re.findall(r'"(remora_\w+)"', Path(str(metrics.__file__)).read_text()))
     dashboard = json.loads((ROOT / "deploy/grafana/remora.json").read_text())
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     asked += [

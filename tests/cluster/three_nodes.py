@@ -31,7 +31,7 @@ from tests.serving.small_shop import USERS, SmallShop, settings
 
 from remora.pipeline import Candidates, Hydrator, Query, Scorer, Scores
 from remora.serving.app import assemble
-from remora.serving.release import Release
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.wiring.cluster import environment
 
 APP, N, MANY, FEW = "remora", 7, 48, 4
@@ -39,7 +39,7 @@ PATIENCE_SECONDS = 180.0
 GROWN = ("Retriever", "Ranker")
 FROM_AFAR_SECONDS = 0.2
 SCALED = {"min_replicas": 1, "max_replicas": 3, "cpus_per_replica": 0.5, "downscale_delay_seconds": 5}
-DOUBLE = {"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.4, "timeout_ms": 3_000, "most_timeout_ms": 3_000}
+DOUBLE = {"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.4, "timeout_ms": 3_000, "max_timeout_ms": 3_000}
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class FromAfar:
 class SlowShop(SmallShop):
     """The shop, with its users and its ranking model elsewhere."""
 
-    def release(self, bundle: str = "") -> Release:
-        near = super().release(bundle).parts
-        return Release.of(replace(near, scorer=FromAfar(near.scorer)), bundle=bundle)
+    def load(self, bundle: str = "") -> LoadedBundle:
+        near = super().load(bundle).parts
+        return LoadedBundle.of(replace(near, scorer=FromAfar(near.scorer)), bundle=bundle)
 
-    def users(self, release: Release) -> Hydrator:
+    def users(self, release: LoadedBundle) -> Hydrator:
         return FromAfar(super().users(release))
 
 
@@ -127,7 +127,7 @@ def main() -> None:
         port = free_port()
         serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
         url = f"http://127.0.0.1:{port}"
-        patient = {"timeout_ms": 5_000, "most_timeout_ms": 5_000, "remembered_user_seconds": 0}
+        patient = {"timeout_ms": 5_000, "max_timeout_ms": 5_000, "user_cache_ttl_seconds": 0}
         serve.run(assemble(SlowShop(settings(**patient, **SCALED)), "graph"), name=APP, route_prefix="/")
         seen = {"step": stepped(url)}
         serve.run(assemble(SmallShop(settings(**DOUBLE)), "graph"), name=APP, route_prefix="/")

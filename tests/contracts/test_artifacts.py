@@ -5,28 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
-from remora.contracts.errors import NotBuilt, StorageError, Tampered
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.errors import ChecksumMismatch, NotBuilt, StorageError
 from remora.contracts.home import Home
 
 
 @pytest.fixture
-def shelf(home_folder: Path) -> Shelf:
-    return Shelf(Home(str(home_folder)), "lake", "remora data ingest")
+def shelf(home_folder: Path) -> ArtifactStore:
+    return ArtifactStore(Home(str(home_folder)), "lake", "remora data ingest")
 
 
-def put(shelf: Shelf, version: str, text: str = "content") -> Artifact:
+def put(shelf: ArtifactStore, version: str, text: str = "content") -> Artifact:
     draft = shelf.draft(version)
     shelf.home.write_bytes(f"{draft.folder}/sub/data.txt", text.encode())
     return shelf.publish(draft, rows=1)
 
 
-def test_before_the_first_version_the_error_names_the_command(shelf: Shelf) -> None:
+def test_before_the_first_version_the_error_names_the_command(shelf: ArtifactStore) -> None:
     with pytest.raises(NotBuilt, match="Run `remora data ingest` first"):
         shelf.current()
 
 
-def test_a_published_version_is_current_and_carries_its_report(shelf: Shelf) -> None:
+def test_a_published_version_is_current_and_carries_its_report(shelf: ArtifactStore) -> None:
     put(shelf, "one")
     current = shelf.current()
     assert (current.version, current.receipt["rows"]) == ("one", 1)
@@ -36,7 +36,7 @@ def test_a_published_version_is_current_and_carries_its_report(shelf: Shelf) -> 
 
 @pytest.mark.parametrize("crash_in", ["flush", "rename", "point"])
 def test_a_crash_between_two_writes_leaves_the_old_version(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, crash_in: str
+    shelf: ArtifactStore, monkeypatch: pytest.MonkeyPatch, crash_in: str
 ) -> None:
     put(shelf, "one", "old")
 
@@ -44,7 +44,7 @@ def test_a_crash_between_two_writes_leaves_the_old_version(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Shelf if crash_in == "point" else Home, crash_in, crash)
+        patch.setattr(ArtifactStore if crash_in == "point" else Home, crash_in, crash)
         with pytest.raises(KeyboardInterrupt):
             put(shelf, "two", "new")
     assert shelf.current().read_bytes("sub/data.txt") == b"old"
@@ -52,7 +52,7 @@ def test_a_crash_between_two_writes_leaves_the_old_version(
     assert shelf.current().version == "two"
 
 
-def test_a_full_disk_says_so_and_keeps_what_was_there(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_says_so_and_keeps_what_was_there(shelf: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
     put(shelf, "one", "old")
 
     def full(*args: object) -> None:
@@ -66,21 +66,21 @@ def test_a_full_disk_says_so_and_keeps_what_was_there(shelf: Shelf, monkeypatch:
     assert not list(Path(shelf.home.at()).rglob(".data.txt.*")), "a file written aside was left behind"
 
 
-def test_a_changed_byte_is_found(shelf: Shelf) -> None:
+def test_a_changed_byte_is_found(shelf: ArtifactStore) -> None:
     artifact = put(shelf, "one")
     Path(artifact.at("sub/data.txt")).write_bytes(b"c0ntent")
-    with pytest.raises(Tampered, match=r"sub/data\.txt"):
+    with pytest.raises(ChecksumMismatch, match=r"sub/data\.txt"):
         artifact.verify()
 
 
-def test_a_draft_starts_empty_and_is_no_version_whatever_an_interrupted_try_left(shelf: Shelf) -> None:
+def test_a_draft_starts_empty_and_is_no_version_whatever_an_interrupted_try_left(shelf: ArtifactStore) -> None:
     draft = shelf.draft("one")
     shelf.home.write_bytes(f"{draft.folder}/left.txt", b"x")
     assert shelf.home.files(shelf.draft("one").folder) == []
     assert shelf.find("one") is None
 
 
-def test_two_writers_of_one_version_end_with_one_good_version(shelf: Shelf) -> None:
+def test_two_writers_of_one_version_end_with_one_good_version(shelf: ArtifactStore) -> None:
     first, second = shelf.draft("one"), shelf.draft("one")
     for draft, text in ((first, b"first"), (second, b"second")):
         shelf.home.write_bytes(f"{draft.folder}/data.txt", text)
@@ -93,7 +93,7 @@ def test_two_writers_of_one_version_end_with_one_good_version(shelf: Shelf) -> N
     assert shelf.home.folders("lake/drafts") == []
 
 
-def test_many_writers_of_one_version_at_once_end_with_one_good_version(shelf: Shelf) -> None:
+def test_many_writers_of_one_version_at_once_end_with_one_good_version(shelf: ArtifactStore) -> None:
     def write(number: int) -> None:
         put(shelf, "one", f"content {number}")
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from remora.contracts.artifacts import Artifact, Shelf, verify_part
-from remora.contracts.errors import BrokenInput, LostVersion, Tampered
+from remora.contracts.artifacts import Artifact, ArtifactStore, verify_part
+from remora.contracts.errors import ChecksumMismatch, LostVersion, UnreadableInput
 from remora.contracts.home import Home
 from remora.contracts.parquet import read_parquet, write_parquet
 from remora.features.point_in_time.source import ParquetTable
@@ -21,12 +21,12 @@ TABLE = pa.table({"user_id": [f"u{n}" for n in range(500)], "value": np.random.d
 
 
 @pytest.fixture
-def shelf(home_folder: Path) -> Shelf:
-    return Shelf(Home(str(home_folder)), "features", "remora features build")
+def shelf(home_folder: Path) -> ArtifactStore:
+    return ArtifactStore(Home(str(home_folder)), "features", "remora features build")
 
 
 @pytest.fixture
-def made(shelf: Shelf) -> Artifact:
+def made(shelf: ArtifactStore) -> Artifact:
     """A version of a table, a model and a document."""
     draft = shelf.draft("one")
     shelf.home.make_folder(f"{draft.folder}/view")
@@ -46,30 +46,32 @@ def flip(file: Path, draw: random.Random) -> Callable[[], None]:
     return lambda: file.write_bytes(before) and None
 
 
-def test_every_flipped_bit_is_found_and_its_file_named(shelf: Shelf, made: Artifact) -> None:
+def test_every_flipped_bit_is_found_and_its_file_named(shelf: ArtifactStore, made: Artifact) -> None:
     draw = random.Random(7)
     files = sorted(p for p in Path(shelf.home.at("features")).rglob("*") if p.is_file())
     assert len(files) == 5, "the table, the model, the document, the receipt and the pointer"
     for _ in range(60):
         for file in files:
             restore = flip(file, draw)
-            with pytest.raises((Tampered, LostVersion), match=f"'{file}'"):
+            with pytest.raises((ChecksumMismatch, LostVersion), match=f"'{file}'"):
                 shelf.current()
             restore()
     assert shelf.current().receipt == made.receipt
 
 
-def test_a_file_that_is_gone_is_named(shelf: Shelf, made: Artifact) -> None:
+def test_a_file_that_is_gone_is_named(shelf: ArtifactStore, made: Artifact) -> None:
     Path(made.at("model.npy")).unlink()
-    with pytest.raises(Tampered, match=r"model\.npy' has .*the file is missing.*Remove .*features/versions/one"):
+    with pytest.raises(
+        ChecksumMismatch, match=r"model\.npy' has .*the file is missing.*Remove .*features/versions/one"
+    ):
         shelf.current()
 
 
-def test_the_join_verifies_the_tables_that_it_reads(shelf: Shelf, made: Artifact) -> None:
+def test_the_join_verifies_the_tables_that_it_reads(shelf: ArtifactStore, made: Artifact) -> None:
     where = Path(made.at("view"))
     assert ParquetTable.open(str(where)).rows == 500
     restore = flip(where / "all.parquet", random.Random(3))
-    with pytest.raises(Tampered, match=r"view/all\.parquet"):
+    with pytest.raises(ChecksumMismatch, match=r"view/all\.parquet"):
         ParquetTable.open(str(where))
     restore()
     flip(where.parent / "model.npy", random.Random(3))
@@ -87,7 +89,7 @@ def test_a_flip_in_a_page_is_found_when_it_is_read_where_files_are_not_hashed_fi
         place, bit = draw.randrange(start + 60, start + chunk.total_compressed_size), draw.randrange(8)
         content[place] ^= 1 << bit
         file.write_bytes(content)
-        with pytest.raises(BrokenInput, match=r"all\.parquet"):
+        with pytest.raises(UnreadableInput, match=r"all\.parquet"):
             read_parquet(str(file))
         content[place] ^= 1 << bit
         found += 1

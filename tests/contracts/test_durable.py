@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from remora.contracts.artifacts import Shelf
+from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.errors import StorageError
 from remora.contracts.home import Home, uploading
 from remora.settings import DataSettings, EventTypeSettings, Settings, SourceSettings, activate
@@ -54,7 +54,7 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_write_end
 def test_a_version_is_on_the_disk_before_its_name_and_its_name_before_the_pointer(
     home_folder: Path, disk: list[tuple[str, str]]
 ) -> None:
-    shelf = Shelf(Home(str(home_folder)), "lake", "remora data ingest")
+    shelf = ArtifactStore(Home(str(home_folder)), "lake", "remora data ingest")
     draft = shelf.draft("one")
     events = Path(shelf.home.make_folder(f"{draft.folder}/events")) / "all.parquet"
     events.write_bytes(b"rows")

@@ -10,14 +10,14 @@ from remora.contracts.errors import RemoraError
 
 MADE = [
     errors.MissingInput("column", "rating", ["a", "b"], "Fix data.events[0].columns."),
-    errors.BrokenInput("events.parquet", "no footer"),
+    errors.UnreadableInput("events.parquet", "no footer"),
     errors.WrongType("user_id", "list<int64>", "a string or an integer", "events.parquet"),
-    errors.TooMuchQuarantined("events", 100, 30, 0.05, {"user_id is missing": 20, "unknown item": 10}),
+    errors.QuarantineLimitExceeded("events", 100, 30, 0.05, {"user_id is missing": 20, "unknown item": 10}),
     errors.SettingsError("no"),
     errors.NotBuilt("lake", "/home", "remora data ingest"),
     errors.NotFound("item", "17"),
     errors.BadRequest("n is 0"),
-    errors.Tampered("a.bin", "00", "11"),
+    errors.ChecksumMismatch("a.bin", "00", "11"),
     errors.StorageError("full"),
 ]
 

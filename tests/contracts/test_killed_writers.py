@@ -8,13 +8,13 @@ import random
 import signal
 from pathlib import Path
 
-from remora.contracts.artifacts import Shelf
+from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.home import Home
 
 
 def write_versions(home: str) -> None:
     """Publish one version after another until the process is killed."""
-    shelf = Shelf(Home(home), "lake", "remora data ingest")
+    shelf = ArtifactStore(Home(home), "lake", "remora data ingest")
     for number in range(1_000_000):
         draft = shelf.draft(f"v{number % 7}")  # names come again, so versions are replaced too
         for name in ("events/a.txt", "events/b.txt", "items/a.txt"):
@@ -24,7 +24,7 @@ def write_versions(home: str) -> None:
 
 def test_a_writer_killed_at_any_instant_leaves_whole_versions(home_folder: Path) -> None:
     draw, context = random.Random(3), multiprocessing.get_context("fork")
-    shelf = Shelf(Home(str(home_folder)), "lake", "remora data ingest")
+    shelf = ArtifactStore(Home(str(home_folder)), "lake", "remora data ingest")
     last = -1
     for _ in range(40):
         writer = context.Process(target=write_versions, args=(str(home_folder),))

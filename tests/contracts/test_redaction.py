@@ -26,10 +26,10 @@ ERRORS = (
     lambda text: errors.NotBuilt("lake", text, "remora data ingest"),
     lambda text: errors.LostVersion("lake", text, "remora data ingest", f"{text}/CURRENT", "x"),
     lambda text: errors.MissingInput("file", text, [text], text),
-    lambda text: errors.BrokenInput(text, f"cannot open {text}"),
+    lambda text: errors.UnreadableInput(text, f"cannot open {text}"),
     lambda text: errors.StorageError(f"No lock at {text}: refused."),
     lambda text: errors.NotFound("bundle", "a", f"It is not in {text}."),
-    lambda text: errors.Tampered(f"{text} ", "0", "1"),
+    lambda text: errors.ChecksumMismatch(f"{text} ", "0", "1"),
 )
 
 

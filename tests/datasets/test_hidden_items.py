@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.contracts.vocabulary import Vocabulary
-from remora.datasets.hidden_items import hidden_items, only, without
+from remora.datasets.holdout_items import hidden_items, only, without
 
 ITEMS, LENGTH = 8, 4
 EXAMPLES = st.lists(

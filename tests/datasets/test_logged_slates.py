@@ -11,8 +11,8 @@ import pytest
 from tests.datasets.worlds import START, make_lake, settings_for
 
 from remora.contracts.errors import DataError
-from remora.datasets.cuts import Window
 from remora.datasets.logged_slates import logged_slates
+from remora.datasets.splits import Window
 from remora.ingest.lake import Lake
 from remora.settings import ObjectiveSettings, Settings
 
@@ -99,7 +99,7 @@ def reference(rows: list[Row]) -> dict[str, tuple[datetime, list[str], dict[str,
 def test_it_is_what_a_search_event_by_event_finds(home_folder: Path, seed: int) -> None:
     rows = some_rows(seed)
     settings, lake = shop(home_folder), lake_of(home_folder, rows)
-    found = logged_slates(settings, lake, WINDOW, objectives=OBJECTIVES, unanswered=True).to_pylist()
+    found = logged_slates(settings, lake, WINDOW, objectives=OBJECTIVES, include_unlabelled=True).to_pylist()
     expected = reference(rows)
     assert [q["instant"] for q in found] == sorted(q["instant"] for q in found)
     assert {q["query_id"] for q in found} == set(expected)
@@ -129,7 +129,7 @@ def test_events_without_requests_are_refused(home_folder: Path) -> None:
 
 def test_settings_name_the_impression(home_folder: Path) -> None:
     with pytest.raises(ValueError, match=r"name the event type of what was shown as data\.impression"):
-        settings_for(home_folder, ranking={"slates": "logged"})
+        settings_for(home_folder, ranking={"candidates": "logged"})
     data = settings_for(home_folder).data.model_dump()
     with pytest.raises(ValueError, match=r"impression is 'like', which event_types must declare with sign 0"):
         settings_for(home_folder, data=data | {"impression": "like"})

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
-from remora.datasets.cuts import Window
 from remora.datasets.queries import QUERIES, drawn, queries, schema_with, without_targets
+from remora.datasets.splits import Window
 from remora.settings import ObjectiveSettings
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -24,8 +24,8 @@ def test_targets_are_what_a_loop_over_the_events_finds(home_folder: Path, hide: 
     events += [(u, i, "like", t + timedelta(days=3)) for u, i, _, t in events[::7]]  # the same item again
     settings = settings_for(
         home_folder,
-        evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0},
-        surfaces={"home_feed": {"already_seen": hide}},
+        evaluation={"events_between_queries": 2, "queries_per_user": 50, "horizon_days": 5.0},
+        surfaces={"home_feed": {"hide_seen": hide}},
     )
     found = queries(settings, make_lake(home_folder, events), WINDOW)
     assert found.schema.equals(QUERIES)
@@ -70,11 +70,11 @@ def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path, hi
     values = {n: float(n % 5) for n in range(len(events))}
     settings = settings_for(
         home_folder,
-        evaluation={"every_events": 2, "queries_per_user": 50, "horizon_days": 5.0},
-        surfaces={"home_feed": {"already_seen": hide}},
+        evaluation={"events_between_queries": 2, "queries_per_user": 50, "horizon_days": 5.0},
+        surfaces={"home_feed": {"hide_seen": hide}},
     )
     lake = make_lake(home_folder, events, more={"value": [values[n] for n in range(len(events))]})
-    found = queries(settings, lake, WINDOW, objectives=objectives, unanswered=True)
+    found = queries(settings, lake, WINDOW, objectives=objectives, include_unlabelled=True)
     assert found.schema.equals(schema_with(objectives))
     answered = queries(settings, lake, WINDOW)
     assert len(found) == len(answered) + without_targets(answered)
@@ -101,7 +101,7 @@ def test_outcomes_are_what_a_loop_finds_for_each_objective(home_folder: Path, hi
 
 def test_a_user_is_asked_about_at_most_so_often_spread_over_the_window(home_folder: Path) -> None:
     events = [("u", f"i{n}", "like", START + timedelta(hours=n)) for n in range(24 * 50)]
-    settings = settings_for(home_folder, evaluation={"every_events": 10, "queries_per_user": 4})
+    settings = settings_for(home_folder, evaluation={"events_between_queries": 10, "queries_per_user": 4})
     found = queries(settings, make_lake(home_folder, events), WINDOW)
     hours = [(t - WINDOW.start) / timedelta(hours=1) for t in found["instant"].to_pylist()]
     assert len(hours) == 4

@@ -110,12 +110,12 @@ def _settings(folder: Path) -> Path:
         "retrieval": {"epochs": 3, "batch_size": 512, "dimension": 16, "workers": 2},
         "ranking": {
             "models": ["trees", "network"],
-            "trees": {"rounds": 30},
+            "trees": {"num_boost_round": 30},
             "network": {"epochs": 3},
             "workers": 2,
         },
         "features": {"partitions": 4},
-        "serving": {"timeout_ms": 60_000, "most_timeout_ms": 60_000},  # slates are compared, on whatever machine
+        "serving": {"timeout_ms": 60_000, "max_timeout_ms": 60_000},  # slates are compared, on whatever machine
         "evaluation": {"bootstrap_samples": 200, "cutoffs": [10, 50]},
     }
     file = folder / "settings.yaml"

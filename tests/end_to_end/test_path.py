@@ -23,11 +23,11 @@ from remora.pipeline import Query
 from remora.registry.bundles import Bundles
 from remora.serving.app import assemble
 from remora.serving.batch import recommend_all
-from remora.serving.from_bundle import FromBundle
-from remora.serving.messages import RecommendRequest
+from remora.serving.bundle_loader import BundleLoader
+from remora.serving.explanation import Explanation, explain
 from remora.serving.phases import Phases
-from remora.serving.question import item_row, question
-from remora.serving.why import Why, why
+from remora.serving.requests import item_row, to_query
+from remora.serving.schemas import RecommendRequest
 from remora.training.evaluation import read_report
 
 N = 8
@@ -35,12 +35,12 @@ USERS = [f"u{n}" for n in range(0, 240, 12)]
 
 
 @pytest.fixture(scope="module")
-def loader(shop: Shop) -> FromBundle:
-    return FromBundle.named(shop.settings, "production")
+def loader(shop: Shop) -> BundleLoader:
+    return BundleLoader.named(shop.settings, "production")
 
 
 @pytest.fixture(scope="module")
-def endpoint(loader: FromBundle, serve_url: str) -> Iterator[str]:
+def endpoint(loader: BundleLoader, serve_url: str) -> Iterator[str]:
     from ray import serve
 
     serve.run(assemble(loader, "fused"), name="shop", route_prefix="/shop")
@@ -66,7 +66,7 @@ def test_the_surface_finds_the_taste_that_was_planted(shop: Shop) -> None:
     assert found.difference("popularity", "ndcg", 10).low > 0  # type: ignore[operator]
 
 
-def test_nobody_is_shown_what_they_have_seen_or_what_is_not_on_sale(shop: Shop, loader: FromBundle) -> None:
+def test_nobody_is_shown_what_they_have_seen_or_what_is_not_on_sale(shop: Shop, loader: BundleLoader) -> None:
     lake = Lake.open(Home(shop.settings.home))
     events = pl.concat([pl.DataFrame(pl.from_arrow(b)) for b in lake.events().iter_batches(batch_format="pyarrow")])
     items = pl.DataFrame(pl.from_arrow(lake.items()))
@@ -78,7 +78,7 @@ def test_nobody_is_shown_what_they_have_seen_or_what_is_not_on_sale(shop: Shop, 
 
 
 def test_the_server_the_batch_and_the_replay_give_the_same_slates(
-    shop: Shop, loader: FromBundle, endpoint: str, tmp_path: Path
+    shop: Shop, loader: BundleLoader, endpoint: str, tmp_path: Path
 ) -> None:
     served = {}
     for user in USERS:
@@ -91,24 +91,24 @@ def test_the_server_the_batch_and_the_replay_give_the_same_slates(
     assert served == batch == replayed(shop, loader)
 
 
-def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, loader: FromBundle) -> None:
-    release = loader.release(loader.bundle)
+def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, loader: BundleLoader) -> None:
+    release = loader.load(loader.bundle)
     users, slates = loader.users(release), replayed(shop, loader)
     user = USERS[3]
     phases = Phases(release, users)
 
-    def asked(item: str) -> Why:
-        query = question(release, RecommendRequest(user_id=user, n=N), "why")
-        return why(phases, query, item_row(release, item))
+    def asked(item: str) -> Explanation:
+        query = to_query(release, RecommendRequest(user_id=user, n=N), "why")
+        return explain(phases, query, item_row(release, item))
 
     for place, item in enumerate(slates[user], 1):
         found = asked(item)
-        assert (found.shown, found.place) == (True, place)
+        assert (found.shown, found.rank) == (True, place)
         assert found.sources
-        assert found.value == pytest.approx(sum(one.prediction * one.weight for one in found.foretold), abs=1e-5)
-        for one in found.foretold:
-            assert one.base is not None
-            assert len(one.parts) > 3
+        assert found.score == pytest.approx(sum(one.prediction * one.weight for one in found.predictions), abs=1e-5)
+        for one in found.predictions:
+            assert one.base_value is not None
+            assert len(one.contributions) > 3
     lake = Lake.open(Home(shop.settings.home))
     events = pl.concat([pl.DataFrame(pl.from_arrow(b)) for b in lake.events().iter_batches(batch_format="pyarrow")])
     items = pl.DataFrame(pl.from_arrow(lake.items()))
@@ -137,9 +137,9 @@ def test_similar_items_are_of_the_same_shelf_more_often_than_not(shop: Shop, end
     assert np.mean(shares) > 2 / 6
 
 
-def replayed(shop: Shop, loader: FromBundle) -> dict[str, list[str]]:
+def replayed(shop: Shop, loader: BundleLoader) -> dict[str, list[str]]:
     """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
-    lake, release = Lake.open(Home(shop.settings.home)), loader.release(loader.bundle)
+    lake, release = Lake.open(Home(shop.settings.home)), loader.load(loader.bundle)
     instant = release.parts.instant()
     asked = pa.table(
         {"user_id": pa.array(USERS), "instant": pa.array([instant] * len(USERS), pa.timestamp("us", "UTC"))}

@@ -117,7 +117,7 @@ def test_no_credential_is_said_or_written_on_the_whole_path(
             "registry": registry.format(by_file),
         },
         registry={"lock": f"postgresql+psycopg://u:{by_file}@db.example.org/lock"},
-        retraining={"alert_webhook": "http://127.0.0.1:9/${PLANTED_TOKEN}", "deadline_hours": 1e-9},
+        retraining={"alert_webhook": "http://127.0.0.1:9/${PLANTED_TOKEN}", "max_age_hours": 1e-9},
     )
     said = {}
     production = str(shop.steps["promote"].result.bundle)

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from tests.evaluation import toys
 
+from remora.evaluation.accumulator import Column, Tally
 from remora.evaluation.metrics import NDCG, Recall
-from remora.evaluation.replay import Moment, Replay
+from remora.evaluation.replay import Replay, ReplayState
 from remora.evaluation.segments import ALL, HEAVY_USERS, NEW_ITEMS, NEW_USERS
 from remora.evaluation.systems import systems
-from remora.evaluation.tally import Column, Tally
 from remora.pipeline import Pipeline
 
 
@@ -62,8 +62,8 @@ def test_only_new_items_are_relevant_in_the_segment_of_new_items() -> None:
     asked = pa.Table.from_pylist([day | {"targets": ["item-00", "item-10"], "weights": [1.0, 1.0]}])
     counts = np.array([100] + [0] * (toys.ITEMS - 1))
 
-    def moment(day: datetime) -> Moment:
-        return Moment(pipelines={"popularity": Pipeline(sources=(toys.Everything(),))}, item_events=counts)
+    def moment(day: datetime) -> ReplayState:
+        return ReplayState(pipelines={"popularity": Pipeline(sources=(toys.Everything(),))}, item_events=counts)
 
     tally = Replay(
         vocabulary=toys.VOCABULARY,
@@ -91,7 +91,7 @@ def test_slates_that_a_stage_was_missing_from_are_counted() -> None:
 def test_the_systems_are_made_once_a_day_in_order_of_time() -> None:
     asked_of: list[datetime] = []
 
-    def moment(day: datetime) -> Moment:
+    def moment(day: datetime) -> ReplayState:
         asked_of.append(day)
         return toys.Days()(day)
 

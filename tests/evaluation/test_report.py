@@ -11,7 +11,7 @@ from tests.evaluation import toys
 
 from remora.contracts.errors import NotFound
 from remora.evaluation.rendering import markdown, summary, tables
-from remora.evaluation.replay import Moment
+from remora.evaluation.replay import ReplayState
 from remora.evaluation.report import EvaluationReport, report
 from remora.evaluation.systems import WITHOUT
 from remora.pipeline import Pipeline
@@ -48,10 +48,10 @@ def test_the_surface_is_compared_with_every_other_system(found: EvaluationReport
 
 
 def test_what_a_source_adds_is_retrieval_less_itself_without_it() -> None:
-    def moment(day: datetime) -> Moment:
+    def moment(day: datetime) -> ReplayState:
         there = Pipeline(sources=(toys.Everything(),))
         pipelines = {"retrieval": there, "surface": there, WITHOUT + "everything": Pipeline(sources=())}
-        return Moment(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
+        return ReplayState(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
 
     found = report(replace(toys.replay(), moment_at=moment).run(toys.queries()), toys.SETTINGS)
     added = found.difference(WITHOUT + "everything", "recall", 5)

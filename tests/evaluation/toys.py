@@ -14,7 +14,7 @@ from remora.contracts.tables import TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
 from remora.evaluation.catalogue import Catalogue
 from remora.evaluation.metrics import metrics_at
-from remora.evaluation.replay import Moment, Replay
+from remora.evaluation.replay import Replay, ReplayState
 from remora.pipeline import Candidates, Found, Pipeline, Query, Scores
 from remora.settings import EvaluationSettings
 
@@ -65,13 +65,13 @@ class Parities:
 class Days:
     """Items grow older: each has ten events more a day than the one after it, and none on the first day."""
 
-    def __call__(self, day: datetime) -> Moment:
+    def __call__(self, day: datetime) -> ReplayState:
         age = (day - START.replace(hour=0)).days
         pipelines = {
             "popularity": Pipeline(sources=(Everything(),)),
             "surface": Pipeline(sources=(Everything(), Broken()), scorer=KnowsParity()),
         }
-        return Moment(pipelines=pipelines, item_events=np.arange(ITEMS, 0, -1) * age)
+        return ReplayState(pipelines=pipelines, item_events=np.arange(ITEMS, 0, -1) * age)
 
 
 def replay() -> Replay:
@@ -85,7 +85,7 @@ def replay() -> Replay:
 
 
 def queries(days: int = 4, users: Sequence[int] = range(10)) -> pa.Table:
-    """Each user asks once a day and goes on to want two items of the parity."""
+    """Each user asks once a day and continues to want two items of the parity."""
     random = np.random.default_rng(7)
     rows = []
     for day in range(days):

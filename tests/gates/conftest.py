@@ -15,7 +15,7 @@ from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.settings import GatesSettings, ServingSettings, Settings
 
-FEW = GatesSettings(requests=100, queries=150, latency_rounds=1, parity_users=10)
+FEW = GatesSettings(requests=100, max_queries=150, latency_rounds=1, parity_users=10)
 
 
 @pytest.fixture(scope="session")

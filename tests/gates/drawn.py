@@ -11,7 +11,7 @@ from remora.rollout.gates.calibration import Calibrated, Calibration
 from remora.rollout.gates.coverage import Coverage
 from remora.rollout.gates.index_recall import IndexRecall
 from remora.rollout.gates.latency import Latency
-from remora.rollout.gates.loads import Loading
+from remora.rollout.gates.load import Loading
 from remora.rollout.gates.memory import Memory
 from remora.rollout.gates.offline import Compared, Offline
 from remora.rollout.gates.parity import Parity

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.ranking.batch import Batch
 from remora.ranking.ranker import Ranker
 from remora.registry.bundle import Bundle
@@ -22,7 +22,7 @@ from remora.rollout.gates.evidence.opened import Opened
 from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 from remora.wiring.hydration import online_users
-from remora.wiring.parts import Contents
+from remora.wiring.parts import BundleContents
 
 ADDED = ("lineage.json", "metrics.json", "card.md")
 
@@ -43,7 +43,7 @@ def with_files(
 def as_good(settings: Settings, bundle: Bundle) -> Bundle:
     """Another bundle that shows nearly the same."""
     built = bundle.read_json("settings.json")
-    built["surfaces"]["home_feed"]["spacing_strength"] += 1e-4
+    built["surfaces"]["home_feed"]["diversity_strength"] += 1e-4
     return with_files(settings, bundle, {"settings.json": json.dumps(built).encode()})
 
 
@@ -73,7 +73,7 @@ def other_schema(settings: Settings, bundle: Bundle) -> Bundle:
 
 
 def that_crashes(settings: Settings, bundle: Bundle) -> Bundle:
-    """Towers that are none."""
+    """Broken towers."""
     return with_files(settings, bundle, {"towers.json": b"{}"})
 
 
@@ -92,7 +92,7 @@ class Ticking:
 class Forgetful(Ranker):
     """Can tell nothing of one user, known by the history."""
 
-    of: Rows = field(default_factory=lambda: np.empty(0, np.int32))
+    of: ItemCodes = field(default_factory=lambda: np.empty(0, np.int32))
 
     def margins(self, batch: Batch) -> np.ndarray:
         told = super().margins(batch)
@@ -133,7 +133,7 @@ def live_with(bundle: Bundle, ranker: Callable[[Ranker], Ranker]) -> Callable[[B
     """Opens bundles; that one with another ranker in its place."""
 
     def opened(which: Bundle, settings: Settings) -> Opened:
-        contents = Contents.load(which, settings)
+        contents = BundleContents.load(which, settings)
         if which.id == bundle.id:
             contents = replace(contents, ranker=ranker(contents.ranker))
         parts = contents.parts

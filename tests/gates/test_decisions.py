@@ -14,7 +14,7 @@ from tests.gates.drawn import DRAWN
 from remora.rollout.gates.calibration import Calibration
 from remora.rollout.gates.coverage import Coverage
 from remora.rollout.gates.latency import Latency
-from remora.rollout.gates.loads import Loading
+from remora.rollout.gates.load import Loading
 from remora.rollout.gates.memory import Memory
 from remora.rollout.gates.offline import Compared, Offline
 from remora.rollout.gates.parity import Parity
@@ -158,7 +158,7 @@ def test_four_hundred_milliseconds_more_fail_by_the_time_and_by_the_ratio() -> N
 
 
 def test_memory_may_grow_by_the_ratio_and_the_slack_and_not_above_the_budget() -> None:
-    tight = GatesSettings(memory_mib=1_000, memory_ratio=1.5, memory_slack_mib=10)
+    tight = GatesSettings(memory_mib=1_000, max_memory_ratio=1.5, memory_tolerance_mib=10)
 
     def passed(mine: float | None, theirs: float | None) -> bool:
         return GATES["memory"](Memory(candidate_mib=mine, production_mib=theirs), tight).passed

@@ -32,7 +32,7 @@ def test_the_last_words_are_kept(settings: Settings, production: Bundle) -> None
 
 
 def test_one_that_takes_too_long_is_ended(settings: Settings, production: Bundle) -> None:
-    hasty = settings.model_copy(update={"gates": GatesSettings(load_seconds=0.2)})
+    hasty = settings.model_copy(update={"gates": GatesSettings(load_timeout_seconds=0.2)})
     running = FreshProcess.start(production, hasty, program("import threading; threading.Event().wait()"))
     assert running.ended().code is None
     assert running.process.returncode == -9

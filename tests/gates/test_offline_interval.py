@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from remora.datasets.cuts import Window
+from remora.datasets.splits import Window
+from remora.evaluation.accumulator import Column, Tally
 from remora.evaluation.segments import ALL
-from remora.evaluation.tally import Column, Tally
 from remora.rollout.gates.evidence.replays import CANDIDATE, PRODUCTION, Replayed, after_training, offline
 from remora.settings import EvaluationSettings, GatesSettings
 
@@ -53,7 +53,7 @@ def test_the_interval_is_that_of_a_bootstrap_of_users_by_hand(level: float) -> N
     both = tally(CANDIDATE, users, mine, counts) + tally(PRODUCTION, users, theirs, counts)
     found = offline(
         Replayed(window=WINDOW, queries=int(counts.sum()), tally=both, items=10),
-        GatesSettings(level=level),
+        GatesSettings(confidence_level=level),
         EvaluationSettings(bootstrap_samples=8_000),
     ).compared[0]
     low, high = by_hand(mine, theirs, counts, level)

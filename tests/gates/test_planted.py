@@ -14,7 +14,7 @@ from remora.ranking.ranker import Ranker
 from remora.registry.bundle import Bundle
 from remora.rollout.gates.evidence.opened import Opened
 from remora.rollout.gates.evidence.requests import asked_of, recorded
-from remora.rollout.gates.measuring import Findings, measure
+from remora.rollout.gates.runner import Findings, measure
 from remora.rollout.gates.table import GATES
 from remora.settings import Settings
 
@@ -55,7 +55,7 @@ def test_reversed_scores_fail_offline(settings: Settings, lake: Lake, production
     planted = planting.reversed_scores(settings, production)
     findings = found(settings, lake, planted, production)
     assert "offline" in failed(findings)
-    # The worst items are the same few for everybody, so the catalogue is covered less: that is true of it as well.
+    # The worst items are the same few for all users, so the catalogue is covered less: that is true of it as well.
     assert set(failed(findings)) <= {"offline", "coverage"}
     compared = next(v for v in findings.verdicts if v.gate == "offline").evidence["compared"][0]
     assert compared["high"] < 0

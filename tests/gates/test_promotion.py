@@ -16,8 +16,8 @@ from remora.contracts.home import Home
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.rollout.gates import report
-from remora.rollout.gates.gated import gated, look_up
 from remora.rollout.gates.promotion import promote
+from remora.rollout.gates.run import cached_report, run_gates
 from remora.settings import GatesSettings, Settings
 from remora.wiring import cluster
 
@@ -42,25 +42,25 @@ def test_a_bundle_that_fails_is_refused_by_name_and_forced_only_with_a_reason(
 def test_a_bundle_that_passes_is_promoted_and_its_report_is_looked_up(apart: Settings, production: Bundle) -> None:
     good = planting.as_good(apart, production)
     Bundles(apart).promote(good.id, "candidate", by="ann", why="to be tried")
-    made = gated(apart, "candidate")
+    made = run_gates(apart, "candidate")
     assert made.passed, made.failures
     assert (made.candidate, made.production) == (good.id, production.id)
     assert report.read(Home(apart.home), good.id, production.id) == made
-    assert gated(apart, good.id) == made
+    assert run_gates(apart, good.id) == made
     promote(apart, "candidate", by="ann", why="it passed")
     assert Bundles(apart).resolve("production") == good.id
-    assert gated(apart, good.id) == made, "in production it is not compared with itself"
+    assert run_gates(apart, good.id) == made, "in production it is not compared with itself"
 
 
 def test_another_bound_or_another_production_is_another_question(apart: Settings, production: Bundle) -> None:
-    first = look_up(apart, production.id)
+    first = cached_report(apart, production.id)
     assert first is None, "the run of the whole path measured more"
     planted = planting.that_crashes(apart, production)
-    made = gated(apart, planted.id)
-    assert look_up(apart, planted.id) == made
-    stricter = apart.model_copy(update={"gates": GatesSettings(index_recall=0.999)})
-    assert look_up(stricter, planted.id) is None
-    assert look_up(apart, planted.id, planting.as_good(apart, production).id) is None
+    made = run_gates(apart, planted.id)
+    assert cached_report(apart, planted.id) == made
+    stricter = apart.model_copy(update={"gates": GatesSettings(min_index_recall=0.999)})
+    assert cached_report(stricter, planted.id) is None
+    assert cached_report(apart, planted.id, planting.as_good(apart, production).id) is None
 
 
 def test_the_command_says_which_gate_failed_and_by_how_much(

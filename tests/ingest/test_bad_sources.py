@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from tests.ingest.shop import SHOP, shop_events
 
-from remora.contracts.errors import BrokenInput, DataError, MissingInput, SettingsError, WrongType
+from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput, WrongType
 from remora.ingest.ingest import _recipe, ingest
 
 COLUMNS = SHOP["data"]["events"][0]["columns"]
@@ -40,7 +40,7 @@ def test_a_directory_without_files_of_the_format_is_named(refused, home_folder):
 
 def test_a_file_of_0_bytes_is_broken(refused, home_folder):
     (home_folder / "zero.parquet").touch()
-    refused(BrokenInput, r"zero.parquet.*empty \(0 bytes\)", source={"path": "zero.parquet"})
+    refused(UnreadableInput, r"zero.parquet.*empty \(0 bytes\)", source={"path": "zero.parquet"})
 
 
 @pytest.mark.parametrize("keep", [4, 40, 1_000])
@@ -48,7 +48,7 @@ def test_a_truncated_parquet_file_is_broken(shop, refused, home_folder, keep):
     settings = shop()
     path = home_folder / "events.parquet"
     path.write_bytes(path.read_bytes()[:keep])
-    refused(BrokenInput, r"events.parquet.*not a sound Parquet file", settings=settings)
+    refused(UnreadableInput, r"events.parquet.*not a sound Parquet file", settings=settings)
 
 
 def test_a_parquet_file_with_a_damaged_footer_is_broken(shop, refused, home_folder):
@@ -128,12 +128,12 @@ def test_a_csv_file_in_another_encoding_says_what_to_set(refused, home_folder):
     )
     columns = {name: column for name, column in COLUMNS.items() if column != "invoice"}
     source = {"path": "events.csv", "format": "csv", "columns": columns, "keep": [], "types": {}, "filters": []}
-    refused(BrokenInput, r"events.csv.*utf-8.*Check `delimiter`, `quote` and `encoding`", source=source)
+    refused(UnreadableInput, r"events.csv.*utf-8.*Check `delimiter`, `quote` and `encoding`", source=source)
 
 
 def test_a_csv_header_with_a_name_twice_is_broken(refused, home_folder):
     (home_folder / "events.csv").write_text("a,b,a\n1,2,3\n")
-    refused(BrokenInput, "names a column twice: a", source={"path": "events.csv", "format": "csv"})
+    refused(UnreadableInput, "names a column twice: a", source={"path": "events.csv", "format": "csv"})
 
 
 @pytest.mark.parametrize(

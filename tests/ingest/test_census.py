@@ -1,4 +1,4 @@
-"""One partition of the census: of equal ids the first row stays, and events of the lake before are rows too."""
+"""One partition of the scan: of equal ids the first row stays, and events of the lake before are rows too."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.ingest.census import _BALLOT, count
 from remora.ingest.files import ORDER
+from remora.ingest.scan import _BALLOT, count
 
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=12)
 """Ids by the order of their rows, and whether the row is of the lake before."""
@@ -30,6 +30,6 @@ def test_of_equal_ids_the_first_stays_and_what_is_kept_counts_for_no_day(rows: l
         elif not kept:
             new += 1
         seen.add(id)
-    doubles = lines.filter(pl.col(ORDER).is_not_null())
-    assert set(doubles.select(ORDER, "kept").iter_rows()) == again
+    duplicates = lines.filter(pl.col(ORDER).is_not_null())
+    assert set(duplicates.select(ORDER, "kept").iter_rows()) == again
     assert lines.filter(pl.col(ORDER).is_null())["rows"].sum() == new

@@ -14,23 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.contracts.home import Home
-from remora.ingest.contract import REASON, UNKNOWN_ITEM, Judge, accepted
+from remora.ingest.contract import REASON, UNKNOWN_ITEM, RowValidator, accepted
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
+from remora.ingest.inspect import locate_table, survey_table
 from remora.ingest.quarantine import rejected
-from remora.ingest.survey import locate_table, survey_table
 from remora.settings import SourceSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMNS = {"user_id": "u", "item_id": "i", "event_timestamp": "t", "value": "v"}
 
 
-def judge_of(folder: Path, format: str, **source: Any) -> tuple[Judge, list[pa.Table]]:
+def judge_of(folder: Path, format: str, **source: Any) -> tuple[RowValidator, list[pa.Table]]:
     """A judge for the file `rows.<format>` of a folder, and the file's batches."""
     described = {"path": f"rows.{format}", "format": format, "columns": COLUMNS, "event_type": "view"} | source
     settings = SourceSettings(**described)
     sources = survey_table("events", locate_table([settings], Home(str(folder))))
-    judge = Judge(table="events", source=settings, types=sources.types, latest=NOW, event_types=("view", "buy", "drop"))
+    judge = RowValidator(
+        table="events", source=settings, types=sources.types, latest=NOW, event_types=("view", "buy", "drop")
+    )
     (survey,) = sources.surveys()
     return judge, [raw for piece in survey.pieces for raw in FORMATS[format].read(piece, settings)]
 
@@ -196,7 +198,7 @@ def test_an_index_without_a_name_as_pandas_writes_it_is_no_obstacle(tmp_path):
 def test_an_event_for_an_item_outside_the_catalogue_is_unknown(tmp_path):
     pl.DataFrame({"u": "a", "i": ["x", "y"], "t": 1, "v": 1.0}).write_parquet(tmp_path / "rows.parquet")
     judge, (raw,) = judge_of(tmp_path, "parquet")
-    strict = Judge(**(vars(judge) | {"catalogue": pl.Series(["x", "z"])}))
+    strict = RowValidator(**(vars(judge) | {"catalogue": pl.Series(["x", "z"])}))
     assert strict(raw)[REASON].to_list() == [None, UNKNOWN_ITEM]
 
 

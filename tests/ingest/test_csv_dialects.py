@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.errors import BrokenInput
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
 from remora.ingest.csv import CSV
 from remora.ingest.delimiter import OneCharacter
@@ -52,7 +52,7 @@ def test_wherever_a_read_ends_long_delimiters_are_those_of_the_whole(
 
 
 def test_a_file_that_holds_the_stand_in_of_a_long_delimiter_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BrokenInput, match="stands for a long delimiter"):
+    with pytest.raises(UnreadableInput, match="stands for a long delimiter"):
         read(tmp_path, b"a::b\n1::2\x1f\n", delimiter="::", quote=None)
 
 

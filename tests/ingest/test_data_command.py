@@ -41,7 +41,7 @@ def test_ingest_and_report_speak_json_and_pictures(ray_cluster, typed, home_fold
 
 
 def test_get_says_which_datasets_there_are(typed, home_folder, tmp_path):
-    settings = bring_shop(home_folder, get="movielens-9").model_dump(mode="json")
+    settings = bring_shop(home_folder, dataset="movielens-9").model_dump(mode="json")
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(settings))
     with pytest.raises(MissingInput, match="movielens-100k, movielens-1m"):
-        typed("get")
+        typed("download")

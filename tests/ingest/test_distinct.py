@@ -15,18 +15,18 @@ from pydantic import ValidationError
 from remora.contracts.home import Home
 from remora.ingest import parquet
 from remora.ingest.catalogue import Catalogue, read_catalogue
+from remora.ingest.data_quality import report
 from remora.ingest.distinct import DistinctRows
 from remora.ingest.files import ORDER
 from remora.ingest.ingest import ingest
-from remora.ingest.report import report
-from remora.ingest.survey import locate_table, survey_table
+from remora.ingest.inspect import locate_table, survey_table
 from remora.settings import Settings, SourceSettings
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 LATEST = START + timedelta(days=1_000)
 LINES = [
     {"who": "u1", "what": "a", "at": START + timedelta(days=3), "name": "Lamp, red", "price": 3.0},
-    {"who": "u2", "what": "b", "at": START + timedelta(days=1), "name": "Desk", "price": 9.0},
+    {"who": "u2", "what": "b", "at": START + timedelta(days=1), "name": "Recommender", "price": 9.0},
     {"who": None, "what": "a", "at": START, "name": "Lamp", "price": None},
     {"who": "u1", "what": "a", "at": START + timedelta(days=4), "name": None, "price": 4.0},
     {"who": "u1", "what": None, "at": START, "name": "Postage", "price": 1.0},
@@ -45,14 +45,14 @@ def test_of_each_column_the_latest_value_holds_from_the_first_row_on(tmp_path: P
     found = items(tmp_path, {"columns": columns, "distinct": True})
     assert found.rows.to_pylist() == [
         {"item_id": "a", "event_timestamp": START, "title": "Lamp, red", "price": 4.0},
-        {"item_id": "b", "event_timestamp": START + timedelta(days=1), "title": "Desk", "price": 9.0},
+        {"item_id": "b", "event_timestamp": START + timedelta(days=1), "title": "Recommender", "price": 9.0},
     ]
     assert (found.quarantine.num_rows, found.repeated) == (0, 3)
 
 
 def test_without_a_time_the_last_row_in_the_source_is_the_latest(tmp_path: Path) -> None:
     found = items(tmp_path, {"columns": {"item_id": "what", "title": "name"}, "distinct": True})
-    assert found.rows["title"].to_pylist() == ["Lamp", "Desk"]
+    assert found.rows["title"].to_pylist() == ["Lamp", "Recommender"]
     assert found.rows["event_timestamp"].null_count == 2
 
 
@@ -66,7 +66,7 @@ def test_a_row_of_another_source_of_the_table_stands_before_those_that_are_gathe
     found = items(tmp_path, {"columns": columns, "distinct": True}, {"path": "items.parquet", "columns": columns})
     assert dict(zip(found.rows["item_id"].to_pylist(), found.rows["title"].to_pylist(), strict=True)) == {
         "a": "Lamp (new)",
-        "b": "Desk",
+        "b": "Recommender",
     }
     assert found.repeated == 4
 

@@ -20,12 +20,12 @@ from tests.ingest.batches import (
     spoil,
 )
 
-from remora.contracts.errors import TooMuchQuarantined
+from remora.contracts.errors import QuarantineLimitExceeded
 from remora.contracts.home import Home
-from remora.ingest import shelving
+from remora.ingest import file_layout
+from remora.ingest.data_quality import report
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
-from remora.ingest.report import report
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -51,7 +51,7 @@ def exports(tmp_path: Path) -> Exports:
 @pytest.fixture
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three events fill a file, so that days have several, and a day's files become more."""
-    monkeypatch.setattr(shelving, "FILE_ROWS", 3)
+    monkeypatch.setattr(file_layout, "FILE_ROWS", 3)
 
 
 def whole(exports: Exports, folder: Path) -> Lake:
@@ -68,7 +68,7 @@ def test_batch_by_batch_the_lake_is_that_of_all_batches(
     batches: list, with_ids: bool, keep: bool, ray_cluster: None
 ) -> None:
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shelving, "FILE_ROWS", 3)
+        patch.setattr(file_layout, "FILE_ROWS", 3)
         folder = Path(name)
         exports = Exports(folder, with_ids=with_ids, data={"duplicates": "keep" if keep else "quarantine"})
         exports.write(SOUND)
@@ -267,6 +267,6 @@ def test_too_many_broken_rows_in_all_stop_the_run_and_leave_the_lake(exports: Ex
     exports.write([event(id=str(n)) for n in range(8)])
     before = ingest(exports.settings(tmp_path))
     exports.write([event(id=str(n), kind="stare") for n in range(8)])
-    with pytest.raises(TooMuchQuarantined, match="8 of 16 events rows"):
+    with pytest.raises(QuarantineLimitExceeded, match="8 of 16 events rows"):
         ingest(exports.settings(tmp_path), since_last=True)
     assert Lake.open(Home(str(tmp_path))).version == before.version

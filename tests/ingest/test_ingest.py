@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from tests.ingest.shop import START, shop_events, shop_items
 
-from remora.contracts.errors import BrokenInput, DataError, TooMuchQuarantined
+from remora.contracts.errors import DataError, QuarantineLimitExceeded, UnreadableInput
 from remora.contracts.home import Home
 from remora.contracts.tables import EVENTS
 from remora.ingest.ingest import ingest
@@ -126,7 +126,7 @@ def test_too_many_broken_rows_stop_the_run_and_leave_the_lake_as_it_was(shop, ho
     broken = shop_events().with_columns(
         timestamp=pl.when(pl.arange(pl.len()) % 3 == 0).then(-5).otherwise("timestamp").cast(pl.Int64)
     )
-    with pytest.raises(TooMuchQuarantined, match=r"event_timestamp is negative.*The lake is unchanged"):
+    with pytest.raises(QuarantineLimitExceeded, match=r"event_timestamp is negative.*The lake is unchanged"):
         ingest(shop(events=broken))
     assert Lake.open(Home(str(home_folder))).version == before.version
     before.artifact.verify()
@@ -179,6 +179,6 @@ def test_damaged_pages_stop_the_run_and_the_lake_before_is_intact(shop, home_fol
     content = bytearray(path.read_bytes())
     content[200:260] = bytes(255 - byte for byte in content[200:260])
     path.write_bytes(content)
-    with pytest.raises(BrokenInput, match=r"events.parquet.*not a sound Parquet file"):
+    with pytest.raises(UnreadableInput, match=r"events.parquet.*not a sound Parquet file"):
         ingest(settings)
     assert Lake.open(Home(str(home_folder))).version == before.version

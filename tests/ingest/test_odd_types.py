@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from remora.contracts.errors import BrokenInput, WrongType
+from remora.contracts.errors import UnreadableInput, WrongType
 from remora.contracts.home import Home
-from remora.ingest.contract import REASON, Judge
+from remora.ingest.contract import REASON, RowValidator
 from remora.ingest.formats import FORMATS
-from remora.ingest.layout import columns_of
+from remora.ingest.inspect import locate_table, survey_table
 from remora.ingest.quarantine import rejected
-from remora.ingest.survey import locate_table, survey_table
+from remora.ingest.schema import columns_of
 from remora.settings import SourceSettings
 
 N = 3
@@ -57,7 +57,7 @@ def judged(folder: Path, further: dict[str, Any], **source: Any) -> tuple[pl.Dat
     settings = SourceSettings(**described)
     sources = survey_table("events", locate_table([settings], Home(str(folder))))
     assert set(columns_of(settings)) <= set(sources.types.names)
-    judge = Judge("events", settings, sources.types, datetime.now().astimezone(), event_types=("view",))
+    judge = RowValidator("events", settings, sources.types, datetime.now().astimezone(), event_types=("view",))
     (survey,) = sources.surveys()
     ((raw, rows),) = [(raw, judge(raw)) for piece in survey.pieces for raw in FORMATS["parquet"].read(piece, settings)]
     return rows, rejected("events", raw, rows, {0: "rows.parquet"})
@@ -126,7 +126,7 @@ def test_a_float_that_has_lost_digits_is_no_id(tmp_path: Path) -> None:
 
 def test_text_that_is_no_utf8_is_a_broken_file(tmp_path: Path) -> None:
     offsets = pa.py_buffer(b"\x00\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00")
-    with pytest.raises(BrokenInput, match=r"rows\.parquet.*UTF8"):
+    with pytest.raises(UnreadableInput, match=r"rows\.parquet.*UTF8"):
         judged(tmp_path, {"name": pa.StringArray.from_buffers(N, offsets, pa.py_buffer(b"\xffab"))})
 
 
@@ -134,5 +134,5 @@ def test_two_parquet_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
     twice = pa.Table.from_arrays([pa.array(["a"])] * 2, ["u", "u"])
     pq.write_table(twice, tmp_path / "rows.parquet")
     source = SourceSettings(path="rows.parquet", format="parquet", columns={"user_id": "u"}, event_type="view")
-    with pytest.raises(BrokenInput, match="two columns of one name: u"):
+    with pytest.raises(UnreadableInput, match="two columns of one name: u"):
         survey_table("events", locate_table([source], Home(str(tmp_path))))

@@ -17,17 +17,17 @@ from remora.cli.data import app
 from remora.contracts.errors import Implausible
 from remora.contracts.home import Home
 from remora.contracts.tables import QUARANTINE, TIMESTAMP
-from remora.ingest.books import Books
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.concentration import concentration
-from remora.ingest.contract import REASON, Judge
+from remora.ingest.contract import REASON, RowValidator
 from remora.ingest.doubts import Doubts, swallowed_lines
 from remora.ingest.facts import Facts
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.formats import FORMATS
 from remora.ingest.ingest import ingest
+from remora.ingest.inspect import locate_table, survey_table
 from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
-from remora.ingest.survey import locate_table, survey_table
+from remora.ingest.row_counts import RowCounts
 from remora.settings import DataSettings, Settings, SourceSettings
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -52,7 +52,7 @@ def found(
     settings = DataSettings(**({"events": [SOURCE], "event_types": {"buy": {}}} | (data or {})))
     empty = {name: survey_table(name, []) for name in ("events", "users", "items")}
     catalogues = {"users": users or table("user_id", []), "items": items or table("item_id", [])}
-    whole = Books(**({"rows": 1_000, "days": {START.date(): 500, START.date() + timedelta(1): 500}} | books))
+    whole = RowCounts(**({"rows": 1_000, "days": {START.date(): 500, START.date() + timedelta(1): 500}} | books))
     return {finding.code: finding for finding in findings(Facts(settings, empty, catalogues, whole))}
 
 
@@ -142,7 +142,7 @@ def test_lines_within_a_value_are_an_error_when_they_are_as_many_as_broken_rows_
 )
 def test_types_that_only_the_settings_have(seen: dict[str, int], level: str | None) -> None:
     data = DataSettings(events=[SOURCE], event_types={"buy": {}, "view": {"sign": 0}})
-    levels = [f.level for f in findings(Facts(data, {}, {}, Books(event_types=seen)), WHEN_WRITTEN)]
+    levels = [f.level for f in findings(Facts(data, {}, {}, RowCounts(event_types=seen)), WHEN_WRITTEN)]
     assert levels == ([] if level is None else [level])
 
 
@@ -153,7 +153,7 @@ def test_a_column_without_a_value_and_a_shop_without_an_available_item() -> None
     sources = {name: survey_table(name, []) for name in ("events", "users")}
     sources["items"] = type(sources["users"])("items", ((SourceSettings(**mapped), ()),), items.rows.schema)
     data = DataSettings(events=[SOURCE], items=[mapped], event_types={"buy": {}}, available="shown")
-    books = Books(rows=10, days={START.date(): 10})
+    books = RowCounts(rows=10, days={START.date(): 10})
     facts = Facts(data, sources, {"users": table("user_id", []), "items": items}, books)
     assert [(finding.code, finding.level) for finding in findings(facts)] == [
         ("nothing_available", "error"),
@@ -202,7 +202,7 @@ def doubted(folder: Path, rows: pl.DataFrame, doubts: Doubts, **source: Any) -> 
     described = SOURCE | {"columns": SOURCE["columns"] | source.pop("columns", {})} | source  # type: ignore[operator]
     settings = SourceSettings(**described)
     sources = survey_table("events", locate_table([settings], Home(str(folder))))
-    judge = Judge("events", settings, sources.types, START + timedelta(days=99), event_types=("buy",))
+    judge = RowValidator("events", settings, sources.types, START + timedelta(days=99), event_types=("buy",))
     (survey,) = sources.surveys()
     lines = []
     for piece in survey.pieces:
@@ -286,7 +286,7 @@ def test_lists_that_another_character_divides_are_found(
     tables["items"] = survey_table("items", locate_table([source], Home(str(tmp_path))))
     items = read_catalogue(tables["items"], START, START)
     data = DataSettings(events=[SOURCE], event_types={"buy": {}}, items=[source])
-    facts = Facts(data, tables, {"users": table("user_id", []), "items": items}, Books(rows=1))
+    facts = Facts(data, tables, {"users": table("user_id", []), "items": items}, RowCounts(rows=1))
     finding = {found.code: found for found in findings(facts)}.get("list_separator")
     assert (finding is not None) == warned
     if finding:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from remora.contracts.errors import TooMuchQuarantined
+from remora.contracts.errors import QuarantineLimitExceeded
 from remora.ingest.contract import UNKNOWN_ITEM, UNREADABLE_ROW
 from remora.ingest.quarantine import check_limit
 
 
 def test_rows_that_are_divided_otherwise_than_the_header_point_to_the_dialect() -> None:
-    with pytest.raises(TooMuchQuarantined, match="look at the source's `delimiter` and `quote`, and at `escape`"):
+    with pytest.raises(QuarantineLimitExceeded, match="look at the source's `delimiter` and `quote`, and at `escape`"):
         check_limit("items", 40, {UNREADABLE_ROW: 38, "item_id is missing": 2}, 0.5)
 
 
 def test_events_of_unknown_items_point_to_the_setting_that_accepts_them() -> None:
-    with pytest.raises(TooMuchQuarantined, match=r"complete; with `data.unknown_items: keep` such events are accepted"):
+    with pytest.raises(
+        QuarantineLimitExceeded, match=r"complete; with `data.unknown_items: keep` such events are accepted"
+    ):
         check_limit("events", 40, {UNKNOWN_ITEM: 40}, 0.05)
 
 
 def test_another_reason_speaks_for_itself() -> None:
-    with pytest.raises(TooMuchQuarantined) as raised:
+    with pytest.raises(QuarantineLimitExceeded) as raised:
         check_limit("items", 40, {UNREADABLE_ROW: 2, "item_id is missing": 38}, 0.5)
     assert "escape" not in str(raised.value)
 

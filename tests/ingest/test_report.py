@@ -14,8 +14,8 @@ from tests.ingest.shop import bring_shop
 
 from remora.cli.data import render
 from remora.contracts.home import Home
+from remora.ingest.data_quality import QualityReport, gini, report, top_share
 from remora.ingest.lake import Lake
-from remora.ingest.report import QualityReport, gini, report, top_share
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 from tests.ingest.batches import Exports, content_of, event
 from tests.ingest.shop import bring_shop, shop_events
 
-from remora.contracts.artifacts import Shelf
+from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.errors import StorageError
 from remora.contracts.home import NO_HARD_LINKS, Home
 from remora.ingest import ingest as ingesting
@@ -73,7 +73,7 @@ def test_a_crash_before_the_receipt_or_before_the_pointer_leaves_the_lake_before
             if crash_in == "write_json":
                 patch.setattr(Home, "write_json", crash)
             else:
-                patch.setattr(Shelf, "point", crash)
+                patch.setattr(ArtifactStore, "point", crash)
             with pytest.raises(KeyboardInterrupt):
                 ingest(changed)
         current = Lake.open(Home(str(home_folder)))

@@ -12,7 +12,7 @@ import pytest
 from remora.contracts.errors import Implausible
 from remora.contracts.home import Home
 from remora.ingest.findings import refuse
-from remora.ingest.survey import locate_table, survey_table
+from remora.ingest.inspect import locate_table, survey_table
 from remora.ingest.time_reading import time_reading
 from remora.settings import DataSettings
 

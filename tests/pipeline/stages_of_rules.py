@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remora.contracts.errors import NotReady
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Candidates, Found, Mask, Query, Scores
 
 
@@ -86,7 +86,7 @@ class Asleep:
     def score(self, query: Query, candidates: Candidates) -> Scores:
         raise NotReady(self.why)
 
-    def rerank(self, query: Query, candidates: Candidates) -> Rows:
+    def rerank(self, query: Query, candidates: Candidates) -> ItemCodes:
         raise NotReady(self.why)
 
 
@@ -106,7 +106,7 @@ class Broken:
     def score(self, query: Query, candidates: Candidates) -> Scores:
         raise ZeroDivisionError
 
-    def rerank(self, query: Query, candidates: Candidates) -> Rows:
+    def rerank(self, query: Query, candidates: Candidates) -> ItemCodes:
         raise ZeroDivisionError
 
 

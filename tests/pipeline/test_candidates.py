@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Candidates, Found
 from remora.pipeline.candidates import NOTHING, Floats, stack
 
@@ -36,7 +36,7 @@ def test_fusion_is_the_sum_of_reciprocal_ranks_with_ties_broken_by_row(lists: li
 
 @given(lists)
 def test_what_a_source_says_of_items_that_others_found_is_a_score_without_a_rank(lists: list[list[int]]) -> None:
-    def even(rows: Rows) -> Floats:
+    def even(rows: ItemCodes) -> Floats:
         return np.where(rows % 2 == 0, rows, np.nan).astype(np.float32)
 
     merged = Candidates.merge([(str(s), found(rows)._replace(also=even)) for s, rows in enumerate(lists)])

@@ -13,7 +13,7 @@ from tests.pipeline.contracts import some_query
 from tests.pipeline.stages_of_rules import Asleep, ByTable, Everything, Forbidden, Listed
 
 from remora.pipeline import Pipeline, runner
-from remora.serving.stage_threads import StageThreads
+from remora.serving.stage_pool import StagePool
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_stages_are_spans_within_the_request_also_from_another_thread(spans: InM
 
     async def requested() -> None:
         with runner.TRACER.start_as_current_span("request"):
-            await StageThreads(1).do(pipeline.run, some_query(n=5))
+            await StagePool(1).do(pipeline.run, some_query(n=5))
 
     asyncio.run(requested())
     finished = {span.name: span for span in spans.get_finished_spans()}

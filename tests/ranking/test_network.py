@@ -28,7 +28,7 @@ def network() -> Network:
         scale=Scale.fit(slates(20, seed=1).batch.features),
         objectives=OBJECTIVES,
         dimension=WIDTH,
-        settings=NetworkSettings(width=16, attention=8, experts=3, expert_width=8, history=4),
+        settings=NetworkSettings(hidden_dim=16, attention_dim=8, experts=3, expert_width=8, history=4),
     )
     return Network(spec, RankingNetwork(spec), vectors())
 

@@ -33,7 +33,7 @@ def ranker() -> Ranker:
     train = slates(60, seed=1)
     spec = NetworkSpec(
         columns=COLUMNS, scale=Scale.fit(train.batch.features), objectives=OBJECTIVES, dimension=WIDTH,
-        settings=NetworkSettings(width=8, attention=4, experts=2, expert_width=8),
+        settings=NetworkSettings(hidden_dim=8, attention_dim=4, experts=2, expert_width=8),
     )  # fmt: skip
     blend = Blend(shares={TREES: (0.75, 0.0), NETWORK: (0.25, 1.0)}, spread={TREES: (2.0, 1.0), NETWORK: (0.5, 1.0)})
     return Ranker(
@@ -108,7 +108,7 @@ def test_weights_order_a_slate_and_ask_for_columns_that_there_are() -> None:
     columns = {"engaged": np.array([0.5, 0.2]), "liked": np.array([0.1, 0.3])}
     assert value_of(columns, {"engaged": 1.0, "liked": 0.0, "gone": 0.0}).tolist() == [0.5, 0.2]
     assert value_of(columns, {"engaged": 1.0, "liked": 4.0}).argmax() == 1
-    with pytest.raises(DataError, match=r"foretells engaged, liked, and ranking\.objectives weighs bought"):
+    with pytest.raises(DataError, match=r"predicts engaged, liked, and ranking\.objectives weighs bought"):
         value_of(columns, {"bought": 1.0})
 
 

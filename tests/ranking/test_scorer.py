@@ -58,5 +58,5 @@ def test_a_score_is_the_weighted_sum_of_all_that_the_ranker_foretells(weights: d
 
 
 def test_a_weight_for_what_is_not_foretold_names_what_is() -> None:
-    with pytest.raises(DataError, match=r"foretells engaged, liked, and .* weighs bought"):
+    with pytest.raises(DataError, match=r"predicts engaged, liked, and .* weighs bought"):
         scorer({"liked": 1.0, "bought": 1.0}).score(QUERY, candidates())

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from tests.registry import releases
 
 from remora.contracts.errors import (
-    BrokenInput,
-    ForeignFormat,
+    ChecksumMismatch,
     MissingInput,
     Refused,
     RemoraError,
     StorageError,
-    Tampered,
+    UnreadableInput,
+    UnsupportedFormat,
 )
 from remora.registry.archive import Archive
 from remora.registry.bundles import Bundles
@@ -75,11 +75,11 @@ def replaced(suffix: str, old: bytes, new: bytes) -> Callable[[list[Member]], li
 def test_a_bundle_is_the_same_in_another_home(bundles: Bundles, other: Bundles, tmp_path: Path) -> None:
     built = releases.build(bundles)
     bundles.export(built.id, tmp_path / "shop.tar")
-    taken = other.take_in(tmp_path / "shop.tar")
+    taken = other.import_(tmp_path / "shop.tar")
     assert taken.id == built.id
     assert other.open(taken.id).manifest == built.manifest
     other.promote(taken.id, by="ann", why="from the other home")
-    assert other.take_in(tmp_path / "shop.tar").id == built.id  # again is nothing
+    assert other.import_(tmp_path / "shop.tar").id == built.id  # again is nothing
 
 
 def test_the_same_bundle_is_the_same_file(bundles: Bundles, tmp_path: Path) -> None:
@@ -93,22 +93,22 @@ def test_a_damaged_bundle_is_not_exported_and_is_mended_by_an_import(bundles: Bu
     built = releases.build(bundles)
     bundles.export(built.id, tmp_path / "shop.tar")
     Path(built.at("ranker.ubj")).write_bytes(b"half a boo")
-    with pytest.raises(Tampered, match=r"ranker\.ubj"):
+    with pytest.raises(ChecksumMismatch, match=r"ranker\.ubj"):
         bundles.export(built.id, tmp_path / "damaged.tar")
     assert not (tmp_path / "damaged.tar").exists()
-    bundles.take_in(tmp_path / "shop.tar")
+    bundles.import_(tmp_path / "shop.tar")
     bundles.open(built.id)
 
 
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
-        (replaced("ranker.ubj", b"booster", b"trojan!"), Tampered, r"ranker\.ubj"),
-        (replaced("ranker.ubj", b"booster", b"boo"), Tampered, r"ranker\.ubj.*5 bytes of 9"),
-        (replaced("manifest.json", b"home_feed", b"admin_feed"), Tampered, r"manifest\.json"),
-        (replaced("manifest.json", b'"format": 2', b'"format": 1'), ForeignFormat, r"format 1; .* reads format 2"),
-        (replaced("manifest.json", b"{", b"["), Tampered, "no JSON"),
-        (lambda members: members[:-1], BrokenInput, r"ends before 'vocabulary\.parquet'.*[Cc]opy the file again"),
+        (replaced("ranker.ubj", b"booster", b"trojan!"), ChecksumMismatch, r"ranker\.ubj"),
+        (replaced("ranker.ubj", b"booster", b"boo"), ChecksumMismatch, r"ranker\.ubj.*5 bytes of 9"),
+        (replaced("manifest.json", b"home_feed", b"admin_feed"), ChecksumMismatch, r"manifest\.json"),
+        (replaced("manifest.json", b'"format": 3', b'"format": 2'), UnsupportedFormat, r"format 2; .* reads format 3"),
+        (replaced("manifest.json", b"{", b"["), ChecksumMismatch, "no JSON"),
+        (lambda members: members[:-1], UnreadableInput, r"ends before 'vocabulary\.parquet'.*[Cc]opy the file again"),
         (lambda members: members[1:], Refused, "no exported bundle"),
         (lambda members: [*members, members[-1]], Refused, "not in its manifest"),
         (plus("../../lake/CURRENT"), Refused, "outside the bundle"),
@@ -129,7 +129,7 @@ def test_a_bad_file_is_refused_and_the_home_is_as_before(
 ) -> None:
     before = other.home.files("")
     with pytest.raises(error, match=says):
-        other.take_in(rewritten(exported, change))
+        other.import_(rewritten(exported, change))
     assert other.home.files("") == before
     assert other.list() == []
 
@@ -142,7 +142,7 @@ def test_a_file_of_a_bundle_that_leaves_it_is_refused(other: Bundles, exported: 
         bad = (tarfile.TarInfo(f"{manifest.id}/{path}"), evil)
         rewritten(exported, lambda _, m=manifest, n=named, b=bad: [(n, m.canonical), b])  # type: ignore[misc]
         with pytest.raises(Refused, match="A bundle cannot hold"):
-            other.take_in(exported)
+            other.import_(exported)
     assert other.list() == []
 
 
@@ -152,18 +152,18 @@ def test_a_bundle_under_another_ones_id_is_refused(other: Bundles, exported: Pat
             info.name = "0123456789abcdef" * 2 + "/" + info.name.partition("/")[2]
         return members
 
-    with pytest.raises(Tampered, match="0123456789abcdef"):
-        other.take_in(rewritten(exported, renamed))
+    with pytest.raises(ChecksumMismatch, match="0123456789abcdef"):
+        other.import_(rewritten(exported, renamed))
     assert other.list() == []
 
 
 def test_what_is_no_archive_or_not_there_says_so(other: Bundles, tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="remora bundle export"):
-        other.take_in(tmp_path / "never.tar")
+        other.import_(tmp_path / "never.tar")
     for content in (b"", b"PK\3\4 a zip", os.urandom(2048)):
         (tmp_path / "odd.tar").write_bytes(content)
-        with pytest.raises(BrokenInput, match="Copy the file again"):
-            other.take_in(tmp_path / "odd.tar")
+        with pytest.raises(UnreadableInput, match="Copy the file again"):
+            other.import_(tmp_path / "odd.tar")
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -174,7 +174,7 @@ def test_a_file_that_was_cut_anywhere_is_refused(exported: Path, data: st.DataOb
     end = max(offset + size for offset, size in last.places.values())
     cut = exported.with_name("cut.tar")
     cut.write_bytes(whole[: data.draw(st.integers(0, end - 1))])
-    with pytest.raises(BrokenInput):
+    with pytest.raises(UnreadableInput):
         Archive.read(cut)
 
 
@@ -210,11 +210,11 @@ def test_a_disk_that_fills_during_an_import_leaves_the_home_as_it_was(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match=r"No space left.*Free space and run the command again"):
-        other.take_in(exported)
+        other.import_(exported)
     assert other.home.files("") == before
     assert [b.id for b in other.list()] == [kept.id]
     monkeypatch.undo()
-    other.open(other.take_in(exported).id)
+    other.open(other.import_(exported).id)
 
 
 def test_a_disk_that_fills_during_an_export_leaves_the_file_that_was_there(

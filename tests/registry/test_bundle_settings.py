@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from tests.registry import releases
 
-from remora.contracts.errors import Refused, Untrusted
+from remora.contracts.errors import Refused, SignatureError
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST, Manifest
@@ -21,7 +21,7 @@ from remora.registry.signature import PrivateKey
 from remora.registry.store import entry, folder
 from remora.settings import BundleSettings, RegistrySettings, Settings
 from remora.settings.bundle import FILE
-from remora.wiring.parts import Contents
+from remora.wiring.parts import BundleContents
 
 THE_OPERATORS = (
     ("features", "redis"),
@@ -124,14 +124,14 @@ def test_a_bundle_with_every_section_is_refused_by_whatever_opens_it(bundles: Bu
         lambda: bundles.open(bad.id),
         lambda: bundles.export(bad.id, tmp_path / "out.tar"),
         lambda: bundles.promote(bad.id, by="ann", why="trust me"),
-        lambda: Contents.load(bad, bundles.settings),
+        lambda: BundleContents.load(bad, bundles.settings),
     ]
     for act in tries:
         with pytest.raises(Refused, match=r"settings\.json' sets what a bundle may not set.*; and \d+ more"):
             act()
     bundles.store.remove(bad.id)
     with pytest.raises(Refused, match="sets what a bundle may not set"):
-        bundles.take_in(file)
+        bundles.import_(file)
     assert [one.id for one in bundles.list()] == [good.id]
     assert not (tmp_path / "theirs.db").exists()
 
@@ -181,7 +181,7 @@ def test_who_names_keys_trusts_no_others(bundles: Bundles, tmp_path: Path) -> No
     unsigned = releases.build(bundles)
     key = PrivateKey.make(tmp_path / "key")
     naming = RegistrySettings(trusted_keys=(key.public.line,))
-    with pytest.raises(Untrusted, match="not signed"):
+    with pytest.raises(SignatureError, match="not signed"):
         Bundles(bundles.settings.model_copy(update={"registry": naming})).open(unsigned.id)
 
 

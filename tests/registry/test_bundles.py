@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from tests.registry import releases
 from tests.registry.processes import in_processes
 
-from remora.contracts.errors import BadRequest, NotBuilt, NotFound, Refused, StorageError, Tampered
+from remora.contracts.errors import BadRequest, ChecksumMismatch, NotBuilt, NotFound, Refused, StorageError
 from remora.contracts.home import Home
 from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST
@@ -64,11 +64,11 @@ def test_a_file_that_is_not_inside_the_bundle_is_refused(bundles: Bundles, name:
 def test_a_changed_file_is_named_when_the_bundle_is_opened_or_promoted(bundles: Bundles) -> None:
     built = releases.build(bundles)
     Path(built.at("ranker.ubj")).write_bytes(b"a trojan!")
-    with pytest.raises(Tampered, match=r"ranker\.ubj"):
+    with pytest.raises(ChecksumMismatch, match=r"ranker\.ubj"):
         bundles.open(built.id)
-    with pytest.raises(Tampered, match=r"ranker\.ubj"):
+    with pytest.raises(ChecksumMismatch, match=r"ranker\.ubj"):
         built.local()
-    with pytest.raises(Tampered, match=r"ranker\.ubj"):
+    with pytest.raises(ChecksumMismatch, match=r"ranker\.ubj"):
         bundles.promote(built.id, by="me", why="it looks fine")
     assert bundles.history() == ()
 
@@ -76,7 +76,7 @@ def test_a_changed_file_is_named_when_the_bundle_is_opened_or_promoted(bundles: 
 def test_a_missing_file_is_named_when_the_bundle_is_opened(bundles: Bundles) -> None:
     built = releases.build(bundles)
     Path(built.at("vocabulary.parquet")).unlink()
-    with pytest.raises(Tampered, match=r"vocabulary\.parquet.*the file is missing"):
+    with pytest.raises(ChecksumMismatch, match=r"vocabulary\.parquet.*the file is missing"):
         bundles.open(built.id)
 
 
@@ -84,10 +84,10 @@ def test_a_manifest_that_was_changed_with_its_file_is_not_the_bundle_of_that_id(
     built = releases.build(bundles)
     manifest = Path(built.at(MANIFEST))
     manifest.write_text(manifest.read_text().replace("home_feed", "admin_feed"))
-    with pytest.raises(Tampered, match=r"manifest\.json"):
+    with pytest.raises(ChecksumMismatch, match=r"manifest\.json"):
         bundles.open(built.id)
     manifest.write_text("{}")
-    with pytest.raises(Tampered, match="mistakes in it"):
+    with pytest.raises(ChecksumMismatch, match="mistakes in it"):
         bundles.open(built.id)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.registry import releases
 from tests.registry.conftest import S3
 
-from remora.contracts.errors import SettingsError, Tampered
+from remora.contracts.errors import ChecksumMismatch, SettingsError
 from remora.contracts.home import uploading
 from remora.registry.bundles import Bundles
 from remora.registry.store import FOLDER
@@ -33,7 +33,7 @@ def test_a_bundle_on_s3_is_built_promoted_downloaded_and_verified(remote: Bundle
 
     s3 = boto3.client("s3", endpoint_url=f"http://{endpoint}", **S3)
     s3.put_object(Bucket="lake", Key=f"shop/bundles/{built.id}/ranker.ubj", Body=b"a trojan!")
-    with pytest.raises(Tampered, match=r"ranker\.ubj"):
+    with pytest.raises(ChecksumMismatch, match=r"ranker\.ubj"):
         remote.open("production")
 
 
@@ -42,7 +42,7 @@ def test_a_bundle_goes_from_a_local_home_to_s3_and_back_as_the_same_file(
 ) -> None:
     built = releases.build(bundles)
     bundles.export(built.id, tmp_path / "out.tar")
-    assert remote.take_in(tmp_path / "out.tar").id == built.id
+    assert remote.import_(tmp_path / "out.tar").id == built.id
     assert remote.open(built.id).read_bytes("ranker.ubj") == b"a booster"
     remote.export(built.id, tmp_path / "back.tar")
     assert (tmp_path / "back.tar").read_bytes() == (tmp_path / "out.tar").read_bytes()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from tests.registry import releases
 
-from remora.registry.card import card, page
 from remora.registry.lineage import TrainingRows
+from remora.registry.model_card import card, page
 
 
 def test_the_card_says_what_it_is_for_what_it_was_made_of_and_how_good_it_is_for_whom() -> None:

@@ -9,7 +9,7 @@ from tests.registry import releases
 
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
-from remora.registry.difference import Changed, difference
+from remora.registry.diff import Changed, difference
 from remora.settings import BundleSettings, Settings
 
 

@@ -118,12 +118,12 @@ def test_an_import_that_dies_leaves_no_bundle_or_the_whole_of_it(
     bundles.export(built.id, tmp_path / "one.tar")
     bundles.collect(keep=0, delete=True)
     assert bundles.list() == []
-    left = each_death(home_folder, bundles, monkeypatch, lambda b: b.take_in(tmp_path / "one.tar"))
+    left = each_death(home_folder, bundles, monkeypatch, lambda b: b.import_(tmp_path / "one.tar"))
     assert {len(b.list()) for b in left} == {0, 1}
     for b in left:
         for listed in b.list():
             b.open(listed.id)
-        assert b.take_in(tmp_path / "one.tar").id == built.id
+        assert b.import_(tmp_path / "one.tar").id == built.id
         b.promote(built.id, by="ann", why="it is whole")
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.registry import releases
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home, StoredFile
 from remora.registry.bundles import Bundles
@@ -32,14 +32,14 @@ LATER = timedelta(days=2)
 
 
 def put(home: Home, kind: str, version: str, content: bytes = b"rows", **report: str) -> Artifact:
-    shelf = Shelf(home, kind, "remora")
+    shelf = ArtifactStore(home, kind, "remora")
     draft = shelf.draft(version)
     home.write_bytes(f"{draft.folder}/part", content)
     return shelf.publish(draft, **report)
 
 
 def versions(home: Home, kind: str) -> list[str]:
-    return [v for v in home.folders(f"{kind}/versions") if Shelf(home, kind, "").find(v)]
+    return [v for v in home.folders(f"{kind}/versions") if ArtifactStore(home, kind, "").find(v)]
 
 
 def gone(
@@ -62,7 +62,7 @@ def test_the_newest_versions_stay_and_the_others_go(settings: Settings, home: Ho
     assert len(gone(settings)) == 10
     assert versions(home, "lake") == ["v10", "v11", "v12"]
     assert home.files("lake/left") == ["v10", "v11"]
-    assert Shelf(home, "lake", "").current().version == "v12"
+    assert ArtifactStore(home, "lake", "").current().version == "v12"
     assert gone(settings) == set()
 
 
@@ -70,7 +70,7 @@ def test_an_old_version_that_is_current_again_stays_and_what_it_was_made_from(se
     for n in range(6):
         put(home, "lake", f"l{n}")
         put(home, "features", f"f{n}", lake=f"l{n}")
-    Shelf(home, "features", "").point("f0")
+    ArtifactStore(home, "features", "").point("f0")
     gone(settings)
     assert versions(home, "features") == ["f0", "f3", "f4", "f5"]
     assert versions(home, "lake") == ["l0", "l3", "l4", "l5"]
@@ -79,7 +79,7 @@ def test_an_old_version_that_is_current_again_stays_and_what_it_was_made_from(se
 def test_with_a_damaged_pointer_no_version_goes(settings: Settings, home: Home) -> None:
     for n in range(6):
         put(home, "lake", f"v{n}")
-    Shelf(home, "lake", "").point("v0")
+    ArtifactStore(home, "lake", "").point("v0")
     home.write_bytes("lake/CURRENT", b"w0\n")
     assert gone(settings) == set()
 
@@ -172,9 +172,9 @@ def test_old_records_of_runs_go_but_for_the_last_and_the_last_success(settings: 
 def test_files_that_versions_share_are_freed_with_the_last(settings: Settings, home: Home) -> None:
     before = put(home, "lake", "v0", b"x" * 1000)
     for n in range(1, 5):
-        shelf = Shelf(home, "lake", "remora")
+        shelf = ArtifactStore(home, "lake", "remora")
         draft = shelf.draft(f"v{n}")
-        shared = draft.take_over(before, ["part"])
+        shared = draft.reuse(before, ["part"])
         before = shelf.publish(draft, taken_over=shared)
     found = collect(settings, in_use={}, delete=True, now=datetime.now(UTC) + LATER)
     assert sum(one.bytes for one in found.garbage) > 2000
@@ -259,18 +259,22 @@ def test_of_any_versions_the_needed_the_newest_and_the_young_stay(
 
 def test_every_artifact_that_is_made_again_has_a_retention() -> None:
     from remora.rollout.gates import report
-    from remora.serving import openings
+    from remora.serving import load_guard
     from remora.training import runs, search
     from remora.training.retraining import records
 
     assert (runs.FOLDER, search.FOLDER) == CHECKPOINTS
-    assert (records.FOLDER, report.FOLDER, openings.FOLDER) == (RUNS, GATES, OPENED)
+    assert (records.FOLDER, report.FOLDER, load_guard.FOLDER) == (RUNS, GATES, OPENED)
     named = {"tuning", "tuning_ranking", "recommendations"}  # by whoever made them, or in a folder of theirs
     package = Path(str(remora.__file__)).parent
     found = set()
     for file in package.rglob("*.py"):
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.FunctionDef) and node.returns is not None and ast.unparse(node.returns) == "Shelf":
+            if (
+                isinstance(node, ast.FunctionDef)
+                and node.returns is not None
+                and ast.unparse(node.returns) == "ArtifactStore"
+            ):
                 module = ".".join(("remora", *file.relative_to(package).with_suffix("").parts))
                 found.add(getattr(import_module(module), node.name)(Home("nowhere")).name)
     assert found - named == set(KINDS)

@@ -1,4 +1,4 @@
-"""Production is again what it was, whatever has become of what it is; and never again what was taken back."""
+"""Production is again what it was, whatever has become of what it is; and never again what was rolled back."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.registry import releases
 
-from remora.contracts.errors import BadRequest, NotBuilt, NotReady, Tampered
+from remora.contracts.errors import BadRequest, ChecksumMismatch, NotBuilt, NotReady
 from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST
 from remora.registry.promotions import PROMOTION, ROLLBACK, Promotion
-from remora.registry.succession import before, succession
-from remora.registry.traffic import Canary, TrafficBoard
+from remora.registry.rollback_target import before, succession
+from remora.registry.traffic import Canary, TrafficStore
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_the_bundle_that_is_left_may_be_damaged(bundles: Bundles, three: list[st
 def test_what_is_gone_or_short_is_not_returned_to(bundles: Bundles, three: list[str]) -> None:
     file = Path(bundles.read(three[1]).at("ranker.ubj"))
     file.write_bytes(b"t")
-    with pytest.raises(Tampered, match=r"ranker\.ubj.*1 bytes of 3"):
+    with pytest.raises(ChecksumMismatch, match=r"ranker\.ubj.*1 bytes of 3"):
         bundles.rollback(by="bob", why="worse")
     shutil.rmtree(file.parent)
     with pytest.raises(NotReady, match=rf"{three[1]}.*gone.*remora bundle import.*--to BUNDLE"):
@@ -94,7 +94,7 @@ def test_what_is_gone_or_short_is_not_returned_to(bundles: Bundles, three: list[
 
 def test_what_no_replica_keeps_warm_is_verified_before_it_is_returned_to(bundles: Bundles, three: list[str]) -> None:
     Path(bundles.read(three[0]).at("ranker.ubj")).write_bytes(b"bad")
-    with pytest.raises(Tampered, match=r"ranker\.ubj"):
+    with pytest.raises(ChecksumMismatch, match=r"ranker\.ubj"):
         bundles.rollback(by="bob", why="worse", to=three[0])
 
 
@@ -112,7 +112,7 @@ def test_a_rollback_of_nothing_or_to_what_serves_is_refused(bundles: Bundles) ->
         bundles.rollback(by="bob", why="too early")
     with pytest.raises(BadRequest, match="in production already"):
         bundles.rollback(by="bob", why="a slip", to=only)
-    board = TrafficBoard(bundles.home).read()
+    board = TrafficStore(bundles.home).read()
     assert board is not None
     assert board.revision == 1
 

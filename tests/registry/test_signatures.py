@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import ValidationError
 from tests.registry import releases
 
-from remora.contracts.errors import RemoraError, SettingsError, Untrusted
+from remora.contracts.errors import RemoraError, SettingsError, SignatureError
 from remora.registry.bundles import Bundles
 from remora.registry.signature import SIGNATURE, PrivateKey, PublicKey
 from remora.registry.store import FOLDER
@@ -103,10 +103,10 @@ def test_no_door_opens_for_a_bundle_that_nobody_trusted_vouches_for(
         lambda: strict.promote(bad.id, "candidate", by="ann", why="it looks fine"),
         lambda: strict.direct(lambda now: now.model_copy(update={"shadow": bad.id})),
         lambda: strict.rollback(by="ann", why="worse"),
-        lambda: strict.take_in(file),
+        lambda: strict.import_(file),
         lambda: trusted(strict.read(bad.id), strict.settings.registry),
     ):
-        with pytest.raises(Untrusted, match=says):
+        with pytest.raises(SignatureError, match=says):
             door()
     assert strict.resolve("production") == strict.traffic().production == good.id
     assert [bool(b.problem) for b in strict.list() if b.id == bad.id] == [True]
@@ -122,7 +122,7 @@ def test_where_none_is_required_a_missing_or_a_strangers_signature_will_do_and_a
     unsigned(strict, Path(built.at()))
     lax.open(built.id)
     of_another_bundle(strict, Path(built.at()))
-    with pytest.raises(Untrusted):
+    with pytest.raises(SignatureError):
         lax.open(built.id)
 
 
@@ -133,9 +133,9 @@ def test_an_import_brings_its_signature_and_takes_none_away(strict: Bundles, bun
     signed_by_a_stranger(strict, Path(built.at()))
     strangers = tmp_path / "strangers.tar"
     strict.export(built.id, strangers)
-    strict.take_in(good)
+    strict.import_(good)
     assert built.read_bytes(SIGNATURE) == of_the_key
-    under(bundles, trusted_keys=strict.settings.registry.trusted_keys, require_signature=False).take_in(strangers)
+    under(bundles, trusted_keys=strict.settings.registry.trusted_keys, require_signature=False).import_(strangers)
     assert built.read_bytes(SIGNATURE) == of_the_key
 
 
@@ -183,5 +183,5 @@ def test_a_key_that_cannot_be_read_stops_a_build_before_anything_is_written(bund
 
 
 def test_errors_of_trust_cross_process_borders() -> None:
-    error: RemoraError = Untrusted("0123456789abcdef", "nobody signed it")
+    error: RemoraError = SignatureError("0123456789abcdef", "nobody signed it")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -15,7 +15,7 @@ from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
 from remora.registry.bundles import Bundles
 from remora.registry.live import Answers, LiveReport, LiveReports
-from remora.registry.traffic import PATH, Canary, Traffic, TrafficBoard
+from remora.registry.traffic import PATH, Canary, Traffic, TrafficStore
 
 SHARES = st.floats(0.01, 1.0)
 WHO = [f"user-{number}" for number in range(4_000)]
@@ -46,7 +46,7 @@ def test_bundles_are_named_once_and_what_serves_comes_first() -> None:
 
 
 def test_every_change_has_the_next_revision_and_no_change_writes_nothing(tmp_path: Path) -> None:
-    board = TrafficBoard(Home(str(tmp_path)))
+    board = TrafficStore(Home(str(tmp_path)))
     assert board.read() is None
     assert board.publish(Traffic(production="a")).revision == 1
     assert board.publish(Traffic(production="a")).revision == 1
@@ -100,7 +100,7 @@ def test_traffic_is_directed_at_bundles_that_there_are(bundles: Bundles) -> None
 def test_what_was_moved_and_not_published_is_published_by_whoever_looks_next(bundles: Bundles) -> None:
     one, two = releases.build(bundles, b"one").id, releases.build(bundles, b"two").id
     bundles.promote(one, by="me", why="first")
-    before = TrafficBoard(bundles.home).read()
+    before = TrafficStore(bundles.home).read()
     bundles.promote(two, by="me", why="second")
     assert before is not None
     bundles.home.write_bytes(PATH, before.model_dump_json().encode())  # as if the process had died before it

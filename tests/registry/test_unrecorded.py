@@ -16,7 +16,7 @@ from remora.registry import pointers
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion, Promotions
 from remora.registry.tracking import tracking_uri
-from remora.registry.traffic import TrafficBoard
+from remora.registry.traffic import TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 
 
@@ -50,7 +50,7 @@ def in_mlflow(bundles: Bundles) -> str | None:
 
 
 def served(bundles: Bundles) -> str:
-    traffic = TrafficBoard(bundles.home).read()
+    traffic = TrafficStore(bundles.home).read()
     assert traffic is not None
     return traffic.production
 
@@ -96,7 +96,7 @@ def test_an_alias_without_any_record_means_nothing(bundles: Bundles, two: str) -
     move_by_hand(bundles, two)
     with pytest.raises(NotBuilt, match="production"):
         bundles.traffic()
-    assert TrafficBoard(bundles.home).read() is None
+    assert TrafficStore(bundles.home).read() is None
     assert bundles.unrecorded_moves() == (UnrecordedMove(alias="production", recorded=None, found=two),)
     bundles.restore_aliases()
     assert in_mlflow(bundles) is None

@@ -41,7 +41,7 @@ def test_scores_are_those_of_a_loop_and_the_future_changes_none(
         retrieval={
             "co_visited_half_life_days": HALF_LIFE,
             "co_visited_window": WINDOW,
-            "co_visited_damping": DAMPING,
+            "co_visited_popularity_exponent": DAMPING,
             "co_visited_neighbours": KEPT,
         },
         features={"partitions": 2},

@@ -23,7 +23,7 @@ ITEMS, AS_OF = 12, START + timedelta(days=30)
 
 
 def chosen(**changes: float | str) -> RetrievalSettings:
-    numbers: dict[str, float | str] = {"linear_decay": 2.0, "linear_ridge": 1.0, "linear_neighbours": 4}
+    numbers: dict[str, float | str] = {"linear_decay": 2.0, "linear_ridge": 1.0, "linear_top_k": 4}
     return RetrievalSettings.model_validate(numbers | changes)
 
 
@@ -77,7 +77,7 @@ def test_a_lake_gives_the_lists_of_what_each_user_wanted_before_the_instant(
 
 
 def test_a_catalogue_beyond_the_limit_is_known_by_its_most_wanted_items() -> None:
-    found = lists(of_histories(histories(), ITEMS, chosen(linear_catalogue=5)))
+    found = lists(of_histories(histories(), ITEMS, chosen(linear_max_items=5)))
     counts = np.bincount(np.concatenate(histories()), minlength=ITEMS)
     head = set(np.argsort(-counts, kind="stable")[:5].tolist())
     assert {row for row, one in enumerate(found) if one} <= head

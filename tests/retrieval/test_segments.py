@@ -33,7 +33,7 @@ def test_shares_are_those_that_a_database_counts(ray_cluster: None, home_folder:
     events = clustered_events(users=18, items=24, clusters=2, days=60, per_user=9, seed=2)
     settings = settings_for(
         home_folder,
-        retrieval={"segment": "gender", "segment_prior": PRIOR},
+        retrieval={"segment": "gender", "segment_smoothing_events": PRIOR},
     )
     lake = make_lake(home_folder, events)
     vocabulary = lake.vocabulary()

@@ -160,7 +160,7 @@ def test_the_last_state_is_that_of_the_encoder_over_the_history_alone() -> None:
 
 def test_settings_offer_every_reader_and_every_loss() -> None:
     fields = RetrievalSettings.model_fields
-    assert set(get_args(fields["history"].annotation)) == set(READERS)
+    assert set(get_args(fields["history_encoder"].annotation)) == set(READERS)
     assert set(get_args(fields["loss"].annotation)) == set(LOSSES) == set(COMPARING)
 
 

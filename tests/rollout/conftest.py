@@ -9,7 +9,7 @@ from tests.rollout.world import World
 
 from remora.settings import DataSettings, EventTypeSettings, RolloutSettings, Settings, SourceSettings
 
-PATIENT = RolloutSettings(least_requests=1_000, ready_seconds=30, watch_seconds=20)
+PATIENT = RolloutSettings(min_requests=1_000, load_timeout_seconds=30, bake_seconds=20)
 
 
 def settings_at(home: Path) -> Settings:

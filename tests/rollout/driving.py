@@ -7,11 +7,11 @@ from collections.abc import Callable
 from tests.rollout.world import World
 
 from remora.contracts.errors import RemoraError
-from remora.rollout.begin import begin
+from remora.rollout.commands import Action, Command, CommandQueue
 from remora.rollout.controller import Controller
 from remora.rollout.plan import Plan
+from remora.rollout.start import start_rollout
 from remora.rollout.state import Rollout, Rollouts
-from remora.rollout.wishes import What, Wish, Wishes
 from remora.settings import Settings
 
 PLAN = "shadow:10s,canary:5%:20s,ramp:25%:20s,full"
@@ -21,7 +21,9 @@ MOST_LOOKS = 400
 
 def begun(world: World, plan: str = PLAN) -> Rollout:
     world.pass_by(LOOK_SECONDS)
-    return begin(world.bundles, bundle=world.candidate, plan=Plan.parse(plan), by="ann", why="try", now=world.now)
+    return start_rollout(
+        world.bundles, bundle=world.candidate, plan=Plan.parse(plan), by="ann", why="try", now=world.now
+    )
 
 
 def controller(world: World, **more: Callable[..., object]) -> Controller:
@@ -43,8 +45,8 @@ def driven(world: World, by: Controller | None = None, *, until: Callable[[Rollo
     raise AssertionError(f"after {MOST_LOOKS} looks: {rollout.status} at {rollout.stage_name}")
 
 
-def asked(world: World, what: What, why: str = "") -> None:
-    Wishes(world.bundles.home, current(world).id).ask(Wish(what=what, by="bob", why=why))
+def asked(world: World, what: Action, why: str = "") -> None:
+    CommandQueue(world.bundles.home, current(world).id).ask(Command(what=what, by="bob", why=why))
 
 
 def refusing(settings: Settings, bundle: str) -> None:

@@ -15,7 +15,7 @@ from tests.serving.small_shop import USERS, SmallShop, Taste, regulars
 
 from remora.contracts.errors import DataError, Refused
 from remora.pipeline import Candidates, Hydrator, Query, Scores
-from remora.serving.release import Release
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings
 
 REVERSED, SLOW, OF_ANOTHER, CRASHES, UNSCORED = "reversed", "slow", "index of another version", "crashes", "unscored"
@@ -60,17 +60,17 @@ class PlantedShop(SmallShop):
 
     defects: Mapping[str, str] = field(default_factory=dict)
 
-    def release(self, bundle: str = "") -> Release:
+    def load(self, bundle: str = "") -> LoadedBundle:
         defect = self.defects.get(bundle, "")
         if defect == CRASHES:
             os._exit(11)
         if defect == OF_ANOTHER:
             raise DataError("The index holds 59 vectors of 8 numbers, the towers 60 of 8: different bundles.")
-        whole = super().release(bundle).parts
+        whole = super().load(bundle).parts
         scorer: Any = Planted(whole.scorer, defect)  # type: ignore[arg-type]
-        return Release.of(replace(whole, scorer=scorer), bundle=bundle)
+        return LoadedBundle.of(replace(whole, scorer=scorer), bundle=bundle)
 
-    def users(self, release: Release) -> Hydrator:
+    def users(self, release: LoadedBundle) -> Hydrator:
         return Everybody()
 
 
@@ -81,7 +81,7 @@ class Proof:
     shop: PlantedShop
 
     def __call__(self, settings: Settings, bundle: str) -> None:
-        process = multiprocessing.get_context("spawn").Process(target=self.shop.release, args=(bundle,))
+        process = multiprocessing.get_context("spawn").Process(target=self.shop.load, args=(bundle,))
         process.start()
         process.join()
         if process.exitcode == 11:

@@ -7,10 +7,10 @@ from tests.rollout.world import Nature, World
 from remora.contracts.errors import Refused
 from remora.registry.live import FOLDER
 from remora.registry.traffic import Traffic
-from remora.rollout.begin import begin
+from remora.rollout.commands import Action
 from remora.rollout.plan import Plan
-from remora.rollout.state import LOAD, PROVE, Rollout, Status
-from remora.rollout.wishes import What
+from remora.rollout.start import start_rollout
+from remora.rollout.state import LOAD, PREFLIGHT, Rollout, Status
 
 
 def whats(rollout: Rollout) -> list[tuple[str, str]]:
@@ -31,8 +31,8 @@ def test_a_healthy_bundle_goes_all_the_way_and_what_was_there_is_kept_warm(world
     assert ended.status is Status.DONE
     assert alone(world.traffic, world.candidate, previous=world.production)
     assert whats(ended) == [
-        ("prove", "started"),
-        ("prove", "advanced"),
+        ("preflight", "started"),
+        ("preflight", "advanced"),
         ("load", "advanced"),
         ("shadow:10s", "advanced"),
         ("canary:5%:20s", "advanced"),
@@ -131,8 +131,8 @@ def test_a_bundle_that_harms_as_production_is_taken_back_and_forgotten(world: Wo
 def test_what_is_not_proved_is_named_to_no_replica(world: World) -> None:
     begun(world)
     revision = world.traffic.revision
-    ended = driven(world, controller(world, prove=refusing))
-    assert (ended.status, ended.stage) == (Status.ROLLED_BACK, PROVE)
+    ended = driven(world, controller(world, preflight=refusing))
+    assert (ended.status, ended.stage) == (Status.ROLLED_BACK, PREFLIGHT)
     assert "signal 11" in str(ended.journal[-2].why)
     assert world.traffic.revision == revision
 
@@ -175,7 +175,7 @@ def test_with_no_traffic_it_pauses_and_says_so_and_goes_on_when_asked(world: Wor
     assert "too little traffic" in str(paused.journal[-1].why)
     assert world.traffic.canary is not None
     world.requests_per_second = 4_000
-    asked(world, What.RESUME)
+    asked(world, Action.RESUME)
     assert driven(world, one).status is Status.DONE
 
 
@@ -183,7 +183,7 @@ def test_a_pause_keeps_the_share_and_only_harm_ends_it(world: World) -> None:
     begun(world)
     one = controller(world)
     driven(world, one, until=at("canary"))
-    asked(world, What.PAUSE, "lunch")
+    asked(world, Action.PAUSE, "lunch")
     for _ in range(60):
         world.pass_by(2)
         assert one.look().stage_name.startswith("canary")
@@ -199,10 +199,10 @@ def test_a_pause_is_no_part_of_a_steps_time(world: World) -> None:
     begun(world, "canary:5%:1h,full")
     one = controller(world)
     driven(world, one, until=at("canary"))
-    asked(world, What.PAUSE)
+    asked(world, Action.PAUSE)
     one.look()
     world.pass_by(7_200)
-    asked(world, What.RESUME)
+    asked(world, Action.RESUME)
     resumed = one.look()
     assert (resumed.status, resumed.stage_name) == (Status.RUNNING, "canary:5%:1h")
     assert resumed.seconds(world.now) < 10
@@ -213,13 +213,13 @@ def test_a_pause_before_a_larger_share_is_in_force_keeps_the_smaller(world: Worl
     one = controller(world)
     decided = driven(world, one, until=lambda rollout: rollout.stage_name.startswith("ramp"))
     assert decided.since is None
-    asked(world, What.PAUSE)
+    asked(world, Action.PAUSE)
     for _ in range(3):
         world.pass_by(2)
         one.look()
         assert world.traffic.canary is not None
         assert world.traffic.canary.share == 0.05
-    asked(world, What.RESUME)
+    asked(world, Action.RESUME)
     one.look()
     assert world.traffic.canary.share == 0.25
 
@@ -239,7 +239,7 @@ def test_an_abort_leaves_production_as_it_was(world: World, step: str) -> None:
     begun(world)
     one = controller(world)
     driven(world, one, until=at(step))
-    asked(world, What.ABORT, "a bad feeling")
+    asked(world, Action.ABORT, "a bad feeling")
     ended = driven(world, one)
     assert ended.status is Status.ABORTED
     assert alone(world.traffic, world.production)
@@ -283,9 +283,9 @@ def test_there_is_one_rollout_at_a_time_and_none_of_production(world: World) -> 
     begun(world)
     plan = Plan.parse(PLAN)
     with pytest.raises(Refused, match="one at a time"):
-        begin(world.bundles, bundle=world.candidate, plan=plan, by="ann", why="", now=world.now)
+        start_rollout(world.bundles, bundle=world.candidate, plan=plan, by="ann", why="", now=world.now)
     driven(world)
     with pytest.raises(Refused, match="in production already"):
-        begin(world.bundles, bundle="production", plan=plan, by="ann", why="", now=world.now)
-    again = begin(world.bundles, bundle=world.production, plan=plan, by="ann", why="", now=world.now)
+        start_rollout(world.bundles, bundle="production", plan=plan, by="ann", why="", now=world.now)
+    again = start_rollout(world.bundles, bundle=world.production, plan=plan, by="ann", why="", now=world.now)
     assert current(world).id == again.id

@@ -1,4 +1,4 @@
-"""A controller that dies before any of its actions; another goes on and comes to the same end."""
+"""A controller that dies before any of its actions; another continues and comes to the same end."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.rollout.world import Nature, Pointers, World
 
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
-from remora.rollout.begin import controlling
+from remora.rollout.commands import Action, CommandQueue
+from remora.rollout.start import controller_lock
 from remora.rollout.state import Rollout, Status
-from remora.rollout.wishes import What, Wishes
 from remora.settings import Settings
 
 PLAN = "shadow:4s,canary:50%:4s,full"
@@ -84,8 +84,8 @@ def harms_when_it_is_production(world: World, look: int) -> None:
 
 
 def is_aborted_in_the_canary(world: World, look: int) -> None:
-    if world.traffic.canary is not None and not Wishes(world.bundles.home, current(world).id).unheard(()):
-        asked(world, What.ABORT)  # once, whoever hears it
+    if world.traffic.canary is not None and not CommandQueue(world.bundles.home, current(world).id).pending(()):
+        asked(world, Action.ABORT)  # once, whoever hears it
 
 
 @pytest.mark.parametrize("play", [nothing, harms_when_it_is_production, is_aborted_in_the_canary])
@@ -107,7 +107,7 @@ def test_whatever_it_dies_before_another_comes_to_the_same_end(
 
 
 def hold(settings: Settings, ready: Any) -> None:
-    with controlling(settings):
+    with controller_lock(settings):
         ready.set()
         signal.pause()
 
@@ -118,10 +118,10 @@ def test_a_killed_process_lets_go_and_a_second_controller_is_told_of_the_first(s
     process = context.Process(target=hold, args=(settings, ready))
     process.start()
     assert ready.wait(60)
-    with pytest.raises(NotReady, match="Another controller"), controlling(settings):
+    with pytest.raises(NotReady, match="Another controller"), controller_lock(settings):
         pass
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join(60)
-    with controlling(settings):
+    with controller_lock(settings):
         pass

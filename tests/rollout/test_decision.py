@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from remora.registry.live import LiveReport
 from remora.rollout.decision import Verdict, decide, decide_to_begin
-from remora.rollout.presence import Present
+from remora.rollout.liveness import LiveReplicas
 from remora.rollout.readout import Drift, Finding, Rate, Readout
 from remora.settings import RolloutSettings
 
-CHOSEN = RolloutSettings(least_requests=500, most_wait=4)
+CHOSEN = RolloutSettings(min_requests=500, max_wait_factor=4)
 BAD = Finding(
     name="failed",
     about="answers that no pipeline made",
@@ -61,17 +61,17 @@ def live(*ready: str, refused: str = "") -> LiveReport:
 
 
 def test_requests_are_sent_when_every_replica_is_ready_and_somebody_lives() -> None:
-    def verdict(present: Present, seconds: float = 1, paused: bool = False) -> Verdict:
+    def verdict(present: LiveReplicas, seconds: float = 1, paused: bool = False) -> Verdict:
         return decide_to_begin(present, "new", CHOSEN, seconds=seconds, paused=paused).verdict
 
-    all_ready = Present(alive={"a": live("new"), "b": live("new")}, unsure={})
-    one_unready = Present(alive={"a": live("new"), "b": live("old")}, unsure={})
-    one_unsure = Present(alive={"a": live("new")}, unsure={"b": live("old")})
-    nobody = Present(alive={}, unsure={})
+    all_ready = LiveReplicas(alive={"a": live("new"), "b": live("new")}, unknown={})
+    one_unready = LiveReplicas(alive={"a": live("new"), "b": live("old")}, unknown={})
+    one_unsure = LiveReplicas(alive={"a": live("new")}, unknown={"b": live("old")})
+    nobody = LiveReplicas(alive={}, unknown={})
     assert verdict(all_ready) is Verdict.ADVANCE
     assert verdict(all_ready, paused=True) is Verdict.WAIT
     for waiting in (one_unready, one_unsure, nobody):
         assert verdict(waiting) is Verdict.WAIT
         assert verdict(waiting, seconds=1e4, paused=True) is Verdict.WAIT
         assert verdict(waiting, seconds=1e4) is Verdict.ROLL_BACK
-    assert verdict(Present(alive={"a": live(refused="no memory")}, unsure={})) is Verdict.ROLL_BACK
+    assert verdict(LiveReplicas(alive={"a": live(refused="no memory")}, unknown={})) is Verdict.ROLL_BACK

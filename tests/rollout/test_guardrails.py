@@ -10,13 +10,13 @@ from remora.rollout.decision import Verdict, decide
 from remora.rollout.guardrails import GUARDRAILS, Compared, alpha_of_each, rows_of
 from remora.rollout.latency import bucket_of_quantile, quantile_ms, slow_bucket, slower
 from remora.rollout.plan import Kind, Plan
-from remora.rollout.readout import Readout, read_out
+from remora.rollout.readout import Readout, make_readout
 from remora.rollout.sequential.rates import Bounds
 from remora.settings import MarginSettings, RolloutSettings
 
 PLAN = Plan.parse("shadow:1m,canary:5%:1m,ramp:25%:1m,full")
 STRICT = RolloutSettings(
-    least_requests=100,
+    min_requests=100,
     margins=MarginSettings(failed=0, late=0, degraded=0, short=0, unscored=0, slow=0, rewards=0),
 )
 RATES = ("failed", "late", "degraded", "short", "unscored")
@@ -35,7 +35,7 @@ def shadowed(random: np.random.Generator, n: int, rate: float) -> Shadowed:
 
 
 def misled(random: np.random.Generator, settings: RolloutSettings, rate: float, looks: int = 40) -> bool:
-    """Is a bundle that is exactly as production is taken back somewhere in a whole rollout?"""
+    """Is a bundle that is exactly as production is rolled back somewhere in a whole rollout?"""
     for step in PLAN.steps:
         candidate = production = Answers()
         beside, usual = Shadowed(), answers(random, 4_000, rate)
@@ -46,7 +46,7 @@ def misled(random: np.random.Generator, settings: RolloutSettings, rate: float, 
             beside = beside + shadowed(random, n, rate)
             before = usual if step.kind is Kind.FULL else production
             sides = Compared(candidate=candidate, production=before, shadowed=beside, slow_after=5)
-            readout = read_out(step, sides, {}, settings, plan=PLAN, seconds=look)
+            readout = make_readout(step, sides, {}, settings, plan=PLAN, seconds=look)
             if decide(readout, {}, settings, paused=False).verdict is Verdict.ROLL_BACK:
                 return True
     return False
@@ -85,7 +85,7 @@ def test_every_row_is_tested_somewhere_and_named_once_a_step() -> None:
 def readout(kind: Kind, candidate: Answers, production: Answers, settings: RolloutSettings) -> Readout:
     step = next(step for step in PLAN.steps if step.kind is kind)
     sides = Compared(candidate=candidate, production=production, shadowed=Shadowed(), slow_after=5)
-    return read_out(step, sides, {}, settings, plan=PLAN, seconds=1)
+    return make_readout(step, sides, {}, settings, plan=PLAN, seconds=1)
 
 
 def test_harm_is_named_with_both_rates_and_the_margin() -> None:

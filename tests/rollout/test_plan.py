@@ -63,7 +63,7 @@ def test_the_plan_of_the_manual() -> None:
         ("full,", 6, "a step is missing"),
         ("shadow:10m,canery:5%:30m,full", 12, "'canery' is no step"),
         ("canary:5:30m,full", 8, "'5' is no share"),
-        ("canary:0%:30m,full", 8, "nobody"),
+        ("canary:0%:30m,full", 8, "no user"),
         ("canary:100%:30m,full", 8, "'100%' is no share"),
         ("canary:5%,full", 7, "canary takes a share and a duration, not 1 values"),
         ("canary:5%:30,full", 11, "'30' is no duration"),

@@ -15,9 +15,9 @@ from tests.rollout.test_controller_dies import Killed, killed_before
 from tests.rollout.world import Nature, World
 
 from remora.registry.traffic import Traffic
+from remora.rollout.commands import Action
 from remora.rollout.plan import Plan
 from remora.rollout.state import Status
-from remora.rollout.wishes import What
 
 PLANS = ("full", "canary:5%:4s,full", "shadow:4s,canary:5%:4s,ramp:25%:4s,ramp:50%:4s,full")
 NATURES = (
@@ -65,8 +65,8 @@ class Rollouts(RuleBasedStateMachine):
     def the_bundle_changes(self, nature: Nature) -> None:
         self.world.natures[self.world.candidate] = nature
 
-    @rule(what=st.sampled_from([*[What.PAUSE] * 3, *[What.RESUME] * 5, What.ABORT]))
-    def somebody_asks(self, what: What) -> None:
+    @rule(what=st.sampled_from([*[Action.PAUSE] * 3, *[Action.RESUME] * 5, Action.ABORT]))
+    def somebody_asks(self, what: Action) -> None:
         asked(self.world, what)
 
     @precondition(lambda self: len(self.world.replicas) > 1)
@@ -82,7 +82,7 @@ class Rollouts(RuleBasedStateMachine):
         if self.left:
             assert share <= self.share  # after harm, or an abort, nobody is added
         if rollout.status is Status.PAUSED:
-            assert share == self.share  # in the look that heard of it as well
+            assert share == self.share  # in the look that processed of it as well
         if traffic.production != world.production:
             assert traffic.production == world.candidate
             assert rollout.is_full
@@ -95,11 +95,11 @@ class Rollouts(RuleBasedStateMachine):
         one, other = self.world.production, self.world.candidate
         if status in (Status.ROLLED_BACK, Status.ABORTED):
             assert traffic.model_copy(update={"revision": 0}) == Traffic(production=one)
-            assert status in [entry.what for entry in current(self.world).journal]  # a wish may be noted after it
+            assert status in [entry.what for entry in current(self.world).journal]  # a command may be noted after it
         if status is Status.DONE:
             assert traffic.model_copy(update={"revision": 0}) == Traffic(production=other, previous=one)
             entered = [e for e in current(self.world).journal if e.what in ("advanced", "done")]
-            assert [e.stage for e in entered] == ["prove", "load", *map(str, self.steps)]
+            assert [e.stage for e in entered] == ["preflight", "load", *map(str, self.steps)]
 
 
 TestRollouts = Rollouts.TestCase

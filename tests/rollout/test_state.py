@@ -9,10 +9,10 @@ import pytest
 from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
 from remora.registry.live import Answers
-from remora.rollout.counts import Sums, Tally
+from remora.rollout.commands import Action, Command, CommandQueue, processed
+from remora.rollout.counters import CounterDelta, Tally
 from remora.rollout.readout import Readout, Rewards
 from remora.rollout.state import Rollout, Rollouts, Status
-from remora.rollout.wishes import What, Wish, Wishes, heard
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 ROLLOUT = Rollout(
@@ -26,7 +26,7 @@ ROLLOUT = Rollout(
     started_at=NOW,
     stage=0,
     since=NOW,
-    tally=Tally().seen({"one": Sums(candidate=Answers(requests=3, late=1))}),
+    tally=Tally().seen({"one": CounterDelta(candidate=Answers(requests=3, late=1))}),
     readout=Readout(
         step="canary:5%:1h",
         seconds=3.0,
@@ -43,7 +43,7 @@ ROLLOUT = Rollout(
             margin=0.1,
         ),
     ),
-).noted(NOW, "advanced", ("why",), "ann")
+).with_entry(NOW, "advanced", ("why",), "ann")
 
 
 def after(minutes: float) -> datetime:
@@ -67,12 +67,12 @@ def test_the_evidence_is_plain_json_with_the_last_readout_of_each_step() -> None
 
 
 def test_a_wish_is_heard_once_and_one_that_does_not_fit_is_noted(tmp_path: Path) -> None:
-    wishes, rollout = Wishes(Home(str(tmp_path)), "r"), ROLLOUT
-    for what in (What.PAUSE, What.PAUSE, What.RESUME, What.ABORT, What.RESUME):
-        wishes.ask(Wish(what=what, by="bob"))
-    for key, wish in wishes.unheard(rollout.heard).items():
-        rollout = heard(rollout, key, wish, after(1))
-    assert wishes.unheard(rollout.heard) == {}
+    commands, rollout = CommandQueue(Home(str(tmp_path)), "r"), ROLLOUT
+    for what in (Action.PAUSE, Action.PAUSE, Action.RESUME, Action.ABORT, Action.RESUME):
+        commands.ask(Command(what=what, by="bob"))
+    for key, command in commands.pending(rollout.processed).items():
+        rollout = processed(rollout, key, command, after(1))
+    assert commands.pending(rollout.processed) == {}
     assert [entry.what for entry in rollout.journal[1:]] == [
         "paused",
         "asked to pause, while paused: nothing was done",
@@ -84,12 +84,12 @@ def test_a_wish_is_heard_once_and_one_that_does_not_fit_is_noted(tmp_path: Path)
 
 
 def test_a_pause_is_no_part_of_the_time_of_a_step() -> None:
-    paused = heard(ROLLOUT, "1", Wish(what=What.PAUSE, by="bob"), after(10))
+    paused = processed(ROLLOUT, "1", Command(what=Action.PAUSE, by="bob"), after(10))
     assert paused.seconds(after(50)) == 600
-    resumed = heard(paused, "2", Wish(what=What.RESUME, by="bob"), after(50))
+    resumed = processed(paused, "2", Command(what=Action.RESUME, by="bob"), after(50))
     assert resumed.seconds(after(51)) == 660
 
 
 def test_after_a_pause_for_want_of_traffic_the_step_begins_anew() -> None:
-    starved = ROLLOUT.model_copy(update={"status": Status.PAUSED, "paused_at": after(10), "starved": True})
-    assert heard(starved, "1", Wish(what=What.RESUME, by="bob"), after(50)).seconds(after(51)) == 60
+    low_traffic = ROLLOUT.model_copy(update={"status": Status.PAUSED, "paused_at": after(10), "low_traffic": True})
+    assert processed(low_traffic, "1", Command(what=Action.RESUME, by="bob"), after(50)).seconds(after(51)) == 60

@@ -17,9 +17,9 @@ from tests.serving.small_shop import settings
 from remora.registry.bundles import Bundles
 from remora.registry.live import LiveReport, LiveReports
 from remora.registry.traffic import Canary, Traffic
-from remora.rollout.begin import begin, controlling
 from remora.rollout.controller import Controller
 from remora.rollout.plan import Plan
+from remora.rollout.start import controller_lock, start_rollout
 from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
 
@@ -58,9 +58,9 @@ def world(serve_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     home = tmp_path_factory.mktemp("rolled")
     chosen = settings(
-        str(home), timeout_ms=1_000, most_timeout_ms=3_000, follow_seconds=0.1, min_replicas=2, max_replicas=2
+        str(home), timeout_ms=1_000, max_timeout_ms=3_000, traffic_poll_seconds=0.1, min_replicas=2, max_replicas=2
     )
-    rollout = {"look_seconds": 0.1, "least_requests": 100, "watch_seconds": 3, "margins": {"unscored": 0.001}}
+    rollout = {"poll_seconds": 0.1, "min_requests": 100, "bake_seconds": 3, "margins": {"unscored": 0.001}}
     chosen = Settings.model_validate(chosen.model_dump() | {"rollout": rollout})
     bundles = Bundles(chosen)
     ids = {name: releases.build(bundles, name.encode()).id for name in ("first", GOOD, *DEFECTS)}
@@ -80,10 +80,12 @@ class Outcome:
 
 
 def carried_out(world: World, name: str, plan: str) -> Outcome:
-    with controlling(world.settings), world.load() as load:
+    with controller_lock(world.settings), world.load() as load:
         load.wait_for(200)
-        begin(world.bundles, bundle=world.ids[name], plan=Plan.parse(plan), by="test", why=name, now=datetime.now(UTC))
-        controller = Controller(world.settings, prove=Proof(world.shop), bundles=world.bundles)
+        start_rollout(
+            world.bundles, bundle=world.ids[name], plan=Plan.parse(plan), by="test", why=name, now=datetime.now(UTC)
+        )
+        controller = Controller(world.settings, preflight=Proof(world.shop), bundles=world.bundles)
         ended = controller.run(rest=lambda seconds: load.wait_for(BETWEEN_LOOKS))
         load.wait_for(100)
     return Outcome(ended, load.answers)

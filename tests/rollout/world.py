@@ -13,7 +13,7 @@ from tests.registry import releases
 from remora.contracts.home import Home
 from remora.registry.bundles import Bundles
 from remora.registry.live import EMPTY, Answers, LiveReport, LiveReports, Shadowed
-from remora.registry.traffic import Traffic, TrafficBoard
+from remora.registry.traffic import Traffic, TrafficStore
 from remora.settings import Settings
 
 FAST, SLOW = 2, 8
@@ -93,7 +93,7 @@ class World:
 
     @property
     def traffic(self) -> Traffic:
-        found = TrafficBoard(self.bundles.home).read()
+        found = TrafficStore(self.bundles.home).read()
         assert found is not None
         return found
 

@@ -19,13 +19,13 @@ from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.pipeline.cache import Cache
 from remora.registry.live import LiveReport, LiveReports
-from remora.registry.traffic import Traffic, TrafficBoard
+from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
-from remora.serving.openings import Openings
-from remora.serving.release import Release
+from remora.serving.load_guard import LoadGuard
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings
 from remora.surfaces.parts import Parts
 
@@ -51,8 +51,7 @@ def settings(home: str = NOWHERE, **serving: Any) -> Settings:
             "user_columns": ["country"],
         },
         retrieval={"segment": "country", "nearest_limit": 20, "co_visited_limit": 10, "trending_limit": 5},
-        serving={"timeout_ms": 60_000, "most_timeout_ms": 60_000, "cpus_per_replica": 0.25, "max_replicas": 1}
-        | serving,
+        serving={"timeout_ms": 60_000, "max_timeout_ms": 60_000, "cpus_per_replica": 0.25, "max_replicas": 1} | serving,
     )
 
 
@@ -178,7 +177,7 @@ class SmallShop:
         return self.settings.home != NOWHERE
 
     def traffic(self) -> Traffic:
-        return (self.follows and TrafficBoard(Home(self.settings.home)).read()) or Traffic(production=self.bundle)
+        return (self.follows and TrafficStore(Home(self.settings.home)).read()) or Traffic(production=self.bundle)
 
     def report(self, report: LiveReport) -> None:
         LiveReports(Home(self.settings.home)).write(report)
@@ -189,10 +188,10 @@ class SmallShop:
     def opening(self, bundle: str) -> AbstractContextManager[None]:
         if not self.follows:
             return nullcontext()
-        return Openings(Home(self.settings.home)).opening(bundle, revision=self.traffic().revision)
+        return LoadGuard(Home(self.settings.home)).opening(bundle, revision=self.traffic().revision)
 
-    def release(self, bundle: str = "") -> Release:
-        return Release.of(parts(self.settings), bundle=bundle or self.bundle)
+    def load(self, bundle: str = "") -> LoadedBundle:
+        return LoadedBundle.of(parts(self.settings), bundle=bundle or self.bundle)
 
-    def users(self, release: Release) -> Hydrator:
+    def users(self, loaded: LoadedBundle) -> Hydrator:
         return regulars(self.closed)

@@ -14,8 +14,8 @@ from ray.serve.config import AutoscalingConfig, AutoscalingContext
 from tests.serving.small_shop import SmallShop, settings
 
 from remora.serving.autoscaling import LATE, by_queue_and_waits
-from remora.serving.stage_threads import StageThreads, Waits
-from remora.serving.worker import Worker
+from remora.serving.replica import Replica
+from remora.serving.stage_pool import QueueDelay, StagePool
 
 
 def context(requests: float, replicas: int, late: list[float]) -> AutoscalingContext:
@@ -55,7 +55,7 @@ def test_no_fewer_than_the_queue_needs_and_more_than_now_while_requests_start_la
 
 @given(tolerated=st.floats(0, 10), waits=st.lists(st.floats(0, 20), min_size=1))
 def test_the_share_of_what_starts_late_is_since_it_was_asked_last(tolerated: float, waits: list[float]) -> None:
-    counted = Waits(tolerated)
+    counted = QueueDelay(tolerated)
     for seconds in waits:
         counted.note(seconds)
     assert counted.late_share() == pytest.approx(sum(seconds > tolerated for seconds in waits) / len(waits))
@@ -63,7 +63,7 @@ def test_the_share_of_what_starts_late_is_since_it_was_asked_last(tolerated: flo
 
 
 def test_work_that_is_given_up_before_it_starts_is_not_run_and_is_late() -> None:
-    threads, ran, hold = StageThreads(1, tolerated_wait_seconds=60.0), [], threading.Event()
+    threads, ran, hold = StagePool(1, tolerated_wait_seconds=60.0), [], threading.Event()
 
     async def asked() -> None:
         first = asyncio.create_task(threads.do(hold.wait))
@@ -82,7 +82,7 @@ def test_work_that_is_given_up_before_it_starts_is_not_run_and_is_late() -> None
 
 
 def test_a_replica_reports_it_to_serve() -> None:
-    worker = Worker(SmallShop(settings()))
+    worker = Replica(SmallShop(settings()))
     assert worker.record_autoscaling_stats() == {LATE: 0.0}
     worker.threads.waits.note(float("inf"))
     assert worker.record_autoscaling_stats() == {LATE: 1.0}

@@ -23,7 +23,7 @@ def sturdy(serve_url: str) -> Iterator[str]:
     from remora.serving.app import assemble
 
     few = {"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.05}
-    shop = SmallShop(settings(timeout_ms=150, most_timeout_ms=3_000, **few))
+    shop = SmallShop(settings(timeout_ms=150, max_timeout_ms=3_000, **few))
     serve.run_many(
         [
             serve.RunTarget(assemble(shop, "fused"), name="sturdy_fused", route_prefix="/sturdy_fused"),

@@ -15,7 +15,7 @@ from remora.serving.body_limit import BodyLimit
 from remora.serving.host_check import HostCheck, answered_hosts
 from remora.serving.problems import MOST_MISTAKES
 from remora.serving.routes import application
-from remora.settings.tree import ServingSettings
+from remora.settings.serving import ServingSettings
 
 JSON = {"content-type": "application/json"}
 
@@ -35,7 +35,7 @@ class TestABody:
         [
             r'{"user_id": "1", "surface": "\ud800"}',
             r'{"user_id": "\udfff"}',
-            r'{"user_id": "1", "surface": "similar_items", "context": {"item_id": "\ud800"}}',
+            r'{"user_id": "1", "surface": "similar_items", "context": {"seed_item_id": "\ud800"}}',
             r'{"user_id": "1", "context": {"\ud800": "x"}}',
         ],
     )
@@ -75,7 +75,7 @@ class TestManyMistakes:
             {"user_id": "1", **{f"unknown{n}": 1 for n in range(200)}},
             {"user_id": "1", "x" * 60_000: 1},
             {"user_id": "1", "surface": "x" * 60_000},
-            {"user_id": "1", "surface": "similar_items", "context": {"item_id": "x" * 60_000}},
+            {"user_id": "1", "surface": "similar_items", "context": {"seed_item_id": "x" * 60_000}},
         ],
         ids=["5,500 entries", "60 entries", "200 right entries", "excludes", "names", "a long name", "surface", "seed"],
     )

@@ -61,7 +61,7 @@ class TestAnOddId:
             ask("POST", "/v1/explain", json={"user_id": name, "item_id": "i21"}),
         ):
             assert answer.status_code == 200, answer.text
-            assert (answer.json()["user"], answer.json()["item"]) == (name, "i21")
+            assert (answer.json()["user_id"], answer.json()["item_id"]) == (name, "i21")
         for user in ("u5", name):
             missing = ask("GET", f"/v1/explain/{quote(user, safe='')}/{quote(name, safe='')}")
             assert f"item '{name}'" in missing.json()["detail"]
@@ -71,7 +71,7 @@ class TestAnOddId:
 @settings(max_examples=50)
 def test_whatever_an_id_is_it_comes_back(name: str) -> None:
     posted = ASK("POST", "/v1/explain", json={"user_id": name, "item_id": "i21"})
-    assert posted.json()["user"] == name
+    assert posted.json()["user_id"] == name
     if "\n" not in name and name not in {".", ".."}:
         assert ASK("GET", f"/v1/explain/{quote(name, safe='')}/i21").json() == posted.json()
 

@@ -9,13 +9,13 @@ import pytest
 from tests.serving.small_shop import INSTANT, SmallShop, regulars
 
 from remora.pipeline import Query
-from remora.serving.phases import OtherBundle, Phases
+from remora.serving.phases import BundleMismatch, Phases
 
 
 @pytest.fixture(scope="module")
 def phases() -> Phases:
     shop = SmallShop()
-    return Phases(shop.release(), regulars())
+    return Phases(shop.load(), regulars())
 
 
 def query(user: str | None = "u3") -> Query:
@@ -42,10 +42,10 @@ def test_phases_in_other_processes_give_the_slate_of_one_run(phases: Phases) -> 
 def test_rows_of_another_bundle_are_refused_by_every_phase(phases: Phases) -> None:
     errand = replace(phases.retrieve("small", query()), bundle="newer")
     for call in (lambda: phases.retrieve("newer", query()), lambda: phases.filter(errand), lambda: phases.rank(errand)):
-        with pytest.raises(OtherBundle, match="of bundle newer, this replica serves small"):
+        with pytest.raises(BundleMismatch, match="of bundle newer, this replica serves small"):
             call()
 
 
 def test_the_error_crosses_process_borders() -> None:
-    error = pickle.loads(pickle.dumps(OtherBundle("a", "b")))
+    error = pickle.loads(pickle.dumps(BundleMismatch("a", "b")))
     assert str(error) == "the request is of bundle a, this replica serves b"

@@ -14,31 +14,31 @@ from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, SmallShop, regulars, 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.pipeline.deadline import Deadline
-from remora.serving.arrival import TIMEOUT
-from remora.serving.meters import Meters
+from remora.serving.bundle_follower import ActiveTraffic
+from remora.serving.executors import Executor, Fused
+from remora.serving.explanation import Explanation
+from remora.serving.metrics import ServingMetrics
 from remora.serving.phases import Phases
-from remora.serving.reception import Reception
-from remora.serving.releases import InForce
+from remora.serving.request_context import TIMEOUT
+from remora.serving.router import BundleRouter
 from remora.serving.routes import application
 from remora.serving.shadow import Shadow
-from remora.serving.stage_threads import StageThreads
-from remora.serving.topologies import Fused, Topology
-from remora.serving.why import Why
+from remora.serving.stage_pool import StagePool
 
 Ask = Callable[..., httpx.Response]
 
 
-class Front(Reception):
-    """A reception before one release, whose topology can be changed."""
+class Front(BundleRouter):
+    """A router before one bundle, whose executor can be changed."""
 
-    def __init__(self, shop: SmallShop, topology: Topology | None = None) -> None:
-        release = shop.release()
-        phases = Phases(release, shop.users(release))
-        now = InForce(traffic=shop.traffic(), phases={shop.bundle: phases})
-        first = topology or Fused(phases, StageThreads(1))
+    def __init__(self, shop: SmallShop, topology: Executor | None = None) -> None:
+        loaded = shop.load()
+        phases = Phases(loaded, shop.users(loaded))
+        now = ActiveTraffic(traffic=shop.traffic(), phases={shop.bundle: phases})
+        first = topology or Fused(phases, StagePool(1))
         shadow = Shadow(lambda of: first)
-        super().__init__(lambda: now, lambda of: first, shop.settings.serving, Meters(), shadow=shadow)
-        self.desk = self._desk(now, shop.bundle)
+        super().__init__(lambda: now, lambda of: first, shop.settings.serving, ServingMetrics(), shadow=shadow)
+        self.recommender = self._recommender(now, shop.bundle)
 
 
 def asking(front: Front) -> Ask:
@@ -53,11 +53,11 @@ def asking(front: Front) -> Ask:
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    return asking(Front(SmallShop(settings(most_body_bytes=8_000))))
+    return asking(Front(SmallShop(settings(max_body_bytes=8_000))))
 
 
 class Stuck:
-    """A topology that fails in a given way."""
+    """An executor that fails in a given way."""
 
     name = "stuck"
 
@@ -70,7 +70,7 @@ class Stuck:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets that event")
 
-    async def why(self, query: Query, row: int) -> Why:
+    async def explain(self, query: Query, row: int) -> Explanation:
         await self.slate(query)
         raise AssertionError("no way is out")
 
@@ -134,7 +134,7 @@ class TestASlate:
         assert answer["surface"] == "similar_items"
         assert len(shown) == N_ITEMS - 1 - len(UNAVAILABLE)
         assert "i20" not in shown
-        body = {"user_id": "nobody", "n": 59, "surface": "similar_items", "context": {"item_id": "i20"}}
+        body = {"user_id": "nobody", "n": 59, "surface": "similar_items", "context": {"seed_item_id": "i20"}}
         assert ask("POST", "/v1/recommend", json=body).json()["items"] == answer["items"]
 
     def test_of_similar_items_leaves_out_what_a_given_user_has_seen(self, ask: Ask) -> None:
@@ -157,7 +157,7 @@ class TestTheRequestId:
 class TestTheCallersTimeout:
     def test_ends_the_wait_and_is_what_the_answer_names(self) -> None:
         answer = asking(Front(SmallShop(), Stuck()))("GET", "/v1/recommend/u1", headers={TIMEOUT: "15"}).json()
-        assert answer["degraded"] == ["last_resort: no slate within 15 ms"]
+        assert answer["degraded"] == ["popular_fallback: no slate within 15 ms"]
         assert len(answer["items"]) == 10
 
     def test_is_known_to_the_stages(self) -> None:
@@ -174,9 +174,9 @@ class TestTheCallersTimeout:
         assert before + 0.024 <= seen[0].scoring_until.at <= Deadline.after(0.064).at
 
     def test_may_be_longer_than_what_others_get_and_is_never_longer_than_the_settings_allow(self) -> None:
-        ask = asking(Front(SmallShop(settings(timeout_ms=5, most_timeout_ms=20)), Stuck()))
+        ask = asking(Front(SmallShop(settings(timeout_ms=5, max_timeout_ms=20)), Stuck()))
         answer = ask("GET", "/v1/recommend/u1", headers={TIMEOUT: "1e9"}).json()
-        assert answer["degraded"] == ["last_resort: no slate within 20 ms"]
+        assert answer["degraded"] == ["popular_fallback: no slate within 20 ms"]
 
     @pytest.mark.parametrize("given", ["0", "-5"])
     def test_that_is_not_positive_is_refused(self, ask: Ask, given: str) -> None:
@@ -232,7 +232,7 @@ class TestBadInput:
 
     def test_that_asks_for_too_many_items_is_told_the_limit(self, ask: Ask) -> None:
         assert_problem(ask("GET", "/v1/recommend/u1?n=501"), 422, "invalid-request", "less than or equal to 500")
-        stricter = asking(Front(SmallShop(settings(most_items=20))))
+        stricter = asking(Front(SmallShop(settings(max_items=20))))
         assert_problem(stricter("GET", "/v1/recommend/u1?n=21"), 422, "invalid-request", "at most 20")
 
     def test_that_names_no_surface_is_told_which_there_are(self, ask: Ask) -> None:
@@ -241,7 +241,7 @@ class TestBadInput:
 
     def test_that_asks_for_similar_items_without_a_seed_is_told_what_is_missing(self, ask: Ask) -> None:
         body = {"user_id": "u1", "surface": "similar_items"}
-        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "invalid-request", "context.item_id")
+        assert_problem(ask("POST", "/v1/recommend", json=body), 422, "invalid-request", "context.seed_item_id")
 
     def test_that_names_an_unknown_item_is_not_found(self, ask: Ask) -> None:
         assert_problem(ask("GET", "/v1/similar/i99"), 404, "not-found", "'i99'")
@@ -281,11 +281,11 @@ class TestWhenSomethingFails:
         shop = SmallShop()
         ask = asking(Front(shop, Stuck(NotReady("the retriever is gone"))))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "exclude": ["i00"]}).json()
-        snapshot = shop.release().parts.snapshot
+        snapshot = shop.load().parts.snapshot
         eligible = [r for r in range(1, N_ITEMS) if r not in UNAVAILABLE]
         best = sorted(eligible, key=lambda row: (-snapshot.popularity[row], row))[:10]
         assert [item["item_id"] for item in answer["items"]] == [f"i{row:02}" for row in best]
-        assert answer["degraded"] == ["last_resort: the retriever is gone"]
+        assert answer["degraded"] == ["popular_fallback: the retriever is gone"]
 
     def test_what_the_segment_of_the_context_wants_comes_before_what_everyone_does(self) -> None:
         ask = asking(Front(SmallShop(), Stuck(NotReady("gone"))))
@@ -297,7 +297,7 @@ class TestWhenSomethingFails:
         assert len(rest) == 7
         elsewhere = ask("POST", "/v1/recommend", json={"user_id": "u1", "context": {"country": "tv"}}).json()
         unknown = "popular_in_segment: no segment of country is called 'tv'; there are: at"
-        assert elsewhere["degraded"] == ["last_resort: gone", unknown]
+        assert elsewhere["degraded"] == ["popular_fallback: gone", unknown]
 
     def test_a_visitor_gets_what_the_segment_of_the_context_wants_among_the_rest(self) -> None:
         ask = asking(Front(SmallShop()))
@@ -309,23 +309,23 @@ class TestWhenSomethingFails:
         ask = asking(Front(SmallShop(settings(timeout_ms=20)), Stuck()))
         answer = ask("GET", "/v1/recommend/u1").json()
         assert len(answer["items"]) == 10
-        assert answer["degraded"] == ["last_resort: no slate within 20 ms"]
+        assert answer["degraded"] == ["popular_fallback: no slate within 20 ms"]
 
     def test_the_last_whole_slate_of_the_user_comes_before_popular_items(self) -> None:
         front = Front(SmallShop())
         ask, asked = asking(front), {"user_id": "u5", "n": 8}
         whole = ask("POST", "/v1/recommend", json=asked).json()["items"]
-        front.desk.topology = Stuck(NotReady("the retriever is gone"))
+        front.recommender.executor = Stuck(NotReady("the retriever is gone"))
         answer = ask("POST", "/v1/recommend", json=asked).json()
-        assert answer["degraded"] == ["remembered_slates: the retriever is gone"]
+        assert answer["degraded"] == ["cached_slate: the retriever is gone"]
         assert [item["item_id"] for item in answer["items"]] == [item["item_id"] for item in whole]
-        assert all(item["score"] is None and item["sources"] == ["remembered_slates"] for item in answer["items"])
+        assert all(item["score"] is None and item["sources"] == ["cached_slate"] for item in answer["items"])
 
     def test_a_remembered_slate_is_filtered_and_filled_up_like_any_other(self) -> None:
         front = Front(SmallShop())
         ask = asking(front)
         whole = [i["item_id"] for i in ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 8}).json()["items"]]
-        front.desk.topology = Stuck(NotReady("the retriever is gone"))
+        front.recommender.executor = Stuck(NotReady("the retriever is gone"))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 20, "exclude": whole[:3]}).json()
         shown = [item["item_id"] for item in answer["items"]]
         assert shown[:5] == whole[3:]
@@ -336,25 +336,29 @@ class TestWhenSomethingFails:
         front = Front(SmallShop())
         ask = asking(front)
         ask("GET", "/v1/recommend/u5")
-        front.desk.topology = Stuck(NotReady("gone"))
+        front.recommender.executor = Stuck(NotReady("gone"))
         for path in ("/v1/recommend/u6", "/v1/similar/i20?user_id=u5"):
-            assert ask("GET", path).json()["degraded"] == ["last_resort: gone"]
+            assert ask("GET", path).json()["degraded"] == ["popular_fallback: gone"]
 
     def test_a_slate_that_is_not_whole_is_not_remembered(self) -> None:
         front = Front(SmallShop(closed=True))
         ask = asking(front)
         assert ask("GET", "/v1/recommend/u5").json()["degraded"]
-        front.desk.topology = Stuck(NotReady("gone"))
-        assert ask("GET", "/v1/recommend/u5").json()["degraded"] == ["last_resort: gone"]
+        front.recommender.executor = Stuck(NotReady("gone"))
+        assert ask("GET", "/v1/recommend/u5").json()["degraded"] == ["popular_fallback: gone"]
 
     def test_no_more_slates_are_remembered_than_the_settings_say(self) -> None:
-        front = Front(SmallShop(settings(remembered_slates=2)))
+        front = Front(SmallShop(settings(slate_cache_size=2)))
         ask = asking(front)
         for user in ("u1", "u2", "u3"):
             ask("GET", f"/v1/recommend/{user}")
-        front.desk.topology = Stuck(NotReady("gone"))
+        front.recommender.executor = Stuck(NotReady("gone"))
         said = {user: ask("GET", f"/v1/recommend/{user}").json()["degraded"][0] for user in ("u1", "u2", "u3")}
-        assert said == {"u1": "last_resort: gone", "u2": "remembered_slates: gone", "u3": "remembered_slates: gone"}
+        assert said == {
+            "u1": "popular_fallback: gone",
+            "u2": "cached_slate: gone",
+            "u3": "cached_slate: gone",
+        }
 
     def test_a_bug_is_not_hidden_behind_popular_items(self) -> None:
         response = asking(Front(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")
@@ -375,7 +379,7 @@ class TestWhenSomethingFails:
         assert [record for record in caplog.records if record.name.startswith("remora")] == []
 
     def test_a_spent_budget_still_gives_a_full_slate(self) -> None:
-        answer = asking(Front(SmallShop(settings(sources_share=1e-9, scoring_share=1e-9))))(
+        answer = asking(Front(SmallShop(settings(retrieval_deadline_fraction=1e-9, ranking_deadline_fraction=1e-9))))(
             "GET", "/v1/recommend/u1"
         ).json()
         assert len(answer["items"]) == 10
@@ -385,9 +389,9 @@ class TestWhenSomethingFails:
 class TestReadiness:
     def test_comes_after_one_request_went_all_the_way(self) -> None:
         front = Front(SmallShop())
-        assert not front.desk.warm
+        assert not front.recommender.warm
         assert asking(front)("GET", "/readyz").json() == {"status": "ready", "bundle": "small"}
-        assert front.desk.warm
+        assert front.recommender.warm
 
     def test_is_refused_with_a_time_to_retry_while_a_part_is_out(self) -> None:
         ask = asking(Front(SmallShop(), Stuck(NotReady("the ranker is loading"))))

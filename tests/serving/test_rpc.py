@@ -17,12 +17,12 @@ from google.protobuf.json_format import MessageToDict
 from tests.serving.small_shop import USERS
 
 import remora
-from remora.serving.arrival import Arrival
-from remora.serving.messages import RecommendRequest
+from remora.serving.explanation import Contribution, Explanation, FoundBy, Prediction
+from remora.serving.request_context import RequestContext
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.recommender_pb2_grpc import RecommenderStub
 from remora.serving.rpc.service import Rpc
-from remora.serving.why import Foretold, FoundBy, Part, Why
+from remora.serving.schemas import RecommendRequest
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 PLATFORM = Path(remora.__file__).parents[1]
@@ -64,7 +64,7 @@ class TestAnApp:
             *({"user_id": user, "n": 7, "exclude": ["i03"]} for user in USERS),
             {"user_id": "stranger", "context": {"country": "at", "hour": 12}},
             {"user_id": None, "n": 3},
-            {"user_id": "u2", "surface": "similar_items", "context": {"item_id": "i30"}},
+            {"user_id": "u2", "surface": "similar_items", "context": {"seed_item_id": "i30"}},
         ):
             over_http = client.post(f"/{topology}/v1/recommend", json=body).json()
             answer = told(stub.Recommend(wire.RecommendRequest(**body), **of(topology)))
@@ -139,13 +139,13 @@ class Call:
 
 
 class Saying(Rpc):
-    """With a desk that says, or raises, the same to everybody."""
+    """With a recommender that says, or raises, the same to all users."""
 
     def __init__(self, said: Any) -> None:
-        self._reception: Any = self
+        self._router: Any = self
         self.said = said
 
-    async def recommend(self, asked: RecommendRequest, arrival: Arrival) -> Any:
+    async def recommend(self, asked: RecommendRequest, context: RequestContext) -> Any:
         return self.explain()
 
     async def explain(self, *asked: Any) -> Any:
@@ -163,35 +163,44 @@ def test_a_bug_is_an_internal_error_that_names_nobody(caplog: pytest.LogCaptureF
 
 
 def test_every_field_of_an_explanation_has_its_place() -> None:
-    part = Part(feature="kind", value="tea", adds=0.5)
-    missing = Part(feature="age", value=None, adds=-0.25)
-    said = Why(
-        user="u",
+    part = Contribution(feature="kind", value="tea", contribution=0.5)
+    missing = Contribution(feature="age", value=None, contribution=-0.25)
+    said = Explanation(
+        user_id="u",
         surface="home_feed",
         n=3,
-        item="i1",
+        item_id="i1",
         title="Thing",
         bundle="b",
         shown=True,
         removed_by="unavailable",
-        place=1,
-        place_by_score=2,
+        rank=1,
+        rank_before_reranking=2,
         candidates=9,
         sources=(FoundBy(source="linear", rank=1, score=0.5),),
-        missed_by=(FoundBy(source="trending", rank=9, score=None),),
-        value=1.5,
-        foretold=(
-            Foretold(objective="liked", prediction=0.5, weight=1.0, base=0.25, parts=(part, missing), others=1.0),
+        below_limit_in=(FoundBy(source="trending", rank=9, score=None),),
+        score=1.5,
+        predictions=(
+            Prediction(
+                objective="liked",
+                prediction=0.5,
+                weight=1.0,
+                base_value=0.25,
+                contributions=(part, missing),
+                other_contributions=1.0,
+            ),
         ),
         degraded=("x",),
     )
     answer = asyncio.run(Saying(said).Explain(wire.ExplainRequest(user_id="u", item_id="i1"), Call()))
     expected = said.model_dump(mode="json")
-    expected["missed_by"][0].pop("score")
+    expected["below_limit_in"][0].pop("score")
     assert told(answer) == expected
 
 
-@pytest.mark.parametrize("model", [RecommendRequest, RecommendResponse, RecommendedItem, Why, Part, Foretold, FoundBy])
+@pytest.mark.parametrize(
+    "model", [RecommendRequest, RecommendResponse, RecommendedItem, Explanation, Contribution, Prediction, FoundBy]
+)
 def test_messages_have_the_fields_of_the_models(model: Any) -> None:
     assert {field.name for field in getattr(wire, model.__name__).DESCRIPTOR.fields} == set(model.model_fields)
 

@@ -80,15 +80,15 @@ def test_both_topologies_explain_alike(client: httpx.Client) -> None:
 
 def degraded_with(bundle: str, phases: list[DeploymentHandle]) -> list[str]:
     """What a full slate of a graph of these phases says that it lacks."""
-    from remora.serving.arrival import Arrival
-    from remora.serving.desk import Desk
-    from remora.serving.messages import RecommendRequest
-    from remora.serving.meters import Meters
-    from remora.serving.topologies import Graph
+    from remora.serving.executors import Graph
+    from remora.serving.metrics import ServingMetrics
+    from remora.serving.recommender import Recommender
+    from remora.serving.request_context import RequestContext
+    from remora.serving.schemas import RecommendRequest
 
     shop = SmallShop(bundle=bundle)
-    desk = Desk(shop.release(), Graph(bundle, *phases), shop.settings.serving, Meters())
-    answer = asyncio.run(desk.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), Arrival("r")))
+    recommender = Recommender(shop.load(), Graph(bundle, *phases), shop.settings.serving, ServingMetrics())
+    answer = asyncio.run(recommender.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), RequestContext("r")))
     assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
     return answer.degraded
 
@@ -127,20 +127,20 @@ def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle
     phases: list[DeploymentHandle],
 ) -> None:
     said = degraded_with("newer", phases)
-    assert said == ["last_resort: the request is of bundle newer, this replica serves small"]
+    assert said == ["popular_fallback: the request is of bundle newer, this replica serves small"]
 
 
 def test_a_phase_that_answers_garbage_is_passed_over(phases: list[DeploymentHandle]) -> None:
     assert with_each_replaced(phases, lambda: b"\x00garbage") == [
-        ["last_resort: a phase handed on bytes in place of an errand"],
-        ["last_resort: a phase handed on bytes in place of an errand"],
-        ["last_resort: a phase answered bytes in place of a slate"],
+        ["popular_fallback: a phase handed on bytes in place of an errand"],
+        ["popular_fallback: a phase handed on bytes in place of an errand"],
+        ["popular_fallback: a phase answered bytes in place of a slate"],
     ]
 
 
 def test_a_phase_that_dies_with_a_request_in_hand_is_passed_over(phases: list[DeploymentHandle]) -> None:
     said = with_each_replaced(phases, lambda: os._exit(1))
-    assert said == [["last_resort: a phase cannot be reached (ActorDiedError)"]] * 3
+    assert said == [["popular_fallback: a phase cannot be reached (ActorDiedError)"]] * 3
 
 
 def test_a_phase_that_gives_a_request_up_is_passed_over(phases: list[DeploymentHandle]) -> None:
@@ -148,7 +148,7 @@ def test_a_phase_that_gives_a_request_up_is_passed_over(phases: list[DeploymentH
         raise asyncio.CancelledError
 
     for [said] in with_each_replaced(phases, give_up):
-        assert said.startswith("last_resort: a phase "), said
+        assert said.startswith("popular_fallback: a phase "), said
 
 
 def test_a_bug_in_a_phase_is_not_passed_over(phases: list[DeploymentHandle]) -> None:
@@ -188,7 +188,7 @@ def test_a_gateway_has_gone_the_whole_way_before_its_first_request_and_starts_wh
         assert retriever.times.remote().result() == 1
         assert client.get("/nowhere/healthz").status_code == 200
         assert client.get("/nowhere/v1/recommend/u1").json()["degraded"] == [
-            "last_resort: a phase answered str in place of a slate"
+            "popular_fallback: a phase answered str in place of a slate"
         ]
     finally:
         serve.delete("nowhere")

@@ -14,8 +14,8 @@ from tests.serving.small_shop import USERS, SmallShop, Taste, settings
 from remora.contracts.home import Home
 from remora.pipeline import Candidates, Query, Scores
 from remora.registry.live import LiveReport, LiveReports
-from remora.registry.traffic import Traffic, TrafficBoard
-from remora.serving.release import Release
+from remora.registry.traffic import Traffic, TrafficStore
+from remora.serving.loaded_bundle import LoadedBundle
 
 BUNDLES, SWAPS = ("b1", "b2", "b3"), 100
 WAYS = ("fused", "graph")
@@ -37,15 +37,15 @@ class Marked:
 class MarkedShop(SmallShop):
     """Each bundle has scores of its own range, and titles that name it: they come from different phases."""
 
-    def release(self, bundle: str = "") -> Release:
-        whole = super().release(bundle).parts
+    def load(self, bundle: str = "") -> LoadedBundle:
+        whole = super().load(bundle).parts
         titles = [f"{title} of {bundle}" for title in whole.snapshot.titles]
         table = whole.snapshot.table
         column = table.column_names.index("item_profile__title")
         snapshot = replace(whole.snapshot, table=table.set_column(column, "item_profile__title", [titles]))
         mark = 1_000.0 * int(bundle[1:])
         scorer: Any = Marked(whole.scorer, mark)  # type: ignore[arg-type]
-        return Release.of(replace(whole, snapshot=snapshot, scorer=scorer), bundle=bundle)
+        return LoadedBundle.of(replace(whole, snapshot=snapshot, scorer=scorer), bundle=bundle)
 
 
 @dataclass
@@ -56,8 +56,8 @@ class Apps:
     home: Home
 
     def direct(self, traffic: Traffic) -> None:
-        """Put it in force and wait until every replica has it, with all that it names."""
-        wanted = TrafficBoard(self.home).publish(traffic)
+        """Activate it and wait until every replica has it, with all that it names."""
+        wanted = TrafficStore(self.home).publish(traffic)
         while True:
             told = list(LiveReports(self.home).read().values())
             if len(told) == REPLICAS and all(has(report, wanted) for report in told):
@@ -76,8 +76,8 @@ def apps(serve_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     from remora.serving.app import assemble
 
     home = Home(str(tmp_path_factory.mktemp("swapped")))
-    TrafficBoard(home).publish(Traffic(production=BUNDLES[0]))
-    shop = MarkedShop(settings(home.url, follow_seconds=0.05, cpus_per_replica=0.05), bundle=BUNDLES[0])
+    TrafficStore(home).publish(Traffic(production=BUNDLES[0]))
+    shop = MarkedShop(settings(home.url, traffic_poll_seconds=0.05, cpus_per_replica=0.05), bundle=BUNDLES[0])
     ways: list[Any] = [serve.RunTarget(assemble(shop, way), f"swapped_{way}", f"/swapped_{way}") for way in WAYS]  # type: ignore[arg-type]
     serve.run_many(ways)
     yield Apps(serve_url, home)
@@ -115,7 +115,7 @@ def test_a_canary_gets_its_users_and_a_bundle_that_is_damaged_none(apps: Apps) -
         for user in USERS:
             url = f"{apps.url}/swapped_{way}/v1/recommend/{user}"
             assert httpx.get(url, timeout=60).json()["variant"] == ("canary" if canary.has(user) else "production")
-    wanted = TrafficBoard(apps.home).publish(Traffic(production="b1", loading=("nonsense",)))
+    wanted = TrafficStore(apps.home).publish(Traffic(production="b1", loading=("nonsense",)))
     while True:
         told = list(LiveReports(apps.home).read().values())
         if all(report.revision == wanted.revision and "nonsense" in report.refused for report in told):

@@ -32,13 +32,13 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Case": {"when": "rating >= 4", "type": "buy"},
     "MetricBound": {"metric": "ndcg"},
     "ObjectiveSettings": {"events": ["buy"]},
-    "Between": {"low": 1.0, "high": 2.0},
-    "OneOf": {"choices": [1]},
+    "Range": {"low": 1.0, "high": 2.0},
+    "Choice": {"choices": [1]},
 }
 """What a section cannot be made without."""
 NEEDED["DataSettings"] = NEEDED["Settings"]["data"]
 
-BOUNDED_BY_ANOTHER = {"Between.low", "Between.high", "EventTypeSettings.weight"}
+BOUNDED_BY_ANOTHER = {"Range.low", "Range.high", "EventTypeSettings.weight"}
 """Each end of a range is checked against the field that is tuned; a weight by what is made of it."""
 
 
@@ -173,7 +173,7 @@ def test_a_text_is_no_book(leaf: Leaf) -> None:
         ("retrieval", {"batch_size": 1}, "batch_size 1 leaves nothing"),
         ("tuning", {"trees": {}}, "trees"),
         ("cluster", {"cpus": 0}, "cpus"),
-        ("cluster", {"object_store_gb": 0.01}, "object_store_gb"),
+        ("cluster", {"object_store_gib": 0.01}, "object_store_gib"),
     ],
 )
 def test_settings_that_would_crash_later_are_refused_when_they_are_read(section: str, values: Any, says: str) -> None:

@@ -14,7 +14,7 @@ from tests.settings.test_bounds import LEAVES
 
 import remora
 from remora.ingest import ingest
-from remora.rollout.gates import gated
+from remora.rollout.gates import run
 from remora.settings import Settings
 from remora.settings.credentials import Connection, SecretUrl
 from remora.training.retraining import recording
@@ -24,9 +24,9 @@ PASSWORDS = st.text(st.characters(codec="ascii", exclude_characters=","), min_si
 
 # fmt: off
 PLAIN = (
-    "name", "get", "columns", "keep", "delimiter", "quote", "escape", "encoding", "nulls", "list_separator",
+    "name", "dataset", "columns", "keep", "delimiter", "quote", "escape", "encoding", "nulls", "list_separator",
     "event_type", "when", "type", "pattern", "zone", "filters", "impression", "title", "category", "available",
-    "user_columns", "item_columns", "text", "address", "segment", "events", "trusted_features", "host",
+    "user_columns", "item_columns", "text", "address", "segment", "events", "leakage_allowlist", "host",
     "signing_key", "trusted_keys", "on_success", "textfile",
 )
 # fmt: on
@@ -67,7 +67,7 @@ def test_a_run_a_lake_and_the_gates_are_named_alike_under_another_password() -> 
     one, other = settings("old-password"), settings("new-password")
     assert recording._new(one, "ann", None).inputs == recording._new(other, "ann", None).inputs
     assert ingest._recipe(one) == ingest._recipe(other)
-    assert one.inputs(include=gated.DEPENDS_ON) == other.inputs(include=gated.DEPENDS_ON)
+    assert one.inputs(include=run.DEPENDS_ON) == other.inputs(include=run.DEPENDS_ON)
 
 
 def test_another_server_is_another_input() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from remora.contracts.errors import SettingsError, StorageError
+from remora.contracts.errors import SettingsError, StorageError, UnsupportedFormat
 from remora.settings import Settings, activate, load
 
 LEAST = {
@@ -93,7 +93,7 @@ def test_the_settings_of_a_home_are_its_owner_s_and_are_replaced_whole(config: P
     assert stat.S_IMODE(first.st_mode) == 0o600
     activate(settings)
     assert file.stat().st_ino != first.st_ino
-    assert os.listdir(settings.home) == ["settings.yaml"]
+    assert sorted(os.listdir(settings.home)) == ["format", "settings.yaml"]
 
 
 def test_a_home_that_was_moved_is_the_one_that_is_named(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,3 +101,17 @@ def test_a_home_that_was_moved_is_the_one_that_is_named(config: Path, monkeypatc
     (config.parent / "old").rename(config.parent / "new")
     monkeypatch.setenv("REMORA_HOME", str(config.parent / "new"))
     assert load(config.parent / "new" / "settings.yaml").home == str(config.parent / "new")
+
+
+@pytest.mark.parametrize("format", [None, "2", "4", ""])
+def test_a_home_of_another_version_is_refused_and_left_as_it_is(config: Path, format: str | None) -> None:
+    settings = load(config)
+    activate(settings)
+    written = Path(settings.home, "format")
+    written.unlink()
+    if format is not None:
+        written.write_text(format)
+    before = sorted(os.listdir(settings.home))
+    with pytest.raises(UnsupportedFormat, match=r"reads format '3'.* remove it and build it again"):
+        activate(settings)
+    assert sorted(os.listdir(settings.home)) == before

@@ -41,8 +41,11 @@ def test_the_least_configuration_has_a_home_of_its_name(tmp_path: Path, monkeypa
     [
         ({"nmae": 1}, "nmae: there is no such setting. Did you mean name?"),
         ({"split": {"retrieval": 0.9, "ranking": 0.05, "validation": 0.05}}, "must leave at least 0.01"),
-        ({"serving": {"timeout_ms": 5_000}}, "timeout_ms 5000 is longer than most_timeout_ms 3000"),
-        ({"serving": {"sources_share": 0.9}}, "sources_share 0.9 is more than scoring_share 0.8"),
+        ({"serving": {"timeout_ms": 5_000}}, "timeout_ms 5000 is longer than max_timeout_ms 3000"),
+        (
+            {"serving": {"retrieval_deadline_fraction": 0.9}},
+            "retrieval_deadline_fraction 0.9 is more than ranking_deadline_fraction 0.8",
+        ),
         ({"retrieval": {"workers": 0}}, "retrieval.workers: Input should be greater than or equal to 1"),
         ({"data": {**LEAST["data"], "event_types": {"view": {}}}}, "event type 'buy' is not declared"),  # type: ignore[dict-item]
         ({"data": {**LEAST["data"], "event_types": {"buy": {"sign": 0}}}}, "nothing could be recommended"),  # type: ignore[dict-item]

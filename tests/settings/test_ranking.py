@@ -30,7 +30,7 @@ from remora.settings.ranking import by_weight
         ),
         ({"models": ["trees", "trees"]}, "models names one twice"),
         ({"models": []}, "at least 1 item"),
-        ({"trees": {"monotone": {"candidate__place": 0}}}, "monotone"),
+        ({"trees": {"monotone_constraints": {"candidate__place": 0}}}, "monotone"),
     ],
 )
 def test_a_table_that_cannot_be_says_why(ranking: dict[str, Any], said: str) -> None:

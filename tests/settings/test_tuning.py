@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from tests.datasets.worlds import settings_for
 
 from remora.settings import Settings
-from remora.settings.tuning import Between, OneOf
+from remora.settings.tuning import Choice, Range
 from remora.training.search import as_domain
 
 
@@ -27,7 +27,7 @@ def tuning(**spaces: Any) -> Settings:
         ({"learning_rate": {"low": 0.1, "high": 0.1}}, r"low 0\.1 is not below high 0\.1"),
         ({"learning_rate": {"low": 0.0, "high": 0.1, "log": True}}, "begins above 0"),
         ({"dimension": {"choices": []}}, "at least 1 item"),
-        ({"history": {"choices": ["memory"]}}, "tuning.retrieval.history offers 'memory'"),
+        ({"history_encoder": {"choices": ["memory"]}}, "tuning.retrieval.history_encoder offers 'memory'"),
         ({"id_dropout": {"low": -0.5, "high": 0.5, "high_": 1}}, "high_"),
         ({"uniform_negatives": {"low": -5, "high": 10}}, "uniform_negatives offers -5"),
     ],
@@ -45,18 +45,18 @@ def test_the_default_space_is_one_that_the_settings_allow() -> None:
 
 @given(st.floats(1e-6, 1e3), st.floats(1.01, 100.0), st.booleans())
 def test_draws_stay_within_their_range(low: float, factor: float, log: bool) -> None:
-    space = Between(low=low, high=low * factor, log=log)
+    space = Range(low=low, high=low * factor, log=log)
     domain = as_domain(space, whole=False)
     assert all(low <= domain.sample() <= low * factor * (1 + 1e-9) for _ in range(20))
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.booleans())
 def test_whole_fields_get_whole_numbers_both_ends_among_them(low: int, more: int, log: bool) -> None:
-    domain = as_domain(Between(low=low, high=low + more, log=log), whole=True)
+    domain = as_domain(Range(low=low, high=low + more, log=log), whole=True)
     drawn = {domain.sample() for _ in range(30)}
     assert all(isinstance(int(one), int) and low <= one <= low + more for one in drawn)
 
 
 def test_a_list_gives_its_values() -> None:
-    domain = as_domain(OneOf(choices=("a", 2)), whole=False)
+    domain = as_domain(Choice(choices=("a", 2)), whole=False)
     assert {domain.sample() for _ in range(40)} == {"a", 2}

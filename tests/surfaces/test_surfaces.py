@@ -9,7 +9,7 @@ from remora.pipeline import Pipeline, Query
 from remora.pipeline.runner import BACKFILL, stage_name
 from remora.settings import Settings
 from remora.surfaces.home_feed import home_feed
-from remora.surfaces.last_resort import last_resort
+from remora.surfaces.popular_fallback import popular_fallback
 from remora.surfaces.similar_items import similar_items
 from remora.surfaces.table import SURFACES
 
@@ -54,12 +54,12 @@ class TestTheHomeFeed:
         assert set(shown.tolist()) == set(range(N_ITEMS)) - set(UNAVAILABLE) - set(query.seen.tolist())
 
     def test_shows_what_was_seen_where_the_settings_want_that(self) -> None:
-        shown = home_feed(parts(of("home_feed", already_seen=False))).run(asked()).candidates.rows
+        shown = home_feed(parts(of("home_feed", hide_seen=False))).run(asked()).candidates.rows
         assert set(shown.tolist()) == set(range(N_ITEMS)) - set(UNAVAILABLE)
 
     def test_finds_what_the_user_wanted_before_where_it_may_be_shown(self) -> None:
         query = asked()
-        stock = parts(of("home_feed", already_seen=False))
+        stock = parts(of("home_feed", hide_seen=False))
         (repeats,) = [s for s in home_feed(stock).sources if stage_name(s) == "repeats"]
         assert len(query.history)
         assert set(repeats.find(query).rows.tolist()) == set(query.history.tolist())
@@ -67,7 +67,7 @@ class TestTheHomeFeed:
 
     def test_keeps_categories_apart_as_much_as_the_settings_want(self) -> None:
         def repeats(strength: float) -> int:
-            stock = parts(of("home_feed", spacing_window=4, spacing_strength=strength))
+            stock = parts(of("home_feed", diversity_window=4, diversity_strength=strength))
             shown = stock.snapshot.categories[home_feed(stock).run(asked(n=12)).candidates.rows, 0]
             return sum(int((shown[max(0, p - 3) : p] == shown[p]).sum()) for p in range(12))
 
@@ -93,6 +93,6 @@ class TestSimilarItems:
 
 def test_the_last_resort_is_what_is_most_popular_and_available() -> None:
     stock = parts(settings())
-    shown = last_resort(stock).run(asked("nobody", n=12, item=3)).candidates.rows.tolist()
+    shown = popular_fallback(stock).run(asked("nobody", n=12, item=3)).candidates.rows.tolist()
     eligible = [row for row in range(N_ITEMS) if row not in {3, *UNAVAILABLE}]
     assert shown == sorted(eligible, key=lambda row: (-stock.snapshot.popularity[row], row))[:12]

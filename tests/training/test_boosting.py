@@ -31,7 +31,7 @@ def groups(count: int, seed: int) -> Groups:
 
 
 def settings(*, workers: int = 1, refit: bool = True, **trees: object) -> RankingSettings:
-    chosen = {"rounds": 60, "early_stopping_rounds": 60, "subsample": 1, "colsample_bytree": 1}
+    chosen = {"num_boost_round": 60, "early_stopping_rounds": 60, "subsample": 1, "colsample_bytree": 1}
     return RankingSettings(trees=TreeSettings(**chosen | trees), workers=workers, refit=refit)  # type: ignore[arg-type]
 
 
@@ -94,7 +94,7 @@ def test_debiased_trees_go_by_relevance_where_others_go_by_place() -> None:
 
 
 def test_debiasing_needs_what_was_shown() -> None:
-    with pytest.raises(ValueError, match="needs slates: logged"):
+    with pytest.raises(ValueError, match="needs candidates: logged"):
         RankingSettings(trees=TreeSettings(position_debiasing=True))
 
 
@@ -106,14 +106,14 @@ def test_two_workers_learn_to_rank_and_say_what_scikit_learn_says(home_folder: P
 
 
 def test_with_refit_as_many_rounds_are_learned_from_both_windows(home_folder: Path) -> None:
-    done = boosted(settings(rounds=20), home_folder, "refit", groups(60, seed=1), groups(60, seed=2))
+    done = boosted(settings(num_boost_round=20), home_folder, "refit", groups(60, seed=1), groups(60, seed=2))
     assert done.booster.num_boosted_rounds() == done.chosen.num_boosted_rounds() == int(np.argmax(done.history)) + 1
     assert ndcg(done.chosen, groups(60, seed=2)) == pytest.approx(max(done.history), abs=1e-3)
     assert ndcg(done.booster, groups(60, seed=2)) > max(done.history)
 
 
 def test_in_one_process_it_is_the_same_as_with_one_worker(home_folder: Path) -> None:
-    train, held_out, chosen = groups(60, seed=1), groups(60, seed=2), settings(rounds=20)
+    train, held_out, chosen = groups(60, seed=1), groups(60, seed=2), settings(num_boost_round=20)
     apart = boosted(chosen, home_folder, "apart", train, held_out)
     here = boosted(chosen, home_folder, "here", train, held_out, here=True)
     assert here.history == pytest.approx(apart.history)
@@ -125,7 +125,7 @@ def test_in_one_process_it_is_the_same_as_with_one_worker(home_folder: Path) -> 
 def test_a_pointwise_head_says_probabilities_and_rows_count_what_they_are_given(home_folder: Path) -> None:
     train, held_out = groups(300, seed=1), groups(60, seed=2)
     counts = np.where(train.labels > 0, 1.0, 4.0).astype(np.float32)  # one negative of four was kept
-    chosen = settings(refit=False, rounds=120)
+    chosen = settings(refit=False, num_boost_round=120)
     plain = boosted(chosen, home_folder, "plain", train, held_out, PROBABILITY, here=True)
     counted = boosted(chosen, home_folder, "counted", replace(train, counts=counts), held_out, PROBABILITY, here=True)
     said = plain.chosen.inplace_predict(held_out.features)
@@ -150,7 +150,7 @@ def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) ->
         groups=np.repeat(np.arange(400), 10),
         counts=np.ones(4_000, np.float32),
     )
-    stump = settings(refit=False, rounds=1, max_depth=1, min_child_weight=0)
+    stump = settings(refit=False, num_boost_round=1, max_depth=1, min_child_weight=0)
     apart = boosted(stump, home_folder, "odd", odd, odd, PROBABILITY, here=True, kinds=["c", "q"], monotone=[0, 0])
     said = apart.chosen.inplace_predict(np.stack([np.arange(13.0), np.zeros(13)], axis=1).astype(np.float32))
     assert len(set(said[:12:2].tolist())) == len(set(said[1:12:2].tolist())) == 1  # no threshold could part them
@@ -159,7 +159,7 @@ def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) ->
 
 def test_a_run_whose_worker_is_killed_ends_as_if_nothing_had_happened(home_folder: Path) -> None:
     train, held_out = groups(100, seed=1), groups(30, seed=2)
-    chosen = settings(rounds=600, early_stopping_rounds=600)
+    chosen = settings(num_boost_round=600, early_stopping_rounds=600)
     whole = boosted(chosen, home_folder, "whole", train, held_out)
 
     killed: list[int] = []

@@ -18,7 +18,7 @@ def shop(folder: Path, share: float) -> Settings:
     events = clustered_events(users=USERS, items=ITEMS, clusters=CLUSTERS, days=60, per_user=12)
     make_lake(folder, events, users=some_users(USERS), items=clustered_items(ITEMS, CLUSTERS))
     retrieval = {"batch_size": 64, "dimension": 16, "uniform_negatives": 32, "learning_rate": 0.01}
-    evaluation = {"cold_start_items": share, "cold_start_epochs": 4, "bootstrap_samples": 100}
+    evaluation = {"cold_start_holdout_fraction": share, "cold_start_epochs": 4, "bootstrap_samples": 100}
     return settings_for(folder, retrieval=retrieval, features={"partitions": 2}, evaluation=evaluation)
 
 
@@ -37,5 +37,5 @@ def test_hidden_items_are_found_by_their_content_and_unchanged_is_a_look_up(
 
 
 def test_nothing_hidden_that_anyone_wanted_is_said(ray_cluster: None, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Of 0 hidden items nobody wanted any"):
+    with pytest.raises(DataError, match="Of 0 hidden items none was wanted"):
         measure(shop(tmp_path, 1e-9))

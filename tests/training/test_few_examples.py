@@ -10,11 +10,11 @@ import pytest
 from tests.datasets.worlds import START, settings_for
 
 from remora.contracts.errors import DataError
-from remora.datasets.cuts import TimeCuts
+from remora.datasets.splits import TimeSplit
 from remora.training.retrieval_inputs import check_comparable, check_examples
 
 DAYS = [START + timedelta(days=n) for n in range(5)]
-CUTS = TimeCuts(start=DAYS[0], retrieval_end=DAYS[1], ranking_end=DAYS[2], validation_end=DAYS[3], end=DAYS[4])
+CUTS = TimeSplit(start=DAYS[0], retrieval_end=DAYS[1], ranking_end=DAYS[2], validation_end=DAYS[3], end=DAYS[4])
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,7 @@ def test_without_held_out_users_a_warning_says_that_nothing_is_measured(
 def test_a_search_that_no_held_out_user_could_decide_is_refused(tmp_path: Path) -> None:
     chosen = settings_for(tmp_path).retrieval
     check_comparable(1, chosen)
-    with pytest.raises(DataError, match=r"No user is held out \(retrieval.held_out_users is 0.05\), so trials cannot"):
+    with pytest.raises(
+        DataError, match=r"No user is held out \(retrieval.validation_user_fraction is 0.05\), so trials cannot"
+    ):
         check_comparable(0, chosen)

@@ -12,7 +12,7 @@ import pytest
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
 from remora.contracts.tables import TIMESTAMP
-from remora.datasets.cuts import TimeCuts, time_cuts
+from remora.datasets.splits import TimeSplit, time_split
 from remora.settings import Settings
 from remora.training.retrieval_inputs import prepare
 from remora.training.two_tower import Inputs
@@ -23,9 +23,9 @@ USERS, ITEMS = 30, 24
 
 
 def test_the_towers_inputs_are_the_same_with_and_without_what_came_later(home_folder: Path) -> None:
-    settings = settings_for(home_folder, features={"partitions": 2}, retrieval={"held_out_users": 0.1})
+    settings = settings_for(home_folder, features={"partitions": 2}, retrieval={"validation_user_fraction": 0.1})
     events = clustered_events(users=USERS, items=ITEMS, clusters=2, days=60, per_user=10)
-    cuts = time_cuts(settings, make_lake(home_folder, events, version="all"))
+    cuts = time_split(settings, make_lake(home_folder, events, version="all"))
     past = [e for e in events if e[3] < cuts.retrieval_end]
     planted = [(u, f"i{(int(i[1:]) + 1) % ITEMS:03d}", "like", cuts.retrieval_end) for u, i, _, _ in events]
 
@@ -41,7 +41,7 @@ def test_the_towers_inputs_are_the_same_with_and_without_what_came_later(home_fo
     assert same.equals(examples)
 
 
-def _made(settings: Settings, cuts: TimeCuts, events: list, which: tuple[str, ...]) -> tuple[Inputs, pa.Table]:
+def _made(settings: Settings, cuts: TimeSplit, events: list, which: tuple[str, ...]) -> tuple[Inputs, pa.Table]:
     """The inputs from these events, and users and items in these versions; `later` ones are valid from the cut on."""
     items, users, after = clustered_items(ITEMS, 2), some_users(USERS), cuts.retrieval_end + timedelta(seconds=1)
     lake = make_lake(

@@ -11,7 +11,7 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 from tests.training.test_no_future import versions
 
 from remora.contracts.artifacts import Artifact
-from remora.datasets.cuts import TimeCuts, time_cuts
+from remora.datasets.splits import TimeSplit, time_split
 from remora.features.build import build
 from remora.features.store import apply
 from remora.ingest.lake import Lake
@@ -28,12 +28,12 @@ def test_the_rankers_rows_are_the_same_with_and_without_what_came_later(home_fol
     settings = settings_for(
         home_folder,
         features={"partitions": 2},
-        retrieval={"epochs": 1, "dimension": 8, "workers": 1, "held_out_users": 0.1},
-        evaluation={"every_events": 2, "queries_per_user": 3, "snapshots": 8},
+        retrieval={"epochs": 1, "dimension": 8, "workers": 1, "validation_user_fraction": 0.1},
+        evaluation={"events_between_queries": 2, "queries_per_user": 3, "max_snapshots": 8},
     )
     events = clustered_events(users=USERS, items=ITEMS, clusters=2, days=80, per_user=20)
     whole = make_lake(home_folder, events, items=clustered_items(ITEMS, 2), users=some_users(USERS), version="all")
-    cuts, towers = time_cuts(settings, whole), retrieval.train(settings)
+    cuts, towers = time_split(settings, whole), retrieval.train(settings)
     end = cuts.ranking.end
     past = [event for event in events if event[3] < end]
     planted = [(u, f"i{(int(i[1:]) + 1) % ITEMS:03d}", "like", end + timedelta(hours=1)) for u, i, _, _ in events]
@@ -47,7 +47,7 @@ def test_the_rankers_rows_are_the_same_with_and_without_what_came_later(home_fol
         assert str(with_future[name].to_pylist()) == str(without[name].to_pylist()), name  # nan is nan
 
 
-def _lake(settings: Settings, cuts: TimeCuts, events: list, which: tuple[str, ...]) -> Lake:
+def _lake(settings: Settings, cuts: TimeSplit, events: list, which: tuple[str, ...]) -> Lake:
     """A lake of these events; users and items change their columns right after the window when ``later`` is asked."""
     after = cuts.ranking.end + timedelta(seconds=1)
     return make_lake(
@@ -59,7 +59,7 @@ def _lake(settings: Settings, cuts: TimeCuts, events: list, which: tuple[str, ..
     )
 
 
-def _rows(settings: Settings, cuts: TimeCuts, towers: Artifact, lake: Lake) -> pa.Table:
+def _rows(settings: Settings, cuts: TimeSplit, towers: Artifact, lake: Lake) -> pa.Table:
     """The rows of the ranking window, with features built from this lake alone."""
     build(settings, lake)
     apply(settings)

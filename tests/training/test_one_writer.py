@@ -20,7 +20,7 @@ from remora.settings import DataSettings, Settings
 from remora.settings.one_writer import LOCK, one_writer, writes
 
 STEPS = {
-    "remora data get": ("ingest.get:get", (print,)),
+    "remora data download": ("ingest.download:download", (print,)),
     "remora data ingest": ("ingest.ingest:ingest", ()),
     "remora features build": ("features.build:build", (None,)),
     "remora features apply": ("features.store:apply", ()),

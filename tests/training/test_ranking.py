@@ -14,8 +14,8 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError, SettingsError
 from remora.contracts.home import Home
-from remora.datasets.cuts import time_cuts
 from remora.datasets.slates import Slates
+from remora.datasets.splits import time_split
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.features.build import build
 from remora.features.store import apply
@@ -40,13 +40,13 @@ pytestmark = pytest.mark.usefixtures("ray_cluster")
 USERS, ITEMS = 60, 48
 OBJECTIVES = {
     "engaged": {"events": ["like", "view"], "weight": 0.5},
-    "liked": {"events": ["like"], "weight": 0.5, "calibration": "isotonic", "head": "pointwise"},
+    "liked": {"events": ["like"], "weight": 0.5, "calibration": "isotonic", "loss": "pointwise"},
 }
 RANKING = {
     "models": ["trees", "network"],
     "objectives": OBJECTIVES,
-    "trees": {"rounds": 20},
-    "network": {"epochs": 2, "width": 8, "attention": 4, "experts": 2, "expert_width": 8},
+    "trees": {"num_boost_round": 20},
+    "network": {"epochs": 2, "hidden_dim": 8, "attention_dim": 4, "experts": 2, "expert_width": 8},
     "workers": 1,
     "refit": False,
 }
@@ -59,8 +59,8 @@ def world(folder: Path, users: int = USERS, per_user: int = 20, **leak: Any) -> 
         folder,
         data=data,
         features={"partitions": 2},
-        retrieval={"epochs": 1, "dimension": 8, "workers": 1, "held_out_users": 0.1},
-        evaluation={"every_events": 2, "queries_per_user": 3, "snapshots": 4, "bootstrap_samples": 50},
+        retrieval={"epochs": 1, "dimension": 8, "workers": 1, "validation_user_fraction": 0.1},
+        evaluation={"events_between_queries": 2, "queries_per_user": 3, "max_snapshots": 4, "bootstrap_samples": 50},
         ranking=RANKING,
     )
     events = clustered_events(users=users, items=ITEMS, clusters=2, days=80, per_user=per_user)
@@ -169,7 +169,7 @@ def test_a_search_knows_quality_and_cost_and_its_best_is_used_by_name(
     trained: tuple[Settings, Artifact], model: Any
 ) -> None:
     settings, _ = trained
-    tuning = settings.tuning.model_copy(update={"trials": 3, "minutes": 3.0, "grace_epochs": 1})
+    tuning = settings.tuning.model_copy(update={"max_trials": 3, "time_budget_minutes": 3.0, "grace_period_epochs": 1})
     settings = settings.model_copy(update={"tuning": tuning})
     reports: list[dict[str, Any]] = []
     artifact = search(settings, model, f"of-{model}", reports.append)
@@ -189,7 +189,7 @@ def test_a_search_knows_quality_and_cost_and_its_best_is_used_by_name(
 
 def test_a_monotone_feature_that_is_none_is_refused(trained: tuple[Settings, Artifact]) -> None:
     settings, _ = trained
-    trees = settings.ranking.trees.model_copy(update={"monotone": {"item_profile__colour": 1}})
+    trees = settings.ranking.trees.model_copy(update={"monotone_constraints": {"item_profile__colour": 1}})
     with pytest.raises(SettingsError, match="item_profile__colour, which is no numeric feature"):
         ranking.train(settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})}))
 
@@ -203,12 +203,12 @@ def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
     settings = world(home_folder, users=150, per_user=8, sold_later=wanted_in_the_end)
     with pytest.raises(DataError, match="item_profile__sold_later") as raised:
         ranking.train(settings)
-    assert "ranking.trusted_features" in str(raised.value)
-    trusted = settings.ranking.model_copy(update={"trusted_features": ("item_profile__sold_later",)})
+    assert "ranking.leakage_allowlist" in str(raised.value)
+    trusted = settings.ranking.model_copy(update={"leakage_allowlist": ("item_profile__sold_later",)})
     settings = settings.model_copy(update={"ranking": trusted})
     lake = Lake.open(Home(settings.home))
     data = Windows.read(slates.make(settings), lake)
-    window = time_cuts(settings, lake).ranking
+    window = time_split(settings, lake).ranking
     assert [leak.feature for leak in leaks(settings, lake, window, data.train, data.columns)] == [
         "item_profile__sold_later"
     ]

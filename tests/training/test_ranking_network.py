@@ -42,7 +42,7 @@ MADE_OF = {name: ObjectiveSettings(events=("like",)) for name in OBJECTIVES}
 
 
 def inputs(**changes: Any) -> NetworkInputs:
-    settings = NetworkSettings(width=16, attention=8, experts=2, expert_width=16, dropout=0.0)
+    settings = NetworkSettings(hidden_dim=16, attention_dim=8, experts=2, expert_width=16, dropout=0.0)
     spec = NetworkSpec(
         columns=COLUMNS,
         scale=Scale.fit(TRAIN.batch.features),
@@ -104,7 +104,7 @@ def test_it_goes_on_from_weights_without_anything_to_judge_by(alone: Any, tmp_pa
 
 def test_the_loss_is_that_of_a_loop_over_slates() -> None:
     torch.manual_seed(2)
-    found, given = slates(6, seed=9), inputs(listwise=0.7)
+    found, given = slates(6, seed=9), inputs(listwise_loss_weight=0.7)
     labels, counts = _labels(found, MADE_OF), torch.from_numpy(1.0 / found.sampled)
     slate, margins = torch.from_numpy(found.batch.slate), torch.randn(len(found.batch), 2)
     shares = _totals(labels, counts, found.batch.slate)

@@ -29,11 +29,11 @@ USERS, ITEMS, CLUSTERS = 60, 40, 4
 
 
 def small(folder: Path, **retrieval: Any) -> Settings:
-    """A shop of clustered taste with two items that nobody touched; training of a few seconds."""
+    """A shop of clustered taste with two items that no user touched; training of a few seconds."""
     folder.mkdir()
     events = clustered_events(users=USERS, items=ITEMS - 2, clusters=CLUSTERS, days=60, per_user=8)
     make_lake(folder, events, users=some_users(USERS), items=clustered_items(ITEMS, CLUSTERS))
-    chosen = {"epochs": 3, "batch_size": 64, "dimension": 16, "uniform_negatives": 16, "held_out_users": 0.1}
+    chosen = {"epochs": 3, "batch_size": 64, "dimension": 16, "uniform_negatives": 16, "validation_user_fraction": 0.1}
     return settings_for(folder, retrieval=chosen | {"learning_rate": 0.01} | retrieval, features={"partitions": 2})
 
 

@@ -17,12 +17,21 @@ from remora.training.search_outcome import read_search
 from remora.training.search_report import gained, markdown, rows
 from remora.training.two_tower import RECALL
 
-SPACE = {"learning_rate": {"low": 1e-5, "high": 2e-2, "log": True}, "history": {"choices": ["mean", "attention"]}}
+SPACE = {
+    "learning_rate": {"low": 1e-5, "high": 2e-2, "log": True},
+    "history_encoder": {"choices": ["mean", "attention"]},
+}
 
 
 def searched(folder: Path, **tuning: Any) -> Settings:
     settings = small(folder)
-    chosen = {"retrieval": SPACE, "trials": 4, "minutes": 5, "grace_epochs": 1, "reduction": 2} | tuning
+    chosen = {
+        "retrieval": SPACE,
+        "max_trials": 4,
+        "time_budget_minutes": 5,
+        "grace_period_epochs": 1,
+        "reduction_factor": 2,
+    } | tuning
     return Settings.model_validate(settings.model_dump() | {"tuning": chosen})
 
 
@@ -38,7 +47,7 @@ def test_trials_are_ranked_and_the_settings_as_they_were_are_one_of_them(found: 
     assert len(report.trials) == 4
     assert [t.best for t in report.trials] == sorted((t.best for t in report.trials), reverse=True)
     assert report.before is not None
-    assert report.before.changes == {"learning_rate": 0.01, "history": "attention"}
+    assert report.before.changes == {"learning_rate": 0.01, "history_encoder": "attention"}
     assert {r["trial"] for r in reports} == {1, 2, 3, 4}
     assert max(r[RECALL] for r in reports) == pytest.approx(report.trials[0].best)
     for trial in report.trials:
@@ -82,7 +91,7 @@ def test_the_best_is_used_by_its_name(found: tuple) -> None:
     [
         ("../up", SPACE, "cannot be called"),
         ("x", {"nearest_limit": {"choices": [5]}}, "nearest_limit, which the training of a trial does not depend on"),
-        ("x", {"text_buckets": {"choices": [5]}, "seed": {"choices": [5]}}, "Leave them out"),
+        ("x", {"text_hash_buckets": {"choices": [5]}, "seed": {"choices": [5]}}, "Leave them out"),
     ],
 )
 def test_a_search_that_could_find_nothing_says_so_before_it_starts(
@@ -94,7 +103,7 @@ def test_a_search_that_could_find_nothing_says_so_before_it_starts(
 
 def test_a_time_that_is_spent_before_the_first_epoch_says_so(ray_cluster: None, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"No trial of .* came to the end of an epoch"):
-        search(searched(tmp_path / "home", minutes=1e-6, trials=1))
+        search(searched(tmp_path / "home", time_budget_minutes=1e-6, max_trials=1))
 
 
 def test_changes_are_checked_like_a_file(tmp_path: Path) -> None:

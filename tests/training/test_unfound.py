@@ -10,7 +10,7 @@ import pytest
 from tests.datasets.worlds import settings_for
 
 from remora.contracts.tables import TIMESTAMP
-from remora.datasets.cuts import Window
+from remora.datasets.splits import Window
 from remora.training.unfound import why_unfound, without_target
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ def test_an_item_that_always_was_there_has_no_later_beginning() -> None:
 def test_without_a_target_the_setting_that_hides_repeats_is_named_where_it_is_the_reason(
     tmp_path: Path, hidden: bool
 ) -> None:
-    settings = settings_for(tmp_path, surfaces={"home_feed": {"already_seen": hidden}})
+    settings = settings_for(tmp_path, surfaces={"home_feed": {"hide_seen": hidden}})
     said = without_target(settings, Window(START, START + timedelta(days=9)))
     assert "No query between 2024-01-01 00:00:00+00:00 and 2024-01-10 00:00:00+00:00 has a target" in said
-    assert ("set surfaces.home_feed.already_seen to false" in said) == hidden
+    assert ("set surfaces.home_feed.hide_seen to false" in said) == hidden

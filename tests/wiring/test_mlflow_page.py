@@ -15,8 +15,8 @@ from mlflow import MlflowClient
 
 from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import DataSettings, EventTypeSettings, Settings, SourceSettings
-from remora.wiring import processes
-from remora.wiring.consoles import start_mlflow, stop_mlflow
+from remora.wiring import child_processes
+from remora.wiring.mlflow_ui import start_mlflow, stop_mlflow
 from remora.wiring.read_only import allowed
 
 API = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
@@ -61,8 +61,8 @@ def page(settings: Settings, run: str, tmp_path_factory: pytest.TempPathFactory)
             with httpx.Client(base_url=url, timeout=60) as http:
                 deadline = time.monotonic() + 120
                 while not _answers(http):
-                    assert time.monotonic() < deadline, processes.log_tail("mlflow")
-                    assert processes.find("mlflow"), processes.log_tail("mlflow")
+                    assert time.monotonic() < deadline, child_processes.log_tail("mlflow")
+                    assert child_processes.find("mlflow"), child_processes.log_tail("mlflow")
                 yield http
         finally:
             stop_mlflow()
@@ -176,7 +176,7 @@ def test_another_host_name_is_refused(page: httpx.Client) -> None:
 
 def test_it_is_found_again_and_its_record_names_no_database(settings: Settings, page: httpx.Client) -> None:
     assert start_mlflow(settings) == str(page.base_url).rstrip("/")
-    assert "sqlite" not in Path(processes.FOLDER, "mlflow.json").read_text()
+    assert "sqlite" not in Path(child_processes.FOLDER, "mlflow.json").read_text()
 
 
 def test_a_server_of_the_settings_is_named_and_none_is_started(settings: Settings) -> None:

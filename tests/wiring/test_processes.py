@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from remora.wiring import processes
+from remora.wiring import child_processes
 
 WAIT = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read(); import signal; signal.pause()"]
 
@@ -19,17 +19,17 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_process_is_found_again_and_ended() -> None:
-    started = processes.start("sleeper", WAIT, environment={}, facts={"url": "x"})
-    assert processes.find("sleeper") == started
-    assert processes.stop("sleeper")
+    started = child_processes.start("sleeper", WAIT, environment={}, facts={"url": "x"})
+    assert child_processes.find("sleeper") == started
+    assert child_processes.stop("sleeper")
     assert not psutil.pid_exists(started.pid) or not started.alive()
-    assert processes.find("sleeper") is None
-    assert not processes.stop("sleeper")
+    assert child_processes.find("sleeper") is None
+    assert not child_processes.stop("sleeper")
 
 
 def test_a_later_process_with_the_same_id_is_left_alone() -> None:
-    record = processes.FOLDER / "stranger.json"
+    record = child_processes.FOLDER / "stranger.json"
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"name": "stranger", "pid": os.getpid(), "started": 1.0, "facts": {}}))
-    assert processes.find("stranger") is None
-    assert not processes.stop("stranger")
+    assert child_processes.find("stranger") is None
+    assert not child_processes.stop("stranger")

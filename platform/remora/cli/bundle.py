@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from remora.registry.bundle import Bundle
-    from remora.registry.bundles import Bundles, Listed
-    from remora.registry.difference import Changed
+    from remora.registry.bundles import Bundles, BundleSummary
+    from remora.registry.diff import Changed
     from remora.registry.promotions import Promotion
 
 app = typer.Typer(
@@ -101,8 +101,8 @@ def show(
 ) -> None:
     """A bundle's model card and files, after every file's hash was checked."""
     from remora.registry.bundles import Bundles
-    from remora.registry.card import page
     from remora.registry.lineage import Lineage
+    from remora.registry.model_card import page
 
     bundle = Bundles(load(config)).inspect(name)
     if html is not None:
@@ -141,7 +141,7 @@ def diff(
 ) -> None:
     """What changed from one bundle to another: data, features, training, code, settings, metrics, files."""
     from remora.registry.bundles import Bundles
-    from remora.registry.difference import difference
+    from remora.registry.diff import difference
 
     bundles = Bundles(load(config))
     before, after = bundles.inspect(one), bundles.inspect(other)
@@ -220,7 +220,7 @@ def _render_built(out: Console, built: Bundle) -> None:
     out.print(f"Next: remora bundle promote {built.id}")
 
 
-def _render_list(out: Console, listed: Sequence[Listed]) -> None:
+def _render_list(out: Console, listed: Sequence[BundleSummary]) -> None:
     table = Table(title="Bundles", title_justify="left")
     for column in ("id", "made at (UTC)", "aliases", "surfaces", "MB", "signed"):
         table.add_column(column, justify="right" if column == "MB" else "left", no_wrap=column == "id")

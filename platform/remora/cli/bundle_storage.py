@@ -72,10 +72,10 @@ def import_bundle(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take in a bundle from another home, once its content and its signature were checked; it serves nobody yet."""
+    """Take in a bundle from another home, once its content and its signature were checked; it serves no request yet."""
     from remora.registry.bundles import Bundles
 
-    bundle = Bundles(load(config)).take_in(file)
+    bundle = Bundles(load(config)).import_(file)
     value = {"id": bundle.id, "folder": bundle.at(), "bytes": bundle.manifest.bytes}
     emit(value, as_json, lambda out: _render_imported(out, bundle.id, bundle.manifest.bytes))
 
@@ -119,9 +119,9 @@ def sign(
 
 def _render_unneeded(out: Console, going: Sequence[Unneeded], deleted: bool) -> None:
     if not going:
-        out.print("There is nothing that nobody needs.")
+        out.print("Nothing to remove: every bundle is in use.")
         return
-    table = Table(title="Removed" if deleted else "Nobody needs", title_justify="left")
+    table = Table(title="Removed" if deleted else "Not in use", title_justify="left")
     for column in ("what", "written at (UTC)", "MB"):
         table.add_column(column, justify="right" if column == "MB" else "left")
     for one in going:

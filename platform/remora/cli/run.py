@@ -119,12 +119,12 @@ def _say(done: Done, *, draw: bool) -> None:
 
 
 def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
-    from remora.serving import launch
-    from remora.wiring.consoles import start_mlflow
+    from remora.serving import deploy
+    from remora.wiring.mlflow_ui import start_mlflow
 
     mlflow = start_mlflow(settings)
     with console.status("serving") as spinner:
-        endpoint = launch.up(settings, again=False, told=spinner.update)
+        endpoint = deploy.start(settings, redeploy=False, on_progress=spinner.update)
     if show:
         _three_users(settings)
     return endpoint.model_dump() | {"mlflow": mlflow}
@@ -133,12 +133,12 @@ def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
 def _three_users(settings: Settings) -> None:
     """Slates for the user with most events, for one with few, and for one that does not exist."""
     from remora.serving.client import ask
-    from remora.serving.launch import url_of
-    from remora.serving.messages import RecommendRequest
+    from remora.serving.deploy import url_of
+    from remora.serving.schemas import RecommendRequest
 
     heavy, light = _extremes(settings)
     out = paper()
-    for user, who in ((heavy, "a heavy user"), (light, "a light user"), ("nobody-by-this-name", "an unknown user")):
+    for user, who in ((heavy, "a heavy user"), (light, "a light user"), ("no-such-user", "an unknown user")):
         out.rule(styled(f"{who}: remora recommend {user}", "none"))
         recommend.render(out, user, ask(url_of(settings), RecommendRequest(user_id=user, n=ASKED)))
 

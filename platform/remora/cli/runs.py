@@ -62,7 +62,7 @@ def _table(found: list[RunRecord]) -> Table:
         table.add_column(column)
     for column in ("files", "rows", "days", "seconds"):
         table.add_column(column, justify="right")
-    table.add_column("what came of it")
+    table.add_column("result")
     for record in found:
         outcome = styled(record.outcome, COLOURS[record.outcome])
         seconds = "" if record.seconds is None else f"{record.seconds:,.0f}"

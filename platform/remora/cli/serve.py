@@ -17,8 +17,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="""Serve recommendations over HTTP with Ray Serve.
 
-    [bold]remora serve up[/bold] starts a Ray cluster of this checkout's own (or joins cluster.address of the settings),
-    deploys the production bundle and returns when it answers. The same app runs with `serve run
+    [bold]remora serve start[/bold] starts a Ray cluster of this checkout's own (or joins cluster.address of the
+    settings), deploys the production bundle and returns when it answers. The same app runs with `serve run
     serve_apps.recommend:app` and `serve deploy serve_apps/config.yaml`.""",
 )
 
@@ -30,8 +30,8 @@ class TopologyChoice(StrEnum):
     graph = "graph"
 
 
-@app.command("up")
-def up(
+@app.command("start")
+def start(
     config: ConfigOption = None,
     bundle: Annotated[str, typer.Option(help="Alias or id of the bundle; see `remora bundle list`.")] = "production",
     topology: Annotated[
@@ -44,14 +44,14 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Serve a bundle; running already, it is replaced without a pause."""
-    from remora.serving import launch
+    from remora.serving import deploy
 
     with console.status("starting") as spinner:
-        endpoint = launch.up(
+        endpoint = deploy.start(
             load(config),
             bundle=bundle,
             topology=topology.value if topology else None,
-            told=lambda what: spinner.update(what),
+            on_progress=lambda what: spinner.update(what),
         )
 
     def render(out: Console) -> None:
@@ -63,7 +63,7 @@ def up(
         table.add_row("Ray dashboard", endpoint.dashboard or "that of the cluster")
         table.add_row("bundle", f"{endpoint.bundle} ({endpoint.variant}), {endpoint.topology}")
         out.print(table)
-        out.print("Try `remora recommend USER`; end it with `remora serve down`.")
+        out.print("Try `remora recommend USER`; end it with `remora serve stop`.")
 
     emit(endpoint.model_dump(), as_json, render)
 
@@ -71,40 +71,40 @@ def up(
 @app.command("status")
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Does it run, is it ready, which bundle, how many replicas?"""
-    from remora.serving import launch
+    from remora.serving import deploy
 
-    standing = launch.status(load(config))
+    found = deploy.status(load(config))
 
     def render(out: Console) -> None:
         table = Table.grid(padding=(0, 2))
-        table.add_row("endpoint", standing.url)
-        table.add_row("application", f"{standing.application}{', ready' if standing.ready else ', not ready'}")
-        if standing.bundle:
-            table.add_row("bundle", standing.bundle)
-        for name, replicas in standing.deployments.items():
+        table.add_row("endpoint", found.url)
+        table.add_row("application", f"{found.application}{', ready' if found.ready else ', not ready'}")
+        if found.bundle:
+            table.add_row("bundle", found.bundle)
+        for name, replicas in found.deployments.items():
             table.add_row(name, f"{replicas} running")
-        for bundle, why in standing.refused.items():
+        for bundle, why in found.refused.items():
             table.add_row("refused", line(styled(bundle, "red"), f": {why}"))
-        for move in standing.unrecorded_moves:
+        for move in found.unrecorded_moves:
             table.add_row("refused", line(styled(move.alias, "red"), f": {move.message}"))
-        if standing.message:
-            table.add_row("", standing.message)
+        if found.message:
+            table.add_row("", found.message)
         out.print(table)
 
-    emit(standing.model_dump(), as_json, render)
+    emit(found.model_dump(), as_json, render)
 
 
-@app.command("down")
-def down(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+@app.command("stop")
+def stop(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """End the app, and what this checkout started for it (Ray cluster, MLflow page); nothing else is touched."""
     from remora.wiring import cluster
-    from remora.wiring.consoles import stop_mlflow
+    from remora.wiring.mlflow_ui import stop_mlflow
 
     ended = stop_mlflow()
     if config is None and not ACTIVE.exists():  # nothing was ever served from here but what was started by hand
         ended |= cluster.stop_head()
     else:
-        from remora.serving import launch
+        from remora.serving import deploy
 
-        ended |= launch.down(load(config))
+        ended |= deploy.stop(load(config))
     emit({"ended": ended}, as_json, lambda out: out.print("Ended." if ended else "Nothing was running."))

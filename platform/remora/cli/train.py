@@ -23,7 +23,7 @@ app = typer.Typer(
     [bold]retrieval[/bold] learns from the first part of time, [bold]ranking[/bold] from the candidates that retrieval
     gives in the part after it; the rest is for validation and the test (section [bold]split[/bold] of the settings).
 
-    A training that was cut off goes on from its last checkpoint when it is started again.""",
+    A training that was cut off continues from its last checkpoint when it is started again.""",
 )
 
 
@@ -60,7 +60,7 @@ def ranking(
 ) -> None:
     """Train the ranker on the candidates of its window, with the features of the time.
 
-    Foretells each of `ranking.objectives` by `ranking.models`, blends and calibrates them on the validation window, and
+    Predicts each of `ranking.objectives` by `ranking.models`, blends and calibrates them on the validation window, and
     writes a report with plots. Reads the lake, the feature store and the retrieval model. Rows are made once: another
     model over the same candidates begins at once. A feature that knows the future is named and refused.
     """

@@ -28,7 +28,7 @@ app = typer.Typer(
 
 
 NameOption = Annotated[str, typer.Option(help="What the outcome is called; another of that name is replaced.")]
-MinutesOption = Annotated[float | None, typer.Option(min=0.05, help="After which no trial goes on.")]
+MinutesOption = Annotated[float | None, typer.Option(min=0.05, help="After which no trial continues.")]
 TrialsOption = Annotated[int | None, typer.Option(min=1, help="Most trials.")]
 
 
@@ -49,7 +49,7 @@ def retrieval(
 ) -> None:
     """Search the two towers' settings; recall@100 among held-out users decides.
 
-    Interrupted, the same command goes on. Unchanged lake and settings are a look-up. Afterwards
+    Interrupted, the same command continues. Unchanged lake and settings are a look-up. Afterwards
     `remora train retrieval --tuned NAME` trains with the best, and `best.yaml` of the outcome can be copied into your
     configuration.
     """
@@ -88,7 +88,9 @@ def _budgeted(config: Path | None, minutes: float | None, trials: int | None) ->
 
     settings = load(config)
     activate(settings)
-    budget = {name: value for name, value in (("minutes", minutes), ("trials", trials)) if value is not None}
+    budget = {
+        name: value for name, value in (("time_budget_minutes", minutes), ("max_trials", trials)) if value is not None
+    }
     settings = settings.model_copy(update={"tuning": settings.tuning.model_copy(update=budget)})
     connect(settings)
     return settings

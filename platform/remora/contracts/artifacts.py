@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from remora.contracts.checksums import MISSING, hashes, sha256
-from remora.contracts.errors import LostVersion, NotBuilt, Tampered
+from remora.contracts.errors import ChecksumMismatch, LostVersion, NotBuilt
 from remora.contracts.home import Home
 
 RECEIPT = "receipt.json"
@@ -86,7 +86,7 @@ class Artifact:
             self.home.write_bytes(f"{self.folder}/{file.name}", file.read_bytes())
         return [file.name for file in files]
 
-    def take_over(self, other: Artifact, paths: Iterable[str]) -> dict[str, Any]:
+    def reuse(self, other: Artifact, paths: Iterable[str]) -> dict[str, Any]:
         """Bring files of another version into this draft without reading them; returns their entries for the receipt.
 
         Both versions then share them on disk, where it has hard links, so neither may ever write into one.
@@ -95,12 +95,14 @@ class Artifact:
         for folder in {path.rpartition("/")[0] for path in chosen}:
             self.home.make_folder(f"{self.folder}/{folder}")
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
-            done = pool.map(lambda path: self.home.duplicate(f"{other.folder}/{path}", f"{self.folder}/{path}"), chosen)
+            done = pool.map(
+                lambda path: self.home.link_or_copy(f"{other.folder}/{path}", f"{self.folder}/{path}"), chosen
+            )
             list(done)  # raises what a copy raised
         return {path: other.receipt["files"][path] for path in chosen}
 
     def verify(self) -> None:
-        """Check every file against the receipt; :class:`Tampered` names the first that differs.
+        """Check every file against the receipt; :class:`ChecksumMismatch` names the first that differs.
 
         On a disk its content, which a process reads once while the file stays as it is. In a store of objects, which
         keeps checksums of its own, its size; Parquet is checked page by page when it is read.
@@ -119,11 +121,11 @@ class Artifact:
 
     def _same(self, path: str, expected: str, found: str) -> None:
         if found != expected:
-            raise Tampered(self.at(path), expected, found, REBUILD.format(self.at()))
+            raise ChecksumMismatch(self.at(path), expected, found, REBUILD.format(self.at()))
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ArtifactStore:
     """All versions of one artifact under ``<home>/<name>/``; ``command`` is what makes it.
 
     Usage: ``draft = shelf.draft(version)``, write files below ``draft.at()``, then ``shelf.publish(draft, ...)``.
@@ -134,7 +136,7 @@ class Shelf:
     command: str
 
     def find(self, version: str) -> Artifact | None:
-        """The complete version of that name, verified, if there is one; :class:`Tampered` names a damaged file."""
+        """The complete version of that name, verified, if there is one; :class:`ChecksumMismatch` names a bad file."""
         receipt = self.receipt(version)
         if receipt is None:
             return None
@@ -143,7 +145,7 @@ class Shelf:
         return found
 
     def current(self) -> Artifact:
-        """The version that the pointer names, verified; :class:`NotBuilt` when there is none."""
+        """The version that the pointer names, verified; :class:`NotBuilt` when none exists."""
         version = self.current_version()
         if version is None:
             raise NotBuilt(self.name, self.home.url, self.command)
@@ -186,7 +188,7 @@ class Shelf:
     def publish(self, draft: Artifact, *, taken_over: Mapping[str, Any] | None = None, **report: Any) -> Artifact:
         """Complete a draft: hash its files, write the receipt, make it the version, move the pointer.
 
-        ``taken_over`` are entries of another receipt, for files that :meth:`Artifact.take_over` brought: those are not
+        ``taken_over`` are entries of another receipt, for files that :meth:`Artifact.reuse` brought: those are not
         read again. A version of that name that was there is replaced.
         """
         known = taken_over or {}
@@ -225,11 +227,11 @@ class Shelf:
         self.home.delete(published.folder)
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             done = pool.map(
-                lambda path: self.home.duplicate(f"{draft.folder}/{path}", f"{published.folder}/{path}"),
+                lambda path: self.home.link_or_copy(f"{draft.folder}/{path}", f"{published.folder}/{path}"),
                 published.receipt["files"],
             )
             list(done)  # raises what a copy raised
-        self.home.duplicate(f"{draft.folder}/{RECEIPT}", f"{published.folder}/{RECEIPT}")
+        self.home.link_or_copy(f"{draft.folder}/{RECEIPT}", f"{published.folder}/{RECEIPT}")
         self.home.delete(draft.folder)
 
     def remove(self, version: str) -> None:
@@ -264,7 +266,7 @@ def verify_part(folder: str) -> None:
     expected = {path: entry["sha256"] for path, entry in receipt["files"].items() if path.startswith(f"{part}/")}
     for path, found in hashes(Home(str(version)), expected).items():
         if found != expected[path]:
-            raise Tampered(str(version / path), expected[path], found, hint)
+            raise ChecksumMismatch(str(version / path), expected[path], found, hint)
 
 
 def written_receipt(receipt: Mapping[str, Any]) -> bytes:
@@ -274,16 +276,20 @@ def written_receipt(receipt: Mapping[str, Any]) -> bytes:
 
 
 def read_receipt(content: bytes, where: str, hint: str) -> dict[str, Any]:
-    """The receipt in a file's content; :class:`Tampered` when a bit of it is not as it was written."""
+    """The receipt in a file's content; :class:`ChecksumMismatch` when a bit of it is not as it was written."""
     try:
         receipt: dict[str, Any] = json.loads(content)
         expected = receipt.pop(CHECKSUM)
         found = hashlib.sha256(_serialised(receipt)).hexdigest()
         whole = content == _serialised({**receipt, CHECKSUM: expected})
     except (ValueError, KeyError, AttributeError, TypeError):
-        raise Tampered(where, "– (no checksum can be read)", hashlib.sha256(content).hexdigest(), hint) from None
+        raise ChecksumMismatch(
+            where, "– (no checksum can be read)", hashlib.sha256(content).hexdigest(), hint
+        ) from None
     if found != expected or not whole:
-        raise Tampered(where, expected, found if found != expected else hashlib.sha256(content).hexdigest(), hint)
+        raise ChecksumMismatch(
+            where, expected, found if found != expected else hashlib.sha256(content).hexdigest(), hint
+        )
     return receipt | {CHECKSUM: expected}
 
 

@@ -32,7 +32,7 @@ def sha256(home: Home, path: str) -> str:
 
 
 def hash_at(home: Home, path: str) -> str:
-    """SHA-256 of a file in hex; :data:`MISSING` when there is none."""
+    """SHA-256 of a file in hex; :data:`MISSING` when none exists."""
     return sha256(home, path) if home.exists(path) else MISSING
 
 

@@ -3,10 +3,10 @@
 RemoraError
 ├── DataError            the data is wrong: fix the data or its configuration
 │   ├── MissingInput        a file, column or table that was named does not exist
-│   ├── BrokenInput         a file that cannot be read: corrupt, truncated, empty
+│   ├── UnreadableInput         a file that cannot be read: corrupt, truncated, empty
 │   ├── WrongType           a column whose type cannot be what the contract needs
 │   ├── Implausible         values that are surely read otherwise than they are meant
-│   └── TooMuchQuarantined  more rows broke the contract than the limit allows
+│   └── QuarantineLimitExceeded  more rows broke the contract than the limit allows
 ├── SettingsError        the settings are wrong: fix the configuration file
 ├── NotReady             something needed is not there yet: build it, or retry
 │   └── NotBuilt            an artifact that an earlier step makes
@@ -14,9 +14,9 @@ RemoraError
 ├── Refused              the request or the operation is refused: do not retry as it is
 │   ├── BadRequest          a request that breaks the API's contract
 │   ├── NotFound            an id that nothing has
-│   ├── Tampered            content whose hash differs from its manifest
-│   ├── Untrusted           a bundle without the signature that is asked for, or with one that does not fit
-│   ├── ForeignFormat       content in a format of another version of Remora
+│   ├── ChecksumMismatch            content whose hash differs from its manifest
+│   ├── SignatureError           a bundle without the signature that is asked for, or with one that does not fit
+│   ├── UnsupportedFormat       content in a format of another version of Remora
 │   └── GatesFailed         a bundle that is not fit for production
 └── StorageError         the store failed: disk full, permission, connection
 
@@ -80,7 +80,7 @@ class MissingInput(DataError):
         return f"No {self.what} '{self.name}'.{there}{' ' + self.hint if self.hint else ''}"
 
 
-class BrokenInput(DataError):
+class UnreadableInput(DataError):
     """A file that cannot be read: corrupt, truncated or empty."""
 
     def __init__(self, path: str, why: str, hint: str = "Replace the file or take it out of the source.") -> None:
@@ -118,7 +118,7 @@ class Implausible(DataError):
         return f"The data is not accepted, and the lake is unchanged:{listed}"
 
 
-class TooMuchQuarantined(DataError):
+class QuarantineLimitExceeded(DataError):
     """More rows broke the contract than the limit allows; the lake stays as it was."""
 
     def __init__(
@@ -211,7 +211,7 @@ class GatesFailed(Refused):
         )
 
 
-class Tampered(Refused):
+class ChecksumMismatch(Refused):
     """Content whose hash differs from its manifest."""
 
     def __init__(self, path: str, expected: str, found: str, hint: str = "Rebuild it.") -> None:
@@ -223,7 +223,7 @@ class Tampered(Refused):
         return f"'{path}' has SHA-256 {found}, its manifest says {expected}. It was changed or damaged. {hint}"
 
 
-class Untrusted(Refused):
+class SignatureError(Refused):
     """A bundle without the signature that the settings ask for, or with one that does not fit it."""
 
     def __init__(self, bundle: str, why: str) -> None:
@@ -235,8 +235,8 @@ class Untrusted(Refused):
         return f"Bundle {bundle} is not trusted: {why}"
 
 
-class ForeignFormat(Refused):
-    """Content in a format of another version of Remora."""
+class UnsupportedFormat(Refused):
+    """A home, a bundle or a file in a format of another version of Remora."""
 
     def __init__(self, path: str, found: object, known: object) -> None:
         super().__init__(path, found, known)
@@ -246,7 +246,7 @@ class ForeignFormat(Refused):
         path, found, known = self.args
         return (
             f"'{path}' is of format {found!r}; this version of Remora reads format {known!r}. Use the version "
-            f"that made it, or build the bundle again with this one."
+            f"that made it, or remove it and build it again with this one."
         )
 
 

@@ -73,7 +73,7 @@ class Home:
         return self.filesystem.get_file_info(self.at(path)).type != pafs.FileType.NotFound
 
     def read_bytes(self, path: str) -> bytes:
-        """The content of one file; FileNotFoundError when there is none."""
+        """The content of one file; FileNotFoundError when none exists."""
         with self.filesystem.open_input_stream(self.at(path)) as stream:
             return stream.readall()
 
@@ -103,7 +103,7 @@ class Home:
             self.filesystem.create_dir(self.at(path), recursive=True)
         return self.at(path)
 
-    def duplicate(self, path: str, target: str) -> None:
+    def link_or_copy(self, path: str, target: str) -> None:
         """The file ``path`` at ``target`` as well: a hard link on a disk, a copy inside the store elsewhere."""
         with storage_errors(self.at(target)):
             if self.is_local:
@@ -232,7 +232,7 @@ def replacing(target: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def uploading(filesystem: pafs.FileSystem, path: str) -> Iterator[pa.NativeFile]:
-    """A stream that writes a new file of a store of objects; after an error in the block there is none.
+    """A stream that writes a new file of a store of objects; after an error in the block no file is left.
 
     Closing a stream completes what it has, and pyarrow cannot abort it, so the part is deleted once it is there.
     """

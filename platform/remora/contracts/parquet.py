@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import BrokenInput
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import storage_errors
 
 REBUILD = "Remove the version that it belongs to, and run the command that makes it again."
@@ -24,7 +24,7 @@ def write_parquet(table: pa.Table, path: str, filesystem: pafs.FileSystem | None
 def read_parquet(
     path: str, columns: Sequence[str] | None = None, filesystem: pafs.FileSystem | None = None
 ) -> pa.Table:
-    """Read a file, or all files of a folder; BrokenInput when one is not as it was written."""
+    """Read a file, or all files of a folder; UnreadableInput when one is not as it was written."""
     try:
         return pq.read_table(
             path,
@@ -36,4 +36,4 @@ def read_parquet(
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise BrokenInput(path, " ".join(str(error).split()).rstrip(" ."), REBUILD) from error
+        raise UnreadableInput(path, " ".join(str(error).split()).rstrip(" ."), REBUILD) from error

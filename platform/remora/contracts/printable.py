@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 LIMIT = 200
-"""Characters of one value that :func:`one_line` shows unless it is told otherwise."""
+"""Characters of one value that :func:`one_line` shows by default."""
 
 _SHOWN_AS_THEY_ARE = {"\n", "\t", "\u00ad", "\u200c", "\u200d"}
 """Line breaks, tabs, and what Persian, Indic scripts and emoji are joined with."""

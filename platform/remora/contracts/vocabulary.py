@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Rows = npt.NDArray[np.int32]
+ItemCodes = npt.NDArray[np.int32]
 """Item rows, shape (n,), int32."""
 
-NO_ROWS: Rows = np.empty(0, np.int32)
+NO_ROWS: ItemCodes = np.empty(0, np.int32)
 
 
 class Vocabulary:
@@ -49,7 +49,7 @@ class Vocabulary:
         """The row of one id, None when it is not in the vocabulary."""
         return self._row_of.get(id)
 
-    def rows(self, ids: Iterable[str]) -> Rows:
+    def rows(self, ids: Iterable[str]) -> ItemCodes:
         """Rows of the ids that are known, in their order; unknown ids are left out."""
         found = self._row_of
         return np.fromiter((found[i] for i in ids if i in found), np.int32)
@@ -58,6 +58,6 @@ class Vocabulary:
         """The id of one row."""
         return self._list[row]
 
-    def to_ids(self, rows: Sequence[int] | Rows) -> list[str]:
+    def to_ids(self, rows: Sequence[int] | ItemCodes) -> list[str]:
         """The ids of many rows."""
         return [self._list[r] for r in rows]

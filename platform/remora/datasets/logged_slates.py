@@ -8,8 +8,8 @@ import pyarrow as pa
 from remora.contracts.errors import DataError
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
 from remora.datasets.by_user import COLUMNS, map_users
-from remora.datasets.cuts import Window
 from remora.datasets.queries import LABEL, OUTCOMES, Objectives, check_values, history_events, label_of, schema_with
+from remora.datasets.splits import Window
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
@@ -18,7 +18,7 @@ QUERY = [USER_ID, "instant", "query_id"]
 
 
 def logged_slates(
-    settings: Settings, lake: Lake, window: Window, *, objectives: Objectives, unanswered: bool = False
+    settings: Settings, lake: Lake, window: Window, *, objectives: Objectives, include_unlabelled: bool = False
 ) -> pa.Table:
     """The requests whose first impression is inside ``window``, in order of instant and user: the columns of
     :func:`~remora.datasets.queries.queries` with objectives, ``targets`` left empty, and ``shown``, the distinct items
@@ -26,13 +26,13 @@ def logged_slates(
 
     An event belongs to the slate of its ``request_id`` if that showed the item to the user, else to the user's latest
     slate before it that did; in both cases within the horizon, and before the window's end. Slates that nothing
-    followed are left out unless ``unanswered`` ones are asked for. DataError where events have no request_id or
+    followed are left out unless ``include_unlabelled`` ones are asked for. DataError where events have no request_id or
     position.
     """
     if missing := {REQUEST_ID, POSITION} - set(lake.event_schema.names):
         raise DataError(
-            f"ranking.slates is logged, and events have no {' and no '.join(sorted(missing))}. Map the columns, or "
-            f"learn from slates: retrieved."
+            f"ranking.candidates is logged, and events have no {' and no '.join(sorted(missing))}. Map the columns, or "
+            f"learn from candidates: retrieved."
         )
     check_values(lake, objectives)
     value = [VALUE] if VALUE in lake.event_schema.names else []
@@ -51,7 +51,7 @@ def logged_slates(
     if not parts:
         return schema.empty_table()
     every = pl.concat(parts).sort("instant", "query_id")
-    kept = every if unanswered else every.filter(pl.col(OUTCOMES).list.len() > 0)
+    kept = every if include_unlabelled else every.filter(pl.col(OUTCOMES).list.len() > 0)
     return kept.to_arrow().cast(schema)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from remora.contracts.errors import DataError
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, VALUE
 from remora.datasets.by_user import COLUMNS, map_users
-from remora.datasets.cuts import Window
+from remora.datasets.splits import Window
 from remora.ingest.lake import Lake
 from remora.settings import ObjectiveSettings, Settings
 
@@ -37,16 +37,16 @@ def queries(
     window: Window,
     *,
     objectives: Objectives | None = None,
-    unanswered: bool = False,
+    include_unlabelled: bool = False,
 ) -> pa.Table:
     """Queries asked inside ``window`` in order of instant and user; see :data:`QUERIES` for the columns.
 
-    A query stands just before a user's 1st, (1+k)th, … event of the window (k = ``evaluation.every_events``), at most
-    ``evaluation.queries_per_user`` of them, spread evenly. Its targets are the distinct items with a wanted event in
-    [instant, instant + horizon) and before the window's end; the weight of a target is the largest of its events.
-    Where the home feed hides what was seen, an item with an event of the user before the instant is no target, for no
-    slate could have held it; where it shows such items, repeats are targets like any other. Queries without targets are
-    counted, see :func:`without_targets`, and left out unless ``unanswered`` ones are asked for.
+    A query stands just before a user's 1st, (1+k)th, … event of the window (k = ``evaluation.events_between_queries``),
+    at most ``evaluation.queries_per_user`` of them, spread evenly. Its targets are the distinct items with a wanted
+    event in [instant, instant + horizon) and before the window's end; the weight of a target is the largest of its
+    events. Where the home feed hides what was seen, an item with an event of the user before the instant is no target,
+    for no slate could have held it; where it shows such items, repeats are targets like any other. Queries without
+    targets are counted, see :func:`without_targets`, and left out unless ``include_unlabelled`` ones are asked for.
 
     With ``objectives``, ``outcomes`` are the distinct items for which any of them has a label above 0 (in the same
     time, by the same rule), and ``label:<objective>`` their labels in the same order.
@@ -68,7 +68,7 @@ def queries(
         return schema.empty_table().replace_schema_metadata({WITHOUT_TARGETS: b"0"})
     every = pl.concat(parts).sort("instant", USER_ID)
     answered = every.filter(pl.col("targets").list.len() > 0)
-    table = (every if unanswered else answered).select(schema.names).to_arrow().cast(schema)
+    table = (every if include_unlabelled else answered).select(schema.names).to_arrow().cast(schema)
     return table.replace_schema_metadata({WITHOUT_TARGETS: str(every.height - answered.height).encode()})
 
 
@@ -123,7 +123,7 @@ def _queries(
 
 def _asked(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Columns user_id and instant: which moments are asked about."""
-    every, most = settings.evaluation.every_events, settings.evaluation.queries_per_user
+    every, most = settings.evaluation.events_between_queries, settings.evaluation.queries_per_user
     place = pl.int_range(pl.len()).over(USER_ID)
     moments = (
         inside.filter(place % every == 0)
@@ -168,7 +168,7 @@ def _outcomes(events: pl.DataFrame, asked: pl.DataFrame, settings: Settings, obj
 def label_of(objective: ObjectiveSettings) -> pl.Expr:
     """The label of one item, from its events after the query."""
     mine = pl.col(EVENT_TYPE).is_in(list(objective.events))
-    if objective.label == "happens":
+    if objective.label == "occurs":
         return mine.any().cast(pl.Float64)
     if objective.label == "repeats":
         return (pl.col(EVENT_TIMESTAMP).filter(mine).n_unique() >= 2).cast(pl.Float64)
@@ -182,7 +182,7 @@ def _followed(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, set
         pl.col(EVENT_TIMESTAMP) >= pl.col("instant"),
         pl.col(EVENT_TIMESTAMP) < pl.col("instant") + horizon,
     )
-    if not settings.surfaces.home_feed.already_seen:
+    if not settings.surfaces.home_feed.hide_seen:
         return after
     first_seen = pl.col(EVENT_TIMESTAMP).min().over(USER_ID, ITEM_ID)
     firsts = events.select(USER_ID, ITEM_ID, first_seen.alias("first_seen")).unique()

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import Rows, Vocabulary
+from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.days import by_days, each_day
 from remora.datasets.logged_slates import SHOWN
 from remora.datasets.queries import LABEL, OUTCOMES
@@ -89,7 +89,7 @@ class CandidateRows:
             }
         )
 
-    def _labels(self, asked: dict[str, Any], rows: Rows) -> dict[str, Floats]:
+    def _labels(self, asked: dict[str, Any], rows: ItemCodes) -> dict[str, Floats]:
         """Each objective's label, shape (n,): 0 where nothing followed."""
         labels = {}
         for name in (LABEL + objective for objective in self.objectives):
@@ -100,7 +100,9 @@ class CandidateRows:
                 labels[name][place] = at[int(rows[place])]
         return labels
 
-    def _sample(self, query: Query, pipeline: Pipeline, rows: Rows, labels: dict[str, Floats]) -> tuple[Rows, Floats]:
+    def _sample(
+        self, query: Query, pipeline: Pipeline, rows: ItemCodes, labels: dict[str, Floats]
+    ) -> tuple[ItemCodes, Floats]:
         """The candidates that stay, in retrieval order, and the easy ones; and with what probability each is there."""
         draw = np.random.default_rng([self.seed, zlib.crc32(query.request_id.encode())])
         positive = np.any([column > 0 for column in labels.values()], axis=0)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, PROFILE, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.by_user import map_users
-from remora.datasets.shares import in_share
+from remora.datasets.hash_sampling import in_share
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
@@ -65,7 +65,7 @@ def _examples(
         place["now"].to_numpy().astype(np.int64),
         settings.features.history_length,
     )
-    keep = wanted["first"].to_numpy() if settings.surfaces.home_feed.already_seen else np.ones(len(wanted), bool)
+    keep = wanted["first"].to_numpy() if settings.surfaces.home_feed.hide_seen else np.ones(len(wanted), bool)
     chosen = wanted.filter(pl.Series(keep))
     users = _as_of(chosen, profile)
     columns: dict[str, Any] = {
@@ -107,7 +107,7 @@ def _profiles(users: pa.Table, settings: Settings) -> pl.DataFrame:
 
 
 def _as_of(chosen: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
-    """The profile valid at each event, in the events' order; null where there is none."""
+    """The profile valid at each event, in the events' order; null where none exists."""
     keys = chosen.select(USER_ID, EVENT_TIMESTAMP).with_row_index("place").sort(EVENT_TIMESTAMP)
     return keys.join_asof(profile, on=EVENT_TIMESTAMP, by=USER_ID, check_sortedness=False).sort("place")
 

@@ -65,7 +65,7 @@ class Slates:
         )
 
     def take(self, slates: npt.NDArray[np.int64]) -> Slates:
-        """Some of them in their order, numbered anew."""
+        """Some of them in their order, renumbered."""
         slates = np.unique(slates)
         at = self.batch.places(slates)
         return Slates(

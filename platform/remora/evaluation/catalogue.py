@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 class Catalogue:
     """n items: ``popularity`` (n,), not negative, counted before the evaluated window; ``categories`` (n, m) int32.
 
-    Categories are numbers padded with -1. Items that nobody touched have popularity 0.
+    Categories are numbers padded with -1. Items that no user touched have popularity 0.
     """
 
     popularity: npt.NDArray[np.floating]

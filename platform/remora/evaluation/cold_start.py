@@ -1,4 +1,4 @@
-"""What retrieval knows of items that nobody has touched."""
+"""What retrieval knows of items that no user has touched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CUTOFF = 100
 class ColdStart(BaseModel):
     """Recall@100 of items that were hidden from training; ``low`` and ``high`` are its 95% interval.
 
-    Of the hundred, ``quota`` are the best of the items that nobody has touched, as the source of new items has them,
+    Of the hundred, ``quota`` are the best of the items that no user has touched, as the source of new items has them,
     the others the best of all; ``without_quota`` is that of the best hundred of all. ``random`` is what an even draw of
     a hundred items finds. ``popularity`` counts events: an item without one comes after all others, in random order.
     """
@@ -39,7 +39,7 @@ class ColdStart(BaseModel):
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Places:
     """Examples (n,) that want a hidden item: where that stands, from 0, ``among_all`` items that its user had not
-    had, and ``among_new``, those of them that nobody has touched; ``had`` counts what was had; ``users`` names who."""
+    had, and ``among_new``, those of them that no user has touched; ``had`` counts what was had; ``users`` names who."""
 
     among_all: npt.NDArray[np.int64]
     among_new: npt.NDArray[np.int64]

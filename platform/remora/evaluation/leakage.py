@@ -1,8 +1,8 @@
-"""Features that know the future: found by what they foretell too well.
+"""Features that know the future: found by what they predict too well.
 
 Two signs. A feature alone sorts what was taken from what was not almost without fault: nothing known at the instant
 does. Or a feature of items follows what was wanted *after* the window began more closely than what was wanted before:
-an honest count or score is made of the past, and foretells the future less well than it tells the past.
+an honest count or score is made of the past, and predicts the future less well than it tells the past.
 """
 
 from __future__ import annotations

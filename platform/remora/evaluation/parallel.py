@@ -9,8 +9,8 @@ import pyarrow as pa
 import ray
 
 from remora.datasets.days import by_days
+from remora.evaluation.accumulator import Tally
 from remora.evaluation.replay import Replay
-from remora.evaluation.tally import Tally
 
 
 def replay_on_ray(replay: Replay, queries: pa.Table, *, tasks: int) -> Tally:

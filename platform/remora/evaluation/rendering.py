@@ -141,7 +141,7 @@ def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str]
 
 def _reliability(found: Sequence[Reliability]) -> _Part:
     return _Part(
-        "What the ranker foretells and what came, on candidates of the test window",
+        "What the ranker predicts and what came, on candidates of the test window",
         ["objective", "segment", "slates", "predicted", "observed", "calibration error"],
         [
             [

@@ -12,16 +12,16 @@ import pyarrow as pa
 
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.days import each_day
+from remora.evaluation.accumulator import AccumulatorActor, Column, Tally
 from remora.evaluation.metrics.judgement import judge
 from remora.evaluation.metrics.metric import Metric, RelevanceMetric
 from remora.evaluation.segments import NEW_ITEMS, of_user
-from remora.evaluation.tally import Column, Tally, Tallying
 from remora.pipeline import Hydrator, Pipeline, Query
 from remora.settings import EvaluationSettings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Moment:
+class ReplayState:
     """The systems as they were at the start of a day, and events of each item before it: ``item_events`` (n items,)."""
 
     pipelines: Mapping[str, Pipeline]
@@ -38,7 +38,7 @@ class Replay:
 
     vocabulary: Vocabulary
     hydrator: Hydrator
-    moment_at: Callable[[datetime], Moment]
+    moment_at: Callable[[datetime], ReplayState]
     metrics: tuple[Metric[Any], ...]
     settings: EvaluationSettings
     surface: str = "home_feed"
@@ -49,14 +49,14 @@ class Replay:
         ``queries`` has the columns query_id, user_id, instant (timestamp, UTC), targets (list of item ids), weights
         (their gains) and history_events (wanted events of the user before).
         """
-        into = Tallying()
+        into = AccumulatorActor()
         for midnight, asked in each_day(queries):
             moment = self.moment_at(midnight)
             for query in asked:
                 self._ask(query, moment, into)
         return into.tally()
 
-    def _ask(self, asked: dict[str, Any], moment: Moment, into: Tallying) -> None:
+    def _ask(self, asked: dict[str, Any], moment: ReplayState, into: AccumulatorActor) -> None:
         query = self.hydrator.hydrate(
             Query(
                 request_id=asked["query_id"],
@@ -94,5 +94,5 @@ class Replay:
         known = (-1 - n if row is None else row for n, row in enumerate(rows))
         return dict(zip(known, asked["weights"], strict=True))
 
-    def _is_new(self, row: int, moment: Moment) -> bool:
+    def _is_new(self, row: int, moment: ReplayState) -> bool:
         return row < 0 or moment.item_events[row] < self.settings.new_item_events

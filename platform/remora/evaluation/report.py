@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.errors import NotFound
+from remora.evaluation.accumulator import Column, Tally
 from remora.evaluation.bootstrap import Bootstrap, Interval
 from remora.evaluation.cold_start import ColdStart
 from remora.evaluation.reliability import Reliability
 from remora.evaluation.segments import ALL, SEGMENTS
 from remora.evaluation.systems import RETRIEVAL, SURFACE, WITHOUT
-from remora.evaluation.tally import Column, Tally
 from remora.settings import EvaluationSettings
 
 LEVEL = 0.95
 
 
 class Estimate(BaseModel):
-    """One number: the mean over ``queries`` of ``users``, and its interval; None where there is none."""
+    """One number: the mean over ``queries`` of ``users``, and its interval; None where none exists."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -89,14 +89,14 @@ class EvaluationReport(BaseModel):
         return tuple(system.removeprefix(WITHOUT) for system in self.systems if system.startswith(WITHOUT))
 
     def estimate(self, system: str, metric: str, cutoff: int, segment: str = ALL) -> Estimate:
-        """One number of the report; NotFound when there is none of that name."""
+        """One number of the report; NotFound for an unknown name."""
         for found in self.estimates:
             if (found.system, found.metric, found.cutoff, found.segment) == (system, metric, cutoff, segment):
                 return found
         raise NotFound("estimate", f"{system} {metric}@{cutoff} {segment}", f"Systems: {', '.join(self.systems)}.")
 
     def difference(self, against: str, metric: str, cutoff: int, segment: str = ALL) -> Difference:
-        """What was compared with ``against``, less it; NotFound when there is none of that name."""
+        """What was compared with ``against``, less it; NotFound for an unknown name."""
         for found in self.differences:
             if (found.against, found.metric, found.cutoff, found.segment) == (against, metric, cutoff, segment):
                 return found

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from remora.contracts.errors import MissingInput, NotFound
 from remora.contracts.tables import EVENT_TIMESTAMP, TIMESTAMP
-from remora.features.point_in_time.asked import ROW, Asked, Entities
+from remora.features.point_in_time.entity_rows import ROW, Entities, EntityRows
 
 if TYPE_CHECKING:  # replay carries this file to Ray's workers; Feast alone would take them seconds
     from feast import FeatureService, FeatureStore
@@ -28,8 +28,8 @@ def historical(
 
     ``rows`` has ``instant`` (timestamp[us, UTC]), the join keys of the service's views (``user_id``, ``item_id``:
     strings) and any further columns, which are kept; their order is kept too. A row of a view counts at and after its
-    timestamp. An unknown or null key gives nulls. ``noted`` is told what the join did. NotFound for an unknown service,
-    MissingInput for a missing key.
+    timestamp. An unknown or null key gives nulls. ``noted`` is called with the join's report. NotFound for an unknown
+    service, MissingInput for a missing key.
     """
     declared = service_of(store, service)
     keys = _join_keys(store, declared)
@@ -54,7 +54,7 @@ def training_set(store: FeatureStore, path: str, service: str, out: str) -> Rece
     """
     from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 
-    rows = Asked.of(path).dataset().map_batches(_unnumbered, batch_format="pyarrow", batch_size=None)
+    rows = EntityRows.of(path).dataset().map_batches(_unnumbered, batch_format="pyarrow", batch_size=None)
     rows.context.execution_options.preserve_order = True
     job = _job(store, rows, service_of(store, service))
     job.persist(SavedDatasetFileStorage(path=out))

@@ -87,13 +87,13 @@ def served(settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most
 
 
 def parity(
-    settings: Settings, lake: Lake, store: FeatureStore, found: Served, most_items: int | None = None
+    settings: Settings, lake: Lake, store: FeatureStore, found: Served, max_items: int | None = None
 ) -> ParityReport:
     """Compare what serves with what the offline store and the events say of the same instant, column by column.
 
     Of the items at most so many are compared, spread evenly over all.
     """
-    shown = _some_items(found.snapshot, most_items or len(found.snapshot.vocabulary))
+    shown = _some_items(found.snapshot, max_items or len(found.snapshot.vocabulary))
     items = ItemSnapshot.take(store, lake, shown.vocabulary, settings, shown.instant).table
     users = _users(settings, lake, store, found)
     differences = [

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import BrokenInput, MissingInput
+from remora.contracts.errors import MissingInput, UnreadableInput
 from remora.contracts.tables import ITEM_ID, ITEM_PROFILE, TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.transforms.cross import CATEGORIES, spread
@@ -161,11 +161,11 @@ class ItemSnapshot:
 
     @classmethod
     def load(cls, path: str | Path) -> ItemSnapshot:
-        """What :meth:`save` wrote; BrokenInput when the file is something else."""
+        """What :meth:`save` wrote; UnreadableInput when the file is something else."""
         table = pq.read_table(path, page_checksum_verification=True)
         written = (table.schema.metadata or {}).get(METADATA)
         if written is None:
-            raise BrokenInput(str(path), "it is not an item snapshot", "Build the bundle again.")
+            raise UnreadableInput(str(path), "it is not an item snapshot", "Build the bundle again.")
         about = json.loads(written)
         about["instant"] = datetime.fromisoformat(about["instant"])
         about["category_names"] = tuple(about["category_names"])

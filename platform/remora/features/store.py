@@ -20,10 +20,13 @@ os.environ.setdefault("FEAST_USAGE", "False")
 
 from feast import Entity, FeatureService, FeatureStore, FeatureView, OnDemandFeatureView, RepoConfig
 from feast.data_source import DataSource
+from sqlalchemy.exc import SQLAlchemyError
 
 import remora
-from remora.contracts.errors import NotBuilt, SettingsError
+from remora.contracts.errors import NotBuilt, NotReady, SettingsError
 from remora.contracts.home import Home
+from remora.contracts.printable import one_line
+from remora.contracts.redaction import redacted, redacted_connection
 from remora.contracts.sqlite import sqlite_url
 from remora.features.applied import check_applied, check_built
 from remora.features.declarations import declaring
@@ -45,15 +48,16 @@ def open_store(settings: Settings, *, patience_seconds: float | None = None) -> 
     ``patience_seconds`` is for serving, which reads the online store alone: how long a server of it may take to connect
     or to answer, once. Without it, as long as it takes, redis-py tries four times with seconds between, and the
     registry must describe the feature tables of now.
-    NotBuilt when the features were never applied, NotReady when other tables were; SettingsError when the home is
-    remote and no servers are named.
+    NotBuilt when the features were never applied, NotReady when other tables were, or while the registry's server is
+    out; SettingsError when the home is remote and no servers are named.
     """
     home = Home(settings.home)
     if not settings.features.registry and not home.exists(REGISTRY):
         raise NotBuilt("feature store", home.url, "remora features apply")
-    store = FeatureStore(config=_config(settings, patience_seconds))
-    if patience_seconds is None:
-        check_applied(store, check_built(settings))
+    with _registry_errors(settings):
+        store = FeatureStore(config=_config(settings, patience_seconds))
+        if patience_seconds is None:
+            check_applied(store, check_built(settings))
     return store
 
 
@@ -77,14 +81,28 @@ def apply(settings: Settings) -> dict[str, list[str]]:
             if isinstance(value, Declaration)
         ]
     objects: list[Any] = list({id(one): one for one in named}.values())
-    store = FeatureStore(config=config)
     kept = {(_kind(one), one.name) for one in objects}
-    stale = [one for one in _registered(store) if (_kind(one), one.name) not in kept]
-    with warnings.catch_warnings():
+    with _registry_errors(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "On demand feature view is an experimental", RuntimeWarning)
+        store = FeatureStore(config=config)
+        stale = [one for one in _registered(store) if (_kind(one), one.name) not in kept]
         store.apply(objects, objects_to_delete=stale, partial=False)
     kinds = sorted({kind for kind, _ in kept})
     return {kind: sorted(name for k, name in kept if k == kind) for kind in kinds}
+
+
+@contextmanager
+def _registry_errors(settings: Settings) -> Iterator[None]:
+    """NotReady for what the database of the registry reports."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        where = redacted_connection(settings.features.registry) or Home(settings.home).at(REGISTRY)
+        reason = redacted(one_line(str(getattr(error, "orig", None) or error)))
+        raise NotReady(
+            f"Feast's registry {where} cannot be used: {reason}. See that its server runs and lets this user in, or "
+            f"correct features.registry."
+        ) from error
 
 
 def _config(settings: Settings, patience_seconds: float | None = None) -> RepoConfig:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import Artifact, Shelf
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
 from remora.contracts.parquet import read_parquet
@@ -22,9 +22,9 @@ ITEM_VIEWS = ("item_activity", "item_catalogue", "item_profile")
 CATEGORIES_FILE = "categories.json"
 
 
-def features_shelf(home: Home) -> Shelf:
+def features_shelf(home: Home) -> ArtifactStore:
     """Where versions of the feature tables are kept."""
-    return Shelf(home, "features", "remora features build")
+    return ArtifactStore(home, "features", "remora features build")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FeatureTables:
 
     @classmethod
     def open(cls, home: Home) -> FeatureTables:
-        """The current tables; NotBuilt when there are none."""
+        """The current tables; NotBuilt when none exist."""
         return cls(features_shelf(home).current())
 
     @cached_property

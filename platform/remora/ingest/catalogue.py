@@ -11,14 +11,14 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP, QUARANTINE
-from remora.ingest.contract import REASON, Judge, accepted
+from remora.ingest.contract import REASON, RowValidator, accepted
 from remora.ingest.distinct import DistinctRows
 from remora.ingest.doubts import BACKSLASH, LIST_SEPARATOR, SWALLOWED, backslashes, swallowed_lines, undivided
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
-from remora.ingest.layout import KEY_OF
+from remora.ingest.inspect import TableSources
 from remora.ingest.quarantine import rejected
-from remora.ingest.survey import TableSources
+from remora.ingest.schema import KEY_OF
 from remora.settings import SourceSettings
 
 
@@ -85,7 +85,7 @@ def _judged(
     sources: TableSources, earliest: datetime, latest: datetime
 ) -> Iterator[tuple[SourceSettings, pa.Table, pl.DataFrame]]:
     for source, surveys in sources.sources:
-        judge = Judge(sources.table, source, sources.types, latest, earliest)
+        judge = RowValidator(sources.table, source, sources.types, latest, earliest)
         for survey in surveys:
             for piece in survey.pieces:
                 for raw in FORMATS[source.format].read(piece, source):

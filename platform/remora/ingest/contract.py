@@ -12,10 +12,10 @@ import pyarrow.types as pat
 
 from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.ingest.casting import NAME_OF, present, read_as, whole_number_text
-from remora.ingest.conditions import condition, typed_for_conditions
+from remora.ingest.event_ids import content_ids
 from remora.ingest.files import ORDER, UNREADABLE
-from remora.ingest.identity import content_ids
-from remora.ingest.layout import KEY_OF, SOURCE_ROW, columns_of
+from remora.ingest.filters import condition, typed_for_conditions
+from remora.ingest.schema import KEY_OF, SOURCE_ROW, columns_of
 from remora.settings import SourceSettings
 
 REASON = "__reason"
@@ -38,7 +38,7 @@ _SINCE_EVER = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Judge:
+class RowValidator:
     """What the rows of one source are held against.
 
     ``types`` are the table's columns in the lake; after ``latest`` an event is in the future, and before ``earliest``

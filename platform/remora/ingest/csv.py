@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from remora.contracts.errors import BrokenInput
+from remora.contracts.errors import UnreadableInput
 from remora.ingest.delimiter import ONE_CHARACTER, OneCharacter
-from remora.ingest.files import ORDER, UNREADABLE, FileFormat, Piece, SourceFile, Survey, order_of
+from remora.ingest.files import ORDER, UNREADABLE, FileFormat, FileSchema, FileSplit, SourceFile, order_of
 from remora.settings import SourceSettings
 
 BLOCK_BYTES = 4 << 20
@@ -29,15 +29,15 @@ class _Ragged:
         return "skip"
 
 
-def survey(file: SourceFile, source: SourceSettings) -> Survey:
+def survey(file: SourceFile, source: SourceSettings) -> FileSchema:
     """Column names from the header, rows by parsing the file once."""
     with _damage(file, source):
         names = _header(file, source)
         rows = sum(table.num_rows for table in _parse(file, source, names))
-    return Survey(file, pa.schema([(name, pa.string()) for name in names]), (Piece(file, 1, rows),))
+    return FileSchema(file, pa.schema([(name, pa.string()) for name in names]), (FileSplit(file, 1, rows),))
 
 
-def read(piece: Piece, source: SourceSettings) -> Iterator[pa.Table]:
+def read(piece: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
     """The file's rows in batches, every column a string exactly as written."""
     with _damage(piece.file, source):
         yield from _parse(piece.file, source, _header(piece.file, source))
@@ -50,7 +50,7 @@ def _header(file: SourceFile, source: SourceSettings) -> list[str]:
     with _reader(file, source, pacsv.ConvertOptions(), _Ragged()) as reader:
         names = reader.schema.names
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise BrokenInput(file.path, f"its header names a column twice: {', '.join(twice)}")
+        raise UnreadableInput(file.path, f"its header names a column twice: {', '.join(twice)}")
     return names
 
 
@@ -105,4 +105,6 @@ def _damage(file: SourceFile, source: SourceSettings) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeError, LookupError) as error:
         why = f"it is not a sound CSV file in {source.encoding} ({str(error).splitlines()[0]})"
-        raise BrokenInput(file.path, why, "Check `delimiter`, `quote` and `encoding`, or replace the file.") from error
+        raise UnreadableInput(
+            file.path, why, "Check `delimiter`, `quote` and `encoding`, or replace the file."
+        ) from error

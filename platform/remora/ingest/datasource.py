@@ -11,16 +11,16 @@ from ray.data.block import BlockMetadata
 from ray.data.context import DataContext
 from ray.data.datasource import Datasource, ReadTask
 
-from remora.ingest.files import Survey
+from remora.ingest.files import FileSchema
 from remora.ingest.formats import FORMATS
-from remora.ingest.survey import TableSources
+from remora.ingest.inspect import TableSources
 from remora.settings import SourceSettings
 
 
 class SourceFiles(Datasource):
     """Rows of the surveyed files with ORDER and UNREADABLE beside the source's own columns."""
 
-    def __init__(self, source: SourceSettings, surveys: Sequence[Survey]) -> None:
+    def __init__(self, source: SourceSettings, surveys: Sequence[FileSchema]) -> None:
         super().__init__()
         self._source = source
         self._surveys = surveys

@@ -9,9 +9,9 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
-from remora.ingest.books import EXAMPLES
 from remora.ingest.contract import REASON, UNDECLARED
-from remora.ingest.layout import columns_of
+from remora.ingest.row_counts import EXAMPLES
+from remora.ingest.schema import columns_of
 from remora.settings import SourceSettings
 
 ITEM_NOT_YET = "items_after_events"
@@ -89,7 +89,7 @@ class Doubts:
 def same_instant(judged: pl.DataFrame) -> pl.Series:
     """Which events have user, item, type and instant in common with another event of the batch."""
     alike = judged[REASON].is_null() & judged.select(_ACT).is_duplicated()
-    events = judged.with_row_index("row").filter(alike)
+    events = judged.select(*_ACT, EVENT_ID).with_row_index("row").filter(alike)
     several = events.filter(pl.col(EVENT_ID).n_unique().over(_ACT) > 1)["row"]  # equal rows are one event
     return pl.int_range(judged.height, eager=True).is_in(several.implode())
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from remora.ingest.books import Books
 from remora.ingest.catalogue import Catalogue
 from remora.ingest.contract import FILTER
 from remora.ingest.findings import Finding
-from remora.ingest.layout import KEY_OF
-from remora.ingest.survey import TableSources
+from remora.ingest.inspect import TableSources
+from remora.ingest.row_counts import RowCounts
+from remora.ingest.schema import KEY_OF
 from remora.settings import DataSettings
 
 
@@ -21,7 +21,7 @@ class Facts:
     data: DataSettings
     tables: Mapping[str, TableSources]
     catalogues: Mapping[str, Catalogue]
-    books: Books
+    books: RowCounts
 
     @property
     def judged(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import BrokenInput, DataError, MissingInput, SettingsError
+from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput
 from remora.contracts.home import Home
 from remora.settings import SourceSettings
 
@@ -30,7 +30,7 @@ MOST_SOURCES = 1 << 7
 _TEXT = (".csv", ".tsv", ".txt", ".dat")
 SUFFIXES = {
     "parquet": (".parquet", ".pq"),
-    "csv": (*_TEXT, *(text + packed for text in _TEXT for packed in (".gz", ".bz2", ".zst", ".lz4"))),
+    "csv": (*_TEXT, *(text + coalesced for text in _TEXT for coalesced in (".gz", ".bz2", ".zst", ".lz4"))),
 }
 """Names that a directory of each format is searched for; a file that is named itself may have any name."""
 
@@ -93,7 +93,7 @@ class FoundFiles:
 
 
 @dataclass(frozen=True)
-class Piece:
+class FileSplit:
     """What one read task reads: ``rows`` rows from row ``first`` (the first of a file is 1)."""
 
     file: SourceFile
@@ -103,12 +103,12 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What a look at a file says without reading it for good: its columns and its pieces."""
+class FileSchema:
+    """What a look at a file says without reading all of it: its columns and its pieces."""
 
     file: SourceFile
     schema: pa.Schema
-    pieces: tuple[Piece, ...]
+    pieces: tuple[FileSplit, ...]
 
     @property
     def rows(self) -> int:
@@ -120,19 +120,19 @@ class Survey:
 class FileFormat:
     """How one format is surveyed and read.
 
-    ``survey`` raises BrokenInput for a file that cannot be read. ``read`` yields tables with the source's columns,
+    ``survey`` raises UnreadableInput for a file that cannot be read. ``read`` yields tables with the source's columns,
     ORDER and UNREADABLE, in bounded memory.
     """
 
-    survey: Callable[[SourceFile, SourceSettings], Survey]
-    read: Callable[[Piece, SourceSettings], Iterator[pa.Table]]
+    survey: Callable[[SourceFile, SourceSettings], FileSchema]
+    read: Callable[[FileSplit, SourceSettings], Iterator[pa.Table]]
 
 
 def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
     """The files of a table's source number ``place`` in the order of their paths.
 
-    MissingInput for none, BrokenInput for an empty one, DataError for too many files or sources, and for the folder of
-    a table format, whose files are of several versions.
+    MissingInput for none, UnreadableInput for an empty one, DataError for too many files or sources, and for the folder
+    of a table format, whose files are of several versions.
     """
     filesystem, path = _place(source.path, home)
     info = filesystem.get_file_info(path)
@@ -149,7 +149,7 @@ def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
         )
     for file in found:
         if file.size == 0:
-            raise BrokenInput(file.path, "it is empty (0 bytes)")
+            raise UnreadableInput(file.path, "it is empty (0 bytes)")
     if len(found) > FILES_PER_SOURCE or place >= MOST_SOURCES:
         raise DataError(
             f"{len(found):,} files in {path}, source {place + 1} of its table: up to {FILES_PER_SOURCE:,} files in "

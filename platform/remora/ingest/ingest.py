@@ -1,4 +1,4 @@
-"""From a user's files to a version of the lake: survey, census, write, check, publish."""
+"""From a user's files to a version of the lake: survey, scan, write, check, publish."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.tables import CONTRACT_VERSION, EVENT_TIMESTAMP, ITEM_ID, USER_ID
-from remora.ingest.before import UNKNOWN_ITEMS, Before, WholeBuild, look_back, twins_of
-from remora.ingest.books import Books
 from remora.ingest.catalogue import Catalogue, read_catalogue
-from remora.ingest.census import Census, take_census
-from remora.ingest.contract import Judge
+from remora.ingest.contract import RowValidator
 from remora.ingest.doubts import Doubts
-from remora.ingest.events import Written, write_events, write_table
+from remora.ingest.event_writer import WrittenFiles, write_events, write_table
 from remora.ingest.facts import Check, Facts
+from remora.ingest.file_fingerprints import FileFingerprint, origins_of, write_origins
 from remora.ingest.findings import Finding, refuse
+from remora.ingest.incremental import (
+    UNKNOWN_ITEMS,
+    FullRebuildRequired,
+    PreviousLake,
+    compare_with_current,
+    duplicate_scope,
+)
+from remora.ingest.inspect import Located, TableSources, locate_table, survey_table
 from remora.ingest.lake import Lake, lake_shelf
-from remora.ingest.layout import KEY_OF, check_named_columns
-from remora.ingest.origins import Origin, origins_of, write_origins
 from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
 from remora.ingest.quarantine import check_limit
-from remora.ingest.ray_failures import own_errors
-from remora.ingest.survey import Located, TableSources, locate_table, survey_table
+from remora.ingest.ray_failures import reraise_remora_errors
+from remora.ingest.row_counts import RowCounts
+from remora.ingest.scan import EventScan, scan_events
+from remora.ingest.schema import KEY_OF, check_named_columns
 from remora.ingest.time_reading import time_reading
 from remora.settings import DataSettings, Settings
 from remora.settings.one_writer import writes
@@ -59,15 +65,15 @@ def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     if not since_last:
         return _bring(settings, home, found, None, None)
     try:
-        before = look_back(home, _recipe(settings), found)
+        before = compare_with_current(home, _recipe(settings), found)
         return _bring(settings, home, found, before, None)
-    except WholeBuild as reason:
+    except FullRebuildRequired as reason:
         log.warning("all files are read: %s", reason)
         return _bring(settings, home, found, None, str(reason))
 
 
 def _bring(
-    settings: Settings, home: Home, found: Mapping[str, Located], before: Before | None, because: str | None
+    settings: Settings, home: Home, found: Mapping[str, Located], before: PreviousLake | None, because: str | None
 ) -> Lake:
     data = settings.data
     tables = {name: _survey(name, located, before) for name, located in found.items()}
@@ -86,16 +92,16 @@ def _bring(
     refuse(time_reading(fresh, data, earliest, latest, tables["events"].rows))
     catalogues = _catalogues(tables, data, earliest, latest, before)
     log.info("%s rows of events in %s files to read", f"{fresh.rows:,}", len(fresh.paths))
-    had = before.books if before else Books()
-    with own_errors():
+    had = before.books if before else RowCounts()
+    with reraise_remora_errors():
         judges = _judges(fresh, data, catalogues["items"], earliest, latest)
-        census = take_census(fresh, judges, before, twins_of(data, tables["events"]), _doubts(data, catalogues))
-        doubtful = _check(census, tables, catalogues, had, data)
+        scan = scan_events(fresh, judges, before, duplicate_scope(data, tables["events"]), _doubts(data, catalogues))
+        doubtful = _check(scan, tables, catalogues, had, data)
         draft = shelf.draft(version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
-        written = write_events(draft, fresh, judges, census, unlisted, before)
-    _check_books(fresh, census, written)
-    books = had + _books(fresh, census, written)
+        written = write_events(draft, fresh, judges, scan, unlisted, before)
+    _check_books(fresh, scan, written)
+    books = had + _books(fresh, scan, written)
     doubtful += _examined(Facts(data, tables, catalogues, books), WHEN_WRITTEN)
     counts = {"events": books.counts()}
     for name, catalogue in catalogues.items():
@@ -104,14 +110,14 @@ def _bring(
     write_table(draft, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(books.unknown_items), pa.string())}))
     published = shelf.publish(
         draft,
-        taken_over=_take_over(draft, census, before),
+        taken_over=_take_over(draft, scan, before),
         counts=counts,
         findings=[finding.model_dump(mode="json") for finding in doubtful],
         impression=data.impression,
         sources=_listing(tables),
         contract_version=CONTRACT_VERSION,
         recipe=_recipe(settings),
-        made=_made(tables, census, books, before, because),
+        made=_made(tables, scan, books, before, because),
         **books.entries(),
     )
     return Lake(published)
@@ -133,12 +139,12 @@ def _recipe(settings: Settings) -> str:
     )
 
 
-def _version(settings: Settings, origins: list[Origin]) -> str:
+def _version(settings: Settings, origins: list[FileFingerprint]) -> str:
     files = {name: [o.sha256 for o in origins if o.place.table == name] for name in TABLES}
     return fingerprint(recipe=_recipe(settings), files=files)
 
 
-def _survey(name: str, located: Located, before: Before | None) -> TableSources:
+def _survey(name: str, located: Located, before: PreviousLake | None) -> TableSources:
     if before is None:
         return survey_table(name, located)
     return survey_table(name, located, lambda file: before.survey(name, file))
@@ -149,7 +155,7 @@ def _catalogues(
     data: DataSettings,
     earliest: datetime,
     latest: datetime,
-    before: Before | None,
+    before: PreviousLake | None,
 ) -> dict[str, Catalogue]:
     """Users and items, those of the version before where their files are known."""
     found = {}
@@ -168,11 +174,11 @@ def _catalogues(
 
 def _judges(
     events: TableSources, data: DataSettings, items: Catalogue, earliest: datetime, latest: datetime
-) -> list[Judge]:
+) -> list[RowValidator]:
     strict = bool(data.items) and data.unknown_items == "quarantine"
     catalogue = pl.Series(pl.from_arrow(items.rows[ITEM_ID].combine_chunks())).unique() if strict else None
     return [
-        Judge(
+        RowValidator(
             table="events",
             source=source,
             types=events.types,
@@ -200,25 +206,25 @@ def _doubts(data: DataSettings, catalogues: Mapping[str, Catalogue]) -> Doubts:
 
 
 def _check(
-    census: Census,
+    scan: EventScan,
     tables: Mapping[str, TableSources],
     catalogues: Mapping[str, Catalogue],
-    had: Books,
+    had: RowCounts,
     data: DataSettings,
 ) -> list[Finding]:
-    """What is doubtful; WholeBuild, Implausible, TooMuchQuarantined or DataError where nothing may be written."""
-    if census.displaced:
-        raise WholeBuild(f"{census.displaced:,} events come again in new files that stand before their own")
-    rows, books = tables["events"].rows, had + _counted(census, tables["events"].rows - had.rows)
+    """The findings; FullRebuildRequired, Implausible, QuarantineLimitExceeded or DataError where nothing is written."""
+    if scan.superseded:
+        raise FullRebuildRequired(f"{scan.superseded:,} events come again in new files that stand before their own")
+    rows, books = tables["events"].rows, had + _counted(scan, tables["events"].rows - had.rows)
     found = _examined(Facts(data, tables, catalogues, books), CHECKS)
     check_limit("events", rows, books.reasons, data.quarantine_limit)
     if not books.days:
         raise DataError(f"No event is left of {rows:,} rows: {_listed(books.reasons)}.")
     log.info(
         "%s events to accept, on %s days; %s rows for the quarantine",
-        f"{census.accepted:,}",
-        len(census.days),
-        f"{census.rejected:,}",
+        f"{scan.accepted:,}",
+        len(scan.days),
+        f"{scan.rejected:,}",
     )
     return found
 
@@ -232,21 +238,21 @@ def _examined(facts: Facts, checks: Iterable[Check]) -> list[Finding]:
     return found
 
 
-def _counted(census: Census, rows: int) -> Books:
-    return Books(
+def _counted(scan: EventScan, rows: int) -> RowCounts:
+    return RowCounts(
         rows=rows,
-        reasons=census.reasons,
-        days=census.days,
-        due=census.due,
-        unknown_items=census.unknown_items,
-        doubts=census.doubts,
-        examples=census.examples,
+        reasons=scan.reasons,
+        days=scan.days,
+        due=scan.due,
+        unknown_items=scan.unknown_items,
+        doubts=scan.doubts,
+        examples=scan.examples,
     )
 
 
-def _check_books(events: TableSources, census: Census, written: Written) -> None:
+def _check_books(events: TableSources, scan: EventScan, written: WrittenFiles) -> None:
     """Rows in = accepted + quarantined, as planned; a source that changed while it was read is found out here."""
-    planned = (events.rows, census.accepted, census.rejected)
+    planned = (events.rows, scan.accepted, scan.rejected)
     found = (written.accepted + written.quarantined, written.accepted, written.quarantined)
     if planned != found:
         raise DataError(
@@ -255,9 +261,9 @@ def _check_books(events: TableSources, census: Census, written: Written) -> None
         )
 
 
-def _books(events: TableSources, census: Census, written: Written) -> Books:
+def _books(events: TableSources, scan: EventScan, written: WrittenFiles) -> RowCounts:
     return replace(
-        _counted(census, events.rows),
+        _counted(scan, events.rows),
         event_types=written.event_types,
         first=written.first,
         last=written.last,
@@ -265,12 +271,12 @@ def _books(events: TableSources, census: Census, written: Written) -> Books:
     )
 
 
-def _take_over(draft: Artifact, census: Census, before: Before | None) -> dict[str, Any]:
+def _take_over(draft: Artifact, scan: EventScan, before: PreviousLake | None) -> dict[str, Any]:
     """Bring the days without a new event, and the quarantine as it was."""
     if before is None:
         return {}
-    days = [path for day in before.books.days if day not in census.days for path in before.files(day)]
-    return draft.take_over(before.lake.artifact, [*days, *before.quarantine()])
+    days = [path for day in before.books.days if day not in scan.days for path in before.files(day)]
+    return draft.reuse(before.lake.artifact, [*days, *before.quarantine()])
 
 
 def _may_be_incomplete(table: str, data: DataSettings) -> bool:
@@ -288,7 +294,7 @@ def _write_catalogue(
     write_table(draft, f"quarantine/{name}.parquet", catalogue.quarantine)
     if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows + catalogue.repeated:
         raise DataError(f"The {name} do not add up: a source changed while it was read. Run again.")
-    books = Books(rows=sources.rows, reasons=catalogue.reasons(), doubts=catalogue.doubts).counts()
+    books = RowCounts(rows=sources.rows, reasons=catalogue.reasons(), doubts=catalogue.doubts).counts()
     return books | {
         "accepted": catalogue.rows.num_rows,
         "repeated": catalogue.repeated,
@@ -297,7 +303,11 @@ def _write_catalogue(
 
 
 def _made(
-    tables: Mapping[str, TableSources], census: Census, books: Books, before: Before | None, because: str | None
+    tables: Mapping[str, TableSources],
+    scan: EventScan,
+    books: RowCounts,
+    before: PreviousLake | None,
+    because: str | None,
 ) -> dict[str, Any]:
     """How this version was made: what was read for it, and what it has of the version before."""
     surveys = [(name, survey) for name, table in tables.items() for survey in table.surveys()]
@@ -310,9 +320,9 @@ def _made(
         "rows_read": sum(survey.rows for survey in read),
         "bytes_read": sum(survey.file.size for survey in read),
         "days": {
-            "new": len(census.days.keys() - days),
-            "merged": len(census.days.keys() & days),
-            "taken_over": len(books.days.keys() - census.days.keys()),
+            "new": len(scan.days.keys() - days),
+            "merged": len(scan.days.keys() & days),
+            "taken_over": len(books.days.keys() - scan.days.keys()),
         },
     }
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import Artifact, Shelf
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.home import Home
 from remora.contracts.parquet import read_parquet
 from remora.contracts.tables import DAY, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID
@@ -30,9 +30,9 @@ LEAST_PACKS = 4
 """Read tasks of a small lake."""
 
 
-def lake_shelf(home: Home) -> Shelf:
+def lake_shelf(home: Home) -> ArtifactStore:
     """Where versions of the lake are kept."""
-    return Shelf(home, "lake", "remora data ingest")
+    return ArtifactStore(home, "lake", "remora data ingest")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Lake:
 
     @classmethod
     def open(cls, home: Home) -> Lake:
-        """The current lake; NotBuilt when there is none."""
+        """The current lake; NotBuilt when none exists."""
         return cls(lake_shelf(home).current())
 
     @property
@@ -72,7 +72,7 @@ class Lake:
 
     @property
     def impression(self) -> str | None:
-        """The event type that says an item was shown; None where there is none."""
+        """The event type that says an item was shown; None where none exists."""
         found: str | None = self.artifact.receipt.get("impression")
         return found
 
@@ -175,10 +175,10 @@ class Lake:
             midnight = datetime.combine(date.fromisoformat(path.split("/")[1].removeprefix(f"{DAY}=")), time(), UTC)
             if (since is None or midnight + timedelta(days=1) > since) and (before is None or midnight < before):
                 files.append((self.artifact.at(path), found["bytes"]))
-        return packed(files)
+        return coalesced(files)
 
 
-def packed(files: list[tuple[str, int]]) -> list[list[str]]:
+def coalesced(files: list[tuple[str, int]]) -> list[list[str]]:
     """Paths of files and their bytes, in packs of at most about PACK_BYTES, in order."""
     limit = min(PACK_BYTES, 1 + sum(size for _, size in files) // LEAST_PACKS)
     packs: list[list[str]] = []

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import BrokenInput
-from remora.ingest.files import ORDER, UNREADABLE, FileFormat, Piece, SourceFile, Survey, order_of
+from remora.contracts.errors import UnreadableInput
+from remora.ingest.files import ORDER, UNREADABLE, FileFormat, FileSchema, FileSplit, SourceFile, order_of
 from remora.ingest.plain import holds_bytes, known_type, plain
 from remora.settings import SourceSettings
 
@@ -18,23 +18,23 @@ BATCH_ROWS = 65_536
 PIECE_ROWS = 1_000_000
 
 
-def survey(file: SourceFile, source: SourceSettings) -> Survey:
+def survey(file: SourceFile, source: SourceSettings) -> FileSchema:
     """Columns and pieces from the footer."""
     with _damage(file), _open(file) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     if any(size < 0 for size in sizes) or sum(sizes) != metadata.num_rows:
-        raise BrokenInput(file.path, f"the footer says {metadata.num_rows} rows, its row groups hold {sum(sizes)}")
+        raise UnreadableInput(file.path, f"the footer says {metadata.num_rows} rows, its row groups hold {sum(sizes)}")
     names = Counter(schema.names)
     if twice := [name for name, count in names.items() if count > 1]:
-        raise BrokenInput(file.path, f"it has two columns of one name: {', '.join(twice)}")
+        raise UnreadableInput(file.path, f"it has two columns of one name: {', '.join(twice)}")
     # The types are the file's own, so that an error about one names it: columns of bytes are among them, unread.
     types = [(field.name, known_type(field.type)) for field in schema]
-    return Survey(file, pa.schema(types), tuple(_pieces(file, sizes)))
+    return FileSchema(file, pa.schema(types), tuple(_pieces(file, sizes)))
 
 
-def read(piece: Piece, source: SourceSettings) -> Iterator[pa.Table]:
-    """The piece's rows in batches; BrokenInput when pages are damaged or rows are missing."""
+def read(piece: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
+    """The piece's rows in batches; UnreadableInput when pages are damaged or rows are missing."""
     done = 0
     with _damage(piece.file), _open(piece.file) as opened:
         columns = [field.name for field in opened.schema_arrow if not holds_bytes(field.type)]
@@ -47,7 +47,9 @@ def read(piece: Piece, source: SourceSettings) -> Iterator[pa.Table]:
             order = pa.array(range(first, first + table.num_rows), pa.int64())
             yield table.append_column(ORDER, order).append_column(UNREADABLE, pa.nulls(len(order), pa.string()))
     if done != piece.rows:
-        raise BrokenInput(piece.file.path, f"{piece.rows} rows were expected from row {piece.first}, {done} are there")
+        raise UnreadableInput(
+            piece.file.path, f"{piece.rows} rows were expected from row {piece.first}, {done} are there"
+        )
 
 
 PARQUET = FileFormat(survey, read)
@@ -63,16 +65,16 @@ def _damage(file: SourceFile) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise BrokenInput(file.path, f"it is not a sound Parquet file ({str(error).splitlines()[0]})") from error
+        raise UnreadableInput(file.path, f"it is not a sound Parquet file ({str(error).splitlines()[0]})") from error
 
 
-def _pieces(file: SourceFile, sizes: list[int]) -> Iterator[Piece]:
+def _pieces(file: SourceFile, sizes: list[int]) -> Iterator[FileSplit]:
     first, rows = 1, 0
     groups: list[int] = []
     for group, size in enumerate(sizes):
         if groups and rows + size > PIECE_ROWS:
-            yield Piece(file, first, rows, tuple(groups))
+            yield FileSplit(file, first, rows, tuple(groups))
             first, rows, groups = first + rows, 0, []
         rows, groups = rows + size, [*groups, group]
     if groups:
-        yield Piece(file, first, rows, tuple(groups))
+        yield FileSplit(file, first, rows, tuple(groups))

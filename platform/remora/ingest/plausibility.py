@@ -17,7 +17,7 @@ from remora.ingest.contract import EARLY, FUTURE, UNDECLARED, UNKNOWN_ITEM
 from remora.ingest.divided import backslash_quotes, list_separator, swallowed_lines
 from remora.ingest.facts import Check, Facts
 from remora.ingest.findings import Finding
-from remora.ingest.layout import KEY_OF
+from remora.ingest.schema import KEY_OF
 
 NEARLY_ALL = 0.99
 NEARLY_NONE = 0.01
@@ -259,7 +259,7 @@ def category_of_each(facts: Facts) -> Iterator[Finding]:
             of=rows,
             examples=tuple(sorted(items[column].drop_null().unique().to_pylist())[:3]),
             what=f"{rows:,} rows of items have {distinct:,} different categories: hardly two items share one.",
-            advice="data.category is for diversity and affinity; a title or an id is none.",
+            advice="data.category is for diversity and affinity; a title or an id is not one.",
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import TooMuchQuarantined
+from remora.contracts.errors import QuarantineLimitExceeded
 from remora.contracts.tables import QUARANTINE
 from remora.ingest.contract import FILTER, REASON, UNKNOWN_ITEM, UNREADABLE_ROW
 from remora.ingest.files import ORDER, UNREADABLE, order_of
@@ -37,10 +37,10 @@ def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Mapping[int
 
 
 def check_limit(table: str, rows: int, reasons: dict[str, int], limit: float) -> None:
-    """TooMuchQuarantined when the share of rows with an undeclared reason is over the limit."""
+    """QuarantineLimitExceeded when the share of rows with an undeclared reason is over the limit."""
     broken = {reason: count for reason, count in reasons.items() if not reason.startswith(FILTER)}
     if sum(broken.values()) > limit * rows:
-        raise TooMuchQuarantined(table, rows, sum(broken.values()), limit, broken, _hint(broken))
+        raise QuarantineLimitExceeded(table, rows, sum(broken.values()), limit, broken, _hint(broken))
 
 
 def _hint(broken: Mapping[str, int]) -> str:

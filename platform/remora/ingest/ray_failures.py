@@ -12,7 +12,7 @@ from remora.contracts.errors import RemoraError
 
 
 @contextlib.contextmanager
-def own_errors() -> Iterator[None]:
+def reraise_remora_errors() -> Iterator[None]:
     """Inside, a task of a Dataset that fails with a RemoraError raises that error here; others pass as they are.
 
     Datasets must be made inside as well: Ray Data hands on the error of a function only if told so when they are made.

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP
 from remora.ingest.casting import present, read_as
-from remora.ingest.contract import REASON, Judge
-from remora.ingest.files import Survey
+from remora.ingest.contract import REASON, RowValidator
+from remora.ingest.files import FileSchema
 from remora.ingest.findings import Finding
 from remora.ingest.formats import FORMATS
-from remora.ingest.survey import TableSources
+from remora.ingest.inspect import TableSources
 from remora.settings import DataSettings, SourceSettings
 
 SAMPLE_ROWS = 10_000
@@ -53,7 +53,9 @@ def time_reading(
     for source, surveys in sources.sources:
         if EVENT_TIMESTAMP not in source.columns:
             continue
-        judge = Judge(sources.table, source, sources.types, latest, earliest, tuple(data.event_types), by_content=False)
+        judge = RowValidator(
+            sources.table, source, sources.types, latest, earliest, tuple(data.event_types), by_content=False
+        )
         raw = _first_rows(source, surveys)
         if raw is None:
             continue
@@ -65,7 +67,7 @@ def time_reading(
             yield _finding(judge, pl.DataFrame(pl.from_arrow(raw)).filter(of_time), reasons.filter(of_time), judged)
 
 
-def _finding(judge: Judge, rows: pl.DataFrame, reasons: pl.Series, of: int) -> Finding:
+def _finding(judge: RowValidator, rows: pl.DataFrame, reasons: pl.Series, of: int) -> Finding:
     source, column = judge.source, judge.source.columns[EVENT_TIMESTAMP]
     time = source.time
     values = rows.select(present(column, rows.schema[column], source).cast(pl.String)).to_series().drop_nulls()
@@ -86,7 +88,7 @@ def _finding(judge: Judge, rows: pl.DataFrame, reasons: pl.Series, of: int) -> F
     )
 
 
-def _advice(judge: Judge, rows: pl.DataFrame) -> str:
+def _advice(judge: RowValidator, rows: pl.DataFrame) -> str:
     fitting = [text for text, source in _other_readings(judge.source) if _fits(judge, source, rows)]
     if fitting:
         shown = " or ".join(f"`time: {{{text}}}`" for text in fitting[:2])
@@ -105,7 +107,7 @@ def _other_readings(source: SourceSettings) -> Iterator[tuple[str, SourceSetting
                 yield text, source.model_copy(update={"time": time})
 
 
-def _fits(judge: Judge, source: SourceSettings, rows: pl.DataFrame) -> bool:
+def _fits(judge: RowValidator, source: SourceSettings, rows: pl.DataFrame) -> bool:
     read = rows.select(_read(source, source.columns[EVENT_TIMESTAMP], rows)).to_series()
     return bool(read.is_between(judge.earliest, judge.latest).sum() >= 0.95 * rows.height)
 
@@ -114,7 +116,7 @@ def _read(source: SourceSettings, column: str, rows: pl.DataFrame) -> pl.Expr:
     return read_as(pa.timestamp("us", tz="UTC"), column, rows.schema[column], source)
 
 
-def _first_rows(source: SourceSettings, surveys: tuple[Survey, ...]) -> pa.Table | None:
+def _first_rows(source: SourceSettings, surveys: tuple[FileSchema, ...]) -> pa.Table | None:
     for survey in surveys:
         for piece in survey.pieces:
             for raw in FORMATS[source.format].read(piece, source):

@@ -16,7 +16,7 @@ Listener = Callable[[str, bool], None]
 """Told the cache's name, and whether it knew."""
 
 
-def nobody(cache: str, found: bool) -> None:
+def ignored(cache: str, found: bool) -> None:
     """Listens to nothing."""
 
 
@@ -27,7 +27,7 @@ class Cache(Generic[V]):
     """
 
     def __init__(self, name: str, most: int, seconds: float = math.inf, timer: Callable[[], float] = time.monotonic):
-        self.name, self.listener = name, nobody
+        self.name, self.listener = name, ignored
         self._made_of = (name, most, seconds, timer)
         self._lock = threading.Lock()
         self._kept: TLRUCache[Hashable, V] = TLRUCache(most, lambda key, value, now: now + seconds, timer)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import NO_ROWS, Rows
+from remora.contracts.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.rows import distinct
 
 Floats = npt.NDArray[np.float32]
@@ -23,9 +23,9 @@ class Found(NamedTuple):
     ``also`` is what it says of items below its limit: rows (m,) to scores (m,), NaN where it cannot tell.
     """
 
-    rows: Rows
+    rows: ItemCodes
     scores: Floats
-    also: Callable[[Rows], Floats] | None = None
+    also: Callable[[ItemCodes], Floats] | None = None
 
 
 NOTHING = Found(NO_ROWS, np.empty(0, np.float32))
@@ -45,7 +45,7 @@ class Candidates:
     zero.
     """
 
-    rows: Rows
+    rows: ItemCodes
     sources: tuple[str, ...]
     source_scores: Floats
     source_ranks: Floats
@@ -80,7 +80,7 @@ class Candidates:
         )
 
     @classmethod
-    def unfound(cls, rows: Rows) -> Candidates:
+    def unfound(cls, rows: ItemCodes) -> Candidates:
         """Items (n,) that no source found, unscored: what rules alone say of them can be asked."""
         nothing = np.empty((len(rows), 0), np.float32)
         scores = np.full(len(rows), np.nan, np.float32)

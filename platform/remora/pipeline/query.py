@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from remora.contracts.vocabulary import NO_ROWS, Rows
+from remora.contracts.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.deadline import NEVER, Deadline
 
 
@@ -25,11 +25,11 @@ class Query:
     user_id: str | None = None
     item: int | None = None  # the seed of similar_items
     context: Mapping[str, str | float] = field(default_factory=dict)
-    exclude: Rows = field(default_factory=lambda: NO_ROWS)
+    exclude: ItemCodes = field(default_factory=lambda: NO_ROWS)
     sources_until: Deadline = NEVER  # after which no source is asked
     scoring_until: Deadline = NEVER  # the same for the scorer and the rerankers
 
     known: bool = False  # does the feature store know the user?
-    history: Rows = field(default_factory=lambda: NO_ROWS)  # wanted items, most recent last
-    seen: Rows = field(default_factory=lambda: NO_ROWS)  # items with any event of this user
+    history: ItemCodes = field(default_factory=lambda: NO_ROWS)  # wanted items, most recent last
+    seen: ItemCodes = field(default_factory=lambda: NO_ROWS)  # items with any event of this user
     user: Mapping[str, Any] = field(default_factory=dict)  # feature columns of the user, by full name

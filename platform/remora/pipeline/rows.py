@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 
 
-def among(rows: Rows, these: Rows) -> npt.NDArray[np.bool_]:
+def among(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:
     """Which of ``rows`` (n,) are among ``these`` (m,), in any order and with repeats: (n,)."""
     if not len(these):
         return np.zeros(len(rows), bool)
@@ -21,13 +21,13 @@ def among(rows: Rows, these: Rows) -> npt.NDArray[np.bool_]:
     return ordered[at] == rows
 
 
-def distinct(rows: Rows) -> Rows:
+def distinct(rows: ItemCodes) -> ItemCodes:
     """The rows without repeats, ascending."""
     ordered = np.sort(rows)
     return ordered[_first(ordered)]
 
 
-def summed(rows: Rows, values: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[Any]]:
+def summed(rows: ItemCodes, values: npt.NDArray[Any]) -> tuple[ItemCodes, npt.NDArray[Any]]:
     """The same, with the sum of the values (n,) of each."""
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
@@ -35,7 +35,7 @@ def summed(rows: Rows, values: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[Any]
     return ordered[first], np.add.reduceat(values[order], first) if len(first) else values[:0]
 
 
-def _first(ordered: Rows) -> npt.NDArray[np.bool_]:
+def _first(ordered: ItemCodes) -> npt.NDArray[np.bool_]:
     """Where a row is not the one before."""
     first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])

@@ -29,7 +29,7 @@ class Source(Protocol):
 
 
 class Backfill(Protocol):
-    """What may fill a slate that is short? All there is, in one order for everybody."""
+    """What may fill a slate that is short? All there is, in one order for all users."""
 
     def page(self, query: Query, start: int, stop: int) -> Found:
         """Rows and scores of these places of the order, from 0; empty behind its end."""

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,9 +22,9 @@ class Batch:
     """
 
     features: npt.NDArray[np.float32]
-    rows: Rows
+    rows: ItemCodes
     slate: npt.NDArray[np.int64]
-    histories: Sequence[Rows]
+    histories: Sequence[ItemCodes]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -49,7 +49,7 @@ class Batch:
         )
 
     def take(self, slates: npt.NDArray[np.int64]) -> Batch:
-        """Some slates, in this order, numbered anew."""
+        """Some slates, in this order, renumbered."""
         at = self.places(slates)
         return Batch(
             features=self.features[at],

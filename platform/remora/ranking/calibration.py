@@ -1,4 +1,4 @@
-"""From a model's margin to what it foretells: a probability, or an expected amount."""
+"""From a model's margin to what it predicts: a probability, or an expected amount."""
 
 from __future__ import annotations
 

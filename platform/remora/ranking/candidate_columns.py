@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Candidates
 
 FOUND_BY = "candidate__found_by"
@@ -24,9 +24,9 @@ def candidate_columns(candidates: Candidates) -> dict[str, npt.NDArray[np.float3
     return columns
 
 
-def columns_of_rows(candidates: Candidates, rows: Rows) -> dict[str, npt.NDArray[np.float32]]:
-    """The same for some items (n,), as they stand among all candidates: one that is none was found by no source, and
-    all else of it is missing."""
+def columns_of_rows(candidates: Candidates, rows: ItemCodes) -> dict[str, npt.NDArray[np.float32]]:
+    """The same for some items (n,), as they stand among all candidates: an item that is no candidate was found by no
+    source, and all else of it is missing."""
     order = np.argsort(candidates.rows)
     at = np.searchsorted(candidates.rows, rows, sorter=order)
     place = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(rows), np.intp)

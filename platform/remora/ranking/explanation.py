@@ -17,7 +17,7 @@ GRID = 12
 def partial_dependence(
     score: Callable[[Batch], Columns], batch: Batch, feature: int, values: npt.NDArray[np.float32]
 ) -> dict[str, list[float]]:
-    """By objective: the mean over all rows of what is foretold were the feature each of ``values``.
+    """By objective: the mean over all rows of what is predicted were the feature each of ``values``.
 
     J. Friedman, Greedy function approximation, 2001.
     """

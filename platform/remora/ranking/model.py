@@ -15,7 +15,7 @@ Margins = npt.NDArray[np.float32]
 
 
 class RankingModel(Protocol):
-    """Foretells each objective of each candidate."""
+    """Predicts each objective of each candidate."""
 
     def margins(self, batch: Batch) -> Margins:
         """Shape (n, objectives): the larger the likelier, on the model's own scale."""

@@ -35,7 +35,7 @@ class RankerSpec(BaseModel):
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """What it foretells."""
+        """What it predicts."""
         return tuple(self.calibrators)
 
 
@@ -53,7 +53,7 @@ class Ranker:
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """What it foretells."""
+        """What it predicts."""
         return self.spec.objectives
 
     def margins(self, batch: Batch) -> npt.NDArray[np.float32]:
@@ -66,7 +66,7 @@ class Ranker:
         return {name: of(margins[:, place]) for place, (name, of) in enumerate(self.spec.calibrators.items())}
 
     def only(self, objectives: Collection[str]) -> Ranker:
-        """One that foretells these as this one does, and runs nothing that they do not need."""
+        """One that predicts these as this one does, and runs nothing that they do not need."""
         places = [place for place, name in enumerate(self.objectives) if name in objectives]
         calibrators = {self.objectives[place]: self.spec.calibrators[self.objectives[place]] for place in places}
         blend = self.spec.blend.only(places)
@@ -101,7 +101,7 @@ def value_of(columns: Mapping[str, npt.NDArray[np.float64]], weights: Mapping[st
     """
     if missing := [name for name, weight in weights.items() if weight and name not in columns]:
         raise DataError(
-            f"The ranker foretells {', '.join(columns)}, and ranking.objectives weighs {', '.join(missing)}. Train the "
+            f"The ranker predicts {', '.join(columns)}, and ranking.objectives weighs {', '.join(missing)}. Train the "
             f"ranker again: remora train ranking."
         )
     first = next(iter(columns.values()))

@@ -1,4 +1,4 @@
-"""The scorer of a surface: candidates in, the weighted sum of what the ranker foretells out."""
+"""The scorer of a surface: candidates in, the weighted sum of what the ranker predicts out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Candidates, Query, Scores
 from remora.ranking.batch import Batch
 from remora.ranking.candidate_columns import candidate_columns
@@ -30,7 +30,7 @@ class ObjectiveScorer:
         *,
         ranker: Ranker,
         weights: Mapping[str, float],
-        item_columns: Callable[[Rows], Columns],
+        item_columns: Callable[[ItemCodes], Columns],
         user_columns: tuple[str, ...],
         cross: Callable[[Columns, float], Columns],
     ) -> None:

@@ -30,7 +30,7 @@ class Aliases:
         return MlflowClient(self.uri, registry_uri=self.uri)
 
     def register(self, bundle: str, source: str) -> str:
-        """The model version of a bundle; it is made, and the model with it, when there is none."""
+        """The model version of a bundle; it is made, and the model with it, when none exists."""
         with self._errors():
             version = self._version(bundle)
             if version is None:
@@ -39,7 +39,7 @@ class Aliases:
             return str(version.version)
 
     def forget(self, bundle: str) -> None:
-        """Remove the model version of a bundle, and any alias of it; nothing happens where there is none."""
+        """Remove the model version of a bundle, and any alias of it; nothing happens where none exists."""
         with self._errors():
             if (version := self._version(bundle)) is not None:
                 self._client.delete_model_version(self.name, str(version.version))
@@ -57,7 +57,7 @@ class Aliases:
     def bundles(self) -> dict[str, str]:
         """Alias -> bundle id, as MLflow has it now; whether it counts, the records of promotions say."""
         with self._errors():
-            # A version that somebody made by hand has no tag, and so no bundle.
+            # A version that was made by hand has no tag, and so no bundle.
             bundle_of = {str(v.version): v.tags[BUNDLE_TAG] for v in self._versions() if BUNDLE_TAG in v.tags}
             if not bundle_of:
                 return {}

@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from remora.contracts.errors import BrokenInput, MissingInput, Refused, Tampered
+from remora.contracts.errors import ChecksumMismatch, MissingInput, Refused, UnreadableInput
 from remora.contracts.home import replacing, storage_errors
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID, MANIFEST, Manifest
@@ -49,8 +49,9 @@ class Archive:
     def read(cls, path: Path) -> Archive:
         """Check every name, size and hash, writing nothing.
 
-        MissingInput without the file; BrokenInput for what is no archive or ends early; Tampered for a file that its
-        manifest does not have so; ForeignFormat for another version's; Refused for what does not belong there.
+        MissingInput without the file; UnreadableInput for what is no archive or ends early; ChecksumMismatch for a file
+        that its manifest does not have so; UnsupportedFormat for another version's; Refused for what does not belong
+        there.
         """
         if not path.is_file():
             raise MissingInput("file", str(path), hint="`remora bundle export` writes one.")
@@ -68,7 +69,7 @@ class Archive:
                 else:
                     raise Refused(f"'{path}' holds '{member.name}', which is not in its manifest. Export it again.")
         if missing := [name for name in manifest.files if name not in places]:
-            raise BrokenInput(str(path), f"it ends before '{missing[0]}': it was not copied whole", COPY_AGAIN)
+            raise UnreadableInput(str(path), f"it ends before '{missing[0]}': it was not copied whole", COPY_AGAIN)
         return cls(path=path, manifest=manifest, signature=signature, places=places)
 
 
@@ -130,7 +131,7 @@ def _place(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, manifest: 
     else:
         found = f"– ({member.size:,} bytes of {entry.bytes:,})"
     if found != entry.sha256:
-        raise Tampered(f"{path}: {member.name}", entry.sha256, found)
+        raise ChecksumMismatch(f"{path}: {member.name}", entry.sha256, found)
     return member.offset_data, member.size
 
 
@@ -170,6 +171,6 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except tarfile.TarError as error:
-        raise BrokenInput(str(path), f"it is no whole tar file ({error})", COPY_AGAIN) from error
+        raise UnreadableInput(str(path), f"it is no whole tar file ({error})", COPY_AGAIN) from error
     except OSError as error:
-        raise BrokenInput(str(path), str(error), COPY_AGAIN) from error
+        raise UnreadableInput(str(path), str(error), COPY_AGAIN) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from remora.contracts.checksums import hash_at
-from remora.contracts.errors import NotFound, Tampered
+from remora.contracts.errors import ChecksumMismatch, NotFound
 from remora.contracts.home import Home
 from remora.contracts.json_document import parse_json
 from remora.registry.manifest import MANIFEST, Manifest
@@ -46,11 +46,11 @@ class Bundle:
         return self.home.read_bytes(f"{self.folder}/{path}")
 
     def read_json(self, path: str) -> Any:
-        """The content of one JSON file; Refused for what is none, or is nested too deeply."""
+        """The content of one JSON file; Refused for what is not JSON or is nested too deeply."""
         return parse_json(self.read_bytes(path), self.at(path))
 
     def verify(self) -> None:
-        """Hash every file; Tampered names the first that differs or is missing.
+        """Hash every file; ChecksumMismatch names the first that differs or is missing.
 
         Refused where its settings name what no bundle may set.
         """
@@ -69,4 +69,4 @@ class Bundle:
         for path, entry in self.manifest.files.items():
             found = found_at(path)
             if found != entry.sha256:
-                raise Tampered(name(path), entry.sha256, found)
+                raise ChecksumMismatch(name(path), entry.sha256, found)

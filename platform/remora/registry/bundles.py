@@ -14,10 +14,10 @@ from remora.contracts.errors import BadRequest, NotFound, RemoraError, StorageEr
 from remora.contracts.home import Home
 from remora.registry.archive import Archive, write
 from remora.registry.bundle import Bundle
-from remora.registry.card import card
 from remora.registry.garbage import Unneeded, recently_promoted, unneeded
 from remora.registry.lineage import Lineage
 from remora.registry.manifest import ID, PREFIX, Manifest, check_paths
+from remora.registry.model_card import card
 from remora.registry.pointers import ALIASES, Pointers
 from remora.registry.promotions import Promotion
 from remora.registry.signature import PrivateKey, Signature
@@ -29,7 +29,7 @@ from remora.settings import RegistrySettings, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class BundleSummary:
     """One line of the list of bundles. ``problem`` says why it would be refused, as far as its manifest tells."""
 
     id: str
@@ -94,20 +94,20 @@ class Bundles:
             self._pointers.register(bundle)
         return bundle
 
-    def list(self) -> list[Listed]:
+    def list(self) -> list[BundleSummary]:
         """Every complete bundle, oldest first; one whose manifest is damaged says so."""
         meant = self._pointers.aliases()
         aliases = {id: tuple(sorted(alias for alias, bundle in meant.items() if bundle == id)) for id in meant.values()}
         listed = [self._listed(id, at, aliases.get(id, ())) for id, at in self.store.ids().items()]
         return sorted(listed, key=lambda b: (b.made_at, b.id))
 
-    def _listed(self, id: str, made_at: datetime, aliases: tuple[str, ...]) -> Listed:
+    def _listed(self, id: str, made_at: datetime, aliases: tuple[str, ...]) -> BundleSummary:
         try:
             bundle = self.store.read(id)
         except RemoraError as error:
-            return Listed(id=id, made_at=made_at, aliases=aliases, problem=str(error))
+            return BundleSummary(id=id, made_at=made_at, aliases=aliases, problem=str(error))
         signature = self.store.signature(bundle)
-        return Listed(
+        return BundleSummary(
             id=id,
             made_at=made_at,
             aliases=aliases,
@@ -120,13 +120,14 @@ class Bundles:
     def open(self, name: str) -> Bundle:
         """The bundle of an id or an alias, to be served: every file verified, its signature as the settings ask.
 
-        NotFound for an id that there is not, NotBuilt for an alias that means nothing yet, Tampered for a damaged file,
-        Untrusted for a signature that is missing or does not fit, ForeignFormat for another version's bundle.
+        NotFound for an id that there is not, NotBuilt for an alias that means nothing yet, ChecksumMismatch for a
+        damaged file, SignatureError for a signature that is missing or does not fit, UnsupportedFormat for another
+        version's bundle.
         """
         return trusted(self.inspect(name), self._trust)
 
     def inspect(self, name: str) -> Bundle:
-        """The same, to be looked at, signed or exported: whoever signed it, or nobody."""
+        """The same, to be looked at, signed or exported: whoever signed it, or unsigned."""
         bundle = self.read(name)
         bundle.verify()
         return bundle
@@ -147,7 +148,7 @@ class Bundles:
     def id_of(self, name: str) -> str:
         """The id of what people name: an id, the beginning of just one, or an alias.
 
-        BadRequest for what is none of them or begins several, NotBuilt for an alias that means nothing yet.
+        BadRequest for what is not one of them or begins several, NotBuilt for an alias that means nothing yet.
         """
         if ID.fullmatch(name) or not PREFIX.fullmatch(name):
             return name if ID.fullmatch(name) else self.resolve(name)
@@ -174,7 +175,7 @@ class Bundles:
         write(bundle, file)
         return bundle
 
-    def take_in(self, file: Path) -> Bundle:
+    def import_(self, file: Path) -> Bundle:
         """Import what :meth:`export` wrote; its content and its signature are checked before anything is written.
 
         Errors as of :meth:`Archive.read` and :meth:`open`. When the disk fills or the process dies there is no bundle;
@@ -243,13 +244,13 @@ class Bundles:
 
         The bundle that is left is not looked at, for it may be damaged or gone. Of the one that is returned to, the
         manifest, the signature and the files' sizes are checked, and the hashes only where no replica keeps it warm.
-        Another rollback goes further back, never to what was taken back. NotReady where nothing was before.
+        Another rollback goes further back, never to what was rolled back. NotReady where nothing was before.
         """
         target = to if to is None else self.id_of(to)
         return self._pointers.rollback(target, by=by, why=why, evidence=evidence)
 
     def direct(self, change: Callable[[Traffic], Traffic]) -> Traffic:
-        """Change who serves whom, and put it in force: ``change`` gets what is in force and gives what shall be.
+        """Change who serves whom, and activate it: ``change`` gets what is active and gives what shall be.
 
         Bundles that it names are opened first. Production is what its last record says, whatever ``change`` says of it.
         NotBuilt while nothing is in production.
@@ -257,7 +258,7 @@ class Bundles:
         return self._pointers.direct(change)
 
     def traffic(self) -> Traffic:
-        """What is in force; published anew where whoever moved the alias last died before that. NotBuilt as above."""
+        """What is active; published again where whoever moved the alias last died before that. NotBuilt as above."""
         return self._pointers.direct(lambda now: now)
 
     def unrecorded_moves(self) -> tuple[UnrecordedMove, ...]:

@@ -1,4 +1,4 @@
-"""What nobody needs any more: bundles, and what builds and imports that were cut off have left."""
+"""What is not needed any more: bundles, and what builds and imports that were cut off have left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from remora.registry.manifest import ID, MANIFEST
 from remora.registry.promotions import Promotion
 
 QUIET = timedelta(hours=1)
-"""What was written more recently may belong to a build or an import that goes on."""
+"""What was written more recently may belong to a build or an import that continues."""
 
 ASIDE = re.compile(r"(^|/)\.[^/]+\.[a-z0-9_]{8}$|\.[0-9a-f]{32}$")
 """Names under which files are written before they appear."""

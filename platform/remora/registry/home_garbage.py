@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from remora.contracts.artifacts import VERSIONS, Shelf
+from remora.contracts.artifacts import VERSIONS, ArtifactStore
 from remora.contracts.home import Home, StoredFile
 from remora.registry.bundles import Bundles
 from remora.registry.garbage import Unneeded
@@ -68,7 +68,7 @@ def _versions_needed(home: Home, bundles: Bundles | None, in_use: Mapping[str, C
     """By kind: the current version, what current ones name as their inputs, ``in_use``, and the needed bundles'."""
     needed: dict[str, set[str]] = {kind: set(in_use.get(kind, ())) for kind in KINDS}
     for kind in KINDS:
-        shelf = Shelf(home, kind, "")
+        shelf = ArtifactStore(home, kind, "")
         version = shelf.current_version()
         if version is None:
             continue
@@ -114,7 +114,7 @@ def _of_bundle(one: Unneeded) -> Garbage:
 def _remove(home: Home, one: Garbage) -> None:
     kind, folder, version = (*one.path.split("/", 2), "", "")[:3]
     if kind in KINDS and folder == VERSIONS:
-        Shelf(home, kind, "").remove(version)
+        ArtifactStore(home, kind, "").remove(version)
     else:
         home.delete(one.path)
 

@@ -1,4 +1,4 @@
-"""What replicas say of themselves while they serve: which bundles are ready, and what came of requests, by bundle."""
+"""What replicas say of themselves while they serve: which bundles are ready, and the results of requests, by bundle."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Answers(Counted):
     """Answers of one bundle. One request may count in several of the fields that follow ``requests``."""
 
     requests: int = 0
-    failed: int = Field(0, description="no slate of the pipeline, so the last resort or an error was answered")
+    failed: int = Field(0, description="no slate of the pipeline, so the fallback chain or an error answered")
     late: int = Field(0, description="later than the request's time")
     degraded: int = Field(0, description="a stage was skipped")
     short: int = Field(0, description="fewer items than were asked for")
@@ -82,7 +82,7 @@ class LiveReport(BaseModel):
     deployment: str
     beat: int = Field(description="grows with every report: a replica whose beat stands still is gone or frozen")
     revision: int = Field(description="of the traffic that it follows")
-    ready: tuple[str, ...] = Field((), description="bundles that are loaded and rehearsed")
+    ready: tuple[str, ...] = Field((), description="bundles that are loaded and warmed up")
     refused: dict[str, str] = Field({}, description="bundles that could not be loaded, and why")
     answers: dict[str, Answers] = Field({}, description="by bundle; only of what takes requests in")
     shadowed: dict[str, Shadowed] = Field({}, description="by the shadow's bundle")

@@ -11,12 +11,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from remora.contracts.errors import ForeignFormat, Refused, Tampered
+from remora.contracts.errors import ChecksumMismatch, Refused, UnsupportedFormat
 from remora.contracts.printable import one_line
 from remora.registry.signature import SIGNATURE
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 FORMATS = (".safetensors", ".ubj", ".parquet", ".faiss", ".json", ".md")
 """Nothing that executes when it is loaded."""
 
@@ -58,22 +58,22 @@ class Manifest(BaseModel):
     def parse(cls, content: bytes, where: str, id: str) -> Manifest:
         """The manifest of the bundle ``id``, from what the file ``where`` holds.
 
-        ForeignFormat for another version's, Tampered when it is not that of ``id``, Refused for a path or a format of
-        file that no bundle may hold.
+        UnsupportedFormat for another version's, ChecksumMismatch when it is not that of ``id``, Refused for a path or
+        a format of file that no bundle may hold.
         """
         try:
             written = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise Tampered(where, id, "– (it is no JSON)") from error
+            raise ChecksumMismatch(where, id, "– (it is no JSON)") from error
         found = written.get("format", FORMAT) if isinstance(written, dict) else FORMAT
         if found != FORMAT:
-            raise ForeignFormat(where, found, FORMAT)
+            raise UnsupportedFormat(where, found, FORMAT)
         try:
             manifest = cls.model_validate(written)
         except ValidationError as error:
-            raise Tampered(where, id, f"– ({error.error_count()} mistakes in it)") from error
+            raise ChecksumMismatch(where, id, f"– ({error.error_count()} mistakes in it)") from error
         if manifest.id != id:
-            raise Tampered(where, id, manifest.id)
+            raise ChecksumMismatch(where, id, manifest.id)
         check_paths(manifest.files)
         return manifest
 

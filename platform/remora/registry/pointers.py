@@ -17,15 +17,15 @@ from functools import cached_property
 from typing import Any
 
 from remora.contracts.errors import BadRequest, NotBuilt, NotReady, SettingsError
-from remora.contracts.exclusive import POSTGRESQL, SQLITE, exclusive
+from remora.contracts.locks import POSTGRESQL, SQLITE, exclusive_lock
 from remora.registry.aliases import Aliases
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID
 from remora.registry.promotions import ROLLBACK, Promotion, Promotions, checked
+from remora.registry.rollback_target import before, succession
 from remora.registry.store import FOLDER, BundleStore
-from remora.registry.succession import before, succession
 from remora.registry.tracking import tracking_uri
-from remora.registry.traffic import PRODUCTION, Traffic, TrafficBoard
+from remora.registry.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.registry.trust import trusted
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.settings import Settings
@@ -51,8 +51,8 @@ class Pointers:
         return Promotions(self.store.home)
 
     @cached_property
-    def _board(self) -> TrafficBoard:
-        return TrafficBoard(self.store.home)
+    def _board(self) -> TrafficStore:
+        return TrafficStore(self.store.home)
 
     @cached_property
     def _aliases(self) -> Aliases:
@@ -79,7 +79,7 @@ class Pointers:
                 f"The home {home.at()} is not local and the tracking server has no lock, so two changes at once could "
                 f"lose one. Set registry.lock to a PostgreSQL database (postgresql://…)."
             )
-        with exclusive(home, LOCK, database, command="a change of the registry"):
+        with exclusive_lock(home, LOCK, database, command="a change of the registry"):
             yield
 
     def aliases(self) -> dict[str, str]:
@@ -142,12 +142,12 @@ class Pointers:
         return found
 
     def check_alias(self, alias: str) -> None:
-        """BadRequest for a name that is none of :data:`ALIASES`."""
+        """BadRequest for a name that is not one of :data:`ALIASES`."""
         if alias not in ALIASES:
             raise BadRequest(f"'{alias}' is neither an alias ({', '.join(ALIASES)}) nor a bundle's id.")
 
     def register(self, bundle: Bundle) -> str:
-        """The bundle's version in MLflow's registry, made when there is none."""
+        """The bundle's version in MLflow's registry, made when none exists."""
         home = self.store.home
         scheme = "file" if home.is_local else home.url.partition("://")[0]
         return self._aliases.register(bundle.id, f"{scheme}://{bundle.at()}")
@@ -254,7 +254,7 @@ class Pointers:
         found = before(succession(self.promotions.all()), production)
         if found is None:
             raise NotReady(
-                f"Nothing was in production before {production} that was not taken back, so there is nothing to return "
+                f"Nothing was in production before {production} that was not rolled back: there is nothing to return "
                 f"to. Name a bundle: remora rollback --to BUNDLE; `remora bundle list` shows what there is."
             )
         return found
@@ -283,7 +283,7 @@ class Pointers:
 
 
 def _moved(now: Traffic, production: str) -> Traffic:
-    """With another production, which is nobody's canary, no shadow, and not to be loaded any more."""
+    """With another production, which is no canary, no shadow, and not to be loaded any more."""
     canary = now.canary if now.canary and now.canary.bundle != production else None
     shadow = now.shadow if now.shadow != production else None
     loading = tuple(bundle for bundle in now.loading if bundle != production)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pyarrow.fs as pafs
 
 from remora.contracts.checksums import MISSING, hash_at
-from remora.contracts.errors import Tampered
+from remora.contracts.errors import ChecksumMismatch
 from remora.contracts.home import Home, replacing, storage_errors, uploading
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest
@@ -37,7 +37,7 @@ class BundleStore:
     home: Home
 
     def ids(self) -> dict[str, datetime]:
-        """Every complete bundle and when it was completed; what a build that did not end left is none."""
+        """Every complete bundle and when it was completed; what a build that did not end has left is no bundle."""
         found = {}
         for id in filter(ID.fullmatch, self.home.folders(FOLDER)):
             info = self.home.filesystem.get_file_info(self.home.at(f"{folder(id)}/{MANIFEST}"))
@@ -65,7 +65,7 @@ class BundleStore:
     def complete(self, bundle: Bundle, signature: Signature | None = None) -> None:
         """Make it a bundle. The registry's lock is held, so what it needs is not collected as garbage meanwhile.
 
-        Tampered when a file has gone since it was filled: run the command again.
+        ChecksumMismatch when a file has gone since it was filled: run the command again.
         """
         self.check_sizes(bundle)
         if signature is not None:
@@ -80,20 +80,20 @@ class BundleStore:
             self.home.write_bytes(f"{bundle.folder}/{SIGNATURE}", content)
 
     def signature(self, bundle: Bundle) -> bytes | None:
-        """What the signature's file holds; None where there is none."""
+        """What the signature's file holds; None where none exists."""
         path = f"{bundle.folder}/{SIGNATURE}"
         return self.home.read_bytes(path) if self.home.exists(path) else None
 
     def check_sizes(self, bundle: Bundle) -> None:
-        """Tampered unless every file is there in its size; nothing is read, so it is quick."""
+        """ChecksumMismatch unless every file is there in its size; nothing is read, so it is quick."""
         sizes = {file.path: file.bytes for file in self.home.stored(bundle.folder)}
         for path, entry in bundle.manifest.files.items():
             if sizes.get(path) != entry.bytes:
                 found = f"– ({sizes[path]:,} bytes of {entry.bytes:,})" if path in sizes else MISSING
-                raise Tampered(bundle.at(path), entry.sha256, found)
+                raise ChecksumMismatch(bundle.at(path), entry.sha256, found)
 
     def remove(self, id: str) -> None:
-        """Remove a bundle, or what is left of one. The manifest goes first: what a crash leaves is none."""
+        """Remove a bundle, or what is left of one. The manifest goes first: what a crash leaves is no bundle."""
         self.home.delete(f"{folder(id)}/{MANIFEST}")
         self.home.delete(folder(id))
 

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from remora.contracts.errors import SettingsError, StorageError
-from remora.contracts.exclusive import POSTGRESQL, advisory
 from remora.contracts.home import Home, storage_errors
+from remora.contracts.locks import POSTGRESQL, advisory
 from remora.contracts.redaction import redacted, without_credentials
 from remora.contracts.sqlite import sqlite_url
 from remora.settings import Settings

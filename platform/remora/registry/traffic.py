@@ -20,7 +20,7 @@ class Canary(BaseModel):
 
     bundle: str
     share: float = Field(gt=0, le=1)
-    salt: str = Field(description="the rollout's name: another rollout deals the users anew")
+    salt: str = Field(description="the rollout's name: another rollout assigns the users again")
 
     def has(self, who: str) -> bool:
         """Is this user, or nameless request, among the share?"""
@@ -48,26 +48,26 @@ class Traffic(BaseModel):
         return tuple(dict.fromkeys(bundle for bundle in named if bundle is not None))
 
     def chosen(self, who: str) -> tuple[str, str]:
-        """Bundle and variant for a user's id, or a request's where nobody is named."""
+        """Bundle and variant for a user's id, or a request's where no user is named."""
         if self.canary is not None and self.canary.has(who):
             return self.canary.bundle, CANARY
         return self.production, PRODUCTION
 
 
 @dataclass(frozen=True)
-class TrafficBoard:
+class TrafficStore:
     """The document of a home. A reader sees the old one or the new one; writers hold the registry's lock."""
 
     home: Home
 
     def read(self) -> Traffic | None:
-        """What is in force; None before the first promotion."""
+        """What is active; None before the first promotion."""
         if not self.home.exists(PATH):
             return None
         return Traffic.model_validate_json(self.home.read_bytes(PATH))
 
     def publish(self, traffic: Traffic) -> Traffic:
-        """Put it in force, with the next revision; the same content again writes nothing."""
+        """Activate it, with the next revision; the same content again writes nothing."""
         before = self.read()
         if before is not None and before == traffic.model_copy(update={"revision": before.revision}):
             return before

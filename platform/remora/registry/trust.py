@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from remora.contracts.errors import Untrusted
+from remora.contracts.errors import SignatureError
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import Manifest
 from remora.registry.signature import SIGNATURE, PrivateKey, PublicKey, Signature
@@ -12,7 +12,7 @@ from remora.settings import RegistrySettings
 
 
 def trusted(bundle: Bundle, settings: RegistrySettings) -> Bundle:
-    """The bundle, when its signature satisfies the settings; else Untrusted. Its files are verified elsewhere.
+    """The bundle, when its signature satisfies the settings; else SignatureError. Its files are verified elsewhere.
 
     A signature that does not fit is refused whether one is required or not.
     """
@@ -25,7 +25,7 @@ def trusted(bundle: Bundle, settings: RegistrySettings) -> Bundle:
 def check(manifest: Manifest, content: bytes | None, settings: RegistrySettings) -> None:
     """The same of a manifest and what its signature file holds; None where there is no such file."""
     if (why := doubt(manifest, content, settings)) is not None:
-        raise Untrusted(manifest.id, why)
+        raise SignatureError(manifest.id, why)
 
 
 def doubt(manifest: Manifest, content: bytes | None, settings: RegistrySettings) -> str | None:
@@ -36,11 +36,11 @@ def doubt(manifest: Manifest, content: bytes | None, settings: RegistrySettings)
     try:
         signature = Signature.model_validate_json(content)
     except ValidationError:
-        return f"{SIGNATURE} is damaged. Sign it anew: remora bundle sign {manifest.id}."
+        return f"{SIGNATURE} is damaged. Sign it again: remora bundle sign {manifest.id}."
     keys = {key.id: key for key in map(PublicKey.read, settings.trusted_keys)}
     if signature.key not in keys:
         known = ", ".join(keys) or "none"
-        unknown = f"key {signature.key} signed it, and registry.trusted_keys has {known}. Add the key, or sign it anew"
+        unknown = f"key {signature.key} signed it, and registry.trusted_keys has {known}. Add the key, or sign it again"
         return f"{unknown}: remora bundle sign {manifest.id}." if settings.signature_required else None
     if not keys[signature.key].signed(manifest.canonical, signature.signature):
         return (

@@ -13,7 +13,7 @@ import pyarrow as pa
 import ray
 
 from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import Rows, Vocabulary
+from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.wanted import COLUMNS, rows_of, wanted
 from remora.settings import RetrievalSettings, Settings
@@ -30,8 +30,8 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
 
     Each pair of distinct items that one user wanted within ``co_visited_window`` wanted events of each other counts
     ``2 ** (-age / half_life) / log2(1 + distance)``, the age being that of the later event at ``as_of``.
-    The sum is divided by the product of both items' own sums to the power of ``co_visited_damping``: 0.5 is the
-    cosine, less favours the popular. The best ``co_visited_neighbours`` of each item are kept.
+    The sum is divided by the product of both items' own sums to the power of ``co_visited_popularity_exponent``:
+    0.5 is the cosine, less favours the popular. The best ``co_visited_neighbours`` of each item are kept.
 
     Own sums come first, so that pairs are normalised where they are counted and only the best of each item leave the
     task that adds it up.
@@ -58,7 +58,7 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     sums = by_user.map_batches(lambda block: _own_sums(ordered(block), chosen), batch_format="pyarrow", batch_size=None)
     for part in sums.iter_batches(batch_format="pyarrow", batch_size=None):
         np.add.at(own, part[ITEM].to_numpy(), part["own"].to_numpy())
-    scale = ray.put(np.where(own > 0, own, 1.0) ** -chosen.co_visited_damping)
+    scale = ray.put(np.where(own > 0, own, 1.0) ** -chosen.co_visited_popularity_exponent)
     kept = (
         by_user.map_batches(
             lambda block: _pairs(ordered(block), ray.get(scale), chosen), batch_format="pyarrow", batch_size=None
@@ -75,7 +75,7 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     return Neighbours.of_sorted(len(vocabulary), *(best[c].to_numpy() for c in (ITEM, OTHER, SCORE)))
 
 
-def _near(events: pa.Table, window: int) -> Iterator[tuple[Rows, Rows, npt.NDArray[np.float64]]]:
+def _near(events: pa.Table, window: int) -> Iterator[tuple[ItemCodes, ItemCodes, npt.NDArray[np.float64]]]:
     """For each distance, earlier row, later row and weight of the pairs that are so far apart; all (pairs,)."""
     user, row, decay = (events[c].to_numpy() for c in ("user", "row", "decay"))
     for distance in range(1, window + 1):

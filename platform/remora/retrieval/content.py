@@ -65,7 +65,7 @@ class Content:
 
     @property
     def number_count(self) -> int:
-        """Columns of numbers; one of zeros where there is none, so that no array is without columns."""
+        """Columns of numbers; one of zeros where none exists, so that no array is without columns."""
         return max(1, len(self.numbers))
 
     def encode(self, table: pa.Table) -> Encoded:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from remora.contracts.tables import PROFILE
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline.cache import Cache
 from remora.pipeline.query import Query
 from remora.retrieval.towers import TowerSpec, UserTower
@@ -63,13 +63,13 @@ class UserEncoder:
         self._last = (query, vector)
         return vector
 
-    def scores(self, vector: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
+    def scores(self, vector: npt.NDArray[np.float32], rows: ItemCodes) -> npt.NDArray[np.float32]:
         """What the index would give some items (n,) for a user's vector (d + 1,), exactly."""
         found: npt.NDArray[np.float32] = self.item_vectors.numpy()[rows] @ vector
         return found
 
     @torch.inference_mode()
-    def encode_many(self, histories: Sequence[Rows], profiles: pa.Table) -> npt.NDArray[np.float32]:
+    def encode_many(self, histories: Sequence[ItemCodes], profiles: pa.Table) -> npt.NDArray[np.float32]:
         """Vectors (n, d + 1) of n users: their wanted items, most recent last, and their profile columns."""
         length = self.spec.history_length
         history = np.full((len(histories), length), -1, np.int64)

@@ -30,8 +30,8 @@ def fit(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: date
     """Of each item those that the model gives a user who had it alone, from wanted events strictly before ``as_of``.
 
     Ray Data brings each user's last 200 wanted items into order; the fit is one Ray task. Most models need a dense
-    matrix of items, so they know the ``linear_catalogue`` items that are wanted most; others have no neighbours and are
-    nobody's.
+    matrix of items, so they know the ``linear_max_items`` items that are wanted most; others have no neighbours and are
+    in no list.
     """
     chosen = settings.retrieval
     if not chosen.linear_limit:
@@ -61,9 +61,9 @@ def _fitted(histories: pa.Table, items: int, chosen: RetrievalSettings) -> Neigh
 
 
 def of_histories(histories: list[npt.NDArray[np.int64]], items: int, chosen: RetrievalSettings) -> Neighbours:
-    """From users' item rows in order; no list is longer than ``linear_neighbours``, no score is negative."""
+    """From users' item rows in order; no list is longer than ``linear_top_k``, no score is negative."""
     counts = np.bincount(np.concatenate(histories), minlength=items)
-    head = np.sort(np.argsort(-counts, kind="stable")[: min(chosen.linear_catalogue, int((counts > 0).sum()))])
+    head = np.sort(np.argsort(-counts, kind="stable")[: min(chosen.linear_max_items, int((counts > 0).sum()))])
     place = np.full(items, -1, np.int64)
     place[head] = np.arange(len(head))
     within = [known for h in histories if len(known := place[h][place[h] >= 0]) > 1]
@@ -71,7 +71,7 @@ def of_histories(histories: list[npt.NDArray[np.int64]], items: int, chosen: Ret
         return Neighbours.none(items)
     model = LINEAR_MODELS[chosen.linear_model](Histories.of(within, len(head)), chosen)
     parts, begin = [], 0
-    for rows, scores in neighbours(model, len(head), chosen.linear_neighbours):
+    for rows, scores in neighbours(model, len(head), chosen.linear_top_k):
         at, column = np.nonzero(scores > 0)
         parts.append((head[begin + at], head[rows[at, column]], scores[at, column]))
         begin += len(rows)

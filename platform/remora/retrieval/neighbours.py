@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.vocabulary import NO_ROWS, Rows
+from remora.contracts.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.candidates import Found
 from remora.pipeline.rows import summed
 
@@ -22,7 +22,7 @@ class Neighbours:
     """Neighbours of every item, best first: those of row i stand at ``starts[i]:starts[i+1]``."""
 
     starts: npt.NDArray[np.int64]  # (items + 1,)
-    rows: Rows  # (pairs,)
+    rows: ItemCodes  # (pairs,)
     scores: npt.NDArray[np.float32]  # (pairs,)
 
     def of(self, row: int) -> Found:
@@ -30,7 +30,7 @@ class Neighbours:
         where = slice(self.starts[row], self.starts[row + 1])
         return Found(self.rows[where], self.scores[where])
 
-    def of_many(self, rows: Rows, weights: npt.NDArray[np.float32]) -> Found:
+    def of_many(self, rows: ItemCodes, weights: npt.NDArray[np.float32]) -> Found:
         """Weighted sum of the neighbours of several items, best first; ties by row."""
         if not len(rows):
             return Found(NO_ROWS, np.empty(0, np.float32))
@@ -71,7 +71,7 @@ class Neighbours:
         return cls(starts, np.asarray(neighbour, np.int32), np.asarray(score, np.float32))
 
 
-def _looked_up(known: Rows, scores: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
+def _looked_up(known: ItemCodes, scores: npt.NDArray[np.float32], rows: ItemCodes) -> npt.NDArray[np.float32]:
     """Scores of ``rows`` (n,) where they are among ``known`` (sorted); NaN else."""
     if not len(known):
         return np.full(len(rows), np.nan, np.float32)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.errors import MissingInput
 from remora.contracts.tables import EVENT_TYPE, USER_ID
-from remora.contracts.vocabulary import Rows, Vocabulary
+from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.pipeline.candidates import NOTHING, Floats, Found
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.wanted import COLUMNS, rows_of, wanted
@@ -70,7 +70,7 @@ class Segments:
         return cls(names, Neighbours.of_sorted(len(names), *(table[c].to_numpy() for c in (SEGMENT, "item", "share"))))
 
     @classmethod
-    def of_lists(cls, lists: Mapping[str, tuple[Rows, Floats]]) -> Segments:
+    def of_lists(cls, lists: Mapping[str, tuple[ItemCodes, Floats]]) -> Segments:
         """From each segment's item rows, best first, and their shares."""
         place = np.repeat(np.arange(len(lists)), [len(rows) for rows, _ in lists.values()])
         columns = [np.concatenate(column) for column in zip(*lists.values(), strict=True)] if lists else [(), ()]
@@ -105,8 +105,8 @@ def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Se
     """Count on Ray Data what each segment of ``users`` wanted strictly before ``as_of``, by the weights of events.
 
     An item's share of a segment is ``(n + prior * p) / (N + prior)``: n of the segment's N wanted events are of it, p
-    is its share of everybody's, and ``prior`` is ``segment_prior`` (Dirichlet smoothing; Zhai and Lafferty, SIGIR
-    2001), so a segment of few people wants nearly what everyone wants.
+    is its share of all users', and ``prior`` is ``segment_smoothing_events`` (Dirichlet smoothing; Zhai and Lafferty,
+    SIGIR 2001), so a segment of few people wants nearly what everyone wants.
     """
     column = settings.retrieval.segment
     if column is None:
@@ -126,7 +126,7 @@ def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Se
         .map_batches(of_block, batch_format="pyarrow", batch_size=None, fn_kwargs={"members": _members(users, column)})  # type: ignore[arg-type]
         .iter_batches(batch_format="pyarrow", batch_size=None)
     )
-    return _best(parts, len(vocabulary), settings.retrieval.segment_prior)
+    return _best(parts, len(vocabulary), settings.retrieval.segment_smoothing_events)
 
 
 def _members(users: pa.Table, column: str) -> pl.DataFrame:

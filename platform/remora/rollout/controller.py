@@ -1,7 +1,7 @@
-"""Carries a rollout out: look, decide, write down, act. Another controller goes on wherever one died.
+"""Carries a rollout out: look, decide, write down, act. Another controller continues wherever one died.
 
-Every look puts in force what the document says before it decides anew, and every change is written down before it is
-put in force. So a controller may die between any two steps: the next one does again what may not have been done, and
+Every look activates what the document says before it decides again, and every change is written down before it is
+activated. So a controller may crash between any two steps: the next one does again what may not have been done, and
 doing it again changes nothing.
 """
 
@@ -16,20 +16,20 @@ from remora.contracts.errors import NotReady, Refused, RemoraError, StorageError
 from remora.registry.bundles import Bundles
 from remora.registry.live import LiveReports
 from remora.registry.traffic import PRODUCTION, Traffic
-from remora.rollout.advance import after, compared, entered, leaving
-from remora.rollout.counts import Sums
+from remora.rollout.commands import CommandQueue, processed
+from remora.rollout.counters import CounterDelta
 from remora.rollout.decision import Decision, decide, decide_to_begin
-from remora.rollout.directing import directed
-from remora.rollout.outcomes import RewardsOfLake
+from remora.rollout.desired_traffic import desired_traffic
+from remora.rollout.liveness import Liveness, LiveReplicas
 from remora.rollout.plan import SHARED, Plan
-from remora.rollout.presence import Presence, Present
-from remora.rollout.readout import read_out
+from remora.rollout.readout import make_readout
+from remora.rollout.rewards import LakeRewards
 from remora.rollout.sequential.ratios import UserSums
-from remora.rollout.state import LOAD, PROVE, Rollout, Rollouts, Status
-from remora.rollout.wishes import Wishes, heard
+from remora.rollout.state import LOAD, PREFLIGHT, Rollout, Rollouts, Status
+from remora.rollout.transitions import after, compared, entered, leaving
 from remora.settings import Settings
 
-Prove = Callable[[Settings, str], None]
+Preflight = Callable[[Settings, str], None]
 Outcomes = Callable[[Settings, datetime], Mapping[str, UserSums]]
 
 
@@ -46,7 +46,7 @@ def utc_now() -> datetime:
 class Controller:
     """Of the home's current rollout; whoever runs one holds the lock (:data:`remora.rollout.state.CONTROLLER`).
 
-    ``prove`` loads and rehearses a bundle in a process of its own, and raises a RemoraError when it does not come
+    ``preflight`` loads and warms up a bundle in a process of its own, and raises a RemoraError when it does not come
     through. ``clock`` is UTC.
     """
 
@@ -54,15 +54,15 @@ class Controller:
         self,
         settings: Settings,
         *,
-        prove: Prove = opened,
+        preflight: Preflight = opened,
         clock: Callable[[], datetime] = utc_now,
         outcomes: Outcomes | None = None,
         bundles: Bundles | None = None,
     ) -> None:
-        self.settings, self.prove, self.clock = settings, prove, clock
-        self.outcomes = outcomes or RewardsOfLake()
+        self.settings, self.preflight, self.clock = settings, preflight, clock
+        self.outcomes = outcomes or LakeRewards()
         self.bundles = bundles or Bundles(settings)
-        self.presence = Presence(settings.rollout.still_looks)
+        self.presence = Liveness(settings.rollout.missed_heartbeats)
 
     @cached_property
     def rollouts(self) -> Rollouts:
@@ -79,7 +79,7 @@ class Controller:
                     return rollout
             except (NotReady, StorageError) as error:
                 told(str(error))
-            rest(self.settings.rollout.look_seconds)
+            rest(self.settings.rollout.poll_seconds)
 
     def look(self) -> Rollout:
         """One look: at most one stage further, or all the way back."""
@@ -89,17 +89,17 @@ class Controller:
         return self._leave(rollout) if rollout.status is Status.LEAVING else rollout
 
     def _listen(self, rollout: Rollout) -> Rollout:
-        for key, wish in Wishes(self.bundles.home, rollout.id).unheard(rollout.heard).items():
-            rollout = self.rollouts.write(heard(rollout, key, wish, self.clock()))
+        for key, command in CommandQueue(self.bundles.home, rollout.id).pending(rollout.processed).items():
+            rollout = self.rollouts.write(processed(rollout, key, command, self.clock()))
         return rollout
 
     def _carry_on(self, rollout: Rollout) -> Rollout:
         reports = LiveReports(self.bundles.home).read()
         present = self.presence.look(reports)
         sides = {"candidate": rollout.bundle, "production": rollout.production}
-        counted = {name: Sums.of(report, **sides) for name, report in reports.items()}
+        counted = {name: CounterDelta.of(report, **sides) for name, report in reports.items()}
         rollout = rollout.model_copy(update={"tally": rollout.tally.seen(counted)})
-        if rollout.stage == PROVE:
+        if rollout.stage == PREFLIGHT:
             return self._prove(rollout)
         rollout = self._put_in_force(rollout)
         if rollout.status is Status.LEAVING:
@@ -115,7 +115,7 @@ class Controller:
         if rollout.status is Status.PAUSED:
             return rollout
         try:
-            self.prove(self.settings, rollout.bundle)
+            self.preflight(self.settings, rollout.bundle)
         except RemoraError as error:
             reasons = (f"it was not proved: {error}",)
             return self.rollouts.write(leaving(rollout, Status.ROLLED_BACK, reasons, self.clock()))
@@ -140,17 +140,17 @@ class Controller:
         traffic = self.bundles.traffic()
         if rollout.is_full and rollout.since is None and traffic.production == rollout.production:
             later = self.bundles.history()[rollout.promotions :]
-            if not any(p.alias == PRODUCTION and p.previous == rollout.bundle for p in later):  # nobody took it back
+            if not any(p.alias == PRODUCTION and p.previous == rollout.bundle for p in later):  # it was not rolled back
                 self.bundles.promote(rollout.bundle, **self._record(rollout))
-        return self.bundles.direct(lambda now: directed(now, rollout))
+        return self.bundles.direct(lambda now: desired_traffic(now, rollout))
 
-    def _decide(self, rollout: Rollout, present: Present) -> tuple[Rollout, Decision]:
+    def _decide(self, rollout: Rollout, present: LiveReplicas) -> tuple[Rollout, Decision]:
         chosen, now = self.settings.rollout, self.clock()
         seconds, paused = rollout.seconds(now), rollout.status is Status.PAUSED
         step = rollout.step
         if step is None:
             return rollout, decide_to_begin(present, rollout.bundle, chosen, seconds=seconds, paused=paused)
-        readout = read_out(
+        readout = make_readout(
             step,
             compared(rollout),
             self._outcomes(rollout) if step.kind in SHARED else {},
@@ -173,8 +173,8 @@ class Controller:
         assert rollout.ending is not None
         if rollout.is_full and self.bundles.traffic().production == rollout.bundle:
             self.bundles.rollback(to=rollout.production, **self._record(rollout))
-        self.bundles.direct(lambda now: directed(now, rollout))
-        return self.rollouts.write(rollout.noted(self.clock(), rollout.ending, changes={"status": rollout.ending}))
+        self.bundles.direct(lambda now: desired_traffic(now, rollout))
+        return self.rollouts.write(rollout.with_entry(self.clock(), rollout.ending, changes={"status": rollout.ending}))
 
     def _record(self, rollout: Rollout) -> dict[str, Any]:
         """Who moves the alias, why, and what was seen."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from remora.rollout.presence import Present
+from remora.rollout.liveness import LiveReplicas
 from remora.rollout.readout import Readout
 from remora.settings import RolloutSettings
 
@@ -31,7 +31,7 @@ class Decision:
 def decide(readout: Readout, refused: Mapping[str, str], settings: RolloutSettings, *, paused: bool) -> Decision:
     """Roll back when harm is shown, advance when the step's time is over and enough was seen, else wait.
 
-    Harm counts at every look, paused or not. A step that has seen too little for ``most_wait`` times its duration
+    Harm counts at every look, paused or not. A step that has seen too little for ``max_wait_factor`` times its duration
     pauses the rollout. ``refused`` are replicas that could not load the candidate, and why.
     """
     if refused:
@@ -43,16 +43,16 @@ def decide(readout: Readout, refused: Mapping[str, str], settings: RolloutSettin
     left = readout.duration - readout.seconds
     if left > 0:
         return Decision(Verdict.WAIT, (f"{left:.0f} s are left",))
-    seen = f"the candidate answered {readout.requests:,} of at least {settings.least_requests:,} requests"
-    if readout.requests >= settings.least_requests:
+    seen = f"the candidate answered {readout.requests:,} of at least {settings.min_requests:,} requests"
+    if readout.requests >= settings.min_requests:
         return Decision(Verdict.ADVANCE, (f"no harm is shown in {readout.seconds:.0f} s", seen))
-    if readout.seconds >= settings.most_wait * readout.duration:
+    if readout.seconds >= settings.max_wait_factor * readout.duration:
         return Decision(Verdict.PAUSE, (f"too little traffic: in {readout.seconds:.0f} s {seen}",))
     return Decision(Verdict.WAIT, (seen,))
 
 
 def decide_to_begin(
-    present: Present, bundle: str, settings: RolloutSettings, *, seconds: float, paused: bool
+    present: LiveReplicas, bundle: str, settings: RolloutSettings, *, seconds: float, paused: bool
 ) -> Decision:
     """May requests be sent to a bundle ``seconds`` after replicas were told to load it?
 
@@ -66,7 +66,7 @@ def decide_to_begin(
     if alive and not unready:
         return Decision(Verdict.ADVANCE, (f"ready in {seconds:.0f} s on all {alive} replicas",))
     why = f"not ready: {', '.join(unready)}" if unready else "no replica reports; does the endpoint run?"
-    if seconds > settings.ready_seconds:
+    if seconds > settings.load_timeout_seconds:
         return Decision(Verdict.ROLL_BACK, (f"after {seconds:.0f} s {why}",))
     return Decision(Verdict.WAIT, (why,))
 

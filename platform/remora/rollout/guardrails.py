@@ -2,7 +2,7 @@
 
 Each row is tested at every look by two bounds that hold at all times (sequential/rates.py). The settings' alpha is
 split evenly over the rows of all steps of a plan, and each row's half and half over its two sides, so by the union
-bound a candidate that is within every margin is taken back with a chance of at most alpha in a whole rollout.
+bound a candidate that is within every margin is rolled back with a chance of at most alpha in a whole rollout.
 
 Candidate and production are compared over the same time at a constant share, so what the hour brings, an outage of the
 online store say, meets both. What is *slow* is fixed when a step begins, from what production answered until then: a
@@ -132,7 +132,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         # The bounds hold for means of numbers in [0, 1] as they do for rates. A sum of shares may be off by rounding.
         candidate=lambda c: Count(max(0.0, c.shadowed.compared - c.shadowed.overlap), c.shadowed.compared),
         production=None,
-        margin=lambda settings: 1 - settings.least_overlap,
+        margin=lambda settings: 1 - settings.min_overlap,
     ),
 )
 

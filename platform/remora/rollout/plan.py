@@ -111,7 +111,7 @@ def _percent(text: str, place: int, found: str) -> Decimal:
         raise PlanRefused(text, place, f"'{found}' is no share, like 5% or 0.5%")
     percent = Decimal(found[:-1])
     if not percent:
-        raise PlanRefused(text, place, "a share of 0% is nobody")
+        raise PlanRefused(text, place, "a share of 0% is no user")
     return percent
 
 

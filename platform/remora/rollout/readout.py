@@ -132,7 +132,7 @@ class Readout(_Value):
         return tuple(str(found) for found in (*self.findings, *single) if found.harm)
 
 
-def read_out(
+def make_readout(
     step: Step,
     compared: Compared,
     outcomes: Mapping[str, UserSums],
@@ -150,11 +150,11 @@ def read_out(
     return Readout(
         step=str(step),
         seconds=seconds,
-        duration=step.seconds or settings.watch_seconds,
+        duration=step.seconds or settings.bake_seconds,
         requests=shadowed.compared if shadow else compared.candidate.requests,
         findings=tuple(_finding(row, compared, settings, alpha) for row in rows_of(step.kind)),
         rewards=_rewards(outcomes, settings, alpha) if step.kind in SHARED else None,
-        drift=drift if drift and drift.items >= settings.least_requests else None,
+        drift=drift if drift and drift.items >= settings.min_requests else None,
         overlap=shadowed.overlap / shadowed.compared if shadow and shadowed.compared else None,
         skipped=shadowed.skipped if shadow else 0,
         p99_ms={"candidate": quantile_ms(taken, 0.99), "production": quantile_ms(beside, 0.99)},
@@ -174,7 +174,7 @@ def _finding(row: Guardrail, compared: Compared, settings: RolloutSettings, alph
 
 def _rewards(outcomes: Mapping[str, UserSums], settings: RolloutSettings, alpha: float) -> Rewards | None:
     candidate, production = outcomes.get("candidate", UserSums()), outcomes.get("production", UserSums())
-    if min(candidate.users, production.users) < settings.least_users:
+    if min(candidate.users, production.users) < settings.min_users:
         return None
     if not (candidate.exposures > 0 and production.exposures > 0 and production.ratio > 0):
         return None
@@ -198,7 +198,7 @@ def _drift(shadowed: Shadowed, settings: RolloutSettings) -> Drift | None:
     beside, usual = _moments(shadowed.production_scores, shadowed.production_squares, shadowed.production_items)
     if not (usual > 0 and math.isfinite(mean - beside) and math.isfinite(deviation)):
         return None  # production scores everything alike: there is nothing to measure by
-    return Drift(items=items, mean=(mean - beside) / usual, spread=deviation / usual, most=settings.most_drift)
+    return Drift(items=items, mean=(mean - beside) / usual, spread=deviation / usual, most=settings.max_score_shift)
 
 
 def _moments(total: float, squares: float, n: int) -> tuple[float, float]:

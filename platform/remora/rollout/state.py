@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
 from remora.registry.live import Answers
-from remora.rollout.counts import Tally
+from remora.rollout.counters import Tally
 from remora.rollout.plan import Kind, Plan, Step
 from remora.rollout.readout import Readout
 
@@ -23,7 +23,7 @@ CURRENT = f"{FOLDER}/CURRENT"
 CONTROLLER = f"{FOLDER}/.controller"
 """The lock that whoever carries a rollout out holds while it lives."""
 
-PROVE, LOAD = -2, -1
+PREFLIGHT, LOAD = -2, -1
 """Stages before the plan's steps, which are counted from 0."""
 
 
@@ -57,7 +57,7 @@ class Entry(BaseModel):
 
 
 class Rollout(BaseModel):
-    """All that a controller needs in order to go on where another died."""
+    """All that a controller needs in order to continue where another died."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
@@ -73,11 +73,11 @@ class Rollout(BaseModel):
     status: Status = Status.RUNNING
     ending: Status | None = None
     """What it will be when it has gone back."""
-    stage: int = PROVE
+    stage: int = PREFLIGHT
     since: datetime | None = None
-    """When the stage was put in force; None until then."""
+    """When the stage was activated; None until then."""
     paused_at: datetime | None = None
-    starved: bool = False
+    low_traffic: bool = False
     """Did it pause itself, for want of traffic?"""
     promotions: int = 0
     """How many there were when the last step was entered: later ones are this rollout's, or another's."""
@@ -85,7 +85,7 @@ class Rollout(BaseModel):
     slow_after: int = 0
     usual: Answers = Answers()
     """Production's answers before the candidate became production, for the watch."""
-    heard: tuple[str, ...] = ()
+    processed: tuple[str, ...] = ()
     readout: Readout | None = None
     journal: tuple[Entry, ...] = ()
 
@@ -107,10 +107,10 @@ class Rollout(BaseModel):
     @property
     def stage_name(self) -> str:
         """For people."""
-        return {PROVE: "prove", LOAD: "load"}.get(self.stage) or str(self.step)
+        return {PREFLIGHT: "preflight", LOAD: "load"}.get(self.stage) or str(self.step)
 
     def seconds(self, now: datetime) -> float:
-        """Since the stage was put in force, less the pause that it is in."""
+        """Since the stage was activated, less the pause that it is in."""
         if self.since is None:
             return 0.0
         return max(0.0, ((self.paused_at or now) - self.since).total_seconds())
@@ -121,7 +121,7 @@ class Rollout(BaseModel):
         seen = {stage: json.loads(readout.model_dump_json()) for stage, readout in last.items()}
         return {"rollout": self.id, "plan": self.plan, "against": self.production, "steps": seen}
 
-    def noted(
+    def with_entry(
         self,
         at: datetime,
         what: str,
@@ -148,7 +148,7 @@ class Rollouts:
         return self.read(self.home.read_bytes(CURRENT).decode())
 
     def read(self, id: str) -> Rollout:
-        """By its id; NotFound where there is none."""
+        """By its id; NotFound where none exists."""
         try:
             return Rollout.model_validate_json(self.home.read_bytes(f"{FOLDER}/{id}.json"))
         except FileNotFoundError as error:

@@ -9,11 +9,11 @@ from ray.serve import Application, Deployment
 from ray.serve.config import AutoscalingPolicy, BackpressureConfig
 
 from remora.serving.autoscaling import by_queue_and_waits
+from remora.serving.bundle_loader import BundleLoader
 from remora.serving.filter import Filter
-from remora.serving.from_bundle import FromBundle
 from remora.serving.gateway import Gateway
+from remora.serving.loaded_bundle import Loader
 from remora.serving.ranker import Ranker
-from remora.serving.release import Loader
 from remora.serving.retriever import Retriever
 from remora.settings import Settings, load
 
@@ -39,7 +39,7 @@ def build(arguments: AppArguments) -> Application:
     """The application of a bundle: what ``serve run`` and ``serve deploy`` call."""
     settings = load(arguments.config)
     topology = arguments.topology or settings.serving.topology
-    return assemble(FromBundle.named(settings, arguments.bundle), topology)
+    return assemble(BundleLoader.named(settings, arguments.bundle), topology)
 
 
 def assemble(loader: Loader, topology: Literal["graph", "fused"]) -> Application:
@@ -72,8 +72,8 @@ def scaling(settings: Settings) -> dict[str, Any]:
         },
         "backpressure_config": BackpressureConfig(status_code=503, retry_after_s=1),
         "logging_config": {"encoding": "JSON"},  # access lines name the pattern of a route, never whom it asks for
-        "health_check_period_s": settings.serving.health_seconds,
-        "health_check_timeout_s": settings.serving.health_seconds,
+        "health_check_period_s": settings.serving.health_check_interval_seconds,
+        "health_check_timeout_s": settings.serving.health_check_interval_seconds,
         "graceful_shutdown_wait_loop_s": 0.5,
         "graceful_shutdown_timeout_s": 10,
         "max_surge_percent": 100,

@@ -7,7 +7,7 @@ from typing import Any
 from ray.serve.config import AutoscalingContext
 
 LATE = "late_share"
-"""Name of the metric that replicas report: see :class:`remora.serving.stage_threads.Waits`."""
+"""Name of the metric that replicas report: see :class:`remora.serving.stage_pool.QueueDelay`."""
 
 TOLERATED = 0.01
 

@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import StorageError
 from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
 from remora.pipeline import Query, Slate
+from remora.serving.loaded_bundle import LoadedBundle, Loader
 from remora.serving.phases import Phases
-from remora.serving.release import Loader, Release
 
 INDEX = "index"
 USERS_A_FILE = 512
@@ -34,9 +34,9 @@ SLATES = pa.schema(
 """One row a place of a slate."""
 
 
-def slates_shelf(out: Home) -> Shelf:
+def slates_shelf(out: Home) -> ArtifactStore:
     """Where batches are kept: the folder of a version holds Parquet files of :data:`SLATES` under ``slates/``."""
-    return Shelf(out, "recommendations", "remora recommend --all")
+    return ArtifactStore(out, "recommendations", "remora recommend --all")
 
 
 def recommend_all(
@@ -51,13 +51,13 @@ def recommend_all(
     """Write a slate for every user (strings without repeats) and publish them all at once.
 
     A version that is there already (same bundle, users, surface and n, on historical data) is not computed again.
-    ``advanced`` is told how many more users are done.
+    ``advanced`` is called with how many more users are done.
     """
     import ray.data
 
-    release = loader.release(loader.bundle)
-    instant = release.parts.instant()
-    version = fingerprint(bundle=release.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
+    loaded = loader.load(loader.bundle)
+    instant = loaded.parts.instant()
+    version = fingerprint(bundle=loaded.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
     shelf = slates_shelf(out)
     if (there := shelf.find(version)) is not None:
         shelf.point(version)
@@ -84,17 +84,17 @@ def recommend_all(
         advanced(row["users"])
     if done != len(users):
         raise StorageError(f"Slates were written for {done:,} of {len(users):,} users; nothing is published.")
-    return shelf.publish(draft, bundle=release.bundle, surface=surface, n=n, users=done, instant=instant.isoformat())
+    return shelf.publish(draft, bundle=loaded.bundle, surface=surface, n=n, users=done, instant=instant.isoformat())
 
 
 class SlateWriter:
-    """An actor that holds a release: a block of users in, one file of slates written, the number of users out.
+    """An actor that holds a loaded bundle: a block of users in, one file of slates written, the number of users out.
 
     A file is named after its first user's place, so a block that is computed twice is written once.
     """
 
     def __init__(self, loader: Loader, draft: Artifact, surface: str, n: int, instant: datetime) -> None:
-        self._release = loader.release(loader.bundle)
+        self._release = loader.load(loader.bundle)
         self._phases = Phases(self._release, loader.users(self._release))
         self._draft, self._surface, self._n, self._instant = draft, surface, n, instant
 
@@ -114,14 +114,14 @@ class SlateWriter:
         yield from slate_rows(user, self._phases.run(query), self._release)
 
 
-def slate_rows(user: str, slate: Slate, release: Release) -> Iterator[dict[str, Any]]:
+def slate_rows(user: str, slate: Slate, loaded: LoadedBundle) -> Iterator[dict[str, Any]]:
     """The places of one slate as rows of :data:`SLATES`."""
     candidates = slate.candidates
     for place, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True)):
         yield {
             USER_ID: user,
             "position": place + 1,
-            "item_id": release.parts.vocabulary.id(row),
+            "item_id": loaded.parts.vocabulary.id(row),
             "score": None if score != score else score,
             "sources": candidates.found_by(place),
             "degraded": slate.degraded,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady
-from remora.serving.messages import SEED, RecommendRequest
+from remora.serving.schemas import SEED, RecommendRequest
 from remora.surfaces.responses import RecommendResponse
 
 TIMEOUT_SECONDS = 30.0
@@ -16,7 +16,7 @@ def ask(url: str, request: RecommendRequest) -> RecommendResponse:
     try:
         response = httpx.post(f"{url}/v1/recommend", json=request.model_dump(), timeout=TIMEOUT_SECONDS)
     except httpx.TransportError as error:
-        raise NotReady(f"Nothing answers at {url} ({error}). Run `remora serve up` first.") from error
+        raise NotReady(f"Nothing answers at {url} ({error}). Run `remora serve start` first.") from error
     if response.status_code == 200:
         return RecommendResponse.model_validate_json(response.content)
     detail = _detail(response)

@@ -10,68 +10,69 @@ from ray.serve.handle import DeploymentHandle
 
 from remora.contracts.errors import NotReady
 from remora.registry.live import Answers, Shadowed
+from remora.serving.executors import Executor, Fused, Graph
 from remora.serving.host_check import HostCheck, answered_hosts
+from remora.serving.loaded_bundle import Loader
 from remora.serving.phases import Phases
-from remora.serving.reception import Reception
-from remora.serving.release import Loader
+from remora.serving.replica import Replica
+from remora.serving.router import BundleRouter
 from remora.serving.routes import application
 from remora.serving.rpc.service import Rpc
 from remora.serving.shadow import Shadow
-from remora.serving.stage_threads import StageThreads
-from remora.serving.topologies import Fused, Graph, Topology
-from remora.serving.worker import Worker
-from remora.settings.tree import ServingSettings
+from remora.serving.stage_pool import StagePool
+from remora.settings.serving import ServingSettings
 
 
 @serve.deployment
 @serve.ingress()
-class Gateway(Worker, Rpc):
+class Gateway(Replica, Rpc):
     """Answers HTTP, and gRPC where Serve listens for it. With the three handles it is the head of the graph, without
     them it does everything itself."""
 
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
         self._limits, self._knows_the_way = loader.settings.serving, False
         super().__init__(loader, asks_for_users=not phases)
-        aside = StageThreads(1)
+        aside = StagePool(1)
 
-        def way(of: Phases, threads: StageThreads) -> Topology:
-            return Graph(of.release.bundle, *phases) if phases else Fused(of, threads)
+        def executor(of: Phases, threads: StagePool) -> Executor:
+            return Graph(of.loaded.bundle, *phases) if phases else Fused(of, threads)
 
-        self._reception = Reception(
-            lambda: self.releases.now,
-            lambda of: way(of, self.threads),
+        self._router = BundleRouter(
+            lambda: self.bundles.active,
+            lambda of: executor(of, self.threads),
             self._limits,
             self.meters,
-            shadow=Shadow(lambda of: way(of, aside)),
+            shadow=Shadow(lambda of: executor(of, aside)),
             variant=loader.variant,
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        app = application(self._reception)
+        app = application(self._router)
         hosts = answered_hosts(self._limits)
         if hosts is not None:
             app.add_middleware(HostCheck, hosts=hosts)
         return app
 
     async def check_health(self) -> None:
-        """As of every replica. Serve waits for the first one before it gives requests, so a rehearsal goes along the
-        whole way then: handles look for their replicas when they are first used, which is longer than a request has.
+        """As of every replica. Serve waits for the first one before it gives requests, so a warm-up query runs
+        through all deployments then: handles look for their replicas at first use, which takes longer than a request
+        may.
 
-        Once: without the phases, whose health is their own, the Gateway answers by the ladder.
+        Once: without the phases, whose health is their own, the Gateway answers by the fallback chain.
         """
         await super().check_health()
         if not self._knows_the_way:
             self._knows_the_way = True
             with suppress(NotReady):
-                await self._reception.ready()
+                await self._router.ready()
 
     def reconfigure(self, user_config: dict[str, float]) -> None:
         """Change limits of a running replica: any of the settings that requests are measured by,
-        such as ``timeout_ms`` and ``most_items``."""
-        self._reception.limits = ServingSettings(**{**self._limits.model_dump(), **user_config})
+        such as ``timeout_ms`` and ``max_items``."""
+        self._router.limits = ServingSettings(**{**self._limits.model_dump(), **user_config})
 
     def _answers(self) -> dict[str, Answers]:
-        return self._reception.answers()
+        return self._router.answers()
 
     def _shadowed(self) -> dict[str, Shadowed]:
-        return self._reception.shadowed()
+        return self._router.shadowed()

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from remora.settings.tree import ServingSettings
+from remora.settings.serving import ServingSettings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

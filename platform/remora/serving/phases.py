@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from remora.contracts.errors import NotReady
 from remora.pipeline import Hydrator, Query, Slate
 from remora.pipeline.runner import Passage
-from remora.serving.release import Release
+from remora.serving.loaded_bundle import LoadedBundle
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,8 +20,8 @@ class Errand:
     passage: Passage
 
 
-class OtherBundle(NotReady):
-    """A phase was asked to go on with rows of another bundle than its own, as happens while one replaces another."""
+class BundleMismatch(NotReady):
+    """A phase was asked to continue with rows of another bundle than its own, as happens while one replaces another."""
 
     def __init__(self, asked: str, here: str) -> None:
         super().__init__(asked, here)
@@ -34,20 +34,20 @@ class OtherBundle(NotReady):
 
 @dataclass(frozen=True)
 class Phases:
-    """A release at work. Only the first phase needs ``users``."""
+    """A loaded bundle at work. Only the first phase needs ``users``."""
 
-    release: Release
+    loaded: LoadedBundle
     users: Hydrator | None = None
 
     def run(self, query: Query) -> Slate:
         """The slate of one query, all phases here."""
-        return self.rank(self.filter(self.retrieve(self.release.bundle, query)))
+        return self.rank(self.filter(self.retrieve(self.loaded.bundle, query)))
 
     def retrieve(self, bundle: str, query: Query) -> Errand:
         """Find out who asks, then ask the sources."""
         self.check(bundle)
         query, reasons, milliseconds = self._recognised(query)
-        passage = self.release.surfaces[query.surface].retrieve(query)
+        passage = self.loaded.surfaces[query.surface].retrieve(query)
         passage = replace(
             passage,
             degraded=(*reasons, *passage.degraded),
@@ -58,13 +58,13 @@ class Phases:
     def filter(self, errand: Errand) -> Errand:
         """Keep what may be shown."""
         errand = self._readable(errand)
-        passage = self.release.surfaces[errand.query.surface].filter(errand.query, errand.passage)
+        passage = self.loaded.surfaces[errand.query.surface].filter(errand.query, errand.passage)
         return replace(errand, passage=passage)
 
     def rank(self, errand: Errand) -> Slate:
         """Score, order and cut."""
         errand = self._readable(errand)
-        return self.release.surfaces[errand.query.surface].rank(errand.query, errand.passage)
+        return self.loaded.surfaces[errand.query.surface].rank(errand.query, errand.passage)
 
     def _recognised(self, query: Query) -> tuple[Query, tuple[str, ...], float]:
         if query.user_id is None or self.users is None:
@@ -87,6 +87,6 @@ class Phases:
         return errand
 
     def check(self, bundle: str) -> None:
-        """OtherBundle unless it is this one."""
-        if bundle != self.release.bundle:
-            raise OtherBundle(bundle, self.release.bundle)
+        """BundleMismatch unless it is this one."""
+        if bundle != self.loaded.bundle:
+            raise BundleMismatch(bundle, self.loaded.bundle)

@@ -25,7 +25,7 @@ MOST_MISTAKES, MOST_CHARACTERS = 10, 200
 """Of a document: an answer stays small however much is wrong with its request."""
 
 
-class Mistake(BaseModel):
+class FieldError(BaseModel):
     """One place of a request that breaks the contract."""
 
     pointer: str = Field(description="JSON pointer into the body, or the name of a parameter")
@@ -40,7 +40,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str = Field(description="the path that was asked; empty where a proxy answered")
-    errors: list[Mistake] = Field([], max_length=MOST_MISTAKES, description="the first mistakes of the request")
+    errors: list[FieldError] = Field([], max_length=MOST_MISTAKES, description="the first mistakes of the request")
 
 
 REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "invalid-request", 422), (Refused, "refused", 403))
@@ -50,7 +50,7 @@ REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "invalid-request", 422), 
 def _schema() -> dict[str, Any]:
     """The document's, complete in itself: OpenAPI resolves no ``$defs`` of a part."""
     schema = Problem.model_json_schema()
-    schema["properties"]["errors"]["items"] = schema.pop("$defs")["Mistake"]
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
     return schema
 
 
@@ -76,7 +76,7 @@ def document(
     kind: str,
     detail: str,
     *,
-    errors: Sequence[Mistake] = (),
+    errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A response with one problem document; ``kind`` ends its type."""
@@ -102,7 +102,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
     if any(e["type"] == "json_invalid" for e in found):
         return document(request, 400, "invalid-json", f"The body is not JSON: {found[0]['ctx']['error']}.")
     mistakes = [
-        Mistake(pointer=bounded("/" + "/".join(map(str, e["loc"][1:]))), detail=bounded(e["msg"]))
+        FieldError(pointer=bounded("/" + "/".join(map(str, e["loc"][1:]))), detail=bounded(e["msg"]))
         for e in found[:MOST_MISTAKES]
     ]
     listed = "; ".join(f"{m.pointer}: {m.detail}" for m in mistakes[:3])

@@ -6,13 +6,13 @@ from ray import serve
 
 from remora.pipeline import Slate
 from remora.serving.phases import Errand
-from remora.serving.worker import Worker
+from remora.serving.replica import Replica
 
 
 @serve.deployment
-class Ranker(Worker):
+class Ranker(Replica):
     """Third phase of the graph: item features in memory, the trees, the rerankers."""
 
     async def rank(self, errand: Errand) -> Slate:
         """The slate."""
-        return await self.threads.do(self.releases.now.meant(errand).rank, errand)
+        return await self.threads.do(self.bundles.active.meant(errand).rank, errand)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ray import serve
 
 from remora.pipeline import Query
+from remora.serving.explanation import Explanation, explain
+from remora.serving.loaded_bundle import Loader
 from remora.serving.phases import Errand
-from remora.serving.release import Loader
-from remora.serving.why import Why, why
-from remora.serving.worker import Worker
+from remora.serving.replica import Replica
 
 
 @serve.deployment
-class Retriever(Worker):
+class Retriever(Replica):
     """First phase of the graph: user, encoder, index, co-visitation."""
 
     def __init__(self, loader: Loader) -> None:
@@ -20,8 +20,8 @@ class Retriever(Worker):
 
     async def retrieve(self, bundle: str, query: Query) -> Errand:
         """Candidates for the query."""
-        return await self.threads.do(self.releases.now.of(bundle).retrieve, bundle, query)
+        return await self.threads.do(self.bundles.active.of(bundle).retrieve, bundle, query)
 
-    async def why(self, bundle: str, query: Query, row: int) -> Why:
+    async def explain(self, bundle: str, query: Query, row: int) -> Explanation:
         """The query replayed for one item, all phases here: only this deployment knows users."""
-        return await self.threads.do(why, self.releases.now.of(bundle), query, row)
+        return await self.threads.do(explain, self.bundles.active.of(bundle), query, row)

@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from remora.registry.live import Shadowed
-from remora.serving.arrival import Arrival
-from remora.serving.desk import Desk
-from remora.serving.messages import RecommendRequest
+from remora.serving.executors import Executor
 from remora.serving.phases import Phases
+from remora.serving.recommender import Recommender
+from remora.serving.request_context import RequestContext
+from remora.serving.schemas import RecommendRequest
 from remora.serving.tallies import ShadowTally
-from remora.serving.topologies import Topology
-from remora.settings.tree import ServingSettings
+from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse
 
 logger = logging.getLogger(__name__)
@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 class Shadow:
     """Asks one request at a time; while it does, others are skipped, so that a replica is never behind for it.
 
-    ``way`` makes a bundle's topology, with a thread of its own where stages run here. Nothing that goes wrong is seen
-    by who asked: it is counted.
+    ``executor`` makes the executor of a bundle, with a thread of its own where stages run here. The caller sees
+    nothing of what goes wrong: it is counted.
     """
 
-    def __init__(self, way: Callable[[Phases], Topology]) -> None:
-        self._way = way
+    def __init__(self, executor: Callable[[Phases], Executor]) -> None:
+        self._executor = executor
         self._at_work: asyncio.Task[None] | None = None
-        self._desk: Desk | None = None
+        self._recommender: Recommender | None = None
         self._tallies: defaultdict[str, ShadowTally] = defaultdict(ShadowTally)
 
     def offer(
@@ -38,23 +38,23 @@ class Shadow:
         phases: Phases,
         limits: ServingSettings,
         asked: RecommendRequest,
-        arrival: Arrival,
+        context: RequestContext,
         shown: RecommendResponse,
     ) -> None:
         """Ask the shadow's ``phases`` as well, unless it is busy."""
-        tally = self._tallies[phases.release.bundle]
+        tally = self._tallies[phases.loaded.bundle]
         if self._at_work is not None and not self._at_work.done():
             tally.skipped()
             return
-        if self._desk is None or self._desk.release is not phases.release:
-            self._desk = Desk(phases.release, self._way(phases), limits, tally=tally.answers)
-        self._desk.limits = limits  # a running replica may have been given others
-        self._at_work = asyncio.ensure_future(_compare(self._desk, tally, asked, arrival, shown))
+        if self._recommender is None or self._recommender.loaded is not phases.loaded:
+            self._recommender = Recommender(phases.loaded, self._executor(phases), limits, tally=tally.answers)
+        self._recommender.limits = limits  # a running replica may have been given others
+        self._at_work = asyncio.ensure_future(_compare(self._recommender, tally, asked, context, shown))
 
     def keep(self, bundle: str | None) -> None:
         """Let any other bundle go."""
-        if self._desk is not None and self._desk.release.bundle != bundle:
-            self._desk = None
+        if self._recommender is not None and self._recommender.loaded.bundle != bundle:
+            self._recommender = None
 
     def sums(self) -> dict[str, Shadowed]:
         """What was found so far, by bundle."""
@@ -62,9 +62,13 @@ class Shadow:
 
 
 async def _compare(
-    desk: Desk, tally: ShadowTally, asked: RecommendRequest, arrival: Arrival, shown: RecommendResponse
+    recommender: Recommender,
+    tally: ShadowTally,
+    asked: RecommendRequest,
+    context: RequestContext,
+    shown: RecommendResponse,
 ) -> None:
     try:
-        tally.compared(await desk.recommend(asked, arrival), shown)
-    except Exception:  # counted as failed by the desk
-        logger.exception("the shadow bundle %s broke on a request", desk.release.bundle)
+        tally.compared(await recommender.recommend(asked, context), shown)
+    except Exception:  # counted as failed by the recommender
+        logger.exception("the shadow bundle %s broke on a request", recommender.loaded.bundle)

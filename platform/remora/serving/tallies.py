@@ -19,7 +19,7 @@ class AnswerTally:
         self._milliseconds = [*EMPTY]
 
     def answered(self, response: RecommendResponse, *, wanted: int, within_ms: float, fell: bool) -> None:
-        """Count a slate of ``wanted`` items that had ``within_ms``; one that ``fell`` is of the last resort."""
+        """Count a slate of ``wanted`` items that had ``within_ms``; one that ``fell`` is of the fallback chain."""
         total = response.timings_ms["total"]
         self._sums.update(
             requests=1,
@@ -84,5 +84,5 @@ class ShadowTally:
 
 
 def finite_scores(items: Sequence[RecommendedItem]) -> list[float]:
-    """Of the items that a scorer has an opinion of; infinity is none."""
+    """Of the items that a scorer has an opinion of; infinity does not count."""
     return [item.score for item in items if item.score is not None and math.isfinite(item.score)]

@@ -154,7 +154,7 @@ class SourceSettings(Section):
 class DataSettings(Section):
     """The user's tables."""
 
-    get: str | None = Field(None, description="name of a dataset that `remora data get` knows how to fetch")
+    dataset: str | None = Field(None, description="name of a dataset that `remora data download` knows how to fetch")
     events: tuple[SourceSettings, ...] = Field(min_length=1)
     users: tuple[SourceSettings, ...] = ()
     items: tuple[SourceSettings, ...] = ()

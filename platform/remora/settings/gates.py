@@ -25,7 +25,7 @@ class MetricBound(Section):
 class GatesSettings(Section):
     """Bounds, one paragraph a gate, and how much is measured."""
 
-    load_seconds: float = Field(
+    load_timeout_seconds: float = Field(
         120.0, gt=0, le=MOST_SECONDS, description="for a fresh process to load the bundle and answer once"
     )
 
@@ -35,36 +35,38 @@ class GatesSettings(Section):
     requests: int = Field(
         200, ge=1, le=1_000_000, description="recorded requests that slates and latency are judged by"
     )
-    valid_share: float = Field(1.0, gt=0, le=1, description="of the requests whose slates must be without fault")
+    min_valid_fraction: float = Field(1.0, gt=0, le=1, description="of the requests whose slates must be without fault")
 
-    index_recall: float = Field(0.95, gt=0, le=1, description="of exact search over the bundle's own item vectors")
+    min_index_recall: float = Field(0.95, gt=0, le=1, description="of exact search over the bundle's own item vectors")
     index_k: int = Field(100, ge=1, le=10_000, description="items of each question to the index")
 
-    queries: int = Field(1_500, ge=1, le=100_000_000, description="most queries of the test window that are replayed")
+    max_queries: int = Field(
+        1_500, ge=1, le=100_000_000, description="most queries of the test window that are replayed"
+    )
     offline: tuple[MetricBound, ...] = Field(
         (MetricBound(metric="ndcg"),), min_length=1, max_length=100, description="metrics of the home feed"
     )
-    level: float = Field(0.95, gt=0, lt=1, description="of the interval of a difference")
+    confidence_level: float = Field(0.95, gt=0, lt=1, description="of the interval of a difference")
 
     calibration_error: float = Field(
         0.05, gt=0, le=1e6, description="most expected error of a probability; of an amount: share of its mean"
     )
     calibration_margin: float = Field(0.02, ge=0, le=1e6, description="by which the error may exceed production's")
 
-    coverage_floor: float = Field(
+    min_coverage: float = Field(
         0.02, ge=0, le=1, description="distinct items shown, by the most that so many slates can show"
     )
-    coverage_share: float = Field(0.8, ge=0, le=1_000, description="of the distinct items that production shows")
+    min_coverage_ratio: float = Field(0.8, ge=0, le=1_000, description="of the distinct items that production shows")
 
     latency_rounds: int = Field(3, ge=1, le=1_000, description="times that each request is asked; the fastest counts")
-    latency_share: float = Field(0.5, gt=0, le=100, description="of serving.timeout_ms, for the 99th percentile")
-    latency_ratio: float = Field(
+    max_latency_fraction: float = Field(0.5, gt=0, le=100, description="of serving.timeout_ms, for the 99th percentile")
+    max_latency_ratio: float = Field(
         1.5, gt=0, le=1_000, description="of production's latency, by the median over requests"
     )
 
     memory_mib: float = Field(4_096.0, gt=0, le=MOST_MIB, description="that a process grows by loading the bundle")
-    memory_ratio: float = Field(1.5, gt=0, le=1_000, description="of what production takes")
-    memory_slack_mib: float = Field(
+    max_memory_ratio: float = Field(1.5, gt=0, le=1_000, description="of what production takes")
+    memory_tolerance_mib: float = Field(
         64.0, ge=0, le=MOST_MIB, description="more than the ratio allows: small bundles vary"
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from remora.contracts.errors import SettingsError
+from remora.contracts.errors import SettingsError, UnsupportedFormat
 from remora.contracts.home import Home, storage_errors
 from remora.contracts.private import make_private
 from remora.settings.home_path import checked_home
@@ -21,6 +21,9 @@ from remora.settings.yaml_file import dump, parse, read_text
 log = logging.getLogger(__name__)
 
 WRITTEN = "settings.yaml"
+
+FORMAT, FORMAT_FILE = 3, "format"
+"""Of a home: settings, documents and artifacts with the names of this version."""
 
 ACTIVE = Path(".remora/active")
 """Link to the home that commands without --config mean: the one used last."""
@@ -50,14 +53,16 @@ def activate(settings: Settings) -> None:
     """Make a local home the one that commands without --config, and feature_repo/, mean.
 
     Its settings are written down with the references that they were read with, never with what those stand for.
-    StorageError where the home cannot be written. Where the working directory cannot, the home is not remembered, which
-    is logged.
+    UnsupportedFormat for a home that another version of Remora has made. StorageError where it cannot be written.
+    Where the working directory cannot, the home is not remembered, which is logged.
     """
     if "://" in settings.home:
         return
     home = Path(settings.home)
     with storage_errors(str(home)):
+        _check_format(home)
         make_private(home, is_home=(home / WRITTEN).is_file())
+        Home(settings.home).write_bytes(FORMAT_FILE, f"{FORMAT}\n".encode())
     values = settings.model_dump(mode="json")
     references = {place: one for place, one in settings.references.items() if place != ("home",)}
     Home(settings.home).write_bytes(WRITTEN, dump(referring(values, references)).encode())
@@ -71,6 +76,14 @@ def activate(settings: Settings) -> None:
             Path.cwd() / ACTIVE,
             error.strerror,
         )
+
+
+def _check_format(home: Path) -> None:
+    if (home / WRITTEN).is_file():
+        written = home / FORMAT_FILE
+        found = written.read_text().strip() if written.is_file() else "2 or older"
+        if found != str(FORMAT):
+            raise UnsupportedFormat(str(home), found, str(FORMAT))
 
 
 def _remember(home: Path) -> None:

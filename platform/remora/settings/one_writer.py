@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
 from remora.contracts.errors import NotReady
-from remora.contracts.exclusive import exclusive, holder_of
 from remora.contracts.home import Home
+from remora.contracts.locks import exclusive_lock, holder_of
 from remora.contracts.private import keep_private
 from remora.settings.tree import Settings
 
@@ -31,7 +31,7 @@ _held: set[tuple[str, int]] = set()
 def one_writer(settings: Settings, command: str) -> Iterator[None]:
     """Be the only process that makes something in the settings' home; NotReady says who is.
 
-    ``command`` is what others are told. Within the block the same thread may ask again, for a run is made of commands.
+    ``command`` is what others see. Within the block the same thread may ask again, for a run is made of commands.
     The kernel lets go when the process dies. A home on S3 needs a database for this: `registry.lock`, or a
     `tracking_uri` that is one. Without it nothing is held, and of two writers of one version the last one stands.
     """
@@ -42,7 +42,7 @@ def one_writer(settings: Settings, command: str) -> Iterator[None]:
         yield
         return
     database = settings.registry.lock or settings.tracking_uri or ""
-    with exclusive(home, LOCK, database, command=command, otherwise=lambda: _another(home)):
+    with exclusive_lock(home, LOCK, database, command=command, on_busy=lambda: _another(home)):
         _held.add(key)
         try:
             yield

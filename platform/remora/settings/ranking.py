@@ -18,10 +18,10 @@ class ObjectiveSettings(Section):
     """One thing that showing an item may lead to, how it is predicted, and what it is worth."""
 
     events: tuple[str, ...] = Field(min_length=1, description="event types that it is made of")
-    label: Literal["happens", "repeats", "value"] = Field(
-        "happens", description="one of the events follows; it follows at two moments; the sum of the events' values"
+    label: Literal["occurs", "repeats", "value"] = Field(
+        "occurs", description="one of the events follows; it follows at two moments; the sum of the events' values"
     )
-    head: Literal["listwise", "pointwise"] = Field(
+    loss: Literal["listwise", "pointwise"] = Field(
         "listwise", description="listwise learns the order within a slate, pointwise each candidate for itself"
     )
     weight: float = Field(1.0, ge=0, le=1e9, description="a slate is ordered by the sum of weight x prediction")
@@ -42,7 +42,7 @@ class ObjectiveSettings(Section):
 class TreeSettings(Section):
     """XGBoost, one model for each objective."""
 
-    rounds: int = Field(400, ge=1, le=100_000)
+    num_boost_round: int = Field(400, ge=1, le=100_000)
     early_stopping_rounds: int = Field(30, ge=1, le=100_000)
     max_depth: int = Field(5, ge=1, le=30)
     learning_rate: float = Field(0.06, gt=0, le=10)
@@ -54,10 +54,10 @@ class TreeSettings(Section):
         20, ge=1, le=10_000, description="topk: depth of the list; mean: pairs of each candidate"
     )
     position_debiasing: bool = Field(
-        False, description="estimate how position moves clicks (unbiased LambdaMART); needs slates: logged"
+        False, description="estimate how position moves clicks (unbiased LambdaMART); needs candidates: logged"
     )
     categorical: bool = Field(True, description="split text features by sets of categories instead of by frequency")
-    monotone: dict[str, Literal[-1, 1]] = Field(
+    monotone_constraints: dict[str, Literal[-1, 1]] = Field(
         {}, description="feature -> 1 where more of it may only raise a score, -1 where only lower it"
     )
 
@@ -65,14 +65,18 @@ class TreeSettings(Section):
 class NetworkSettings(Section):
     """The deep ranker: one network with a head for each objective."""
 
-    width: int = Field(64, ge=1, le=8_192, description="of the features' projection, which the crosses keep")
-    crosses: int = Field(2, ge=0, le=100, description="DCN-v2 cross layers")
-    attention: int = Field(32, ge=1, le=8_192, description="width of the candidate's attention over the history (DIN)")
+    hidden_dim: int = Field(64, ge=1, le=8_192, description="of the features' projection, which the crosses keep")
+    cross_layers: int = Field(2, ge=0, le=100, description="DCN-v2 cross layers")
+    attention_dim: int = Field(
+        32, ge=1, le=8_192, description="width of the candidate's attention over the history (DIN)"
+    )
     history: int = Field(20, ge=0, le=10_000, description="most recent wanted items that it reads; 0: none")
     experts: int = Field(4, ge=1, le=1_000, description="MMoE experts, which the objectives share")
     expert_width: int = Field(64, ge=1, le=8_192)
     dropout: float = Field(0.2, ge=0, lt=1)
-    listwise: float = Field(0.8, ge=0, le=1, description="share of a listwise head's loss that compares within a slate")
+    listwise_loss_weight: float = Field(
+        0.8, ge=0, le=1, description="share of a listwise head's loss that compares within a slate"
+    )
     learning_rate: float = Field(1e-3, gt=0, le=10)
     weight_decay: float = Field(1e-4, ge=0, le=10)
     epochs: int = Field(30, ge=1, le=10_000)
@@ -94,12 +98,12 @@ class RankingSettings(RankingDefinitions):
     models: tuple[Literal["trees", "network"], ...] = Field(
         ("trees",), min_length=1, description="with several, their blend is chosen on validation"
     )
-    slates: Literal["retrieved", "logged"] = Field(
+    candidates: Literal["retrieved", "logged"] = Field(
         "retrieved", description="learn from what retrieval would have found, or from what was shown (data.impression)"
     )
     trees: TreeSettings = TreeSettings()
     network: NetworkSettings = NetworkSettings()
-    trusted_features: tuple[str, ...] = Field((), description="known at the instant, however well they foretell")
+    leakage_allowlist: tuple[str, ...] = Field((), description="known at the instant, however well they predict")
     refit: bool = Field(True, description="once all is chosen, learn from the validation window as well")
     negatives_per_query: int = Field(150, ge=1, le=100_000, description="retrieved and not taken, drawn evenly")
     easy_negatives_per_query: int = Field(
@@ -113,7 +117,7 @@ class RankingSettings(RankingDefinitions):
         500, ge=1, le=1_000_000_000, description="most queries of the validation window, where all is chosen"
     )
     workers: int = Field(2, ge=1, le=1_000)
-    max_failures: int = Field(2, ge=0, le=1_000, description="times that training goes on after a worker died")
+    max_failures: int = Field(2, ge=0, le=1_000, description="times that training continues after a worker died")
     seed: Seed = 7
 
     @model_validator(mode="after")
@@ -124,16 +128,23 @@ class RankingSettings(RankingDefinitions):
 
     @model_validator(mode="after")
     def _positions_are_of_what_was_shown(self) -> RankingSettings:
-        if self.trees.position_debiasing and self.slates != "logged":
+        if self.trees.position_debiasing and self.candidates != "logged":
             raise ValueError(
-                "trees.position_debiasing needs slates: logged: only what was shown has a position that moved clicks"
+                "trees.position_debiasing needs candidates: logged, for only what was shown has a position that moved "
+                "clicks"
             )
         return self
 
     @property
     def rows(self) -> dict[str, object]:
         """What the training rows depend on, and nothing else of this section."""
-        names = ("slates", "negatives_per_query", "easy_negatives_per_query", "train_queries", "validation_negatives")
+        names = (
+            "candidates",
+            "negatives_per_query",
+            "easy_negatives_per_query",
+            "train_queries",
+            "validation_negatives",
+        )
         return self.model_dump(include={*names, "validation_queries", "seed"})
 
 

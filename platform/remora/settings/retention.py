@@ -15,7 +15,7 @@ Versions = Annotated[int, Field(ge=1, le=100_000)]
 class KeepVersions(Section):
     """How many of the newest versions stay, by kind of artifact: all that are made again from their inputs.
 
-    A search (`remora tune`) is kept under a name that its user chose, so it is none of them.
+    A search (`remora tune`) is kept under a name that its user chose, so it is not one of them.
     """
 
     lake: Versions = 3

@@ -1,4 +1,4 @@
-"""What a scheduled run may do with what it made, how late it may be, and who is told."""
+"""What a scheduled run may do with what it made, how late it may be, and who is alerted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RetrainingSettings(Section):
         description="`candidate`: the bundle waits for a person; `promote`: it serves; `rollout:PLAN`: it is rolled "
         "out by the plan, e.g. rollout:shadow:10m,canary:5%:30m,full",
     )
-    deadline_hours: float = Field(
+    max_age_hours: float = Field(
         26.0, gt=0, le=MOST_DAYS * 24, description="how old the last run that succeeded may be"
     )
     alert_webhook: SecretUrl = Field(None, repr=False, description="URL that alerts are posted to, as JSON")
@@ -35,7 +35,7 @@ class RetrainingSettings(Section):
     def _is_a_policy(cls, value: str) -> str:
         policy, colon, plan = value.partition(":")
         if policy not in POLICIES or (policy == "rollout") != bool(plan) or (colon and not plan):
-            raise ValueError(f"'{value}' is none of candidate, promote, rollout:PLAN")
+            raise ValueError(f"'{value}' is not one of candidate, promote, rollout:PLAN")
         return value
 
     @field_validator("alert_webhook")

@@ -23,28 +23,26 @@ class MarginSettings(Section):
 class RolloutSettings(Section):
     """What a rollout decides by."""
 
-    alpha: float = Field(0.05, gt=0, lt=1, description="chance that a whole rollout of a harmless bundle is taken back")
+    alpha: float = Field(0.05, gt=0, lt=1, description="chance that a harmless bundle is rolled back")
     margins: MarginSettings = MarginSettings()
-    least_overlap: float = Field(
-        0.1, ge=0, lt=1, description="share of items that a shadow's slates must have in common"
-    )
-    most_drift: float = Field(
+    min_overlap: float = Field(0.1, ge=0, lt=1, description="share of items that a shadow's slates must have in common")
+    max_score_shift: float = Field(
         5.0, gt=0, le=1e6, description="of a shadow's mean score, in standard deviations of production's"
     )
-    least_requests: int = Field(
+    min_requests: int = Field(
         500, ge=0, le=1_000_000_000, description="that the candidate must have answered before a step ends"
     )
-    least_users: int = Field(200, ge=2, le=1_000_000_000, description="on each side, before rewards are compared")
-    most_wait: float = Field(
+    min_users: int = Field(200, ge=2, le=1_000_000_000, description="on each side, before rewards are compared")
+    max_wait_factor: float = Field(
         4.0, ge=1, le=1_000_000, description="times a step's duration, after which too little traffic pauses it"
     )
-    ready_seconds: float = Field(
+    load_timeout_seconds: float = Field(
         180.0, gt=0, le=MOST_SECONDS, description="in which every replica must have the candidate ready"
     )
-    watch_seconds: float = Field(
+    bake_seconds: float = Field(
         600.0, gt=0, le=MOST_SECONDS, description="how long a bundle is watched when it has become production"
     )
-    look_seconds: float = Field(2.0, gt=0, le=3_600, description="between two looks of the controller")
-    still_looks: int = Field(
+    poll_seconds: float = Field(2.0, gt=0, le=3_600, description="between two looks of the controller")
+    missed_heartbeats: int = Field(
         5, ge=2, le=10_000, description="looks at a beat that stands still, after which its replica is gone"
     )

@@ -13,7 +13,6 @@ from remora.settings.bounds import (
     MOST_ITEMS,
     MOST_MIB,
     MOST_SECONDS,
-    MOST_TIMEOUT_MS,
     Cutoff,
     Days,
     Each,
@@ -29,7 +28,8 @@ from remora.settings.retention import RetentionSettings
 from remora.settings.retraining import RetrainingSettings
 from remora.settings.rollout import RolloutSettings
 from remora.settings.section import Section
-from remora.settings.tuning import OneOf, TuningSettings
+from remora.settings.serving import ServingSettings
+from remora.settings.tuning import Choice, TuningSettings
 
 
 class ClusterSettings(Section):
@@ -39,7 +39,7 @@ class ClusterSettings(Section):
     cpus: int | None = Field(
         None, ge=1, le=10_000, description="logical CPUs of a local cluster; None offers at least 4"
     )
-    object_store_gb: float = Field(1.0, ge=0.08, le=10_000, description="object store of a local cluster")
+    object_store_gib: float = Field(1.0, ge=0.08, le=10_000, description="object store of a local cluster")
 
 
 class SplitSettings(Section):
@@ -88,7 +88,7 @@ class RetrievalDefinitions(Section):
     epochs: int = Field(8, ge=1, le=10_000)
     batch_size: int = Field(512, ge=1, le=1_000_000, description="of all workers together")
     learning_rate: float = Field(2e-3, gt=0, le=10)
-    history: Literal["attention", "mean", "causal_transformer", "hstu"] = Field(
+    history_encoder: Literal["attention", "mean", "causal_transformer", "hstu"] = Field(
         "attention", description="what reads the user's history; attention is the cheapest to serve"
     )
     history_layers: int = Field(1, ge=1, le=100, description="of causal_transformer and hstu")
@@ -104,7 +104,7 @@ class RetrievalDefinitions(Section):
     id_dropout: float = Field(
         0.1, ge=0, le=1, description="share of target ids hidden in training, so content alone works"
     )
-    text_buckets: int = Field(4096, ge=1, le=10_000_000)
+    text_hash_buckets: int = Field(4096, ge=1, le=10_000_000)
     seed: Seed = 7
     nearest_limit: int = Field(300, ge=1, le=100_000, description="candidates of the two-tower source")
     co_visited_limit: int = Field(200, ge=1, le=100_000)
@@ -119,7 +119,9 @@ class RetrievalDefinitions(Section):
     co_visited_window: int = Field(
         30, ge=1, le=10_000, description="wanted events of one user that count as near each other"
     )
-    co_visited_damping: float = Field(0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular")
+    co_visited_popularity_exponent: float = Field(
+        0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular"
+    )
     linear_model: Literal["next_item", "ease", "graph_filter"] = "next_item"
     linear_decay: float = Field(
         4.0, gt=0, le=1e6, description="of next_item: places after which a past item weighs 1/e"
@@ -128,19 +130,21 @@ class RetrievalDefinitions(Section):
     linear_rank: int = Field(256, ge=1, le=100_000, description="of graph_filter: smoothest directions that it keeps")
     linear_low_pass: float = Field(0.2, ge=0, le=1e6, description="of graph_filter: how much those directions count")
     linear_sharpening: float = Field(1.5, ge=0, le=1e6, description="of graph_filter: 0 is GF-CF, more is BSPM")
-    linear_neighbours: int = Field(200, ge=1, le=100_000, description="kept of each item")
-    linear_catalogue: int = Field(
+    linear_top_k: int = Field(200, ge=1, le=100_000, description="kept of each item")
+    linear_max_items: int = Field(
         20_000, ge=2, le=1_000_000, description="items it knows, most wanted first; memory is its square"
     )
     segment: str | None = Field(
         None, min_length=1, description="of data.user_columns; people without a history get what it wants"
     )
     segment_limit: int = Field(100, ge=1, le=100_000, description="candidates for a user without a history")
-    segment_prior: float = Field(
-        1_000.0, ge=0, le=1e12, description="events of everybody that each segment's are mixed with"
+    segment_smoothing_events: float = Field(
+        1_000.0, ge=0, le=1e12, description="events of all users that each segment's are mixed with"
     )
-    held_out_users: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
-    index_recall: float = Field(0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach")
+    validation_user_fraction: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
+    min_index_recall: float = Field(
+        0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach"
+    )
 
     @property
     def linear_fade(self) -> float:
@@ -158,7 +162,7 @@ class RetrievalSettings(RetrievalDefinitions):
     """The models and sources of retrieval, and what training them may cost."""
 
     workers: int = Field(2, ge=1, le=1_000)
-    shuffle_rows: int = Field(
+    shuffle_buffer_rows: int = Field(
         200_000, ge=1, le=1_000_000_000, description="examples that a worker holds and shuffles at a time"
     )
     index_build_seconds: float = Field(
@@ -181,9 +185,9 @@ class RetrievalSettings(RetrievalDefinitions):
 class SurfaceSettings(Section):
     """Policies of one surface."""
 
-    already_seen: bool = True
-    spacing_window: int = Field(4, ge=1, le=MOST_ITEMS, description="1 turns spacing off")
-    spacing_strength: float = Field(
+    hide_seen: bool = True
+    diversity_window: int = Field(4, ge=1, le=MOST_ITEMS, description="1 turns spacing off")
+    diversity_strength: float = Field(
         0.05,
         ge=0,
         le=1e6,
@@ -196,29 +200,29 @@ class SurfacesSettings(Section):
     """One entry a surface."""
 
     home_feed: SurfaceSettings = SurfaceSettings()
-    similar_items: SurfaceSettings = SurfaceSettings(spacing_strength=0.0)
+    similar_items: SurfaceSettings = SurfaceSettings(diversity_strength=0.0)
 
 
 class EvaluationSettings(Section):
     """How queries are made from held-out time, and how they are judged."""
 
     cutoffs: Each[Cutoff] = Field((10, 100), min_length=1, max_length=20)
-    every_events: int = Field(
+    events_between_queries: int = Field(
         20, ge=1, le=1_000_000, description="a query before a user's 1st, (1+k)th, … event of the window"
     )
     queries_per_user: int = Field(6, ge=1, le=1_000_000)
-    most_queries: int = Field(
+    max_queries: int = Field(
         20_000, ge=1, le=1_000_000_000, description="of the test window that are replayed, drawn evenly of all"
     )
     horizon_days: float = Field(
         7.0, gt=0, le=MOST_DAYS, description="wanted events this soon after the query are its targets"
     )
-    snapshots: int = Field(20, ge=1, le=100_000, description="most refreshes of the item features within a window")
+    max_snapshots: int = Field(20, ge=1, le=100_000, description="most refreshes of the item features within a window")
     new_user_events: int = Field(
         5, ge=0, le=1_000_000, description="users with fewer wanted events before the query are `new`"
     )
     heavy_user_events: int = Field(100, ge=1, le=1_000_000_000, description="users with at least as many are `heavy`")
-    cold_start_items: float = Field(
+    cold_start_holdout_fraction: float = Field(
         0.0, ge=0, lt=1, description="share of items hidden from a training of its own and then looked for; 0: none"
     )
     cold_start_epochs: int = Field(4, ge=1, le=10_000, description="of that training")
@@ -227,77 +231,6 @@ class EvaluationSettings(Section):
     )
     bootstrap_samples: int = Field(1_000, ge=2, le=1_000_000)
     seed: Seed = 7
-
-
-class ServingSettings(Section):
-    """The HTTP application."""
-
-    host: str = Field("127.0.0.1", pattern=r"^[A-Za-z0-9.:_-]+$", description="a name or an address, without a port")
-    port: int = Field(8000, ge=1, le=65_535)
-    proxy: Literal["haproxy", "python"] = Field("haproxy", description="what listens; read where a cluster is started")
-    grpc_port: int = Field(0, ge=0, le=65_535, description="of gRPC; 0: none")
-    topology: Literal["graph", "fused"] = "fused"
-    min_replicas: int = Field(1, ge=1, le=10_000, description="replicas of each deployment when it is quiet")
-    max_replicas: int = Field(4, ge=1, le=10_000, description="replicas of each deployment when it is busy")
-    downscale_delay_seconds: float = Field(
-        60.0, ge=0, le=MOST_SECONDS, description="how long it must be quiet before replicas go"
-    )
-    cpus_per_replica: float = Field(0.5, gt=0, le=1_000, description="logical CPUs that a replica reserves")
-    threads: int = Field(
-        1, ge=1, le=1_000, description="threads of a replica that run stages; replicas are what scales"
-    )
-    most_items: int = Field(MOST_ITEMS, ge=1, le=MOST_ITEMS, description="largest n that a request may ask for")
-    most_body_bytes: int = Field(65_536, ge=1, le=1 << 30, description="largest request body")
-    max_connections_per_address: int = Field(
-        1_024, ge=0, le=1_000_000, description="of one client's address at once; 0: no limit, as behind a load balancer"
-    )
-    allowed_hosts: list[str] = Field(
-        [],
-        max_length=100,
-        description="names in Host that are answered; none: loopback's if host is loopback, else all",
-    )
-    timeout_ms: float = Field(
-        150.0, gt=0, le=MOST_TIMEOUT_MS, description="a request's time where its caller says nothing of it"
-    )
-    most_timeout_ms: float = Field(
-        3_000.0, gt=0, le=MOST_TIMEOUT_MS, description="longest time that a caller may ask for"
-    )
-    sources_share: float = Field(0.5, gt=0, le=1, description="of a request's time, after which no source is asked")
-    scoring_share: float = Field(0.8, gt=0, le=1, description="the same for the scorer and the rerankers")
-    store_timeout_ms: float = Field(
-        50.0, gt=0, le=MOST_TIMEOUT_MS, description="how long the online store may take, where it is a server"
-    )
-    store_failures: int = Field(
-        5, ge=1, le=1_000_000, description="outages of the online store in a row before it is left alone"
-    )
-    store_pause_seconds: float = Field(
-        2.0, ge=0, le=MOST_SECONDS, description="how long it is left alone, before one request tries"
-    )
-    health_seconds: float = Field(
-        1.0, gt=0, le=3_600, description="how often a replica is tried, and how long that may take"
-    )
-    follow_seconds: float = Field(
-        1.0, gt=0, le=3_600, description="how often a replica looks which bundles it is to serve"
-    )
-    remembered_slates: int = Field(
-        20_000, ge=1, le=100_000_000, description="slates that a replica keeps for the last resort"
-    )
-    remembered_users: int = Field(
-        10_000, ge=1, le=100_000_000, description="users whose features a replica keeps for a moment"
-    )
-    remembered_user_seconds: float = Field(
-        5.0, ge=0, le=MOST_SECONDS, description="how long; 0 asks the online store every time"
-    )
-
-    @model_validator(mode="after")
-    def _times_are_in_order(self) -> ServingSettings:
-        if self.timeout_ms > self.most_timeout_ms:
-            raise ValueError(f"timeout_ms {self.timeout_ms:g} is longer than most_timeout_ms {self.most_timeout_ms:g}")
-        if self.sources_share > self.scoring_share:
-            raise ValueError(f"sources_share {self.sources_share} is more than scoring_share {self.scoring_share}")
-        if self.grpc_port == self.port:
-            raise ValueError(f"port and grpc_port are both {self.port}: two listeners need two ports")
-        return self
 
 
 class Settings(Section):
@@ -358,8 +291,8 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _logged_slates_are_known(self) -> Settings:
-        if self.ranking.slates == "logged" and self.data.impression is None:
-            raise ValueError("ranking.slates is logged: name the event type of what was shown as data.impression")
+        if self.ranking.candidates == "logged" and self.data.impression is None:
+            raise ValueError("ranking.candidates is logged: name the event type of what was shown as data.impression")
         return self
 
     @model_validator(mode="after")
@@ -381,7 +314,7 @@ class Settings(Section):
                 if name not in section.model_fields:
                     known = ", ".join(section.model_fields)
                     raise ValueError(f"tuning.{part} has {name!r}, which {part} does not have. It has {known}")
-                for value in space.choices if isinstance(space, OneOf) else (space.low, space.high):
+                for value in space.choices if isinstance(space, Choice) else (space.low, space.high):
                     _check_field(section, part, name, value)
         return self
 

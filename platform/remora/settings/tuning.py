@@ -10,7 +10,7 @@ from remora.settings.bounds import MOST_DAYS, Seed
 from remora.settings.section import Section
 
 
-class Between(Section):
+class Range(Section):
     """Any number from ``low`` to ``high``; ``log``: as many of each order of magnitude. Whole ones for whole fields."""
 
     low: float
@@ -18,7 +18,7 @@ class Between(Section):
     log: bool = False
 
     @model_validator(mode="after")
-    def _in_order(self) -> Between:
+    def _in_order(self) -> Range:
         if self.low >= self.high:
             raise ValueError(f"low {self.low} is not below high {self.high}")
         if self.log and self.low <= 0:
@@ -26,59 +26,63 @@ class Between(Section):
         return self
 
 
-class OneOf(Section):
+class Choice(Section):
     """One of these values."""
 
     choices: tuple[Any, ...] = Field(min_length=1, max_length=1_000)
 
 
-def _of_retrieval() -> dict[str, Between | OneOf]:
+def _of_retrieval() -> dict[str, Range | Choice]:
     return {
-        "learning_rate": Between(low=5e-4, high=1e-2, log=True),
-        "temperature": Between(low=0.05, high=0.2, log=True),
-        "dimension": OneOf(choices=(32, 64, 128)),
-        "uniform_negatives": OneOf(choices=(128, 512, 1024)),
-        "id_dropout": Between(low=0.0, high=0.3),
-        "history": OneOf(choices=("attention", "mean", "causal_transformer")),
-        "loss": OneOf(choices=("sampled_softmax", "bilateral_softmax", "full_cross_entropy")),
+        "learning_rate": Range(low=5e-4, high=1e-2, log=True),
+        "temperature": Range(low=0.05, high=0.2, log=True),
+        "dimension": Choice(choices=(32, 64, 128)),
+        "uniform_negatives": Choice(choices=(128, 512, 1024)),
+        "id_dropout": Range(low=0.0, high=0.3),
+        "history_encoder": Choice(choices=("attention", "mean", "causal_transformer")),
+        "loss": Choice(choices=("sampled_softmax", "bilateral_softmax", "full_cross_entropy")),
     }
 
 
-def _of_trees() -> dict[str, Between | OneOf]:
+def _of_trees() -> dict[str, Range | Choice]:
     return {
-        "max_depth": Between(low=3, high=9),
-        "learning_rate": Between(low=0.02, high=0.2, log=True),
-        "min_child_weight": Between(low=0.01, high=10.0, log=True),
-        "subsample": Between(low=0.5, high=1.0),
-        "colsample_bytree": Between(low=0.3, high=1.0),
-        "pairs_per_sample": OneOf(choices=(5, 10, 20, 40)),
-        "categorical": OneOf(choices=(True, False)),
+        "max_depth": Range(low=3, high=9),
+        "learning_rate": Range(low=0.02, high=0.2, log=True),
+        "min_child_weight": Range(low=0.01, high=10.0, log=True),
+        "subsample": Range(low=0.5, high=1.0),
+        "colsample_bytree": Range(low=0.3, high=1.0),
+        "pairs_per_sample": Choice(choices=(5, 10, 20, 40)),
+        "categorical": Choice(choices=(True, False)),
     }
 
 
-def _of_network() -> dict[str, Between | OneOf]:
+def _of_network() -> dict[str, Range | Choice]:
     return {
-        "learning_rate": Between(low=2e-4, high=5e-3, log=True),
-        "width": OneOf(choices=(32, 64, 128)),
-        "crosses": Between(low=0, high=3),
-        "attention": OneOf(choices=(16, 32, 64)),
-        "experts": OneOf(choices=(1, 2, 4, 8)),
-        "dropout": Between(low=0.0, high=0.5),
-        "listwise": Between(low=0.5, high=1.0),
+        "learning_rate": Range(low=2e-4, high=5e-3, log=True),
+        "hidden_dim": Choice(choices=(32, 64, 128)),
+        "cross_layers": Range(low=0, high=3),
+        "attention_dim": Choice(choices=(16, 32, 64)),
+        "experts": Choice(choices=(1, 2, 4, 8)),
+        "dropout": Range(low=0.0, high=0.5),
+        "listwise_loss_weight": Range(low=0.5, high=1.0),
     }
 
 
 class TuningSettings(Section):
-    """How long a search goes on, how early it gives a trial up, and what it tries."""
+    """How long a search continues, how early it gives a trial up, and what it tries."""
 
-    trials: int = Field(12, ge=1, le=100_000, description="most trials; the first is that of the settings as they are")
-    minutes: float = Field(20.0, gt=0, le=MOST_DAYS * 1_440, description="after which no trial goes on")
-    at_once: int = Field(2, ge=1, le=1_000, description="trials that run at a time, on one CPU each")
-    grace_epochs: int = Field(2, ge=1, le=10_000, description="epochs that every trial may take")
-    reduction: int = Field(3, ge=2, le=100, description="of so many trials that came as far, one goes on (ASHA)")
+    max_trials: int = Field(
+        12, ge=1, le=100_000, description="most trials; the first is that of the settings as they are"
+    )
+    time_budget_minutes: float = Field(20.0, gt=0, le=MOST_DAYS * 1_440, description="after which no trial continues")
+    max_concurrent_trials: int = Field(2, ge=1, le=1_000, description="trials that run at a time, on one CPU each")
+    grace_period_epochs: int = Field(2, ge=1, le=10_000, description="epochs that every trial may take")
+    reduction_factor: int = Field(
+        3, ge=2, le=100, description="of so many trials that came as far, one continues (ASHA)"
+    )
     seed: Seed = 7
-    retrieval: dict[str, Between | OneOf] = Field(default_factory=_of_retrieval, min_length=1)
-    trees: dict[str, Between | OneOf] = Field(default_factory=_of_trees, min_length=1, description="of ranking.trees")
-    network: dict[str, Between | OneOf] = Field(
+    retrieval: dict[str, Range | Choice] = Field(default_factory=_of_retrieval, min_length=1)
+    trees: dict[str, Range | Choice] = Field(default_factory=_of_trees, min_length=1, description="of ranking.trees")
+    network: dict[str, Range | Choice] = Field(
         default_factory=_of_network, min_length=1, description="of ranking.network"
     )

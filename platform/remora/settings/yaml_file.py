@@ -22,7 +22,7 @@ TEXT = "tag:yaml.org,2002:str"
 
 
 def read_text(file: Path) -> str:
-    """The text of a settings file; SettingsError says why there is none."""
+    """The text of a settings file; SettingsError says why it cannot be read."""
     if file.is_dir():
         raise SettingsError(f"'{file}' is a folder, not a settings file. Pass --config FILE; config/ has examples.")
     try:

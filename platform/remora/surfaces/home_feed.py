@@ -23,7 +23,7 @@ def home_feed(parts: Parts) -> Pipeline:
     for a user without a history what the segment wants, and, where the feed may show it, what the user wanted before;
     ranked, then spaced."""
     limits, rules = parts.settings.retrieval, parts.settings.surfaces.home_feed
-    hide = rules.already_seen
+    hide = rules.hide_seen
     return Pipeline(
         sources=(
             NearestItems(encoder=parts.encoder, index=parts.index, limit=limits.nearest_limit, skip_seen=hide),
@@ -50,7 +50,7 @@ def home_feed(parts: Parts) -> Pipeline:
         scorer=parts.scorer,
         rerankers=(
             CategorySpacing(
-                categories=parts.snapshot.categories, window=rules.spacing_window, strength=rules.spacing_strength
+                categories=parts.snapshot.categories, window=rules.diversity_window, strength=rules.diversity_strength
             ),
         ),
         backfill=Popular(scores=parts.snapshot.popularity),

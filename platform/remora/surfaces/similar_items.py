@@ -17,7 +17,7 @@ from remora.surfaces.parts import Parts
 def similar_items(parts: Parts) -> Pipeline:
     """Items near the seed in the towers' space and items seen together with it, in the order of their fused ranks."""
     limits, rules = parts.settings.retrieval, parts.settings.surfaces.similar_items
-    hide = rules.already_seen
+    hide = rules.hide_seen
     return Pipeline(
         sources=(
             SimilarVectors(index=parts.index, limit=limits.nearest_limit, skip_seen=hide),
@@ -31,7 +31,7 @@ def similar_items(parts: Parts) -> Pipeline:
         scorer=FusedRank(),
         rerankers=(
             CategorySpacing(
-                categories=parts.snapshot.categories, window=rules.spacing_window, strength=rules.spacing_strength
+                categories=parts.snapshot.categories, window=rules.diversity_window, strength=rules.diversity_strength
             ),
         ),
         backfill=Popular(scores=parts.snapshot.popularity),

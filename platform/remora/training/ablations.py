@@ -11,7 +11,7 @@ import ray
 import torch
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
@@ -31,9 +31,9 @@ NAME = "ablations"
 log = logging.getLogger(__name__)
 
 
-def ablations_shelf(home: Home) -> Shelf:
+def ablations_shelf(home: Home) -> ArtifactStore:
     """Where reports are kept."""
-    return Shelf(home, NAME, "remora evaluate --ablations")
+    return ArtifactStore(home, NAME, "remora evaluate --ablations")
 
 
 @writes("remora evaluate --ablations")
@@ -41,7 +41,7 @@ def ablate(settings: Settings) -> Artifact:
     """Train the ranker without each feature group and each of its models, and replay the test window with all of them;
     an unchanged ablation is a look-up.
 
-    Rankers are kept as they are made, so that an interrupted ablation goes on. A group is the features of one view:
+    Rankers are kept as they are made, so that an interrupted ablation continues. A group is the features of one view:
     ``user_activity``, ``item_profile``, ``candidate`` and so on.
     """
     home = Home(settings.home)
@@ -89,8 +89,8 @@ def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) 
     return found
 
 
-def _rankers_shelf(home: Home) -> Shelf:
-    return Shelf(home, "ablated_rankers", "remora evaluate --ablations")
+def _rankers_shelf(home: Home) -> ArtifactStore:
+    return ArtifactStore(home, "ablated_rankers", "remora evaluate --ablations")
 
 
 def _fit(settings: Settings, data: Windows, vectors: torch.Tensor, version: str) -> None:

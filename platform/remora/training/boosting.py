@@ -133,7 +133,7 @@ def boost(
     validation: Groups,
     report: Callable[[Report], None] = lambda values: None,
 ) -> Boosted:
-    """Fit one objective on Ray Train. The run of a version that was cut off goes on from its last checkpoint.
+    """Fit one objective on Ray Train. The run of a version that was cut off continues from its last checkpoint.
 
     The rounds are those that were best on ``validation``; with a refit as many are then learned from both together, for
     the newest events teach most. Every worker reads the stream and keeps the groups that are its own, so no group is
@@ -179,7 +179,7 @@ def _fitted(
     booster = xgboost.train(
         config.parameters,
         matrix,
-        num_boost_round=config.trees.rounds - (begun.num_boosted_rounds() if begun else 0),
+        num_boost_round=config.trees.num_boost_round - (begun.num_boosted_rounds() if begun else 0),
         evals=[(config.matrix(judge, ref=matrix), VALIDATION)],
         xgb_model=begun,
         verbose_eval=False,
@@ -264,7 +264,7 @@ def _report(booster: xgboost.Booster, history: list[float], config: Config, agai
     metrics = {
         "history": history,
         "round": len(history),
-        "rounds": config.trees.rounds,
+        "rounds": config.trees.num_boost_round,
         "metric": config.head.metric,
         config.head.metric: config.head.best(history),
     }

@@ -12,9 +12,9 @@ from typing import Any
 from feast import FeatureStore
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.home import Home
-from remora.datasets.cuts import time_cuts
+from remora.datasets.splits import time_split
 from remora.features.services import SERVICES, schema_hash
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
@@ -34,9 +34,9 @@ from remora.training.retrieval import retrieval_shelf
 from remora.wiring.parts import LINEAR, NEIGHBOURS, SEGMENTS, SNAPSHOT, TOWERS, ItemLists
 
 
-def built_shelf(home: Home) -> Shelf:
+def built_shelf(home: Home) -> ArtifactStore:
     """Which bundle was built from what: the receipt's ``bundle`` is its id."""
-    return Shelf(home, "built", "remora bundle build")
+    return ArtifactStore(home, "built", "remora bundle build")
 
 
 def build(settings: Settings) -> Bundle:
@@ -92,7 +92,7 @@ def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_wi
 
 
 def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str, Artifact]) -> Lineage:
-    cuts = time_cuts(settings, lake)
+    cuts = time_split(settings, lake)
     return Lineage(
         dataset=settings.name,
         artifacts={name: artifact.version for name, artifact in made.items()},

@@ -1,4 +1,4 @@
-"""What the loops of Ray Train save after each epoch, and go on from."""
+"""What the loops of Ray Train save after each epoch, and continue from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Limits(Protocol):
 
 
 def resumed(tower: nn.Module, optimiser: torch.optim.Optimizer) -> State:
-    """Load the last checkpoint and return its state; a new one where there is none.
+    """Load the last checkpoint and return its state; a new one where none exists.
 
     DataError when the checkpoint is of another shape: the vocabulary or the plan has changed since.
     """
@@ -85,7 +85,7 @@ def judged(state: State, metric: str, found: float | None, passed: float, limits
     """The state after an epoch that took ``passed`` seconds and reached ``found`` on validation, None without one.
 
     A plateau at a high rate is no end, since a lower one finds more: when the patience is spent before
-    :data:`COOLING`, the training goes on from there and the patience begins anew.
+    :data:`COOLING`, the training continues from there and the patience starts over.
     """
     since = 0 if found is None or found > state["best"] else state["since"] + 1
     done = progress(state, limits)[1]

@@ -10,12 +10,12 @@ import pyarrow as pa
 import torch
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
-from remora.datasets.cuts import TimeCuts, time_cuts
-from remora.datasets.hidden_items import hidden_items, only
+from remora.datasets.holdout_items import hidden_items, only
+from remora.datasets.splits import TimeSplit, time_split
 from remora.evaluation.cold_start import ColdStart, Places, cold_start
 from remora.ingest.lake import Lake
 from remora.settings import Settings
@@ -31,14 +31,14 @@ MOST_EXAMPLES = 5_000
 log = logging.getLogger(__name__)
 
 
-def cold_start_shelf(home: Home) -> Shelf:
+def cold_start_shelf(home: Home) -> ArtifactStore:
     """Where measurements are kept."""
-    return Shelf(home, NAME, "remora evaluate")
+    return ArtifactStore(home, NAME, "remora evaluate")
 
 
 def measure(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> ColdStart:
-    """Train the towers without ``evaluation.cold_start_items`` of the catalogue, and ask for these. A look-up when
-    nothing has changed."""
+    """Train the towers without ``evaluation.cold_start_holdout_fraction`` of the catalogue, and ask for these. Where
+    nothing has changed, the earlier result is returned."""
     made = record(settings, on_epoch)
     return ColdStart.model_validate(made.read_json(REPORT))
 
@@ -51,7 +51,7 @@ def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None)
     chosen = settings.evaluation
     name = fingerprint(
         towers=retrieval.version(settings, lake),
-        hidden=chosen.cold_start_items,
+        hidden=chosen.cold_start_holdout_fraction,
         epochs=chosen.cold_start_epochs,
         quota=settings.retrieval.newest_limit,
         samples=(chosen.bootstrap_samples, chosen.seed),
@@ -70,14 +70,14 @@ def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None)
 
 
 def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Callable[[Report], None]) -> ColdStart:
-    chosen, vocabulary, cuts = settings.evaluation, lake.vocabulary(), time_cuts(settings, lake)
-    hidden = hidden_items(vocabulary, chosen.cold_start_items)
+    chosen, vocabulary, cuts = settings.evaluation, lake.vocabulary(), time_split(settings, lake)
+    hidden = hidden_items(vocabulary, chosen.cold_start_holdout_fraction)
     inputs, examples = retrieval_inputs.prepare(settings, lake, vocabulary, cuts, hidden=hidden)
     asked = _asked(settings, lake, cuts, inputs, hidden)
     if not len(asked):
         raise DataError(
-            f"Of {int(hidden.sum()):,} hidden items nobody wanted any before {cuts.retrieval_end:%Y-%m-%d}: cold start "
-            f"cannot be measured. Raise evaluation.cold_start_items, or set it to 0."
+            f"Of {int(hidden.sum()):,} hidden items none was wanted before {cuts.retrieval_end:%Y-%m-%d}: cold start "
+            f"cannot be measured. Raise evaluation.cold_start_holdout_fraction, or set it to 0."
         )
     few = settings.model_copy(
         update={"retrieval": settings.retrieval.model_copy(update={"epochs": chosen.cold_start_epochs})}
@@ -98,7 +98,7 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     )
 
 
-def _asked(settings: Settings, lake: Lake, cuts: TimeCuts, inputs: Inputs, hidden: np.ndarray) -> pa.Table:
+def _asked(settings: Settings, lake: Lake, cuts: TimeSplit, inputs: Inputs, hidden: np.ndarray) -> pa.Table:
     """At most so many of the examples that want a hidden item, spread evenly, in order of user and item."""
     every = retrieval_inputs.encoded_sequences(settings, lake, cuts, inputs.spec.user_content)
     wanted = every.map_batches(only, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]

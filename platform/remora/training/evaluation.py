@@ -8,17 +8,17 @@ from collections.abc import Callable
 from datetime import datetime
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
-from remora.datasets.cuts import time_cuts
 from remora.datasets.queries import drawn, queries, without_targets
 from remora.datasets.slates import Slates
+from remora.datasets.splits import time_split
 from remora.evaluation.metrics.table import metrics_at
 from remora.evaluation.parallel import replay_on_ray
 from remora.evaluation.reliability import Reliability, by_segment
 from remora.evaluation.reliability_plot import reliability_plot
-from remora.evaluation.replay import Moment
+from remora.evaluation.replay import ReplayState
 from remora.evaluation.report import EvaluationReport, report
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
@@ -30,18 +30,18 @@ from remora.training.ranking import ranking_shelf
 from remora.training.retrieval import retrieval_shelf
 from remora.training.slates import Past
 from remora.training.unfound import without_target
-from remora.wiring.moments import Moments
 from remora.wiring.parts import Towers
-from remora.wiring.past_window import PastWindow
+from remora.wiring.replay_state import ReplayStates
+from remora.wiring.replay_window import ReplayWindow
 
 NAME, REPORT, PLOT = "evaluation", "report.json", "reliability.svg"
 
 log = logging.getLogger(__name__)
 
 
-def evaluation_shelf(home: Home) -> Shelf:
+def evaluation_shelf(home: Home) -> ArtifactStore:
     """Where reports are kept."""
-    return Shelf(home, NAME, "remora evaluate")
+    return ArtifactStore(home, NAME, "remora evaluate")
 
 
 def read_report(artifact: Artifact) -> EvaluationReport:
@@ -68,7 +68,7 @@ def evaluate(settings: Settings) -> Artifact:
     ranker = Ranker.load(home.local_copy(ranking.folder), towers.encoder.item_vectors)
     found = compared(settings, lake, towers, ranker, lambda moments: moments.compared)
     found = found.model_copy(update={"reliability": _reliability(settings, lake, retrieval, ranker)})
-    if settings.evaluation.cold_start_items:
+    if settings.evaluation.cold_start_holdout_fraction:
         found = found.model_copy(update={"cold_start": cold_start.measure(settings)})
     draft = shelf.draft(name)
     home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
@@ -89,10 +89,10 @@ def evaluation_version(settings: Settings, ranking: Artifact) -> str:
 
 
 def _reliability(settings: Settings, lake: Lake, retrieval: Artifact, ranker: Ranker) -> tuple[Reliability, ...]:
-    """What the ranker foretells for candidates of the test window, and what came of them."""
+    """What the ranker predicts for candidates of the test window, and their outcomes."""
     chosen, past = settings.ranking, Past(settings=settings, lake=lake, retrieval=retrieval)
     rows, histories = past.slates(
-        time_cuts(settings, lake).test,
+        time_split(settings, lake).test,
         negatives=chosen.validation_negatives,
         most=chosen.validation_queries,
         every_query=True,
@@ -106,17 +106,17 @@ def compared(
     lake: Lake,
     towers: Towers,
     ranker: Ranker,
-    moment_at: Callable[[Moments], Callable[[datetime], Moment]],
+    moment_at: Callable[[ReplayStates], Callable[[datetime], ReplayState]],
 ) -> EvaluationReport:
     """Replay the test window through the systems that ``moment_at`` makes of its moments."""
-    window = time_cuts(settings, lake).test
+    window = time_split(settings, lake).test
     chosen = settings.evaluation
     found = queries(settings, lake, window)
-    asked = drawn(found, chosen.most_queries, chosen.seed)
+    asked = drawn(found, chosen.max_queries, chosen.seed)
     if not len(asked):
         raise DataError(without_target(settings, window))
     log.info("%d of %d queries between %s and %s", len(asked), len(found), window.start.date(), window.end.date())
-    past = PastWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
+    past = ReplayWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
     metrics = metrics_at(chosen.cutoffs, past.catalogue)
     replay = past.replay(moment_at(past.moments(towers, ranker)), metrics)
     tally = replay_on_ray(replay, asked, tasks=settings.features.partitions)

@@ -47,17 +47,17 @@ def fit_sequences(
     resources: Resources,
     on_epoch: Callable[[Report], None] | None = None,
 ) -> tuple[SequenceTower, tuple[Report, ...]]:
-    """Train until validation stops gaining. The run ``version`` goes on where it was interrupted, if it was.
+    """Train until validation stops gaining. The run ``version`` continues where it was interrupted, if it was.
 
-    Inputs without validation are for a tower whose epochs are known by now, such as one that goes on with what was
-    held out. DataError without anyone who had two items, or with a validation of nobody.
+    Inputs without validation are for a tower whose epochs are known by now, such as one that continues with what was
+    held out. DataError without anyone who had two items, or with a validation without users.
     """
     if not (inputs.train.lengths > 1).any():
         raise DataError(
             f"None of {len(inputs.train):,} users had two items, so there is no next item to learn. Give more events."
         )
     if inputs.validation is not None and not len(inputs.validation.targets):
-        raise DataError("There is nobody to validate on: the validation split is empty.")
+        raise DataError("There is no user to validate on: the validation split is empty.")
     tower = SequenceTower(inputs.spec)
     loop, metric = sequence_tower.train_worker, sequence_tower.NDCG if inputs.validation is not None else None
     return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)
@@ -89,7 +89,7 @@ def fit_pairs(
     if not len(inputs.train.flat):
         raise DataError(f"None of {len(inputs.train):,} users had anything to learn from. Give more events.")
     if not len(inputs.validation.users):
-        raise DataError("There is nobody to validate on: the validation split is empty.")
+        raise DataError("There is no user to validate on: the validation split is empty.")
     tower = PairTower(inputs.spec)
     loop, metric = pair_tower.train_worker, pair_tower.NDCG
     return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)

@@ -10,8 +10,8 @@ import polars as pl
 
 from remora.contracts.errors import DataError
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID
-from remora.datasets.cuts import Window
 from remora.datasets.slates import Slates
+from remora.datasets.splits import Window
 from remora.evaluation.leakage import Leak, knows_the_future, too_good
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def leaks(settings: Settings, lake: Lake, window: Window, slates: Slates, columns: RankerColumns) -> tuple[Leak, ...]:
     """The ranker's features that are suspected, with the reasons; see :mod:`remora.evaluation.leakage`.
 
-    DataError names them, unless ``ranking.trusted_features`` says that each is known at the instant it is used.
+    DataError names them, unless ``ranking.leakage_allowlist`` says that each is known at the instant it is used.
     """
     names = columns.names
     found = [*too_good(slates.batch.features, names, slates.labels, slates.batch.slate)]
@@ -38,13 +38,13 @@ def leaks(settings: Settings, lake: Lake, window: Window, slates: Slates, column
         *before, after = _events(lake, ids, _parts(lake, window))
         found += knows_the_future(values, before, after)
     found = list({leak.feature: leak for leak in reversed(found)}.values())
-    untrusted = [leak for leak in found if leak.feature not in settings.ranking.trusted_features]
+    untrusted = [leak for leak in found if leak.feature not in settings.ranking.leakage_allowlist]
     if untrusted:
         raise DataError(
             "The ranker's features know the future: "
             + "; ".join(f"{leak.feature} ({leak.reason})" for leak in untrusted)
             + ". Leave them out of the data's columns, give them the time from which they were known, or, if they are "
-            "known when a slate is made, name them in ranking.trusted_features."
+            "known when a slate is made, name them in ranking.leakage_allowlist."
         )
     for leak in found:
         log.warning("%s is trusted, though %s", leak.feature, leak.reason)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.home import Home
-from remora.datasets.cuts import time_cuts
+from remora.datasets.splits import time_split
 from remora.evaluation.segments import ALL
 from remora.ingest.lake import Lake
 from remora.settings import Settings
@@ -28,9 +28,9 @@ from remora.wiring.parts import Towers
 REPORT = "report.json"
 
 
-def ranking_shelf(home: Home) -> Shelf:
+def ranking_shelf(home: Home) -> ArtifactStore:
     """Where versions of the ranker are kept."""
-    return Shelf(home, NAME, "remora train ranking")
+    return ArtifactStore(home, NAME, "remora train ranking")
 
 
 @writes("remora train ranking")
@@ -50,7 +50,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
         return done
     lake = Lake.open(home)
     data = Windows.read(rows, lake)
-    suspected = leaks(settings, lake, time_cuts(settings, lake).ranking, data.train, data.columns)
+    suspected = leaks(settings, lake, time_split(settings, lake).ranking, data.train, data.columns)
     vectors = Towers.load(home.local_copy(retrieval.folder)).encoder.item_vectors
     params = settings.ranking.model_dump() | {"retrieval": retrieval.version, "rows": len(data.train.batch)}
     with tracked(settings, NAME, name, params) as run:

@@ -42,14 +42,14 @@ class Windows:
         )
 
     def monotone(self, trees: TreeSettings) -> list[int]:
-        """By column; SettingsError for a feature that is none, or a category, which has no direction."""
+        """By column; SettingsError for an unknown feature, or a category, which has no direction."""
         known = [column.name for column in self.columns.columns if column.categories is None]
-        if unknown := sorted(set(trees.monotone) - set(known)):
+        if unknown := sorted(set(trees.monotone_constraints) - set(known)):
             raise SettingsError(
-                f"ranking.trees.monotone has {', '.join(unknown)}, which is no numeric feature of the ranker. It has: "
-                f"{', '.join(known)}."
+                f"ranking.trees.monotone_constraints has {', '.join(unknown)}, which is no numeric feature of "
+                f"the ranker. It has: {', '.join(known)}."
             )
-        return [trees.monotone.get(name, 0) for name in self.columns.names]
+        return [trees.monotone_constraints.get(name, 0) for name in self.columns.names]
 
     def without(self, prefix: str) -> Windows:
         """The same without the features whose names begin so."""
@@ -72,7 +72,7 @@ class Windows:
 
 def head_of(objective: ObjectiveSettings) -> Head:
     """How the trees learn it."""
-    if objective.head == "listwise":
+    if objective.loss == "listwise":
         return LISTWISE
     return AMOUNT if objective.label == "value" else PROBABILITY
 

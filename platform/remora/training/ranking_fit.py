@@ -54,7 +54,7 @@ class Fit:
 
     @property
     def objectives(self) -> Mapping[str, ObjectiveSettings]:
-        """What is foretold."""
+        """What is predicted."""
         return self.settings.objectives
 
     def ranker(self) -> Fitted:
@@ -123,7 +123,7 @@ class Fit:
         return first, fit(self._run(f"{NETWORK}-again"), again, shorter)
 
     def forget(self) -> None:
-        """Remove what runs need to go on, once the artifact is published."""
+        """Remove what runs need to continue, once the artifact is published."""
         for name in self.objectives:
             forget(self.home, NAME, self._run(name))
         for name in (NETWORK, f"{NETWORK}-again"):

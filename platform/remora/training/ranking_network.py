@@ -51,7 +51,8 @@ class NetworkSchedule:
 class NetworkInputs:
     """What every worker needs; one object in Ray's store.
 
-    ``weights``: those of a network to go on from. Without ``validation`` every epoch is trained and the last is kept.
+    ``weights``: those of a network to continue from. Without ``validation`` every epoch is trained and the last is
+    kept.
     """
 
     spec: NetworkSpec
@@ -223,7 +224,7 @@ def _loss(
             alone = F.smooth_l1_loss(F.softplus(margin), torch.log1p(label), reduction="none")
         else:
             alone = F.binary_cross_entropy_with_logits(margin, label, reduction="none")
-        within = inputs.spec.settings.listwise if objective.head == "listwise" else 0.0
+        within = inputs.spec.settings.listwise_loss_weight if objective.loss == "listwise" else 0.0
         pointwise = (alone * counts).sum() / totals.rows
         together = _within_slates(margin, label, slate, slates) / totals.slates[place]
         parts.append(within * together + (1 - within) * pointwise)

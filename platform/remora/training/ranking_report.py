@@ -79,7 +79,7 @@ class RankingReport(BaseModel):
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """What is foretold."""
+        """What is predicted."""
         return tuple(self.weights)
 
 

@@ -13,7 +13,7 @@ import torch
 import xgboost
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
 from remora.evaluation.slate_ndcg import ndcg_of_each
@@ -40,9 +40,9 @@ ROUNDS_AT_ONCE, TIMES = 20, 15
 log = logging.getLogger(__name__)
 
 
-def ranking_search_shelf(home: Home) -> Shelf:
+def ranking_search_shelf(home: Home) -> ArtifactStore:
     """Where outcomes are kept, each under its name."""
-    return Shelf(home, NAME, "remora tune ranking")
+    return ArtifactStore(home, NAME, "remora tune ranking")
 
 
 @writes("remora tune ranking")
@@ -51,12 +51,14 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
 
     The first trial is the settings as they are. NDCG@10 on the validation window, the mean of the objectives, decides;
     each trial also says what a slate of 500 candidates takes, so that the report can show what quality costs. All
-    trials read the same rows, which are made once. Interrupted, the same command goes on. SettingsError for fields that
-    no trial could change.
+    trials read the same rows, which are made once. Interrupted, the same command continues. SettingsError for fields
+    that no trial could change.
     """
     check_name(name)
     spaces = getattr(settings.tuning, model)
-    if fixed := sorted(set(spaces) & {"epochs", "patience", "rounds", "early_stopping_rounds", "monotone"}):
+    if fixed := sorted(
+        set(spaces) & {"epochs", "patience", "num_boost_round", "early_stopping_rounds", "monotone_constraints"}
+    ):
         raise SettingsError(f"tuning.{model} has {', '.join(fixed)}, which is the same for all trials. Leave it out.")
     home = Home(settings.home)
     rows = slates.make(settings)
@@ -94,7 +96,7 @@ def tuned(settings: Settings, name: str) -> Settings:
 
 def most_epochs(ranking: RankingSettings, model: Model) -> int:
     """How often a trial reports: each epoch of a network, each so many rounds of trees."""
-    return ranking.network.epochs if model == "network" else max(1, ranking.trees.rounds // ROUNDS_AT_ONCE)
+    return ranking.network.epochs if model == "network" else max(1, ranking.trees.num_boost_round // ROUNDS_AT_ONCE)
 
 
 def _trial(changes: dict[str, Any], settings: Settings, model: Model, data: Windows, vectors: torch.Tensor) -> None:

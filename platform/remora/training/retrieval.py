@@ -21,11 +21,11 @@ from safetensors.torch import load_file
 from safetensors.torch import save_file as save_tensors
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.home import Home
 from remora.contracts.tables import ITEM_ID
 from remora.contracts.vocabulary import Vocabulary
-from remora.datasets.cuts import time_cuts
+from remora.datasets.splits import time_split
 from remora.ingest.lake import Lake
 from remora.retrieval.index import EXACT_LIMIT, ItemIndex
 from remora.retrieval.index_choice import Budget, choose
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 NAME = "retrieval"
 SERVING_ONLY = {
     "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
-    "co_visited_window", "co_visited_damping", "max_failures", "linear_limit", "linear_model",
-    "linear_decay", "linear_ridge", "linear_rank", "linear_low_pass", "linear_sharpening", "linear_neighbours",
-    "linear_catalogue", "newest_limit", "newest_days", "segment", "segment_limit", "segment_prior",
+    "co_visited_window", "co_visited_popularity_exponent", "max_failures", "linear_limit", "linear_model",
+    "linear_decay", "linear_ridge", "linear_rank", "linear_low_pass", "linear_sharpening", "linear_top_k",
+    "linear_max_items", "newest_limit", "newest_days", "segment", "segment_limit", "segment_smoothing_events",
 }  # fmt: skip
 
 INDEX_QUESTIONS = 200
@@ -55,9 +55,9 @@ INDEX_QUESTIONS = 200
 log = logging.getLogger(__name__)
 
 
-def retrieval_shelf(home: Home) -> Shelf:
+def retrieval_shelf(home: Home) -> ArtifactStore:
     """Where versions of the retrieval model are kept."""
-    return Shelf(home, NAME, "remora train retrieval")
+    return ArtifactStore(home, NAME, "remora train retrieval")
 
 
 def version(settings: Settings, lake: Lake) -> str:
@@ -68,7 +68,7 @@ def version(settings: Settings, lake: Lake) -> str:
         data=settings.data.inputs(include={"event_types", "category", "user_columns", "item_columns", "text"}),
         history=settings.features.history_length,
         partitions=settings.features.partitions,
-        already_seen=settings.surfaces.home_feed.already_seen,
+        already_seen=settings.surfaces.home_feed.hide_seen,
         retrieval=settings.retrieval.inputs(exclude=SERVING_ONLY),
         code=remora.__version__,
     )
@@ -89,7 +89,7 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
     if (done := shelf.find(name)) is not None:
         shelf.point(name)
         return done
-    cuts = time_cuts(settings, lake)
+    cuts = time_split(settings, lake)
     vocabulary = lake.vocabulary()
     inputs, examples = prepare(settings, lake, vocabulary, cuts)
     params = settings.retrieval.model_dump() | {"lake": lake.version, "examples": examples.count()}
@@ -119,7 +119,7 @@ def fit(
     *,
     shelf: str = NAME,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Weights and report of the best epoch, by Ray Train; the run ``version`` of ``shelf`` goes on where it stopped."""
+    """Weights and report of the best epoch, by Ray Train; an interrupted run ``version`` of ``shelf`` continues."""
     chosen = settings.retrieval
     with followed(report) as callback:
         result = TorchTrainer(
@@ -182,7 +182,7 @@ def _index(settings: Settings, model: TwoTower, vectors: Any, inputs: Inputs) ->
     users = held_out_users(model, vectors, inputs.held_out.slice(0, INDEX_QUESTIONS))
     chosen = settings.retrieval
     budget = Budget(
-        recall=chosen.index_recall, build_seconds=chosen.index_build_seconds, memory_mib=chosen.index_memory_mib
+        recall=chosen.min_index_recall, build_seconds=chosen.index_build_seconds, memory_mib=chosen.index_memory_mib
     )
     choice = choose(vectors, users, budget)
     return choice.index, [measured.as_row() for measured in choice.measured]

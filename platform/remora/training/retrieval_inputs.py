@@ -15,10 +15,10 @@ from remora.contracts.errors import DataError, SettingsError
 from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.catalogue import items_as_of, users_as_of
-from remora.datasets.cuts import TimeCuts
 from remora.datasets.examples import encoded, held_out, target_counts, training_only
-from remora.datasets.hidden_items import Hidden, without
+from remora.datasets.holdout_items import Hidden, without
 from remora.datasets.sequences import sequences
+from remora.datasets.splits import TimeSplit
 from remora.ingest.lake import Lake
 from remora.retrieval.content import Content
 from remora.retrieval.towers import TowerSpec
@@ -35,18 +35,18 @@ MOST_WHOLE = 20_000
 
 
 def prepare(
-    settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeCuts, *, hidden: Hidden | None = None
+    settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeSplit, *, hidden: Hidden | None = None
 ) -> tuple[Inputs, Dataset]:
     """What the workers share, and the encoded training examples; both from before the first cut only.
 
-    Items that are ``hidden`` (items,) are trained on as if nobody had ever touched them.
+    Items that are ``hidden`` (items,) are trained on as if no user had ever touched them.
     """
     chosen = settings.retrieval
     catalogue, is_known = items_as_of(lake, vocabulary, cuts.retrieval_end)
     known = catalogue.filter(pa.array(is_known))
     columns = [c for c in dict.fromkeys([*settings.data.item_columns, settings.data.category]) if c is not None]
     item_content = Content.fit(
-        known, _there(known, columns), text=_there(known, settings.data.text), buckets=chosen.text_buckets
+        known, _there(known, columns), text=_there(known, settings.data.text), buckets=chosen.text_hash_buckets
     )
     users = users_as_of(lake, cuts.retrieval_end)
     user_content = Content.fit(users, _there(users, settings.data.user_columns))
@@ -76,19 +76,19 @@ def prepare(
         examples=int(counts.sum()),
         drawable=drawable,
         held_out=judged,
-        repeats=not settings.surfaces.home_feed.already_seen,
+        repeats=not settings.surfaces.home_feed.hide_seen,
     )
     return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
 
 
-def check_examples(learned: int, held_out: int, settings: Settings, cuts: TimeCuts) -> None:
+def check_examples(learned: int, held_out: int, settings: Settings, cuts: TimeSplit) -> None:
     """DataError where the workers would have nothing to learn from: ``learned`` examples, and those ``held_out``."""
     chosen, until = settings.retrieval, f"{cuts.retrieval_end:%Y-%m-%d %H:%M}"
     if held_out and not learned:
         raise DataError(
-            f"All positive events before {until} are of held-out users (retrieval.held_out_users is "
-            f"{chosen.held_out_users:g}), so none is left to learn from. Bring events of more users, or set "
-            f"retrieval.held_out_users to 0."
+            f"All positive events before {until} are of held-out users (retrieval.validation_user_fraction is "
+            f"{chosen.validation_user_fraction:g}), so none is left to learn from. Bring events of more users, or set "
+            f"retrieval.validation_user_fraction to 0."
         )
     if not learned:
         raise DataError(
@@ -103,10 +103,10 @@ def check_examples(learned: int, held_out: int, settings: Settings, cuts: TimeCu
         )
     if not held_out:
         log.warning(
-            "No user with a positive event before %s is held out (retrieval.held_out_users is %g): recall is not "
-            "measured, and the last epoch is kept.",
+            "No user with a positive event before %s is held out (retrieval.validation_user_fraction is %g): recall "
+            "is not measured, and the last epoch is kept.",
             until,
-            chosen.held_out_users,
+            chosen.validation_user_fraction,
         )
 
 
@@ -114,8 +114,8 @@ def check_comparable(held_out: int, chosen: RetrievalSettings) -> None:
     """DataError without ``held_out`` examples: no trial of a search could be told from another."""
     if not held_out:
         raise DataError(
-            f"No user is held out (retrieval.held_out_users is {chosen.held_out_users:g}), so trials cannot be "
-            f"compared. Raise it, or bring events of more users."
+            f"No user is held out (retrieval.validation_user_fraction is {chosen.validation_user_fraction:g}), so "
+            f"trials cannot be compared. Raise it, or bring events of more users."
         )
 
 
@@ -133,16 +133,16 @@ def spec_of(chosen: RetrievalSettings, shape: TowerSpec) -> TowerSpec:
     return replace(
         shape,
         dimension=chosen.dimension,
-        history=chosen.history,
+        history=chosen.history_encoder,
         history_layers=chosen.history_layers,
         history_heads=chosen.history_heads,
         history_dropout=chosen.history_dropout,
     )
 
 
-def encoded_sequences(settings: Settings, lake: Lake, cuts: TimeCuts, user_content: Content) -> Dataset:
+def encoded_sequences(settings: Settings, lake: Lake, cuts: TimeSplit, user_content: Content) -> Dataset:
     """Examples from before the first cut as the towers read them, of all users; not computed yet."""
-    share = settings.retrieval.held_out_users
+    share = settings.retrieval.validation_user_fraction
     every = sequences(settings, lake, lake.vocabulary(), before=cuts.retrieval_end, held_out=share)
     return every.map_batches(encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
 
@@ -150,7 +150,8 @@ def encoded_sequences(settings: Settings, lake: Lake, cuts: TimeCuts, user_conte
 def in_order(examples: Dataset) -> Dataset:
     """The same blocks, ordered by their first user, in Ray's object store.
 
-    Blocks come in the order in which their tasks end. A resumed training must see them as the one it goes on with did.
+    Blocks come in the order in which their tasks end. A resumed training must see them as the one it continues with
+    did.
     """
     blocks = [b for b in examples.materialize().to_arrow_refs() if b is not None]
     users = ray.get([_first_user.remote(block) for block in blocks])

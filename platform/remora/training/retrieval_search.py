@@ -11,10 +11,10 @@ from ray import tune
 from ray.data import Dataset
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
-from remora.datasets.cuts import time_cuts
+from remora.datasets.splits import time_split
 from remora.ingest.lake import Lake
 from remora.settings import RetrievalSettings, Settings
 from remora.settings.one_writer import writes
@@ -24,15 +24,15 @@ from remora.training.search_outcome import OnReport, Plan, best_of, check_name, 
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
 
 NAME = "tuning"
-SHARED = {"text_buckets", "held_out_users", "seed", "workers"}
+SHARED = {"text_hash_buckets", "validation_user_fraction", "seed", "workers"}
 """Fields that are the same for all trials: they share the examples, and run on one CPU each."""
 
 log = logging.getLogger(__name__)
 
 
-def search_shelf(home: Home) -> Shelf:
+def search_shelf(home: Home) -> ArtifactStore:
     """Where outcomes are kept, each under its name."""
-    return Shelf(home, NAME, "remora tune retrieval")
+    return ArtifactStore(home, NAME, "remora tune retrieval")
 
 
 @writes("remora tune retrieval")
@@ -40,8 +40,8 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
     """Search ``tuning.retrieval`` within its budget and keep the outcome as ``name``; an unchanged one is a look-up.
 
     The first trial is the settings as they are. Recall@100 among the held-out users decides, whose examples end at the
-    first cut: nothing later is looked at. Interrupted, the same command goes on. SettingsError for fields that no trial
-    could change.
+    first cut: nothing later is looked at. Interrupted, the same command continues. SettingsError for fields that no
+    trial could change.
     """
     check_name(name)
     if fixed := sorted(set(settings.tuning.retrieval) & (SERVING_ONLY | SHARED)):
@@ -56,7 +56,7 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
     )
 
     def plan() -> Plan:
-        inputs, examples = retrieval_inputs.prepare(settings, lake, lake.vocabulary(), time_cuts(settings, lake))
+        inputs, examples = retrieval_inputs.prepare(settings, lake, lake.vocabulary(), time_split(settings, lake))
         chosen = settings.retrieval
         retrieval_inputs.check_comparable(len(inputs.held_out), chosen)
         return Plan(

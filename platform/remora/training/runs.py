@@ -17,7 +17,7 @@ def run_config(
 ) -> RunConfig:
     """Configuration of the run ``<name>-<version>`` under ``<home>/training``.
 
-    Ray Train goes on with any run of the same name. The version is the fingerprint of the run's inputs, so only the
+    Ray Train continues with any run of the same name. The version is the fingerprint of the run's inputs, so only the
     same run is gone on with; its folder is removed by :func:`forget` once its artifact is published. Two checkpoints
     are kept: the last, and the one of largest ``best``.
     """

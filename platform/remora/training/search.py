@@ -16,13 +16,13 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.settings.section import Section
-from remora.settings.tuning import Between, OneOf, TuningSettings
+from remora.settings.tuning import Choice, Range, TuningSettings
 
 FOLDER = "tuning/runs"
 COST = "ms_for_500"
 """What a trial may report beside its quality: how long a slate takes."""
 
-Spaces = Mapping[str, Between | OneOf]
+Spaces = Mapping[str, Range | Choice]
 
 
 class Trial(BaseModel):
@@ -77,7 +77,7 @@ class Search:
     def run(
         self, trainable: Callable[..., None], given: Mapping[str, Any], on_report: Callable[[dict[str, Any]], None]
     ) -> tuple[Trial, ...]:
-        """All trials, the best first. A search of the same name that was interrupted goes on.
+        """All trials, the best first. A search of the same name that was interrupted continues.
 
         DataError when no trial came to its first report.
         """
@@ -98,7 +98,7 @@ class Search:
         return found
 
     def forget(self) -> None:
-        """Remove what a search needs to go on, once its outcome is kept."""
+        """Remove what a search needs to continue, once its outcome is kept."""
         self.home.delete(f"{FOLDER}/{self.name}")
 
     @property
@@ -112,18 +112,21 @@ class Search:
     def _config(self) -> tune.TuneConfig:
         chosen = self.settings
         draws = BasicVariantGenerator(
-            points_to_evaluate=[dict(self.first)], max_concurrent=chosen.at_once, random_state=chosen.seed
+            points_to_evaluate=[dict(self.first)], max_concurrent=chosen.max_concurrent_trials, random_state=chosen.seed
         )
-        grace = min(chosen.grace_epochs, self.most_epochs)
+        grace = min(chosen.grace_period_epochs, self.most_epochs)
         return tune.TuneConfig(
             metric=self.metric,
             mode="max",
-            num_samples=chosen.trials,
+            num_samples=chosen.max_trials,
             search_alg=draws,
             scheduler=ASHAScheduler(
-                max_t=self.most_epochs, grace_period=grace, reduction_factor=chosen.reduction, stop_last_trials=False
+                max_t=self.most_epochs,
+                grace_period=grace,
+                reduction_factor=chosen.reduction_factor,
+                stop_last_trials=False,
             ),
-            time_budget_s=60 * chosen.minutes,
+            time_budget_s=60 * chosen.time_budget_minutes,
         )
 
     def _run_config(self, on_report: Callable[[dict[str, Any]], None]) -> tune.RunConfig:
@@ -154,9 +157,9 @@ class _Told(tune.Callback):
         self.numbers = state["numbers"]
 
 
-def as_domain(space: Between | OneOf, whole: bool) -> Any:
+def as_domain(space: Range | Choice, whole: bool) -> Any:
     """A range or list as Ray Tune knows it; ``whole`` numbers include both ends."""
-    if isinstance(space, OneOf):
+    if isinstance(space, Choice):
         return tune.choice(list(space.choices))
     if whole:
         low, high = int(space.low), int(space.high) + 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from remora.contracts.artifacts import Artifact, Shelf
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import NotFound, SettingsError
 from remora.settings import Settings
 from remora.settings.section import Section
@@ -45,10 +45,10 @@ def check_name(name: str) -> None:
 
 
 def kept(
-    settings: Settings, shelf: Shelf, name: str, made_from: str, plan: Callable[[], Plan], on_report: OnReport
+    settings: Settings, shelf: ArtifactStore, name: str, made_from: str, plan: Callable[[], Plan], on_report: OnReport
 ) -> Artifact:
     """Search within ``settings.tuning`` and keep the outcome as ``name``; one that was made from the same is a look-up,
-    and ``plan`` isn't asked. Interrupted, the same search goes on."""
+    and ``plan`` isn't asked. Interrupted, the same search continues."""
     done = shelf.find(name)
     if done is not None and done.receipt["made_from"] == made_from:
         return done
@@ -81,7 +81,7 @@ def read_search(artifact: Artifact) -> SearchReport:
     return SearchReport.model_validate(artifact.read_json(REPORT))
 
 
-def best_of(shelf: Shelf, name: str) -> dict[str, Any]:
+def best_of(shelf: ArtifactStore, name: str) -> dict[str, Any]:
     """The best of the search ``name``, nested as in the settings; NotFound says which there are."""
     found = shelf.find(name)
     if found is None:

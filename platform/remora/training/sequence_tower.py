@@ -58,8 +58,8 @@ class SequenceSchedule:
 class SequenceInputs:
     """What every worker needs; one object in Ray's store, read there without a copy.
 
-    ``start``: vectors (items, d) to begin at; ``weights``: all those of a tower to go on from. Without ``validation``
-    every epoch is trained and the last is kept.
+    ``start``: vectors (items, d) to begin at; ``weights``: all those of a tower to continue from. Without
+    ``validation`` every epoch is trained and the last is kept.
     """
 
     spec: SequenceSpec

@@ -15,15 +15,15 @@ import pyarrow as pa
 from feast import FeatureStore
 
 import remora
-from remora.contracts.artifacts import Artifact, Shelf, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.parquet import read_parquet, write_parquet
 from remora.contracts.tables import USER_ID
-from remora.datasets.cuts import Window, time_cuts
 from remora.datasets.logged_slates import logged_slates
 from remora.datasets.queries import queries
 from remora.datasets.ranking_rows import INSTANT, CandidateRows, ranking_rows
+from remora.datasets.splits import Window, time_split
 from remora.features.offline import historical
 from remora.features.point_in_time.receipt import Receipt
 from remora.features.store import open_store
@@ -33,7 +33,7 @@ from remora.settings import Settings
 from remora.training.retrieval import retrieval_shelf
 from remora.training.unfound import why_unfound, without_target
 from remora.wiring.parts import Towers
-from remora.wiring.past_window import PastWindow
+from remora.wiring.replay_window import ReplayWindow
 
 NAME = "slates"
 TRAIN, VALIDATION = "train", "validation"
@@ -48,9 +48,9 @@ class PastSlates(NamedTuple):
     histories: pa.Table
 
 
-def slates_shelf(home: Home) -> Shelf:
+def slates_shelf(home: Home) -> ArtifactStore:
     """Where versions of the rows are kept."""
-    return Shelf(home, NAME, "remora train ranking")
+    return ArtifactStore(home, NAME, "remora train ranking")
 
 
 def make(settings: Settings) -> Artifact:
@@ -67,7 +67,7 @@ def make(settings: Settings) -> Artifact:
     if (done := shelf.find(name)) is not None:
         shelf.point(name)
         return done
-    cuts, chosen = time_cuts(settings, lake), settings.ranking
+    cuts, chosen = time_split(settings, lake), settings.ranking
     past = Past(settings=settings, lake=lake, retrieval=retrieval)
     windows = {
         TRAIN: past.slates(cuts.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries),
@@ -94,7 +94,7 @@ def read(artifact: Artifact, window: str) -> PastSlates:
 
 def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
     """Fingerprint of everything that the rows are made from."""
-    asked = ("every_events", "queries_per_user", "horizon_days", "snapshots")
+    asked = ("events_between_queries", "queries_per_user", "horizon_days", "max_snapshots")
     return fingerprint(
         retrieval=retrieval.version,
         features=features.version,
@@ -134,14 +134,14 @@ class Past:
         """
         settings, lake = self.settings, self.lake
         objectives = settings.objectives
-        source = queries if settings.ranking.slates == "retrieved" else logged_slates
-        asked = source(settings, lake, window, objectives=objectives, unanswered=every_query)
+        source = queries if settings.ranking.candidates == "retrieved" else logged_slates
+        asked = source(settings, lake, window, objectives=objectives, include_unlabelled=every_query)
         if len(asked) > most:
             draw = np.random.default_rng(settings.ranking.seed)
             asked = asked.take(np.sort(draw.choice(len(asked), most, replace=False)))
         if not len(asked):
             raise DataError(without_target(settings, window))
-        past = PastWindow.prepare(settings, lake, self.store, window, asked, lake.vocabulary())
+        past = ReplayWindow.prepare(settings, lake, self.store, window, asked, lake.vocabulary())
         candidates = ranking_rows(
             CandidateRows(
                 vocabulary=past.vocabulary,

@@ -44,7 +44,7 @@ class Inputs:
     def prior(self, temperature: float) -> npt.NDArray[np.float32]:
         """Shape (items,): what a softmax at that temperature adds to an item's cosine for how often it is wanted.
 
-        How often an item will be wanted that nobody wanted yet is not known: it has the mean of the others.
+        How often an item will be wanted that no user wanted yet is not known: it has the mean of the others.
         """
         logarithm, trained = np.log(self.share * self.examples + 1.0), self.share > 0
         return np.where(trained, temperature * (logarithm - logarithm[trained].mean()), 0.0).astype(np.float32)
@@ -61,7 +61,7 @@ class Schedule:
     loss: str
     uniform_negatives: int
     id_dropout: float
-    shuffle_rows: int
+    shuffle_buffer_rows: int
     seed: int
 
     @classmethod
@@ -105,7 +105,7 @@ def epochs(
         model.train()
         total, waited = 0.0, 0.0
         begun = ready = time.monotonic()
-        batches = _batches(examples, per_worker, schedule.shuffle_rows, generator, steps, device)
+        batches = _batches(examples, per_worker, schedule.shuffle_buffer_rows, generator, steps, device)
         for batch in batches:
             waited += time.monotonic() - ready
             optimiser.zero_grad(set_to_none=True)
@@ -240,14 +240,14 @@ def _users(model: TwoTower, vectors: Tensor, batch: dict[str, Tensor]) -> Tensor
 def _batches(
     shard: ray.data.DataIterator,
     size: int,
-    shuffle_rows: int,
+    shuffle_buffer_rows: int,
     generator: np.random.Generator,
     steps: int,
     device: torch.device,
 ) -> Iterator[dict[str, Tensor]]:
     """Exactly ``steps`` shuffled batches: all workers must take the same number, or the last would wait for ever."""
     given = 0
-    for chunk in shard.iter_torch_batches(batch_size=shuffle_rows, collate_fn=_ToTensors(), prefetch_batches=1):
+    for chunk in shard.iter_torch_batches(batch_size=shuffle_buffer_rows, collate_fn=_ToTensors(), prefetch_batches=1):
         order = torch.from_numpy(generator.permutation(len(chunk["target"])))
         for part in order.split(size):
             if given < steps:

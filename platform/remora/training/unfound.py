@@ -6,14 +6,14 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID
-from remora.datasets.cuts import Window
 from remora.datasets.queries import OUTCOMES
+from remora.datasets.splits import Window
 from remora.settings import Settings
 
 
 def without_target(settings: Settings, window: Window) -> str:
     """What is the case, and what to do, when no query of a window has a target."""
-    if not settings.surfaces.home_feed.already_seen:
+    if not settings.surfaces.home_feed.hide_seen:
         return (
             f"No query between {window.start} and {window.end} has a target: no positive event follows one. Bring more "
             f"events, change `split`, or lengthen evaluation.horizon_days."
@@ -21,7 +21,7 @@ def without_target(settings: Settings, window: Window) -> str:
     return (
         f"No query between {window.start} and {window.end} has a target: no user has a positive event with an item "
         f"that is new to them. Bring more events, change `split`, lengthen evaluation.horizon_days, or, where the home "
-        f"feed may show what a user has seen, set surfaces.home_feed.already_seen to false."
+        f"feed may show what a user has seen, set surfaces.home_feed.hide_seen to false."
     )
 
 

@@ -9,14 +9,14 @@ from datetime import datetime
 import numpy as np
 
 from remora.contracts.vocabulary import NO_ROWS
-from remora.evaluation.replay import Moment
+from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.pipeline import Pipeline, Query, Slate
 from remora.pipeline.runner import stage_name
 from remora.ranking.ranker import Ranker
 from remora.surfaces.home_feed import home_feed
-from remora.wiring.moments import Moments
 from remora.wiring.parts import scorer_of
+from remora.wiring.replay_state import ReplayStates
 
 LESS = f"{SURFACE} without "
 
@@ -25,10 +25,10 @@ LESS = f"{SURFACE} without "
 class Ablations:
     """The systems of an ablation at any instant; pickles. ``rankers``: trained without something, by its name."""
 
-    moments: Moments
+    moments: ReplayStates
     rankers: Mapping[str, Ranker]
 
-    def compared(self, instant: datetime) -> Moment:
+    def compared(self, instant: datetime) -> ReplayState:
         """The whole surface, retrieval alone, and the surface without each source, feature group, model and rule."""
         parts = self.moments.parts(instant)
         surface = home_feed(parts)
@@ -44,12 +44,12 @@ class Ablations:
             systems[f"{LESS}rerankers"] = replace(surface, rerankers=())
         systems[f"{LESS}history"] = WithoutHistory(**vars(surface))
         events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
-        return Moment(pipelines=systems, item_events=events)
+        return ReplayState(pipelines=systems, item_events=events)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WithoutHistory(Pipeline):
-    """A pipeline whose stages are told of no wanted item; what was seen is still hidden."""
+    """A pipeline whose stages see no wanted item; what was seen is still hidden."""
 
     def run(self, query: Query) -> Slate:
         """As for a user of whom the profile alone is known."""

@@ -16,7 +16,7 @@ from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.private import keep_private
 from remora.contracts.private_folder import SHORT, PrivateFolder, remove_abandoned
 from remora.settings import Settings
-from remora.wiring import edge_guard, grpc_address, haproxy, processes
+from remora.wiring import child_processes, edge_guard, grpc_address, haproxy
 from remora.wiring.edge_rules import EdgeLimits
 from remora.wiring.surroundings import settle
 
@@ -56,7 +56,7 @@ def connect(settings: Settings) -> None:
     if ray.is_initialized():
         return
     address = settings.cluster.address or os.environ.get("RAY_ADDRESS")
-    head = processes.find(HEAD)
+    head = child_processes.find(HEAD)
     if address is None and head is not None:
         address = head.facts["address"]
         os.environ.update(haproxy.SWITCHES if head.facts["proxy"] == "haproxy" else {})
@@ -69,7 +69,7 @@ def connect(settings: Settings) -> None:
         ray.init(
             address="local",
             num_cpus=cpus(settings),
-            object_store_memory=int(settings.cluster.object_store_gb * GIB),
+            object_store_memory=int(settings.cluster.object_store_gib * GIB),
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.WARNING,
@@ -90,13 +90,13 @@ def _join(address: str, tries: int = 3) -> None:
             if not left:
                 raise NotReady(
                     f"The Ray cluster at {address} does not take this program in: {error}. Is it still starting, or "
-                    f"busy? Run the same command again; `remora serve down` ends a cluster of this checkout."
+                    f"busy? Run the same command again; `remora serve stop` ends a cluster of this checkout."
                 ) from error
 
 
-def start_head(settings: Settings) -> processes.Running:
+def start_head(settings: Settings) -> child_processes.Running:
     """This checkout's own head node, started if need be; it outlives the command until :func:`stop_head`."""
-    running = processes.find(HEAD)
+    running = child_processes.find(HEAD)
     if running is not None:
         return running
     keep_private()
@@ -110,13 +110,13 @@ def start_head(settings: Settings) -> processes.Running:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += [f"--port={port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--temp-dir={folder}"]
     command += [f"--num-cpus={cpus(settings)}", "--disable-usage-stats"]
-    command += [f"--object-store-memory={int(settings.cluster.object_store_gb * GIB)}"]
+    command += [f"--object-store-memory={int(settings.cluster.object_store_gib * GIB)}"]
     start_with = environment(settings, str(private.path)) | {"PYTHONPATH": _with_checkout()}
     facts = {"address": address, "dashboard": f"http://127.0.0.1:{dashboard}", "folder": folder}
     facts["proxy"] = settings.serving.proxy
-    running = processes.start(HEAD, command, environment=start_with, facts=facts, keep_open=(private.lock,))
+    running = child_processes.start(HEAD, command, environment=start_with, facts=facts, keep_open=(private.lock,))
     private.hand_over()
-    processes.link("ray", folder)
+    child_processes.link("ray", folder)
     _wait_for_head(running)
     return running
 
@@ -124,11 +124,11 @@ def start_head(settings: Settings) -> processes.Running:
 def environment(settings: Settings, folder: str) -> dict[str, str]:
     """What a cluster that keeps its files in ``folder`` is started with."""
     limits = EdgeLimits(
-        max_body_bytes=settings.serving.most_body_bytes,
+        max_body_bytes=settings.serving.max_body_bytes,
         max_connections=settings.serving.max_connections_per_address,
     )
     guarded = {edge_guard.HOOK: f"{edge_guard.__name__}.{edge_guard.middlewares.__name__}", **limits.environment()}
-    guarded |= grpc_address.environment(settings.serving.host, settings.serving.most_body_bytes)
+    guarded |= grpc_address.environment(settings.serving.host, settings.serving.max_body_bytes)
     if settings.serving.proxy != "haproxy":
         return ENVIRONMENT | guarded
     stats, metrics = free_port(8404), free_port(9101)
@@ -136,21 +136,21 @@ def environment(settings: Settings, folder: str) -> dict[str, str]:
         f"{folder}/h",  # short: its sockets' paths hold a node's id, and with a long user id every character counts
         stats_port=stats,
         metrics_port=metrics,
-        longest_answer_seconds=settings.serving.most_timeout_ms / 1e3,
+        longest_answer_seconds=settings.serving.max_timeout_ms / 1e3,
         limits=limits,
     )
 
 
 def stop_head() -> bool:
     """End this checkout's head node and everything on it; False when it was not running."""
-    stopped = processes.stop(HEAD)
+    stopped = child_processes.stop(HEAD)
     remove_abandoned(SHORT)
     return stopped
 
 
 def outlives(settings: Settings) -> bool:
-    """Would :func:`connect` join a cluster that goes on when this program has ended?"""
-    return bool(settings.cluster.address or os.environ.get("RAY_ADDRESS") or processes.find(HEAD))
+    """Would :func:`connect` join a cluster that continues when this program has ended?"""
+    return bool(settings.cluster.address or os.environ.get("RAY_ADDRESS") or child_processes.find(HEAD))
 
 
 def cpus(settings: Settings) -> int:
@@ -159,7 +159,7 @@ def cpus(settings: Settings) -> int:
 
 
 def use_token() -> None:
-    """Token authentication as Ray has it by default; makes the user's token when there is none.
+    """Token authentication as Ray has it by default; makes the user's token when none exists.
 
     Ray reads the mode when it is imported, so this comes before the first ``import ray``.
     """
@@ -217,21 +217,21 @@ def free_port(preferred: int) -> int:
     raise NotReady("No free port on 127.0.0.1.")
 
 
-def _wait_for_head(running: processes.Running, patience_seconds: float = 90) -> None:
+def _wait_for_head(running: child_processes.Running, patience_seconds: float = 90) -> None:
     deadline = time.monotonic() + patience_seconds
     check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", running.facts["address"]]
     while time.monotonic() < deadline and running.alive():
         if subprocess.run(check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
             return
-    tail = processes.log_tail(HEAD)
-    processes.stop(HEAD)
+    tail = child_processes.log_tail(HEAD)
+    child_processes.stop(HEAD)
     raise NotReady(f"The Ray head node did not come up in {patience_seconds:.0f} s. It printed:\n{tail}")
 
 
 def _plain_progress() -> None:
     import ray.data
 
-    # Importing Ray Data sets its levels anew; its progress says, as a warning, that it was turned off.
+    # Importing Ray Data resets its levels; its progress says, as a warning, that it was turned off.
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()

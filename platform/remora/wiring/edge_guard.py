@@ -29,7 +29,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def middlewares() -> list[Middleware]:
-    """What Serve puts before its own; on the way gRPC is told where to listen, and HTTP how long to wait."""
+    """What Serve puts before its own; on the way gRPC gets its address, and HTTP how long to wait."""
     grpc_address.install()
     head_time.install()
     return [Middleware(EdgeGuard, limits=EdgeLimits.read(os.environ))]

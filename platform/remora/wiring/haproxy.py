@@ -24,7 +24,7 @@ SWITCHES = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "10",  # a client that falls silent
-    # How long a replica that is being replaced goes on answering; HAProxy hears of it within a second.
+    # How long a replica that is being replaced continues answering; HAProxy hears of it within a second.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
     # What a replica holds when it dies or freezes is lost; every request is a question, so another may be asked it.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response response-timeout",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from remora.contracts.errors import DataError, Refused
-from remora.contracts.vocabulary import Rows, Vocabulary
+from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
@@ -119,7 +119,7 @@ class ItemColumns:
     read: RankerColumns
     names: tuple[str, ...]
 
-    def __call__(self, rows: Rows) -> Mapping[str, npt.NDArray[Any]]:
+    def __call__(self, rows: ItemCodes) -> Mapping[str, npt.NDArray[Any]]:
         """Each column at ``rows``; categories as (n, m)."""
         columns: dict[str, npt.NDArray[Any]] = {name: column[rows] for name, column in self._columns.items()}
         columns[cross.CATEGORIES] = self.snapshot.categories[rows]
@@ -150,7 +150,7 @@ def parts_from(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
+class BundleContents:
     """What a bundle's files hold, live; ``settings`` are those given, with what the bundle may set in their place."""
 
     settings: Settings
@@ -160,7 +160,7 @@ class Contents:
     ranker: Ranker
 
     @classmethod
-    def load(cls, bundle: Bundle, settings: Settings) -> Contents:
+    def load(cls, bundle: Bundle, settings: Settings) -> BundleContents:
         """Read a bundle, its signature and files verified. DataError when they do not belong together.
 
         Refused where it sets what no bundle may set: see :class:`~remora.settings.BundleSettings`.
@@ -188,5 +188,5 @@ class Contents:
 
 
 def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
-    """The parts of a bundle; what it may set goes before ``settings``. Untrusted as these say."""
-    return Contents.load(bundle, settings).parts
+    """The parts of a bundle; what it may set goes before ``settings``. SignatureError as these say."""
+    return BundleContents.load(bundle, settings).parts

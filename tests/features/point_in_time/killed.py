@@ -11,7 +11,7 @@ import ray
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from tests.features.point_in_time.worlds import World, daily
 
-from remora.features.point_in_time import asked, written
+from remora.features.point_in_time import atomic_parquet, entity_rows
 
 
 def main(folder: str) -> None:
@@ -20,18 +20,18 @@ def main(folder: str) -> None:
     world.folder.mkdir()
     world.view("taste", daily("user_id", 20, 12, seed=1, column="taste"), created="created")
     store = world.store()
-    asked.BLOCK_ROWS = 100
+    entity_rows.BLOCK_ROWS = 100
     temporary = tempfile.mkdtemp(prefix="rk", dir="/tmp")  # short: unix sockets allow 107 characters
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=temporary)
-    whole = written.Draft.write
+    whole = atomic_parquet.Draft.write
 
-    def halted(draft: written.Draft, rows: ray.data.Dataset, number: str) -> int:
+    def halted(draft: atomic_parquet.Draft, rows: ray.data.Dataset, number: str) -> int:
         whole(draft, rows, number)
         print("some rows are written", flush=True)
         threading.Event().wait()
         return 0
 
-    written.Draft.write = halted  # type: ignore[method-assign]
+    atomic_parquet.Draft.write = halted  # type: ignore[method-assign]
     job = store.get_historical_features(str(Path(folder) / "rows.parquet"), ["taste:taste"])
     job.persist(SavedDatasetFileStorage(path=f"{folder}/out"))
 

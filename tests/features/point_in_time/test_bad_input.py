@@ -14,7 +14,7 @@ import pytest
 from feast import FeatureStore
 from tests.features.point_in_time.worlds import START, World
 
-from remora.contracts.errors import BadRequest, BrokenInput, DataError, MissingInput, WrongType
+from remora.contracts.errors import BadRequest, DataError, MissingInput, UnreadableInput, WrongType
 from remora.contracts.tables import TIMESTAMP
 
 STORED = pa.table({"user_id": ["u"], "x": [1.0], "event_timestamp": pa.array([START], TIMESTAMP)})
@@ -74,7 +74,7 @@ class TestASource:
     def test_that_is_damaged(self, world: World, damage: Callable[[bytes], bytes]) -> None:
         store, file = world.store(), world.folder / "v" / "0.parquet"
         file.write_bytes(damage(file.read_bytes()))
-        with pytest.raises(BrokenInput, match=r"Cannot read '.*/v/0.parquet': .+ Replace the file"):
+        with pytest.raises(UnreadableInput, match=r"Cannot read '.*/v/0.parquet': .+ Replace the file"):
             ask(store)
 
     def test_whose_pages_are_damaged(self, world: World) -> None:
@@ -82,7 +82,7 @@ class TestASource:
         whole = bytearray(file.read_bytes())
         whole[4:60] = b"\xff" * 56
         file.write_bytes(bytes(whole))
-        with pytest.raises(BrokenInput, match=r"Cannot read '.*/v/0.parquet'"):
+        with pytest.raises(UnreadableInput, match=r"Cannot read '.*/v/0.parquet'"):
             ask(store)
 
     def test_without_rows_knows_nothing(self, world: World) -> None:

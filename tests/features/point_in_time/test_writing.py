@@ -24,7 +24,7 @@ from tests.features.point_in_time.worlds import START, World, by_duckdb, daily, 
 
 from remora.contracts.errors import DataError, Refused, StorageError
 from remora.contracts.tables import TIMESTAMP
-from remora.features.point_in_time import asked, written
+from remora.features.point_in_time import atomic_parquet, entity_rows
 from remora.features.point_in_time.receipt import Receipt
 from remora.features.point_in_time.store import PointInTimeOfflineStore
 
@@ -53,13 +53,13 @@ class TestPersisting:
     def test_writes_the_rows_in_order_and_the_receipt(
         self, world: World, rows: pa.Table, options: Any, ray_cluster: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(asked, "BLOCK_ROWS", 200)
+        monkeypatch.setattr(entity_rows, "BLOCK_ROWS", 200)
         job = world.store(**options).get_historical_features(rows, ["taste:taste"])
         job.persist(SavedDatasetFileStorage(path=str(world.folder / "out")))
         found = pq.read_table(world.folder / "out")
         assert found["taste"].to_pylist() == by_duckdb(rows, world.stored["taste"], "user_id", "taste")
         assert found.select(rows.column_names).to_pylist() == rows.to_pylist()
-        receipt = Receipt.model_validate_json((world.folder / "out" / written.RECEIPT).read_text())
+        receipt = Receipt.model_validate_json((world.folder / "out" / atomic_parquet.RECEIPT).read_text())
         assert receipt == job.receipt
         assert receipt.rows_out == len(rows)
         assert not leftovers(world.folder)
@@ -112,13 +112,13 @@ class TestPersisting:
         program.wait()
         assert not (world.folder / "out").exists()
         with pytest.raises(Exception, match="No Parquet file or folder"):
-            asked.Asked.of(str(world.folder / "out"))
+            entity_rows.EntityRows.of(str(world.folder / "out"))
 
 
 def test_a_worker_that_is_killed_is_replaced_and_counted_once(
     world: World, rows: pa.Table, ray_cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asked, "BLOCK_ROWS", 200)
+    monkeypatch.setattr(entity_rows, "BLOCK_ROWS", 200)
     note = RequestSource(name="note", schema=[Field(name="marker", dtype=String)])
 
     @on_demand_feature_view(sources=[note], schema=[Field(name="alive", dtype=Int64)], mode="pandas")

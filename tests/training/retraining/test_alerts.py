@@ -130,13 +130,13 @@ def test_the_alert_rules_ask_for_metrics_that_the_textfile_has() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"on_success": "serve"}, "none of candidate, promote, rollout:PLAN"),
-        ({"on_success": "rollout"}, "none of candidate"),
-        ({"on_success": "promote:now"}, "none of candidate"),
+        ({"on_success": "serve"}, "not one of candidate, promote, rollout:PLAN"),
+        ({"on_success": "rollout"}, "not one of candidate"),
+        ({"on_success": "promote:now"}, "not one of candidate"),
         ({"alert_webhook": ""}, "is an environment variable not set"),
         ({"alert_webhook": "http://[::bad"}, "Invalid IPv6 URL"),
         ({"textfile": "/var/lib/node_exporter/shop.txt"}, "does not end in .prom"),
-        ({"deadline_hours": 0}, "greater than 0"),
+        ({"max_age_hours": 0}, "greater than 0"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(changed: dict[str, Any], message: str) -> None:

@@ -194,8 +194,8 @@ class TestARunIsLate:
         found = all_of(scheduled)
         ended = found[0].ended_at
         assert ended is not None
-        assert not is_late(found, ended + timedelta(hours=26), deadline_hours=26)
-        assert is_late(found, ended + timedelta(hours=26, seconds=1), deadline_hours=26)
+        assert not is_late(found, ended + timedelta(hours=26), max_age_hours=26)
+        assert is_late(found, ended + timedelta(hours=26, seconds=1), max_age_hours=26)
 
     def test_and_told_with_the_last_success(self, scheduled: Settings, webhook: Webhook) -> None:
         runs.run(scheduled)

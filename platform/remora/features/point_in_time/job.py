@@ -19,7 +19,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.saved_dataset import SavedDatasetStorage
 
 from remora.contracts.errors import Refused
-from remora.features.point_in_time import written
+from remora.features.point_in_time import atomic_parquet
 from remora.features.point_in_time.join import ROW, Join, shaped
 from remora.features.point_in_time.places import opened
 from remora.features.point_in_time.pull import PLACE, Pull
@@ -93,12 +93,12 @@ class PointInTimeJob(RetrievalJob):
 
         begun, notes = time.monotonic(), tally()
         filesystem, path = _place(storage, self.repo_path)
-        with written.folder(path, filesystem, overwrite=allow_overwrite) as draft:
+        with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as draft:
             rows = draft.write(self._finished(self._joined(notes), keep=(ROW,)), ROW)
             counts = ray.get(notes.counts.remote())
             self.join.check(rows, counts)
             self._receipt = self._count(rows, counts, time.monotonic() - begun)
-            draft.note(written.RECEIPT, self._receipt.model_dump_json(indent=1))
+            draft.note(atomic_parquet.RECEIPT, self._receipt.model_dump_json(indent=1))
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         found = self._run()
@@ -203,7 +203,7 @@ class PullJob(RetrievalJob):
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
         """Stream the rows into a folder of Parquet files that appears whole."""
         filesystem, path = _place(storage, self.repo_path)
-        with written.folder(path, filesystem, overwrite=allow_overwrite) as draft:
+        with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as draft:
             draft.write(self.pull.dataset(), PLACE)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:

@@ -21,7 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.errors import DataError, MissingInput, StorageError
-from remora.features.point_in_time.asked import BLOCK_ROWS, ROW, Asked, numbered
+from remora.features.point_in_time.entity_rows import BLOCK_ROWS, ROW, EntityRows, numbered
 from remora.features.point_in_time.keys import buckets, check_keys, keys
 from remora.features.point_in_time.receipt import Counts, Note, counted, noting
 from remora.features.point_in_time.source import Slice
@@ -43,10 +43,10 @@ ASKED_SIDE = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Join:
-    """Asked rows and views. ``broadcast_mb`` bounds what one worker holds of a view; ``partitions`` of a hash pass,
+    """Entity rows and views. ``broadcast_mb`` bounds what one worker holds of a view; ``partitions`` of a hash pass,
     None: by size. ``now`` only counts rows that ask for the future."""
 
-    asked: Asked
+    asked: EntityRows
     views: tuple[View, ...]
     now: datetime
     broadcast_mb: int = 256

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from remora.features.point_in_time.asked import BLOCK_ROWS
+from remora.features.point_in_time.entity_rows import BLOCK_ROWS
 from remora.features.point_in_time.keys import buckets, keys
 from remora.features.point_in_time.source import ParquetTable, Slice
 from remora.features.point_in_time.times import check_instant, ticks, ticks_of, unit_of

@@ -115,7 +115,7 @@ class Tally(Counts):
 
 
 def tally() -> Any:
-    """A new actor of :class:`Tally`; it takes no CPU and ends when nobody holds it."""
+    """A new actor of :class:`Tally`; it takes no CPU and ends when no process holds it."""
     import ray
 
     return ray.remote(num_cpus=0)(Tally).remote()

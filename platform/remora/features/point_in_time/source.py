@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import verify_part
-from remora.contracts.errors import BrokenInput, MissingInput
+from remora.contracts.errors import MissingInput, UnreadableInput
 
 FOOTER_THREADS = 8
 
@@ -49,9 +49,10 @@ class ParquetTable:
 
     @classmethod
     def open(cls, where: str, filesystem: pafs.FileSystem | None = None) -> ParquetTable:
-        """Read the footers. MissingInput when nothing is there, BrokenInput names a file that cannot be read.
+        """Read the footers. MissingInput when nothing is there, UnreadableInput names a file that cannot be read.
 
-        Tampered where the folder belongs to a version of Remora's feature tables, and a file is not as it was written.
+        ChecksumMismatch where the folder belongs to a version of Remora's feature tables, and a file is not as it was
+        written.
 
         ``where`` is a path of ``filesystem``; without one, a local path or a URL.
         """
@@ -66,7 +67,7 @@ class ParquetTable:
         try:
             schema = pa.unify_schemas([file.schema for file in files], promote_options="permissive")
         except pa.ArrowTypeError as error:
-            raise BrokenInput(where, f"its files do not agree: {error}") from error
+            raise UnreadableInput(where, f"its files do not agree: {error}") from error
         return cls(where, filesystem, files, schema.remove_metadata())
 
     @cached_property
@@ -114,7 +115,7 @@ class ParquetTable:
                 present = [name for name in names if name in file.schema_arrow.names]
                 table = file.read_row_groups(list(chosen.groups), columns=present, use_threads=False)
         except (OSError, pa.ArrowInvalid) as error:
-            raise BrokenInput(chosen.file, _reason(error)) from error
+            raise UnreadableInput(chosen.file, _reason(error)) from error
         read = []
         for name in names:
             kind = self.schema.field(name).type
@@ -136,18 +137,18 @@ def _paths(where: str, filesystem: pafs.FileSystem) -> list[str]:
 
 
 def _is_data(below: str) -> bool:
-    """Names that begin with a dot or an underscore are somebody's bookkeeping."""
+    """Names that begin with a dot or an underscore are another program's bookkeeping."""
     return below.endswith(".parquet") and not any(part.startswith((".", "_")) for part in below.split("/"))
 
 
 def _footer(path: str, filesystem: pafs.FileSystem) -> _File:
     if filesystem.get_file_info(path).size == 0:
-        raise BrokenInput(path, "it has no bytes")
+        raise UnreadableInput(path, "it has no bytes")
     try:
         with pq.ParquetFile(path, filesystem=filesystem, page_checksum_verification=True) as file:
             about, schema = file.metadata, file.schema_arrow
     except (OSError, pa.ArrowInvalid) as error:
-        raise BrokenInput(path, _reason(error)) from error
+        raise UnreadableInput(path, _reason(error)) from error
     groups = [about.row_group(g) for g in range(about.num_row_groups)]
     sizes: dict[str, int] = {}
     for group in groups:

@@ -20,8 +20,8 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from pydantic import Field
 
 from remora.contracts.errors import BadRequest, DataError, Refused
-from remora.features.point_in_time import written
-from remora.features.point_in_time.asked import Asked, Entities
+from remora.features.point_in_time import atomic_parquet
+from remora.features.point_in_time.entity_rows import Entities, EntityRows
 from remora.features.point_in_time.job import PointInTimeJob, PullJob
 from remora.features.point_in_time.join import Join
 from remora.features.point_in_time.places import opened
@@ -75,7 +75,7 @@ class PointInTimeOfflineStore(OfflineStore):
         chosen = _options(config)
         cut = "created" if filter_by_created_timestamp else "known" if chosen.known_time else "never"
         views = tuple(view_of(config, v, feature_refs, full_names=full_feature_names, cut=cut) for v in feature_views)
-        asked = Asked.of(entity_df, naive_is_utc=bool(config.coerce_tz_aware))
+        asked = EntityRows.of(entity_df, naive_is_utc=bool(config.coerce_tz_aware))
         join = Join(
             asked=asked,
             views=views,
@@ -173,7 +173,7 @@ class PointInTimeOfflineStore(OfflineStore):
         else:
             tables = [data]
         for table in tables:
-            written.add_file(table, f"{path.rstrip('/')}/{_name()}", filesystem)
+            atomic_parquet.add_file(table, f"{path.rstrip('/')}/{_name()}", filesystem)
 
 
 def _pull(
@@ -207,7 +207,7 @@ def _options(config: RepoConfig) -> PointInTimeOfflineStoreConfig:
 
 
 def _add(table: pa.Table, source: ParquetTable) -> None:
-    written.add_file(table, f"{source.where.rstrip('/')}/{_name()}", source.filesystem)
+    atomic_parquet.add_file(table, f"{source.where.rstrip('/')}/{_name()}", source.filesystem)
 
 
 def _name() -> str:

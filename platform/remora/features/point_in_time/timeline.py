@@ -100,7 +100,7 @@ class Timeline:
         return Match(np.where(expired, NOWHERE, row), expired, after < end, np.where(expired, 0, age))
 
     def take(self, match: Match) -> pa.Table:
-        """The features of the answers; null where there is none."""
+        """The features of the answers; null where none exists."""
         return self.features.take(pa.array(match.row, mask=match.row == NOWHERE))
 
     def _bounds(self, asked: pl.DataFrame, n: int) -> tuple[Ints, Ints]:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from remora.contracts.errors import DataError
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.ranking.batch import Batch
 from remora.ranking.model import Margins
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
@@ -22,7 +22,7 @@ SPEC, WEIGHTS = "network.json", "network.safetensors"
 
 @dataclass(frozen=True)
 class Network:
-    """Weights, and the vectors (items, d) of the items by row. ``places``: of the objectives that are told."""
+    """Weights, and the vectors (items, d) of the items by row. ``places``: of the objectives that are predicted."""
 
     spec: NetworkSpec
     network: RankingNetwork
@@ -44,7 +44,7 @@ class Network:
         return found if self.places is None else found[:, self.places]
 
     def only(self, places: Sequence[int]) -> Network:
-        """The same network, of which fewer columns are told: objectives share all but the last layers."""
+        """The same network, of which fewer columns are predicted: objectives share all but the last layers."""
         before = range(len(self.spec.objectives)) if self.places is None else self.places
         return replace(self, places=tuple(before[place] for place in places))
 
@@ -75,8 +75,8 @@ def tensors(batch: Batch, item_vectors: Tensor, length: int) -> tuple[Tensor, Te
     )
 
 
-def padded(histories: Sequence[Rows], length: int) -> np.ndarray:
-    """The last ``length`` rows of each, shape (q, longest of them), -1 where there is none."""
+def padded(histories: Sequence[ItemCodes], length: int) -> np.ndarray:
+    """The last ``length`` rows of each, shape (q, longest of them), -1 where none exists."""
     recent = [rows[-length:] if length else rows[:0] for rows in histories]
     found = np.full((len(recent), max((len(rows) for rows in recent), default=0)), -1, np.int64)
     for place, rows in enumerate(recent):

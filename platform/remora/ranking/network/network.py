@@ -32,10 +32,10 @@ class RankingNetwork(nn.Module):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         chosen, objectives = spec.settings, len(spec.objectives)
-        self.features = FeatureInput(spec.columns, spec.scale, chosen.width)
-        self.attention = HistoryAttention(spec.dimension, chosen.attention)
-        width = chosen.width + self.attention.gives
-        self.crosses = Crosses(width, chosen.crosses)
+        self.features = FeatureInput(spec.columns, spec.scale, chosen.hidden_dim)
+        self.attention = HistoryAttention(spec.dimension, chosen.attention_dim)
+        width = chosen.hidden_dim + self.attention.gives
+        self.crosses = Crosses(width, chosen.cross_layers)
         self.drop = nn.Dropout(chosen.dropout)
         self.experts = Experts(width, chosen.experts, chosen.expert_width, objectives, chosen.dropout)
         self.line = nn.Linear(width, objectives)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import Floats
 from remora.retrieval.encoder import UserEncoder
@@ -18,7 +18,7 @@ from remora.retrieval.sources.fresh import fresh, spare
 
 @dataclass(frozen=True, kw_only=True)
 class Newest:
-    """A quota for items that nobody has touched or that came lately: among all, those that many want stand before them.
+    """A quota for items without events or that came lately: among all, those that many want stand before them.
 
     ``new`` (items,) says which they are, ``age_days`` (items,) how old, NaN where that is not known. A user of whom
     nothing is known gets the youngest first; then a score is the age, less than nothing.
@@ -42,7 +42,7 @@ class Newest:
         return fresh(query, found, self.limit, skip_seen=self.skip_seen)
 
     @cached_property
-    def youngest(self) -> Rows:
+    def youngest(self) -> ItemCodes:
         """New items of known age, the youngest first; ties by row."""
         rows = np.flatnonzero(self.new & ~np.isnan(self.age_days))
         return rows[np.argsort(self.age_days[rows], kind="stable")].astype(np.int32)

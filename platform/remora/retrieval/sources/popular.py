@@ -1,4 +1,4 @@
-"""What most people wanted: the source of the last resort, and a baseline."""
+"""What most people wanted: the end of the fallback chain, and a baseline."""
 
 from __future__ import annotations
 

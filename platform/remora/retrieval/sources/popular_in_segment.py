@@ -29,7 +29,7 @@ class PopularInSegment:
 
     def find(self, query: Query) -> Found:
         """By share of what the segment wants, best first. NotReady where the context names a segment that is not known:
-        the caller is told so in ``degraded``."""
+        ``degraded`` says so."""
         if len(query.history):
             return NOTHING
         named = query.context.get(self.column)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from remora.contracts.vocabulary import Rows
+from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import Floats
 from remora.retrieval.sources.fresh import fresh, spare
@@ -22,7 +22,7 @@ class Ranked:
     skip_seen: bool = True
 
     @cached_property
-    def order(self) -> Rows:
+    def order(self) -> ItemCodes:
         """Rows, best first."""
         order = np.argsort(-self.scores, kind="stable").astype(np.int32)
         return order[~np.isnan(self.scores[order])]

@@ -12,7 +12,7 @@ from remora.retrieval.sources.fresh import fresh, spare
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarVectors:
-    """The item tower's answer; it has one for an item that nobody touched yet."""
+    """The item tower's answer; it has one for an item without events."""
 
     index: ItemIndex
     limit: int

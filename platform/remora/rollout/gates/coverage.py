@@ -1,4 +1,4 @@
-"""Gate: do the slates still show the catalogue, not the same few items to everybody?"""
+"""Gate: do the slates still show the catalogue, not the same few items to all users?"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _checks(found: Coverage, bounds: GatesSettings) -> Iterator[Check]:
     yield Check(
         what=f"The share of the {found.attainable:,} items that {found.slates:,} slates can show",
         measured=found.candidate / found.attainable if found.attainable else nan,
-        bound=bounds.coverage_floor,
+        bound=bounds.min_coverage,
         unit="",
         at_most=False,
     )
@@ -46,7 +46,7 @@ def _checks(found: Coverage, bounds: GatesSettings) -> Iterator[Check]:
         yield Check(
             what=f"The number of distinct items beside production's {found.production:,}",
             measured=found.candidate,
-            bound=bounds.coverage_share * found.production,
+            bound=bounds.min_coverage_ratio * found.production,
             unit="items",
             at_most=False,
         )

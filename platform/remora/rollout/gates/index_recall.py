@@ -24,5 +24,5 @@ class IndexRecall:
 def decide(evidence: IndexRecall, bounds: GatesSettings) -> Verdict:
     """Passed for a recall of at least the bound."""
     what = f"Recall@{evidence.k} of the index ({evidence.kind}) against the bundle's own item vectors"
-    check = Check(what=what, measured=evidence.recall, bound=bounds.index_recall, unit="", at_most=False)
+    check = Check(what=what, measured=evidence.recall, bound=bounds.min_index_recall, unit="", at_most=False)
     return verdict_of(GATE, [check], evidence)

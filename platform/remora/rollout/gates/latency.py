@@ -38,7 +38,7 @@ def decide(evidence: Latency, bounds: GatesSettings) -> Verdict:
 
 
 def _checks(found: Latency, bounds: GatesSettings) -> Iterator[Check]:
-    yield Check(what="p99", measured=found.p99_ms, bound=bounds.latency_share * found.timeout_ms, unit="ms")
+    yield Check(what="p99", measured=found.p99_ms, bound=bounds.max_latency_fraction * found.timeout_ms, unit="ms")
     if found.ratio is not None:
         what = "The median over requests of its time by production's"
-        yield Check(what=what, measured=found.ratio, bound=bounds.latency_ratio, unit="")
+        yield Check(what=what, measured=found.ratio, bound=bounds.max_latency_ratio, unit="")

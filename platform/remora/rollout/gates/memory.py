@@ -30,6 +30,6 @@ def _checks(found: Memory, bounds: GatesSettings) -> Iterator[Check]:
     measured = nan if found.candidate_mib is None else found.candidate_mib
     yield Check(what="Memory taken by loading", measured=measured, bound=bounds.memory_mib, unit="MiB")
     if found.production_mib is not None:
-        bound = bounds.memory_ratio * max(found.production_mib, 0.0) + bounds.memory_slack_mib
+        bound = bounds.max_memory_ratio * max(found.production_mib, 0.0) + bounds.memory_tolerance_mib
         what = f"Memory taken by loading beside production's {found.production_mib:.0f} MiB"
         yield Check(what=what, measured=measured, bound=bound, unit="MiB")

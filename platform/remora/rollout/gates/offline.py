@@ -48,7 +48,9 @@ class Offline:
 
 def decide(evidence: Offline, bounds: GatesSettings) -> Verdict:
     """Passed when every metric of the settings reaches its floor, and loses no more than its margin of production."""
-    checks = [check for bound in bounds.offline for check in _checks(evidence.of(bound), bound, bounds.level)]
+    checks = [
+        check for bound in bounds.offline for check in _checks(evidence.of(bound), bound, bounds.confidence_level)
+    ]
     if not evidence.queries:
         checks = [Check(what="The number of queries", measured=0, bound=1, unit="", at_most=False)]
     alone = all(one.production is None for one in evidence.compared)

@@ -6,8 +6,8 @@ from remora.contracts.errors import BadRequest, GatesFailed, NotBuilt, RemoraErr
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion
 from remora.registry.traffic import PRODUCTION
-from remora.rollout.gates.gated import gated, look_up
 from remora.rollout.gates.report import GateReport
+from remora.rollout.gates.run import cached_report, run_gates
 from remora.settings import Settings
 
 UNKNOWN = "gates that were not run"
@@ -29,13 +29,13 @@ def promote(settings: Settings, name: str, *, by: str, why: str, force: bool = F
 
 
 def through(settings: Settings, bundle: str, *, why: str, force: bool) -> tuple[str, GateReport | None]:
-    """The reason that the history keeps, and the report on a bundle that may go on; GatesFailed as above."""
+    """The reason that the history keeps, and the report on a bundle that may continue; GatesFailed as above."""
     if force:
         if not why.strip():
             raise BadRequest("--force passes over the gates, so it needs a reason for the history: --why REASON.")
         report = _known(settings, bundle)
         return forced(report, why), report
-    report = gated(settings, bundle)
+    report = run_gates(settings, bundle)
     if not report.passed:
         raise GatesFailed(bundle, report.failures)
     return why, report
@@ -63,6 +63,6 @@ def forced(report: GateReport | None, why: str) -> str:
 def _known(settings: Settings, bundle: str) -> GateReport | None:
     """The report that holds, if any; what keeps it from being read is no reason not to force."""
     try:
-        return look_up(settings, bundle, PRODUCTION)
+        return cached_report(settings, bundle, PRODUCTION)
     except RemoraError:
         return None

@@ -52,7 +52,7 @@ def write(home: Home, report: GateReport) -> None:
 
 
 def read(home: Home, candidate: str, production: str | None) -> GateReport | None:
-    """The last report of a pair; None where there is none that can be read."""
+    """The last report of a pair; None where no readable one exists."""
     try:
         return GateReport.model_validate_json(home.read_bytes(_path(candidate, production)))
     except (FileNotFoundError, ValidationError):  # an earlier version of Remora may have written another form

@@ -44,7 +44,7 @@ def decide(evidence: SlateValidity, bounds: GatesSettings) -> Verdict:
     check = Check(
         what=f"The share of {evidence.requests:,} requests whose slates are without fault",
         measured=share,
-        bound=bounds.valid_share,
+        bound=bounds.min_valid_fraction,
         unit="",
         at_most=False,
     )

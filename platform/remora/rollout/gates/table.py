@@ -10,7 +10,7 @@ from remora.rollout.gates import (
     coverage,
     index_recall,
     latency,
-    loads,
+    load,
     memory,
     offline,
     parity,
@@ -21,6 +21,6 @@ from remora.settings import GatesSettings
 
 GATES: Mapping[str, Callable[[Any, GatesSettings], Verdict]] = {
     gate.GATE: gate.decide
-    for gate in (loads, parity, slate_validity, index_recall, offline, coverage, calibration, latency, memory)
+    for gate in (load, parity, slate_validity, index_recall, offline, coverage, calibration, latency, memory)
 }
 """In the order in which they are measured: what stops others from being measured comes first."""

@@ -91,7 +91,7 @@ def _urgency(check: Check) -> tuple[bool, float]:
 
 
 def as_json(value: Any) -> Any:
-    """The same as JSON has it: no number that is none."""
+    """The same for JSON, which has no NaN."""
     if isinstance(value, dict):
         return {str(name): as_json(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

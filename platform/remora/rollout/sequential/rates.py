@@ -17,7 +17,7 @@ from scipy.special import betaln, expit
 
 PRIOR = 0.5
 FURTHEST = 700.0
-"""Log odds of the least and largest rate that is told from 0 and 1."""
+"""Log odds of the least and largest rate that differs from 0 and 1."""
 
 HALVINGS = 80
 

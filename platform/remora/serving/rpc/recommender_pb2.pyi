@@ -33,22 +33,22 @@ class SimilarRequest(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., n: _Optional[int] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("user_id", "item_id", "n", "surface", "seed", "exclude", "context")
+    __slots__ = ("user_id", "item_id", "n", "surface", "seed_item_id", "exclude", "context")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     SURFACE_FIELD_NUMBER: _ClassVar[int]
-    SEED_FIELD_NUMBER: _ClassVar[int]
+    SEED_ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     item_id: str
     n: int
     surface: str
-    seed: str
+    seed_item_id: str
     exclude: _containers.RepeatedScalarFieldContainer[str]
     context: _struct_pb2.Struct
-    def __init__(self, user_id: _Optional[str] = ..., item_id: _Optional[str] = ..., n: _Optional[int] = ..., surface: _Optional[str] = ..., seed: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., context: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    def __init__(self, user_id: _Optional[str] = ..., item_id: _Optional[str] = ..., n: _Optional[int] = ..., surface: _Optional[str] = ..., seed_item_id: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., context: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class RecommendedItem(_message.Message):
     __slots__ = ("item_id", "position", "score", "sources", "title")
@@ -99,67 +99,67 @@ class FoundBy(_message.Message):
     score: float
     def __init__(self, source: _Optional[str] = ..., rank: _Optional[int] = ..., score: _Optional[float] = ...) -> None: ...
 
-class Part(_message.Message):
-    __slots__ = ("feature", "value", "adds")
+class Contribution(_message.Message):
+    __slots__ = ("feature", "value", "contribution")
     FEATURE_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
-    ADDS_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTION_FIELD_NUMBER: _ClassVar[int]
     feature: str
     value: _struct_pb2.Value
-    adds: float
-    def __init__(self, feature: _Optional[str] = ..., value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., adds: _Optional[float] = ...) -> None: ...
+    contribution: float
+    def __init__(self, feature: _Optional[str] = ..., value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., contribution: _Optional[float] = ...) -> None: ...
 
-class Foretold(_message.Message):
-    __slots__ = ("objective", "prediction", "weight", "base", "parts", "others")
+class Prediction(_message.Message):
+    __slots__ = ("objective", "prediction", "weight", "base_value", "contributions", "other_contributions")
     OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
     PREDICTION_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
-    BASE_FIELD_NUMBER: _ClassVar[int]
-    PARTS_FIELD_NUMBER: _ClassVar[int]
-    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    BASE_VALUE_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    OTHER_CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     objective: str
     prediction: float
     weight: float
-    base: float
-    parts: _containers.RepeatedCompositeFieldContainer[Part]
-    others: float
-    def __init__(self, objective: _Optional[str] = ..., prediction: _Optional[float] = ..., weight: _Optional[float] = ..., base: _Optional[float] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., others: _Optional[float] = ...) -> None: ...
+    base_value: float
+    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    other_contributions: float
+    def __init__(self, objective: _Optional[str] = ..., prediction: _Optional[float] = ..., weight: _Optional[float] = ..., base_value: _Optional[float] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., other_contributions: _Optional[float] = ...) -> None: ...
 
-class Why(_message.Message):
-    __slots__ = ("user", "surface", "n", "item", "title", "bundle", "shown", "removed_by", "place", "place_by_score", "candidates", "sources", "missed_by", "value", "foretold", "degraded")
-    USER_FIELD_NUMBER: _ClassVar[int]
+class Explanation(_message.Message):
+    __slots__ = ("user_id", "surface", "n", "item_id", "title", "bundle", "shown", "removed_by", "rank", "rank_before_reranking", "candidates", "sources", "below_limit_in", "score", "predictions", "degraded")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
     SURFACE_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
-    ITEM_FIELD_NUMBER: _ClassVar[int]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     SHOWN_FIELD_NUMBER: _ClassVar[int]
     REMOVED_BY_FIELD_NUMBER: _ClassVar[int]
-    PLACE_FIELD_NUMBER: _ClassVar[int]
-    PLACE_BY_SCORE_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    RANK_BEFORE_RERANKING_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
-    MISSED_BY_FIELD_NUMBER: _ClassVar[int]
-    VALUE_FIELD_NUMBER: _ClassVar[int]
-    FORETOLD_FIELD_NUMBER: _ClassVar[int]
+    BELOW_LIMIT_IN_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
-    user: str
+    user_id: str
     surface: str
     n: int
-    item: str
+    item_id: str
     title: str
     bundle: str
     shown: bool
     removed_by: str
-    place: int
-    place_by_score: int
+    rank: int
+    rank_before_reranking: int
     candidates: int
     sources: _containers.RepeatedCompositeFieldContainer[FoundBy]
-    missed_by: _containers.RepeatedCompositeFieldContainer[FoundBy]
-    value: float
-    foretold: _containers.RepeatedCompositeFieldContainer[Foretold]
+    below_limit_in: _containers.RepeatedCompositeFieldContainer[FoundBy]
+    score: float
+    predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
     degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, user: _Optional[str] = ..., surface: _Optional[str] = ..., n: _Optional[int] = ..., item: _Optional[str] = ..., title: _Optional[str] = ..., bundle: _Optional[str] = ..., shown: _Optional[bool] = ..., removed_by: _Optional[str] = ..., place: _Optional[int] = ..., place_by_score: _Optional[int] = ..., candidates: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[FoundBy, _Mapping]]] = ..., missed_by: _Optional[_Iterable[_Union[FoundBy, _Mapping]]] = ..., value: _Optional[float] = ..., foretold: _Optional[_Iterable[_Union[Foretold, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, user_id: _Optional[str] = ..., surface: _Optional[str] = ..., n: _Optional[int] = ..., item_id: _Optional[str] = ..., title: _Optional[str] = ..., bundle: _Optional[str] = ..., shown: _Optional[bool] = ..., removed_by: _Optional[str] = ..., rank: _Optional[int] = ..., rank_before_reranking: _Optional[int] = ..., candidates: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[FoundBy, _Mapping]]] = ..., below_limit_in: _Optional[_Iterable[_Union[FoundBy, _Mapping]]] = ..., score: _Optional[float] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Health(_message.Message):
     __slots__ = ("status", "bundle")

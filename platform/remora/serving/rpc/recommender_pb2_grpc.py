@@ -48,7 +48,7 @@ class RecommenderStub:
         self.Explain = channel.unary_unary(
                 '/remora.v1.Recommender/Explain',
                 request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.ExplainRequest.SerializeToString,
-                response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.Why.FromString,
+                response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.Explanation.FromString,
                 _registered_method=True)
         self.Ready = channel.unary_unary(
                 '/remora.v1.Recommender/Ready',
@@ -104,7 +104,7 @@ def add_RecommenderServicer_to_server(servicer, server):
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
                     request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.ExplainRequest.FromString,
-                    response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.Why.SerializeToString,
+                    response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.Explanation.SerializeToString,
             ),
             'Ready': grpc.unary_unary_rpc_method_handler(
                     servicer.Ready,
@@ -192,7 +192,7 @@ class Recommender:
             target,
             '/remora.v1.Recommender/Explain',
             remora_dot_serving_dot_rpc_dot_recommender__pb2.ExplainRequest.SerializeToString,
-            remora_dot_serving_dot_rpc_dot_recommender__pb2.Why.FromString,
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.Explanation.FromString,
             options,
             channel_credentials,
             insecure,

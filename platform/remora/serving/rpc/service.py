@@ -13,12 +13,12 @@ from grpc import StatusCode
 from pydantic import BaseModel, Field
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
-from remora.serving.arrival import Arrival
-from remora.serving.messages import Context as Told
-from remora.serving.messages import ExplainParameters, Id, SimilarParameters, checked, requested
-from remora.serving.reception import Reception
+from remora.serving.request_context import RequestContext
+from remora.serving.router import BundleRouter
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.as_message import as_message
+from remora.serving.schemas import Context as Told
+from remora.serving.schemas import ExplainParameters, Id, SimilarParameters, checked, requested
 
 SERVICER = "remora.serving.rpc.recommender_pb2_grpc.add_RecommenderServicer_to_server"
 """What Serve's proxy imports, and with it the methods that it passes on."""
@@ -61,7 +61,7 @@ class Context(Protocol):
         """Of the answer."""
 
     def set_details(self, details: str) -> None:
-        """Why it is none."""
+        """Why the call failed."""
 
     def set_trailing_metadata(self, metadata: list[tuple[str, str]]) -> None:
         """What is sent behind the answer."""
@@ -70,39 +70,39 @@ class Context(Protocol):
 class Rpc:
     """The methods of ``remora.v1.Recommender``; Serve finds them by these names."""
 
-    _reception: Reception
+    _router: BundleRouter
 
     async def Recommend(self, request: wire.RecommendRequest, grpc_context: Context) -> wire.RecommendResponse:
         """A slate for a user."""
 
-        async def answer(arrival: Arrival) -> BaseModel:
-            return await self._reception.recommend(requested(**{"user_id": None, **fields(request)}), arrival)
+        async def answer(context: RequestContext) -> BaseModel:
+            return await self._router.recommend(requested(**{"user_id": None, **fields(request)}), context)
 
         return await answered(answer, wire.RecommendResponse(), grpc_context)
 
     async def Similar(self, request: wire.SimilarRequest, grpc_context: Context) -> wire.RecommendResponse:
         """Items similar to one."""
 
-        async def answer(arrival: Arrival) -> BaseModel:
+        async def answer(context: RequestContext) -> BaseModel:
             asked = checked(SimilarRequest, **fields(request))
-            return await self._reception.similar(asked.item_id, asked, arrival)
+            return await self._router.similar(asked.item_id, asked, context)
 
         return await answered(answer, wire.RecommendResponse(), grpc_context)
 
-    async def Explain(self, request: wire.ExplainRequest, grpc_context: Context) -> wire.Why:
+    async def Explain(self, request: wire.ExplainRequest, grpc_context: Context) -> wire.Explanation:
         """Why a user's slate has an item, or has not."""
 
-        async def answer(arrival: Arrival) -> BaseModel:
+        async def answer(context: RequestContext) -> BaseModel:
             asked = checked(ExplainMessage, **fields(request))
-            return await self._reception.explain(asked.request(asked.user_id, asked.item_id, asked.context), arrival)
+            return await self._router.explain(asked.request(asked.user_id, asked.item_id, asked.context), context)
 
-        return await answered(answer, wire.Why(), grpc_context)
+        return await answered(answer, wire.Explanation(), grpc_context)
 
     async def Ready(self, request: Empty, grpc_context: Context) -> wire.Health:
         """Has a request gone along the whole way?"""
 
-        async def answer(arrival: Arrival) -> BaseModel:
-            return await self._reception.ready()
+        async def answer(context: RequestContext) -> BaseModel:
+            return await self._router.ready()
 
         return await answered(answer, wire.Health(), grpc_context)
 
@@ -112,23 +112,23 @@ def fields(request: Message) -> dict[str, Any]:
     return MessageToDict(request, preserving_proto_field_name=True)
 
 
-async def answered(ask: Callable[[Arrival], Awaitable[BaseModel]], answer: Answer, context: Context) -> Answer:
-    """``answer`` filled with what ``ask`` gives for the call's arrival; an error becomes the call's status."""
+async def answered(ask: Callable[[RequestContext], Awaitable[BaseModel]], answer: Answer, call: Context) -> Answer:
+    """``answer`` filled with what ``ask`` gives for the call's context; an error becomes the call's status."""
     try:
-        arrival = arrived(context)
-        context.set_trailing_metadata([("x-request-id", arrival.request_id)])
-        as_message(await ask(arrival), answer)
+        context = arrived(call)
+        call.set_trailing_metadata([("x-request-id", context.request_id)])
+        as_message(await ask(context), answer)
     except (Refused, NotReady) as error:
-        context.set_code(next(status for branch, status in STATUSES if isinstance(error, branch)))
-        context.set_details(str(error))
+        call.set_code(next(status for branch, status in STATUSES if isinstance(error, branch)))
+        call.set_details(str(error))
     except Exception as bug:
         logger.error("a gRPC call failed", exc_info=bug)
-        context.set_code(StatusCode.INTERNAL)
-        context.set_details("The server has a bug; its log has the trace.")
+        call.set_code(StatusCode.INTERNAL)
+        call.set_details("The server has a bug; its log has the trace.")
     return answer
 
 
-def arrived(context: Context) -> Arrival:
-    """What the metadata say of the call; BadRequest for a timeout that is none."""
+def arrived(context: Context) -> RequestContext:
+    """What the metadata say of the call; BadRequest for an invalid timeout."""
     given = dict(context.invocation_metadata())
-    return Arrival.read(given.get("x-request-id", ""), given.get("x-request-timeout-ms"))
+    return RequestContext.read(given.get("x-request-id", ""), given.get("x-request-timeout-ms"))

@@ -1,1 +1,1 @@
-"""Runs that are scheduled: what became of each, who is told when one fails, and which one is late."""
+"""Runs that are scheduled: what became of each, who is alerted when one fails, and which one is late."""

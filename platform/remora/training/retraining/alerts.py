@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remora.contracts.home import Home
 from remora.contracts.redaction import redacted, without_credentials
-from remora.registry.traffic import TrafficBoard
+from remora.registry.traffic import TrafficStore
 from remora.settings import Settings
 from remora.training.retraining.records import RunRecord, last_success
 
@@ -22,7 +22,7 @@ Kind = Literal["run_failed", "run_died", "run_late"]
 
 
 class Alert(BaseModel):
-    """What is told. ``text`` says all of it to people; chat webhooks show that field alone."""
+    """What an alert holds. ``text`` says all of it to people; chat webhooks show that field alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +49,7 @@ def failed(settings: Settings, run: RunRecord) -> Alert:
 
 def late(settings: Settings, records: list[RunRecord]) -> Alert:
     """Of a home whose last success is too long ago."""
-    success, hours = last_success(records), settings.retraining.deadline_hours
+    success, hours = last_success(records), settings.retraining.max_age_hours
     since = f"the last success was {success.ended_at:%Y-%m-%d %H:%M} UTC" if success else "none has yet"
     return _alert(settings, "run_late", f"No run has succeeded within {hours:g} hours: {since}", success)
 
@@ -96,7 +96,7 @@ def _alert(settings: Settings, kind: Kind, what: str, run: RunRecord | None) -> 
 
 def _production(settings: Settings) -> str | None:
     try:
-        serving = TrafficBoard(Home(settings.home)).read()
+        serving = TrafficStore(Home(settings.home)).read()
     except (OSError, ValueError):  # an alert goes out without it
         return None
     return serving.production if serving else None

@@ -1,4 +1,4 @@
-"""One run at a time, written down while it goes; a scheduled one that fails is told of."""
+"""One run at a time, written down while it goes; a scheduled one that fails raises an alert."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 import remora
 from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.errors import NotReady, StorageError
-from remora.contracts.exclusive import exclusive
 from remora.contracts.home import Home
+from remora.contracts.locks import exclusive_lock
 from remora.contracts.redaction import redacted
 from remora.ingest.lake import Lake
 from remora.settings import Settings
@@ -72,7 +72,7 @@ D = TypeVar("D", bound=Done)
 
 
 class Recording:
-    """A run that goes on; every change is written at once."""
+    """A run that continues; every change is written at once."""
 
     def __init__(self, records: Records, record: RunRecord, success: RunRecord | None) -> None:
         self._records, self._success = records, success
@@ -133,7 +133,7 @@ def recording(settings: Settings, *, by: str, since: str | None) -> Iterator[Rec
     """
     home = Home(settings.home)
     records = Records(home)
-    locked = exclusive(home, LOCK, command="remora run", otherwise=lambda: _other_run(records))
+    locked = exclusive_lock(home, LOCK, command="remora run", on_busy=lambda: _other_run(records))
     with locked, one_writer(settings, "remora run"):
         for died in _bury(settings, records):
             alerts.send(settings, alerts.failed(settings, died))
@@ -160,10 +160,10 @@ def check(settings: Settings) -> list[alerts.Alert]:
     """
     home = Home(settings.home)
     records, told = Records(home), []
-    with contextlib.suppress(NotReady), exclusive(home, LOCK, otherwise=lambda: _other_run(records)):
+    with contextlib.suppress(NotReady), exclusive_lock(home, LOCK, on_busy=lambda: _other_run(records)):
         told = [alerts.failed(settings, record) for record in _bury(settings, records)]
     found = records.all()
-    if is_late(found, datetime.now(UTC), settings.retraining.deadline_hours):
+    if is_late(found, datetime.now(UTC), settings.retraining.max_age_hours):
         told.append(alerts.late(settings, found))
     for alert in told:
         alerts.send(settings, alert)
@@ -180,18 +180,18 @@ def _other_run(records: Records) -> NotReady:
         run = running[-1]
         at = f", at step '{run.step}'" if run.step else ""
         who = (
-            f"Run {run.id} of this home goes on since {run.started_at:%Y-%m-%d %H:%M} UTC: by {run.by}, process "
+            f"Run {run.id} of this home continues since {run.started_at:%Y-%m-%d %H:%M} UTC: by {run.by}, process "
             f"{run.pid} on {run.host}{at}."
         )
     return NotReady(f"{who} Wait until it has ended, or end its process.")
 
 
 def _bury(settings: Settings, records: Records) -> list[RunRecord]:
-    """Write down as died what has not ended though nobody holds the lock; needs the lock.
+    """Write down as died what has not ended though no process holds the lock; needs the lock.
 
     A home on S3 has no lock: there a run has died when it began longer ago than the deadline.
     """
-    now, patience = datetime.now(UTC), timedelta(hours=settings.retraining.deadline_hours)
+    now, patience = datetime.now(UTC), timedelta(hours=settings.retraining.max_age_hours)
     gone = [
         record
         for record in records.all()

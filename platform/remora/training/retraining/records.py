@@ -97,9 +97,9 @@ def last_success(records: list[RunRecord]) -> RunRecord | None:
     return next((record for record in reversed(records) if record.outcome == "succeeded"), None)
 
 
-def is_late(records: list[RunRecord], now: datetime, deadline_hours: float) -> bool:
+def is_late(records: list[RunRecord], now: datetime, max_age_hours: float) -> bool:
     """Is the last success longer ago than the deadline, or is there none?"""
     success = last_success(records)
     if success is None or success.ended_at is None:
         return True
-    return now - success.ended_at > timedelta(hours=deadline_hours)
+    return now - success.ended_at > timedelta(hours=max_age_hours)

@@ -37,7 +37,7 @@ def _exposition(settings: Settings, records: list[RunRecord]) -> str:
         _seconds(ended.ended_at if ended else None),
         float(ended is not None and ended.outcome != "succeeded"),
         (ended.seconds if ended else None) or 0.0,
-        settings.retraining.deadline_hours * 3_600,
+        settings.retraining.max_age_hours * 3_600,
         _seconds(success.last_event if success else None),
     )
     lines = []

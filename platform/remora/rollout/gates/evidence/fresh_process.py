@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from remora.registry.bundle import Bundle
-from remora.rollout.gates.loads import Loading
+from remora.rollout.gates.load import Loading
 from remora.settings import Settings
 
 MOST_SAID = 300
@@ -53,7 +53,7 @@ class FreshProcess:
             process.stdin.close()
         except BrokenPipeError:  # it is dead already, which its exit code tells
             pass
-        return cls(process=process, said=said, started=started, within_seconds=settings.gates.load_seconds)
+        return cls(process=process, said=said, started=started, within_seconds=settings.gates.load_timeout_seconds)
 
     def ended(self) -> Loading:
         """How it ended; it is ended when it takes too long."""
@@ -84,18 +84,18 @@ def main() -> None:
     import psutil
 
     from remora.contracts.home import Home
-    from remora.surfaces.rehearsals import rehearsals
     from remora.surfaces.responses import response_to
     from remora.surfaces.table import pipelines
-    from remora.wiring.parts import Contents
+    from remora.surfaces.warmup_queries import warmup_queries
+    from remora.wiring.parts import BundleContents
 
     settings = Settings.model_validate(question["settings"])
     bundle = Bundle.read(Home(settings.home), question["folder"], question["id"])
     process = psutil.Process()
     before = process.memory_info().rss
-    parts = Contents.load(bundle, settings).parts
+    parts = BundleContents.load(bundle, settings).parts
     surfaces = pipelines(parts)
-    for query in rehearsals(parts):
+    for query in warmup_queries(parts):
         slate = surfaces[query.surface].run(query)
         response_to(query, slate, parts, bundle=bundle.id, variant="candidate").model_dump_json()
     gc.collect()

@@ -13,7 +13,7 @@ from remora.settings import Settings
 from remora.surfaces.parts import Parts
 from remora.surfaces.table import pipelines
 from remora.wiring.hydration import online_users
-from remora.wiring.parts import Contents
+from remora.wiring.parts import BundleContents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Opened:
     """One bundle as a replica would hold it."""
 
     bundle: Bundle
-    contents: Contents
+    contents: BundleContents
     parts: Parts
     surfaces: Mapping[str, Pipeline]
     users: Hydrator
@@ -29,7 +29,7 @@ class Opened:
     @classmethod
     def open(cls, bundle: Bundle, settings: Settings) -> Opened:
         """Load it here; one that may crash its process is first loaded in another."""
-        contents = Contents.load(bundle, settings)
+        contents = BundleContents.load(bundle, settings)
         parts = contents.parts
         users = online_users(settings, parts)
         return cls(bundle=bundle, contents=contents, parts=parts, surfaces=pipelines(parts), users=users)

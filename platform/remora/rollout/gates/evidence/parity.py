@@ -28,7 +28,7 @@ def parity(settings: Settings, lake: Lake, store: FeatureStore, opened: Opened) 
         return Parity(services=then_and_now, differing=(), columns=0, users=0, items=0)
     bounds = settings.gates
     found = of_features.served(settings, store, opened.contents.snapshot, bounds.parity_users)
-    report = of_features.parity(settings, lake, store, found, most_items=bounds.parity_items)
+    report = of_features.parity(settings, lake, store, found, max_items=bounds.parity_items)
     return Parity(
         services=then_and_now,
         differing=tuple(

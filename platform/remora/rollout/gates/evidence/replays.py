@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from remora.datasets.cuts import Window, time_cuts
 from remora.datasets.queries import drawn, queries
+from remora.datasets.splits import Window, time_split
+from remora.evaluation.accumulator import Column, Tally
 from remora.evaluation.bootstrap import Bootstrap
 from remora.evaluation.catalogue import Catalogue
 from remora.evaluation.metrics import coverage
@@ -21,13 +22,12 @@ from remora.evaluation.metrics.metric import Metric, RelevanceMetric
 from remora.evaluation.metrics.table import metrics_at
 from remora.evaluation.parallel import replay_on_ray
 from remora.evaluation.segments import ALL
-from remora.evaluation.tally import Column, Tally
 from remora.ingest.lake import Lake
 from remora.rollout.gates.coverage import Coverage
 from remora.rollout.gates.evidence.opened import Opened
 from remora.rollout.gates.offline import Compared, Offline
 from remora.settings import EvaluationSettings, GatesSettings, Settings
-from remora.wiring.past_window import PastWindow
+from remora.wiring.replay_window import ReplayWindow
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -53,10 +53,10 @@ class Replayed:
 def replayed(
     settings: Settings, lake: Lake, store: FeatureStore, candidate: Opened, production: Opened | None
 ) -> Replayed:
-    """Replay what lies after both were trained, at most ``gates.queries`` queries. Needs a Ray cluster."""
+    """Replay what lies after both were trained, at most ``gates.max_queries`` queries. Needs a Ray cluster."""
     systems = {CANDIDATE: candidate, **({PRODUCTION: production} if production else {})}
-    window = after_training(time_cuts(settings, lake).test, list(systems.values()))
-    asked = drawn(queries(settings, lake, window), settings.gates.queries, settings.evaluation.seed)
+    window = after_training(time_split(settings, lake).test, list(systems.values()))
+    asked = drawn(queries(settings, lake, window), settings.gates.max_queries, settings.evaluation.seed)
     log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
     if not len(asked):
         return Replayed(window=window, queries=0, tally=_nothing(), items=len(candidate.vocabulary))
@@ -84,22 +84,22 @@ def _window(
     window: Window,
     asked: pa.Table,
     opened: Opened,
-    other: PastWindow | None,
-) -> PastWindow:
+    other: ReplayWindow | None,
+) -> ReplayWindow:
     """The window as this bundle sees it; that of the other bundle where all that it depends on is the same."""
     own = opened.contents.settings
-    # How queries are made and judged is everybody's, whatever the bundle was built with.
+    # How queries are made and judged is the same for all bundles, whatever the bundle was built with.
     merged = own.model_copy(update={"evaluation": settings.evaluation, "data": settings.data})
     if other is not None and _depends_on(merged, opened) == _of(other):
         return other
-    return PastWindow.prepare(merged, lake, store, window, asked, opened.vocabulary)
+    return ReplayWindow.prepare(merged, lake, store, window, asked, opened.vocabulary)
 
 
 def _depends_on(settings: Settings, opened: Opened) -> tuple[object, ...]:
     return settings.retrieval, settings.features, opened.vocabulary.ids
 
 
-def _of(window: PastWindow) -> tuple[object, ...]:
+def _of(window: ReplayWindow) -> tuple[object, ...]:
     return window.settings.retrieval, window.settings.features, window.vocabulary.ids
 
 
@@ -119,7 +119,7 @@ def offline(found: Replayed, bounds: GatesSettings, evaluation: EvaluationSettin
     at = [tally.columns.index(column) for column in columns]
     totals, counts = tally.totals[:, at], tally.counts[:, at]
     means = Bootstrap.over_users(
-        totals, counts, samples=evaluation.bootstrap_samples, seed=evaluation.seed, level=bounds.level
+        totals, counts, samples=evaluation.bootstrap_samples, seed=evaluation.seed, level=bounds.confidence_level
     )
     place = {column: n for n, column in enumerate(columns)}
     compared = []

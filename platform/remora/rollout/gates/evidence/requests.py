@@ -16,9 +16,9 @@ from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 
 SIZES = (10, 10, 10, 50)
-NAMELESS, UNKNOWN = None, "nobody-by-this-name"
+NAMELESS, UNKNOWN = None, "no-such-user"
 STRANGERS_EVERY = 10
-"""One request in so many is of nobody that is named, another of a user whom nothing knows."""
+"""One request in so many is without a user, another of a user whom nothing knows."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
 def eligible(query: Query, parts: Parts) -> npt.NDArray[np.bool_]:
     """May each item be shown in answer to the query? Shape (n items,)."""
     may: npt.NDArray[np.bool_] = np.array(parts.snapshot.available)
-    if getattr(parts.settings.surfaces, query.surface).already_seen:
+    if getattr(parts.settings.surfaces, query.surface).hide_seen:
         may[query.seen] = False
     may[query.exclude] = False
     if query.item is not None:

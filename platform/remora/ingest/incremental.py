@@ -1,0 +1,197 @@
+"""The version of the lake before: what of it still holds when new files come, and why nothing does when nothing does.
+
+What holds is what a build of all files would make again: the same files in the same order under the same settings are
+judged alike. :class:`FullRebuildRequired` says why that cannot be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+import pyarrow as pa
+
+from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import NotBuilt
+from remora.contracts.parquet import read_parquet
+from remora.contracts.tables import DAY, EVENT_ID, ITEM_ID, QUARANTINE
+from remora.ingest.catalogue import Catalogue
+from remora.ingest.contract import FUTURE
+from remora.ingest.file_fingerprints import FileFingerprint, Origins, Place, place_of, read_origins, recognised
+from remora.ingest.files import ORDER, FileSchema, SourceFile
+from remora.ingest.inspect import Located, TableSources
+from remora.ingest.lake import Lake, coalesced, lake_shelf
+from remora.ingest.row_counts import RowCounts, books_of
+from remora.ingest.schema import KEY_OF, SOURCE_ROW
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+    from remora.contracts.home import Home
+    from remora.settings import DataSettings
+
+UNKNOWN_ITEMS = "origins/unknown_items.parquet"
+
+Twins = Literal["none", "same day", "any day"]
+
+
+class FullRebuildRequired(Exception):
+    """Not an error but an outcome, which never leaves the ingest: all files must be read; ``str()`` says why."""
+
+
+@dataclass(frozen=True)
+class PreviousLake:
+    """The current version, and ``known``: the files that it was made of and that need not be read again."""
+
+    lake: Lake
+    known: Origins
+
+    def survey(self, table: str, file: SourceFile) -> FileSchema | None:
+        """Of a known file; None for a new one."""
+        origin = self.known.get(place_of(table, file))
+        return origin.survey(file) if origin else None
+
+    def is_new(self, file: SourceFile) -> bool:
+        """Is this a file of events that was not read yet?"""
+        return place_of("events", file) not in self.known
+
+    @cached_property
+    def books(self) -> RowCounts:
+        """Of the events. The ids are those that no row of users or items names."""
+        artifact = self.lake.artifact
+        unknown = read_parquet(artifact.at(UNKNOWN_ITEMS), filesystem=artifact.home.filesystem)[ITEM_ID].to_pylist()
+        ids = {
+            key: frozenset(getattr(self.lake, name)()[key][self._accepted(name) :].to_pylist())
+            for name, key in KEY_OF.items()
+        }
+        return books_of(artifact.receipt, frozenset(unknown), ids)
+
+    def catalogue(self, table: str, types: pa.Schema) -> Catalogue | None:
+        """Users or items as they were read; None when a file of them is new, so that all must be read."""
+        if not any(place.table == table for place in self.known):
+            return None
+        artifact = self.lake.artifact
+        rows = getattr(self.lake, table)()[: self._accepted(table)].cast(types)
+        broken = read_parquet(artifact.at(f"quarantine/{table}.parquet"), filesystem=artifact.home.filesystem)
+        counts = artifact.receipt["counts"][table]
+        return Catalogue(rows, broken.cast(QUARANTINE), counts["repeated"], counts["doubts"])
+
+    def check_items(self, now: pa.Table) -> None:
+        """FullRebuildRequired when events would be judged otherwise with the items as they are ``now``."""
+        then = set(self.lake.items()[ITEM_ID][: self._accepted("items")].to_pylist())
+        ids = set(now[ITEM_ID].to_pylist())
+        if gone := then - ids:
+            raise FullRebuildRequired(f"items has no {_named(gone)} any more")
+        if found := (ids - then) & self.books.unknown_items:
+            raise FullRebuildRequired(f"events were refused for {_named(found)}, which items has now")
+
+    def check_due(self, latest: datetime) -> None:
+        """FullRebuildRequired when events were refused as in the future, and ``latest`` has come to them."""
+        if (due := self.books.due) is not None and due <= latest:
+            raise FullRebuildRequired(
+                f"an event of {due:%Y-%m-%d %H:%M} was refused as in the future, and is not any more"
+            )
+
+    def files(self, day: date) -> list[str]:
+        """Paths of a day's files in the version."""
+        return [p for p in sorted(self.lake.artifact.receipt["files"]) if p.startswith(f"events/{DAY}={day}/")]
+
+    def quarantine(self) -> list[str]:
+        """Paths of the events' quarantine in the version."""
+        return [p for p in self.lake.artifact.receipt["files"] if p.startswith("quarantine/events-")]
+
+    def ids_of_events(self, days: Collection[date] | None) -> Dataset | None:
+        """Columns ORDER and event_id of some days' events, None: of all days; None when there is no such event."""
+        import ray.data
+
+        artifact = self.lake.artifact
+        chosen = [p for day in self.books.days if days is None or day in days for p in self.files(day)]
+        if not chosen:
+            return None
+        sizes = artifact.receipt["files"]
+        packs = coalesced([(artifact.at(path), sizes[path]["bytes"]) for path in chosen])
+        filesystem = artifact.home.filesystem
+
+        def ids(packs: pa.Table) -> Iterable[pa.Table]:
+            for pack in packs["paths"].to_pylist():
+                for path in pack:
+                    table = read_parquet(path, [SOURCE_ROW, EVENT_ID], filesystem)
+                    yield table.rename_columns({SOURCE_ROW: ORDER}).replace_schema_metadata(None)
+
+        paths = ray.data.from_items([{"paths": pack} for pack in packs], override_num_blocks=len(packs))
+        return paths.map_batches(ids, batch_format="pyarrow", batch_size=None)
+
+    def _accepted(self, table: str) -> int:
+        return self.lake.rows(table)
+
+
+def compare_with_current(home: Home, recipe: str, found: Mapping[str, Located]) -> PreviousLake:
+    """The current version, as far as it holds for the files that were ``found`` now; else FullRebuildRequired."""
+    try:
+        version = lake_shelf(home).current()
+    except NotBuilt:
+        raise FullRebuildRequired("there is no lake yet") from None
+    if version.receipt.get("recipe") != recipe:
+        raise FullRebuildRequired("`data` of the settings, or Remora, is not as it was")
+    origins, known = read_origins(version), dict[Place, FileFingerprint]()
+    for table, located in found.items():
+        files = [file for _, some in located for file in some.files]
+        recognisable = recognised(table, files, origins)
+        there = [place for place in origins if place.table == table]
+        if table == "events":
+            _check_events(files, there, recognisable)
+        elif len(recognisable) != max(len(files), len(there)) or _has_future(version, table):
+            continue  # read as a whole: a later row may supersede an earlier one
+        known |= recognisable
+    return PreviousLake(Lake(version), known)
+
+
+def duplicate_scope(data: DataSettings, events: TableSources) -> Twins:
+    """On which days the events of new files may be already.
+
+    An id of its own may be on any day. Without one the content of the row is the id: rows that are equal, column by
+    column, have the same time when their source and their columns are the same.
+    """
+    if any(EVENT_ID in source.columns for source in data.events):
+        return "any day"
+    if data.duplicates == "keep":
+        return "none"
+    alike = len(data.events) == 1 and len({str(survey.schema) for survey in events.surveys()}) == 1
+    return "same day" if alike else "any day"
+
+
+def old_rows(version: Artifact, paths: Iterable[str], part: int, parts: int) -> pl.DataFrame | None:
+    """Of a day's events, those that belong to its file ``part`` of ``parts``; None when the day had none."""
+    tables = [read_parquet(version.at(path), filesystem=version.home.filesystem) for path in paths]
+    if not tables:
+        return None
+    rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
+    return rows.filter(pl.col(SOURCE_ROW) % parts == part)
+
+
+def _check_events(files: list[SourceFile], there: list[Place], recognisable: Mapping[Place, Any]) -> None:
+    """FullRebuildRequired unless every file of events that was read is as it was, and all new ones come after it."""
+    now = {place_of("events", file): file for file in files}
+    for place in there:
+        if place not in now:
+            raise FullRebuildRequired(f"{place.path} was read, and is gone")
+        if place not in recognisable:
+            raise FullRebuildRequired(f"{place.path} was read, and has changed")
+    for source in {place.source for place in there}:
+        of_source = [place for place in now if place.source == source]
+        old = sum(place in recognisable for place in of_source)
+        if early := [place.path for place in of_source[:old] if place not in recognisable]:
+            raise FullRebuildRequired(f"{early[0]} is new, and its name comes before those of files that were read")
+
+
+def _has_future(version: Artifact, table: str) -> bool:
+    return FUTURE in version.receipt["counts"][table]["reasons"]
+
+
+def _named(ids: set[str], most: int = 3) -> str:
+    some = ", ".join(sorted(ids)[:most])
+    return some if len(ids) <= most else f"{some} and {len(ids) - most:,} more"

@@ -1,0 +1,73 @@
+"""A look at every source of a table before anything is written: files, columns, types, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from remora.contracts.home import Home
+from remora.ingest.files import FileSchema, FoundFiles, SourceFile, locate
+from remora.ingest.filters import check_conditions
+from remora.ingest.formats import FORMATS
+from remora.ingest.schema import layout
+from remora.settings import SourceSettings
+
+Located = list[tuple[SourceSettings, FoundFiles]]
+"""The sources of one table, each with its files."""
+
+
+@dataclass(frozen=True)
+class TableSources:
+    """All sources of one table with the files of each, and the columns they make in the lake.
+
+    ``skipped``: paths in the directories of the sources that are not read.
+    """
+
+    table: str
+    sources: tuple[tuple[SourceSettings, tuple[FileSchema, ...]], ...]
+    types: pa.Schema
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows in, over all files."""
+        return sum(survey.rows for survey in self.surveys())
+
+    @property
+    def paths(self) -> dict[int, str]:
+        """The files by their number."""
+        return {survey.file.number: survey.file.path for survey in self.surveys()}
+
+    def surveys(self) -> Iterator[FileSchema]:
+        """Every file's survey, in the order of their numbers."""
+        for _, surveys in self.sources:
+            yield from surveys
+
+    def only(self, wanted: Callable[[SourceFile], bool]) -> TableSources:
+        """The same with some of the files; a source of which none is left is left out."""
+        chosen = [(source, tuple(s for s in surveys if wanted(s.file))) for source, surveys in self.sources]
+        return TableSources(
+            self.table, tuple((source, some) for source, some in chosen if some), self.types, self.skipped
+        )
+
+
+def locate_table(sources: Sequence[SourceSettings], home: Home) -> Located:
+    """Raises what :func:`locate` raises of the first source that has no sound files."""
+    return [(source, locate(source, home, place)) for place, source in enumerate(sources)]
+
+
+def survey_table(
+    table: str, located: Located, known: Callable[[SourceFile], FileSchema | None] = lambda file: None
+) -> TableSources:
+    """Look at every file that is not ``known``; raises the DataError or SettingsError of the first thing amiss."""
+    surveyed = [
+        (source, tuple(known(file) or FORMATS[source.format].survey(file, source) for file in found.files))
+        for source, found in located
+    ]
+    types = layout(table, [(source, survey) for source, surveys in surveyed for survey in surveys])
+    for source, surveys in surveyed:
+        for survey in surveys:
+            check_conditions(source, survey, types)
+    return TableSources(table, tuple(surveyed), types, tuple(path for _, found in located for path in found.skipped))

@@ -1,0 +1,84 @@
+"""The gates of a candidate, run or looked up: a question is asked once of the same data under the same bounds."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import remora
+from remora.contracts.artifacts import fingerprint
+from remora.contracts.errors import NotBuilt
+from remora.contracts.home import Home
+from remora.ingest.lake import Lake
+from remora.registry.bundles import Bundles
+from remora.registry.traffic import PRODUCTION
+from remora.rollout.gates import report
+from remora.rollout.gates.report import GateReport
+from remora.settings import Settings
+
+DEPENDS_ON: dict[str, Any] = {"gates": True, "evaluation": True, "split": True, "data": True, "serving": {"timeout_ms"}}
+"""Settings that verdicts depend on besides those that are in the bundles."""
+
+
+def run_gates(settings: Settings, candidate: str, against: str = PRODUCTION) -> GateReport:
+    """The report on a bundle (an id or an alias) beside another; against nothing while the alias means nothing.
+
+    Takes a minute, and a Ray cluster, unless it is looked up. A bundle that is in production already is not compared
+    with itself: what holds is a report of before, or else the absolute bounds.
+    """
+    done = cached_report(settings, candidate, against)
+    if done is not None:
+        return done
+    from remora.rollout.gates.runner import measure
+
+    bundles, home = Bundles(settings), Home(settings.home)
+    mine, theirs = _ids(bundles, candidate, against)
+    lake = Lake.open(home)
+    started, clock = datetime.now(UTC), time.monotonic()
+    found = measure(settings, lake, bundles.open(mine), bundles.open(theirs) if theirs else None)
+    made = GateReport(
+        candidate=mine,
+        production=theirs,
+        version=_version(settings, lake, mine, theirs),
+        lake=lake.version,
+        made_at=started,
+        seconds=round(time.monotonic() - clock, 2),
+        verdicts=tuple(found.verdicts),
+        not_run=found.not_run,
+        remarks=tuple(found.remarks),
+    )
+    report.write(home, made)
+    return made
+
+
+def cached_report(settings: Settings, candidate: str, against: str = PRODUCTION) -> GateReport | None:
+    """The report, where nothing that it depends on has changed since it was made. NotBuilt without a lake."""
+    home = Home(settings.home)
+    mine, theirs = _ids(Bundles(settings), candidate, against)
+    lake = Lake.open(home)
+    kept = report.read(home, mine, theirs)
+    others = report.read_all(home, mine) if theirs is None else ()
+    for one in (*([kept] if kept else ()), *others):
+        if one.version == _version(settings, lake, mine, one.production):
+            return one
+    return None
+
+
+def _ids(bundles: Bundles, candidate: str, against: str) -> tuple[str, str | None]:
+    mine = bundles.id_of(candidate)
+    try:
+        theirs = bundles.id_of(against)
+    except NotBuilt:
+        return mine, None
+    return mine, None if theirs == mine else theirs
+
+
+def _version(settings: Settings, lake: Lake, candidate: str, production: str | None) -> str:
+    return fingerprint(
+        candidate=candidate,
+        production=production,
+        lake=lake.version,
+        settings=settings.inputs(include=DEPENDS_ON),
+        code=remora.__version__,
+    )

@@ -1,0 +1,200 @@
+"""Measure and decide, gate by gate, and leave out what an earlier failure makes impossible."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from feast import FeatureStore
+
+from remora.features.applied import check_materialized
+from remora.features.store import open_store
+from remora.ingest.lake import Lake
+from remora.pipeline import Query
+from remora.registry.bundle import Bundle
+from remora.rollout.gates import (
+    calibration,
+    coverage,
+    index_recall,
+    latency,
+    load,
+    memory,
+    offline,
+    parity,
+    slate_validity,
+)
+from remora.rollout.gates.evidence import calibration as of_calibration
+from remora.rollout.gates.evidence import index_recall as of_index
+from remora.rollout.gates.evidence import latency as of_latency
+from remora.rollout.gates.evidence import parity as of_parity
+from remora.rollout.gates.evidence import replays, requests, slates
+from remora.rollout.gates.evidence.fresh_process import FreshProcess
+from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.load import Loading
+from remora.rollout.gates.memory import Memory
+from remora.rollout.gates.table import GATES
+from remora.rollout.gates.verdict import Verdict
+from remora.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Opener = Callable[[Bundle, Settings], Opened]
+
+
+@dataclass
+class Findings:
+    """What has been found so far."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    not_run: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+def measure(
+    settings: Settings,
+    lake: Lake,
+    candidate: Bundle,
+    production: Bundle | None,
+    *,
+    opener: Opener = Opened.open,
+    clock: of_latency.Clock = time.perf_counter,
+) -> Findings:
+    """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
+
+    ``opener`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the store
+    of users does not answer, or holds other features than those of now.
+    """
+    check_materialized(settings)
+    found = Findings()
+    mine, theirs = _loaded(settings, candidate, production)
+    _decide(found, load.GATE, lambda: mine, settings)
+    if mine.code != 0:
+        _leave_out(found, "the bundle does not load", *(gate for gate in GATES if gate != load.GATE))
+        return found
+    if production is not None and theirs is not None and theirs.code != 0:
+        said = "took too long" if theirs.code is None else load.ended(theirs.code)
+        found.remarks.append(f"Production {production.id} does not load (it {said}): nothing is compared with it.")
+        production = theirs = None
+    pair = Pair(
+        settings=settings,
+        lake=lake,
+        candidate=opener(candidate, settings),
+        production=opener(production, settings) if production else None,
+        found=found,
+        clock=clock,
+    )
+    pair.decide()
+    grown = Memory(candidate_mib=mine.growth_mib, production_mib=theirs.growth_mib if theirs else None)
+    _decide(found, memory.GATE, lambda: grown, settings)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Both bundles, opened."""
+
+    settings: Settings
+    lake: Lake
+    candidate: Opened
+    production: Opened | None
+    found: Findings
+    clock: of_latency.Clock
+
+    def decide(self) -> None:
+        """All gates that need the bundle open."""
+        settings, candidate = self.settings, self.candidate
+        schema = self._decide(parity.GATE, self._parity)
+        slate = self._decide(slate_validity.GATE, lambda: slates.slate_validity(candidate, self.mine))
+        self._decide(
+            index_recall.GATE, lambda: of_index.index_recall(candidate, self._home_feed, settings.gates.index_k)
+        )
+        if slate.raised:
+            _leave_out(self.found, "requests end in an error", offline.GATE, coverage.GATE, latency.GATE)
+        elif schema.changed:
+            _leave_out(self.found, "its features are not there", offline.GATE, coverage.GATE)
+        else:
+            self._replay()
+        self._decide(calibration.GATE, lambda: of_calibration.calibration(candidate, self.production))
+        if not slate.raised:
+            self._decide(latency.GATE, self._latency)
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """Feast's, of the home."""
+        return open_store(self.settings)
+
+    @cached_property
+    def recorded(self) -> tuple[requests.Request, ...]:
+        """The requests, of both."""
+        return requests.recorded(
+            self.settings, [self.candidate, *([self.production] if self.production is not None else [])]
+        )
+
+    @cached_property
+    def mine(self) -> tuple[Query, ...]:
+        """The requests in the candidate's rows."""
+        return requests.asked_of(self.candidate, self.recorded)
+
+    @property
+    def _home_feed(self) -> list[Query]:
+        return [query for query in self.mine if query.surface == "home_feed"]
+
+    def _parity(self) -> parity.Parity:
+        return of_parity.parity(self.settings, self.lake, self.store, self.candidate)
+
+    def _replay(self) -> None:
+        bounds, evaluation = self.settings.gates, self.settings.evaluation
+        production = self._replayable
+        done = replays.replayed(self.settings, self.lake, self.store, self.candidate, production)
+        self._decide(offline.GATE, lambda: replays.offline(done, bounds, evaluation))
+        self._decide(coverage.GATE, lambda: replays.covered(done))
+
+    @property
+    def _replayable(self) -> Opened | None:
+        """Production, unless its features are not those of the store any more."""
+        if self.production is None:
+            return None
+        then_and_now = of_parity.services(self.production, self.store)
+        if all(then == now for then, now in then_and_now.values()):
+            return self.production
+        self.found.remarks.append(
+            f"Production {self.production.bundle.id} was made of another schema of the features: it is not replayed."
+        )
+        return None
+
+    def _latency(self) -> latency.Latency:
+        other = None
+        if self.production is not None:
+            queries = requests.asked_of(self.production, self.recorded)
+            other = of_latency.Asked(opened=self.production, queries=queries)
+        mine = of_latency.Asked(opened=self.candidate, queries=self.mine)
+        return of_latency.latency(mine, other, self.settings, self.clock)
+
+    def _decide(self, gate: str, measured: Callable[[], Any]) -> Any:
+        return _decide(self.found, gate, measured, self.settings)
+
+
+def _decide(found: Findings, gate: str, measured: Callable[[], Any], settings: Settings) -> Any:
+    """Measure, add the verdict, and give the evidence."""
+    start = time.monotonic()
+    evidence = measured()
+    verdict = GATES[gate](evidence, settings.gates)
+    found.verdicts.append(verdict)
+    how = "passed" if verdict.passed else "failed"
+    log.info("gate %s %s in %.1f s: %s", gate, how, time.monotonic() - start, verdict.sentence)
+    return evidence
+
+
+def _leave_out(found: Findings, why: str, *gates: str) -> None:
+    found.not_run.update(dict.fromkeys(gates, why))
+
+
+def _loaded(settings: Settings, candidate: Bundle, production: Bundle | None) -> tuple[Loading, Loading | None]:
+    """Both loaded at the same time, each in a process of its own."""
+    mine = FreshProcess.start(candidate, settings)
+    theirs = FreshProcess.start(production, settings) if production else None
+    return mine.ended(), theirs.ended() if theirs else None

@@ -1,0 +1,139 @@
+"""The bundles that a replica holds: it follows the traffic, loads what is named, and switches by one reference."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from remora.registry.traffic import PRODUCTION, Traffic
+from remora.serving.load_guard import LoadInProgress
+from remora.serving.phases import BundleMismatch, Errand, Phases
+
+RETRY_LOOKS = 60
+BETWEEN_TRIES_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveTraffic:
+    """Who serves whom, and with what: a request takes this once, so that it is answered by one bundle."""
+
+    traffic: Traffic
+    phases: Mapping[str, Phases]
+
+    def chosen(self, who: str) -> tuple[str, str]:
+        """Bundle and variant for a user; production where this replica does not have the canary yet."""
+        bundle, variant = self.traffic.chosen(who)
+        return (bundle, variant) if bundle in self.phases else (self.traffic.production, PRODUCTION)
+
+    @property
+    def production(self) -> Phases:
+        """What serves whoever nothing else is meant for."""
+        return self.phases[self.traffic.production]
+
+    def of(self, bundle: str) -> Phases:
+        """The phases of a bundle; BundleMismatch where this replica does not have it."""
+        found = self.phases.get(bundle)
+        if found is None:
+            raise BundleMismatch(bundle, self.traffic.production)
+        return found
+
+    def meant(self, errand: object) -> Phases:
+        """The phases that can continue with an errand; production's for anything else, and they say so."""
+        return self.of(errand.bundle) if isinstance(errand, Errand) else self.production
+
+
+class BundleFollower:
+    """Follows ``traffic``, opening bundles by ``opened``, which loads and warms up one and takes seconds.
+
+    A bundle that cannot be opened is ``refused``, by id with the reason, and what served before continues. It is tried
+    again when the traffic changes, and now and then: the home may have been out.
+    """
+
+    def __init__(self, traffic: Callable[[], Traffic], opened: Callable[[str], Phases]) -> None:
+        self._traffic, self._opened = traffic, opened
+        self.load_errors: dict[str, str] = {}
+        self._looks = 0
+        self._wanted = traffic()
+        self.active = self._first(self._wanted)
+
+    def _first(self, wanted: Traffic) -> ActiveTraffic:
+        """Production, and where it cannot be opened what was before it."""
+        try:
+            return ActiveTraffic(traffic=wanted, phases={wanted.production: self._waited_for(wanted.production)})
+        except Exception as error:
+            if wanted.previous is None:
+                raise
+            self._refuse(wanted.production, error)
+            logger.exception("bundle %s cannot be served, so %s is", wanted.production, wanted.previous)
+            before = wanted.model_copy(update={"production": wanted.previous, "previous": None})
+            return ActiveTraffic(traffic=before, phases={wanted.previous: self._waited_for(wanted.previous)})
+
+    def _waited_for(self, bundle: str) -> Phases:
+        """Opened here, after another replica's first opening where that continues."""
+        while True:
+            try:
+                return self._opened(bundle)
+            except LoadInProgress:
+                threading.Event().wait(BETWEEN_TRIES_SECONDS)
+
+    @property
+    def is_current(self) -> bool:
+        """Does the production that the traffic names serve here?"""
+        return self.active.traffic.production == self._wanted.production
+
+    def refresh(self) -> bool:
+        """Look once: switch to what is wanted, and load what of it is missing. Has anything changed?"""
+        wanted = self._traffic()
+        self._looks += 1
+        if wanted.revision != self._wanted.revision or self._looks % RETRY_LOOKS == 0:
+            self.load_errors.clear()
+        self._wanted = wanted
+        changed = self._switch(wanted, self.active.phases)
+        for bundle in wanted.bundles:
+            if bundle not in self.active.phases and bundle not in self.load_errors:
+                try:
+                    phases = self._opened(bundle)
+                except LoadInProgress:
+                    continue
+                except Exception as error:  # whatever is wrong with one bundle, the others continue serving
+                    self._refuse(bundle, error)
+                    logger.exception("bundle %s cannot be served, what serves continues", bundle)
+                else:
+                    self._switch(wanted, {**self.active.phases, bundle: phases})
+                changed = True
+        return changed
+
+    def _switch(self, wanted: Traffic, held: Mapping[str, Phases]) -> bool:
+        """Activate ``wanted`` with those of ``held`` that it names; without its production, continue as before, and
+        keep what of it is here until then."""
+        traffic = wanted if wanted.production in held else self.active.traffic
+        named = {*wanted.bundles, *traffic.bundles}
+        after = ActiveTraffic(traffic=traffic, phases={b: phases for b, phases in held.items() if b in named})
+        if after.traffic.production != self.active.traffic.production:
+            logger.info("bundle %s serves in place of %s", after.traffic.production, self.active.traffic.production)
+        changed = after.traffic != self.active.traffic or after.phases.keys() != self.active.phases.keys()
+        self.active = after
+        return changed
+
+    def _refuse(self, bundle: str, error: Exception) -> None:
+        self.load_errors[bundle] = f"{type(error).__name__}: {error}"
+
+    def run(self, every_seconds: float, looked: Callable[[bool], None]) -> None:
+        """Refresh repeatedly, in a thread that ends with the process; ``looked`` gets whether anything changed.
+
+        A look that fails, as when the home is out for a moment, changes nothing.
+        """
+
+        def loop() -> None:
+            while not pause.wait(every_seconds):
+                try:
+                    looked(self.refresh())
+                except Exception:  # the next look is soon
+                    logger.exception("the traffic cannot be followed for now; what serves continues")
+
+        pause = threading.Event()
+        threading.Thread(target=loop, name="bundles", daemon=True).start()

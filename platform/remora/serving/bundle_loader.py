@@ -1,0 +1,90 @@
+"""Loads bundles of the registry into a replica.
+
+Imports stand where they are used, because a loader is unpickled in every replica: only those that ask for users need
+Feast, none needs MLflow, and either takes seconds and a hundred megabytes to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from remora.contracts.home import Home
+from remora.pipeline import Hydrator
+from remora.registry.live import LiveReport, LiveReports
+from remora.registry.store import BundleStore
+from remora.registry.traffic import PRODUCTION, Traffic, TrafficStore
+from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
+from remora.serving.load_guard import LoadGuard
+from remora.serving.loaded_bundle import LoadedBundle
+from remora.settings import Settings
+
+GONE_AFTER = timedelta(hours=1)
+"""A replica that lives reports every few seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleLoader:
+    """Loads bundles of the settings' home, users from that home's online store.
+
+    Named ``production`` it follows the home's traffic; by another name it pins the bundle that this meant.
+    """
+
+    settings: Settings
+    bundle: str
+    variant: str
+
+    @classmethod
+    def named(cls, settings: Settings, name: str) -> BundleLoader:
+        """The bundle that an alias means now, or that has an id, its files verified."""
+        from remora.registry.bundles import Bundles
+
+        bundles = Bundles(settings)
+        bundle = bundles.open(name)
+        if name == PRODUCTION:
+            bundles.traffic()  # written where a home of an earlier version has none
+        return cls(settings=settings, bundle=bundle.id, variant=name)
+
+    @property
+    def follows(self) -> bool:
+        """Does a promotion change what is served? By the name ``production``."""
+        return self.variant == PRODUCTION
+
+    def traffic(self) -> Traffic:
+        """The home's, or the one bundle for all users."""
+        followed = TrafficStore(self._home).read() if self.follows else None
+        return followed or Traffic(production=self.bundle)
+
+    def report(self, report: LiveReport) -> None:
+        """Into the home; a replica that begins sweeps up after those that are gone."""
+        reports = LiveReports(self._home)
+        if report.beat == 1:
+            reports.forget(GONE_AFTER, datetime.now(UTC))
+        reports.write(report)
+
+    def unrecorded_moves(self) -> Sequence[UnrecordedMove]:
+        """Of the home."""
+        return UnrecordedMoves(self._home).read()
+
+    def opening(self, bundle: str) -> AbstractContextManager[None]:
+        """See :class:`LoadGuard`."""
+        return LoadGuard(self._home).opening(bundle, revision=self.traffic().revision)
+
+    def load(self, bundle: str) -> LoadedBundle:
+        """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""
+        from remora.wiring.parts import parts_from_bundle
+
+        found = BundleStore(self._home).read(bundle)
+        return LoadedBundle.of(parts_from_bundle(found, self.settings), bundle=bundle)
+
+    def users(self, loaded: LoadedBundle) -> Hydrator:
+        """The online store of the settings' home."""
+        from remora.wiring.hydration import online_users
+
+        return online_users(self.settings, loaded.parts)
+
+    @property
+    def _home(self) -> Home:
+        return Home(self.settings.home)

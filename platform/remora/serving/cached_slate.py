@@ -1,0 +1,36 @@
+"""The last whole slates of users, for when no new one can be made in time: better than popular items."""
+
+from __future__ import annotations
+
+import numpy as np
+from cachetools import LRUCache
+
+from remora.contracts.vocabulary import ItemCodes
+from remora.pipeline import NOTHING, Found, Query, Slate
+
+Key = tuple[str | None, str, int | None]
+
+
+class CachedSlate:
+    """A source over what this replica last showed: the last slate for a user, surface and seed, the ``most`` used last.
+
+    It belongs to the event loop and has no lock. A slate of a hundred items is 0.4 KB. What was learned of the user
+    since is not in it, so the filters of the fallback chain run over it again, and ``degraded`` names it.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._kept: LRUCache[Key, ItemCodes] = LRUCache(most)
+
+    def keep(self, query: Query, slate: Slate) -> None:
+        """Remember a slate that nothing was left out of; one that is degraded, or without a user, is not kept."""
+        if query.user_id is not None and not slate.degraded and len(slate.candidates):
+            self._kept[_key(query)] = slate.candidates.rows
+
+    def find(self, query: Query) -> Found:
+        """The rows of the slate in their order, without scores: they were of another moment."""
+        rows = self._kept.get(_key(query))
+        return NOTHING if rows is None else Found(rows, np.full(len(rows), np.nan, np.float32))
+
+
+def _key(query: Query) -> Key:
+    return (query.user_id, query.surface, query.item)

@@ -1,0 +1,108 @@
+"""The two ways to a slate: all phases in this process, or each in a deployment of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from remora.contracts.errors import NotReady
+from remora.pipeline import Query, Slate
+from remora.serving.explanation import Explanation, explain
+from remora.serving.phases import BundleMismatch, Phases
+from remora.serving.stage_pool import StagePool
+
+
+class Executor(Protocol):
+    """A way from a query to its slate."""
+
+    name: str
+
+    def slate(self, query: Query) -> Coroutine[Any, Any, Slate]:
+        """The slate; NotReady when a part of the way is out."""
+
+    def explain(self, query: Query, row: int) -> Coroutine[Any, Any, Explanation]:
+        """The explanation why the query's slate has the item of ``row``, or has not; NotReady as above."""
+
+
+class Fused:
+    """All phases in this replica: the lowest latency and the most requests per core."""
+
+    name = "fused"
+
+    def __init__(self, phases: Phases, threads: StagePool) -> None:
+        self.phases, self.threads = phases, threads
+
+    async def slate(self, query: Query) -> Slate:
+        """Run the phases in a thread of this replica."""
+        return await self.threads.do(self.phases.run, query)
+
+    async def explain(self, query: Query, row: int) -> Explanation:
+        """Replay it in a thread of this replica."""
+        return await self.threads.do(explain, self.phases, query, row)
+
+
+class Graph:
+    """Each phase in a deployment of its own, scaled by itself; what passes between them does not come back here."""
+
+    name = "graph"
+
+    def __init__(
+        self, bundle: str, retriever: DeploymentHandle, filter: DeploymentHandle, ranker: DeploymentHandle
+    ) -> None:
+        self.bundle, self.retriever, self.filter, self.ranker = bundle, retriever, filter, ranker
+
+    async def slate(self, query: Query) -> Slate:
+        """Chain the three calls and await the last."""
+        with _outages_as_not_ready():
+            found = self.retriever.retrieve.remote(self.bundle, query)
+            allowed = self.filter.filter.remote(found)
+            slate = await self.ranker.rank.remote(allowed)
+            if not isinstance(slate, Slate):
+                raise NotReady(f"a phase answered {type(slate).__name__} in place of a slate")
+            return slate
+
+    async def explain(self, query: Query, row: int) -> Explanation:
+        """Ask the retriever to replay it."""
+        with _outages_as_not_ready():
+            return await self.retriever.explain.remote(self.bundle, query, row)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _outages_as_not_ready() -> Iterator[None]:
+    try:
+        yield
+    except asyncio.CancelledError as ended:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():  # it is the caller who waits no longer
+            raise
+        raise NotReady("a phase gave the request up, as one does that is stopped") from ended
+    except (RayError, RayServeException) as reported:
+        reason = _innermost(reported)
+        if isinstance(reason, BundleMismatch):
+            raise BundleMismatch(*reason.args) from reported
+        if isinstance(reason, NotReady):
+            raise NotReady(str(reason)) from reported
+        if isinstance(reason, (RayError, RayServeException)) and not isinstance(reason, RayTaskError):
+            raise NotReady(f"a phase cannot be reached ({type(reason).__name__})") from reported
+        raise  # an error of the phase's own
+
+
+def _innermost(error: Exception) -> Exception:
+    """What a phase raised, out of the wrappings of the calls that passed it on.
+
+    Ray Serve reports a phase that died with the request in hand to the next one's caller by its base class, and the
+    death as that one's cause.
+    """
+    while True:
+        inner = error.cause if isinstance(error, RayTaskError) else None
+        if type(error) is RayServeException:
+            inner = error.__cause__
+        if not isinstance(inner, Exception) or inner is error:
+            return error
+        error = inner

@@ -1,0 +1,202 @@
+"""Why an item is shown to a user, or why not: the request replayed stage by stage, with the result of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from remora.contracts.errors import NotReady
+from remora.pipeline import Candidates, Found, Pipeline, Query
+from remora.pipeline.deadline import NEVER
+from remora.pipeline.runner import stage_name
+from remora.ranking.ranker import TREES
+from remora.ranking.scorer import ObjectiveScorer
+from remora.ranking.trees import Trees
+from remora.serving.phases import Phases
+
+SHOWN_PARTS = 8
+FURTHER = 5_000
+"""Down to this rank of a source it is looked for an item that the source's limit left out."""
+
+EXCLUDED, NOT_FOUND = "exclude", "retrieval"
+
+
+class Said(BaseModel):
+    """A part of an explanation."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FoundBy(Said):
+    """A source, the rank it gave the item, from 1, and its score."""
+
+    source: str
+    rank: int
+    score: float | None
+
+
+class Contribution(Said):
+    """What one feature adds to the margin of an objective's trees; ``value`` None where it is missing."""
+
+    feature: str
+    value: float | str | None
+    contribution: float
+
+
+class Prediction(Said):
+    """One objective: the prediction, its weight, and the trees' margin as a base and what each feature adds (TreeSHAP).
+
+    ``contributions`` has the largest; ``other_contributions`` is the sum of the rest. Both are empty without trees.
+    """
+
+    objective: str
+    prediction: float
+    weight: float
+    base_value: float | None = None
+    contributions: tuple[Contribution, ...] = ()
+    other_contributions: float = 0.0
+
+
+class Explanation(Said):
+    """The answer: shown, or not and by whose doing."""
+
+    user_id: str | None
+    surface: str
+    n: int
+    item_id: str
+    title: str | None
+    bundle: str
+    shown: bool
+    removed_by: str | None = Field(
+        None, description="`retrieval` where no source found it, `exclude`, or the name of a rule; null: it was ranked"
+    )
+    rank: int | None = Field(None, description="among the ranked candidates, from 1; up to n are shown")
+    rank_before_reranking: int | None = Field(None, description="before the rerankers")
+    candidates: int = Field(description="that were ranked")
+    sources: tuple[FoundBy, ...] = Field((), description="who found it")
+    below_limit_in: tuple[FoundBy, ...] = Field(
+        (), description="who would have found it below its limit, and at which rank"
+    )
+    score: float | None = Field(None, description="what the scorer said; null is unscored")
+    predictions: tuple[Prediction, ...] = ()
+    degraded: tuple[str, ...] = Field((), description="as in a slate")
+
+
+def explain(phases: Phases, query: Query, row: int) -> Explanation:
+    """Replay ``query`` for the item of ``row``; a request's time does not end it."""
+    loaded = phases.loaded
+    pipeline = loaded.surfaces[query.surface]
+    query = replace(query, sources_until=NEVER, scoring_until=NEVER)
+    errand = phases.filter(phases.retrieve(loaded.bundle, query))
+    query, ordered = errand.query, pipeline.order(errand.query, errand.passage)
+    place = _place(ordered.candidates, row)
+    said: dict[str, Any] = {}
+    if place is None:
+        said["removed_by"] = next(_forbidding(pipeline, query, row), NOT_FOUND)
+        found = tuple(_found(pipeline, query, row, limited=True))
+        if not found and said["removed_by"] == NOT_FOUND:
+            said["below_limit_in"] = tuple(_found(pipeline, query, row, limited=False))
+    else:
+        found = tuple(_sources(ordered.candidates, place))
+        value = float(ordered.candidates.scores[place])
+        said["rank"] = place + 1
+        said["rank_before_reranking"] = (_place(ordered.candidates.by_score(), row) or 0) + 1
+        said["score"] = None if math.isnan(value) else value
+        if isinstance(pipeline.scorer, ObjectiveScorer):
+            said["predictions"] = _predictions(pipeline.scorer, query, errand.passage.candidates, row)
+    return Explanation(
+        user_id=query.user_id,
+        surface=query.surface,
+        n=query.n,
+        item_id=loaded.parts.vocabulary.id(row),
+        title=loaded.parts.snapshot.titles[row],
+        bundle=loaded.bundle,
+        shown=place is not None and place < query.n,
+        candidates=len(ordered.candidates),
+        sources=found,
+        degraded=tuple(dict.fromkeys(ordered.degraded)),
+        **said,
+    )
+
+
+def _place(candidates: Candidates, row: int) -> int | None:
+    at = np.flatnonzero(candidates.rows == row)
+    return int(at[0]) if len(at) else None
+
+
+def _forbidding(pipeline: Pipeline, query: Query, row: int) -> Iterator[str]:
+    """Rules that the item breaks, found or not: sources leave out by themselves what a rule would remove anyway."""
+    if row in query.exclude:
+        yield EXCLUDED
+    alone = Candidates.merge([("asked", Found(np.array([row], np.int32), np.array([np.nan], np.float32)))])
+    for rule in pipeline.filters:
+        try:
+            if not rule.allowed(query, alone)[0]:
+                yield stage_name(rule)
+        except NotReady:
+            continue  # it removed nothing, as ``degraded`` says
+
+
+def _found(pipeline: Pipeline, query: Query, row: int, *, limited: bool) -> Iterator[FoundBy]:
+    """Who finds the item within its limit, or further down."""
+    for source in pipeline.sources:
+        asked: Any = source
+        if not limited and getattr(source, "limit", None) is not None:
+            asked = replace(asked, limit=FURTHER)
+        try:
+            found = asked.find(query)
+        except NotReady:
+            continue
+        at = np.flatnonzero(found.rows == row)
+        if len(at):
+            yield FoundBy(source=stage_name(source), rank=int(at[0]) + 1, score=_number(found.scores[at[0]]))
+
+
+def _sources(candidates: Candidates, place: int) -> Iterator[FoundBy]:
+    for column, (name, rank) in enumerate(
+        zip(candidates.sources, candidates.source_ranks[place].tolist(), strict=True)
+    ):
+        if not math.isnan(rank):
+            yield FoundBy(source=name, rank=int(rank), score=_number(candidates.source_scores[place, column]))
+
+
+def _number(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _predictions(scorer: ObjectiveScorer, query: Query, candidates: Candidates, row: int) -> tuple[Prediction, ...]:
+    batch, columns = scorer.batch(query, candidates), scorer.ranker.columns.columns
+    trees = scorer.ranker.models.get(TREES)
+    at = _place(candidates, row) or 0
+    one = batch.one(at)
+    found = []
+    for objective, predicted in scorer.ranker.score(batch).items():
+        said = Prediction(
+            objective=objective, prediction=float(predicted[at]), weight=scorer.weights.get(objective, 0.0)
+        )
+        if isinstance(trees, Trees):
+            *adds, base = trees.contributions(one, objective)[0].tolist()
+            order = sorted(range(len(adds)), key=lambda n: -abs(adds[n]))
+            parts = tuple(
+                Contribution(
+                    feature=columns[n].name,
+                    value=_value(one.features[0, n], columns[n].categories),
+                    contribution=adds[n],
+                )
+                for n in order[:SHOWN_PARTS]
+            )
+            others = sum(adds[n] for n in order[SHOWN_PARTS:])
+            said = said.model_copy(update={"base_value": base, "contributions": parts, "other_contributions": others})
+        found.append(said)
+    return tuple(found)
+
+
+def _value(value: np.floating, categories: tuple[str, ...] | None) -> float | str | None:
+    if np.isnan(value):
+        return None
+    return categories[int(value)] if categories else float(value)

@@ -1,0 +1,76 @@
+"""Counters and histograms of the request path, for Prometheus through Ray's own exporter."""
+
+from __future__ import annotations
+
+from ray.serve import metrics
+
+from remora.pipeline import Query, Slate
+from remora.surfaces.responses import RecommendResponse
+
+SECONDS = [0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 3.0]
+"""Upper bounds of the latency buckets."""
+
+
+class ServingMetrics:
+    """What Prometheus sees, each under ``ray_``: requests, items, time and candidates of stages, caches, what was
+    degraded, short or a fallback, and how the replica stands.
+    """
+
+    def __init__(self) -> None:
+        self._requests = _counter("remora_requests_total", "Requests that were answered.", "surface", "bundle")
+        self._items = _counter("remora_items_served_total", "Items shown.", "surface")
+        self._degraded = _counter("remora_degraded_total", "Stages skipped, by what was skipped.", "surface", "reason")
+        self._looked_up = _counter("remora_cache_lookups_total", "Look-ups in a cache, by result.", "cache", "result")
+        self._short = _counter(
+            "remora_underfilled_slates_total", "Slates with fewer items than asked for.", "surface", "reason"
+        )
+        self._fallbacks = _counter("remora_fallback_slates_total", "Slates of a fallback.", "surface", "fallback")
+        self._ready = _gauge("remora_replica_ready", "1 when the replica serves the production that it follows.")
+        self._refused = _gauge("remora_refused_bundles", "Bundles that the replica shall hold and cannot open.")
+        self._unrecorded = _gauge(
+            "remora_unrecorded_alias_moves", "Aliases that were moved in MLflow without a promotion record."
+        )
+        self._candidates = _counter("remora_candidates_total", "Candidates after each stage.", "surface", "stage")
+        self._stages = metrics.Histogram(
+            "remora_stage_duration_seconds",
+            description="Time in each stage, and in total.",
+            boundaries=SECONDS,
+            tag_keys=("surface", "stage"),  # type: ignore[arg-type]  # Ray's hint allows one key only
+        )
+
+    def answered(self, asked: Query, slate: Slate, response: RecommendResponse) -> None:
+        """Count one response and what led to it."""
+        surface = {"surface": response.surface}
+        self._requests.inc(1, surface | {"bundle": response.bundle})
+        if response.items:
+            self._items.inc(len(response.items), surface)
+        if len(response.items) < asked.n:
+            self._short.inc(1, surface | {"reason": "short" if response.items else "empty"})
+        for stage, count in slate.counts.items():
+            if count:
+                self._candidates.inc(count, surface | {"stage": stage})
+        for reason in response.degraded:
+            self._degraded.inc(1, surface | {"reason": reason.split(":")[0]})
+        for stage, milliseconds in response.timings_ms.items():
+            self._stages.observe(milliseconds / 1e3, surface | {"stage": stage})
+
+    def fell_back(self, surface: str, fallback: str) -> None:
+        """Count one slate of the fallback chain, by the fallback that gave it."""
+        self._fallbacks.inc(1, {"surface": surface, "fallback": fallback})
+
+    def standing(self, *, ready: bool, refused: int, unrecorded: int) -> None:
+        """Show how the replica stands now."""
+        for gauge, value in ((self._ready, int(ready)), (self._refused, refused), (self._unrecorded, unrecorded)):
+            gauge.set(value)
+
+    def looked_up(self, cache: str, found: bool) -> None:
+        """Count one look-up."""
+        self._looked_up.inc(1, {"cache": cache, "result": "hit" if found else "miss"})
+
+
+def _counter(name: str, description: str, *labels: str) -> metrics.Counter:
+    return metrics.Counter(name, description=description, tag_keys=labels)  # type: ignore[arg-type]
+
+
+def _gauge(name: str, description: str) -> metrics.Gauge:
+    return metrics.Gauge(name, description=description)

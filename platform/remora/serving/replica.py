@@ -1,0 +1,144 @@
+"""What every deployment is made of: the bundles that it holds, and threads to run their phases in."""
+
+from __future__ import annotations
+
+import gc
+import logging
+
+from ray import serve
+
+from remora.contracts.errors import NotReady
+from remora.features.cached_users import CachedUsers
+from remora.pipeline import Query
+from remora.registry.live import Answers, LiveReport, Shadowed
+from remora.registry.unrecorded import UnrecordedMove
+from remora.serving.autoscaling import LATE
+from remora.serving.bundle_follower import BundleFollower
+from remora.serving.loaded_bundle import Loader
+from remora.serving.metrics import ServingMetrics
+from remora.serving.phases import Phases
+from remora.serving.schemas import DEFAULT_SURFACE
+from remora.serving.stage_pool import StagePool
+from remora.serving.warmup import warm_up
+from remora.surfaces.warmup_queries import probe
+
+LATE_AFTER = 0.25
+"""Of a request's time: what waits longer for a thread of a replica starts late."""
+
+HANGS_AFTER_SECONDS = 10.0
+"""A thread that does the same piece of work for longer will not come back."""
+
+QUIET_LOOKS = 10
+"""A replica reports at every look while something is tried, else at every so many."""
+
+
+logger = logging.getLogger(__name__)
+
+
+class Replica:
+    """Takes requests after its warm-up, and is healthy while a warm-up query comes through the stages."""
+
+    def __init__(self, loader: Loader, *, asks_for_users: bool = False) -> None:
+        limits = loader.settings.serving
+        self._loader, self._asks_for_users, self.meters = loader, asks_for_users, ServingMetrics()
+        self.threads = StagePool(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
+        self._prober, self._probed = StagePool(1), dict[str, Query]()
+        self._beat = self._quiet = 0
+        self._unrecorded: set[UnrecordedMove] = set()
+        self.bundles = self.threads.wait_for(BundleFollower, loader.traffic, self._opened)
+        self._settle()
+        self._see_unrecorded()
+        self._show_standing()
+        if loader.follows:
+            self.bundles.run(limits.traffic_poll_seconds, self._looked)
+
+    def _opened(self, bundle: str) -> Phases:
+        """A bundle, loaded and warmed up."""
+        with self._loader.opening(bundle):
+            return self._warmed_up(bundle)
+
+    def _warmed_up(self, bundle: str) -> Phases:
+        loaded, users, limits = self._loader.load(bundle), None, self._loader.settings.serving
+        if self._asks_for_users:
+            users = CachedUsers(
+                self._loader.users(loaded), most=limits.user_cache_size, seconds=limits.user_cache_ttl_seconds
+            )
+            for cache in (users.cache, loaded.parts.encoder.cache):
+                cache.listener = self.meters.looked_up
+        phases = Phases(loaded, users)
+        warm_up(phases, within_ms=limits.timeout_ms)
+        return phases
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve asks for every few seconds and hands to the autoscaling policy."""
+        return {LATE: self.threads.waits.late_share()}
+
+    async def check_health(self) -> None:
+        """Fail when a thread hangs or the stages break; the store of users is not asked, as it may be out.
+
+        The probe has a thread of its own: behind the requests of a full replica it would be late, and the replica be
+        taken for broken when it is needed most.
+        """
+        if (seconds := self.threads.longest_seconds()) > HANGS_AFTER_SECONDS:
+            raise NotReady(f"a thread has been at the same piece of work for {seconds:.0f} s")
+        phases = self.bundles.active.production
+        bundle = phases.loaded.bundle
+        if bundle not in self._probed:
+            self._probed = {bundle: probe(phases.loaded.parts, DEFAULT_SURFACE)}
+        await self._prober.do(phases.run, self._probed[bundle])
+
+    def _looked(self, changed: bool) -> None:
+        """Report, at once where something changed or is being tried, now and then else."""
+        if self._settled != set(self.bundles.active.phases):
+            self._settle()
+        traffic = self.bundles.active.traffic
+        tried = traffic.canary is not None or traffic.shadow is not None or bool(traffic.loading)
+        self._quiet += 1
+        if changed or tried or self._quiet >= QUIET_LOOKS:
+            self._quiet = 0
+            self._beat += 1
+            self._see_unrecorded()
+            self._loader.report(self._report())
+        self._show_standing()  # at every look: Ray's exporter forgets a gauge that is not set again
+
+    def _settle(self) -> None:
+        """Take what stays in memory out of garbage collections, after one that drops what loading and the bundles
+        before have left.
+
+        A replica holds some million objects. Python goes through them all whenever requests have made enough objects
+        of their own, and nothing is answered meanwhile.
+        """
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._settled = set(self.bundles.active.phases)
+
+    def _see_unrecorded(self) -> None:
+        """Look for aliases that were moved without a promotion record, and log one when it is first seen."""
+        found = set(self._loader.unrecorded_moves())
+        for move in found - self._unrecorded:
+            logger.warning(move.message)
+        self._unrecorded = found
+
+    def _show_standing(self) -> None:
+        bundles, unrecorded = self.bundles, len(self._unrecorded)
+        self.meters.standing(ready=bundles.is_current, refused=len(bundles.load_errors), unrecorded=unrecorded)
+
+    def _report(self) -> LiveReport:
+        context, now = serve.get_replica_context(), self.bundles.active
+        return LiveReport(
+            replica=context.replica_id.unique_id,
+            deployment=context.deployment,
+            beat=self._beat,
+            revision=now.traffic.revision,
+            ready=tuple(now.phases),
+            refused=dict(self.bundles.load_errors),
+            answers=self._answers(),
+            shadowed=self._shadowed(),
+        )
+
+    def _answers(self) -> dict[str, Answers]:
+        return {}
+
+    def _shadowed(self) -> dict[str, Shadowed]:
+        return {}

@@ -1,0 +1,38 @@
+"""A request as the stages know it: ids become rows of one loaded bundle."""
+
+from __future__ import annotations
+
+from remora.contracts.errors import BadRequest, NotFound
+from remora.pipeline import Query
+from remora.serving.loaded_bundle import LoadedBundle
+from remora.serving.schemas import SEED, SIMILAR, RecommendRequest
+
+
+def to_query(loaded: LoadedBundle, asked: RecommendRequest, request_id: str) -> Query:
+    """The query of a request, its user not looked up yet.
+
+    BadRequest for a surface that there is not, and for similar items of nothing; NotFound for an unknown seed.
+    """
+    if asked.surface not in loaded.surfaces:
+        raise BadRequest(f"There is no surface '{asked.surface}'. There are: {', '.join(loaded.surfaces)}.")
+    seed = asked.context.get(SEED)
+    if asked.surface == SIMILAR and not isinstance(seed, str):
+        raise BadRequest(f"The surface {SIMILAR} needs context.{SEED}, the item that similar ones are asked for.")
+    return Query(
+        request_id=request_id,
+        surface=asked.surface,
+        n=asked.n,
+        instant=loaded.parts.instant(),
+        user_id=asked.user_id,
+        item=None if seed is None else item_row(loaded, str(seed)),
+        context=asked.context,
+        exclude=loaded.parts.vocabulary.rows(asked.exclude),
+    )
+
+
+def item_row(loaded: LoadedBundle, item_id: str) -> int:
+    """NotFound for an item that the catalogue does not have."""
+    row = loaded.parts.vocabulary.row(item_id)
+    if row is None:
+        raise NotFound("item", item_id, f"The catalogue is that of bundle {loaded.bundle}.")
+    return row

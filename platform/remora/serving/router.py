@@ -1,0 +1,142 @@
+"""Which bundle answers a request: each user is assigned to one, and its recommender answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from remora.registry.live import Answers, Shadowed
+from remora.registry.traffic import PRODUCTION
+from remora.serving.bundle_follower import ActiveTraffic
+from remora.serving.executors import Executor
+from remora.serving.explanation import Explanation
+from remora.serving.metrics import ServingMetrics
+from remora.serving.phases import BundleMismatch, Phases
+from remora.serving.recommender import Recommender
+from remora.serving.request_context import RequestContext
+from remora.serving.schemas import (
+    SIMILAR,
+    ExplainRequest,
+    Health,
+    RecommendRequest,
+    SimilarParameters,
+    about,
+)
+from remora.serving.shadow import Shadow
+from remora.serving.tallies import AnswerTally
+from remora.settings.serving import ServingSettings
+from remora.surfaces.responses import RecommendResponse
+
+
+class BundleRouter:
+    """The recommenders of the active bundles. It belongs to the event loop and has no lock.
+
+    ``active`` is read once a request, so that one bundle answers it whatever is switched meanwhile; ``executor`` makes
+    the executor of a bundle.
+    """
+
+    def __init__(
+        self,
+        active: Callable[[], ActiveTraffic],
+        executor: Callable[[Phases], Executor],
+        limits: ServingSettings,
+        meters: ServingMetrics,
+        *,
+        shadow: Shadow,
+        variant: str = PRODUCTION,
+    ) -> None:
+        self._active, self._executor, self._limits, self._meters = active, executor, limits, meters
+        self._shadow, self._variant = shadow, variant
+        self._recommenders: dict[str, Recommender] = {}
+        self._last: ActiveTraffic | None = None
+        self._tallies: defaultdict[str, AnswerTally] = defaultdict(AnswerTally)
+
+    @property
+    def limits(self) -> ServingSettings:
+        """What requests are measured by."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: ServingSettings) -> None:
+        self._limits = limits
+        for recommender in self._recommenders.values():
+            recommender.limits = limits
+
+    async def recommend(self, asked: RecommendRequest, context: RequestContext) -> RecommendResponse:
+        """The slate of a surface for a user."""
+        now = self._now()
+        response = await self._answered(now, asked, context)
+        shadow = now.traffic.shadow
+        if shadow is not None and shadow in now.phases and response.bundle == now.traffic.production:
+            self._shadow.offer(now.phases[shadow], self._limits, asked, context, response)
+        return response
+
+    async def _answered(
+        self, now: ActiveTraffic, asked: RecommendRequest, context: RequestContext
+    ) -> RecommendResponse:
+        who = asked.user_id or context.request_id
+        *firsts, (last, variant) = self._choices(now, who)
+        for recommender, name in firsts:
+            try:
+                return await recommender.recommend(asked, context, name, yields=True)
+            except BundleMismatch:  # a phase of the graph has not got it yet, or no longer
+                continue
+        return await last.recommend(asked, context, variant)
+
+    def _choices(self, now: ActiveTraffic, who: str) -> Iterator[tuple[Recommender, str]]:
+        """The recommender for a user, and those that can take its place, with the variant that each is."""
+        bundle, variant = now.chosen(who)
+        yield self._recommender(now, bundle), self._name(variant)
+        for other in (now.traffic.production, now.traffic.previous):
+            if other is not None and other != bundle and other in now.phases:
+                yield self._recommender(now, other), self._name(PRODUCTION)
+
+    async def similar(self, item_id: str, asked: SimilarParameters, context: RequestContext) -> RecommendResponse:
+        """Items similar to one; NotFound when the catalogue does not have it."""
+        request = RecommendRequest(user_id=asked.user_id, n=asked.n, **about(SIMILAR, item_id))
+        return await self.recommend(request, context)
+
+    async def explain(self, asked: ExplainRequest, context: RequestContext) -> Explanation:
+        """Why the user's slate has the item or has not, by the bundle that the user is assigned to."""
+        now = self._now()
+        return await self._recommender(now, now.chosen(asked.user_id or context.request_id)[0]).explain(asked, context)
+
+    def health(self, status: str) -> Health:
+        """Which bundle is in production here."""
+        return Health(status=status, bundle=self._active().traffic.production)
+
+    async def ready(self) -> Health:
+        """The same after a request has gone through all stages, or NotReady."""
+        now = self._now()
+        await self._recommender(now, now.traffic.production).warm_up()
+        return Health(status="ready", bundle=now.traffic.production)
+
+    def answers(self) -> dict[str, Answers]:
+        """What was answered so far, by bundle."""
+        return {bundle: tally.sums() for bundle, tally in list(self._tallies.items())}
+
+    def shadowed(self) -> dict[str, Shadowed]:
+        """What shadows answered so far, by bundle."""
+        return self._shadow.sums()
+
+    def _now(self) -> ActiveTraffic:
+        """What is active; recommenders of bundles that no longer are let go, and with them the bundles' memory."""
+        now = self._active()
+        if now is not self._last:
+            self._last = now
+            self._recommenders = {b: recommender for b, recommender in self._recommenders.items() if b in now.phases}
+            self._shadow.keep(now.traffic.shadow)
+        return now
+
+    def _recommender(self, now: ActiveTraffic, bundle: str) -> Recommender:
+        """Made when it is first asked."""
+        phases, recommender = now.phases[bundle], self._recommenders.get(bundle)
+        if recommender is None or recommender.loaded is not phases.loaded:
+            executor, tally = self._executor(phases), self._tallies[bundle]
+            recommender = self._recommenders[bundle] = Recommender(
+                phases.loaded, executor, self._limits, self._meters, tally
+            )
+        return recommender
+
+    def _name(self, variant: str) -> str:
+        return self._variant if variant == PRODUCTION else variant

@@ -1,0 +1,49 @@
+"""Requests that a bundle answers before it is given any, made of its catalogue: a bundle holds no user's data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from remora.contracts.vocabulary import ItemCodes
+from remora.pipeline import Query
+from remora.surfaces.parts import Parts
+from remora.surfaces.table import SURFACES
+
+NOBODY = ""
+"""The user of a warm-up query. No request can name it, so the store is asked like for any other and knows nothing."""
+
+SOME = 20
+HISTORIES = (0, 1, SOME, 200)
+"""Wanted items of the users of warm-up queries, who wanted the most popular ones."""
+
+N = 10
+
+
+def warmup_queries(parts: Parts) -> tuple[Query, ...]:
+    """A request of each surface for a user of nothing, of one wanted item, of some, of many."""
+    popular = _popular(parts)
+    return tuple(_query(parts, surface, popular[: wanted + 1], NOBODY) for surface in SURFACES for wanted in HISTORIES)
+
+
+def probe(parts: Parts, surface: str) -> Query:
+    """One request that asks nothing of the store of users, which may be out."""
+    return _query(parts, surface, _popular(parts)[: SOME + 1], None)
+
+
+def _popular(parts: Parts) -> ItemCodes:
+    return np.argsort(-parts.snapshot.popularity, kind="stable")[: max(HISTORIES) + 1].astype(np.int32)
+
+
+def _query(parts: Parts, surface: str, popular: ItemCodes, user: str | None) -> Query:
+    """About the first of some items, for a user who wanted the others."""
+    return Query(
+        request_id="rehearsal",
+        surface=surface,
+        n=N,
+        instant=parts.instant(),
+        user_id=user,
+        item=int(popular[0]),
+        known=len(popular) > 1,
+        history=popular[1:],
+        seen=np.sort(popular[1:]),
+    )

@@ -1,0 +1,108 @@
+"""Background processes of this checkout: started once, found again, ended by their own id and no other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+FOLDER = Path(".remora/processes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A process that this checkout started. ``started`` (epoch seconds) tells it from a later one with its id."""
+
+    name: str
+    pid: int
+    started: float
+    facts: dict[str, str]
+
+    def alive(self) -> bool:
+        """Is it still that process, and not a zombie?"""
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def find(name: str) -> Running | None:
+    """The running process of that name, if there is one."""
+    record = FOLDER / f"{name}.json"
+    if not record.exists():
+        return None
+    running = Running(**json.loads(record.read_text()))
+    return running if running.alive() else None
+
+
+def start(
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    facts: dict[str, str],
+    keep_open: Sequence[int] = (),
+) -> Running:
+    """Start a command in a session of its own; its output goes to ``.remora/processes/<name>.log``.
+
+    The output of the time before is in ``<name>.log.1``, so two of them are kept. ``keep_open`` are file descriptors
+    that the process gets too.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    output = FOLDER / f"{name}.log"
+    if output.exists():
+        os.replace(output, FOLDER / f"{name}.log.1")
+    with output.open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            start_new_session=True,
+            pass_fds=keep_open,
+        )
+    running = Running(name=name, pid=process.pid, started=psutil.Process(process.pid).create_time(), facts=facts)
+    aside = FOLDER / f"{name}.json.{process.pid}"
+    aside.write_text(json.dumps(asdict(running)))
+    os.replace(aside, FOLDER / f"{name}.json")
+    return running
+
+
+def link(name: str, folder: str) -> None:
+    """Have ``.remora/processes/<name>`` lead to a folder: a fixed name, in a place that is the user's own."""
+    aside = FOLDER / f"{name}.{os.getpid()}"
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(folder)
+    os.replace(aside, FOLDER / name)
+
+
+def stop(name: str, *, patience_seconds: float = 20) -> bool:
+    """End a process and what it started; asks first, then insists. False when it was not running."""
+    running = find(name)
+    (FOLDER / f"{name}.json").unlink(missing_ok=True)
+    if running is None:
+        return False
+    tree = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(running.pid, signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(tree, timeout=patience_seconds)
+    for process in stubborn:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=patience_seconds)
+    return True
+
+
+def log_tail(name: str, lines: int = 20) -> str:
+    """The end of what the process printed."""
+    log = FOLDER / f"{name}.log"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""

@@ -1,0 +1,102 @@
+"""A window of the past as it would have been served: what was learned before it, items refreshed along the way."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from remora.contracts.vocabulary import Vocabulary
+from remora.evaluation.replay import ReplayState
+from remora.evaluation.systems import systems
+from remora.features.snapshot import ItemSnapshot
+from remora.ingest.lake import Lake
+from remora.pipeline import Pipeline
+from remora.ranking.ranker import Ranker
+from remora.settings import Settings
+from remora.surfaces.home_feed import home_feed
+from remora.surfaces.parts import Parts
+from remora.wiring.parts import ItemLists, Towers, parts_from
+
+if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
+    from feast import FeatureStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayStates:
+    """The parts at any instant of a window; plain objects that pickle, so that Ray can replay it anywhere.
+
+    ``snapshots`` are in order of time; the latest at or before an instant is the one that served then.
+    """
+
+    settings: Settings
+    towers: Towers
+    lists: ItemLists
+    ranker: Ranker | None
+    snapshots: Sequence[ItemSnapshot]
+
+    def parts(self, instant: datetime) -> Parts:
+        """What served at ``instant``; ValueError before the first snapshot."""
+        place = bisect_right(self._instants, instant) - 1
+        if place < 0:
+            raise ValueError(f"{instant} is before the first snapshot, {self._instants[0]}")
+        if place not in self._made:  # what is derived from a snapshot is derived once, not for every query
+            self._made[place] = parts_from(
+                self.settings,
+                snapshot=self.snapshots[place],
+                towers=self.towers,
+                lists=self.lists,
+                ranker=self.ranker,
+            )
+        return self._made[place]
+
+    def home_feed(self, instant: datetime) -> Pipeline:
+        """The home feed as it was."""
+        return home_feed(self.parts(instant))
+
+    def compared(self, instant: datetime) -> ReplayState:
+        """The systems of a comparison as they were, the home feed's simpler relatives beside it."""
+        return self._moment(instant, systems(self.home_feed(instant)))
+
+    def alone(self, system: str, instant: datetime) -> ReplayState:
+        """The home feed as it was and nothing beside it, called ``system``."""
+        return self._moment(instant, {system: self.home_feed(instant)})
+
+    def _moment(self, instant: datetime, pipelines: Mapping[str, Pipeline]) -> ReplayState:
+        events = np.nan_to_num(self.parts(instant).snapshot.column("item_activity__count_total"))
+        return ReplayState(pipelines=pipelines, item_events=events)
+
+    @cached_property
+    def _made(self) -> dict[int, Parts]:
+        return {}
+
+    @cached_property
+    def _instants(self) -> list[datetime]:
+        return [snapshot.instant for snapshot in self.snapshots]
+
+
+def snapshots(
+    settings: Settings, lake: Lake, store: FeatureStore, queries: pa.Table, vocabulary: Vocabulary | None = None
+) -> list[ItemSnapshot]:
+    """Item snapshots at midnights (UTC) of days on which a query was asked, the first of them always among them.
+
+    Of the items of ``vocabulary``; by default those of the lake. At most ``evaluation.max_snapshots``, spread evenly:
+    in a window of years the items are refreshed now and then rather than every night.
+    """
+    return ItemSnapshot.take_many(store, lake, vocabulary or lake.vocabulary(), settings, refreshes(settings, queries))
+
+
+def refreshes(settings: Settings, queries: pa.Table) -> list[datetime]:
+    """The midnights at which :func:`snapshots` takes the items."""
+    midnights = pc.unique(pc.floor_temporal(queries["instant"], unit="day")).sort().to_pylist()
+    most = settings.evaluation.max_snapshots
+    if len(midnights) > most:
+        midnights = [midnights[place] for place in np.unique(np.linspace(0, len(midnights) - 1, most).astype(int))]
+    return [midnight.astimezone(UTC) for midnight in midnights]

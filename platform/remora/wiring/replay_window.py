@@ -1,0 +1,85 @@
+"""A window of the lake made ready for a replay: what was known of items before it, and of users when they asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from remora.contracts.vocabulary import Vocabulary
+from remora.datasets.splits import Window
+from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.metrics.metric import Metric
+from remora.evaluation.replay import Replay, ReplayState
+from remora.features.replay import ReplayUsers
+from remora.features.snapshot import ItemSnapshot
+from remora.ingest.lake import Lake
+from remora.ranking.ranker import Ranker
+from remora.settings import Settings
+from remora.wiring.parts import ItemLists, Towers
+from remora.wiring.replay_state import ReplayStates, snapshots
+
+if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
+    from feast import FeatureStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayWindow:
+    """A window as one vocabulary sees it; any models of that vocabulary can be replayed over it.
+
+    The item lists are learned from what was before the window, so that nothing of it is known beforehand.
+    """
+
+    settings: Settings
+    vocabulary: Vocabulary
+    lists: ItemLists
+    snapshots: list[ItemSnapshot]
+    users: ReplayUsers
+
+    @classmethod
+    def prepare(
+        cls,
+        settings: Settings,
+        lake: Lake,
+        store: FeatureStore,
+        window: Window,
+        asked: pa.Table,
+        vocabulary: Vocabulary,
+    ) -> ReplayWindow:
+        """For the queries ``asked`` within the window. Needs a Ray cluster."""
+        return cls(
+            settings=settings,
+            vocabulary=vocabulary,
+            lists=ItemLists.learn(lake, vocabulary, settings, window.start),
+            snapshots=snapshots(settings, lake, store, asked, vocabulary),
+            users=ReplayUsers.prepare(store, lake, vocabulary, settings, asked),
+        )
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What metrics need to know of the items: as they were when the window began."""
+        first = self.snapshots[0]
+        return Catalogue(popularity=first.popularity, categories=first.categories)
+
+    def moments(self, towers: Towers, ranker: Ranker | None, settings: Settings | None = None) -> ReplayStates:
+        """The window as these models would have served it, under ``settings`` where they are others."""
+        return ReplayStates(
+            settings=settings or self.settings,
+            towers=towers,
+            lists=self.lists,
+            ranker=ranker,
+            snapshots=self.snapshots,
+        )
+
+    def replay(self, moment_at: Callable[[datetime], ReplayState], metrics: tuple[Metric[Any], ...]) -> Replay:
+        """What asks the systems of ``moment_at`` and judges by ``metrics``."""
+        return Replay(
+            vocabulary=self.vocabulary,
+            hydrator=self.users,
+            moment_at=moment_at,
+            metrics=metrics,
+            settings=self.settings.evaluation,
+        )

@@ -1,0 +1,194 @@
+"""A replica follows the traffic: it loads what is named, switches when it has it, and continues when it cannot."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.serving.small_shop import SmallShop
+
+from remora.contracts.errors import StorageError
+from remora.registry.traffic import Canary, Traffic
+from remora.serving.bundle_follower import RETRY_LOOKS, BundleFollower
+from remora.serving.phases import BundleMismatch, Phases
+
+RELEASE = SmallShop().load()
+"""Every bundle of these tests is this one: loading it once is enough."""
+
+
+class Board:
+    """What is wanted, which bundles cannot be opened, and which were."""
+
+    def __init__(self, production: str) -> None:
+        self.traffic = Traffic(production=production)
+        self.broken: set[str] = set()
+        self.opened: list[str] = []
+
+    def wants(self, **change: object) -> None:
+        after = {**self.traffic.model_dump(), **change, "revision": self.traffic.revision + 1}
+        self.traffic = Traffic.model_validate(after)
+
+    def open(self, bundle: str) -> Phases:
+        self.opened.append(bundle)
+        if bundle in self.broken:
+            raise StorageError(f"{bundle} is damaged")
+        return Phases(RELEASE)
+
+    def bundles(self) -> BundleFollower:
+        return BundleFollower(lambda: self.traffic, self.open)
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board("one")
+
+
+def test_a_replica_begins_with_production_alone_and_takes_the_rest_when_it_looks(board: Board) -> None:
+    board.wants(previous="zero", loading=("two",))
+    bundles = board.bundles()
+    assert board.opened == ["one"]
+    assert bundles.refresh()
+    assert board.opened == ["one", "zero", "two"]
+    assert not bundles.refresh()
+    assert list(bundles.active.phases) == ["one", "zero", "two"]
+
+
+def test_it_serves_the_old_bundle_until_it_has_the_new_one(board: Board) -> None:
+    bundles = board.bundles()
+    seen: list[str] = []
+    opening = board.open
+    bundles._opened = lambda bundle: (seen.append(bundles.active.traffic.production), opening(bundle))[1]
+    board.wants(production="two", previous="one")
+    bundles.refresh()
+    assert seen == ["one"]
+    assert bundles.active.traffic.production == "two"
+    assert set(bundles.active.phases) == {"one", "two"}
+
+
+def test_going_back_opens_nothing(board: Board) -> None:
+    bundles = board.bundles()
+    board.wants(production="two", previous="one")
+    bundles.refresh()
+    board.opened.clear()
+    board.wants(production="one", previous=None)
+    bundles.refresh()
+    assert board.opened == []
+    assert list(bundles.active.phases) == ["one"]
+
+
+def test_a_bundle_that_cannot_be_opened_is_refused_and_what_served_goes_on(board: Board) -> None:
+    board.broken = {"two"}
+    bundles = board.bundles()
+    board.wants(production="two", previous="one")
+    assert bundles.refresh()
+    assert bundles.active.traffic.production == "one"
+    assert bundles.load_errors == {"two": "StorageError: two is damaged"}
+    board.opened.clear()
+    assert not bundles.refresh()
+    assert board.opened == []
+
+
+def test_a_refused_bundle_is_tried_again_with_another_traffic_and_now_and_then(board: Board) -> None:
+    board.broken = {"two"}
+    bundles = board.bundles()
+    board.wants(loading=("two",))
+    bundles.refresh()
+    board.broken.clear()
+    for _ in range(RETRY_LOOKS):
+        bundles.refresh()
+    assert "two" in bundles.active.phases
+    assert bundles.load_errors == {}
+    board.broken = {"three"}
+    board.wants(loading=("three",))
+    bundles.refresh()
+    board.broken.clear()
+    board.wants(shadow="three")
+    bundles.refresh()
+    assert "three" in bundles.active.phases
+
+
+def test_a_new_replica_serves_what_was_before_a_broken_production(board: Board) -> None:
+    board.wants(production="two", previous="one")
+    board.broken = {"two"}
+    bundles = board.bundles()
+    assert bundles.active.traffic.production == "one"
+    assert "two" in bundles.load_errors
+    board.wants(previous=None)
+    with pytest.raises(StorageError):
+        board.bundles()
+
+
+def test_who_is_dealt_a_canary_that_is_not_here_yet_gets_production(board: Board) -> None:
+    board.broken = {"new"}
+    bundles = board.bundles()
+    board.wants(canary=Canary(bundle="new", share=1.0, salt="s"))
+    bundles.refresh()
+    assert bundles.active.chosen("anybody") == ("one", "production")
+    board.broken.clear()
+    board.wants()
+    bundles.refresh()
+    assert bundles.active.chosen("anybody") == ("new", "canary")
+
+
+def test_what_nobody_names_any_more_is_let_go_while_production_cannot_be_opened(board: Board) -> None:
+    board.broken = {"three", "four"}
+    bundles = board.bundles()
+    board.wants(production="three", previous="two")
+    bundles.refresh()
+    assert set(bundles.active.phases) == {"one", "two"}
+    board.wants(production="four", previous=None)
+    bundles.refresh()
+    assert set(bundles.active.phases) == {"one"}
+
+
+def test_a_bundle_that_is_not_here_is_named_with_what_is(board: Board) -> None:
+    with pytest.raises(BundleMismatch, match="of bundle two, this replica serves one"):
+        board.bundles().active.of("two")
+
+
+NAMES = st.sampled_from(["one", "two", "three", "four"])
+CHANGES = st.fixed_dictionaries(
+    {
+        "production": NAMES,
+        "previous": st.none() | NAMES,
+        "shadow": st.none() | NAMES,
+        "canary": st.none() | st.builds(lambda b: {"bundle": b, "share": 0.5, "salt": "s"}, NAMES),
+        "loading": st.lists(NAMES, max_size=2).map(tuple),
+    }
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(CHANGES, st.sets(NAMES)), max_size=8), st.lists(st.text(max_size=3), min_size=3, max_size=3))
+def test_whatever_is_wanted_and_broken_everybody_is_dealt_a_bundle_that_is_here(
+    steps: list[tuple[dict[str, object], set[str]]], users: list[str]
+) -> None:
+    board = Board("one")
+    bundles = board.bundles()
+    for change, broken in steps:
+        board.broken = broken
+        board.wants(**change)
+        bundles.refresh()
+        now = bundles.active
+        assert {now.chosen(user)[0] for user in users} <= set(now.phases)
+        assert now.production is now.phases[now.traffic.production]
+        if board.traffic.production in now.phases:
+            assert now.traffic == board.traffic
+        assert set(now.phases) <= {*board.traffic.bundles, now.traffic.production, *now.traffic.bundles}
+
+
+def test_a_look_that_fails_does_not_end_the_following(board: Board) -> None:
+    bundles, failed, went_on = board.bundles(), Event(), Event()
+
+    def traffic() -> Traffic:
+        if not failed.is_set():
+            failed.set()
+            raise StorageError("the home is out")
+        return board.traffic
+
+    bundles._traffic = traffic
+    bundles.run(0.001, lambda changed: went_on.set())
+    assert failed.wait(30)
+    assert went_on.wait(30)
