@@ -72,7 +72,7 @@ def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Counter[str]:
 
 
 @dataclass
-class AccumulatorActor:
+class Accumulator:
     """A tally while it is written, one query after the other."""
 
     means: dict[str, dict[Column, Mean]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.days import each_day
-from remora.evaluation.accumulator import AccumulatorActor, Column, Tally
+from remora.evaluation.accumulator import Accumulator, Column, Tally
 from remora.evaluation.metrics.judgement import judge
 from remora.evaluation.metrics.metric import Metric, RelevanceMetric
 from remora.evaluation.segments import NEW_ITEMS, of_user
@@ -49,14 +49,14 @@ class Replay:
         ``queries`` has the columns query_id, user_id, instant (timestamp, UTC), targets (list of item ids), weights
         (their gains) and history_events (wanted events of the user before).
         """
-        into = AccumulatorActor()
+        into = Accumulator()
         for midnight, asked in each_day(queries):
             moment = self.moment_at(midnight)
             for query in asked:
                 self._ask(query, moment, into)
         return into.tally()
 
-    def _ask(self, asked: dict[str, Any], moment: ReplayState, into: AccumulatorActor) -> None:
+    def _ask(self, asked: dict[str, Any], moment: ReplayState, into: Accumulator) -> None:
         query = self.hydrator.hydrate(
             Query(
                 request_id=asked["query_id"],
