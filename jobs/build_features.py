@@ -17,7 +17,7 @@ def main(config: str | None = None) -> None:
     settings = load(config)
     connect(settings)
     built = build(settings, Lake.open(Home(settings.home)))
-    print(json.dumps({"features": built.version, "rows": built.receipt["rows"]}))
+    print(json.dumps({"features": built.version, "rows": built.metadata["rows"]}))
 
 
 if __name__ == "__main__":

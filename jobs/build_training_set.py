@@ -11,7 +11,7 @@ from remora.wiring.cluster import connect
 
 
 def main(config: str, rows: str, out: str, service: str = "ranking") -> None:
-    """Write the training set and print its receipt."""
+    """Write the training set and print its report."""
     settings = load(config)
     connect(settings)
     print(training_set(open_store(settings), rows, service, out).model_dump_json())

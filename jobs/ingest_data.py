@@ -15,7 +15,7 @@ def main(config: str | None = None) -> None:
     settings = load(config)
     connect(settings)
     lake = ingest(settings)
-    print(json.dumps({"lake": lake.version, "counts": lake.artifact.receipt["counts"]}))
+    print(json.dumps({"lake": lake.version, "counts": lake.artifact.metadata["counts"]}))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ def main(config: str, out: str, n: str = "10") -> None:
 
     slates = recommend_all_users(load(config), out, n=int(n), advanced=advanced)
     print(
-        json.dumps({"path": slates.at("slates"), "users": slates.receipt["users"], "bundle": slates.receipt["bundle"]})
+        json.dumps(
+            {"path": slates.at("slates"), "users": slates.metadata["users"], "bundle": slates.metadata["bundle"]}
+        )
     )
 
 

@@ -15,7 +15,7 @@ def main(config: str | None = None) -> None:
     settings = load(config)
     connect(settings)
     trained = train(settings)
-    print(json.dumps({"ranking": trained.version, "metrics": trained.receipt["metrics"]}))
+    print(json.dumps({"ranking": trained.version, "metrics": trained.metadata["metrics"]}))
 
 
 if __name__ == "__main__":

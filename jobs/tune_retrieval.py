@@ -15,7 +15,7 @@ def main(config: str | None = None, name: str = "latest") -> None:
     settings = load(config)
     connect(settings)
     found = search(settings, name)
-    print(json.dumps({"search": name, "best": found.receipt["best"], "metrics": found.receipt["metrics"]}))
+    print(json.dumps({"search": name, "best": found.metadata["best"], "metrics": found.metadata["metrics"]}))
 
 
 if __name__ == "__main__":

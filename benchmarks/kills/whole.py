@@ -39,7 +39,7 @@ def _artifacts(settings: Settings) -> None:
         if home.exists(f"{name}/{POINTER}"):
             shelf.current()
         for version in home.folders(f"{name}/{VERSIONS}"):
-            assert shelf.find(version) is not None, f"{name} {version} has no receipt and lies among the versions"
+            assert shelf.find(version) is not None, f"{name} {version} has no metadata and lies among the versions"
 
 
 def _bundles(settings: Settings) -> None:

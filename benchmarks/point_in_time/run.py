@@ -242,7 +242,7 @@ def scale(folder: Path, sizes: list[int], note: Callable[[str], None]) -> list[d
                 job.persist(SavedDatasetFileStorage(path=str(out)))
             runs.append(usage.wall_seconds)
             peak = max(peak, usage.peak_bytes)
-        assert job.receipt.rows_out == rows
+        assert job.report.rows_out == rows
         middle = float(np.median(runs))
         table.append(
             {

@@ -73,7 +73,7 @@ def train_half(address: str) -> dict[str, Any]:
         file = write(Path(folder), people=60, things=40, events=1_500)
         settings = load(file, home=f"{folder}/home", retrieval={"epochs": 2, "dimension": 8, "workers": 3})
         ingest(settings)
-        metrics = train(settings).receipt["metrics"]
+        metrics = train(settings).metadata["metrics"]
     workers = [a for a in list_actors(address=address, limit=1_000) if "RayTrainWorker" in a.class_name]
     return {"items": metrics["items"], "workers": len(workers), "nodes": len({a.node_id for a in workers})}
 

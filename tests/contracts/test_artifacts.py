@@ -29,7 +29,7 @@ def test_before_the_first_version_the_error_names_the_command(shelf: ArtifactSto
 def test_a_published_version_is_current_and_carries_its_report(shelf: ArtifactStore) -> None:
     put(shelf, "one")
     current = shelf.current()
-    assert (current.version, current.receipt["rows"]) == ("one", 1)
+    assert (current.version, current.metadata["rows"]) == ("one", 1)
     assert current.read_bytes("sub/data.txt") == b"content"
     current.verify()
 
@@ -88,7 +88,7 @@ def test_two_writers_of_one_version_end_with_one_good_version(shelf: ArtifactSto
     shelf.publish(second)
     made = shelf.current()
     assert made.read_bytes("data.txt") == b"second"
-    assert list(made.receipt["files"]) == ["data.txt"], "the receipt lists itself"
+    assert list(made.metadata["files"]) == ["data.txt"], "the metadata lists itself"
     made.verify()
     assert shelf.home.folders("lake/drafts") == []
 

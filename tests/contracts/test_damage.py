@@ -49,14 +49,14 @@ def flip(file: Path, draw: random.Random) -> Callable[[], None]:
 def test_every_flipped_bit_is_found_and_its_file_named(shelf: ArtifactStore, made: Artifact) -> None:
     draw = random.Random(7)
     files = sorted(p for p in Path(shelf.home.at("features")).rglob("*") if p.is_file())
-    assert len(files) == 5, "the table, the model, the document, the receipt and the pointer"
+    assert len(files) == 5, "the table, the model, the document, the metadata and the pointer"
     for _ in range(60):
         for file in files:
             restore = flip(file, draw)
             with pytest.raises((ChecksumMismatch, LostVersion), match=f"'{file}'"):
                 shelf.current()
             restore()
-    assert shelf.current().receipt == made.receipt
+    assert shelf.current().metadata == made.metadata
 
 
 def test_a_file_that_is_gone_is_named(shelf: ArtifactStore, made: Artifact) -> None:

@@ -61,7 +61,7 @@ def test_a_version_is_on_the_disk_before_its_name_and_its_name_before_the_pointe
     shelf.publish(draft)
     versions = home_folder / "lake" / "versions"
     named = disk.index(("renamed", f"{versions}/one"))
-    for path in (events, events.parent, Path(draft.at()), Path(draft.at("receipt.json"))):
+    for path in (events, events.parent, Path(draft.at()), Path(draft.at("metadata.json"))):
         assert ("flushed", str(path)) in disk[:named]
     assert ("flushed", str(versions)) in disk[named : disk.index(("renamed", f"{home_folder}/lake/CURRENT"))]
 

@@ -34,7 +34,7 @@ def test_a_writer_killed_at_any_instant_leaves_whole_versions(home_folder: Path)
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
         for version in shelf.home.folders("lake/versions"):
-            assert shelf.find(version) is not None, f"{version} has no receipt and lies among the versions"
+            assert shelf.find(version) is not None, f"{version} has no metadata and lies among the versions"
         if shelf.home.exists("lake/CURRENT"):
-            last = max(last, shelf.current().receipt["number"])
+            last = max(last, shelf.current().metadata["number"])
     assert last >= 0, "no writer lived long enough to publish"

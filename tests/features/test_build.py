@@ -43,9 +43,9 @@ def test_partitions_together_equal_one_pass_over_everything(shop: Shop) -> None:
         assert_frame_equal(read(shop, view, key), expected.sort(key, "event_timestamp"), check_exact=True)
 
 
-def test_the_receipt_counts_the_rows_of_every_view(shop: Shop) -> None:
+def test_the_metadata_counts_the_rows_of_every_view(shop: Shop) -> None:
     counted = {view: shop.tables.read(view).num_rows for view in shop.tables.views}
-    assert counted == shop.tables.artifact.receipt["rows"]
+    assert counted == shop.tables.artifact.metadata["rows"]
     shop.tables.artifact.verify()
 
 
@@ -64,7 +64,7 @@ def test_categories_are_in_order_of_items_then_name(shop: Shop) -> None:
 
 def test_unchanged_inputs_are_a_look_up(shop: Shop) -> None:
     again = build(shop.settings, shop.lake)
-    assert (again.version, again.receipt) == (shop.tables.artifact.version, shop.tables.artifact.receipt)
+    assert (again.version, again.metadata) == (shop.tables.artifact.version, shop.tables.artifact.metadata)
 
 
 def test_a_changed_window_makes_another_version_and_keeps_the_old(shop: Shop, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_planted_difference_is_named(
     planted = (with_item if side == "item" else with_user)(now, column, change)
     [difference] = found(shop, planted)
     assert difference.column == column
-    assert difference.looks_like.startswith(guess)
+    assert difference.likely_cause.startswith(guess)
     assert difference.served != difference.recomputed
 
 
@@ -77,7 +77,7 @@ def test_a_window_that_ends_a_day_early_is_named(shop: Shop, now: Served) -> Non
     ).table["item_activity__count_view_7d"]
     [difference] = found(shop, with_item(now, "item_activity__count_view_7d", lambda c: early))
     assert difference.column == "item_activity__count_view_7d"
-    assert difference.looks_like == "values, as of another window or instant"
+    assert difference.likely_cause == "values, as of another window or instant"
     assert 0 < difference.rows < len(early)
 
 

@@ -67,6 +67,6 @@ def test_a_training_set_is_written_to_a_url_with_a_key_of_its_own(shop: Shop, re
     with home.filesystem.open_output_stream("lake/asked/rows.parquet") as stream:
         pq.write_table(slates().rename_columns({"instant": "event_timestamp"}), stream)
     at = remote.home.replace("@lake/shop?", "@lake/{}?")
-    receipt = training_set(shop.store, at.format("asked"), "ranking", at.format("out"))
-    assert receipt.rows_in == receipt.rows_out == len(slates())
-    assert Home(at.format("out")).exists("_receipt.json")
+    report = training_set(shop.store, at.format("asked"), "ranking", at.format("out"))
+    assert report.rows_in == report.rows_out == len(slates())
+    assert Home(at.format("out")).exists("_join_report.json")

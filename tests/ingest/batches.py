@@ -100,7 +100,7 @@ def content_of(lake: Lake) -> dict[str, Any]:
 
     tables = {
         path: pl.DataFrame(pl.from_arrow(read(path)))
-        for path in artifact.receipt["files"]
+        for path in artifact.metadata["files"]
         if path.startswith(("events/", "users/", "items/"))
     }
     quarantine = pl.DataFrame(pl.from_arrow(lake.quarantine()))
@@ -109,13 +109,13 @@ def content_of(lake: Lake) -> dict[str, Any]:
     # Events are doubted when they are read: what a later items table would say of old ones is not counted again.
     counts = {
         name: {key: value for key, value in table.items() if key not in ("doubts", "examples")}
-        for name, table in artifact.receipt["counts"].items()
+        for name, table in artifact.metadata["counts"].items()
     }
     return {
         "rows": {path: table.rows() for path, table in tables.items()},
         "types": {path: table.schema for path, table in tables.items()},
         "quarantine": sorted(quarantine.rows()),
-        "receipt": {key: artifact.receipt[key] for key in said} | {"unknown": unknown, "counts": counts},
+        "metadata": {key: artifact.metadata[key] for key in said} | {"unknown": unknown, "counts": counts},
         "vocabulary": lake.vocabulary().to_ids(range(len(lake.vocabulary()))),
     }
 

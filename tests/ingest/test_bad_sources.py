@@ -7,7 +7,7 @@ import pytest
 from tests.ingest.shop import SHOP, shop_events
 
 from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput, WrongType
-from remora.ingest.ingest import _recipe, ingest
+from remora.ingest.ingest import _config_fingerprint, ingest
 
 COLUMNS = SHOP["data"]["events"][0]["columns"]
 
@@ -146,8 +146,8 @@ def test_a_csv_header_with_a_name_twice_is_broken(refused, home_folder):
         {"max_clock_skew_seconds": 60},
     ],
 )
-def test_whatever_changes_the_reading_changes_the_recipe(shop, change):
-    assert _recipe(shop(**change)) != _recipe(shop())
+def test_whatever_changes_the_reading_changes_the_fingerprint(shop, change):
+    assert _config_fingerprint(shop(**change)) != _config_fingerprint(shop())
 
 
 def test_an_empty_events_table_is_an_error(refused):

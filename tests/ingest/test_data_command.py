@@ -32,9 +32,9 @@ def typed(home_folder, tmp_path, monkeypatch):
 
 
 def test_ingest_and_report_speak_json_and_pictures(ray_cluster, typed, home_folder):
-    receipt = json.loads(typed("ingest", "--json"))
+    metadata = json.loads(typed("ingest", "--json"))
     lake = Lake.open(Home(str(home_folder)))
-    assert receipt == lake.artifact.receipt
+    assert metadata == lake.artifact.metadata
     assert "duplicate of another row" in typed("ingest")
     assert json.loads(typed("report", "--json"))["lake"] == lake.version
     assert "Gini" in typed("report")

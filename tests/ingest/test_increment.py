@@ -58,8 +58,8 @@ def whole(exports: Exports, folder: Path) -> Lake:
     return ingest(exports.settings(folder / f"whole{len(exports.written)}"))
 
 
-def made(lake: Lake) -> dict:
-    return lake.artifact.receipt["made"]
+def build_of(lake: Lake) -> dict:
+    return lake.artifact.metadata["build"]
 
 
 @settings(max_examples=15)
@@ -79,8 +79,8 @@ def test_batch_by_batch_the_lake_is_that_of_all_batches(
             lake = ingest(exports.settings(folder / "home"), since_last=True)
             for file, content in old.items():
                 restore(file, content)
-            assert made(lake)["whole_because"] is None
-            assert made(lake)["files"] == {"read": 1, "known": len(exports.written) - 1}
+            assert build_of(lake)["full_rebuild_reason"] is None
+            assert build_of(lake)["files"] == {"read": 1, "known": len(exports.written) - 1}
         assert content_of(lake) == content_of(whole(exports, folder))
         assert events_of(lake) == expected_events(exports, None)
         lake.artifact.verify()
@@ -125,9 +125,9 @@ def test_days_without_a_new_event_are_the_same_files_on_disk(exports: Exports, t
     before = ingest(exports.settings(tmp_path))
     exports.write([event(id="late", day=1), event(id="new", day=4)])
     lake = ingest(exports.settings(tmp_path), since_last=True)
-    assert made(lake)["days"] == {"new": 1, "merged": 1, "taken_over": 3}
-    assert made(lake)["of"] == before.version
-    assert made(lake)["rows_read"] == 2
+    assert build_of(lake)["days"] == {"new": 1, "merged": 1, "reused": 3}
+    assert build_of(lake)["of"] == before.version
+    assert build_of(lake)["rows_read"] == 2
 
     def inode(version: Lake, day: int) -> int:
         return os.stat(version.artifact.at(f"events/day={lake.days()[day]}/00000.parquet")).st_ino
@@ -152,7 +152,7 @@ def test_nothing_new_is_a_look_up_that_opens_no_file(exports: Exports, tmp_path:
     before = ingest(exports.settings(tmp_path))
     spoil(file)
     again = ingest(exports.settings(tmp_path), since_last=True)
-    assert again.artifact.receipt == before.artifact.receipt
+    assert again.artifact.metadata == before.artifact.metadata
 
 
 def test_new_items_alone_make_a_version_that_reads_no_event_file(exports: Exports, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_new_items_alone_make_a_version_that_reads_no_event_file(exports: Export
     content = spoil(file)
     lake = ingest(exports.settings(tmp_path), since_last=True)
     restore(file, content)
-    assert made(lake)["days"] == {"new": 0, "merged": 0, "taken_over": 2}
+    assert build_of(lake)["days"] == {"new": 0, "merged": 0, "reused": 2}
     assert content_of(lake) == content_of(whole(exports, tmp_path))
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_was_only_touched_is_read_for_its_hash_and_known(exports: Ex
     os.utime(file)
     exports.write([event(id="2", day=1)])
     lake = ingest(exports.settings(tmp_path), since_last=True)
-    assert made(lake)["files"] == {"read": 1, "known": 1}
+    assert build_of(lake)["files"] == {"read": 1, "known": 1}
 
 
 def test_a_change_right_after_the_ingest_that_leaves_the_times_as_they_were_is_found(
@@ -197,7 +197,7 @@ class TestAWholeBuildIsMadeAndSaysWhyWhen:
     def why(self, exports: Exports, tmp_path: Path) -> str:
         lake = ingest(exports.settings(tmp_path), since_last=True)
         assert content_of(lake) == content_of(whole(exports, tmp_path))
-        return made(lake)["whole_because"] or ""
+        return build_of(lake)["full_rebuild_reason"] or ""
 
     def test_there_is_no_lake(self, exports: Exports, tmp_path: Path) -> None:
         exports.write(SOUND)
@@ -256,7 +256,7 @@ class TestAWholeBuildIsMadeAndSaysWhyWhen:
         assert ingest(exports.settings(tmp_path)).rows("events") == 1
         exports.write([event(id="3", day=1)])
         lake = ingest(exports.settings(tmp_path), since_last=True)
-        assert (made(lake)["whole_because"], lake.rows("events")) == (None, 2)
+        assert (build_of(lake)["full_rebuild_reason"], lake.rows("events")) == (None, 2)
         monkeypatch.setattr(ingesting, "latest_instant", lambda data: datetime.now(UTC))
         exports.write([event(id="4", day=1)])
         assert "was refused as in the future, and is not any more" in self.why(exports, tmp_path)

@@ -25,7 +25,7 @@ def events_of(lake: Lake) -> pl.DataFrame:
 
 
 def reasons_of(lake: Lake, table: str = "events") -> dict[str, int]:
-    return lake.artifact.receipt["counts"][table]["reasons"]
+    return lake.artifact.metadata["counts"][table]["reasons"]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_every_row_of_the_dirty_shop_is_accounted_for_as_duckdb_counts_it(lake):
         FROM events
         """
     ).fetchall()[0]
-    counts = lake.artifact.receipt["counts"]["events"]
+    counts = lake.artifact.metadata["counts"]["events"]
     assert (counts["rows"], counts["accepted"]) == (rows, distinct)
     assert reasons_of(lake) == {
         "filter: customer IS NOT NULL": missing,
@@ -110,14 +110,14 @@ def test_an_event_for_an_unknown_item_is_quarantined_or_kept_as_the_settings_say
     lenient = ingest(shop(items=few, unknown_items="keep"))
     assert (events_of(lenient)["item_id"] == "P3").sum() == unknown
     assert "P3" in lenient.vocabulary()
-    assert lenient.artifact.receipt["counts"]["items"]["from_events"] == 1
+    assert lenient.artifact.metadata["counts"]["items"]["from_events"] == 1
 
 
 def test_unchanged_sources_are_a_look_up_and_a_changed_row_is_a_new_version(shop):
     first, changed = ingest(shop()), ingest(shop(events=shop_events(rows=390)))
     assert changed.version != first.version
     again = ingest(shop())
-    assert again.artifact.receipt == first.artifact.receipt
+    assert again.artifact.metadata == first.artifact.metadata
     assert Lake.open(first.artifact.home).version == first.version
 
 

@@ -61,7 +61,7 @@ def test_a_disk_that_is_full_in_a_worker_is_a_storage_error_and_the_next_run_wor
     after.artifact.verify()
 
 
-def test_a_crash_before_the_receipt_or_before_the_pointer_leaves_the_lake_before(home_folder, monkeypatch):
+def test_a_crash_before_the_metadata_or_before_the_pointer_leaves_the_lake_before(home_folder, monkeypatch):
     before = ingest(bring_shop(home_folder))
     changed = bring_shop(home_folder, events=shop_events(rows=300, seed=2))
     for crash_in in ("rename", "point"):  # the draft is whole and no version yet; then, it is one, the pointer
@@ -103,11 +103,11 @@ def test_days_without_a_new_event_are_copied_inside_the_store(tmp_path, bucket):
     ingest(exports.settings(bucket.format("home")))
     exports.write([event(id="late", day=1), event(id="0", day=7), event(id="new", day=3)])
     remote = ingest(exports.settings(bucket.format("home")), since_last=True)
-    assert remote.artifact.receipt["made"]["days"] == {"new": 1, "merged": 1, "taken_over": 2}
+    assert remote.artifact.metadata["build"]["days"] == {"new": 1, "merged": 1, "reused": 2}
     remote.artifact.verify()
     here = ingest(exports.settings(tmp_path))
     assert content_of(remote) == content_of(here)
-    assert here.artifact.receipt["made"]["files"] == {"read": 2, "known": 0}
+    assert here.artifact.metadata["build"]["files"] == {"read": 2, "known": 0}
 
 
 @pytest.mark.parametrize("code", NO_HARD_LINKS)
@@ -123,9 +123,9 @@ def test_on_a_disk_without_hard_links_days_are_copied(tmp_path, monkeypatch, cod
     exports.write([event(id="new", day=3)])
     lake = ingest(exports.settings(tmp_path), since_last=True)
     lake.artifact.verify()
-    for path, entry in before.artifact.receipt["files"].items():
+    for path, entry in before.artifact.metadata["files"].items():
         if path.startswith("events/"):
-            assert lake.artifact.receipt["files"][path] == entry
+            assert lake.artifact.metadata["files"][path] == entry
             assert not os.path.samefile(lake.artifact.at(path), before.artifact.at(path))
 
 
@@ -145,7 +145,7 @@ def test_a_full_disk_while_days_are_taken_over_leaves_the_lake_before(tmp_path, 
     assert Lake.open(Home(str(tmp_path))).version == before.version
     before.artifact.verify()
     again = ingest(exports.settings(tmp_path), since_last=True)
-    assert again.artifact.receipt["made"]["of"] == before.version
+    assert again.artifact.metadata["build"]["of"] == before.version
     again.artifact.verify()
     before.artifact.verify()
 
@@ -160,7 +160,7 @@ def test_sources_and_home_may_be_in_s3(home_folder, bucket):
     remote = ingest(Settings(name="shop", home=bucket.format("home"), data=data))
     here = ingest(local)
     assert Lake.open(Home(bucket.format("home"))).version == remote.version
-    assert remote.artifact.receipt["counts"] == here.artifact.receipt["counts"]
+    assert remote.artifact.metadata["counts"] == here.artifact.metadata["counts"]
     assert remote.items().equals(here.items())
     assert remote.days() == here.days()
     assert remote.events().count() == here.events().count()

@@ -33,15 +33,29 @@ def test_the_card_says_whether_probabilities_mean_what_they_say() -> None:
 
 
 def test_the_card_tells_of_the_rows_that_the_ranker_learned_from() -> None:
-    view = {"fingerprint": "f", "rows": 40, "answered": 30, "unknown": 6, "expired": 4, "leaks": 12, "strategy": "sort"}
-    receipt = {"rows_in": 10, "rows_out": 10, "earliest": None, "latest": None, "future": 0, "known_time": "UTC"}
+    view = {
+        "fingerprint": "f",
+        "rows": 40,
+        "matched": 30,
+        "unmatched": 6,
+        "expired": 4,
+        "leaks": 12,
+        "strategy": "sort",
+    }
+    report = {"rows_in": 10, "rows_out": 10, "earliest": None, "latest": None, "future": 0, "known_time": "UTC"}
     rows = TrainingRows.model_validate(
-        {**receipt, "fingerprint": "abcd" * 16, "views": {"user": view, "item": view}, "made_at": "now", "seconds": 1.0}
+        {
+            **report,
+            "fingerprint": "abcd" * 16,
+            "views": {"user": view, "item": view},
+            "created_at": "now",
+            "seconds": 1.0,
+        }
     )
     text = card(releases.LINEAGE.model_copy(update={"rows": {"train": rows}}), {}, ())
-    assert "rows of train: 10, each with its features as they were known at its instant, receipt abcdabcd" in text
+    assert "rows of train: 10, each with its features as they were known at its instant, report abcdabcd" in text
     assert "told 24 of its answers the future" in text
-    assert "made_at" not in rows.model_dump()  # no clock: the same bundle has the same id
+    assert "created_at" not in rows.model_dump()  # no clock: the same bundle has the same id
 
 
 def test_the_page_says_what_the_card_says_and_runs_nothing() -> None:

@@ -15,7 +15,7 @@ from tests.registry import releases
 from remora.contracts.errors import NotFound
 from remora.contracts.home import StoredFile
 from remora.registry.bundles import Bundles
-from remora.registry.garbage import QUIET, unneeded
+from remora.registry.garbage import QUIET, bundle_garbage
 from remora.registry.manifest import MANIFEST
 from remora.registry.store import FOLDER
 from remora.registry.tracking import tracking_uri
@@ -126,7 +126,7 @@ STORED = st.lists(FILES, unique_by=lambda file: file.path)
 def test_nothing_that_is_needed_or_going_on_is_ever_among_what_goes(
     files: list[StoredFile], needed: set[str], keep: int
 ) -> None:
-    going = unneeded(files, needed, keep=keep, now=NOW)
+    going = bundle_garbage(files, needed, keep=keep, now=NOW)
     complete = {file.path.partition("/")[0]: file.at for file in files if file.path.endswith(MANIFEST)}
     gone = {one.id for one in going if one.complete}
     assert gone.isdisjoint(needed)

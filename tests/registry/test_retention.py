@@ -118,7 +118,7 @@ def test_a_reader_of_what_was_replaced_a_moment_ago_is_left_its_files(settings: 
         put(home, "lake", f"v{n}")
     old = (datetime.now(UTC) - timedelta(days=9)).timestamp()
     for n in range(6):
-        os.utime(home.at(f"lake/versions/v{n}/receipt.json"), (old, old))
+        os.utime(home.at(f"lake/versions/v{n}/metadata.json"), (old, old))
     assert gone(settings, after=timedelta()) == set(), "all are old, and each was current a moment ago"
 
 
@@ -152,13 +152,13 @@ def test_what_interrupted_commands_left_goes_in_its_time(settings: Settings, hom
         "serving/.traffic.json.a1b2c3d4": "serving/.traffic.json.a1b2c3d4",
         "serving/opened/0123456789abcdef.done": "serving/opened/0123456789abcdef.done",
     }
-    for path in (*left, "training/towers-1/checkpoint/x", "tuning/versions/mine/receipt.json", "rollouts/r1.json"):
+    for path in (*left, "training/towers-1/checkpoint/x", "tuning/versions/mine/metadata.json", "rollouts/r1.json"):
         home.write_bytes(path, b"x")
     assert gone(settings, after=timedelta(hours=2)) == set()
     assert gone(settings) == set(left.values())
     assert gone(settings, after=timedelta(days=8)) == {"training/towers-1"}
     assert gone(settings, after=timedelta(days=3650)) == set()
-    assert home.files("") == sorted([".writing.lock", "rollouts/r1.json", "tuning/versions/mine/receipt.json"])
+    assert home.files("") == sorted([".writing.lock", "rollouts/r1.json", "tuning/versions/mine/metadata.json"])
 
 
 def test_old_records_of_runs_go_but_for_the_last_and_the_last_success(settings: Settings, home: Home) -> None:
@@ -175,7 +175,7 @@ def test_files_that_versions_share_are_freed_with_the_last(settings: Settings, h
         shelf = ArtifactStore(home, "lake", "remora")
         draft = shelf.draft(f"v{n}")
         shared = draft.reuse(before, ["part"])
-        before = shelf.publish(draft, taken_over=shared)
+        before = shelf.publish(draft, reused=shared)
     found = collect(settings, in_use={}, delete=True, now=datetime.now(UTC) + LATER)
     assert sum(one.bytes for one in found.garbage) > 2000
     assert found.freed_bytes < 1000, "the 1000 bytes are still those of v2, v3 and v4"
@@ -215,7 +215,7 @@ def test_a_kill_while_a_version_is_removed_leaves_whole_versions(settings: Setti
         put(home, "lake", f"v{n}")
     ended = subprocess.run([sys.executable, "-c", KILLED, settings.model_dump_json(), str(at)], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert len(versions(home, "lake")) >= 3, "whatever has a receipt is whole: it was verified when it was found"
+    assert len(versions(home, "lake")) >= 3, "whatever has metadata is whole: it was verified when it was found"
     gone(settings)
     gone(settings, after=LATER * 2)
     assert versions(home, "lake") == ["v2", "v3", "v4"]
@@ -238,7 +238,7 @@ def test_of_any_versions_the_needed_the_newest_and_the_young_stay(
     now = datetime(2026, 1, 1, tzinfo=UTC)
     files, needed = [], set()
     for n, (hours, complete, need) in enumerate(listed):
-        name = "receipt.json" if complete else "part"
+        name = "metadata.json" if complete else "part"
         files.append(StoredFile(path=f"lake/versions/v{n}/{name}", bytes=1, at=now - timedelta(hours=hours)))
         needed |= {f"v{n}"} if need else set()
     found = expired(

@@ -66,7 +66,7 @@ def test_what_a_fingerprint_is_made_of_has_no_password_and_still_has_the_places(
 def test_a_run_a_lake_and_the_gates_are_named_alike_under_another_password() -> None:
     one, other = settings("old-password"), settings("new-password")
     assert recording._new(one, "ann", None).inputs == recording._new(other, "ann", None).inputs
-    assert ingest._recipe(one) == ingest._recipe(other)
+    assert ingest._config_fingerprint(one) == ingest._config_fingerprint(other)
     assert one.inputs(include=run.DEPENDS_ON) == other.inputs(include=run.DEPENDS_ON)
 
 

@@ -72,4 +72,4 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
     ]
     assert [label > 0 for label in table["label:like_or_view"].to_pylist()] == wanted
     assert np.isnan(table["candidate__place"].to_numpy()).any()  # shown, though retrieval would not have found it
-    assert artifact.receipt["metrics"]["queries"] == len(found)
+    assert artifact.metadata["metrics"]["queries"] == len(found)

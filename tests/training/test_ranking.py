@@ -86,7 +86,7 @@ def report_of(artifact: Artifact) -> RankingReport:
 
 def test_it_is_served_by_the_files_that_it_names(trained: tuple[Settings, Artifact]) -> None:
     settings, artifact = trained
-    assert "ranker.json" in artifact.receipt["served"]
+    assert "ranker.json" in artifact.metadata["served"]
     vectors = retrieval_vectors(settings)
     ranker = Ranker.load(artifact.home.local_copy(artifact.folder), vectors)
     assert ranker.objectives == ("engaged", "liked")
@@ -109,11 +109,11 @@ def test_a_weight_is_changed_without_training_and_a_model_without_making_rows(
     heavier = settings.ranking.objectives["liked"].model_copy(update={"weight": 9.0})
     objectives = settings.ranking.objectives | {"liked": heavier}
     other = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"objectives": objectives})})
-    assert ranking.train(other).receipt == artifact.receipt
+    assert ranking.train(other).metadata == artifact.metadata
     trees = settings.ranking.trees.model_copy(update={"max_depth": 2})
     another = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})})
     rows = slates.make(settings)
-    assert slates.make(another).receipt == rows.receipt
+    assert slates.make(another).metadata == rows.metadata
     assert ranking.version(another, rows) != artifact.version
 
 
@@ -161,7 +161,7 @@ def test_ablations_take_every_part_away_once(trained: tuple[Settings, Artifact])
             means = [found.estimate(s, "ndcg", 10).mean for s in (SURFACE, system)]
             assert difference.mean == pytest.approx(means[0] - means[1])  # type: ignore[operator]
     assert found.estimate(SURFACE, "ndcg", 10) == read_report(evaluate(settings)).estimate(SURFACE, "ndcg", 10)
-    assert ablate(settings).receipt == made.receipt
+    assert ablate(settings).metadata == made.metadata
 
 
 @pytest.mark.parametrize("model", ["trees", "network"])
@@ -184,7 +184,7 @@ def test_a_search_knows_quality_and_cost_and_its_best_is_used_by_name(
     assert yaml.safe_load(artifact.read_bytes("best.yaml")) == {"ranking": {model: found.trials[0].changes}}
     chosen = getattr(tuned(settings, f"of-{model}").ranking, model)
     assert {name: getattr(chosen, name) for name in found.trials[0].changes} == found.trials[0].changes
-    assert search(settings, model, f"of-{model}", reports.append).receipt == artifact.receipt
+    assert search(settings, model, f"of-{model}", reports.append).metadata == artifact.metadata
 
 
 def test_a_monotone_feature_that_is_none_is_refused(trained: tuple[Settings, Artifact]) -> None:

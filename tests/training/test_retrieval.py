@@ -47,7 +47,7 @@ def test_every_epoch_is_reported_and_the_loss_falls(trained: tuple) -> None:
     _, artifact, epochs = trained
     assert [e["epoch"] for e in epochs] == [1, 2, 3]
     assert epochs[-1]["loss"] < epochs[0]["loss"]
-    assert artifact.receipt["metrics"]["recall@100"] == max(e["recall@100"] for e in epochs)
+    assert artifact.metadata["metrics"]["recall@100"] == max(e["recall@100"] for e in epochs)
 
 
 def test_the_artifact_holds_what_serving_loads(trained: tuple) -> None:
@@ -78,7 +78,7 @@ def test_an_item_that_nobody_touched_lies_among_its_own_kind(trained: tuple) -> 
 def test_unchanged_is_a_look_up(trained: tuple) -> None:
     settings, artifact, _ = trained
     again: list[dict] = []
-    assert train(settings, again.append).receipt == artifact.receipt
+    assert train(settings, again.append).metadata == artifact.metadata
     assert again == []
 
 
@@ -94,14 +94,16 @@ def test_a_lost_worker_changes_nothing(trained: tuple, tmp_path: Path) -> None:
     again = train(settings, kill_one)
     assert killed
     pace = {"data_wait", "examples_per_second"}
-    measured, expected = ({k: v for k, v in a.receipt["metrics"].items() if k not in pace} for a in (again, trained[1]))
+    measured, expected = (
+        {k: v for k, v in a.metadata["metrics"].items() if k not in pace} for a in (again, trained[1])
+    )
     assert measured == expected
     assert again.read_bytes("towers.safetensors") == trained[1].read_bytes("towers.safetensors")
 
 
 def test_one_worker_is_enough(ray_cluster: None, tmp_path: Path) -> None:
     artifact = train(small(tmp_path / "home", workers=1, epochs=1))
-    assert artifact.receipt["metrics"]["items"] == ITEMS
+    assert artifact.metadata["metrics"]["items"] == ITEMS
 
 
 def test_every_setting_of_retrieval_either_makes_other_towers_or_is_not_read_by_their_training() -> None:

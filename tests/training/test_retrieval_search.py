@@ -71,7 +71,7 @@ def test_the_report_is_a_table_a_plot_and_settings_to_copy(found: tuple) -> None
 def test_unchanged_is_a_look_up_and_nothing_is_left_of_the_run(found: tuple) -> None:
     settings, artifact, _ = found
     again: list[dict] = []
-    assert search(settings, "first", again.append).receipt == artifact.receipt
+    assert search(settings, "first", again.append).metadata == artifact.metadata
     assert again == []
     assert not any((Path(settings.home) / "tuning" / "runs").iterdir())
 

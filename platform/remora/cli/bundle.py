@@ -78,7 +78,7 @@ def list_bundles(config: ConfigOption = None, as_json: JsonOption = False) -> No
     listed, moves = bundles.list(), bundles.unrecorded_moves()
     value = {
         "bundles": [
-            {"id": b.id, "made_at": b.made_at, "aliases": b.aliases, "surfaces": b.surfaces, "bytes": b.bytes}
+            {"id": b.id, "created_at": b.created_at, "aliases": b.aliases, "surfaces": b.surfaces, "bytes": b.bytes}
             | {"signed": b.signed, "problem": b.problem or None}
             for b in listed
         ],
@@ -222,10 +222,10 @@ def _render_built(out: Console, built: Bundle) -> None:
 
 def _render_list(out: Console, listed: Sequence[BundleSummary]) -> None:
     table = Table(title="Bundles", title_justify="left")
-    for column in ("id", "made at (UTC)", "aliases", "surfaces", "MB", "signed"):
+    for column in ("id", "created (UTC)", "aliases", "surfaces", "MB", "signed"):
         table.add_column(column, justify="right" if column == "MB" else "left", no_wrap=column == "id")
     for b in listed:
-        made, size = f"{b.made_at:%Y-%m-%d %H:%M}", f"{b.bytes / 1e6:,.1f}"
+        made, size = f"{b.created_at:%Y-%m-%d %H:%M}", f"{b.bytes / 1e6:,.1f}"
         state = styled("refused", "red") if b.problem else Text("yes" if b.signed else "no")
         table.add_row(b.id, made, ", ".join(b.aliases), one_line(", ".join(b.surfaces)), size, state)
     out.print(table if listed else "There is no bundle yet. Run `remora bundle build` first.")

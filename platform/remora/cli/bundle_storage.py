@@ -15,7 +15,7 @@ from remora.contracts.errors import SettingsError
 from remora.settings import load
 
 if TYPE_CHECKING:
-    from remora.registry.garbage import Unneeded
+    from remora.registry.garbage import BundleGarbage
 
 
 def gc(
@@ -41,8 +41,8 @@ def gc(
     keep = settings.retention.keep_bundles if keep is None else keep
     going = Bundles(settings).collect(keep=keep, delete=delete)
     found = [{"path": g.path, "complete": g.complete, "bytes": g.bytes, "written_at": g.at} for g in going]
-    value = {"deleted": delete, "bytes": sum(g.bytes for g in going), "unneeded": found}
-    emit(value, as_json, lambda out: _render_unneeded(out, going, delete))
+    value = {"deleted": delete, "bytes": sum(g.bytes for g in going), "garbage": found}
+    emit(value, as_json, lambda out: _render_garbage(out, going, delete))
 
 
 def export(
@@ -117,7 +117,7 @@ def sign(
     )
 
 
-def _render_unneeded(out: Console, going: Sequence[Unneeded], deleted: bool) -> None:
+def _render_garbage(out: Console, going: Sequence[BundleGarbage], deleted: bool) -> None:
     if not going:
         out.print("Nothing to remove: every bundle is in use.")
         return

@@ -56,7 +56,7 @@ def ingest(config: ConfigOption = None, since: SinceOption = None, as_json: Json
     activate(settings)
     connect(settings)
     lake = bring(settings, since_last=since is not None)
-    emit(lake.artifact.receipt, as_json, lambda out: _render_lake(out, lake))
+    emit(lake.artifact.metadata, as_json, lambda out: _render_lake(out, lake))
 
 
 @app.command()
@@ -74,59 +74,65 @@ def report(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     settings = load(config)
     lake = Lake.open(Home(settings.home))
     connect(settings)
-    made = examine(lake, settings)
-    emit(made.model_dump(mode="json"), as_json, lambda out: render(out, made))
+    quality = examine(lake, settings)
+    emit(quality.model_dump(mode="json"), as_json, lambda out: render(out, quality))
 
 
-def render(out: Console, made: QualityReport) -> None:
+def render(out: Console, report: QualityReport) -> None:
     """Draw a quality report for people."""
-    facts = _grid(f"Lake {made.lake}")
-    for name, value in _facts(made):
+    facts = _grid(f"Lake {report.lake}")
+    for name, value in _facts(report):
         facts.add_row(name, value)
     out.print(facts)
-    nulls = {f"{table}.{column}": share for table, columns in made.nulls.items() for column, share in columns.items()}
+    nulls = {f"{table}.{column}": share for table, columns in report.nulls.items() for column, share in columns.items()}
     if some := {column: share for column, share in nulls.items() if share > 0}:
         out.print("Without a value: " + ", ".join(f"{column} {share:.1%}" for column, share in some.items()))
-    out.print(_books({name: quality.model_dump() for name, quality in made.tables.items()}))
-    _findings(out, made.findings)
+    out.print(_books({name: quality.model_dump() for name, quality in report.tables.items()}))
+    _findings(out, report.findings)
 
 
-def _facts(made: QualityReport) -> list[tuple[str, str]]:
-    history, days = made.history_length, made.events_per_day
+def _facts(report: QualityReport) -> list[tuple[str, str]]:
+    history, days = report.history_length, report.events_per_day
     return [
-        ("events", f"{made.events:,}  ({', '.join(f'{rows:,} {type}' for type, rows in made.event_types.items())})"),
-        ("from, to", f"{made.first:%Y-%m-%d} to {made.last:%Y-%m-%d}, {made.days_with_events:,} days with events"),
+        (
+            "events",
+            f"{report.events:,}  ({', '.join(f'{rows:,} {type}' for type, rows in report.event_types.items())})",
+        ),
+        (
+            "from, to",
+            f"{report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}, {report.days_with_events:,} days with events",
+        ),
         ("events a day", f"median {days['0.5']:,.0f}, most {days['1.0']:,.0f}"),
-        ("users", f"{made.users:,} with events, {made.users_without_events:,} without"),
-        ("items", f"{made.items:,}, of which {made.cold_items:,} without an event"),
-        ("density", f"{made.density:.4%} of the user x item matrix"),
+        ("users", f"{report.users:,} with events, {report.users_without_events:,} without"),
+        ("items", f"{report.items:,}, of which {report.cold_items:,} without an event"),
+        ("density", f"{report.density:.4%} of the user x item matrix"),
         ("events a user", f"median {history['0.5']:,.0f}, 90% below {history['0.9']:,.0f}, most {history['1.0']:,.0f}"),
         (
             "popularity",
-            f"Gini {made.popularity_gini:.3f}; the top 1% of items have {made.top_percent_share:.1%} of events",
+            f"Gini {report.popularity_gini:.3f}; the top 1% of items have {report.top_percent_share:.1%} of events",
         ),
     ]
 
 
 def _render_lake(out: Console, lake: Lake) -> None:
     out.print(f"Lake {lake.version}: events from {lake.first:%Y-%m-%d %H:%M} to {lake.last:%Y-%m-%d %H:%M} UTC")
-    out.print(_read(lake.artifact.receipt["made"]))
-    out.print(_books(lake.artifact.receipt["counts"]))
+    out.print(_read(lake.artifact.metadata["build"]))
+    out.print(_books(lake.artifact.metadata["counts"]))
     _findings(out, lake.findings)
     out.print("Next: remora data report, then remora features build")
 
 
-def _read(made: dict[str, Any]) -> str:
+def _read(build: dict[str, Any]) -> str:
     """What was read for a version of the lake, and what it has of the one before."""
-    days = made["days"]
-    read = f"Read {made['files']['read']:,} files with {made['rows_read']:,} rows"
-    if made["whole_because"]:
-        return f"{read}, all that there are, because {made['whole_because']}."
-    if made["of"] is None:
+    days = build["days"]
+    read = f"Read {build['files']['read']:,} files with {build['rows_read']:,} rows"
+    if build["full_rebuild_reason"]:
+        return f"{read}, all that there are, because {build['full_rebuild_reason']}."
+    if build["of"] is None:
         return f"{read}."
     return (
-        f"{read}; {made['files']['known']:,} were known. Days: {days['new']:,} new, {days['merged']:,} with late "
-        f"events, {days['taken_over']:,} taken over from lake {made['of']}."
+        f"{read}; {build['files']['known']:,} were known. Days: {days['new']:,} new, {days['merged']:,} with late "
+        f"events, {days['reused']:,} reused from lake {build['of']}."
     )
 
 

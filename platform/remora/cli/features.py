@@ -17,7 +17,7 @@ from remora.settings import activate, load
 if TYPE_CHECKING:
     from remora.contracts.artifacts import Artifact
     from remora.features.parity import ParityReport
-    from remora.features.point_in_time.receipt import Receipt
+    from remora.features.point_in_time.join_report import JoinReport
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +48,7 @@ def build(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     lake = Lake.open(Home(settings.home))
     connect(settings)
     built = make(settings, lake)
-    emit(built.receipt, as_json, lambda out: _render_tables(out, built))
+    emit(built.metadata, as_json, lambda out: _render_tables(out, built))
 
 
 @app.command()
@@ -123,7 +123,7 @@ def training_set(
 ) -> None:
     """Build a training set: the rows of ENTITIES with the features as they were at each row's instant.
 
-    Distributed, exact, every row kept; the receipt is written beside the data and drawn here.
+    Distributed, exact, every row kept; the report of the join is written beside the data and drawn here.
     """
     from remora.features.offline import training_set
     from remora.features.store import open_store
@@ -133,18 +133,18 @@ def training_set(
     activate(settings)
     store = open_store(settings)
     connect(settings)
-    receipt = training_set(store, entities, service, out if "://" in out else str(Path(out).absolute()))
-    emit(receipt.model_dump(), as_json, lambda paper: render_receipt(paper, receipt))
+    report = training_set(store, entities, service, out if "://" in out else str(Path(out).absolute()))
+    emit(report.model_dump(), as_json, lambda paper: render_join_report(paper, report))
 
 
-def render_receipt(out: Console, receipt: Receipt) -> None:
+def render_join_report(out: Console, report: JoinReport) -> None:
     """What a point-in-time join did, as a table."""
-    table = Table(title=f"{receipt.rows_in:,} rows in, {receipt.rows_out:,} rows out", title_justify="left")
-    for name in ("view", "way", "answered", "unknown", "expired", "mean age", "oldest", "would leak"):
+    table = Table(title=f"{report.rows_in:,} rows in, {report.rows_out:,} rows out", title_justify="left")
+    for name in ("view", "way", "matched", "unmatched", "expired", "mean age", "oldest", "would leak"):
         table.add_column(name, justify="left" if name in ("view", "way") else "right")
-    for name, view in receipt.views.items():
+    for name, view in report.views.items():
         ages = [_days(seconds) for seconds in (view.mean_age_seconds, view.max_age_seconds)]
-        counts = [f"{count:,}" for count in (view.answered, view.unknown, view.expired)]
+        counts = [f"{count:,}" for count in (view.matched, view.unmatched, view.expired)]
         table.add_row(name, view.strategy, *counts, *ages, f"{view.leaks:,}")
     out.print(table)
     out.print("would leak: rows for which a join without time would have taken a later value", style="dim")
@@ -159,7 +159,7 @@ def _render_parity(out: Console, report: ParityReport) -> None:
     for name in ("column", "rows", "for example", "served", "offline", "looks like"):
         table.add_column(name)
     for one in report.differences:
-        values = (str(one.rows), one.example, one.served, one.recomputed, one.looks_like)
+        values = (str(one.rows), one.example, one.served, one.recomputed, one.likely_cause)
         table.add_row(one.column, *(one_line(value, limit=60) for value in values))
     if report.differences:
         out.print(table)
@@ -170,7 +170,7 @@ def _render_parity(out: Console, report: ParityReport) -> None:
 
 
 def _render_tables(out: Console, built: Artifact) -> None:
-    _render_counts(out, f"Feature tables {built.version}, up to {built.receipt['end'][:10]}", built.receipt["rows"])
+    _render_counts(out, f"Feature tables {built.version}, up to {built.metadata['end'][:10]}", built.metadata["rows"])
     out.print("Next: remora features apply")
 
 

@@ -70,7 +70,7 @@ def render(out: Console, found: GateReport) -> None:
     for remark in found.remarks:
         out.print(remark)
     done = "It passes." if found.passed else "It does not pass."
-    out.print(f"{done} {found.seconds:.0f} s, {found.made_at:%Y-%m-%d %H:%M} UTC, lake {found.lake}")
+    out.print(f"{done} {found.seconds:.0f} s, {found.created_at:%Y-%m-%d %H:%M} UTC, lake {found.lake}")
     out.print(f"Next: remora bundle promote {found.candidate}" if found.passed else "")
 
 

@@ -110,8 +110,8 @@ def run(
 def _older(result: Any, *, than: datetime) -> bool:
     artifact = getattr(result, "artifact", result)
     if isinstance(artifact, GateReport):
-        return artifact.made_at < than
-    return isinstance(artifact, Artifact) and datetime.fromisoformat(artifact.receipt["made_at"]) < than
+        return artifact.created_at < than
+    return isinstance(artifact, Artifact) and datetime.fromisoformat(artifact.metadata["created_at"]) < than
 
 
 def _download(settings: Settings) -> str:
@@ -128,7 +128,7 @@ def _build_features(settings: Settings) -> Artifact:
 
 def _gates(settings: Settings) -> GateReport:
     """The bundle is the candidate from here on; GatesFailed leaves it that, and production as it is."""
-    bundle = bundling.record(settings).receipt["bundle"]
+    bundle = bundling.record(settings).metadata["bundle"]
     Bundles(settings).promote(bundle, "candidate", by=BY, why=WHY)
     found = run_gates(settings, bundle)
     if not found.passed:
@@ -137,14 +137,14 @@ def _gates(settings: Settings) -> GateReport:
 
 
 def _promote(settings: Settings) -> Any:
-    return promotion.promote(settings, bundling.record(settings).receipt["bundle"], by=BY, why=WHY)
+    return promotion.promote(settings, bundling.record(settings).metadata["bundle"], by=BY, why=WHY)
 
 
 def _roll_out(settings: Settings, *, plan: Plan) -> Rollout:
     """Begun here; carried out on a cluster that outlives this program, or else by this program."""
     from remora.rollout import controller_actor
 
-    bundle = bundling.record(settings).receipt["bundle"]
+    bundle = bundling.record(settings).metadata["bundle"]
     with controller_lock(settings):
         begun = start_rollout(Bundles(settings), bundle=bundle, plan=plan, by=BY, why=WHY, now=utc_now())
         if not cluster.outlives(settings):

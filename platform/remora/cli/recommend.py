@@ -86,7 +86,7 @@ def _all(settings: Settings, out: str, *, bundle: str, surface: str, n: int, as_
             expected=lambda users: progress.update(bar, total=users),
             advanced=lambda users: progress.advance(bar, users),
         )
-    value: dict[str, Any] = {"path": slates.at("slates"), **slates.receipt}
+    value: dict[str, Any] = {"path": slates.at("slates"), **slates.metadata}
     value.pop("files")
     emit(
         value,

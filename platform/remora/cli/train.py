@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from remora.cli.features import render_receipt
+from remora.cli.features import render_join_report
 from remora.cli.options import ConfigOption, JsonOption, emit
 from remora.contracts.redaction import redacted
 from remora.settings import activate, load
@@ -49,7 +49,7 @@ def retrieval(
         settings = best_of(settings, tuned)
     connect(settings)
     trained = train(settings)
-    emit(trained.receipt, as_json, lambda out: _render(out, "Retrieval", trained, "remora train ranking"))
+    emit(trained.metadata, as_json, lambda out: _render(out, "Retrieval", trained, "remora train ranking"))
 
 
 @app.command()
@@ -75,15 +75,15 @@ def ranking(
         settings = best_of(settings, tuned)
     connect(settings)
     trained = train(settings)
-    emit(trained.receipt, as_json, lambda out: _render_ranking(out, trained))
+    emit(trained.metadata, as_json, lambda out: _render_ranking(out, trained))
 
 
 def _render_ranking(out: Console, trained: Artifact) -> None:
-    from remora.features.point_in_time.receipt import Receipt
+    from remora.features.point_in_time.join_report import JoinReport
 
-    for name, rows in trained.receipt.get("rows", {}).items():
+    for name, rows in trained.metadata.get("rows", {}).items():
         out.print(f"Rows of the {name} window")
-        render_receipt(out, Receipt.model_validate(rows))
+        render_join_report(out, JoinReport.model_validate(rows))
     _render(out, "Ranking", trained, "remora evaluate")
     out.print(f"Report: {redacted(trained.home.url)}/{trained.folder}/report.html", soft_wrap=True)
 
@@ -92,7 +92,7 @@ def _render(out: Console, what: str, trained: Artifact, following: str) -> None:
     table = Table(title=f"{what} {trained.version}", title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
-    for name, value in trained.receipt["metrics"].items():
+    for name, value in trained.metadata["metrics"].items():
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     out.print(table)
     out.print(f"Next: {following}")

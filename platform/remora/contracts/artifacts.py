@@ -1,11 +1,11 @@
 """Immutable versions of what a step makes, and a pointer to the current one.
 
 A version is made as a draft, in a folder of its own under ``drafts/``, and is there when that folder has become
-``versions/<version>``: on a disk by one rename, in a store of objects by copies, ``receipt.json`` last. The pointer
+``versions/<version>``: on a disk by one rename, in a store of objects by copies, ``metadata.json`` last. The pointer
 ``CURRENT`` is written after that. A crash between any two writes leaves the pointer on the old version, and a draft
 that no reader looks at. Two writers of the same version have a draft each, and end with one good version.
 
-A version is verified when it is opened: every file against the receipt, and the receipt against its own checksum.
+A version is verified when it is opened: every file against the metadata, and the metadata against its own checksum.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from remora.contracts.checksums import MISSING, hashes, sha256
 from remora.contracts.errors import ChecksumMismatch, LostVersion, NotBuilt
 from remora.contracts.home import Home
 
-RECEIPT = "receipt.json"
+METADATA = "metadata.json"
 POINTER = "CURRENT"
 VERSIONS, DRAFTS = "versions", "drafts"
 LEFT = "left"
 """Folder of empty files, one a version: when each was last replaced as the current one."""
 
 CHECKSUM = "checksum"
-"""Key of a receipt: SHA-256 of the receipt without it."""
+"""Key in the metadata: SHA-256 of the metadata without it."""
 
 REBUILD = "Remove {} and run the command that makes it again."
 
@@ -51,15 +51,15 @@ def fingerprint(**inputs: Any) -> str:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One complete version. ``receipt`` holds ``version``, ``made_at``, ``files`` and what the step reported.
+    """One complete version. ``metadata`` holds ``version``, ``created_at``, ``files`` and what the step reported.
 
-    A draft of it has no receipt, and the name of its folder in ``draft``.
+    A draft of it has no metadata, and the name of its folder in ``draft``.
     """
 
     home: Home
     name: str
     version: str
-    receipt: dict[str, Any]
+    metadata: dict[str, Any]
     draft: str = ""
 
     @property
@@ -87,7 +87,7 @@ class Artifact:
         return [file.name for file in files]
 
     def reuse(self, other: Artifact, paths: Iterable[str]) -> dict[str, Any]:
-        """Bring files of another version into this draft without reading them; returns their entries for the receipt.
+        """Bring files of another version into this draft without reading them; returns their entries for the metadata.
 
         Both versions then share them on disk, where it has hard links, so neither may ever write into one.
         """
@@ -99,15 +99,15 @@ class Artifact:
                 lambda path: self.home.link_or_copy(f"{other.folder}/{path}", f"{self.folder}/{path}"), chosen
             )
             list(done)  # raises what a copy raised
-        return {path: other.receipt["files"][path] for path in chosen}
+        return {path: other.metadata["files"][path] for path in chosen}
 
     def verify(self) -> None:
-        """Check every file against the receipt; :class:`ChecksumMismatch` names the first that differs.
+        """Check every file against the metadata; :class:`ChecksumMismatch` names the first that differs.
 
         On a disk its content, which a process reads once while the file stays as it is. In a store of objects, which
         keeps checksums of its own, its size; Parquet is checked page by page when it is read.
         """
-        files: dict[str, Any] = self.receipt["files"]
+        files: dict[str, Any] = self.metadata["files"]
         if self.home.is_local:
             found = hashes(self.home, [f"{self.folder}/{path}" for path in files])
             for path, expected in files.items():
@@ -137,10 +137,10 @@ class ArtifactStore:
 
     def find(self, version: str) -> Artifact | None:
         """The complete version of that name, verified, if there is one; :class:`ChecksumMismatch` names a bad file."""
-        receipt = self.receipt(version)
-        if receipt is None:
+        metadata = self.metadata(version)
+        if metadata is None:
             return None
-        found = Artifact(self.home, self.name, version, receipt)
+        found = Artifact(self.home, self.name, version, metadata)
         found.verify()
         return found
 
@@ -164,13 +164,13 @@ class ArtifactStore:
         version = content.removesuffix("\n")
         return version if content == f"{version}\n" and "/" not in version else ""
 
-    def receipt(self, version: str) -> dict[str, Any] | None:
-        """A version's receipt, itself verified and its files not; None where there is no such version."""
+    def metadata(self, version: str) -> dict[str, Any] | None:
+        """A version's metadata, itself verified and its files not; None where there is no such version."""
         folder = f"{self.name}/{VERSIONS}/{version}"
-        if not version or not self.home.exists(f"{folder}/{RECEIPT}"):
+        if not version or not self.home.exists(f"{folder}/{METADATA}"):
             return None
-        where = self.home.at(f"{folder}/{RECEIPT}")
-        return read_receipt(self.home.read_bytes(f"{folder}/{RECEIPT}"), where, REBUILD.format(self.home.at(folder)))
+        where = self.home.at(f"{folder}/{METADATA}")
+        return read_metadata(self.home.read_bytes(f"{folder}/{METADATA}"), where, REBUILD.format(self.home.at(folder)))
 
     def point(self, version: str) -> None:
         """Make ``version`` the current one; one atomic write. When the one before was left is written down for gc."""
@@ -185,23 +185,23 @@ class ArtifactStore:
         self.home.make_folder(draft.folder)
         return draft
 
-    def publish(self, draft: Artifact, *, taken_over: Mapping[str, Any] | None = None, **report: Any) -> Artifact:
-        """Complete a draft: hash its files, write the receipt, make it the version, move the pointer.
+    def publish(self, draft: Artifact, *, reused: Mapping[str, Any] | None = None, **report: Any) -> Artifact:
+        """Complete a draft: hash its files, write the metadata, make it the version, move the pointer.
 
-        ``taken_over`` are entries of another receipt, for files that :meth:`Artifact.reuse` brought: those are not
-        read again. A version of that name that was there is replaced.
+        ``reused`` are entries of another version's metadata, for files that :meth:`Artifact.reuse` brought: those are
+        not read again. A version of that name that was there is replaced.
         """
-        known = taken_over or {}
+        known = reused or {}
         files = {
             path: known.get(path) or self._entry(draft, path)
             for path in self.home.files(draft.folder)
-            if path != RECEIPT
+            if path != METADATA
         }
-        made_at = datetime.now(UTC).isoformat()
-        content = written_receipt({"version": draft.version, "made_at": made_at, "files": files, **report})
-        self.home.write_bytes(f"{draft.folder}/{RECEIPT}", content)
-        receipt = json.loads(content)
-        published = Artifact(self.home, self.name, draft.version, receipt)
+        created_at = datetime.now(UTC).isoformat()
+        content = metadata_bytes({"version": draft.version, "created_at": created_at, "files": files, **report})
+        self.home.write_bytes(f"{draft.folder}/{METADATA}", content)
+        metadata = json.loads(content)
+        published = Artifact(self.home, self.name, draft.version, metadata)
         if self.home.is_local:
             self._rename(draft, published)
         else:
@@ -222,21 +222,21 @@ class ArtifactStore:
                 self.home.delete(before)
 
     def _copy(self, draft: Artifact, published: Artifact) -> None:
-        """Copy the draft's files within the store, its receipt last; what was there is no version meanwhile."""
-        self.home.delete(f"{published.folder}/{RECEIPT}")
+        """Copy the draft's files within the store, its metadata last; what was there is no version meanwhile."""
+        self.home.delete(f"{published.folder}/{METADATA}")
         self.home.delete(published.folder)
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             done = pool.map(
                 lambda path: self.home.link_or_copy(f"{draft.folder}/{path}", f"{published.folder}/{path}"),
-                published.receipt["files"],
+                published.metadata["files"],
             )
             list(done)  # raises what a copy raised
-        self.home.link_or_copy(f"{draft.folder}/{RECEIPT}", f"{published.folder}/{RECEIPT}")
+        self.home.link_or_copy(f"{draft.folder}/{METADATA}", f"{published.folder}/{METADATA}")
         self.home.delete(draft.folder)
 
     def remove(self, version: str) -> None:
         """Remove a version. What a crash leaves of it is no version: a draft on a disk, elsewhere a folder without
-        receipt.
+        metadata.
         """
         folder = f"{self.name}/{VERSIONS}/{version}"
         if self.home.is_local:
@@ -244,7 +244,7 @@ class ArtifactStore:
             if self.home.rename(folder, aside):
                 self.home.delete(aside)
         else:
-            self.home.delete(f"{folder}/{RECEIPT}")
+            self.home.delete(f"{folder}/{METADATA}")
             self.home.delete(folder)
         self.home.delete(f"{self.name}/{LEFT}/{version}")
 
@@ -258,30 +258,30 @@ class ArtifactStore:
 def verify_part(folder: str) -> None:
     """Verify what a version holds below a folder directly in it; a local folder that is in no version is left alone."""
     version = Path(folder).parent
-    if version.parent.name != VERSIONS or not (version / RECEIPT).is_file():
+    if version.parent.name != VERSIONS or not (version / METADATA).is_file():
         return
     hint = REBUILD.format(version)
-    receipt = read_receipt((version / RECEIPT).read_bytes(), str(version / RECEIPT), hint)
+    metadata = read_metadata((version / METADATA).read_bytes(), str(version / METADATA), hint)
     part = Path(folder).name
-    expected = {path: entry["sha256"] for path, entry in receipt["files"].items() if path.startswith(f"{part}/")}
+    expected = {path: entry["sha256"] for path, entry in metadata["files"].items() if path.startswith(f"{part}/")}
     for path, found in hashes(Home(str(version)), expected).items():
         if found != expected[path]:
             raise ChecksumMismatch(str(version / path), expected[path], found, hint)
 
 
-def written_receipt(receipt: Mapping[str, Any]) -> bytes:
-    """The content of a receipt's file: JSON with keys in order, and the checksum of all the rest."""
-    plain = json.loads(_serialised(receipt))  # keys and times are strings from here on, as they will be read
+def metadata_bytes(metadata: Mapping[str, Any]) -> bytes:
+    """The content of the metadata file: JSON with keys in order, and the checksum of all the rest."""
+    plain = json.loads(_serialised(metadata))  # keys and times are strings from here on, as they will be read
     return _serialised({**plain, CHECKSUM: hashlib.sha256(_serialised(plain)).hexdigest()})
 
 
-def read_receipt(content: bytes, where: str, hint: str) -> dict[str, Any]:
-    """The receipt in a file's content; :class:`ChecksumMismatch` when a bit of it is not as it was written."""
+def read_metadata(content: bytes, where: str, hint: str) -> dict[str, Any]:
+    """The metadata in a file's content; :class:`ChecksumMismatch` when a bit of it is not as it was written."""
     try:
-        receipt: dict[str, Any] = json.loads(content)
-        expected = receipt.pop(CHECKSUM)
-        found = hashlib.sha256(_serialised(receipt)).hexdigest()
-        whole = content == _serialised({**receipt, CHECKSUM: expected})
+        metadata: dict[str, Any] = json.loads(content)
+        expected = metadata.pop(CHECKSUM)
+        found = hashlib.sha256(_serialised(metadata)).hexdigest()
+        whole = content == _serialised({**metadata, CHECKSUM: expected})
     except (ValueError, KeyError, AttributeError, TypeError):
         raise ChecksumMismatch(
             where, "– (no checksum can be read)", hashlib.sha256(content).hexdigest(), hint
@@ -290,8 +290,8 @@ def read_receipt(content: bytes, where: str, hint: str) -> dict[str, Any]:
         raise ChecksumMismatch(
             where, expected, found if found != expected else hashlib.sha256(content).hexdigest(), hint
         )
-    return receipt | {CHECKSUM: expected}
+    return metadata | {CHECKSUM: expected}
 
 
-def _serialised(receipt: Mapping[str, Any]) -> bytes:
-    return json.dumps(receipt, indent=1, sort_keys=True, default=str).encode()
+def _serialised(metadata: Mapping[str, Any]) -> bytes:
+    return json.dumps(metadata, indent=1, sort_keys=True, default=str).encode()

@@ -25,7 +25,7 @@ def check_built(settings: Settings) -> FeatureTables:
     home = Home(settings.home)
     tables, lake = FeatureTables.open(home), Lake.open(home)
     if tables.artifact.version != version(settings, lake):
-        built = tables.artifact.receipt["lake"]
+        built = tables.artifact.metadata["lake"]
         how = "with other settings" if built == lake.version else f"from lake {built}; the lake is {lake.version} now"
         raise NotReady(
             f"The feature tables {tables.artifact.version} under {home.url} were built {how}. Run `{BUILD}`, then "

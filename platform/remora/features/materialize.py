@@ -40,7 +40,7 @@ def materialize(settings: Settings, until: datetime | None = None) -> dict[str, 
     """
     store, home = open_store(settings), Home(settings.home)
     tables = FeatureTables.open(home)
-    until = until or datetime.fromisoformat(tables.artifact.receipt["end"])
+    until = until or datetime.fromisoformat(tables.artifact.metadata["end"])
     written = {
         "tables": tables.artifact.version,
         "until": until.isoformat(),

@@ -16,13 +16,13 @@ if TYPE_CHECKING:  # replay carries this file to Ray's workers; Feast alone woul
     from feast import FeatureService, FeatureStore
 
     from remora.features.point_in_time.job import PointInTimeJob
-    from remora.features.point_in_time.receipt import Receipt
+    from remora.features.point_in_time.join_report import JoinReport
 
 INSTANT, INSTANT_SECONDS = "instant", "instant_seconds"
 
 
 def historical(
-    store: FeatureStore, rows: pa.Table, service: str, noted: Callable[[Receipt], None] | None = None
+    store: FeatureStore, rows: pa.Table, service: str, noted: Callable[[JoinReport], None] | None = None
 ) -> pa.Table:
     """``rows`` with the features of a feature service as they were at each row's instant, by full name.
 
@@ -40,17 +40,17 @@ def historical(
     job = _job(store, _with_seconds(asked), declared)
     found = job.to_arrow()
     if noted is not None:
-        noted(job.receipt)
+        noted(job.report)
     for name in found.column_names:
         if "__" in name:
             rows = rows.append_column(name, found[name])
     return rows
 
 
-def training_set(store: FeatureStore, path: str, service: str, out: str) -> Receipt:
+def training_set(store: FeatureStore, path: str, service: str, out: str) -> JoinReport:
     """Write the rows of Parquet files with the features of a service, each as of its ``event_timestamp``, to ``out``.
 
-    Streams through Ray; the folder appears whole, with its receipt. Needs a Ray cluster.
+    Streams through Ray; the folder appears whole, with its metadata. Needs a Ray cluster.
     """
     from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 
@@ -58,7 +58,7 @@ def training_set(store: FeatureStore, path: str, service: str, out: str) -> Rece
     rows.context.execution_options.preserve_order = True
     job = _job(store, rows, service_of(store, service))
     job.persist(SavedDatasetFileStorage(path=out))
-    return job.receipt
+    return job.report
 
 
 def _job(store: FeatureStore, rows: Entities, service: FeatureService) -> PointInTimeJob:

@@ -36,7 +36,7 @@ SAME = 1e-6
 
 
 class Difference(BaseModel):
-    """A column whose served values are not those that are computed offline. ``looks_like`` is a guess at why."""
+    """A column whose served values are not those that are computed offline. ``likely_cause`` is a guess at why."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +45,7 @@ class Difference(BaseModel):
     example: str
     served: str
     recomputed: str
-    looks_like: str
+    likely_cause: str
 
 
 class ParityReport(BaseModel):
@@ -82,7 +82,7 @@ def served(settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most
         answer = store.get_online_features(features=features, entity_rows=rows, full_feature_names=True).to_dict()
         for name, values in answer.items():
             columns.setdefault(name, []).extend(values)
-    end = datetime.fromisoformat(tables.artifact.receipt["end"])
+    end = datetime.fromisoformat(tables.artifact.metadata["end"])
     return Served(pa.table({name: pa.array(values) for name, values in columns.items()}), end, snapshot)
 
 
@@ -137,18 +137,18 @@ def differing(
                     example=str(recomputed[key][places[0]].as_py()),
                     served=str(pairs[0][0]),
                     recomputed=str(pairs[0][1]),
-                    looks_like=looks_like(pairs),
+                    likely_cause=likely_cause(pairs),
                 )
             )
     return found
 
 
-def looks_like(pairs: Sequence[tuple[Any, Any]]) -> str:
+def likely_cause(pairs: Sequence[tuple[Any, Any]]) -> str:
     """A guess at why served values differ from recomputed ones.
 
-    >>> looks_like([(1000.0, 1.0), (2500.0, 2.5)]), looks_like([(0.0, None), (0.0, None)])
+    >>> likely_cause([(1000.0, 1.0), (2500.0, 2.5)]), likely_cause([(0.0, None), (0.0, None)])
     ('a unit: served is 1000 times as much', 'a default for missing: served is 0.0 where offline has nothing')
-    >>> looks_like([(7200.0, 3600.0), (9000.0, 5400.0)]), looks_like([(3.0, 4.0), (7.0, 7.5)])
+    >>> likely_cause([(7200.0, 3600.0), (9000.0, 5400.0)]), likely_cause([(3.0, 4.0), (7.0, 7.5)])
     ('a time zone: served is 3600 s later', 'values, as of another window or instant')
     """
     for which, (absent, present) in {"offline": (1, 0), "served": (0, 1)}.items():
@@ -234,7 +234,7 @@ def _missing(name: str, rows: int, absent: str) -> Difference:
         example="",
         served="no such column" if absent == "served" else "a column",
         recomputed="no such column" if absent == "offline" else "a column",
-        looks_like="another version of the features: materialize, or build the bundle, again",
+        likely_cause="another version of the features: materialize, or build the bundle, again",
     )
 
 
@@ -245,5 +245,5 @@ def _of_type(name: str, rows: int, one: pa.DataType, other: pa.DataType) -> Diff
         example="",
         served=str(one),
         recomputed=str(other),
-        looks_like="a type",
+        likely_cause="a type",
     )

@@ -29,7 +29,7 @@ def features_shelf(home: Home) -> ArtifactStore:
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """One version. The receipt holds ``lake`` (its version), ``end`` (ISO 8601) and ``rows`` per view."""
+    """One version. The metadata holds ``lake`` (its version), ``end`` (ISO 8601) and ``rows`` per view."""
 
     artifact: Artifact
 
@@ -41,7 +41,7 @@ class FeatureTables:
     @cached_property
     def views(self) -> tuple[str, ...]:
         """Names of the views that have a table; a view without any feature column has none."""
-        return tuple(name for name in (*USER_VIEWS, *ITEM_VIEWS) if name in self.artifact.receipt["rows"])
+        return tuple(name for name in (*USER_VIEWS, *ITEM_VIEWS) if name in self.artifact.metadata["rows"])
 
     @cached_property
     def categories(self) -> list[str]:

@@ -95,7 +95,7 @@ def _examine(lake: Lake, settings: Settings) -> QualityReport:
     catalogue = set(lake.items()[ITEM_ID].to_pylist())
     known_users = set(lake.users()[USER_ID].to_pylist())
     popularity = np.array([per_item.get(item, 0) for item in catalogue], np.int64)
-    receipt, events = lake.artifact.receipt, sum(per_user.values())
+    metadata, events = lake.artifact.metadata, sum(per_user.values())
     return QualityReport(
         lake=lake.version,
         events=events,
@@ -122,9 +122,9 @@ def _examine(lake: Lake, settings: Settings) -> QualityReport:
         top_percent_share=top_share(popularity, 0.01),
         cold_items=int((popularity == 0).sum()),
         users_without_events=len(known_users - per_user.keys()),
-        duplicates=receipt["counts"]["events"]["reasons"].get(DUPLICATE, 0),
-        unknown_items=receipt["counts"]["events"]["reasons"].get(UNKNOWN_ITEM, 0),
-        tables={name: _table_quality(counts) for name, counts in receipt["counts"].items()},
+        duplicates=metadata["counts"]["events"]["reasons"].get(DUPLICATE, 0),
+        unknown_items=metadata["counts"]["events"]["reasons"].get(UNKNOWN_ITEM, 0),
+        tables={name: _table_quality(counts) for name, counts in metadata["counts"].items()},
         findings=[*lake.findings, *concentration(per_user, per_item)],
     )
 

@@ -68,7 +68,7 @@ class PreviousLake:
             key: frozenset(getattr(self.lake, name)()[key][self._accepted(name) :].to_pylist())
             for name, key in KEY_OF.items()
         }
-        return books_of(artifact.receipt, frozenset(unknown), ids)
+        return books_of(artifact.metadata, frozenset(unknown), ids)
 
     def catalogue(self, table: str, types: pa.Schema) -> Catalogue | None:
         """Users or items as they were read; None when a file of them is new, so that all must be read."""
@@ -77,7 +77,7 @@ class PreviousLake:
         artifact = self.lake.artifact
         rows = getattr(self.lake, table)()[: self._accepted(table)].cast(types)
         broken = read_parquet(artifact.at(f"quarantine/{table}.parquet"), filesystem=artifact.home.filesystem)
-        counts = artifact.receipt["counts"][table]
+        counts = artifact.metadata["counts"][table]
         return Catalogue(rows, broken.cast(QUARANTINE), counts["repeated"], counts["doubts"])
 
     def check_items(self, now: pa.Table) -> None:
@@ -98,11 +98,11 @@ class PreviousLake:
 
     def files(self, day: date) -> list[str]:
         """Paths of a day's files in the version."""
-        return [p for p in sorted(self.lake.artifact.receipt["files"]) if p.startswith(f"events/{DAY}={day}/")]
+        return [p for p in sorted(self.lake.artifact.metadata["files"]) if p.startswith(f"events/{DAY}={day}/")]
 
     def quarantine(self) -> list[str]:
         """Paths of the events' quarantine in the version."""
-        return [p for p in self.lake.artifact.receipt["files"] if p.startswith("quarantine/events-")]
+        return [p for p in self.lake.artifact.metadata["files"] if p.startswith("quarantine/events-")]
 
     def ids_of_events(self, days: Collection[date] | None) -> Dataset | None:
         """Columns ORDER and event_id of some days' events, None: of all days; None when there is no such event."""
@@ -112,7 +112,7 @@ class PreviousLake:
         chosen = [p for day in self.books.days if days is None or day in days for p in self.files(day)]
         if not chosen:
             return None
-        sizes = artifact.receipt["files"]
+        sizes = artifact.metadata["files"]
         packs = coalesced([(artifact.at(path), sizes[path]["bytes"]) for path in chosen])
         filesystem = artifact.home.filesystem
 
@@ -129,13 +129,13 @@ class PreviousLake:
         return self.lake.rows(table)
 
 
-def compare_with_current(home: Home, recipe: str, found: Mapping[str, Located]) -> PreviousLake:
+def compare_with_current(home: Home, config_fingerprint: str, found: Mapping[str, Located]) -> PreviousLake:
     """The current version, as far as it holds for the files that were ``found`` now; else FullRebuildRequired."""
     try:
         version = lake_shelf(home).current()
     except NotBuilt:
         raise FullRebuildRequired("there is no lake yet") from None
-    if version.receipt.get("recipe") != recipe:
+    if version.metadata.get("config_fingerprint") != config_fingerprint:
         raise FullRebuildRequired("`data` of the settings, or Remora, is not as it was")
     origins, known = read_origins(version), dict[Place, FileFingerprint]()
     for table, located in found.items():
@@ -189,7 +189,7 @@ def _check_events(files: list[SourceFile], there: list[Place], recognisable: Map
 
 
 def _has_future(version: Artifact, table: str) -> bool:
-    return FUTURE in version.receipt["counts"][table]["reasons"]
+    return FUTURE in version.metadata["counts"][table]["reasons"]
 
 
 def _named(ids: set[str], most: int = 3) -> str:

@@ -55,7 +55,7 @@ def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     """The lake that the settings' sources make; at once when that version is there already.
 
     Every row of every source is accepted or in the quarantine with its reason. With ``since_last`` only files that the
-    current version was not made of are read, and the result is the same; where that cannot be, the log and the receipt
+    current version was not made of are read, and the result is the same; where that cannot be, the log and the metadata
     say why, and all files are read. Raises DataError when a source cannot be read or too many rows are broken,
     SettingsError when the description of a source is wrong, StorageError when writing fails; the lake that was there
     before is then the current one still.
@@ -65,7 +65,7 @@ def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     if not since_last:
         return _bring(settings, home, found, None, None)
     try:
-        before = compare_with_current(home, _recipe(settings), found)
+        before = compare_with_current(home, _config_fingerprint(settings), found)
         return _bring(settings, home, found, before, None)
     except FullRebuildRequired as reason:
         log.warning("all files are read: %s", reason)
@@ -110,14 +110,14 @@ def _bring(
     write_table(draft, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(books.unknown_items), pa.string())}))
     published = shelf.publish(
         draft,
-        taken_over=_take_over(draft, scan, before),
+        reused=_reuse(draft, scan, before),
         counts=counts,
         findings=[finding.model_dump(mode="json") for finding in doubtful],
         impression=data.impression,
         sources=_listing(tables),
         contract_version=CONTRACT_VERSION,
-        recipe=_recipe(settings),
-        made=_made(tables, scan, books, before, because),
+        config_fingerprint=_config_fingerprint(settings),
+        build=_build(tables, scan, books, before, because),
         **books.entries(),
     )
     return Lake(published)
@@ -128,7 +128,7 @@ def latest_instant(data: DataSettings) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=data.max_clock_skew_seconds)
 
 
-def _recipe(settings: Settings) -> str:
+def _config_fingerprint(settings: Settings) -> str:
     """Fingerprint of all that the lake depends on beside its files."""
     return fingerprint(
         step="lake",
@@ -141,7 +141,7 @@ def _recipe(settings: Settings) -> str:
 
 def _version(settings: Settings, origins: list[FileFingerprint]) -> str:
     files = {name: [o.sha256 for o in origins if o.place.table == name] for name in TABLES}
-    return fingerprint(recipe=_recipe(settings), files=files)
+    return fingerprint(config_fingerprint=_config_fingerprint(settings), files=files)
 
 
 def _survey(name: str, located: Located, before: PreviousLake | None) -> TableSources:
@@ -271,7 +271,7 @@ def _books(events: TableSources, scan: EventScan, written: WrittenFiles) -> RowC
     )
 
 
-def _take_over(draft: Artifact, scan: EventScan, before: PreviousLake | None) -> dict[str, Any]:
+def _reuse(draft: Artifact, scan: EventScan, before: PreviousLake | None) -> dict[str, Any]:
     """Bring the days without a new event, and the quarantine as it was."""
     if before is None:
         return {}
@@ -302,7 +302,7 @@ def _write_catalogue(
     }
 
 
-def _made(
+def _build(
     tables: Mapping[str, TableSources],
     scan: EventScan,
     books: RowCounts,
@@ -315,14 +315,14 @@ def _made(
     days = set(before.books.days) if before else set()
     return {
         "of": before.lake.version if before else None,
-        "whole_because": because,
+        "full_rebuild_reason": because,
         "files": {"read": len(read), "known": len(surveys) - len(read)},
         "rows_read": sum(survey.rows for survey in read),
         "bytes_read": sum(survey.file.size for survey in read),
         "days": {
             "new": len(scan.days.keys() - days),
             "merged": len(scan.days.keys() & days),
-            "taken_over": len(books.days.keys() - scan.days.keys()),
+            "reused": len(books.days.keys() - scan.days.keys()),
         },
     }
 

@@ -39,7 +39,7 @@ def lake_shelf(home: Home) -> ArtifactStore:
 class Lake:
     """One version of the lake.
 
-    The receipt holds ``counts`` (rows in, accepted and quarantined per table and reason), ``first`` and ``last``
+    The metadata holds ``counts`` (rows in, accepted and quarantined per table and reason), ``first`` and ``last``
     (event timestamps, ISO 8601, UTC), and ``impression`` (an event type, or None).
     """
 
@@ -58,12 +58,12 @@ class Lake:
     @property
     def first(self) -> datetime:
         """The first event's instant."""
-        return datetime.fromisoformat(self.artifact.receipt["first"])
+        return datetime.fromisoformat(self.artifact.metadata["first"])
 
     @property
     def last(self) -> datetime:
         """The last event's instant."""
-        return datetime.fromisoformat(self.artifact.receipt["last"])
+        return datetime.fromisoformat(self.artifact.metadata["last"])
 
     @property
     def end(self) -> datetime:
@@ -73,17 +73,17 @@ class Lake:
     @property
     def impression(self) -> str | None:
         """The event type that says an item was shown; None where none exists."""
-        found: str | None = self.artifact.receipt.get("impression")
+        found: str | None = self.artifact.metadata.get("impression")
         return found
 
     @property
     def findings(self) -> list[Finding]:
         """What was doubtful about the rows that were read for this version."""
-        return [Finding.model_validate(finding) for finding in self.artifact.receipt.get("findings", [])]
+        return [Finding.model_validate(finding) for finding in self.artifact.metadata.get("findings", [])]
 
     def rows(self, table: str) -> int:
         """How many rows of a table were accepted."""
-        return int(self.artifact.receipt["counts"][table]["accepted"])
+        return int(self.artifact.metadata["counts"][table]["accepted"])
 
     def days(self) -> list[date]:
         """Days that have events, in order."""
@@ -169,7 +169,7 @@ class Lake:
     def _packs(self, since: datetime | None, before: datetime | None) -> list[list[str]]:
         """Event files of the days asked for, in order, in packs for one read task each."""
         files = []
-        for path, found in sorted(self.artifact.receipt["files"].items()):
+        for path, found in sorted(self.artifact.metadata["files"].items()):
             if not path.startswith(f"events/{DAY}="):
                 continue
             midnight = datetime.combine(date.fromisoformat(path.split("/")[1].removeprefix(f"{DAY}=")), time(), UTC)

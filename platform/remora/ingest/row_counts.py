@@ -63,7 +63,7 @@ class RowCounts:
         )
 
     def entries(self) -> dict[str, Any]:
-        """As a receipt of the lake keeps them, all but the ids."""
+        """As the metadata of the lake keeps them, all but the ids."""
         return {
             "first": _iso(self.first),
             "last": _iso(self.last),
@@ -85,17 +85,17 @@ class RowCounts:
         }
 
 
-def books_of(receipt: dict[str, Any], unknown_items: frozenset[str], ids: dict[str, frozenset[str]]) -> RowCounts:
-    """The books that a receipt keeps, with the ids, which are kept elsewhere."""
-    counts = receipt["counts"]["events"]
+def books_of(metadata: dict[str, Any], unknown_items: frozenset[str], ids: dict[str, frozenset[str]]) -> RowCounts:
+    """The books that the metadata keeps, with the ids, which are kept elsewhere."""
+    counts = metadata["counts"]["events"]
     return RowCounts(
         rows=counts["rows"],
         reasons=counts["reasons"],
-        days={date.fromisoformat(day): rows for day, rows in receipt["days"].items()},
-        event_types=receipt["event_types"],
-        first=_instant(receipt["first"]),
-        last=_instant(receipt["last"]),
-        due=_instant(receipt["due"]),
+        days={date.fromisoformat(day): rows for day, rows in metadata["days"].items()},
+        event_types=metadata["event_types"],
+        first=_instant(metadata["first"]),
+        last=_instant(metadata["last"]),
+        due=_instant(metadata["due"]),
         unknown_items=unknown_items,
         doubts=counts["doubts"],
         examples=counts["examples"],

@@ -14,7 +14,7 @@ from remora.contracts.errors import BadRequest, NotFound, RemoraError, StorageEr
 from remora.contracts.home import Home
 from remora.registry.archive import Archive, write
 from remora.registry.bundle import Bundle
-from remora.registry.garbage import Unneeded, recently_promoted, unneeded
+from remora.registry.garbage import BundleGarbage, bundle_garbage, recently_promoted
 from remora.registry.lineage import Lineage
 from remora.registry.manifest import ID, PREFIX, Manifest, check_paths
 from remora.registry.model_card import card
@@ -33,7 +33,7 @@ class BundleSummary:
     """One line of the list of bundles. ``problem`` says why it would be refused, as far as its manifest tells."""
 
     id: str
-    made_at: datetime
+    created_at: datetime
     aliases: tuple[str, ...]
     surfaces: tuple[str, ...] = ()
     bytes: int = 0
@@ -99,17 +99,17 @@ class Bundles:
         meant = self._pointers.aliases()
         aliases = {id: tuple(sorted(alias for alias, bundle in meant.items() if bundle == id)) for id in meant.values()}
         listed = [self._listed(id, at, aliases.get(id, ())) for id, at in self.store.ids().items()]
-        return sorted(listed, key=lambda b: (b.made_at, b.id))
+        return sorted(listed, key=lambda b: (b.created_at, b.id))
 
-    def _listed(self, id: str, made_at: datetime, aliases: tuple[str, ...]) -> BundleSummary:
+    def _listed(self, id: str, created_at: datetime, aliases: tuple[str, ...]) -> BundleSummary:
         try:
             bundle = self.store.read(id)
         except RemoraError as error:
-            return BundleSummary(id=id, made_at=made_at, aliases=aliases, problem=str(error))
+            return BundleSummary(id=id, created_at=created_at, aliases=aliases, problem=str(error))
         signature = self.store.signature(bundle)
         return BundleSummary(
             id=id,
-            made_at=made_at,
+            created_at=created_at,
             aliases=aliases,
             surfaces=bundle.manifest.surfaces,
             bytes=bundle.manifest.bytes,
@@ -203,7 +203,7 @@ class Bundles:
             return None
         return Signature.model_validate_json(content)
 
-    def collect(self, *, keep: int, delete: bool = False, now: datetime | None = None) -> Sequence[Unneeded]:
+    def collect(self, *, keep: int, delete: bool = False, now: datetime | None = None) -> Sequence[BundleGarbage]:
         """What nothing needs: no alias, no traffic, none of the ``keep`` newest or last promoted; and what was cut off.
 
         Removed only when ``delete`` is set, under the registry's lock. A crash leaves some of it, never half a bundle.
@@ -211,7 +211,7 @@ class Bundles:
         with self._pointers.lock():
             self._pointers.settle()
             needed = self._pointers.needed() | recently_promoted(self.history(), keep)
-            going = unneeded(self.home.stored(FOLDER), needed, keep=keep, now=now or datetime.now(UTC))
+            going = bundle_garbage(self.home.stored(FOLDER), needed, keep=keep, now=now or datetime.now(UTC))
             for one in going if delete else ():
                 if one.id is None:
                     self.home.delete(f"{FOLDER}/{one.path}")

@@ -20,7 +20,7 @@ ASIDE = re.compile(r"(^|/)\.[^/]+\.[a-z0-9_]{8}$|\.[0-9a-f]{32}$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unneeded:
+class BundleGarbage:
     """A bundle, the folder of one that was never completed, or a file that was written aside; ``id`` of the first two.
 
     ``path`` is relative to the folder of bundles, ``at`` when it was last written.
@@ -33,7 +33,9 @@ class Unneeded:
     at: datetime
 
 
-def unneeded(files: Iterable[StoredFile], needed: Collection[str], *, keep: int, now: datetime) -> list[Unneeded]:
+def bundle_garbage(
+    files: Iterable[StoredFile], needed: Collection[str], *, keep: int, now: datetime
+) -> list[BundleGarbage]:
     """Of all that lies in the folder of bundles, what can go, oldest first.
 
     Complete bundles stay when they are ``needed`` or among the ``keep`` newest. The rest stays for an hour.
@@ -59,9 +61,9 @@ def recently_promoted(promotions: Sequence[Promotion], keep: int) -> set[str]:
     return set(list(order)[:keep])
 
 
-def _bundle(id: str, files: Sequence[StoredFile]) -> Unneeded:
+def _bundle(id: str, files: Sequence[StoredFile]) -> BundleGarbage:
     manifest = [file.at for file in files if file.path == f"{id}/{MANIFEST}"]
-    return Unneeded(
+    return BundleGarbage(
         path=id,
         id=id,
         complete=bool(manifest),
@@ -70,5 +72,5 @@ def _bundle(id: str, files: Sequence[StoredFile]) -> Unneeded:
     )
 
 
-def _aside(file: StoredFile) -> Unneeded:
-    return Unneeded(path=file.path, id=None, complete=False, bytes=file.bytes, at=file.at)
+def _aside(file: StoredFile) -> BundleGarbage:
+    return BundleGarbage(path=file.path, id=None, complete=False, bytes=file.bytes, at=file.at)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from remora.contracts.artifacts import VERSIONS, ArtifactStore
 from remora.contracts.home import Home, StoredFile
 from remora.registry.bundles import Bundles
-from remora.registry.garbage import Unneeded
+from remora.registry.garbage import BundleGarbage
 from remora.registry.lineage import Lineage
 from remora.registry.retention import RUNS, Garbage, Needs, expired
 from remora.registry.store import FOLDER
@@ -46,15 +46,15 @@ def collect(
     home, now = Home(settings.home), now or datetime.now(UTC)
     with one_writer(settings, "remora gc") if delete else nullcontext():
         bundles = Bundles(settings) if home.folders(FOLDER) else None
-        unneeded = bundles.collect(keep=settings.retention.keep_bundles, now=now) if bundles else ()
+        of_bundles = bundles.collect(keep=settings.retention.keep_bundles, now=now) if bundles else ()
         needs = Needs(
             versions=_versions_needed(home, bundles, in_use),
-            bundles={*(bundles.store.ids() if bundles else ())} - {one.id for one in unneeded},
+            bundles={*(bundles.store.ids() if bundles else ())} - {one.id for one in of_bundles},
             runs=_last_runs(home),
         )
         files = home.stored("")
         found = expired(files, needs, settings.retention, now)
-        garbage = (*(_of_bundle(one) for one in unneeded), *found)
+        garbage = (*(_of_bundle(one) for one in of_bundles), *found)
         freed = _freed(home, files, garbage)
         if delete:
             if bundles:
@@ -72,12 +72,12 @@ def _versions_needed(home: Home, bundles: Bundles | None, in_use: Mapping[str, C
         version = shelf.current_version()
         if version is None:
             continue
-        receipt = shelf.receipt(version)
-        if receipt is None:  # the pointer is damaged, or its version is lost: any of them may be the one that it means
+        metadata = shelf.metadata(version)
+        if metadata is None:  # the pointer is damaged, or its version is lost: any of them may be the one that it means
             needed[kind].update(home.folders(f"{kind}/{VERSIONS}"))
             continue
         needed[kind].add(version)
-        _add(needed, receipt.items())
+        _add(needed, metadata.items())
     if bundles is not None:
         for id in bundles.needed():
             path = f"{FOLDER}/{id}/{LINEAGE}"
@@ -106,7 +106,7 @@ def _last_runs(home: Home) -> set[str]:
     return {name.removesuffix(".json") for name in kept}
 
 
-def _of_bundle(one: Unneeded) -> Garbage:
+def _of_bundle(one: BundleGarbage) -> Garbage:
     why = "no alias or replica needs it" if one.complete else "an interrupted build or import left it"
     return Garbage(kind="bundle", name=one.path, path=f"{FOLDER}/{one.path}", why=why, bytes=one.bytes, at=one.at)
 

@@ -14,14 +14,14 @@ class ViewOfRows(BaseModel):
 
     fingerprint: str
     rows: int
-    answered: int
-    unknown: int
+    matched: int
+    unmatched: int
     expired: int
     leaks: int
 
 
 class TrainingRows(BaseModel):
-    """The receipt of the point-in-time join that made the ranker's rows, without its clock.
+    """The report of the point-in-time join that made the ranker's rows, without its clock.
 
     ``fingerprint`` is of the asked rows, each view's of its source; times are ISO 8601 in UTC.
     """
@@ -53,7 +53,7 @@ class Lineage(BaseModel):
     last_event: datetime
     cuts: dict[str, datetime] = Field({}, description="end of each window of time")
     seeds: dict[str, int] = Field({}, description="what was trained -> seed")
-    rows: dict[str, TrainingRows] = Field({}, description="window -> receipt of the rows that the ranker learned from")
+    rows: dict[str, TrainingRows] = Field({}, description="window -> report of the join of the ranker's rows")
     runs: dict[str, str] = Field({}, description="what was trained -> MLflow run id")
     remora: str = Field(description="version of the package")
     code: str = Field("", description="commit of the checkout, when known")

@@ -16,7 +16,7 @@ from remora.contracts.printable import one_line
 from remora.registry.signature import SIGNATURE
 
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 FORMATS = (".safetensors", ".ubj", ".parquet", ".faiss", ".json", ".md")
 """Nothing that executes when it is loaded."""
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from remora.contracts.artifacts import DRAFTS, LEFT, RECEIPT, VERSIONS
+from remora.contracts.artifacts import DRAFTS, LEFT, METADATA, VERSIONS
 from remora.contracts.home import StoredFile
 from remora.registry.garbage import ASIDE
 from remora.settings.retention import KINDS, RetentionSettings
@@ -60,7 +60,7 @@ def expired(files: Sequence[StoredFile], needs: Needs, settings: RetentionSettin
 def _versions(
     kind: str, files: Sequence[StoredFile], needed: Collection[str], settings: RetentionSettings, now: datetime
 ) -> Iterator[Garbage]:
-    """Versions that are not needed, not among the newest and were not replaced just now; and those without receipt.
+    """Versions that are not needed, not among the newest and were not replaced just now; and those without metadata.
 
     How new a version is counts from when it was made, or last stopped being the current one.
     """
@@ -73,7 +73,7 @@ def _versions(
         version: file.at
         for version, some in inside.items()
         for file in some
-        if file.path == f"{prefix}{version}/{RECEIPT}"
+        if file.path == f"{prefix}{version}/{METADATA}"
     }
     last = {version: max(at, left.get(version, at)) for version, at in made.items()}
     newest = sorted(last, key=lambda version: (last[version], version), reverse=True)

@@ -31,7 +31,7 @@ class RequestContext:
     @classmethod
     async def of(
         cls,
-        x_request_id: Annotated[str, Header(description="taken over where printable and short, and sent back")] = "",
+        x_request_id: Annotated[str, Header(description="used where printable and short, and sent back")] = "",
         x_request_timeout_ms: Annotated[
             float,
             Header(

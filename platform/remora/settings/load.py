@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 WRITTEN = "settings.yaml"
 
-FORMAT, FORMAT_FILE = 3, "format"
+FORMAT, FORMAT_FILE = 4, "format"
 """Of a home: settings, documents and artifacts with the names of this version."""
 
 ACTIVE = Path(".remora/active")

@@ -35,7 +35,7 @@ from remora.wiring.parts import LINEAR, NEIGHBOURS, SEGMENTS, SNAPSHOT, TOWERS, 
 
 
 def built_shelf(home: Home) -> ArtifactStore:
-    """Which bundle was built from what: the receipt's ``bundle`` is its id."""
+    """Which bundle was built from what: the metadata's ``bundle`` is its id."""
     return ArtifactStore(home, "built", "remora bundle build")
 
 
@@ -45,12 +45,12 @@ def build(settings: Settings) -> Bundle:
     The towers and the trees are those that were evaluated; the item lists and the item snapshot are made again as of
     the end of the data, as every refresh does.
     """
-    return Bundles(settings).inspect(record(settings).receipt["bundle"])
+    return Bundles(settings).inspect(record(settings).metadata["bundle"])
 
 
 @writes("remora bundle build")
 def record(settings: Settings) -> Artifact:
-    """As :func:`build`; gives the record, whose receipt has the ``bundle``'s id. Unchanged inputs are a look-up."""
+    """As :func:`build`; gives the record, whose metadata has the ``bundle``'s id. Unchanged inputs are a look-up."""
     home = Home(settings.home)
     made = _made(home)
     served_with = BundleSettings.of(settings).model_dump(mode="json")
@@ -59,7 +59,7 @@ def record(settings: Settings) -> Artifact:
     )
     shelf = built_shelf(home)
     done = shelf.find(version)
-    if done is not None and BundleStore(home).has(done.receipt["bundle"]):
+    if done is not None and BundleStore(home).has(done.metadata["bundle"]):
         shelf.point(version)
         return done
     bundle = _bundle(settings, Lake(made["lake"]), made, served_with)
@@ -80,7 +80,7 @@ def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_wi
         files: dict[str, Content] = {
             **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS, LINEAR, SEGMENTS)},
             **{file: made["retrieval"].read_bytes(file) for file in TOWERS},
-            **{file: made["ranking"].read_bytes(file) for file in made["ranking"].receipt["served"]},
+            **{file: made["ranking"].read_bytes(file) for file in made["ranking"].metadata["served"]},
             SETTINGS: json.dumps(served_with, indent=1).encode(),
         }
         return Bundles(settings).build(
@@ -109,8 +109,8 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
             "test": cuts.end,
         },
         seeds={"retrieval": settings.retrieval.seed, "ranking": settings.ranking.seed},
-        rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].receipt.get("rows", {}).items()},
-        runs={name: artifact.receipt["run"] for name, artifact in made.items() if "run" in artifact.receipt},
+        rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].metadata.get("rows", {}).items()},
+        runs={name: artifact.metadata["run"] for name, artifact in made.items() if "run" in artifact.metadata},
         remora=remora.__version__,
         code=commit(),
     )

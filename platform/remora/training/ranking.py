@@ -72,7 +72,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
         metrics=metrics,
         run=run.run_id,
         served=served,
-        rows=rows.receipt["rows"],
+        rows=rows.metadata["rows"],
     )
     fit.forget()
     return artifact

@@ -50,7 +50,7 @@ def kept(
     """Search within ``settings.tuning`` and keep the outcome as ``name``; one that was made from the same is a look-up,
     and ``plan`` isn't asked. Interrupted, the same search continues."""
     done = shelf.find(name)
-    if done is not None and done.receipt["made_from"] == made_from:
+    if done is not None and done.metadata["made_from"] == made_from:
         return done
     planned = plan()
     sought = Search(

@@ -25,7 +25,7 @@ from remora.datasets.queries import queries
 from remora.datasets.ranking_rows import INSTANT, CandidateRows, ranking_rows
 from remora.datasets.splits import Window, time_split
 from remora.features.offline import historical
-from remora.features.point_in_time.receipt import Receipt
+from remora.features.point_in_time.join_report import JoinReport
 from remora.features.store import open_store
 from remora.features.tables import features_shelf
 from remora.ingest.lake import Lake
@@ -79,8 +79,8 @@ def make(settings: Settings) -> Artifact:
     for window, found in windows.items():
         for part, table in found._asdict().items():
             write_parquet(table, draft.at(f"{window}_{part}.parquet"), home.filesystem)
-    receipts = {window: one.model_dump() for window, one in zip(windows, past.receipts, strict=True)}
-    return shelf.publish(draft, retrieval=retrieval.version, rows=receipts)
+    reports = {window: one.model_dump() for window, one in zip(windows, past.reports, strict=True)}
+    return shelf.publish(draft, retrieval=retrieval.version, rows=reports)
 
 
 def read(artifact: Artifact, window: str) -> PastSlates:
@@ -115,7 +115,7 @@ class Past:
     settings: Settings
     lake: Lake
     retrieval: Artifact
-    receipts: list[Receipt] = field(default_factory=list)  # of each call of :meth:`slates`
+    reports: list[JoinReport] = field(default_factory=list)  # of each call of :meth:`slates`
 
     @cached_property
     def store(self) -> FeatureStore:
@@ -162,5 +162,5 @@ class Past:
                 f"{why_unfound(asked, lake.items())}"
             )
         log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))
-        rows = historical(self.store, candidates, "ranking", noted=self.receipts.append)
+        rows = historical(self.store, candidates, "ranking", noted=self.reports.append)
         return PastSlates(rows, past.users.table.select([USER_ID, INSTANT, "history"]))

@@ -128,7 +128,7 @@ class TestAskedRows:
         job = world.store().get_historical_features(rows, ["v:x"])
         with caplog.at_level(logging.WARNING):
             assert job.to_arrow()["x"].to_pylist() == [1.0]
-        assert job.receipt.future == 1
+        assert job.report.future == 1
         assert "1 of the asked rows ask for an instant after now" in caplog.text
 
     def test_with_a_column_that_a_feature_would_hide(self, world: World) -> None:

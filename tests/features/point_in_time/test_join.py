@@ -64,7 +64,7 @@ def test_what_was_not_known_yet_is_not_used(store: FeatureStore, world: World, a
     expected = by_duckdb(asked, world.stored["price"], "item_id", "price", cut="created")
     assert job.to_arrow()["price"].to_pylist() == expected
     assert expected != by_duckdb(asked, world.stored["price"], "item_id", "price")
-    assert job.receipt.known_time == "created"
+    assert job.report.known_time == "created"
 
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow", "dataset", "file", "folder"])
@@ -92,16 +92,16 @@ def test_rows_may_come_as_anything_and_keep_their_order(
     assert as_dataset.to_pylist() == expected.to_pylist()
     streamed = pa.concat_tables(job.stream().iter_batches(batch_format="pyarrow", batch_size=None))
     assert streamed.to_pylist() == expected.to_pylist()
-    assert job.receipt.rows_in == job.receipt.rows_out == len(asked)
+    assert job.report.rows_in == job.report.rows_out == len(asked)
 
 
-def test_the_receipt_adds_up_the_same_whichever_way(store: FeatureStore, world: World, asked: pa.Table) -> None:
-    receipt = store.get_historical_features(asked, FEATURES).receipt
+def test_the_join_report_adds_up_the_same_whichever_way(store: FeatureStore, world: World, asked: pa.Table) -> None:
+    report = store.get_historical_features(asked, FEATURES).report
     nulls = by_duckdb(asked, world.stored["taste"], "user_id", "taste", ttl=TTL).count(None)
     ever = by_duckdb(asked, world.stored["taste"], "user_id", "taste").count(None)
-    taste = receipt.views["taste"]
-    assert (taste.rows, taste.unknown, taste.expired) == (len(asked), ever, nulls - ever)
-    assert taste.answered == len(asked) - nulls
+    taste = report.views["taste"]
+    assert (taste.rows, taste.unmatched, taste.expired) == (len(asked), ever, nulls - ever)
+    assert taste.matched == len(asked) - nulls
     last = {}
     for who, at in zip(
         world.stored["taste"]["user_id"].to_pylist(), world.stored["taste"]["event_timestamp"].to_pylist(), strict=True

@@ -44,9 +44,9 @@ from feast import FeatureStore
 store = FeatureStore(repo_path=".")
 job = store.get_historical_features("rows.parquet", ["taste:taste"])
 dataset = job.to_ray_dataset()
-assert dataset.count() == job.receipt.rows_out
+assert dataset.count() == job.report.rows_out
 pq.write_table(job.to_arrow(), "answer.parquet")
-print(job.receipt.model_dump_json())
+print(job.report.model_dump_json())
 """
 
 

@@ -25,7 +25,7 @@ from tests.features.point_in_time.worlds import START, World, by_duckdb, daily, 
 from remora.contracts.errors import DataError, Refused, StorageError
 from remora.contracts.tables import TIMESTAMP
 from remora.features.point_in_time import atomic_parquet, entity_rows
-from remora.features.point_in_time.receipt import Receipt
+from remora.features.point_in_time.join_report import JoinReport
 from remora.features.point_in_time.store import PointInTimeOfflineStore
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +50,7 @@ def leftovers(folder: Path) -> list[str]:
 
 class TestPersisting:
     @pytest.mark.parametrize("options", [{}, {"broadcast_mb": 0, "partitions": 3}], ids=["broadcast", "partitioned"])
-    def test_writes_the_rows_in_order_and_the_receipt(
+    def test_writes_the_rows_in_order_and_the_join_report(
         self, world: World, rows: pa.Table, options: Any, ray_cluster: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(entity_rows, "BLOCK_ROWS", 200)
@@ -59,9 +59,9 @@ class TestPersisting:
         found = pq.read_table(world.folder / "out")
         assert found["taste"].to_pylist() == by_duckdb(rows, world.stored["taste"], "user_id", "taste")
         assert found.select(rows.column_names).to_pylist() == rows.to_pylist()
-        receipt = Receipt.model_validate_json((world.folder / "out" / atomic_parquet.RECEIPT).read_text())
-        assert receipt == job.receipt
-        assert receipt.rows_out == len(rows)
+        report = JoinReport.model_validate_json((world.folder / "out" / atomic_parquet.REPORT).read_text())
+        assert report == job.report
+        assert report.rows_out == len(rows)
         assert not leftovers(world.folder)
 
     def test_refuses_to_overwrite_unless_allowed(self, world: World, rows: pa.Table, ray_cluster: None) -> None:
@@ -145,12 +145,12 @@ def test_a_worker_that_is_killed_is_replaced_and_counted_once(
     found = pq.read_table(world.folder / "out")
     assert found["taste"].to_pylist() == by_duckdb(rows, world.stored["taste"], "user_id", "taste")
     assert found["alive"].to_pylist() == [1] * len(rows)
-    assert job.receipt.views["taste"].rows == len(rows)
+    assert job.report.views["taste"].rows == len(rows)
     assert not leftovers(world.folder)
 
 
 def test_a_join_that_loses_a_row_says_so(world: World, rows: pa.Table) -> None:
-    from remora.features.point_in_time.receipt import Counts
+    from remora.features.point_in_time.join_report import Counts
 
     job = world.store().get_historical_features(rows, ["taste:taste"])
     with pytest.raises(StorageError, match="900 rows were asked for and 899 came back"):
@@ -239,6 +239,6 @@ class TestAddingRows:
         assert not leftovers(world.folder)
 
 
-def test_a_receipt_is_plain_json(world: World, rows: pa.Table) -> None:
-    receipt = world.store().get_historical_features(rows, ["taste:taste"]).receipt
-    assert json.loads(receipt.model_dump_json())["rows_in"] == 900
+def test_a_join_report_is_plain_json(world: World, rows: pa.Table) -> None:
+    report = world.store().get_historical_features(rows, ["taste:taste"]).report
+    assert json.loads(report.model_dump_json())["rows_in"] == 900

@@ -19,8 +19,8 @@ LAST_EVENT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def lake(settings: Settings, version: str) -> Lake:
-    made = {"files": {"read": 1, "known": 2}, "rows_read": 3, "days": {"new": 1, "merged": 0, "taken_over": 2}}
-    return Lake(Artifact(Home(settings.home), "lake", version, {"last": LAST_EVENT.isoformat(), "made": made}))
+    made = {"files": {"read": 1, "known": 2}, "rows_read": 3, "days": {"new": 1, "merged": 0, "reused": 2}}
+    return Lake(Artifact(Home(settings.home), "lake", version, {"last": LAST_EVENT.isoformat(), "build": made}))
 
 
 def whole_path(settings: Settings, version: str, **planted: Callable[[Settings], Any]) -> Iterator[Done]:

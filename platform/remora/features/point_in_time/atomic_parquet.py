@@ -18,7 +18,7 @@ from remora.contracts.home import storage_errors, uploading
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-RECEIPT = "_receipt.json"
+REPORT = "_join_report.json"
 """Readers of Parquet folders pass over names that begin with an underscore."""
 
 
@@ -55,7 +55,7 @@ def folder(path: str, filesystem: pafs.FileSystem | None = None, *, overwrite: b
     """Write into the draft; when the block ends well the folder stands at ``path``, else nothing of it is left.
 
     Refused where something stands already, unless ``overwrite``. In an object store, where nothing can be renamed, the
-    files are copied and the receipt comes last: a folder without one is not complete.
+    files are copied and the report comes last: a folder without one is not complete.
     """
     filesystem = filesystem or pafs.LocalFileSystem()
     there = filesystem.get_file_info(path)
@@ -105,7 +105,7 @@ def _publish(draft: Draft, path: str, there: pafs.FileType) -> None:
     if there == pafs.FileType.Directory:
         filesystem.delete_dir(path)
     files = filesystem.get_file_info(pafs.FileSelector(draft.path))
-    for one in sorted(files, key=lambda f: f.base_name == RECEIPT):
+    for one in sorted(files, key=lambda f: f.base_name == REPORT):
         filesystem.copy_file(one.path, f"{path}/{one.base_name}")
     filesystem.delete_dir(draft.path)
 

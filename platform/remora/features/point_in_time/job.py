@@ -1,4 +1,4 @@
-"""The jobs that Feast is given: a join that runs when its rows are asked for and then gives a receipt, and a pull."""
+"""The jobs that Feast is given: a join that runs when its rows are asked for and then gives a report, and a pull."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from feast.saved_dataset import SavedDatasetStorage
 from remora.contracts.errors import Refused
 from remora.features.point_in_time import atomic_parquet
 from remora.features.point_in_time.join import ROW, Join, shaped
+from remora.features.point_in_time.join_report import Counts, JoinReport, tally, view_report
 from remora.features.point_in_time.places import opened
 from remora.features.point_in_time.pull import PLACE, Pull
-from remora.features.point_in_time.receipt import Counts, Receipt, tally, view_receipt
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -46,7 +46,7 @@ class PointInTimeJob(RetrievalJob):
     in_order: bool = True
     repo_path: Path | None = None
     _found: pa.Table | Dataset | None = field(default=None, init=False)
-    _receipt: Receipt | None = field(default=None, init=False)
+    _report: JoinReport | None = field(default=None, init=False)
 
     @property
     def full_feature_names(self) -> bool:
@@ -66,12 +66,12 @@ class PointInTimeJob(RetrievalJob):
         return RetrievalMetadata(self.feature_refs, names, earliest, latest)
 
     @property
-    def receipt(self) -> Receipt:
+    def report(self) -> JoinReport:
         """What the join did; runs it if need be."""
-        if self._receipt is None:
+        if self._report is None:
             self._run()
-        assert self._receipt is not None
-        return self._receipt
+        assert self._report is not None
+        return self._report
 
     def to_ray_dataset(self) -> Dataset:
         """The answer with its on-demand features, in the object store; every row was counted."""
@@ -85,7 +85,7 @@ class PointInTimeJob(RetrievalJob):
         return self._finished(self._joined(tally()))
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
-        """Stream the answer into a folder of Parquet files that appears whole, with ``_receipt.json`` beside them.
+        """Stream the answer into a folder of Parquet files that appears whole, with ``_join_report.json`` beside them.
 
         Refused where there is something already, unless ``allow_overwrite``.
         """
@@ -97,8 +97,8 @@ class PointInTimeJob(RetrievalJob):
             rows = draft.write(self._finished(self._joined(notes), keep=(ROW,)), ROW)
             counts = ray.get(notes.counts.remote())
             self.join.check(rows, counts)
-            self._receipt = self._count(rows, counts, time.monotonic() - begun)
-            draft.note(atomic_parquet.RECEIPT, self._receipt.model_dump_json(indent=1))
+            self._report = self._count(rows, counts, time.monotonic() - begun)
+            draft.note(atomic_parquet.REPORT, self._report.model_dump_json(indent=1))
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         found = self._run()
@@ -118,7 +118,7 @@ class PointInTimeJob(RetrievalJob):
                 found = self._joined(notes).materialize()
                 rows, counts, self._found = found.count(), ray.get(notes.counts.remote()), found
             self.join.check(rows, counts)
-            self._receipt = self._count(rows, counts, time.monotonic() - begun)
+            self._report = self._count(rows, counts, time.monotonic() - begun)
         return self._found
 
     def _joined(self, tally: Any) -> Dataset:
@@ -139,12 +139,12 @@ class PointInTimeJob(RetrievalJob):
             return None
         return partial(_computed, odfvs=self.odfvs, full_names=self.full_names, refs=self.feature_refs)
 
-    def _count(self, rows: int, counts: Counts, seconds: float) -> Receipt:
+    def _count(self, rows: int, counts: Counts, seconds: float) -> JoinReport:
         asked = self.join.asked
         earliest, latest = (None if at is None else at.isoformat() for at in asked.bounds)
         totals = {view.name: counts.of(view.name) for view in self.join.views}
-        receipt = Receipt(
-            made_at=datetime.now(UTC).isoformat(),
+        report = JoinReport(
+            created_at=datetime.now(UTC).isoformat(),
             seconds=round(seconds, 3),
             rows_in=asked.rows,
             rows_out=rows,
@@ -154,7 +154,7 @@ class PointInTimeJob(RetrievalJob):
             fingerprint=asked.digest,
             known_time=self.known_time,
             views={
-                view.name: view_receipt(
+                view.name: view_report(
                     totals[view.name],
                     {
                         "strategy": self.join.strategy(view),
@@ -165,13 +165,13 @@ class PointInTimeJob(RetrievalJob):
                 for view in self.join.views
             },
         )
-        if receipt.future:
+        if report.future:
             log.warning(
                 "%s of the asked rows ask for an instant after now (the last is %s): they got what is known today.",
-                f"{receipt.future:,}",
+                f"{report.future:,}",
                 latest,
             )
-        return receipt
+        return report
 
 
 class PullJob(RetrievalJob):

@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from remora.contracts.errors import DataError, MissingInput, StorageError
 from remora.features.point_in_time.entity_rows import BLOCK_ROWS, ROW, EntityRows, numbered
+from remora.features.point_in_time.join_report import Counts, Note, counted, noting
 from remora.features.point_in_time.keys import buckets, check_keys, keys
-from remora.features.point_in_time.receipt import Counts, Note, counted, noting
 from remora.features.point_in_time.source import Slice
 from remora.features.point_in_time.timeline import Timeline
 from remora.features.point_in_time.times import Unit, ticks, ticks_of, unit_of

@@ -23,7 +23,7 @@ class GateReport(BaseModel):
     production: str | None
     version: str
     lake: str = Field(description="version of the lake that both were replayed on")
-    made_at: datetime
+    created_at: datetime
     seconds: float
     verdicts: tuple[Verdict, ...]
     not_run: dict[str, str] = Field({}, description="gate -> why it was not measured")

@@ -112,11 +112,11 @@ class Recording:
             return {
                 "lake": result.version,
                 "last_event": result.last,
-                "new": result.artifact.receipt.get("made", {}),
+                "new": result.artifact.metadata.get("build", {}),
                 "nothing_new": self.record.since == LAST and same,
             }
-        if isinstance(result, Artifact) and "bundle" in result.receipt:
-            return {"bundle": result.receipt["bundle"]}
+        if isinstance(result, Artifact) and "bundle" in result.metadata:
+            return {"bundle": result.metadata["bundle"]}
         return {}
 
     def _change(self, **changes: Any) -> None:

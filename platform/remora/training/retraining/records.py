@@ -59,7 +59,7 @@ class RunRecord(Record):
     error: ErrorRecord | None = None
     lake: str | None = None
     last_event: datetime | None = None
-    new: dict[str, Any] = Field({}, description="what was read for the lake: its receipt's `made`")
+    new: dict[str, Any] = Field({}, description="what was read for the lake: its metadata's `build`")
     nothing_new: bool = False
     bundle: str | None = None
 

@@ -33,7 +33,7 @@ def parity(settings: Settings, lake: Lake, store: FeatureStore, opened: Opened) 
         services=then_and_now,
         differing=tuple(
             f"{one.column} differs in {one.rows:,} rows ({one.example}: served {one.served[:40]}, computed "
-            f"{one.recomputed[:40]}; {one.looks_like})"
+            f"{one.recomputed[:40]}; {one.likely_cause})"
             for one in report.differences
         ),
         columns=report.columns,

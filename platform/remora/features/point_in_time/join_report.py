@@ -12,11 +12,11 @@ from remora.features.point_in_time.timeline import NOWHERE, Match
 from remora.features.point_in_time.times import PER_SECOND, Unit
 
 
-class ViewReceipt(BaseModel):
-    """One view. ``rows`` = ``answered`` + ``unknown`` (no row at or before the instant) + ``expired`` (older than ttl).
+class ViewReport(BaseModel):
+    """One view. ``rows`` = ``matched`` + ``unmatched`` (no row by the instant) + ``expired`` (older than ttl).
 
     ``leaks``: asked rows whose key has a later row, which a join without time would have taken. ``age_seconds``: from
-    the answer's event time to the instant, over the answered rows. ``fingerprint``: SHA-256 of the source's footers.
+    the answer's event time to the instant, over the matched rows. ``fingerprint``: SHA-256 of the source's footers.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,20 +25,20 @@ class ViewReceipt(BaseModel):
     fingerprint: str
     source_rows: int
     rows: int
-    answered: int
-    unknown: int
+    matched: int
+    unmatched: int
     expired: int
     leaks: int
     mean_age_seconds: float | None
     max_age_seconds: float | None
 
 
-class Receipt(BaseModel):
+class JoinReport(BaseModel):
     """One build. Times are ISO 8601 in UTC; ``future`` counts rows asked for an instant after the build began."""
 
     model_config = ConfigDict(frozen=True)
 
-    made_at: str
+    created_at: str
     seconds: float
     rows_in: int
     rows_out: int
@@ -47,7 +47,7 @@ class Receipt(BaseModel):
     future: int
     fingerprint: str
     known_time: str
-    views: dict[str, ViewReceipt]
+    views: dict[str, ViewReport]
 
 
 Note = Callable[[str, int, dict[str, float]], None]
@@ -71,16 +71,16 @@ class Counts:
         return total | {"max_age": max((counted["max_age"] for counted in blocks), default=0.0)}
 
 
-NAMES = ("rows", "answered", "expired", "leaks", "age", "future")
+NAMES = ("rows", "matched", "expired", "leaks", "age", "future")
 
 
 def counted(match: Match, unit: Unit, future: int) -> dict[str, float]:
     """Counts of one block."""
-    answered = match.row != NOWHERE
-    age = match.age[answered] / PER_SECOND[unit]
+    matched = match.row != NOWHERE
+    age = match.age[matched] / PER_SECOND[unit]
     return {
         "rows": len(match.row),
-        "answered": int(answered.sum()),
+        "matched": int(matched.sum()),
         "expired": int(match.expired.sum()),
         "leaks": int(match.leak.sum()),
         "age": float(age.sum()),
@@ -89,18 +89,18 @@ def counted(match: Match, unit: Unit, future: int) -> dict[str, float]:
     }
 
 
-def view_receipt(total: dict[str, float], about: dict[str, Any]) -> ViewReceipt:
+def view_report(total: dict[str, float], about: dict[str, Any]) -> ViewReport:
     """One view's counts as they are kept."""
-    rows, answered, expired = (int(total[name]) for name in ("rows", "answered", "expired"))
-    return ViewReceipt(
+    rows, matched, expired = (int(total[name]) for name in ("rows", "matched", "expired"))
+    return ViewReport(
         **about,
         rows=rows,
-        answered=answered,
+        matched=matched,
         expired=expired,
-        unknown=rows - answered - expired,
+        unmatched=rows - matched - expired,
         leaks=int(total["leaks"]),
-        mean_age_seconds=total["age"] / answered if answered else None,
-        max_age_seconds=total["max_age"] if answered else None,
+        mean_age_seconds=total["age"] / matched if matched else None,
+        max_age_seconds=total["max_age"] if matched else None,
     )
 
 
