@@ -33,7 +33,7 @@ def settings_for(folder: Path, **sections: Any) -> Settings:
         "category": "genres",
         "user_columns": ["age", "gender"],
         "item_columns": ["year", "genres"],
-        "text": ["title"],
+        "text_columns": ["title"],
         "clock": "data",
     }
     defaults: dict[str, Any] = {"name": "small", "home": str(folder), "data": data, "features": {"partitions": 3}}

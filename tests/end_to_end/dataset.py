@@ -105,7 +105,7 @@ def _settings(folder: Path) -> Path:
             "available": "on_sale",
             "user_columns": ["country"],
             "item_columns": ["price", "shelf"],
-            "text": ["title"],
+            "text_columns": ["title"],
         },
         "retrieval": {"epochs": 3, "batch_size": 512, "dimension": 16, "workers": 2},
         "ranking": {

@@ -116,7 +116,7 @@ def test_no_credential_is_said_or_written_on_the_whole_path(
             "redis": f"{redis},password=${{PLANTED_PASSWORD}}",
             "registry": registry.format(by_file),
         },
-        registry={"lock": f"postgresql+psycopg://u:{by_file}@db.example.org/lock"},
+        registry={"lock_url": f"postgresql+psycopg://u:{by_file}@db.example.org/lock"},
         retraining={"alert_webhook": "http://127.0.0.1:9/${PLANTED_TOKEN}", "max_age_hours": 1e-9},
     )
     said = {}
@@ -185,7 +185,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
         ("runs",),
         "a webhook is",
     ),
-    "a lock of no kind": ({"registry": {"lock": ["postgresql://u:{}@db/x"]}}, ("runs",), "valid string"),
+    "a lock of no kind": ({"registry": {"lock_url": ["postgresql://u:{}@db/x"]}}, ("runs",), "valid string"),
 }
 
 

@@ -64,7 +64,7 @@ SHOP: dict[str, Any] = {
                     "value": "price",
                     "session_id": "invoice",
                 },
-                "keep": ["quantity"],
+                "extra_columns": ["quantity"],
                 "types": {"quantity": "integer", "user_id": "integer"},
                 "filters": ["customer IS NOT NULL", "price > 0"],
             }
@@ -81,7 +81,7 @@ SHOP: dict[str, Any] = {
                     "price": "price",
                     "event_timestamp": "valid_from",
                 },
-                "types": {"price": "number", "tags": "strings"},
+                "types": {"price": "number", "tags": "list[string]"},
             }
         ],
         "title": "title",

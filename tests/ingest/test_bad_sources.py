@@ -77,7 +77,7 @@ def test_a_column_that_is_a_partition_folder_is_told_from_one_that_is_missing(re
 
 
 def test_a_kept_column_that_is_not_there_is_named(refused):
-    refused(MissingInput, "No column 'colour'", source={"keep": ["colour"], "types": {}})
+    refused(MissingInput, "No column 'colour'", source={"extra_columns": ["colour"], "types": {}})
 
 
 def test_a_type_for_a_column_that_is_not_there_is_named(refused):
@@ -127,7 +127,14 @@ def test_a_csv_file_in_another_encoding_says_what_to_set(refused, home_folder):
         "customer,product,timestamp,kind,price\n1,Caf\xe9,5,purchase,1\n".encode("latin-1")
     )
     columns = {name: column for name, column in COLUMNS.items() if column != "invoice"}
-    source = {"path": "events.csv", "format": "csv", "columns": columns, "keep": [], "types": {}, "filters": []}
+    source = {
+        "path": "events.csv",
+        "format": "csv",
+        "columns": columns,
+        "extra_columns": [],
+        "types": {},
+        "filters": [],
+    }
     refused(UnreadableInput, r"events.csv.*utf-8.*Check `delimiter`, `quote` and `encoding`", source=source)
 
 

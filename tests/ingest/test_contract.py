@@ -115,17 +115,17 @@ def test_an_id_that_is_declared_an_integer_loses_its_point_in_text_too(tmp_path)
         ("2010-12-01T08:26:00.5Z", {}, "2010-12-01 08:26:00.5"),
         ("2010-12-01T08:26:00+02:00", {}, "2010-12-01 06:26:00"),
         ("2010-12-01T08:26+02:00", {}, "2010-12-01 06:26:00"),
-        ("2010-12-01T08:26Z", {"zone": "Europe/Vienna"}, "2010-12-01 08:26:00"),
-        ("2010-12-01 08:26:00 UTC", {"zone": "Europe/Vienna"}, "2010-12-01 08:26:00"),
+        ("2010-12-01T08:26Z", {"timezone": "Europe/Vienna"}, "2010-12-01 08:26:00"),
+        ("2010-12-01 08:26:00 UTC", {"timezone": "Europe/Vienna"}, "2010-12-01 08:26:00"),
         ("2010-12-01 08:26:00.5 GMT", {}, "2010-12-01 08:26:00.5"),
         ("2010-12-01", {}, "2010-12-01 00:00:00"),
-        ("2010-12-01 08:26", {"zone": "Europe/Vienna"}, "2010-12-01 07:26:00"),
+        ("2010-12-01 08:26", {"timezone": "Europe/Vienna"}, "2010-12-01 07:26:00"),
         ("01/12/2010 8:26", {"pattern": "%d/%m/%Y %H:%M"}, "2010-12-01 08:26:00"),
         ("2010-12-01 08:26:00.5", {"pattern": "%Y-%m-%d %H:%M:%S.%f"}, "2010-12-01 08:26:00.5"),
         (20_101_201, {"pattern": "%Y%m%d"}, "2010-12-01 00:00:00"),
         (20_101_201.0, {"pattern": "%Y%m%d"}, "2010-12-01 00:00:00"),
         ("20101201", {"pattern": "%Y%m%d"}, "2010-12-01 00:00:00"),
-        (datetime(2010, 12, 1, 8, 26), {"zone": "Europe/Vienna"}, "2010-12-01 07:26:00"),
+        (datetime(2010, 12, 1, 8, 26), {"timezone": "Europe/Vienna"}, "2010-12-01 07:26:00"),
         (datetime(2010, 12, 1).date(), {}, "2010-12-01 00:00:00"),
     ],
 )
@@ -151,16 +151,16 @@ def test_a_date_whose_midnight_the_clock_skips_is_its_first_instant(tmp_path, da
         (local.date(), {}),
         (local, {}),
     ):
-        reason, row = one(tmp_path, t=written, source={"time": time | {"zone": zone}})
+        reason, row = one(tmp_path, t=written, source={"time": time | {"timezone": zone}})
         assert (reason, row["event_timestamp"]) == (None, datetime.fromisoformat(begins).replace(tzinfo=UTC)), written
-    reason, _ = one(tmp_path, t=f"{day} 00:30:00", source={"time": {"zone": zone}})
+    reason, _ = one(tmp_path, t=f"{day} 00:30:00", source={"time": {"timezone": zone}})
     assert reason == "event_timestamp cannot be read as time"
 
 
 def test_the_first_case_that_holds_names_the_event(tmp_path):
-    cases = [{"when": "v >= 4", "type": "buy"}, {"when": "v >= 3", "type": "view"}, {"when": "true", "type": "drop"}]
+    rules = [{"when": "v >= 4", "type": "buy"}, {"when": "v >= 3", "type": "view"}, {"when": "true", "type": "drop"}]
     frame = pl.DataFrame({"u": "a", "i": "x", "t": 1, "v": [5, 3, 1, None]})
-    assert judged(tmp_path, frame, event_type=cases)["event_type"].to_list() == ["buy", "view", "drop", "drop"]
+    assert judged(tmp_path, frame, event_type=rules)["event_type"].to_list() == ["buy", "view", "drop", "drop"]
 
 
 def test_before_the_earliest_day_nothing_happened(tmp_path):

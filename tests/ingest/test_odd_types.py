@@ -74,7 +74,7 @@ def test_a_column_that_is_not_asked_for_is_no_obstacle(tmp_path: Path, name: str
 @pytest.mark.parametrize("name", ["map", "nested", "time32", "duration", "binary", "binaries", "fixed"])
 def test_a_column_that_is_asked_for_and_cannot_be_used_says_its_type(tmp_path: Path, name: str) -> None:
     with pytest.raises(WrongType, match=f"'{name}' of .*rows.parquet is .*needed"):
-        judged(tmp_path, {name: ODD[name]}, keep=(name,))
+        judged(tmp_path, {name: ODD[name]}, extra_columns=(name,))
 
 
 def test_a_condition_on_a_column_of_bytes_says_its_type(tmp_path: Path) -> None:
@@ -93,12 +93,16 @@ def test_a_condition_on_a_column_of_bytes_says_its_type(tmp_path: Path) -> None:
     ],
 )
 def test_what_has_a_type_of_the_lake_is_kept_in_it(tmp_path: Path, name: str, expected: list[Any]) -> None:
-    assert judged(tmp_path, {name: ODD[name]}, keep=(name,))[0][name].to_list() == expected
+    assert judged(tmp_path, {name: ODD[name]}, extra_columns=(name,))[0][name].to_list() == expected
 
 
 def test_nulls_within_lists_are_no_members(tmp_path: Path) -> None:
     tags = pa.array([["red", None, "round"], [None], None], pa.list_(pa.string()))
-    assert judged(tmp_path, {"tags": tags}, keep=("tags",))[0]["tags"].to_list() == [["red", "round"], [], None]
+    assert judged(tmp_path, {"tags": tags}, extra_columns=("tags",))[0]["tags"].to_list() == [
+        ["red", "round"],
+        [],
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ def test_lists_that_another_character_divides_are_found(
         path="i.csv",
         format="csv",
         columns={"item_id": "i", "genres": "tags"},
-        types={"genres": "strings"},
+        types={"genres": "list[string]"},
         list_separator=separator,
     )
     tables = {name: survey_table(name, []) for name in ("events", "users")}

@@ -82,5 +82,5 @@ def test_an_upload_to_s3_whose_source_breaks_leaves_no_object(remote: Bundles) -
 def test_a_home_on_s3_whose_registry_nothing_can_lock_is_not_changed(remote: Bundles) -> None:
     built = releases.build(remote)
     served = Bundles(remote.settings.model_copy(update={"tracking_uri": "http://mlflow:5000"}))
-    with pytest.raises(SettingsError, match=r"registry\.lock.*postgresql://"):
+    with pytest.raises(SettingsError, match=r"registry\.lock_url.*postgresql://"):
         served.promote(built.id, by="ann", why="first")

@@ -70,7 +70,7 @@ def test_a_share_of_the_users_is_given_to_a_canary_and_grows(world: World) -> No
         assert world.traffic.shadow is None
 
 
-@pytest.mark.parametrize("fault", ["failed", "late", "degraded", "short", "unscored", "slow"])
+@pytest.mark.parametrize("fault", ["failed", "deadline_exceeded", "degraded", "underfilled", "unscored", "latency"])
 def test_a_canary_that_is_worse_is_taken_back_with_its_numbers(world: World, fault: str) -> None:
     world.natures[world.candidate] = Nature(**{fault: 0.3})
     begun(world, "canary:5%:5m,full")
@@ -84,7 +84,7 @@ def test_a_canary_that_is_worse_is_taken_back_with_its_numbers(world: World, fau
     assert len(world.bundles.history()) == 1
 
 
-@pytest.mark.parametrize("fault", ["failed", "late", "short", "unscored", "slow"])
+@pytest.mark.parametrize("fault", ["failed", "deadline_exceeded", "underfilled", "unscored", "latency"])
 def test_a_shadow_that_is_worse_is_given_no_request(world: World, fault: str) -> None:
     world.natures[world.candidate] = Nature(**{fault: 0.3})
     begun(world)

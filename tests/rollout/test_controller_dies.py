@@ -75,7 +75,7 @@ def carried_out(home: Path, play: Callable[[World, int], None], *, dies_before: 
 
 
 def nothing(world: World, look: int) -> None:
-    world.natures[world.candidate] = Nature(late=0.0)
+    world.natures[world.candidate] = Nature(deadline_exceeded=0.0)
 
 
 def harms_when_it_is_production(world: World, look: int) -> None:

@@ -17,9 +17,9 @@ from remora.settings import MarginSettings, RolloutSettings
 PLAN = Plan.parse("shadow:1m,canary:5%:1m,ramp:25%:1m,full")
 STRICT = RolloutSettings(
     min_requests=100,
-    margins=MarginSettings(failed=0, late=0, degraded=0, short=0, unscored=0, slow=0, rewards=0),
+    margins=MarginSettings(failed=0, deadline_exceeded=0, degraded=0, underfilled=0, unscored=0, latency=0, rewards=0),
 )
-RATES = ("failed", "late", "degraded", "short", "unscored")
+RATES = ("failed", "deadline_exceeded", "degraded", "underfilled", "unscored")
 
 
 def answers(random: np.random.Generator, n: int, rate: float) -> Answers:
@@ -96,7 +96,10 @@ def test_harm_is_named_with_both_rates_and_the_margin() -> None:
 
 
 def test_what_is_worse_within_the_margin_is_no_harm() -> None:
-    worse, usual = Answers(requests=100_000, late=2_500), Answers(requests=1_000_000, late=10_000)
+    worse, usual = (
+        Answers(requests=100_000, deadline_exceeded=2_500),
+        Answers(requests=1_000_000, deadline_exceeded=10_000),
+    )
     assert readout(Kind.CANARY, worse, usual, RolloutSettings()).harms == ()
     assert readout(Kind.CANARY, worse, usual, STRICT).harms != ()
 

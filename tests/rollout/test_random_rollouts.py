@@ -23,7 +23,7 @@ PLANS = ("full", "canary:5%:4s,full", "shadow:4s,canary:5%:4s,ramp:25%:4s,ramp:5
 NATURES = (
     Nature(),
     Nature(failed=0.6),
-    Nature(late=0.6),
+    Nature(deadline_exceeded=0.6),
     Nature(refuses=True),
     Nature(loads_in=1e6),
     Nature(overlap=0.0),

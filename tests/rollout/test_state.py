@@ -26,7 +26,7 @@ ROLLOUT = Rollout(
     started_at=NOW,
     stage=0,
     since=NOW,
-    tally=Tally().seen({"one": CounterDelta(candidate=Answers(requests=3, late=1))}),
+    tally=Tally().seen({"one": CounterDelta(candidate=Answers(requests=3, deadline_exceeded=1))}),
     readout=Readout(
         step="canary:5%:1h",
         seconds=3.0,

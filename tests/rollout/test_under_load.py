@@ -110,7 +110,7 @@ def outside_of_the_canary(answers: pl.DataFrame, bundle: str, share: float, salt
         (planted.CRASHES, CAREFUL, "exit code 11"),
         (planted.OF_ANOTHER, CAREFUL, "different bundles"),
         (planted.REVERSED, CAREFUL, "different"),
-        (planted.SLOW, CAREFUL, "slow"),
+        (planted.SLOW, CAREFUL, "latency"),
         (planted.UNSCORED, CAREFUL, "unscored"),
     ],
 )

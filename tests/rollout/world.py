@@ -49,11 +49,11 @@ class Nature:
     """How a bundle behaves: rates of what it does wrong, the overlap of its slates, its scores, when it is ready."""
 
     failed: float = 0.0
-    late: float = 0.001
+    deadline_exceeded: float = 0.001
     degraded: float = 0.002
-    short: float = 0.001
+    underfilled: float = 0.001
     unscored: float = 0.0
-    slow: float = 0.005
+    latency: float = 0.005
     overlap: float = 0.6
     scores: float = 1.0
     loads_in: float = 2.0
@@ -128,7 +128,7 @@ class World:
             self._compare(replica, traffic.shadow, requests - canary)
 
     def _count(self, replica: Replica, bundle: str, n: int) -> None:
-        counts = self._wrong(bundle, n, ("failed", "late", "degraded", "short", "unscored"))
+        counts = self._wrong(bundle, n, ("failed", "deadline_exceeded", "degraded", "underfilled", "unscored"))
         answers = Answers(requests=n, milliseconds=self._milliseconds(bundle, n), **counts)
         replica.answers[bundle] = replica.answers.get(bundle, Answers()) + answers
 
@@ -146,7 +146,7 @@ class World:
             production_squares=items * 2.0,
             milliseconds=self._milliseconds(bundle, n),
             production_milliseconds=self._milliseconds(self.production, n),
-            **self._wrong(bundle, n, ("failed", "late", "short", "unscored")),
+            **self._wrong(bundle, n, ("failed", "deadline_exceeded", "underfilled", "unscored")),
         )
         replica.shadowed[bundle] = replica.shadowed.get(bundle, Shadowed()) + sums
 
@@ -154,7 +154,7 @@ class World:
         return {name: int(self.random.binomial(n, getattr(self._nature(bundle), name))) for name in names}
 
     def _milliseconds(self, bundle: str, n: int) -> tuple[int, ...]:
-        slow, buckets = int(self.random.binomial(n, self._nature(bundle).slow)), list(EMPTY)
+        slow, buckets = int(self.random.binomial(n, self._nature(bundle).latency)), list(EMPTY)
         buckets[FAST], buckets[SLOW] = n - slow, slow
         return tuple(buckets)
 

@@ -148,7 +148,7 @@ class TestOverHttp:
 
     def test_a_way_that_is_out_is_a_time_to_retry(self) -> None:
         ask = asking(Front(SHOP, Stuck(NotReady("the retriever is gone"))))
-        assert_problem(ask("GET", "/v1/explain/u5/i01"), 503, "not-ready", "the retriever is gone")
+        assert_problem(ask("GET", "/v1/explain/u5/i01"), 503, "unavailable", "the retriever is gone")
 
 
 def test_the_command_says_it_in_words() -> None:

@@ -362,7 +362,7 @@ class TestWhenSomethingFails:
 
     def test_a_bug_is_not_hidden_behind_popular_items(self) -> None:
         response = asking(Front(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")
-        assert_problem(response, 500, "bug", "log")
+        assert_problem(response, 500, "internal-error", "log")
 
     def test_a_bug_is_one_line_and_its_trace_in_the_log_and_names_nobody(
         self, caplog: pytest.LogCaptureFixture
@@ -396,7 +396,7 @@ class TestReadiness:
     def test_is_refused_with_a_time_to_retry_while_a_part_is_out(self) -> None:
         ask = asking(Front(SmallShop(), Stuck(NotReady("the ranker is loading"))))
         response = ask("GET", "/readyz")
-        assert_problem(response, 503, "not-ready", "the ranker is loading")
+        assert_problem(response, 503, "unavailable", "the ranker is loading")
         assert int(response.headers["retry-after"]) > 0
         assert ask("GET", "/healthz").json() == {"status": "ok", "bundle": "small"}
 

@@ -29,7 +29,7 @@ NEEDED: dict[str, dict[str, Any]] = {
         },
     },
     "SourceSettings": {"path": "e.csv", "format": "csv", "columns": {"user_id": "u"}},
-    "Case": {"when": "rating >= 4", "type": "buy"},
+    "EventTypeRule": {"when": "rating >= 4", "type": "buy"},
     "MetricBound": {"metric": "ndcg"},
     "ObjectiveSettings": {"events": ["buy"]},
     "Range": {"low": 1.0, "high": 2.0},

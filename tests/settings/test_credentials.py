@@ -24,10 +24,11 @@ PASSWORDS = st.text(st.characters(codec="ascii", exclude_characters=","), min_si
 
 # fmt: off
 PLAIN = (
-    "name", "dataset", "columns", "keep", "delimiter", "quote", "escape", "encoding", "nulls", "list_separator",
-    "event_type", "when", "type", "pattern", "zone", "filters", "impression", "title", "category", "available",
-    "user_columns", "item_columns", "text", "address", "segment", "events", "leakage_allowlist", "host",
-    "signing_key", "trusted_keys", "on_success", "textfile",
+    "name", "dataset", "columns", "extra_columns", "delimiter", "quote", "escape", "encoding", "null_values",
+    "list_separator", "event_type", "when", "type", "pattern", "timezone", "filters",
+    "impression", "title", "category", "available", "user_columns",
+    "item_columns", "text_columns", "address", "segment", "events",
+    "leakage_allowlist", "host", "signing_key", "trusted_keys", "on_success", "textfile",
 )
 # fmt: on
 """Texts in which no credential can stand; of a new text this file asks which it is."""
@@ -45,7 +46,7 @@ def settings(password: str, **changes: Any) -> Settings:
             "registry": f"postgresql+psycopg2://u:{password}@db/feast",
         },
         "tracking_uri": f"https://u:{password}@mlflow/",
-        "registry": {"lock": f"postgresql://u:{password}@db/lock"},
+        "registry": {"lock_url": f"postgresql://u:{password}@db/lock"},
         "retraining": {"alert_webhook": f"https://hooks.example.org/{password.encode().hex()}"},
     }
     return Settings.model_validate(values | changes)

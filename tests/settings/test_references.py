@@ -103,7 +103,7 @@ def test_the_active_home_keeps_references_in_every_place(tmp_path: Path) -> None
             tmp_path,
             features={"redis": "redis:6379,password=${SHOP_SECRET}", "registry": "postgresql://u:${SHOP_SECRET}@db/x"},
             tracking_uri="https://u:${SHOP_SECRET}@mlflow",
-            registry={"lock": "postgresql://u:${SHOP_SECRET}@db/x"},
+            registry={"lock_url": "postgresql://u:${SHOP_SECRET}@db/x"},
             retraining={"alert_webhook": "https://hooks.example.org/${SHOP_SECRET}"},
         )
     )
@@ -126,7 +126,7 @@ def test_settings_are_printed_without_credentials() -> None:
             "home": f"s3://key:{SECRET}@lake/shop",
             "features": {"redis": f"redis:6379,password={SECRET}", "registry": f"postgresql://u:{SECRET}@db/x"},
             "tracking_uri": f"https://u:{SECRET}@mlflow",
-            "registry": {"lock": f"postgresql://u:{SECRET}@db/x"},
+            "registry": {"lock_url": f"postgresql://u:{SECRET}@db/x"},
             "retraining": {"alert_webhook": f"https://hooks.example.org/{SECRET}"},
         }
     )

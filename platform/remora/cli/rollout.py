@@ -28,8 +28,9 @@ app = typer.Typer(
     help="""Roll a bundle out: scored beside production, then for a growing share of users, then production.
 
     A plan is [bold]shadow:10m,canary:5%:30m,ramp:25%:1h,full[/bold]. Each step advances, waits or is rolled back by
-    what the replicas count: failed, late, degraded, short, unscored and slow answers, and rewards where the lake has
-    them. Who carries it out may crash at any time; [bold]remora rollout resume[/bold] continues.""",
+    what the replicas count: failed, degraded, unscored, underfilled and slow answers, those after their deadline, and
+    rewards where the lake has them. Who carries it out may crash at any time; [bold]remora rollout resume[/bold]
+    continues.""",
 )
 
 ByOption = Annotated[str, typer.Option(help="For the journal; default: who is logged in.")]

@@ -27,7 +27,7 @@ def user_profile(users: pa.Table, data: DataSettings) -> pa.Table | None:
 def item_profile(items: pa.Table, data: DataSettings) -> pa.Table | None:
     """Item columns that are features, title, category, available and text of every version of every item; None when
     the data declares none."""
-    named = (data.title, data.category, data.available, *data.item_columns, *data.text)
+    named = (data.title, data.category, data.available, *data.item_columns, *data.text_columns)
     columns = tuple(dict.fromkeys(name for name in named if name))
     return _profile(items, ITEM_ID, columns) if columns else None
 

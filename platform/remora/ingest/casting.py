@@ -17,7 +17,7 @@ TYPE_OF = {
     "integer": pa.int64(),
     "number": pa.float64(),
     "boolean": pa.bool_(),
-    "strings": pa.list_(pa.string()),
+    "list[string]": pa.list_(pa.string()),
 }
 """The words of `types` in the settings."""
 
@@ -35,7 +35,7 @@ def natural(type: pa.DataType) -> pa.DataType | None:
     if pat.is_dictionary(type):
         return natural(type.value_type)
     if pat.is_list(type) or pat.is_large_list(type):
-        return TYPE_OF["strings"] if _is_text(type.value_type) else None
+        return TYPE_OF["list[string]"] if _is_text(type.value_type) else None
     if pat.is_timestamp(type) or pat.is_date(type):
         return TIMESTAMP
     for test, name in (
@@ -71,8 +71,8 @@ def present(column: str, found: pl.DataType, source: SourceSettings) -> pl.Expr:
     value = pl.col(column)
     if isinstance(found, pl.Categorical | pl.Enum):
         value, found = value.cast(pl.String), pl.String()
-    if isinstance(found, pl.String) and source.nulls:
-        return pl.when(value.is_in(source.nulls)).then(None).otherwise(value)
+    if isinstance(found, pl.String) and source.null_values:
+        return pl.when(value.is_in(source.null_values)).then(None).otherwise(value)
     return value.fill_nan(None) if found.is_float() else value
 
 
@@ -194,11 +194,11 @@ def _utc(local: pl.Expr, zone: str | None, source: SourceSettings) -> pl.Expr:
     """
     if zone is not None:
         return local.dt.convert_time_zone("UTC")
-    if source.time.zone == "UTC":
+    if source.time.timezone == "UTC":
         return local.dt.replace_time_zone("UTC")
     begun = pl.when(local.dt.truncate("1d") == local).then(local + pl.duration(hours=1))
     placed = [
-        time.dt.replace_time_zone(source.time.zone, ambiguous="earliest", non_existent="null")
+        time.dt.replace_time_zone(source.time.timezone, ambiguous="earliest", non_existent="null")
         for time in (local, begun)
     ]
     return pl.coalesce(placed).dt.convert_time_zone("UTC")

@@ -80,8 +80,8 @@ class RowValidator:
 
     def _holds(self, rows: pl.DataFrame) -> pl.DataFrame:
         """For every condition of the source whether it holds; one that is null does not."""
-        cases = self.source.event_type if isinstance(self.source.event_type, tuple) else ()
-        texts = dict.fromkeys([*self.source.filters, *(case.when for case in cases)])
+        rules = self.source.event_type if isinstance(self.source.event_type, tuple) else ()
+        texts = dict.fromkeys([*self.source.filters, *(rule.when for rule in rules)])
         typed = rows.select(typed_for_conditions(rows.schema, self.source, self.types))
         holds = {f"__holds {text}": condition(text).fill_null(False) for text in texts}
         return typed.with_columns(**holds).select(holds.keys())
@@ -92,7 +92,7 @@ class RowValidator:
             return pl.col(EVENT_TYPE)
         if isinstance(given, str):
             return pl.lit(given)
-        return pl.coalesce(*(pl.when(pl.col(f"__holds {case.when}")).then(pl.lit(case.type)) for case in given))
+        return pl.coalesce(*(pl.when(pl.col(f"__holds {rule.when}")).then(pl.lit(rule.type)) for rule in given))
 
     def _with_event_id(self, facts: pl.DataFrame, raw: pa.Table) -> pl.DataFrame:
         if EVENT_ID in self.source.columns:

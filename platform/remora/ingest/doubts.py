@@ -99,7 +99,7 @@ def undivided(raw: pa.Table, source: SourceSettings) -> dict[str, int]:
     rows, found = pl.DataFrame(pl.from_arrow(raw)), dict[str, int]()
     marks = [mark for mark in MARKS if mark not in source.list_separator]
     for name, column in columns_of(source).items():
-        if source.types.get(name) == "strings" and rows.schema[column] == pl.String:
+        if source.types.get(name) == "list[string]" and rows.schema[column] == pl.String:
             own, *others = (
                 pl.col(column).str.count_matches(mark, literal=True) for mark in (source.list_separator, *marks)
             )

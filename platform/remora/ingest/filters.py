@@ -70,4 +70,4 @@ def _typed(name: str, dtype: pl.DataType, source: SourceSettings, types: pa.Sche
 def _texts(source: SourceSettings) -> Iterator[str]:
     yield from source.filters
     if isinstance(source.event_type, tuple):
-        yield from (case.when for case in source.event_type)
+        yield from (rule.when for rule in source.event_type)

@@ -63,7 +63,7 @@ def times_out_of_range(facts: Facts) -> Iterator[Finding]:
             examples=() if facts.books.due is None else (facts.books.due.isoformat(),),
             what=f"{late:,} events are more than {facts.data.max_clock_skew_seconds:g} s in the future; the example is "
             f"the first.",
-            advice="If the time is local, give `time.zone`; if clocks differ, raise data.max_clock_skew_seconds.",
+            advice="If the time is local, give `time.timezone`; if clocks differ, raise data.max_clock_skew_seconds.",
         )
     for reason, rows in facts.books.reasons.items():
         if reason.startswith(EARLY):
@@ -170,7 +170,11 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
     """Ids that say `no value` in words, and ids with spaces around them."""
     for key in (USER_ID, ITEM_ID):
         for code, what, advice in (
-            (doubts.NULL_TEXT, "that reads as `no value`", "Name such texts in `nulls` of the source, or filter them."),
+            (
+                doubts.NULL_TEXT,
+                "that reads as `no value`",
+                "Name such texts in `null_values` of the source, or filter them.",
+            ),
             (
                 doubts.SCIENTIFIC,
                 "in scientific notation, which has lost digits",
@@ -287,7 +291,9 @@ def columns_without_a_value(facts: Facts) -> Iterator[Finding]:
     for name, catalogue in facts.catalogues.items():
         rows = catalogue.rows
         for column in rows.column_names if rows.num_rows else ():
-            mapped = any(column in source.columns or column in source.keep for source, _ in facts.tables[name].sources)
+            mapped = any(
+                column in source.columns or column in source.extra_columns for source, _ in facts.tables[name].sources
+            )
             if mapped and rows[column].null_count == rows.num_rows:
                 yield Finding(
                     code="empty_column",
@@ -296,7 +302,7 @@ def columns_without_a_value(facts: Facts) -> Iterator[Finding]:
                     count=rows.num_rows,
                     of=rows.num_rows,
                     what=f"No row of {name} has a value in {column}.",
-                    advice="Check the mapping, and `nulls` and `types` of the source.",
+                    advice="Check the mapping, and `null_values` and `types` of the source.",
                 )
     available = facts.data.available
     items = facts.catalogues["items"].rows

@@ -34,7 +34,7 @@ _FIXED = {
 
 def columns_of(source: SourceSettings) -> dict[str, str]:
     """Contract column -> source column, the kept ones included."""
-    return source.columns | {name: name for name in source.keep}
+    return source.columns | {name: name for name in source.extra_columns}
 
 
 def layout(table: str, surveys: list[tuple[SourceSettings, FileSchema]]) -> pa.Schema:
@@ -63,7 +63,7 @@ def check_named_columns(data: DataSettings, users: pa.Schema, items: pa.Schema) 
     """The columns that the settings name as features, title, category and so on must be there, with a fit type."""
     named = [(name, "user_columns", users) for name in data.user_columns]
     named += [(name, "item_columns", items) for name in data.item_columns]
-    named += [(name, "text", items) for name in data.text]
+    named += [(name, "text_columns", items) for name in data.text_columns]
     single = (("title", data.title), ("category", data.category), ("available", data.available))
     named += [(name, place, items) for place, name in single if name is not None]
     for name, place, schema in named:
@@ -89,7 +89,7 @@ def _check_mapping(table: str, source: SourceSettings, survey: FileSchema) -> No
             raise MissingInput("column", name, survey.schema.names, f"`types` of {source.path} names it.")
     if table == "events" and source.event_type is not None and EVENT_TYPE in source.columns:
         raise SettingsError(
-            f"The events source {source.path} gives event_type twice: as a constant or cases, and as a column."
+            f"The events source {source.path} gives event_type twice: as a constant or rules, and as a column."
         )
 
 

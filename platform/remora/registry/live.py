@@ -46,9 +46,9 @@ class Answers(Counted):
 
     requests: int = 0
     failed: int = Field(0, description="no slate of the pipeline, so the fallback chain or an error answered")
-    late: int = Field(0, description="later than the request's time")
+    deadline_exceeded: int = Field(0, description="later than the request's time")
     degraded: int = Field(0, description="a stage was skipped")
-    short: int = Field(0, description="fewer items than were asked for")
+    underfilled: int = Field(0, description="fewer items than were asked for")
     unscored: int = Field(0, description="an item without a score from the ranker")
     milliseconds: tuple[int, ...] = Field(EMPTY, description="requests per bucket of latency")
 
@@ -59,8 +59,8 @@ class Shadowed(Counted):
     compared: int = 0
     skipped: int = Field(0, description="not asked, because the replica was busy")
     failed: int = 0
-    late: int = Field(0, description="of the shadow's answers, by the request's whole time")
-    short: int = 0
+    deadline_exceeded: int = Field(0, description="of the shadow's answers, by the request's whole time")
+    underfilled: int = 0
     unscored: int = 0
     overlap: float = Field(0.0, description="sum over requests of the share of items in both slates")
     items: int = Field(0, description="that the sums of scores are of")

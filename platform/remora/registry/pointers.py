@@ -73,11 +73,11 @@ class Pointers:
         SettingsError where the home is not local and no database is named that could keep others out.
         """
         home = self.store.home
-        database = self.settings.registry.lock or ("" if home.is_local else tracking_uri(self.settings))
+        database = self.settings.registry.lock_url or ("" if home.is_local else tracking_uri(self.settings))
         if not home.is_local and not database.startswith((POSTGRESQL, SQLITE)):
             raise SettingsError(
                 f"The home {home.at()} is not local and the tracking server has no lock, so two changes at once could "
-                f"lose one. Set registry.lock to a PostgreSQL database (postgresql://…)."
+                f"lose one. Set registry.lock_url to a PostgreSQL database (postgresql://…)."
             )
         with exclusive_lock(home, LOCK, database, command="a change of the registry"):
             yield

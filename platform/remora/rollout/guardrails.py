@@ -77,9 +77,9 @@ def _margin(field: str) -> Callable[[RolloutSettings], float]:
 
 _RATES = {
     "failed": "answers that no pipeline made",
-    "late": "answers after the request's time",
+    "deadline_exceeded": "answers after the request's time",
     "degraded": "answers for which a stage was skipped",
-    "short": "slates with too few items, or none",
+    "underfilled": "slates with too few items, or none",
     "unscored": "slates with an item without a score",
 }
 
@@ -96,12 +96,12 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         for name, about in _RATES.items()
     ),
     Guardrail(
-        name="slow",
+        name="latency",
         about="answers slower than what was production's p99",
         kinds=SERVING,
         candidate=lambda c: Count(slower(c.candidate.milliseconds, c.slow_after), c.candidate.requests),
         production=lambda c: Count(slower(c.production.milliseconds, c.slow_after), c.production.requests),
-        margin=_margin("slow"),
+        margin=_margin("latency"),
     ),
     *(
         Guardrail(
@@ -116,14 +116,14 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         if name != "degraded"  # a shadow is asked aside, when there is time; what is skipped then says nothing
     ),
     Guardrail(
-        name="slow",
+        name="latency",
         about="answers slower than what was production's p99",
         kinds=SHADOWING,
         candidate=lambda c: Count(slower(c.shadowed.milliseconds, c.slow_after), sum(c.shadowed.milliseconds)),
         production=lambda c: Count(
             slower(c.shadowed.production_milliseconds, c.slow_after), sum(c.shadowed.production_milliseconds)
         ),
-        margin=_margin("slow"),
+        margin=_margin("latency"),
     ),
     Guardrail(
         name="different",

@@ -19,7 +19,7 @@ from remora.settings import Settings
 @contextlib.contextmanager
 def controller_lock(settings: Settings) -> Iterator[None]:
     """Be the home's only controller; NotReady while another one lives. A home on S3 needs a database for that."""
-    home, database = Home(settings.home), settings.registry.lock or tracking_uri(settings)
+    home, database = Home(settings.home), settings.registry.lock_url or tracking_uri(settings)
     another = NotReady(
         "Another controller carries out a rollout of this home. `remora rollout status` shows it, and it hears "
         "`remora rollout pause`, `resume` and `abort`."

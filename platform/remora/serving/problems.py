@@ -43,7 +43,7 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field([], max_length=MOST_MISTAKES, description="the first mistakes of the request")
 
 
-REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "invalid-request", 422), (Refused, "refused", 403))
+REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "invalid-request", 422), (Refused, "forbidden", 403))
 """First match wins."""
 
 
@@ -127,11 +127,11 @@ async def _refused_by_the_framework(request: Request, error: HTTPException) -> J
 
 
 async def _not_ready(request: Request, error: Exception) -> JSONResponse:
-    return document(request, 503, "not-ready", str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return document(request, 503, "unavailable", str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     # The pattern of the route: a path may hold a user's id.
     route = getattr(request.scope.get("route"), "path_format", "an unknown path")
     logger.error("%s %s failed", request.method, route, exc_info=error)
-    return document(request, 500, "bug", "The server has a bug; its log has the trace.")
+    return document(request, 500, "internal-error", "The server has a bug; its log has the trace.")

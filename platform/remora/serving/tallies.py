@@ -24,9 +24,9 @@ class AnswerTally:
         self._sums.update(
             requests=1,
             failed=fell,
-            late=total > within_ms,
+            deadline_exceeded=total > within_ms,
             degraded=bool(response.degraded),
-            short=len(response.items) < wanted,
+            underfilled=len(response.items) < wanted,
             unscored=len(finite_scores(response.items)) < len(response.items),
         )
         self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, total)] += 1
@@ -73,8 +73,8 @@ class ShadowTally:
         return Shadowed(
             compared=answers.requests,
             failed=answers.failed,
-            late=answers.late,
-            short=answers.short,
+            deadline_exceeded=answers.deadline_exceeded,
+            underfilled=answers.underfilled,
             unscored=answers.unscored,
             milliseconds=answers.milliseconds,
             production_milliseconds=tuple(self._milliseconds),

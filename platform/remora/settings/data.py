@@ -31,14 +31,14 @@ class TimeFormat(Section):
     pattern: str | None = Field(
         None, description="strptime pattern of text, or of whole numbers such as 20240131 (`%Y%m%d`); else `unit` holds"
     )
-    zone: str = Field("UTC", description="IANA zone of a time written without one")
+    timezone: str = Field("UTC", description="IANA zone of a time written without one")
 
     @field_validator("pattern")
     @classmethod
     def _pattern_reads_what_it_writes(cls, pattern: str | None) -> str | None:
         return None if pattern is None else check_pattern(pattern)
 
-    @field_validator("zone")
+    @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
         try:
@@ -48,7 +48,7 @@ class TimeFormat(Section):
         return zone
 
 
-class Case(Section):
+class EventTypeRule(Section):
     """One branch of a derived event type: the first whose condition holds names the event."""
 
     when: str = Field(description="a condition on the source's columns, e.g. `rating >= 4`")
@@ -68,9 +68,9 @@ class SourceSettings(Section):
     )
     format: Literal["parquet", "csv"]
     columns: dict[str, str] = Field(description="contract column -> source column")
-    keep: tuple[str, ...] = Field((), description="further source columns to keep under their own names")
-    types: dict[str, Literal["string", "integer", "number", "boolean", "strings"]] = Field(
-        {}, description="contract column -> type, where it is not evident; `strings` is a list"
+    extra_columns: tuple[str, ...] = Field((), description="further source columns to keep under their own names")
+    types: dict[str, Literal["string", "integer", "number", "boolean", "list[string]"]] = Field(
+        {}, description="contract column -> type, where it is not evident; `list[string]` is a list"
     )
     delimiter: str = Field(",", description="of a CSV file; more than one character needs `quote: null`")
     quote: str | None = Field('"', description="CSV quote character; null turns quoting off")
@@ -79,10 +79,10 @@ class SourceSettings(Section):
         description="CSV character before one that is meant as it is: a backslash in files of Spark or MySQL",
     )
     encoding: str = Field("utf-8", description="of a CSV file")
-    nulls: tuple[str, ...] = Field(("",), description="texts that mean `no value`")
-    list_separator: str = Field(" ", min_length=1, description="between the members of a `strings` column in text")
-    event_type: str | tuple[Case, ...] | None = Field(
-        None, description="a constant type, or cases; None when the column event_type is mapped"
+    null_values: tuple[str, ...] = Field(("",), description="texts that mean `no value`")
+    list_separator: str = Field(" ", min_length=1, description="between the members of a `list[string]` column in text")
+    event_type: str | tuple[EventTypeRule, ...] | None = Field(
+        None, description="a constant type, or rules; None when the column event_type is mapped"
     )
     distinct: bool = Field(
         False,
@@ -178,11 +178,11 @@ class DataSettings(Section):
         "quarantine", description="events whose item is not in `items`; without an items table all are kept"
     )
     title: str | None = Field(None, description="items column shown to people")
-    category: str | None = Field(None, description="items column (string or strings) for affinity and diversity")
+    category: str | None = Field(None, description="items column (string or list[string]) for affinity and diversity")
     available: str | None = Field(None, description="boolean items column; false keeps an item out of every slate")
     user_columns: tuple[str, ...] = Field((), description="users columns that are features")
     item_columns: tuple[str, ...] = Field((), description="items columns that are features")
-    text: tuple[str, ...] = Field((), description="items columns whose words feed the item tower")
+    text_columns: tuple[str, ...] = Field((), description="items columns whose words feed the item tower")
     clock: Literal["now", "data"] = Field(
         "now",
         description="`data`: a request without an instant happens at the end of the data (historical sets)",
@@ -191,7 +191,7 @@ class DataSettings(Section):
     @model_validator(mode="after")
     def _columns_have_names_of_their_own(self) -> DataSettings:
         for table, sources in (("events", self.events), ("users", self.users), ("items", self.items)):
-            for name in (name for source in sources for name in (*source.columns, *source.keep)):
+            for name in (name for source in sources for name in (*source.columns, *source.extra_columns)):
                 if name.startswith("__") or (table, name) == ("events", "source_row"):
                     raise ValueError(
                         f"data.{table} maps a column called '{name}', a name that ingest uses itself. Map it under "
@@ -199,7 +199,7 @@ class DataSettings(Section):
                     )
         named = [("user_columns", name, "user_id") for name in self.user_columns]
         named += [("item_columns", name, "item_id") for name in self.item_columns]
-        named += [("text", name, "item_id") for name in self.text]
+        named += [("text_columns", name, "item_id") for name in self.text_columns]
         single = {"title": self.title, "category": self.category, "available": self.available}
         named += [(place, name, "item_id") for place, name in single.items() if name]
         for place, name, key in named:
@@ -218,7 +218,9 @@ class DataSettings(Section):
             if source.event_type is None and "event_type" not in source.columns:
                 raise ValueError(f"source {source.path}: give event_type, or map the column event_type")
             named = (
-                [source.event_type] if isinstance(source.event_type, str) else [c.type for c in source.event_type or ()]
+                [source.event_type]
+                if isinstance(source.event_type, str)
+                else [rule.type for rule in source.event_type or ()]
             )
             for name in named:
                 if name not in self.event_types:

@@ -32,7 +32,7 @@ def one_writer(settings: Settings, command: str) -> Iterator[None]:
     """Be the only process that makes something in the settings' home; NotReady says who is.
 
     ``command`` is what others see. Within the block the same thread may ask again, for a run is made of commands.
-    The kernel lets go when the process dies. A home on S3 needs a database for this: `registry.lock`, or a
+    The kernel lets go when the process dies. A home on S3 needs a database for this: `registry.lock_url`, or a
     `tracking_uri` that is one. Without it nothing is held, and of two writers of one version the last one stands.
     """
     keep_private()
@@ -41,7 +41,7 @@ def one_writer(settings: Settings, command: str) -> Iterator[None]:
     if key in _held:
         yield
         return
-    database = settings.registry.lock or settings.tracking_uri or ""
+    database = settings.registry.lock_url or settings.tracking_uri or ""
     with exclusive_lock(home, LOCK, database, command=command, on_busy=lambda: _another(home)):
         _held.add(key)
         try:

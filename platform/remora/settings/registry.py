@@ -20,7 +20,7 @@ class RegistrySettings(Section):
     require_signature: bool | None = Field(
         None, description="serve, promote and import only what a trusted key has signed; default: where one is named"
     )
-    lock: Connection = Field(
+    lock_url: Connection = Field(
         "", description="PostgreSQL that locks the registry of a home that is not local; default tracking_uri"
     )
 

@@ -12,11 +12,13 @@ class MarginSettings(Section):
     """How much worse than production a candidate may be, as a difference of rates, before it is harm."""
 
     failed: float = Field(0.005, ge=0, lt=1, description="answers that no pipeline made")
-    late: float = Field(0.02, ge=0, lt=1, description="answers after the request's time")
+    deadline_exceeded: float = Field(0.02, ge=0, lt=1, description="answers after the request's time")
     degraded: float = Field(0.02, ge=0, lt=1, description="answers for which a stage was skipped")
-    short: float = Field(0.01, ge=0, lt=1, description="slates with fewer items than asked for, empty ones included")
+    underfilled: float = Field(
+        0.01, ge=0, lt=1, description="slates with fewer items than asked for, empty ones included"
+    )
     unscored: float = Field(0.01, ge=0, lt=1, description="slates with an item that the ranker did not score")
-    slow: float = Field(0.05, ge=0, lt=1, description="answers slower than what was production's p99")
+    latency: float = Field(0.05, ge=0, lt=1, description="answers slower than what was production's p99")
     rewards: float = Field(0.05, ge=0, lt=1, description="of production's rewards per exposure: a relative loss")
 
 

@@ -34,7 +34,7 @@ def check_pattern(pattern: str) -> str:
     import polars as pl
 
     if "%Z" in pattern:
-        raise ValueError(f"`{pattern}`: %Z is skipped, not read. Use %z for an offset, or give `zone`.")
+        raise ValueError(f"`{pattern}`: %Z is skipped, not read. Use %z for an offset, or give `timezone`.")
     if "%f" in (reading := reader_pattern(pattern)):
         raise ValueError(f"`{pattern}`: %f is read after a point alone. Write `%S.%f`, or %3f, %6f for a fixed length.")
     try:

@@ -65,7 +65,7 @@ def version(settings: Settings, lake: Lake) -> str:
     return fingerprint(
         lake=lake.version,
         split=settings.split.inputs(),
-        data=settings.data.inputs(include={"event_types", "category", "user_columns", "item_columns", "text"}),
+        data=settings.data.inputs(include={"event_types", "category", "user_columns", "item_columns", "text_columns"}),
         history=settings.features.history_length,
         partitions=settings.features.partitions,
         already_seen=settings.surfaces.home_feed.hide_seen,

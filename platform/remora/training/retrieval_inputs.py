@@ -46,7 +46,7 @@ def prepare(
     known = catalogue.filter(pa.array(is_known))
     columns = [c for c in dict.fromkeys([*settings.data.item_columns, settings.data.category]) if c is not None]
     item_content = Content.fit(
-        known, _there(known, columns), text=_there(known, settings.data.text), buckets=chosen.text_hash_buckets
+        known, _there(known, columns), text=_there(known, settings.data.text_columns), buckets=chosen.text_hash_buckets
     )
     users = users_as_of(lake, cuts.retrieval_end)
     user_content = Content.fit(users, _there(users, settings.data.user_columns))
