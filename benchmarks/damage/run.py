@@ -23,7 +23,7 @@ from remora.contracts.errors import RemoraError
 from remora.contracts.home import Home
 from remora.settings import Settings, load
 
-SHELVES = ("lake", "features", "slates", "retrieval", "ranking", "evaluation")
+ARTIFACTS = ("lake", "features", "slates", "retrieval", "ranking", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def main() -> None:
 
 def flipped(settings: Settings, folder: Path, flips: int, draw: random.Random, note: Note) -> dict[str, Any]:
     """Flip so many bits, spread evenly over the parts of the home."""
-    for name in (*SHELVES, "bundles"):
+    for name in (*ARTIFACTS, "bundles"):
         shutil.copytree(Path(settings.home) / name, folder / name)
     parts = parts_of(settings.model_copy(update={"home": str(folder)}))
     found: dict[str, dict[str, Any]] = {}
@@ -92,20 +92,27 @@ def flipped(settings: Settings, folder: Path, flips: int, draw: random.Random, n
 
 def parts_of(settings: Settings) -> list[Part]:
     """The current versions of what steps make, with their pointers, and every bundle."""
-    from remora.features.tables import features_shelf
-    from remora.ingest.lake import lake_shelf
+    from remora.features.tables import features_artifacts
+    from remora.ingest.lake import lake_artifacts
     from remora.registry.bundles import Bundles
-    from remora.training.evaluation import evaluation_shelf
-    from remora.training.ranking import ranking_shelf
-    from remora.training.retrieval import retrieval_shelf
-    from remora.training.slates import slates_shelf
+    from remora.training.evaluation import evaluation_artifacts
+    from remora.training.ranking import ranking_artifacts
+    from remora.training.retrieval import retrieval_artifacts
+    from remora.training.slates import slates_artifacts
 
     home, bundles = Home(settings.home), Bundles(settings)
-    makers = (lake_shelf, features_shelf, slates_shelf, retrieval_shelf, ranking_shelf, evaluation_shelf)
+    makers = (
+        lake_artifacts,
+        features_artifacts,
+        slates_artifacts,
+        retrieval_artifacts,
+        ranking_artifacts,
+        evaluation_artifacts,
+    )
     parts = []
-    for shelf in (maker(home) for maker in makers):
-        version = Path(shelf.current().at())
-        parts.append(Part(shelf.name, [*_files(version), version.parents[1] / "CURRENT"], shelf.current))
+    for artifacts in (maker(home) for maker in makers):
+        version = Path(artifacts.current().at())
+        parts.append(Part(artifacts.name, [*_files(version), version.parents[1] / "CURRENT"], artifacts.current))
     ids = list(bundles.store.ids())
     folders = [Path(home.at(f"bundles/{id}")) for id in ids]
     files = [file for folder in folders for file in _files(folder)]

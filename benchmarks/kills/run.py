@@ -167,7 +167,7 @@ def killed(at: Shop, kills: int, seed: int, note: Note) -> dict[str, Any]:
                 note(f"{number + line['killed']} kills; {line}")
     finally:
         cluster.stop_head()
-    return _summed(lines) | {"drafts_left": whole.drafts(at.settings)}
+    return _summed(lines) | {"staging_left": whole.staging_folders(at.settings)}
 
 
 def _usual(at: Shop, lines: list[dict[str, Any]], note: Note) -> dict[str, float]:
@@ -219,7 +219,7 @@ def _one(at: Shop, kind: Kind, number: int, usual: dict[str, float], draw: rando
         "after_seconds": round(seconds, 3),
         "broken": broken,
         "code": code,
-        "drafts": whole.drafts(at.settings),
+        "staging": whole.staging_folders(at.settings),
         "looked_seconds": round(time.monotonic() - began, 2),
         "completed": None,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from remora.contracts.artifacts import DRAFTS, POINTER, VERSIONS, ArtifactStore
+from remora.contracts.artifacts import POINTER, STAGING, VERSIONS, ArtifactStore
 from remora.contracts.errors import NotBuilt, NotReady, RemoraError
 from remora.contracts.home import Home
 from remora.features.store import REGISTRY, open_store
@@ -26,20 +26,20 @@ def broken(settings: Settings) -> list[str]:
     return wrong
 
 
-def drafts(settings: Settings) -> int:
-    """Drafts that dead processes have left."""
-    return sum(len([*folder.iterdir()]) for folder in Path(settings.home).glob(f"*/{DRAFTS}"))
+def staging_folders(settings: Settings) -> int:
+    """Staging folders that dead processes have left."""
+    return sum(len([*folder.iterdir()]) for folder in Path(settings.home).glob(f"*/{STAGING}"))
 
 
 def _artifacts(settings: Settings) -> None:
     """Every pointer names a version, and every version is as it was written."""
     home = Home(settings.home)
     for name in home.folders(""):
-        shelf = ArtifactStore(home, name, "the command that makes it")
+        artifacts = ArtifactStore(home, name, "the command that makes it")
         if home.exists(f"{name}/{POINTER}"):
-            shelf.current()
+            artifacts.current()
         for version in home.folders(f"{name}/{VERSIONS}"):
-            assert shelf.find(version) is not None, f"{name} {version} has no metadata and lies among the versions"
+            assert artifacts.find(version) is not None, f"{name} {version} has no metadata and lies among the versions"
 
 
 def _bundles(settings: Settings) -> None:

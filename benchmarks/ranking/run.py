@@ -25,8 +25,8 @@ from remora.ranking.ranker import Ranker
 from remora.ranking.timing import CANDIDATES, one_slate, timed
 from remora.ranking.trees import Trees, file
 from remora.training import slates
-from remora.training.ranking import ranking_shelf
-from remora.training.retrieval import retrieval_shelf
+from remora.training.ranking import ranking_artifacts
+from remora.training.retrieval import retrieval_artifacts
 from remora.wiring.parts import Towers
 
 HERE, VENV, TIMES = Path(__file__).parent, Path(".remora/compiled"), 300
@@ -51,10 +51,10 @@ def main() -> None:
 def measured(home_folder: Path, venv: Path, folder: Path, note: Note) -> dict[str, Any]:
     """Each model, and each way of running the trees of the first objective."""
     home = Home(str(home_folder))
-    made = ranking_shelf(home).current()
-    vectors = Towers.load(home.local_copy(retrieval_shelf(home).current().folder)).encoder.item_vectors
+    made = ranking_artifacts(home).current()
+    vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
     ranker = Ranker.load(home.local_copy(made.folder), vectors)
-    window = slates.read(slates.slates_shelf(home).current(), slates.VALIDATION)
+    window = slates.read(slates.slates_artifacts(home).current(), slates.VALIDATION)
     batch = Slates.of(*window, ranker.columns, Lake.open(home).vocabulary()).batch
     models = {name: timed(model.margins, batch, TIMES).model_dump() for name, model in ranker.models.items()}
     note(f"models: {models}")

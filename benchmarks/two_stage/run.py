@@ -87,7 +87,7 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from remora.ingest.lake import Lake
     from remora.training import ranking
     from remora.training.evaluation import compared
-    from remora.training.retrieval import retrieval_shelf
+    from remora.training.retrieval import retrieval_artifacts
     from remora.wiring.parts import Towers
     from remora.wiring.replay_state import ReplayStates
 
@@ -101,7 +101,7 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         seconds[step.name] = time.perf_counter() - at
     home = Home(settings.home)
     lake, cuts = Lake.open(home), time_split(settings, Lake.open(home))
-    towers = Towers.load(home.local_copy(retrieval_shelf(home).current().folder))
+    towers = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder))
     rankers = {}
     for name, models in MODELS.items():
         note(f"remora train ranking, {name}")

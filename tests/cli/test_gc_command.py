@@ -21,11 +21,11 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     settings = {"name": "shop", "home": str(tmp_path / "home"), "data": data}
     settings["retention"] = {"min_age_hours": 0, "keep_versions": {"lake": 2}}
     Path("shop.yaml").write_text(yaml.safe_dump(settings))
-    shelf = ArtifactStore(Home(str(tmp_path / "home")), "lake", "remora data ingest")
+    artifacts = ArtifactStore(Home(str(tmp_path / "home")), "lake", "remora data ingest")
     for n in range(4):
-        draft = shelf.draft(f"v{n}")
-        shelf.home.write_bytes(f"{draft.folder}/part", b"rows")
-        shelf.publish(draft)
+        staging = artifacts.staging(f"v{n}")
+        artifacts.home.write_bytes(f"{staging.folder}/part", b"rows")
+        artifacts.commit(staging)
     return "shop.yaml"
 
 

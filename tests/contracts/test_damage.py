@@ -21,19 +21,19 @@ TABLE = pa.table({"user_id": [f"u{n}" for n in range(500)], "value": np.random.d
 
 
 @pytest.fixture
-def shelf(home_folder: Path) -> ArtifactStore:
+def artifacts(home_folder: Path) -> ArtifactStore:
     return ArtifactStore(Home(str(home_folder)), "features", "remora features build")
 
 
 @pytest.fixture
-def made(shelf: ArtifactStore) -> Artifact:
+def made(artifacts: ArtifactStore) -> Artifact:
     """A version of a table, a model and a document."""
-    draft = shelf.draft("one")
-    shelf.home.make_folder(f"{draft.folder}/view")
-    write_parquet(TABLE, draft.at("view/all.parquet"), shelf.home.filesystem)
-    shelf.home.write_bytes(f"{draft.folder}/model.npy", np.arange(300.0).tobytes())
-    shelf.home.write_json(f"{draft.folder}/categories.json", ["garden", "été"])
-    return shelf.publish(draft, rows={"view": 500}, first="2024-01-01", ages={10: 1, 9: 2})
+    staging = artifacts.staging("one")
+    artifacts.home.make_folder(f"{staging.folder}/view")
+    write_parquet(TABLE, staging.at("view/all.parquet"), artifacts.home.filesystem)
+    artifacts.home.write_bytes(f"{staging.folder}/model.npy", np.arange(300.0).tobytes())
+    artifacts.home.write_json(f"{staging.folder}/categories.json", ["garden", "été"])
+    return artifacts.commit(staging, rows={"view": 500}, first="2024-01-01", ages={10: 1, 9: 2})
 
 
 def flip(file: Path, draw: random.Random) -> Callable[[], None]:
@@ -46,28 +46,28 @@ def flip(file: Path, draw: random.Random) -> Callable[[], None]:
     return lambda: file.write_bytes(before) and None
 
 
-def test_every_flipped_bit_is_found_and_its_file_named(shelf: ArtifactStore, made: Artifact) -> None:
+def test_every_flipped_bit_is_found_and_its_file_named(artifacts: ArtifactStore, made: Artifact) -> None:
     draw = random.Random(7)
-    files = sorted(p for p in Path(shelf.home.at("features")).rglob("*") if p.is_file())
+    files = sorted(p for p in Path(artifacts.home.at("features")).rglob("*") if p.is_file())
     assert len(files) == 5, "the table, the model, the document, the metadata and the pointer"
     for _ in range(60):
         for file in files:
             restore = flip(file, draw)
             with pytest.raises((ChecksumMismatch, LostVersion), match=f"'{file}'"):
-                shelf.current()
+                artifacts.current()
             restore()
-    assert shelf.current().metadata == made.metadata
+    assert artifacts.current().metadata == made.metadata
 
 
-def test_a_file_that_is_gone_is_named(shelf: ArtifactStore, made: Artifact) -> None:
+def test_a_file_that_is_gone_is_named(artifacts: ArtifactStore, made: Artifact) -> None:
     Path(made.at("model.npy")).unlink()
     with pytest.raises(
         ChecksumMismatch, match=r"model\.npy' has .*the file is missing.*Remove .*features/versions/one"
     ):
-        shelf.current()
+        artifacts.current()
 
 
-def test_the_join_verifies_the_tables_that_it_reads(shelf: ArtifactStore, made: Artifact) -> None:
+def test_the_join_verifies_the_tables_that_it_reads(artifacts: ArtifactStore, made: Artifact) -> None:
     where = Path(made.at("view"))
     assert ParquetTable.open(str(where)).rows == 500
     restore = flip(where / "all.parquet", random.Random(3))

@@ -54,14 +54,14 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_write_end
 def test_a_version_is_on_the_disk_before_its_name_and_its_name_before_the_pointer(
     home_folder: Path, disk: list[tuple[str, str]]
 ) -> None:
-    shelf = ArtifactStore(Home(str(home_folder)), "lake", "remora data ingest")
-    draft = shelf.draft("one")
-    events = Path(shelf.home.make_folder(f"{draft.folder}/events")) / "all.parquet"
+    artifacts = ArtifactStore(Home(str(home_folder)), "lake", "remora data ingest")
+    staging = artifacts.staging("one")
+    events = Path(artifacts.home.make_folder(f"{staging.folder}/events")) / "all.parquet"
     events.write_bytes(b"rows")
-    shelf.publish(draft)
+    artifacts.commit(staging)
     versions = home_folder / "lake" / "versions"
     named = disk.index(("renamed", f"{versions}/one"))
-    for path in (events, events.parent, Path(draft.at()), Path(draft.at("metadata.json"))):
+    for path in (events, events.parent, Path(staging.at()), Path(staging.at("metadata.json"))):
         assert ("flushed", str(path)) in disk[:named]
     assert ("flushed", str(versions)) in disk[named : disk.index(("renamed", f"{home_folder}/lake/CURRENT"))]
 

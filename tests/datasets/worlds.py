@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.home import Home
 from remora.contracts.tables import EVENTS, EVENTS_OPTIONAL, TIMESTAMP
-from remora.ingest.lake import Lake, lake_shelf
+from remora.ingest.lake import Lake, lake_artifacts
 from remora.settings import Settings
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -52,7 +52,7 @@ def make_lake(
 ) -> Lake:
     """A lake of (user_id, item_id, event_type, event_timestamp) rows in source order, and ``more`` columns."""
     home = Home(str(folder))
-    draft = lake_shelf(home).draft(version)
+    staging = lake_artifacts(home).staging(version)
     columns = list(zip(*events, strict=True))
     table = pl.DataFrame(
         {
@@ -66,7 +66,7 @@ def make_lake(
         }
     )
     for (day,), part in table.group_by(pl.col("event_timestamp").dt.date(), maintain_order=True):
-        target = Path(draft.at(f"events/day={day}"))
+        target = Path(staging.at(f"events/day={day}"))
         target.mkdir(parents=True)
         arrow = part.to_arrow()
         optional = [EVENTS_OPTIONAL.field(name) for name in more or {}]
@@ -78,11 +78,11 @@ def make_lake(
         "users": users if users is not None else pa.table({"user_id": pa.array([], pa.string())}),
     }
     for name, content in tables.items():
-        Path(draft.at(name)).mkdir()
-        pq.write_table(_with_valid_from(content), Path(draft.at(name)) / "0.parquet")
+        Path(staging.at(name)).mkdir()
+        pq.write_table(_with_valid_from(content), Path(staging.at(name)) / "0.parquet")
     times = table["event_timestamp"]
     first, last = times.min().isoformat(), times.max().isoformat()
-    artifact = lake_shelf(home).publish(draft, first=first, last=last, impression=impression)
+    artifact = lake_artifacts(home).commit(staging, first=first, last=last, impression=impression)
     return Lake(artifact)
 
 

@@ -20,7 +20,7 @@ from remora.features.build import build
 from remora.features.materialize import materialize
 from remora.features.store import apply, open_store
 from remora.features.tables import FeatureTables
-from remora.ingest.lake import Lake, lake_shelf
+from remora.ingest.lake import Lake, lake_artifacts
 from remora.pipeline import Query
 from remora.settings import Settings
 
@@ -58,17 +58,17 @@ def settings_for(home: Path, **data: object) -> Settings:
 
 def make_lake(home: Path, events: pa.Table, users: pa.Table, items: pa.Table, version: str = "lake1") -> Lake:
     """Publish the three tables as a lake."""
-    shelf = lake_shelf(Home(str(home)))
-    draft = shelf.draft(version)
+    artifacts = lake_artifacts(Home(str(home)))
+    staging = artifacts.staging(version)
     days = pl.from_arrow(events).with_columns(day=pl.col("event_timestamp").dt.date())
     for (day,), part in days.partition_by("day", as_dict=True, include_key=False).items():
-        folder = Path(draft.home.make_folder(f"{draft.folder}/events/day={day.isoformat()}"))
+        folder = Path(staging.home.make_folder(f"{staging.folder}/events/day={day.isoformat()}"))
         pq.write_table(part.to_arrow().cast(events.schema), folder / "part.parquet")
     for name, table in (("users", users), ("items", items)):
-        folder = Path(draft.home.make_folder(f"{draft.folder}/{name}"))
+        folder = Path(staging.home.make_folder(f"{staging.folder}/{name}"))
         pq.write_table(table, folder / "part.parquet")
     stamps = days["event_timestamp"]
-    return Lake(shelf.publish(draft, first=stamps.min().isoformat(), last=stamps.max().isoformat()))
+    return Lake(artifacts.commit(staging, first=stamps.min().isoformat(), last=stamps.max().isoformat()))
 
 
 def shop_tables(seed: int = 3, users: int = 25, items: int = 30, events: int = 900) -> dict[str, pa.Table]:

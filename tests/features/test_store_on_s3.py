@@ -27,9 +27,11 @@ def remote(shop: Shop, endpoint: str, tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     home = f"s3://{KEY}:{quote(SECRET, safe='')}@lake/shop?scheme=http&endpoint_override={endpoint}&region=us-east-1"
-    for shelf in ("lake", "features"):
+    for artifacts in ("lake", "features"):
         pafs.copy_files(
-            str(Path(shop.settings.home, shelf)), f"lake/shop/{shelf}", destination_filesystem=Home(home).filesystem
+            str(Path(shop.settings.home, artifacts)),
+            f"lake/shop/{artifacts}",
+            destination_filesystem=Home(home).filesystem,
         )
     with ValkeyServer() as server:
         server.client().config_set("requirepass", PASSWORD)

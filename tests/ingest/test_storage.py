@@ -64,7 +64,10 @@ def test_a_disk_that_is_full_in_a_worker_is_a_storage_error_and_the_next_run_wor
 def test_a_crash_before_the_metadata_or_before_the_pointer_leaves_the_lake_before(home_folder, monkeypatch):
     before = ingest(bring_shop(home_folder))
     changed = bring_shop(home_folder, events=shop_events(rows=300, seed=2))
-    for crash_in in ("rename", "point"):  # the draft is whole and no version yet; then, it is one, the pointer
+    for crash_in in (
+        "rename",
+        "set_current",
+    ):  # the staging folder is whole and no version yet; then, it is one, the pointer
         with monkeypatch.context() as patch:
 
             def crash(*_: object) -> None:
@@ -73,7 +76,7 @@ def test_a_crash_before_the_metadata_or_before_the_pointer_leaves_the_lake_befor
             if crash_in == "write_json":
                 patch.setattr(Home, "write_json", crash)
             else:
-                patch.setattr(ArtifactStore, "point", crash)
+                patch.setattr(ArtifactStore, "set_current", crash)
             with pytest.raises(KeyboardInterrupt):
                 ingest(changed)
         current = Lake.open(Home(str(home_folder)))

@@ -32,10 +32,10 @@ LATER = timedelta(days=2)
 
 
 def put(home: Home, kind: str, version: str, content: bytes = b"rows", **report: str) -> Artifact:
-    shelf = ArtifactStore(home, kind, "remora")
-    draft = shelf.draft(version)
-    home.write_bytes(f"{draft.folder}/part", content)
-    return shelf.publish(draft, **report)
+    artifacts = ArtifactStore(home, kind, "remora")
+    staging = artifacts.staging(version)
+    home.write_bytes(f"{staging.folder}/part", content)
+    return artifacts.commit(staging, **report)
 
 
 def versions(home: Home, kind: str) -> list[str]:
@@ -70,7 +70,7 @@ def test_an_old_version_that_is_current_again_stays_and_what_it_was_made_from(se
     for n in range(6):
         put(home, "lake", f"l{n}")
         put(home, "features", f"f{n}", lake=f"l{n}")
-    ArtifactStore(home, "features", "").point("f0")
+    ArtifactStore(home, "features", "").set_current("f0")
     gone(settings)
     assert versions(home, "features") == ["f0", "f3", "f4", "f5"]
     assert versions(home, "lake") == ["l0", "l3", "l4", "l5"]
@@ -79,7 +79,7 @@ def test_an_old_version_that_is_current_again_stays_and_what_it_was_made_from(se
 def test_with_a_damaged_pointer_no_version_goes(settings: Settings, home: Home) -> None:
     for n in range(6):
         put(home, "lake", f"v{n}")
-    ArtifactStore(home, "lake", "").point("v0")
+    ArtifactStore(home, "lake", "").set_current("v0")
     home.write_bytes("lake/CURRENT", b"w0\n")
     assert gone(settings) == set()
 
@@ -145,9 +145,9 @@ def test_a_command_that_writes_is_waited_for_by_nothing_and_named(settings: Sett
 
 def test_what_interrupted_commands_left_goes_in_its_time(settings: Settings, home: Home) -> None:
     left = {
-        "features/drafts/abc-123/user/part": "features/drafts/abc-123",
+        "features/staging/abc-123/user/part": "features/staging/abc-123",
         "features/versions/never_completed/part": "features/versions/never_completed",
-        "tuning/drafts/latest-123/x": "tuning/drafts/latest-123",
+        "tuning/staging/latest-123/x": "tuning/staging/latest-123",
         "mlflow/.new-a1b2c3d4/mlflow.db": "mlflow/.new-a1b2c3d4",
         "serving/.traffic.json.a1b2c3d4": "serving/.traffic.json.a1b2c3d4",
         "serving/opened/0123456789abcdef.done": "serving/opened/0123456789abcdef.done",
@@ -172,10 +172,10 @@ def test_old_records_of_runs_go_but_for_the_last_and_the_last_success(settings: 
 def test_files_that_versions_share_are_freed_with_the_last(settings: Settings, home: Home) -> None:
     before = put(home, "lake", "v0", b"x" * 1000)
     for n in range(1, 5):
-        shelf = ArtifactStore(home, "lake", "remora")
-        draft = shelf.draft(f"v{n}")
-        shared = draft.reuse(before, ["part"])
-        before = shelf.publish(draft, reused=shared)
+        artifacts = ArtifactStore(home, "lake", "remora")
+        staging = artifacts.staging(f"v{n}")
+        shared = staging.reuse(before, ["part"])
+        before = artifacts.commit(staging, reused=shared)
     found = collect(settings, in_use={}, delete=True, now=datetime.now(UTC) + LATER)
     assert sum(one.bytes for one in found.garbage) > 2000
     assert found.freed_bytes < 1000, "the 1000 bytes are still those of v2, v3 and v4"
@@ -219,7 +219,7 @@ def test_a_kill_while_a_version_is_removed_leaves_whole_versions(settings: Setti
     gone(settings)
     gone(settings, after=LATER * 2)
     assert versions(home, "lake") == ["v2", "v3", "v4"]
-    assert home.files("lake/drafts") == []
+    assert home.files("lake/staging") == []
 
 
 def test_a_home_on_s3_too(settings: Settings, bucket_home: str) -> None:

@@ -12,7 +12,7 @@ from tests.rollout.world import World
 
 from remora.contracts.home import Home
 from remora.contracts.tables import EVENTS
-from remora.ingest.lake import lake_shelf
+from remora.ingest.lake import lake_artifacts
 from remora.rollout.rewards import LakeRewards, outcomes
 from remora.rollout.sequential.ratios import UserSums
 from remora.rollout.state import Status
@@ -24,13 +24,13 @@ SCHEMA = pa.schema([*EVENTS, pa.field("request_id", pa.string()), pa.field("bund
 
 def lake_of(home: Path, events: list[dict[str, Any]], schema: pa.Schema = SCHEMA, version: str = "v1") -> None:
     """A lake of one day."""
-    shelf = lake_shelf(Home(str(home)))
-    draft = shelf.draft(version)
+    artifacts = lake_artifacts(Home(str(home)))
+    staging = artifacts.staging(version)
     rows = [{"event_id": str(n), "item_id": "i", "event_timestamp": NOON} | event for n, event in enumerate(events)]
-    folder = Path(draft.at("events/day=2026-11-02"))
+    folder = Path(staging.at("events/day=2026-11-02"))
     folder.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, schema), folder / "part-0.parquet")
-    shelf.publish(draft, first=NOON.isoformat(), last=NOON.isoformat(), impression="shown", counts={})
+    artifacts.commit(staging, first=NOON.isoformat(), last=NOON.isoformat(), impression="shown", counts={})
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import NotBuilt
 from remora.contracts.home import Home
 from remora.pipeline import Query
-from remora.serving.batch import SLATES, recommend_all, slates_shelf
+from remora.serving.batch import SLATES, recommend_all, slates_artifacts
 
 ASKED = pa.array([*USERS, "nobody"], pa.string())
 N = 9
@@ -71,10 +71,10 @@ def test_progress_adds_up_to_all_users(ray_cluster: None, tmp_path: Path) -> Non
     assert sum(told) == len(ASKED) == made.metadata["users"]
 
 
-def test_a_batch_that_fails_publishes_nothing_and_the_next_one_succeeds(ray_cluster: None, tmp_path: Path) -> None:
+def test_a_batch_that_fails_commits_nothing_and_the_next_one_succeeds(ray_cluster: None, tmp_path: Path) -> None:
     out = Home(str(tmp_path))
     with pytest.raises(Exception, match="no_such_surface"):
         recommend_all(SmallShop(), ASKED, out, surface="no_such_surface")
     with pytest.raises(NotBuilt):
-        slates_shelf(out).current()
+        slates_artifacts(out).current()
     assert slates(recommend_all(SmallShop(), ASKED, out, n=1)).keys() == set(ASKED.to_pylist())

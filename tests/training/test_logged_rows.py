@@ -58,7 +58,7 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
 
     artifact = ranking.train(settings)
 
-    table = slates.read(slates.slates_shelf(Home(settings.home)).current(), slates.TRAIN).rows
+    table = slates.read(slates.slates_artifacts(Home(settings.home)).current(), slates.TRAIN).rows
     found: dict[str, list[str]] = {}
     for query, item in zip(table["query_id"].to_pylist(), table["item_id"].to_pylist(), strict=True):
         found.setdefault(query, []).append(item)

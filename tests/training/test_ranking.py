@@ -29,7 +29,7 @@ from remora.training.leaks import leaks
 from remora.training.ranking_data import Windows
 from remora.training.ranking_report import RankingReport
 from remora.training.ranking_search import search, tuned
-from remora.training.retrieval import retrieval_shelf
+from remora.training.retrieval import retrieval_artifacts
 from remora.training.search import front
 from remora.training.search_outcome import read_search
 from remora.wiring.ablations import LESS
@@ -99,7 +99,7 @@ def test_it_is_served_by_the_files_that_it_names(trained: tuple[Settings, Artifa
 
 def retrieval_vectors(settings: Settings) -> Any:
     home = Home(settings.home)
-    return Towers.load(home.local_copy(retrieval_shelf(home).current().folder)).encoder.item_vectors
+    return Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
 
 
 def test_a_weight_is_changed_without_training_and_a_model_without_making_rows(

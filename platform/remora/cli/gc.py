@@ -22,7 +22,7 @@ def gc(
     as_json: JsonOption = False,
 ) -> None:
     """List, or remove, what `retention` of the settings no longer keeps: old versions of data, features, models and
-    evaluations, bundles, drafts and checkpoints of interrupted commands, old records of runs.
+    evaluations, bundles, staging folders and checkpoints of interrupted commands, old records of runs.
 
     Current versions, what aliases and replicas need, and what those were made from stay. So do promotions and rollouts.
     """

@@ -1,9 +1,10 @@
 """Immutable versions of what a step makes, and a pointer to the current one.
 
-A version is made as a draft, in a folder of its own under ``drafts/``, and is there when that folder has become
+A version is made in a folder of its own under ``staging/``, and is there when that folder has become
 ``versions/<version>``: on a disk by one rename, in a store of objects by copies, ``metadata.json`` last. The pointer
-``CURRENT`` is written after that. A crash between any two writes leaves the pointer on the old version, and a draft
-that no reader looks at. Two writers of the same version have a draft each, and end with one good version.
+``CURRENT`` is written after that. A crash between any two writes leaves the pointer on the old version, and a staging
+folder that no reader looks at. Two writers of the same version have a staging folder each, and end with one good
+version.
 
 A version is verified when it is opened: every file against the metadata, and the metadata against its own checksum.
 """
@@ -26,7 +27,7 @@ from remora.contracts.home import Home
 
 METADATA = "metadata.json"
 POINTER = "CURRENT"
-VERSIONS, DRAFTS = "versions", "drafts"
+VERSIONS, STAGING = "versions", "staging"
 LEFT = "left"
 """Folder of empty files, one a version: when each was last replaced as the current one."""
 
@@ -53,19 +54,19 @@ def fingerprint(**inputs: Any) -> str:
 class Artifact:
     """One complete version. ``metadata`` holds ``version``, ``created_at``, ``files`` and what the step reported.
 
-    A draft of it has no metadata, and the name of its folder in ``draft``.
+    One that is being made has no metadata, and the name of its staging folder in ``staging``.
     """
 
     home: Home
     name: str
     version: str
     metadata: dict[str, Any]
-    draft: str = ""
+    staging: str = ""
 
     @property
     def folder(self) -> str:
-        """The version's folder, or its draft's, relative to the home."""
-        return f"{self.name}/{DRAFTS}/{self.draft}" if self.draft else f"{self.name}/{VERSIONS}/{self.version}"
+        """The version's folder, or its staging folder's, relative to the home."""
+        return f"{self.name}/{STAGING}/{self.staging}" if self.staging else f"{self.name}/{VERSIONS}/{self.version}"
 
     def at(self, path: str = "") -> str:
         """A path inside the version, for use with ``home.filesystem``."""
@@ -80,14 +81,14 @@ class Artifact:
         return self.home.read_json(f"{self.folder}/{path}")
 
     def add(self, folder: Path) -> list[str]:
-        """Copy a local folder's files, and say their names: a draft is filled so before it is published."""
+        """Copy a local folder's files into the staging folder; returns their names."""
         files = sorted(folder.iterdir())
         for file in files:
             self.home.write_bytes(f"{self.folder}/{file.name}", file.read_bytes())
         return [file.name for file in files]
 
     def reuse(self, other: Artifact, paths: Iterable[str]) -> dict[str, Any]:
-        """Bring files of another version into this draft without reading them; returns their entries for the metadata.
+        """Link or copy files of another version into this one, unread; returns their entries of the metadata.
 
         Both versions then share them on disk, where it has hard links, so neither may ever write into one.
         """
@@ -128,7 +129,8 @@ class Artifact:
 class ArtifactStore:
     """All versions of one artifact under ``<home>/<name>/``; ``command`` is what makes it.
 
-    Usage: ``draft = shelf.draft(version)``, write files below ``draft.at()``, then ``shelf.publish(draft, ...)``.
+    Usage: ``staging = artifacts.staging(version)``, write files below ``staging.at()``, then
+    ``artifacts.commit(staging, ...)``.
     """
 
     home: Home
@@ -172,75 +174,75 @@ class ArtifactStore:
         where = self.home.at(f"{folder}/{METADATA}")
         return read_metadata(self.home.read_bytes(f"{folder}/{METADATA}"), where, REBUILD.format(self.home.at(folder)))
 
-    def point(self, version: str) -> None:
+    def set_current(self, version: str) -> None:
         """Make ``version`` the current one; one atomic write. When the one before was left is written down for gc."""
         before = self.current_version()
         if before and before != version:
             self.home.write_bytes(f"{self.name}/{LEFT}/{before}", b"")
         self.home.write_bytes(f"{self.name}/{POINTER}", f"{version}\n".encode())
 
-    def draft(self, version: str) -> Artifact:
+    def staging(self, version: str) -> Artifact:
         """An empty folder to write a new version into, which no other writer has."""
-        draft = Artifact(self.home, self.name, version, {}, draft=f"{version}-{uuid.uuid4().hex[:12]}")
-        self.home.make_folder(draft.folder)
-        return draft
+        staging = Artifact(self.home, self.name, version, {}, staging=f"{version}-{uuid.uuid4().hex[:12]}")
+        self.home.make_folder(staging.folder)
+        return staging
 
-    def publish(self, draft: Artifact, *, reused: Mapping[str, Any] | None = None, **report: Any) -> Artifact:
-        """Complete a draft: hash its files, write the metadata, make it the version, move the pointer.
+    def commit(self, staging: Artifact, *, reused: Mapping[str, Any] | None = None, **report: Any) -> Artifact:
+        """Complete a staging folder: hash its files, write the metadata, make it the version, move the pointer.
 
         ``reused`` are entries of another version's metadata, for files that :meth:`Artifact.reuse` brought: those are
         not read again. A version of that name that was there is replaced.
         """
         known = reused or {}
         files = {
-            path: known.get(path) or self._entry(draft, path)
-            for path in self.home.files(draft.folder)
+            path: known.get(path) or self._entry(staging, path)
+            for path in self.home.files(staging.folder)
             if path != METADATA
         }
         created_at = datetime.now(UTC).isoformat()
-        content = metadata_bytes({"version": draft.version, "created_at": created_at, "files": files, **report})
-        self.home.write_bytes(f"{draft.folder}/{METADATA}", content)
+        content = metadata_bytes({"version": staging.version, "created_at": created_at, "files": files, **report})
+        self.home.write_bytes(f"{staging.folder}/{METADATA}", content)
         metadata = json.loads(content)
-        published = Artifact(self.home, self.name, draft.version, metadata)
+        committed = Artifact(self.home, self.name, staging.version, metadata)
         if self.home.is_local:
-            self._rename(draft, published)
+            self._rename(staging, committed)
         else:
-            self._copy(draft, published)
-        self.point(draft.version)
-        return published
+            self._copy(staging, committed)
+        self.set_current(staging.version)
+        return committed
 
-    def _rename(self, draft: Artifact, published: Artifact) -> None:
-        """Make the draft's folder the version's, in place of what is there: another writer may bring the same."""
-        self.home.flush(draft.folder)
-        while not self.home.rename(draft.folder, published.folder):
-            if self.home.exchange(draft.folder, published.folder):
-                self.home.delete(draft.folder)  # what was the version
+    def _rename(self, staging: Artifact, committed: Artifact) -> None:
+        """Make the staging folder the version's, in place of what is there: another writer may bring the same."""
+        self.home.flush(staging.folder)
+        while not self.home.rename(staging.folder, committed.folder):
+            if self.home.exchange(staging.folder, committed.folder):
+                self.home.delete(staging.folder)  # what was the version
                 return
             # Another writer was faster, or the disk cannot exchange folders and has no such version for a moment.
-            before = f"{self.name}/{DRAFTS}/{draft.version}-{uuid.uuid4().hex[:12]}"
-            if self.home.rename(published.folder, before):
+            before = f"{self.name}/{STAGING}/{staging.version}-{uuid.uuid4().hex[:12]}"
+            if self.home.rename(committed.folder, before):
                 self.home.delete(before)
 
-    def _copy(self, draft: Artifact, published: Artifact) -> None:
-        """Copy the draft's files within the store, its metadata last; what was there is no version meanwhile."""
-        self.home.delete(f"{published.folder}/{METADATA}")
-        self.home.delete(published.folder)
+    def _copy(self, staging: Artifact, committed: Artifact) -> None:
+        """Copy the files within the store, the metadata last; what was there is no version meanwhile."""
+        self.home.delete(f"{committed.folder}/{METADATA}")
+        self.home.delete(committed.folder)
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             done = pool.map(
-                lambda path: self.home.link_or_copy(f"{draft.folder}/{path}", f"{published.folder}/{path}"),
-                published.metadata["files"],
+                lambda path: self.home.link_or_copy(f"{staging.folder}/{path}", f"{committed.folder}/{path}"),
+                committed.metadata["files"],
             )
             list(done)  # raises what a copy raised
-        self.home.link_or_copy(f"{draft.folder}/{METADATA}", f"{published.folder}/{METADATA}")
-        self.home.delete(draft.folder)
+        self.home.link_or_copy(f"{staging.folder}/{METADATA}", f"{committed.folder}/{METADATA}")
+        self.home.delete(staging.folder)
 
     def remove(self, version: str) -> None:
-        """Remove a version. What a crash leaves of it is no version: a draft on a disk, elsewhere a folder without
+        """Remove a version. What a crash leaves of it is no version: on a disk a staging folder, in a store one without
         metadata.
         """
         folder = f"{self.name}/{VERSIONS}/{version}"
         if self.home.is_local:
-            aside = f"{self.name}/{DRAFTS}/{version}-{uuid.uuid4().hex[:12]}"
+            aside = f"{self.name}/{STAGING}/{version}-{uuid.uuid4().hex[:12]}"
             if self.home.rename(folder, aside):
                 self.home.delete(aside)
         else:
@@ -248,10 +250,10 @@ class ArtifactStore:
             self.home.delete(folder)
         self.home.delete(f"{self.name}/{LEFT}/{version}")
 
-    def _entry(self, draft: Artifact, path: str) -> dict[str, Any]:
+    def _entry(self, staging: Artifact, path: str) -> dict[str, Any]:
         return {
-            "sha256": sha256(self.home, f"{draft.folder}/{path}"),
-            "bytes": self.home.filesystem.get_file_info(draft.at(path)).size,
+            "sha256": sha256(self.home, f"{staging.folder}/{path}"),
+            "bytes": self.home.filesystem.get_file_info(staging.at(path)).size,
         }
 
 

@@ -87,7 +87,7 @@ class Home:
             if self.is_local:
                 target = Path(self.at(path))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with replacing(target) as file:
+                with atomic_write(target) as file:
                     file.write(content)
             else:
                 with self.filesystem.open_output_stream(self.at(path)) as stream:
@@ -211,7 +211,7 @@ def storage_errors(where: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(target: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+def atomic_write(target: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A file to write that takes ``target``'s place when the block ends: a reader sees the old content or the new, and
     after an error the old one. Its folder must be there.
     """

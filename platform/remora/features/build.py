@@ -19,7 +19,7 @@ from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.parquet import write_parquet
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
 from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_catalogue, item_profile, user_profile
-from remora.features.tables import CATEGORIES_FILE, ITEM_VIEWS, USER_VIEWS, features_shelf
+from remora.features.tables import CATEGORIES_FILE, ITEM_VIEWS, USER_VIEWS, features_artifacts
 from remora.features.transforms.item_activity import item_activity
 from remora.features.transforms.user_activity import user_activity
 from remora.features.transforms.user_affinity import user_affinity
@@ -45,11 +45,11 @@ def build(settings: Settings, lake: Lake) -> Artifact:
 
     Needs a Ray cluster. Memory is bounded by the object store and the largest of ``features.partitions`` partitions.
     """
-    shelf, name = features_shelf(lake.artifact.home), version(settings, lake)
-    if (found := shelf.find(name)) is not None:
-        shelf.point(name)
+    artifacts, name = features_artifacts(lake.artifact.home), version(settings, lake)
+    if (found := artifacts.find(name)) is not None:
+        artifacts.set_current(name)
         return found
-    draft = shelf.draft(name)
+    staging = artifacts.staging(name)
     catalogue = lake.items()
     names = category_names(catalogue, settings.data.category)
     profiles = {
@@ -57,14 +57,14 @@ def build(settings: Settings, lake: Lake) -> Artifact:
         "item_profile": item_profile(catalogue, settings.data),
         "user_profile": user_profile(lake.users(), settings.data),
     }
-    rows = {view: _write(draft, view, "all", table) for view, table in profiles.items() if table is not None}
+    rows = {view: _write(staging, view, "all", table) for view, table in profiles.items() if table is not None}
     for key, transform in _passes(settings, lake, profiles["item_catalogue"]).items():
         log.info("features: events by %s", key)
-        rows |= _run(lake, draft, key, transform, settings.features.partitions)
-    draft.home.write_json(f"{draft.folder}/{CATEGORIES_FILE}", names)
+        rows |= _run(lake, staging, key, transform, settings.features.partitions)
+    staging.home.write_json(f"{staging.folder}/{CATEGORIES_FILE}", names)
     for view, count in sorted(rows.items()):
         log.info("features: %s has %s rows", view, f"{count:,}")
-    return shelf.publish(draft, lake=lake.version, end=lake.end.isoformat(), rows=rows)
+    return artifacts.commit(staging, lake=lake.version, end=lake.end.isoformat(), rows=rows)
 
 
 def version(settings: Settings, lake: Lake) -> str:
@@ -114,13 +114,13 @@ def _passes(settings: Settings, lake: Lake, items: pa.Table) -> dict[str, Transf
     return {USER_ID: of_users, ITEM_ID: of_items}
 
 
-def _run(lake: Lake, draft: Artifact, key: str, transform: Transform, partitions: int) -> dict[str, int]:
+def _run(lake: Lake, staging: Artifact, key: str, transform: Transform, partitions: int) -> dict[str, int]:
     """One pass: every partition of ``key`` through ``transform`` into files; rows written per view."""
 
     def written(group: pa.Table) -> pa.Table:
         name = f"part-{group[BUCKET][0].as_py():05d}"
         made = transform(pl.DataFrame(group.drop_columns([BUCKET])))
-        return pa.table({view: [_write(draft, view, name, _plain(table))] for view, table in made.items()})
+        return pa.table({view: [_write(staging, view, name, _plain(table))] for view, table in made.items()})
 
     def bucketed(events: pa.Table) -> pa.Table:
         buckets = pl.Series(events[key]).hash(seed=0) % partitions
@@ -160,7 +160,7 @@ def _plain_type(kind: Any) -> pa.DataType:
     return plain.get(kind, pa.timestamp("us", "UTC"))
 
 
-def _write(draft: Artifact, view: str, name: str, table: pa.Table) -> int:
-    folder = draft.home.make_folder(f"{draft.folder}/{view}")
-    write_parquet(table, f"{folder}/{name}.parquet", draft.home.filesystem)
+def _write(staging: Artifact, view: str, name: str, table: pa.Table) -> int:
+    folder = staging.home.make_folder(f"{staging.folder}/{view}")
+    write_parquet(table, f"{folder}/{name}.parquet", staging.home.filesystem)
     return table.num_rows

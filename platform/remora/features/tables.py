@@ -22,7 +22,7 @@ ITEM_VIEWS = ("item_activity", "item_catalogue", "item_profile")
 CATEGORIES_FILE = "categories.json"
 
 
-def features_shelf(home: Home) -> ArtifactStore:
+def features_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the feature tables are kept."""
     return ArtifactStore(home, "features", "remora features build")
 
@@ -36,7 +36,7 @@ class FeatureTables:
     @classmethod
     def open(cls, home: Home) -> FeatureTables:
         """The current tables; NotBuilt when none exist."""
-        return cls(features_shelf(home).current())
+        return cls(features_artifacts(home).current())
 
     @cached_property
     def views(self) -> tuple[str, ...]:

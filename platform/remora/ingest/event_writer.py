@@ -77,9 +77,9 @@ class WrittenFiles:
 
 @dataclass(frozen=True)
 class EventWriter:
-    """Where files are written to: the draft's, with what the version before had on the same days."""
+    """Where files are written to: the staging folder's, with what the version before had on the same days."""
 
-    draft: Artifact
+    staging: Artifact
     types: pa.Schema
     shelving: FileLayout
     version: Artifact | None = None
@@ -92,11 +92,11 @@ class EventWriter:
         if self.version is not None and (had := old_rows(self.version, self.old.get(day, []), part, parts)) is not None:
             rows = pl.concat([had.select(self.types.names), rows.select(self.types.names)], how="vertical_relaxed")
         table = rows.select(self.types.names).sort(EVENT_TIMESTAMP, SOURCE_ROW).to_arrow().cast(self.types)
-        write_table(self.draft, self.shelving.path_of(file), table)
+        write_table(self.staging, self.shelving.path_of(file), table)
 
 
 def write_events(
-    draft: Artifact,
+    staging: Artifact,
     sources: TableSources,
     judges: list[RowValidator],
     scan: EventScan,
@@ -111,7 +111,7 @@ def write_events(
     written = WrittenFiles()
     if not sources.rows:
         return written
-    sheets = _sheets(draft, sources.types, scan, before)
+    sheets = _sheets(staging, sources.types, scan, before)
     shelving = sheets.shelving
     settling = partial(settle, sources=sources, shelving=shelving, duplicates=scan.duplicates)
     writing = partial(write_files, sheets=sheets, collect=collect)
@@ -129,11 +129,13 @@ def write_events(
     return written
 
 
-def _sheets(draft: Artifact, types: pa.Schema, scan: EventScan, before: PreviousLake | None) -> EventWriter:
+def _sheets(staging: Artifact, types: pa.Schema, scan: EventScan, before: PreviousLake | None) -> EventWriter:
     if before is None:
-        return EventWriter(draft, types, FileLayout.of(scan))
+        return EventWriter(staging, types, FileLayout.of(scan))
     shelving = FileLayout.of(scan, before.books.days, len(before.quarantine()))
-    return EventWriter(draft, types, shelving, before.lake.artifact, {day: before.files(day) for day in shelving.days})
+    return EventWriter(
+        staging, types, shelving, before.lake.artifact, {day: before.files(day) for day in shelving.days}
+    )
 
 
 def settle(
@@ -168,7 +170,7 @@ def write_files(rows: pa.Table, *, sheets: EventWriter, collect: tuple[str, ...]
         if file in sheets.shelving.quarantine:
             marked = part.select(pl.col(f"{_QUARANTINE_MARK}{name}").alias(name) for name in QUARANTINE.names)
             table = marked.sort("source_file", "source_row").to_arrow().cast(QUARANTINE)
-            write_table(sheets.draft, sheets.shelving.path_of(file), table)
+            write_table(sheets.staging, sheets.shelving.path_of(file), table)
             lines.append(_EMPTY_LINE | {"file": file, "rows": part.height})
         else:
             sheets.write_day(file, part)
@@ -176,11 +178,11 @@ def write_files(rows: pa.Table, *, sheets: EventWriter, collect: tuple[str, ...]
     return pa.Table.from_pylist(lines, _LINE)
 
 
-def write_table(draft: Artifact, path: str, table: pa.Table) -> None:
-    """One Parquet file of a draft, with page checksums; StorageError when the store fails."""
-    where = draft.at(path)
-    draft.home.make_folder(f"{draft.folder}/{path}".rpartition("/")[0])
-    write_parquet(table, where, draft.home.filesystem, row_group_size=ROW_GROUP_ROWS)
+def write_table(staging: Artifact, path: str, table: pa.Table) -> None:
+    """One Parquet file of a staging folder, with page checksums; StorageError when the store fails."""
+    where = staging.at(path)
+    staging.home.make_folder(f"{staging.folder}/{path}".rpartition("/")[0])
+    write_parquet(table, where, staging.home.filesystem, row_group_size=ROW_GROUP_ROWS)
 
 
 def _line(part: pl.DataFrame, collect: tuple[str, ...]) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def origins_of(sources: TableSources, known: Origins) -> list[FileFingerprint]:
     return [known.get(place_of(table, survey.file)) or _look(table, survey) for survey in sources.surveys()]
 
 
-def write_origins(draft: Artifact, origins: Iterable[FileFingerprint]) -> None:
-    """Keep them in a draft of the lake."""
+def write_origins(staging: Artifact, origins: Iterable[FileFingerprint]) -> None:
+    """Write them into the staging folder of a lake."""
     rows = [
         {
             **origin.place._asdict(),
@@ -110,7 +110,7 @@ def write_origins(draft: Artifact, origins: Iterable[FileFingerprint]) -> None:
     ]
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), sink, compression="zstd", write_page_checksum=True)
-    draft.home.write_bytes(f"{draft.folder}/{FILE}", sink.getvalue().to_pybytes())
+    staging.home.write_bytes(f"{staging.folder}/{FILE}", sink.getvalue().to_pybytes())
 
 
 def read_origins(version: Artifact) -> dict[Place, FileFingerprint]:

@@ -24,7 +24,7 @@ from remora.ingest.contract import FUTURE
 from remora.ingest.file_fingerprints import FileFingerprint, Origins, Place, place_of, read_origins, recognised
 from remora.ingest.files import ORDER, FileSchema, SourceFile
 from remora.ingest.inspect import Located, TableSources
-from remora.ingest.lake import Lake, coalesced, lake_shelf
+from remora.ingest.lake import Lake, coalesced, lake_artifacts
 from remora.ingest.row_counts import RowCounts, books_of
 from remora.ingest.schema import KEY_OF, SOURCE_ROW
 
@@ -132,7 +132,7 @@ class PreviousLake:
 def compare_with_current(home: Home, config_fingerprint: str, found: Mapping[str, Located]) -> PreviousLake:
     """The current version, as far as it holds for the files that were ``found`` now; else FullRebuildRequired."""
     try:
-        version = lake_shelf(home).current()
+        version = lake_artifacts(home).current()
     except NotBuilt:
         raise FullRebuildRequired("there is no lake yet") from None
     if version.metadata.get("config_fingerprint") != config_fingerprint:

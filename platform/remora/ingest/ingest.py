@@ -1,4 +1,4 @@
-"""From a user's files to a version of the lake: survey, scan, write, check, publish."""
+"""From a user's files to a version of the lake: survey, scan, write, check, commit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from remora.ingest.incremental import (
     duplicate_scope,
 )
 from remora.ingest.inspect import Located, TableSources, locate_table, survey_table
-from remora.ingest.lake import Lake, lake_shelf
+from remora.ingest.lake import Lake, lake_artifacts
 from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import reraise_remora_errors
@@ -79,9 +79,9 @@ def _bring(
     tables = {name: _survey(name, located, before) for name, located in found.items()}
     check_named_columns(data, tables["users"].types, tables["items"].types)
     origins = [o for table in tables.values() for o in origins_of(table, before.known if before else {})]
-    version, shelf = _version(settings, origins), lake_shelf(home)
-    if (done := shelf.find(version)) is not None:
-        shelf.point(version)
+    version, artifacts = _version(settings, origins), lake_artifacts(home)
+    if (done := artifacts.find(version)) is not None:
+        artifacts.set_current(version)
         log.info("lake %s is unchanged", version)
         return Lake(done)
     if not tables["events"].rows:
@@ -97,20 +97,20 @@ def _bring(
         judges = _judges(fresh, data, catalogues["items"], earliest, latest)
         scan = scan_events(fresh, judges, before, duplicate_scope(data, tables["events"]), _doubts(data, catalogues))
         doubtful = _check(scan, tables, catalogues, had, data)
-        draft = shelf.draft(version)
+        staging = artifacts.staging(version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
-        written = write_events(draft, fresh, judges, scan, unlisted, before)
+        written = write_events(staging, fresh, judges, scan, unlisted, before)
     _check_books(fresh, scan, written)
     books = had + _books(fresh, scan, written)
     doubtful += _examined(Facts(data, tables, catalogues, books), WHEN_WRITTEN)
     counts = {"events": books.counts()}
     for name, catalogue in catalogues.items():
-        counts[name] = _write_catalogue(draft, tables[name], catalogue, books.ids[KEY_OF[name]])
-    write_origins(draft, origins)
-    write_table(draft, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(books.unknown_items), pa.string())}))
-    published = shelf.publish(
-        draft,
-        reused=_reuse(draft, scan, before),
+        counts[name] = _write_catalogue(staging, tables[name], catalogue, books.ids[KEY_OF[name]])
+    write_origins(staging, origins)
+    write_table(staging, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(books.unknown_items), pa.string())}))
+    committed = artifacts.commit(
+        staging,
+        reused=_reuse(staging, scan, before),
         counts=counts,
         findings=[finding.model_dump(mode="json") for finding in doubtful],
         impression=data.impression,
@@ -120,7 +120,7 @@ def _bring(
         build=_build(tables, scan, books, before, because),
         **books.entries(),
     )
-    return Lake(published)
+    return Lake(committed)
 
 
 def latest_instant(data: DataSettings) -> datetime:
@@ -271,12 +271,12 @@ def _books(events: TableSources, scan: EventScan, written: WrittenFiles) -> RowC
     )
 
 
-def _reuse(draft: Artifact, scan: EventScan, before: PreviousLake | None) -> dict[str, Any]:
+def _reuse(staging: Artifact, scan: EventScan, before: PreviousLake | None) -> dict[str, Any]:
     """Bring the days without a new event, and the quarantine as it was."""
     if before is None:
         return {}
     days = [path for day in before.books.days if day not in scan.days for path in before.files(day)]
-    return draft.reuse(before.lake.artifact, [*days, *before.quarantine()])
+    return staging.reuse(before.lake.artifact, [*days, *before.quarantine()])
 
 
 def _may_be_incomplete(table: str, data: DataSettings) -> bool:
@@ -285,13 +285,13 @@ def _may_be_incomplete(table: str, data: DataSettings) -> bool:
 
 
 def _write_catalogue(
-    draft: Artifact, sources: TableSources, catalogue: Catalogue, in_events: frozenset[str]
+    staging: Artifact, sources: TableSources, catalogue: Catalogue, in_events: frozenset[str]
 ) -> dict[str, Any]:
     name, key = sources.table, KEY_OF[sources.table]
     alone = pa.table({key: pa.array(sorted(in_events - set(catalogue.rows[key].to_pylist())), pa.string())})
     rows = pa.concat_tables([catalogue.rows, alone], promote_options="default").cast(sources.types)
-    write_table(draft, f"{name}/00000.parquet", rows)
-    write_table(draft, f"quarantine/{name}.parquet", catalogue.quarantine)
+    write_table(staging, f"{name}/00000.parquet", rows)
+    write_table(staging, f"quarantine/{name}.parquet", catalogue.quarantine)
     if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows + catalogue.repeated:
         raise DataError(f"The {name} do not add up: a source changed while it was read. Run again.")
     books = RowCounts(rows=sources.rows, reasons=catalogue.reasons(), doubts=catalogue.doubts).counts()

@@ -30,7 +30,7 @@ LEAST_PACKS = 4
 """Read tasks of a small lake."""
 
 
-def lake_shelf(home: Home) -> ArtifactStore:
+def lake_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the lake are kept."""
     return ArtifactStore(home, "lake", "remora data ingest")
 
@@ -48,7 +48,7 @@ class Lake:
     @classmethod
     def open(cls, home: Home) -> Lake:
         """The current lake; NotBuilt when none exists."""
-        return cls(lake_shelf(home).current())
+        return cls(lake_artifacts(home).current())
 
     @property
     def version(self) -> str:

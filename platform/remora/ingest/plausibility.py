@@ -341,4 +341,4 @@ CHECKS: tuple[Check, ...] = (
 )
 
 WHEN_WRITTEN: tuple[Check, ...] = (unseen_event_types,)
-"""Checks of what only the second pass counts; nothing is published yet when they are made."""
+"""Checks of what only the second pass counts; nothing is committed yet when they are made."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from remora.contracts.errors import ChecksumMismatch, MissingInput, Refused, UnreadableInput
-from remora.contracts.home import replacing, storage_errors
+from remora.contracts.home import atomic_write, storage_errors
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID, MANIFEST, Manifest
 from remora.registry.signature import SIGNATURE
@@ -78,7 +78,7 @@ def write(bundle: Bundle, path: Path) -> None:
     with storage_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            replacing(path, mode=READABLE) as file,
+            atomic_write(path, mode=READABLE) as file,
             tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
         ):
             _add_all(tar, bundle)

@@ -68,11 +68,11 @@ def _versions_needed(home: Home, bundles: Bundles | None, in_use: Mapping[str, C
     """By kind: the current version, what current ones name as their inputs, ``in_use``, and the needed bundles'."""
     needed: dict[str, set[str]] = {kind: set(in_use.get(kind, ())) for kind in KINDS}
     for kind in KINDS:
-        shelf = ArtifactStore(home, kind, "")
-        version = shelf.current_version()
+        artifacts = ArtifactStore(home, kind, "")
+        version = artifacts.current_version()
         if version is None:
             continue
-        metadata = shelf.metadata(version)
+        metadata = artifacts.metadata(version)
         if metadata is None:  # the pointer is damaged, or its version is lost: any of them may be the one that it means
             needed[kind].update(home.folders(f"{kind}/{VERSIONS}"))
             continue

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from remora.contracts.artifacts import DRAFTS, LEFT, METADATA, VERSIONS
+from remora.contracts.artifacts import LEFT, METADATA, STAGING, VERSIONS
 from remora.contracts.home import StoredFile
 from remora.registry.garbage import ASIDE
 from remora.settings.retention import KINDS, RetentionSettings
@@ -18,7 +18,7 @@ CHECKPOINTS = ("training", "tuning/runs")
 
 RUNS, GATES, OPENED = "runs", "gates", "serving/opened"
 
-DRAFT = re.compile(rf"([a-z_]+)/{DRAFTS}/([^/]+)/")
+STAGED = re.compile(rf"([a-z_]+)/{STAGING}/([^/]+)/")
 CHECKPOINT = re.compile(rf"({'|'.join(CHECKPOINTS)})/([^/]+)/")
 NEW_DATABASE = re.compile(r"(mlflow)/(\.new-[a-z0-9_]{8})/")
 
@@ -48,10 +48,10 @@ def expired(files: Sequence[StoredFile], needs: Needs, settings: RetentionSettin
     """Of a listing of a whole home, what can go, oldest first; bundles have a decision of their own."""
     found = [
         *(one for kind in KINDS for one in _versions(kind, files, needs.versions.get(kind, ()), settings, now)),
-        *_left(files, DRAFT, "draft", "an interrupted command left it", _hours(settings.drafts_hours), now),
-        *_left(files, NEW_DATABASE, "draft", "an interrupted command left it", _hours(settings.drafts_hours), now),
+        *_left(files, STAGED, "staging", "an interrupted command left it", _hours(settings.staging_hours), now),
+        *_left(files, NEW_DATABASE, "staging", "an interrupted command left it", _hours(settings.staging_hours), now),
         *_left(files, CHECKPOINT, "checkpoint", "nothing resumed it", timedelta(days=settings.checkpoints_days), now),
-        *_aside(files, _hours(settings.drafts_hours), now),
+        *_aside(files, _hours(settings.staging_hours), now),
         *_records(files, needs, settings, now),
     ]
     return sorted(found, key=lambda one: (one.at, one.path))
@@ -84,8 +84,8 @@ def _versions(
             yield _whole(kind, version, prefix + version, why, inside[version], last[version])
     for version, some in inside.items():
         written = max(file.at for file in some)
-        if version not in made and now - written >= _hours(settings.drafts_hours):
-            yield _whole("draft", version, prefix + version, "it was never completed", some, written)
+        if version not in made and now - written >= _hours(settings.staging_hours):
+            yield _whole("staging", version, prefix + version, "it was never completed", some, written)
 
 
 def _left(
@@ -105,7 +105,7 @@ def _left(
 def _aside(files: Sequence[StoredFile], patience: timedelta, now: datetime) -> Iterator[Garbage]:
     """Single files that a killed process wrote aside; those of bundles go with the bundles' own decision."""
     for file in files:
-        apart = file.path.startswith("bundles/") or DRAFT.match(file.path) or CHECKPOINT.match(file.path)
+        apart = file.path.startswith("bundles/") or STAGED.match(file.path) or CHECKPOINT.match(file.path)
         if ASIDE.search(file.path) and not apart and now - file.at >= patience:
             yield _whole("file", file.path, file.path, "an interrupted write left it", [file], file.at)
 
@@ -121,7 +121,7 @@ def _records(
             yield _whole("run record", name, file.path, "old", [file], file.at)
         if folder.startswith(f"{GATES}/") and old and folder.removeprefix(f"{GATES}/") not in needs.bundles:
             yield _whole("gate report", file.path.removeprefix(f"{GATES}/"), file.path, "old", [file], file.at)
-        aged = now - file.at >= _hours(settings.drafts_hours)
+        aged = now - file.at >= _hours(settings.staging_hours)
         if folder == OPENED and aged and name.partition(".")[0] not in needs.bundles:
             yield _whole("serving note", name, file.path, "its bundle is gone", [file], file.at)
 

@@ -15,7 +15,7 @@ import pyarrow.fs as pafs
 
 from remora.contracts.checksums import MISSING, hash_at
 from remora.contracts.errors import ChecksumMismatch
-from remora.contracts.home import Home, replacing, storage_errors, uploading
+from remora.contracts.home import Home, atomic_write, storage_errors, uploading
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest
 from remora.registry.signature import SIGNATURE, Signature
@@ -108,7 +108,7 @@ class BundleStore:
                 with uploading(self.home.filesystem, target) as sink:
                     shutil.copyfileobj(source, sink, PIECE)
                 return
-            with replacing(Path(target)) as file:
+            with atomic_write(Path(target)) as file:
                 shutil.copyfileobj(source, file, PIECE)
 
 

@@ -27,7 +27,7 @@ def recommend_all_users(
     expected: Callable[[int], None] = lambda users: None,
     advanced: Callable[[int], None] = lambda users: None,
 ) -> Artifact:
-    """Slates for every user of the current lake, published under ``out``; see :func:`recommend_all`.
+    """Slates for every user of the current lake, committed under ``out``; see :func:`recommend_all`.
 
     ``expected`` is called with how many users there are, ``advanced`` how many more are done.
     """

@@ -34,7 +34,7 @@ SLATES = pa.schema(
 """One row a place of a slate."""
 
 
-def slates_shelf(out: Home) -> ArtifactStore:
+def slates_artifacts(out: Home) -> ArtifactStore:
     """Where batches are kept: the folder of a version holds Parquet files of :data:`SLATES` under ``slates/``."""
     return ArtifactStore(out, "recommendations", "remora recommend --all")
 
@@ -48,7 +48,7 @@ def recommend_all(
     n: int = 10,
     advanced: Callable[[int], None] = lambda users: None,
 ) -> Artifact:
-    """Write a slate for every user (strings without repeats) and publish them all at once.
+    """Write a slate for every user (strings without repeats) and commit them all at once.
 
     A version that is there already (same bundle, users, surface and n, on historical data) is not computed again.
     ``advanced`` is called with how many more users are done.
@@ -58,11 +58,11 @@ def recommend_all(
     loaded = loader.load(loader.bundle)
     instant = loaded.parts.instant()
     version = fingerprint(bundle=loaded.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
-    shelf = slates_shelf(out)
-    if (there := shelf.find(version)) is not None:
-        shelf.point(version)
+    artifacts = slates_artifacts(out)
+    if (there := artifacts.find(version)) is not None:
+        artifacts.set_current(version)
         return there
-    draft = shelf.draft(version)
+    staging = artifacts.staging(version)
     serving = loader.settings.serving
     asked = pa.table({INDEX: pa.array(range(len(users)), pa.int64()), USER_ID: users})
     files = max(1, -(-len(users) // USERS_A_FILE))
@@ -71,7 +71,7 @@ def recommend_all(
         .repartition(files)
         .map_batches(
             SlateWriter,
-            fn_constructor_args=(loader, draft, surface, n, instant),
+            fn_constructor_args=(loader, staging, surface, n, instant),
             batch_format="pyarrow",
             batch_size=None,
             num_cpus=serving.cpus_per_replica,
@@ -83,8 +83,10 @@ def recommend_all(
         done += row["users"]
         advanced(row["users"])
     if done != len(users):
-        raise StorageError(f"Slates were written for {done:,} of {len(users):,} users; nothing is published.")
-    return shelf.publish(draft, bundle=loaded.bundle, surface=surface, n=n, users=done, instant=instant.isoformat())
+        raise StorageError(f"Slates were written for {done:,} of {len(users):,} users; nothing is committed.")
+    return artifacts.commit(
+        staging, bundle=loaded.bundle, surface=surface, n=n, users=done, instant=instant.isoformat()
+    )
 
 
 class SlateWriter:
@@ -93,10 +95,10 @@ class SlateWriter:
     A file is named after its first user's place, so a block that is computed twice is written once.
     """
 
-    def __init__(self, loader: Loader, draft: Artifact, surface: str, n: int, instant: datetime) -> None:
+    def __init__(self, loader: Loader, staging: Artifact, surface: str, n: int, instant: datetime) -> None:
         self._release = loader.load(loader.bundle)
         self._phases = Phases(self._release, loader.users(self._release))
-        self._draft, self._surface, self._n, self._instant = draft, surface, n, instant
+        self._staging, self._surface, self._n, self._instant = staging, surface, n, instant
 
     def __call__(self, asked: pa.Table) -> pa.Table:
         """Slates of a block of users; what is known of them is looked up user by user, as for a request."""
@@ -105,8 +107,8 @@ class SlateWriter:
             rows = [row for user in users for row in self._rows(user)]
             buffer = io.BytesIO()
             pq.write_table(pa.Table.from_pylist(rows, SLATES), buffer, write_page_checksum=True)
-            name = f"{self._draft.folder}/slates/{asked[INDEX][0].as_py():012}.parquet"
-            self._draft.home.write_bytes(name, buffer.getvalue())
+            name = f"{self._staging.folder}/slates/{asked[INDEX][0].as_py():012}.parquet"
+            self._staging.home.write_bytes(name, buffer.getvalue())
         return pa.table({"users": [len(asked)]})
 
     def _rows(self, user: str) -> Iterator[dict[str, Any]]:

@@ -42,7 +42,7 @@ class RetentionSettings(Section):
     min_age_hours: float = Field(
         1.0, ge=0, le=MOST_DAYS * 24, description="since a version was replaced: so long a process may still read it"
     )
-    drafts_hours: float = Field(
+    staging_hours: float = Field(
         24.0, ge=1, le=MOST_DAYS * 24, description="since an interrupted command last wrote what it left unfinished"
     )
     checkpoints_days: float = Field(

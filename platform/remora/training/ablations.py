@@ -19,10 +19,10 @@ from remora.settings import Settings
 from remora.settings.one_writer import writes
 from remora.training import ranking, slates
 from remora.training.evaluation import REPORT, compared, evaluation_version
-from remora.training.ranking import ranking_shelf
+from remora.training.ranking import ranking_artifacts
 from remora.training.ranking_data import Windows
 from remora.training.ranking_fit import Fit
-from remora.training.retrieval import retrieval_shelf
+from remora.training.retrieval import retrieval_artifacts
 from remora.wiring.ablations import Ablations
 from remora.wiring.parts import Towers
 
@@ -31,7 +31,7 @@ NAME = "ablations"
 log = logging.getLogger(__name__)
 
 
-def ablations_shelf(home: Home) -> ArtifactStore:
+def ablations_artifacts(home: Home) -> ArtifactStore:
     """Where reports are kept."""
     return ArtifactStore(home, NAME, "remora evaluate --ablations")
 
@@ -46,11 +46,11 @@ def ablate(settings: Settings) -> Artifact:
     """
     home = Home(settings.home)
     lake = Lake.open(home)
-    retrieval, ranked = retrieval_shelf(home).current(), ranking_shelf(home).current()
+    retrieval, ranked = retrieval_artifacts(home).current(), ranking_artifacts(home).current()
     name = fingerprint(evaluation=evaluation_version(settings, ranked), code=remora.__version__)
-    shelf = ablations_shelf(home)
-    if (done := shelf.find(name)) is not None:
-        shelf.point(name)
+    artifacts = ablations_artifacts(home)
+    if (done := artifacts.find(name)) is not None:
+        artifacts.set_current(name)
         return done
     towers = Towers.load(home.local_copy(retrieval.folder))
     vectors = towers.encoder.item_vectors
@@ -58,9 +58,9 @@ def ablate(settings: Settings) -> Artifact:
     found = compared(
         settings, lake, towers, whole, lambda moments: Ablations(moments=moments, rankers=without).compared
     )
-    draft = shelf.draft(name)
-    home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
-    return shelf.publish(draft, retrieval=retrieval.version, ranking=ranked.version)
+    staging = artifacts.staging(name)
+    home.write_bytes(f"{staging.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
+    return artifacts.commit(staging, retrieval=retrieval.version, ranking=ranked.version)
 
 
 def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) -> dict[str, Ranker]:
@@ -73,23 +73,23 @@ def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) 
         others = tuple(name for name in settings.ranking.models if name != model)
         alone = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"models": others})})
         parts[f"model {model}"] = (alone, data)
-    made_from, shelf = ranking.version(settings, rows), _rankers_shelf(home)
+    made_from, artifacts = ranking.version(settings, rows), _rankers_artifacts(home)
     versions = {name: f"{made_from}-{name.replace(' ', '-')}" for name in parts}
     fit = ray.remote(num_cpus=1)(_fit)
-    waiting = {fit.remote(*parts[n], vectors, v): n for n, v in versions.items() if shelf.find(v) is None}
+    waiting = {fit.remote(*parts[n], vectors, v): n for n, v in versions.items() if artifacts.find(v) is None}
     while waiting:
         done = ray.wait(list(waiting), num_returns=1)[0][0]
         ray.get(done)
         log.info("trained without %s; %d more", waiting.pop(done), len(waiting))
     found = {}
     for name, version in versions.items():
-        kept = shelf.find(version)
+        kept = artifacts.find(version)
         assert kept is not None
         found[name] = Ranker.load(home.local_copy(kept.folder), vectors)
     return found
 
 
-def _rankers_shelf(home: Home) -> ArtifactStore:
+def _rankers_artifacts(home: Home) -> ArtifactStore:
     return ArtifactStore(home, "ablated_rankers", "remora evaluate --ablations")
 
 
@@ -98,9 +98,9 @@ def _fit(settings: Settings, data: Windows, vectors: torch.Tensor, version: str)
     torch.set_num_threads(1)
     home = Home(settings.home)
     fit = Fit(settings=settings, home=home, version=version, data=data, vectors=vectors, run=None, say=None, here=True)
-    ranker, shelf = fit.ranker().ranker, _rankers_shelf(home)
-    draft = shelf.draft(version)
+    ranker, artifacts = fit.ranker().ranker, _rankers_artifacts(home)
+    staging = artifacts.staging(version)
     with tempfile.TemporaryDirectory() as folder:
         ranker.save(Path(folder))
-        draft.add(Path(folder))
-    shelf.publish(draft)
+        staging.add(Path(folder))
+    artifacts.commit(staging)

@@ -18,8 +18,8 @@ from remora.datasets.splits import time_split
 from remora.features.services import SERVICES, schema_hash
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
-from remora.features.tables import features_shelf
-from remora.ingest.lake import Lake, lake_shelf
+from remora.features.tables import features_artifacts
+from remora.ingest.lake import Lake, lake_artifacts
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.lineage import Lineage, TrainingRows
@@ -28,13 +28,13 @@ from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE as SETTINGS
 from remora.settings.one_writer import writes
 from remora.surfaces.table import SURFACES
-from remora.training.evaluation import REPORT, evaluation_shelf
-from remora.training.ranking import ranking_shelf
-from remora.training.retrieval import retrieval_shelf
+from remora.training.evaluation import REPORT, evaluation_artifacts
+from remora.training.ranking import ranking_artifacts
+from remora.training.retrieval import retrieval_artifacts
 from remora.wiring.parts import LINEAR, NEIGHBOURS, SEGMENTS, SNAPSHOT, TOWERS, ItemLists
 
 
-def built_shelf(home: Home) -> ArtifactStore:
+def build_artifacts(home: Home) -> ArtifactStore:
     """Which bundle was built from what: the metadata's ``bundle`` is its id."""
     return ArtifactStore(home, "built", "remora bundle build")
 
@@ -57,18 +57,18 @@ def record(settings: Settings) -> Artifact:
     version = fingerprint(
         artifacts={name: artifact.version for name, artifact in made.items()}, settings=served_with, code=commit()
     )
-    shelf = built_shelf(home)
-    done = shelf.find(version)
+    artifacts = build_artifacts(home)
+    done = artifacts.find(version)
     if done is not None and BundleStore(home).has(done.metadata["bundle"]):
-        shelf.point(version)
+        artifacts.set_current(version)
         return done
     bundle = _bundle(settings, Lake(made["lake"]), made, served_with)
-    return shelf.publish(shelf.draft(version), bundle=bundle.id)
+    return artifacts.commit(artifacts.staging(version), bundle=bundle.id)
 
 
 def _made(home: Home) -> dict[str, Artifact]:
-    shelves = (lake_shelf, features_shelf, retrieval_shelf, ranking_shelf, evaluation_shelf)
-    return {artifact.name: artifact for artifact in (shelf(home).current() for shelf in shelves)}
+    stores = (lake_artifacts, features_artifacts, retrieval_artifacts, ranking_artifacts, evaluation_artifacts)
+    return {artifact.name: artifact for artifact in (store(home).current() for store in stores)}
 
 
 def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_with: dict[str, Any]) -> Bundle:

@@ -31,7 +31,7 @@ MOST_EXAMPLES = 5_000
 log = logging.getLogger(__name__)
 
 
-def cold_start_shelf(home: Home) -> ArtifactStore:
+def cold_start_artifacts(home: Home) -> ArtifactStore:
     """Where measurements are kept."""
     return ArtifactStore(home, NAME, "remora evaluate")
 
@@ -57,14 +57,14 @@ def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None)
         samples=(chosen.bootstrap_samples, chosen.seed),
         code=remora.__version__,
     )
-    shelf = cold_start_shelf(home)
-    if (done := shelf.find(name)) is not None:
-        shelf.point(name)
+    artifacts = cold_start_artifacts(home)
+    if (done := artifacts.find(name)) is not None:
+        artifacts.set_current(name)
         return done
     found = _measured(settings, home, lake, name, on_epoch or _log_epoch)
-    draft = shelf.draft(name)
-    home.write_json(f"{draft.folder}/{REPORT}", found.model_dump())
-    artifact = shelf.publish(draft, lake=lake.version)
+    staging = artifacts.staging(name)
+    home.write_json(f"{staging.folder}/{REPORT}", found.model_dump())
+    artifact = artifacts.commit(staging, lake=lake.version)
     forget(home, NAME, name)
     return artifact
 
@@ -82,7 +82,7 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     few = settings.model_copy(
         update={"retrieval": settings.retrieval.model_copy(update={"epochs": chosen.cold_start_epochs})}
     )
-    weights, _ = retrieval.fit(few, home, name, inputs, examples, report, shelf=NAME)
+    weights, _ = retrieval.fit(few, home, name, inputs, examples, report, artifacts=NAME)
     model = retrieval.trained_towers(few, inputs, weights)
     counts = np.round(inputs.share * inputs.examples).astype(np.int64)
     vectors, untouched = torch.as_tensor(model.item_vectors()), torch.as_tensor(counts == 0)

@@ -26,8 +26,8 @@ from remora.ranking.ranker import Ranker
 from remora.settings import Settings
 from remora.settings.one_writer import writes
 from remora.training import cold_start
-from remora.training.ranking import ranking_shelf
-from remora.training.retrieval import retrieval_shelf
+from remora.training.ranking import ranking_artifacts
+from remora.training.retrieval import retrieval_artifacts
 from remora.training.slates import Past
 from remora.training.unfound import without_target
 from remora.wiring.parts import Towers
@@ -39,7 +39,7 @@ NAME, REPORT, PLOT = "evaluation", "report.json", "reliability.svg"
 log = logging.getLogger(__name__)
 
 
-def evaluation_shelf(home: Home) -> ArtifactStore:
+def evaluation_artifacts(home: Home) -> ArtifactStore:
     """Where reports are kept."""
     return ArtifactStore(home, NAME, "remora evaluate")
 
@@ -58,11 +58,11 @@ def evaluate(settings: Settings) -> Artifact:
     """
     home = Home(settings.home)
     lake = Lake.open(home)
-    retrieval, ranking = retrieval_shelf(home).current(), ranking_shelf(home).current()
+    retrieval, ranking = retrieval_artifacts(home).current(), ranking_artifacts(home).current()
     name = evaluation_version(settings, ranking)
-    shelf = evaluation_shelf(home)
-    if (done := shelf.find(name)) is not None:
-        shelf.point(name)
+    artifacts = evaluation_artifacts(home)
+    if (done := artifacts.find(name)) is not None:
+        artifacts.set_current(name)
         return done
     towers = Towers.load(home.local_copy(retrieval.folder))
     ranker = Ranker.load(home.local_copy(ranking.folder), towers.encoder.item_vectors)
@@ -70,10 +70,10 @@ def evaluate(settings: Settings) -> Artifact:
     found = found.model_copy(update={"reliability": _reliability(settings, lake, retrieval, ranker)})
     if settings.evaluation.cold_start_holdout_fraction:
         found = found.model_copy(update={"cold_start": cold_start.measure(settings)})
-    draft = shelf.draft(name)
-    home.write_bytes(f"{draft.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
-    home.write_bytes(f"{draft.folder}/{PLOT}", reliability_plot(found.reliability))
-    return shelf.publish(draft, retrieval=retrieval.version, ranking=ranking.version, lake=lake.version)
+    staging = artifacts.staging(name)
+    home.write_bytes(f"{staging.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
+    home.write_bytes(f"{staging.folder}/{PLOT}", reliability_plot(found.reliability))
+    return artifacts.commit(staging, retrieval=retrieval.version, ranking=ranking.version, lake=lake.version)
 
 
 def evaluation_version(settings: Settings, ranking: Artifact) -> str:

@@ -21,14 +21,14 @@ from remora.training.ranking_data import Windows
 from remora.training.ranking_fit import NAME, Fit
 from remora.training.ranking_network import NDCG
 from remora.training.ranking_report import RankingReport, html
-from remora.training.retrieval import retrieval_shelf
+from remora.training.retrieval import retrieval_artifacts
 from remora.training.tracking import tracked
 from remora.wiring.parts import Towers
 
 REPORT = "report.json"
 
 
-def ranking_shelf(home: Home) -> ArtifactStore:
+def ranking_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the ranker are kept."""
     return ArtifactStore(home, NAME, "remora train ranking")
 
@@ -41,12 +41,12 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     and then; the default logs a line.
     """
     home = Home(settings.home)
-    retrieval = retrieval_shelf(home).current()
+    retrieval = retrieval_artifacts(home).current()
     rows = slates.make(settings)
     name = version(settings, rows)
-    shelf = ranking_shelf(home)
-    if (done := shelf.find(name)) is not None:
-        shelf.point(name)
+    artifacts = ranking_artifacts(home)
+    if (done := artifacts.find(name)) is not None:
+        artifacts.set_current(name)
         return done
     lake = Lake.open(home)
     data = Windows.read(rows, lake)
@@ -59,14 +59,14 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
         report = fitted.report(settings, name, data, suspected, fit.curves)
         metrics = _metrics(report)
         run.metrics(metrics)
-    draft = shelf.draft(name)
+    staging = artifacts.staging(name)
     with tempfile.TemporaryDirectory() as folder:
         fitted.ranker.save(Path(folder))
-        served = draft.add(Path(folder))
-    home.write_bytes(f"{draft.folder}/{REPORT}", report.model_dump_json(indent=1).encode())
-    home.write_bytes(f"{draft.folder}/report.html", html(report))
-    artifact = shelf.publish(
-        draft,
+        served = staging.add(Path(folder))
+    home.write_bytes(f"{staging.folder}/{REPORT}", report.model_dump_json(indent=1).encode())
+    home.write_bytes(f"{staging.folder}/report.html", html(report))
+    artifact = artifacts.commit(
+        staging,
         retrieval=retrieval.version,
         slates=rows.version,
         metrics=metrics,

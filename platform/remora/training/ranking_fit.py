@@ -123,7 +123,7 @@ class Fit:
         return first, fit(self._run(f"{NETWORK}-again"), again, shorter)
 
     def forget(self) -> None:
-        """Remove what runs need to continue, once the artifact is published."""
+        """Remove what runs need to continue, once the artifact is committed."""
         for name in self.objectives:
             forget(self.home, NAME, self._run(name))
         for name in (NETWORK, f"{NETWORK}-again"):

@@ -27,7 +27,7 @@ from remora.settings.one_writer import writes
 from remora.training import slates
 from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
 from remora.training.ranking_network import NDCG, epochs_here
-from remora.training.retrieval import retrieval_shelf
+from remora.training.retrieval import retrieval_artifacts
 from remora.training.search import COST
 from remora.training.search_outcome import OnReport, Plan, best_of, check_name, kept
 from remora.wiring.parts import Towers
@@ -40,7 +40,7 @@ ROUNDS_AT_ONCE, TIMES = 20, 15
 log = logging.getLogger(__name__)
 
 
-def ranking_search_shelf(home: Home) -> ArtifactStore:
+def ranking_search_artifacts(home: Home) -> ArtifactStore:
     """Where outcomes are kept, each under its name."""
     return ArtifactStore(home, NAME, "remora tune ranking")
 
@@ -71,7 +71,7 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
     )
 
     def plan() -> Plan:
-        vectors = Towers.load(home.local_copy(retrieval_shelf(home).current().folder)).encoder.item_vectors
+        vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
         data = Windows.read(rows, Lake.open(home))
         return Plan(
             path=f"ranking.{model}",
@@ -83,13 +83,13 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
             given={"settings": settings, "model": model, "data": data, "vectors": vectors},
         )
 
-    return kept(settings, ranking_search_shelf(home), name, made_from, plan, on_report or _log)
+    return kept(settings, ranking_search_artifacts(home), name, made_from, plan, on_report or _log)
 
 
 def tuned(settings: Settings, name: str) -> Settings:
     """The settings with the best of the search ``name``; NotFound says which there are."""
     ranking = settings.ranking.model_dump()
-    for model, changes in best_of(ranking_search_shelf(Home(settings.home)), name)["ranking"].items():
+    for model, changes in best_of(ranking_search_artifacts(Home(settings.home)), name)["ranking"].items():
         ranking[model] |= changes
     return settings.model_copy(update={"ranking": RankingSettings.model_validate(ranking)})
 

@@ -55,7 +55,7 @@ INDEX_QUESTIONS = 200
 log = logging.getLogger(__name__)
 
 
-def retrieval_shelf(home: Home) -> ArtifactStore:
+def retrieval_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the retrieval model are kept."""
     return ArtifactStore(home, NAME, "remora train retrieval")
 
@@ -85,9 +85,9 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
     home = Home(settings.home)
     lake = Lake.open(home)
     name = version(settings, lake)
-    shelf = retrieval_shelf(home)
-    if (done := shelf.find(name)) is not None:
-        shelf.point(name)
+    artifacts = retrieval_artifacts(home)
+    if (done := artifacts.find(name)) is not None:
+        artifacts.set_current(name)
         return done
     cuts = time_split(settings, lake)
     vocabulary = lake.vocabulary()
@@ -100,11 +100,11 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
             (on_epoch or _log_epoch)(epoch)
 
         weights, metrics = fit(settings, home, name, inputs, examples, report)
-        draft = shelf.draft(name)
-        metrics |= _write(draft, settings, vocabulary, inputs, weights)
-        home.write_json(f"{draft.folder}/metrics.json", metrics)
+        staging = artifacts.staging(name)
+        metrics |= _write(staging, settings, vocabulary, inputs, weights)
+        home.write_json(f"{staging.folder}/metrics.json", metrics)
         run.metrics(metrics, step=metrics["epoch"])
-    artifact = shelf.publish(draft, lake=lake.version, cut=cuts.retrieval_end.isoformat(), metrics=metrics)
+    artifact = artifacts.commit(staging, lake=lake.version, cut=cuts.retrieval_end.isoformat(), metrics=metrics)
     forget(home, NAME, name)
     return artifact
 
@@ -117,9 +117,9 @@ def fit(
     examples: Dataset,
     report: Callable[[Report], None],
     *,
-    shelf: str = NAME,
+    artifacts: str = NAME,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Weights and report of the best epoch, by Ray Train; an interrupted run ``version`` of ``shelf`` continues."""
+    """Weights and report of the best epoch, by Ray Train; an interrupted run ``version`` of ``artifacts`` continues."""
     chosen = settings.retrieval
     with followed(report) as callback:
         result = TorchTrainer(
@@ -135,7 +135,7 @@ def fit(
             ),
             scaling_config=ScalingConfig(num_workers=chosen.workers),
             run_config=run_config(
-                home, shelf, version, callback=callback, max_failures=chosen.max_failures, best=RECALL
+                home, artifacts, version, callback=callback, max_failures=chosen.max_failures, best=RECALL
             ),
         ).fit()
     best = result.get_best_checkpoint(RECALL, "max")
@@ -152,7 +152,7 @@ def trained_towers(settings: Settings, inputs: Inputs, weights: dict[str, Any]) 
 
 
 def _write(
-    draft: Artifact, settings: Settings, vocabulary: Vocabulary, inputs: Inputs, weights: dict[str, Any]
+    staging: Artifact, settings: Settings, vocabulary: Vocabulary, inputs: Inputs, weights: dict[str, Any]
 ) -> dict[str, Any]:
     """Write the files of the artifact; returns what was measured on the index."""
     model = trained_towers(settings, inputs, weights)
@@ -171,7 +171,7 @@ def _write(
         )
         (Path(folder) / "index.json").write_text(json.dumps(report, indent=1))
         (Path(folder) / "towers.json").write_text(json.dumps(inputs.spec.to_json()))
-        draft.add(Path(folder))
+        staging.add(Path(folder))
     return measured
 
 

@@ -30,7 +30,7 @@ SHARED = {"text_hash_buckets", "validation_user_fraction", "seed", "workers"}
 log = logging.getLogger(__name__)
 
 
-def search_shelf(home: Home) -> ArtifactStore:
+def search_artifacts(home: Home) -> ArtifactStore:
     """Where outcomes are kept, each under its name."""
     return ArtifactStore(home, NAME, "remora tune retrieval")
 
@@ -69,12 +69,12 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
             given={"settings": chosen, "inputs": inputs, "examples": examples, "count": examples.count()},
         )
 
-    return kept(settings, search_shelf(home), name, made_from, plan, on_report or _log)
+    return kept(settings, search_artifacts(home), name, made_from, plan, on_report or _log)
 
 
 def tuned(settings: Settings, name: str) -> Settings:
     """The settings with the best of the search ``name``; NotFound says which there are."""
-    return changed(settings, best_of(search_shelf(Home(settings.home)), name)["retrieval"])
+    return changed(settings, best_of(search_artifacts(Home(settings.home)), name)["retrieval"])
 
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:

@@ -18,7 +18,7 @@ def run_config(
     """Configuration of the run ``<name>-<version>`` under ``<home>/training``.
 
     Ray Train continues with any run of the same name. The version is the fingerprint of the run's inputs, so only the
-    same run is gone on with; its folder is removed by :func:`forget` once its artifact is published. Two checkpoints
+    same run is gone on with; its folder is removed by :func:`forget` once its artifact is committed. Two checkpoints
     are kept: the last, and the one of largest ``best``.
     """
     folder = f"{FOLDER}/{name}-{version}"
@@ -35,7 +35,7 @@ def run_config(
 
 
 def forget(home: Home, name: str, version: str) -> None:
-    """Remove the checkpoints of a run whose artifact is published."""
+    """Remove the checkpoints of a run whose artifact is committed."""
     home.delete(f"{FOLDER}/{name}-{version}")
 
 

@@ -45,16 +45,21 @@ def check_name(name: str) -> None:
 
 
 def kept(
-    settings: Settings, shelf: ArtifactStore, name: str, made_from: str, plan: Callable[[], Plan], on_report: OnReport
+    settings: Settings,
+    artifacts: ArtifactStore,
+    name: str,
+    made_from: str,
+    plan: Callable[[], Plan],
+    on_report: OnReport,
 ) -> Artifact:
     """Search within ``settings.tuning`` and keep the outcome as ``name``; one that was made from the same is a look-up,
     and ``plan`` isn't asked. Interrupted, the same search continues."""
-    done = shelf.find(name)
+    done = artifacts.find(name)
     if done is not None and done.metadata["made_from"] == made_from:
         return done
     planned = plan()
     sought = Search(
-        home=shelf.home,
+        home=artifacts.home,
         name=f"{name}-{made_from}",
         section=type(planned.before),
         spaces=planned.spaces,
@@ -63,15 +68,15 @@ def kept(
         most_epochs=planned.most_epochs,
         settings=settings.tuning,
     )
-    with tracked(settings, shelf.name, name, settings.tuning.model_dump()) as run:
+    with tracked(settings, artifacts.name, name, settings.tuning.model_dump()) as run:
         trials = sought.run(planned.trial, planned.given, on_report)
         best = trials[0]
         run.metrics({planned.metric: best.best, "trials": len(trials)})
-    draft = shelf.draft(name)
+    staging = artifacts.staging(name)
     found = SearchReport(name=name, section=planned.path, metric=planned.metric, trials=trials, first=sought.first)
     for file, content in written(found).items():
-        shelf.home.write_bytes(f"{draft.folder}/{file}", content)
-    artifact = shelf.publish(draft, made_from=made_from, best=best.changes, metrics={planned.metric: best.best})
+        artifacts.home.write_bytes(f"{staging.folder}/{file}", content)
+    artifact = artifacts.commit(staging, made_from=made_from, best=best.changes, metrics={planned.metric: best.best})
     sought.forget()
     return artifact
 
@@ -81,12 +86,12 @@ def read_search(artifact: Artifact) -> SearchReport:
     return SearchReport.model_validate(artifact.read_json(REPORT))
 
 
-def best_of(shelf: ArtifactStore, name: str) -> dict[str, Any]:
+def best_of(artifacts: ArtifactStore, name: str) -> dict[str, Any]:
     """The best of the search ``name``, nested as in the settings; NotFound says which there are."""
-    found = shelf.find(name)
+    found = artifacts.find(name)
     if found is None:
-        versions, home = f"{shelf.name}/versions", shelf.home
+        versions, home = f"{artifacts.name}/versions", artifacts.home
         names = sorted({path.split("/")[0] for path in home.files(versions)}) if home.exists(versions) else []
-        raise NotFound("search", name, f"There are: {', '.join(names)}." if names else f"Run {shelf.command}.")
+        raise NotFound("search", name, f"There are: {', '.join(names)}." if names else f"Run {artifacts.command}.")
     best: dict[str, Any] = yaml.safe_load(found.read_bytes(BEST))
     return best

@@ -27,10 +27,10 @@ from remora.datasets.splits import Window, time_split
 from remora.features.offline import historical
 from remora.features.point_in_time.join_report import JoinReport
 from remora.features.store import open_store
-from remora.features.tables import features_shelf
+from remora.features.tables import features_artifacts
 from remora.ingest.lake import Lake
 from remora.settings import Settings
-from remora.training.retrieval import retrieval_shelf
+from remora.training.retrieval import retrieval_artifacts
 from remora.training.unfound import why_unfound, without_target
 from remora.wiring.parts import Towers
 from remora.wiring.replay_window import ReplayWindow
@@ -48,7 +48,7 @@ class PastSlates(NamedTuple):
     histories: pa.Table
 
 
-def slates_shelf(home: Home) -> ArtifactStore:
+def slates_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the rows are kept."""
     return ArtifactStore(home, NAME, "remora train ranking")
 
@@ -61,11 +61,11 @@ def make(settings: Settings) -> Artifact:
     """
     home = Home(settings.home)
     lake = Lake.open(home)
-    retrieval, features = retrieval_shelf(home).current(), features_shelf(home).current()
+    retrieval, features = retrieval_artifacts(home).current(), features_artifacts(home).current()
     name = version(settings, retrieval, features)
-    shelf = slates_shelf(home)
-    if (done := shelf.find(name)) is not None:
-        shelf.point(name)
+    artifacts = slates_artifacts(home)
+    if (done := artifacts.find(name)) is not None:
+        artifacts.set_current(name)
         return done
     cuts, chosen = time_split(settings, lake), settings.ranking
     past = Past(settings=settings, lake=lake, retrieval=retrieval)
@@ -75,12 +75,12 @@ def make(settings: Settings) -> Artifact:
             cuts.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries, every_query=True
         ),
     }
-    draft = shelf.draft(name)
+    staging = artifacts.staging(name)
     for window, found in windows.items():
         for part, table in found._asdict().items():
-            write_parquet(table, draft.at(f"{window}_{part}.parquet"), home.filesystem)
+            write_parquet(table, staging.at(f"{window}_{part}.parquet"), home.filesystem)
     reports = {window: one.model_dump() for window, one in zip(windows, past.reports, strict=True)}
-    return shelf.publish(draft, retrieval=retrieval.version, rows=reports)
+    return artifacts.commit(staging, retrieval=retrieval.version, rows=reports)
 
 
 def read(artifact: Artifact, window: str) -> PastSlates:

@@ -23,15 +23,15 @@ def main(folder: str) -> None:
     entity_rows.BLOCK_ROWS = 100
     temporary = tempfile.mkdtemp(prefix="rk", dir="/tmp")  # short: unix sockets allow 107 characters
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=temporary)
-    whole = atomic_parquet.Draft.write
+    whole = atomic_parquet.StagingFolder.write
 
-    def halted(draft: atomic_parquet.Draft, rows: ray.data.Dataset, number: str) -> int:
-        whole(draft, rows, number)
+    def halted(staging: atomic_parquet.StagingFolder, rows: ray.data.Dataset, number: str) -> int:
+        whole(staging, rows, number)
         print("some rows are written", flush=True)
         threading.Event().wait()
         return 0
 
-    atomic_parquet.Draft.write = halted  # type: ignore[method-assign]
+    atomic_parquet.StagingFolder.write = halted  # type: ignore[method-assign]
     job = store.get_historical_features(str(Path(folder) / "rows.parquet"), ["taste:taste"])
     job.persist(SavedDatasetFileStorage(path=f"{folder}/out"))
 

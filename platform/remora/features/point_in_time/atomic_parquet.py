@@ -23,7 +23,7 @@ REPORT = "_join_report.json"
 
 
 @dataclass(frozen=True)
-class Draft:
+class StagingFolder:
     """A folder beside the place where it will appear, hidden by its dot."""
 
     filesystem: pafs.FileSystem
@@ -51,8 +51,8 @@ class Draft:
 
 
 @contextlib.contextmanager
-def folder(path: str, filesystem: pafs.FileSystem | None = None, *, overwrite: bool = False) -> Iterator[Draft]:
-    """Write into the draft; when the block ends well the folder stands at ``path``, else nothing of it is left.
+def folder(path: str, filesystem: pafs.FileSystem | None = None, *, overwrite: bool = False) -> Iterator[StagingFolder]:
+    """A staging folder to write into; when the block ends well it stands at ``path``, else nothing of it is left.
 
     Refused where something stands already, unless ``overwrite``. In an object store, where nothing can be renamed, the
     files are copied and the report comes last: a folder without one is not complete.
@@ -62,15 +62,15 @@ def folder(path: str, filesystem: pafs.FileSystem | None = None, *, overwrite: b
     if there.type != pafs.FileType.NotFound and not overwrite:
         raise Refused(f"{path} is there already. Choose another place, or allow it to be overwritten.")
     parent, _, name = path.rstrip("/").rpartition("/")
-    draft = Draft(filesystem, f"{parent}/.{name}.{uuid.uuid4().hex[:8]}")
+    staging = StagingFolder(filesystem, f"{parent}/.{name}.{uuid.uuid4().hex[:8]}")
     with storage_errors(path):
-        filesystem.create_dir(draft.path, recursive=True)
+        filesystem.create_dir(staging.path, recursive=True)
     try:
-        yield draft
+        yield staging
         with storage_errors(path):
-            _publish(draft, path.rstrip("/"), there.type)
+            _commit(staging, path.rstrip("/"), there.type)
     except BaseException:
-        filesystem.delete_dir(draft.path)
+        filesystem.delete_dir(staging.path)
         raise
 
 
@@ -90,13 +90,13 @@ def add_file(table: pa.Table, path: str, filesystem: pafs.FileSystem | None = No
             raise
 
 
-def _publish(draft: Draft, path: str, there: pafs.FileType) -> None:
-    filesystem = draft.filesystem
+def _commit(staging: StagingFolder, path: str, there: pafs.FileType) -> None:
+    filesystem = staging.filesystem
     if isinstance(filesystem, pafs.LocalFileSystem):
-        old = f"{draft.path}.old"
+        old = f"{staging.path}.old"
         if there != pafs.FileType.NotFound:
             filesystem.move(path, old)
-        filesystem.move(draft.path, path)
+        filesystem.move(staging.path, path)
         if there == pafs.FileType.File:
             filesystem.delete_file(old)
         elif there == pafs.FileType.Directory:
@@ -104,15 +104,15 @@ def _publish(draft: Draft, path: str, there: pafs.FileType) -> None:
         return
     if there == pafs.FileType.Directory:
         filesystem.delete_dir(path)
-    files = filesystem.get_file_info(pafs.FileSelector(draft.path))
+    files = filesystem.get_file_info(pafs.FileSelector(staging.path))
     for one in sorted(files, key=lambda f: f.base_name == REPORT):
         filesystem.copy_file(one.path, f"{path}/{one.base_name}")
-    filesystem.delete_dir(draft.path)
+    filesystem.delete_dir(staging.path)
 
 
 @dataclass(frozen=True)
 class _ToFile:
-    draft: Draft
+    staging: StagingFolder
     number: str
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -120,5 +120,5 @@ class _ToFile:
             return pa.table({"rows": pa.array([], pa.int64()), "file": pa.array([], pa.string())})
         first = table[self.number][0].as_py()
         name = f"part-{first:012d}-{uuid.uuid4().hex[:8]}.parquet"
-        add_file(table.drop_columns([self.number]), f"{self.draft.path}/{name}", self.draft.filesystem)
+        add_file(table.drop_columns([self.number]), f"{self.staging.path}/{name}", self.staging.filesystem)
         return pa.table({"rows": pa.array([len(table)], pa.int64()), "file": pa.array([name])})

@@ -93,12 +93,12 @@ class PointInTimeJob(RetrievalJob):
 
         begun, notes = time.monotonic(), tally()
         filesystem, path = _place(storage, self.repo_path)
-        with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as draft:
-            rows = draft.write(self._finished(self._joined(notes), keep=(ROW,)), ROW)
+        with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as staging:
+            rows = staging.write(self._finished(self._joined(notes), keep=(ROW,)), ROW)
             counts = ray.get(notes.counts.remote())
             self.join.check(rows, counts)
             self._report = self._count(rows, counts, time.monotonic() - begun)
-            draft.note(atomic_parquet.REPORT, self._report.model_dump_json(indent=1))
+            staging.note(atomic_parquet.REPORT, self._report.model_dump_json(indent=1))
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         found = self._run()
@@ -203,8 +203,8 @@ class PullJob(RetrievalJob):
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
         """Stream the rows into a folder of Parquet files that appears whole."""
         filesystem, path = _place(storage, self.repo_path)
-        with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as draft:
-            draft.write(self.pull.dataset(), PLACE)
+        with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as staging:
+            staging.write(self.pull.dataset(), PLACE)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self.pull.table()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from remora.contracts.home import replacing, storage_errors
+from remora.contracts.home import atomic_write, storage_errors
 from remora.settings import Settings
 from remora.training.retraining.records import RunRecord, last_success
 
@@ -25,7 +25,7 @@ def write_textfile(settings: Settings, records: list[RunRecord]) -> None:
     if settings.retraining.textfile is None:
         return
     target = Path(settings.retraining.textfile)
-    with storage_errors(str(target)), replacing(target, mode=READABLE) as file:  # node_exporter runs as another user
+    with storage_errors(str(target)), atomic_write(target, mode=READABLE) as file:  # node_exporter runs as another user
         file.write(_exposition(settings, records).encode())
 
 
