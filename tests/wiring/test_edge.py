@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.wiring.edge_in_front import configuration, edge, read, sent
 
 from remora.wiring.edge_rules import EdgeLimits
 from remora.wiring.haproxy import environment, on_loopback, prepared
 
 HOST = b"Host: localhost\r\nConnection: close\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 LIMITS = EdgeLimits(max_body_bytes=30_000, request_seconds=1, max_connections=80)
 
 
@@ -49,8 +52,13 @@ def problem(answer: bytes) -> int:
 def arrived(port: int, headers: bytes) -> dict[str, str]:
     """Headers that the replica sees."""
     _, _, body = answered(sent(port, b"GET /x HTTP/1.1\r\n" + HOST + headers + b"\r\n"))
+    return {name: value for name, value in echoed(body)["headers"] if name not in {"host", "connection"}}
+
+
+def echoed(body: bytes) -> dict[str, Any]:
+    """What the server behind HAProxy says that it got; the body is in chunks."""
     shown: dict[str, Any] = json.loads(body[body.index(b"{") : body.rindex(b"}") + 1])
-    return {name: value for name, value in shown["headers"] if name not in {"host", "connection"}}
+    return shown
 
 
 @pytest.mark.parametrize(
@@ -88,11 +96,81 @@ def test_a_503_says_when_to_try_again(port: int) -> None:
     assert int(headers["retry-after"]) > 0
 
 
-@pytest.mark.parametrize("beginning", [b"", b"GET /x HTTP/1.1\r\nHost: local"])
-def test_headers_that_never_end_are_answered_with_408_and_the_connection_ends(port: int, beginning: bytes) -> None:
-    status, _, body = answered(sent(port, beginning))
-    assert status == 408
-    assert len(body) < 500
+@pytest.mark.parametrize(
+    "beginning", [b"", b"GET /x HTTP/1.1\r\nHost: local", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]
+)
+def test_a_head_that_never_ends_is_answered_with_408_and_the_connection_ends(port: int, beginning: bytes) -> None:
+    assert problem(sent(port, beginning)) == 408
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"\r\nGARBAGE\n\n",
+        b"GET /x\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /x HTTP/1.1\r\nno colon\r\n" + HOST + b"\r\n",
+        b"GET /x HTTP/1.1\r\n" + HOST + b"a : 1\r\n\r\n",
+        b"GET /x HTTP/1.1\r\n" + HOST + b"a: \x00\r\n\r\n",
+        b"GET /x HTTP/1.1\r\n folded before a field\r\n" + HOST + b"\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+        b"POST / HTTP/1.1\r\n" + HOST + b"content-length: -1\r\n\r\n",
+        b"GET http://other/ HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /x HTTP/1.1\r\n" + HOST + b"a: b\r\n" * 300 + b"\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"ZZ\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"2\r\nabZZ\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"2\r\nab\r\nZZ\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n0\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_gets_a_problem_document(port: int, head: bytes) -> None:
+    assert problem(sent(port, head)) == 400
+
+
+def test_a_head_larger_than_haproxy_holds_gets_a_problem_document(port: int) -> None:
+    assert problem(sent(port, b"GET /x HTTP/1.1\r\n" + HOST + b"a: " + b"a" * 400_000)) == 431
+
+
+@given(
+    target=st.from_regex(r"/[!-~]{0,40}", fullmatch=True),
+    fields=st.lists(
+        st.tuples(
+            st.from_regex(r"x-[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}", fullmatch=True),
+            st.from_regex(r"[!-~]([ -~\t]{0,30}[!-~])?", fullmatch=True),
+        ),
+        max_size=20,
+        unique_by=lambda field: field[0].lower(),
+    ),
+    end=st.sampled_from(["\r\n", "\n"]),
+    pieces=st.integers(1, 4),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_head_of_http_is_passed_on(
+    port: int, target: str, fields: list[tuple[str, str]], end: str, pieces: int
+) -> None:
+    lines = [f"GET {target} HTTP/1.1", "Host: localhost", "Connection: close", *(f"{k}: {v}" for k, v in fields)]
+    text = end.join([*lines, "", ""]).encode()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(20)
+        for at in range(pieces):
+            connection.sendall(text[at * len(text) // pieces : (at + 1) * len(text) // pieces])
+        status, _, body = answered(read(connection))
+    assert status == 200
+    assert {f"{k.lower()}: {v}" for k, v in fields} <= {": ".join(field) for field in echoed(body)["headers"]}
+
+
+@given(sizes=st.lists(st.integers(1, 300), max_size=6), cut=st.floats(0, 1))
+@settings(max_examples=60, deadline=None)
+def test_a_body_in_chunks_is_passed_on_wherever_its_first_packet_ends(port: int, sizes: list[int], cut: float) -> None:
+    chunks = b"".join(b"%x\r\n%s\r\n" % (size, b"a" * size) for size in [*sizes]) + b"0\r\n\r\n"
+    at = int(len(chunks) * cut)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(20)
+        connection.sendall(b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + chunks[:at])
+        connection.sendall(chunks[at:])
+        status, _, body = answered(read(connection))
+    assert (status, echoed(body)["bytes"]) == (200, sum(sizes))
 
 
 def test_a_body_of_the_largest_size_in_many_pieces_arrives_whole(port: int) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
+FOLDER = "problems"
+ERRORFILES = (400, 403, 404, 405, 408, 413, 429, 500, 502, 503, 504)
+"""Statuses that HAProxy may answer with by itself."""
+
 DETAILS = {
     400: "The request is not HTTP that can be read.",
     403: "The request is refused.",
@@ -49,12 +53,11 @@ def message(status: int) -> str:
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "Connection: close", "", body])
 
 
-def write(folder: Path) -> dict[int, Path]:
-    """Files with the messages, by the status that each is sent for; what Ray turns into 500 is a 503 that says when to
-    try again, for every request of the API may be repeated."""
+def write(beside: Path) -> None:
+    """A file with the message of each status, in :data:`FOLDER`; what Ray turns into 500 is a 503 that says when to try
+    again, for every request of the API may be repeated."""
+    folder = beside / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
-    files = {}
-    for status in (400, 403, 404, 405, 408, 413, 429, 500, 502, 503, 504):
-        files[status] = folder / f"{status}.http"
-        files[status].write_text(message(503 if status in (502, 504) else status), newline="")
-    return files
+    for status in (*ERRORFILES, 431):
+        text = message(503 if status in (502, 504) else status)
+        (folder / f"{status}.http").write_text(text, newline="")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from remora.wiring import edge_heads, edge_problems
 from remora.wiring.edge_problems import MEDIA_TYPE, answer
 
 PREFIX = "REMORA_EDGE_"
@@ -55,42 +56,59 @@ class EdgeLimits:
         return cls(**{name: int(environment[key]) for name, key in names.items() if key in environment})
 
 
-def guarded(configuration: str, limits: EdgeLimits, errors: Mapping[int, Path]) -> str:
-    """Ray's configuration with the edge's rules; ``errors`` are files with HAProxy's own answers by status.
+def guarded(configuration: str, limits: EdgeLimits, folder: Path) -> str:
+    """Ray's configuration with the edge's rules; ``folder`` has its socket and what :func:`edge_problems.write` wrote.
 
     Raises ValueError when the configuration is not as Ray 2.60 writes it, for then nothing would be guarded.
     """
+    problems = folder / edge_problems.FOLDER
     kept = re.sub(r"^\s*(option httplog|errorfile 50[234] .*|timeout http-request .*)\n", "", configuration, flags=re.M)
     kept = re.sub(r"^\s*timeout http-keep-alive .*\n", "", kept, flags=re.M)
-    kept, defaults = re.subn(r"^defaults\n", lambda m: m[0] + _defaults(limits, errors), kept, flags=re.M)
+    kept, defaults = re.subn(r"^defaults\n", lambda m: m[0] + _defaults(limits, problems), kept, flags=re.M)
     kept, frontends = re.subn(
-        r"^frontend http_frontend\n\s*bind .*\n", lambda m: m[0] + _rules(limits), kept, flags=re.M
+        r"^frontend http_frontend\n\s*(bind .*)\n",
+        lambda m: _heads(m[1], limits, folder) + _indented(_rules(limits)),
+        kept,
+        flags=re.M,
     )
-    if (defaults, frontends) != (1, 1):
+    script = _indented([edge_heads.load(problems)])
+    kept, globals_ = re.subn(r"^global\n", lambda m: m[0] + script, kept, flags=re.M)
+    if (defaults, frontends, globals_) != (1, 1, 1):
         raise ValueError(
-            f"HAProxy's configuration has {defaults} sections 'defaults' and {frontends} 'frontend http_frontend' with "
-            f"an address, and should have one of each: this version of Ray writes it differently from 2.60."
+            f"HAProxy's configuration has {globals_} sections 'global', {defaults} 'defaults' and {frontends} "
+            f"'frontend http_frontend' with an address, and should have one of each: this version of Ray writes it "
+            f"differently from 2.60."
         )
     return re.sub(
         r"^(backend default_backend\n).*$", lambda m: f"{m[1]}    http-request return {answer(404)}", kept, flags=re.M
     )
 
 
-def _defaults(limits: EdgeLimits, errors: Mapping[int, Path]) -> str:
+def _defaults(limits: EdgeLimits, problems: Path) -> str:
     lines = [
         f"timeout http-request {limits.request_seconds}s",
         "timeout http-keep-alive 30s",
         # No path, query or header is in a line: they hold users' ids.
         'log-format "%HM %ST %B %Ta %ts"',
-        *(f'errorfile {status} "{file}"' for status, file in errors.items()),
+        *(f'errorfile {status} "{problems / f"{status}.http"}"' for status in edge_problems.ERRORFILES),
     ]
     return _indented(lines)
 
 
-def _rules(limits: EdgeLimits) -> str:
+def _heads(bind: str, limits: EdgeLimits, folder: Path) -> str:
+    return edge_heads.front(
+        bind,
+        folder,
+        seconds=limits.request_seconds,
+        max_head_bytes=limits.max_header_bytes + limits.max_url_bytes,
+        max_connections=limits.max_connections,
+    )
+
+
+def _rules(limits: EdgeLimits) -> list[str]:
     body, header, url = limits.max_body_bytes, limits.max_header_bytes, limits.max_url_bytes
     too_large = answer(413, f"The body is larger than {body:,} bytes.")
-    lines = [
+    return [
         f"acl edge_method method {METHODS}",
         "http-request set-log-level silent if !edge_method",
         f"http-request return {answer(405)} if !edge_method",
@@ -110,14 +128,6 @@ def _rules(limits: EdgeLimits) -> str:
             for status in REPLACED
         ),
     ]
-    if limits.max_connections:
-        lines = [
-            "stick-table type ipv6 size 100k expire 60s store conn_cur",
-            "tcp-request connection track-sc0 src",
-            f"tcp-request connection reject if {{ sc0_conn_cur gt {limits.max_connections} }}",
-            *lines,
-        ]
-    return _indented(lines)
 
 
 def _indented(lines: list[str]) -> str:

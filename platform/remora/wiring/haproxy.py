@@ -66,10 +66,11 @@ def environment(
     }
 
 
-def max_connections(most: int = 16_384) -> int:
-    """Of HAProxy in all, as far as the limit on open files allows.
+def max_connections(most: int = 32_768) -> int:
+    """Of HAProxy in all, two for each client (``edge_heads``), as far as the limit on open files allows.
 
-    A connection may need another to a replica, and of every four HAProxy keeps a pipe of two: two and a half files.
+    A client's are at most four files, one of them to a replica, and HAProxy keeps a pipe of two files for every four
+    connections: two and a half files for each of the two.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return most if hard == resource.RLIM_INFINITY else max(256, min(most, (hard - 1_024) * 2 // 5))
@@ -94,8 +95,9 @@ def on_loopback(configuration: str) -> str:
 def prepared(given: Path, limits: EdgeLimits) -> Path:
     """The file beside ``given`` that HAProxy is to read; their folder, with all sockets, becomes the owner's alone."""
     given.parent.chmod(0o700)
-    ours, errors = given.with_name(f"{given.name}.loopback"), edge_problems.write(given.with_name("problems"))
-    ours.write_text(on_loopback(guarded(given.read_text(), limits, errors)))
+    edge_problems.write(given.parent)
+    ours = given.with_name(f"{given.name}.loopback")
+    ours.write_text(on_loopback(guarded(given.read_text(), limits, given.parent)))
     return ours
 
 
