@@ -50,8 +50,8 @@ def run(
     draw = np.random.default_rng(seed)
     most = max(500, VALIDATION_SCORES // data.whole.items)
     users = data.asked if len(data.asked) <= most else np.sort(draw.choice(data.asked, most, replace=False))
-    had, wanted = data.question(2, users)
-    judge = judge_next(had, wanted, METRIC)
+    had, relevant = data.question(2, users)
+    judge = judge_next(had, relevant, METRIC)
     begun = time.perf_counter()
     spent: dict[str, float] = {}
     validated: dict[str, Scores] = {"popularity": popularity(train)(had)}
@@ -62,7 +62,7 @@ def run(
         spent[name] = time.perf_counter() - at
     at = time.perf_counter()
     fit = TowerFit(plan=plan, work=work, seed=seed, workers=workers, note=note)
-    tower, epochs = fit.first(train, Asked(histories=had, targets=wanted), seconds * (1 - AGAIN_SECONDS))
+    tower, epochs = fit.first(train, Asked(histories=had, targets=relevant), seconds * (1 - AGAIN_SECONDS))
     spent["sequence_tower"] = time.perf_counter() - at
     validated["sequence_tower"] = tower_scores(tower, had)
     weights = choose_weights(validated, judge)
@@ -220,9 +220,9 @@ def tested(data: Sequences, members: dict[str, Member], weights: dict[str, float
     """Every member and their merge on the test items, user by user."""
     parts: dict[str, list[PerUser]] = {name: [] for name in [*members, "merged"]}
     for block in blocks(len(data.asked), data.whole.items):
-        had, wanted = data.question(1, data.asked[block])
+        had, relevant = data.question(1, data.asked[block])
         scores = {name: score(had) for name, score in members.items()}
         scores["merged"] = merged(scores, weights)
         for name, found in scores.items():
-            parts[name].append(of_next(found, had, wanted))
+            parts[name].append(of_next(found, had, relevant))
     return {name: gathered(found) for name, found in parts.items()}

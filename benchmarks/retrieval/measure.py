@@ -29,12 +29,12 @@ def blocks(users: int, items: int) -> Iterator[Ints]:
         yield np.arange(begin, min(begin + step, users))
 
 
-def of_pairs(scores: Scores, had: sp.csr_array, wanted: sp.csr_array) -> PerUser:
-    """recall@k and ndcg@k (binary, ideal over min(k, wanted)) and hr@k of each user (n,), what was had excluded.
+def of_pairs(scores: Scores, had: sp.csr_array, relevant: sp.csr_array) -> PerUser:
+    """recall@k and ndcg@k (binary, ideal over min(k, relevant)) and hr@k of each user (n,), what was had excluded.
 
-    ``scores`` (n, items) is overwritten where an item was had. Users who wanted nothing must not be asked.
+    ``scores`` (n, items) is overwritten where an item was had. Users without a relevant item must not be asked.
     """
-    hit, count = hits(scores, had, wanted, max(CUTOFFS)), np.diff(wanted.indptr)
+    hit, count = hits(scores, had, relevant, max(CUTOFFS)), np.diff(relevant.indptr)
     found: PerUser = {}
     for cut in CUTOFFS:
         inside = hit[:, :cut]
@@ -78,9 +78,9 @@ def interval(values: npt.NDArray[np.float64], seed: int, samples: int = 1000) ->
     return round(found.low, 5), round(found.high, 5)
 
 
-def judge_pairs(had: sp.csr_array, wanted: sp.csr_array, metric: str) -> Callable[[Scores], float]:
+def judge_pairs(had: sp.csr_array, relevant: sp.csr_array, metric: str) -> Callable[[Scores], float]:
     """Quality of scores (n, items) on validation."""
-    return lambda scores: float(of_pairs(scores.copy(), had, wanted)[metric].mean())
+    return lambda scores: float(of_pairs(scores.copy(), had, relevant)[metric].mean())
 
 
 def judge_next(had: Histories, target: Ints, metric: str) -> Callable[[Scores], float]:

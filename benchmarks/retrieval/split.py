@@ -40,8 +40,8 @@ def run(
     plan = changed(plan_pairs(*data.train.shape, data.train.nnz), changes)
     asked = np.flatnonzero(np.diff(data.validation.indptr))
     judged = asked if len(asked) <= plan.judged else np.random.default_rng(seed).permutation(asked)[: plan.judged]
-    had, wanted = data.train[judged], data.validation[judged]
-    judge = judge_pairs(had, wanted, METRIC)
+    had, relevant = data.train[judged], data.validation[judged]
+    judge = judge_pairs(had, relevant, METRIC)
     begun = time.perf_counter()
     scorers: dict[str, Scorer] = {"popularity": popularity(data.train)}
     final: dict[str, Scorer] = {"popularity": popularity(data.all_train)}
@@ -151,7 +151,7 @@ def pair_tower(
         PairInputs(
             spec=PairSpec(users=users, items=items, dimension=dimension, temperature=plan.temperature),
             train=Histories(items=items, flat=train.indices.astype(np.int32), ends=train.indptr.astype(np.int64)),
-            validation=PairValidation(users=judged, had=train[judged], wanted=data.validation[judged]),
+            validation=PairValidation(users=judged, had=train[judged], relevant=data.validation[judged]),
             start=(np.asarray(graph.graph @ basis, np.float32), basis),
         ),
         PairSchedule(

@@ -42,7 +42,7 @@ def pair_tower(
             ),
             train=data.train,
             validation=PairValidation(
-                users=judged, had=data.train.chosen(judged).matrix(), wanted=data.held.chosen(judged).matrix()
+                users=judged, had=data.train.chosen(judged).matrix(), relevant=data.held.chosen(judged).matrix()
             ),
         ),
         PairSchedule(

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.ingest.lake import Lake
-from remora.retrieval.wanted import COLUMNS
+from remora.retrieval.positive_events import COLUMNS
 from remora.settings import Settings
 
 

@@ -34,7 +34,7 @@ def test_partitions_together_equal_one_pass_over_everything(shop: Shop) -> None:
     of_items = item_activity(
         shop.events, types=TYPES, weights={"view": 0.5, "buy": 1.0}, windows=WINDOWS, until=until(shop)
     )
-    history = user_history(shop.events, wanted=("view", "buy"), length=4, seen_limit=6, until=until(shop))
+    history = user_history(shop.events, positive_types=("view", "buy"), length=4, seen_limit=6, until=until(shop))
     for view, key, expected in (
         ("user_activity", "user_id", of_users),
         ("item_activity", "item_id", of_items),

@@ -18,7 +18,7 @@ from tests.datasets.worlds import START, clustered_events, make_lake, settings_f
 from remora.retrieval import co_visitation
 from remora.retrieval.co_visitation import count
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.wanted import COLUMNS
+from remora.retrieval.positive_events import COLUMNS
 from remora.settings import RetrievalSettings
 
 AS_OF = START + timedelta(days=30)

@@ -16,7 +16,7 @@ from remora.retrieval.histories import Histories
 from remora.retrieval.linear.table import LINEAR_MODELS
 from remora.retrieval.linear_lists import fit, of_histories
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.wanted import COLUMNS
+from remora.retrieval.positive_events import COLUMNS
 from remora.settings import RetrievalSettings
 
 ITEMS, AS_OF = 12, START + timedelta(days=30)

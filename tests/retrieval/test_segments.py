@@ -14,9 +14,9 @@ from tests.datasets.worlds import START, clustered_events, make_lake, settings_f
 
 from remora.contracts.errors import MissingInput, NotReady
 from remora.pipeline import Query
+from remora.retrieval.positive_events import COLUMNS
 from remora.retrieval.segments import Segments, count
 from remora.retrieval.sources.popular_in_segment import PopularInSegment
-from remora.retrieval.wanted import COLUMNS
 
 AS_OF = START + timedelta(days=30)
 PRIOR = 7.0

@@ -110,7 +110,7 @@ def segments() -> Segments:
 
 @dataclass(frozen=True)
 class Taste:
-    """Scores by closeness to the last wanted item; nothing to tell of the first three items."""
+    """Scores by closeness to the last positive item; nothing to tell of the first three items."""
 
     vectors: np.ndarray
 
@@ -156,7 +156,7 @@ def parts(of: Settings) -> Parts:
 
 
 def regulars(closed: bool = False) -> Regulars:
-    """Twelve users with one to twelve wanted items."""
+    """Twelve users with one to twelve positive items."""
     random = np.random.default_rng(12)
     return Regulars(
         {user: random.permutation(N_ITEMS)[: number + 1].astype(np.int32) for number, user in enumerate(USERS)}, closed

@@ -173,7 +173,7 @@ def test_a_score_that_is_none_is_counted_and_spoils_no_sum(score: float | None) 
     said = {"request_id": "r", "surface": "home_feed", "bundle": "b", "variant": "v", "timings_ms": {"total": 1.0}}
     response = RecommendResponse(items=items, degraded=[], **said)
     tally = ShadowTally()
-    tally.answers.answered(response, wanted=2, within_ms=10.0, fell=False)
+    tally.answers.answered(response, requested=2, within_ms=10.0, fell=False)
     tally.compared(response, response)
     sums = tally.sums()
     assert (sums.unscored, sums.items, sums.scores, sums.squares) == (1, 1, 0.5, 0.25)

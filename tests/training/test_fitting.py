@@ -59,7 +59,7 @@ def kinds(users: int = 60, items: int = 40, seed: int = 3) -> PairInputs:
     return PairInputs(
         spec=PairSpec(users=users, items=items, dimension=8, temperature=0.2),
         train=Histories(items=items, flat=rest.indices.astype(np.int32), ends=rest.indptr.astype(np.int64)),
-        validation=PairValidation(users=asked, had=rest[asked], wanted=sp.csr_array(held[asked].astype(np.float32))),
+        validation=PairValidation(users=asked, had=rest[asked], relevant=sp.csr_array(held[asked].astype(np.float32))),
     )
 
 

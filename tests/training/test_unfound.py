@@ -1,4 +1,4 @@
-"""When retrieval finds no wanted item, the advice is the one that helps."""
+"""When retrieval finds no positive item, the advice is the one that helps."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("since", "said"),
     [
-        ([9, 9, 9], "4 of the 4 wanted items were not in the catalogue yet"),
-        ([0, 9, 9], "3 of the 4 wanted items were not in the catalogue yet"),
+        ([9, 9, 9], "4 of the 4 positive items were not in the catalogue yet"),
+        ([0, 9, 9], "3 of the 4 positive items were not in the catalogue yet"),
         ([0, 0, 9], "Raise retrieval.nearest_limit"),
         ([None, None, None], "Raise retrieval.nearest_limit"),
     ],

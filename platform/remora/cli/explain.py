@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def explain(
     user: Annotated[str, typer.Argument(help="An id as the data has it.")],
     item: Annotated[str, typer.Argument(help="An id as the data has it.")],
-    n: Annotated[int, typer.Option("-n", min=1, help="Items wanted.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of items.")] = 10,
     surface: Annotated[str, typer.Option(help="A surface that needs no seed.")] = "home_feed",
     seed: Annotated[str | None, typer.Option(help="Ask about the items that are similar to this one.")] = None,
     context: Annotated[

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def recommend(
     user: Annotated[str | None, typer.Argument(help="Whom to recommend to; an id as the data has it.")] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="Items wanted.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of items.")] = 10,
     surface: Annotated[str, typer.Option(help="home_feed or similar_items.")] = "home_feed",
-    item: Annotated[str | None, typer.Option(help="The item that similar ones are wanted for.")] = None,
+    item: Annotated[str | None, typer.Option(help="The item to find similar ones for.")] = None,
     all_users: Annotated[bool, typer.Option("--all", help="All users at once, on Ray Data, into --out.")] = False,
     out: Annotated[str | None, typer.Option(help="Directory or s3:// URL for --all.")] = None,
     bundle: Annotated[str, typer.Option(help="Alias or id of the bundle, for --all.")] = "production",

@@ -71,7 +71,7 @@ def _slates(
         .select(*QUERY, REQUEST_ID, ITEM_ID)
     )
     slates = shown.group_by(QUERY, maintain_order=True).agg(pl.col(ITEM_ID).alias(SHOWN))
-    wanted = acts.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
+    positives = acts.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
     labels = [LABEL + name for name in objectives]
     answers = (
         _attributed(acts, shown, settings)
@@ -82,7 +82,7 @@ def _slates(
         .group_by("query_id", maintain_order=True)
         .agg(pl.col(ITEM_ID).alias(OUTCOMES), pl.col(labels))
     )
-    before = history_events(wanted, slates.select(USER_ID, "instant").unique())
+    before = history_events(positives, slates.select(USER_ID, "instant").unique())
     return (
         slates.join(answers, on="query_id", how="left")
         .join(before, on=[USER_ID, "instant"], how="left")

@@ -22,7 +22,7 @@ QUERIES = pa.schema(
         pa.field("instant", TIMESTAMP, nullable=False),
         pa.field("targets", pa.list_(pa.string()), nullable=False),
         pa.field("weights", pa.list_(pa.float64()), nullable=False),
-        pa.field("history_events", pa.int64(), nullable=False),  # wanted events before the instant
+        pa.field("history_events", pa.int64(), nullable=False),  # positive events before the instant
     ]
 )
 WITHOUT_TARGETS = b"queries_without_targets"
@@ -104,10 +104,10 @@ def _queries(
 ) -> pl.DataFrame:
     """Queries of the users of one partition; ``events`` are sorted by user and time."""
     asked = _asked(events.filter(pl.col(EVENT_TIMESTAMP) >= window.start), settings)
-    wanted = events.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
+    positives = events.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
     found = (
-        asked.join(_targets(events, wanted, asked, settings), on=[USER_ID, "instant"], how="left")
-        .join(history_events(wanted, asked), on=[USER_ID, "instant"], how="left")
+        asked.join(_targets(events, positives, asked, settings), on=[USER_ID, "instant"], how="left")
+        .join(history_events(positives, asked), on=[USER_ID, "instant"], how="left")
         .with_columns(
             pl.format("{}@{}", USER_ID, pl.col("instant").dt.epoch("us")).alias("query_id"),
             pl.col("targets", "weights").fill_null([]),
@@ -137,11 +137,11 @@ def _asked(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return moments.filter((total <= most) | opens)
 
 
-def _targets(events: pl.DataFrame, wanted: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def _targets(events: pl.DataFrame, positives: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Columns user_id, instant, targets, weights; queries without targets are absent."""
     weights = {name: t.weight for name, t in settings.data.event_types.items()}
     return (
-        _followed(wanted, events, asked, settings)
+        _followed(positives, events, asked, settings)
         .group_by(USER_ID, "instant", ITEM_ID)
         .agg(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float64).max().alias("weight"))
         .sort(USER_ID, "instant", ITEM_ID)
@@ -189,11 +189,11 @@ def _followed(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, set
     return after.join(firsts, on=[USER_ID, ITEM_ID]).filter(pl.col("first_seen") >= pl.col("instant"))
 
 
-def history_events(wanted: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
-    """Columns user_id, instant, history_events: wanted events strictly before the instant."""
+def history_events(positives: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """Columns user_id, instant, history_events: positive events strictly before the instant."""
     before = pl.col(EVENT_TIMESTAMP) < pl.col("instant")
     return (
-        asked.join(wanted, on=USER_ID)
+        asked.join(positives, on=USER_ID)
         .group_by(USER_ID, "instant")
         .agg(before.sum().cast(pl.Int64).alias("history_events"))
     )

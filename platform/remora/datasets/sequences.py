@@ -27,9 +27,9 @@ PADDING = -1
 def sequences(
     settings: Settings, lake: Lake, vocabulary: Vocabulary, *, before: datetime, held_out: float = 0.05
 ) -> Dataset:
-    """One row for each wanted event before ``before``; deterministic, and nothing in a row is later than its event.
+    """One row for each positive event before ``before``; deterministic, and nothing in a row is later than its event.
 
-    Columns: ``user_id``; ``history`` (L,) int32, the last L wanted items strictly before the event's instant, most
+    Columns: ``user_id``; ``history`` (L,) int32, the last L positive items strictly before the event's instant, most
     recent last, filled with -1 at the front; ``target`` int32; ``weight`` float32 of the event type; ``held_out``
     bool, true for about that share of users, chosen by a hash; and each of ``data.user_columns`` as it stood at the
     event, its name after :data:`~remora.contracts.tables.PROFILE`. Where the home feed leaves out what was seen, only a
@@ -49,14 +49,14 @@ def _examples(
 ) -> pa.Table:
     """Examples of the users of one partition; ``events`` are sorted by user and time."""
     weights = {name: settings.data.event_types[name].weight for name in settings.data.positive_types}
-    wanted = (
+    positives = (
         events.with_columns((pl.int_range(pl.len()).over(USER_ID, ITEM_ID) == 0).alias("first"))
         .filter(pl.col(EVENT_TYPE).is_in(list(weights)))
         .join(rows_of, on=ITEM_ID, how="inner", maintain_order="left")
         .with_columns(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float32).alias(WEIGHT))
     )
     here = pl.col("here")
-    place = wanted.with_row_index("here").select(
+    place = positives.with_row_index("here").select(
         start=here.min().over(USER_ID), now=here.min().over(USER_ID, EVENT_TIMESTAMP), row="row"
     )
     histories = windows_before(
@@ -65,8 +65,8 @@ def _examples(
         place["now"].to_numpy().astype(np.int64),
         settings.features.history_length,
     )
-    keep = wanted["first"].to_numpy() if settings.surfaces.home_feed.hide_seen else np.ones(len(wanted), bool)
-    chosen = wanted.filter(pl.Series(keep))
+    keep = positives["first"].to_numpy() if settings.surfaces.home_feed.hide_seen else np.ones(len(positives), bool)
+    chosen = positives.filter(pl.Series(keep))
     users = _as_of(chosen, profile)
     columns: dict[str, Any] = {
         USER_ID: chosen[USER_ID].to_arrow().cast(pa.string()),

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slates:
     """Candidates of past queries. ``labels`` by objective and ``sampled`` have shape (n,); ``history_events`` (q,)
-    counts the wanted events of each slate's user before it."""
+    counts the positive events of each slate's user before it."""
 
     batch: Batch
     labels: Mapping[str, Floats]

@@ -47,7 +47,7 @@ class Replay:
         """Ask every query of every system.
 
         ``queries`` has the columns query_id, user_id, instant (timestamp, UTC), targets (list of item ids), weights
-        (their gains) and history_events (wanted events of the user before).
+        (their gains) and history_events (positive events of the user before).
         """
         into = Accumulator()
         for midnight, asked in each_day(queries):

@@ -11,14 +11,14 @@ NEW_ITEMS = "new_items"
 
 SEGMENTS = {
     ALL: "every query",
-    NEW_USERS: "users with fewer than `new_user_events` wanted events before the query",
-    HEAVY_USERS: "users with at least `heavy_user_events` wanted events before the query",
+    NEW_USERS: "users with fewer than `new_user_events` positive events before the query",
+    HEAVY_USERS: "users with at least `heavy_user_events` positive events before the query",
     NEW_ITEMS: "every query, but only items with fewer than `new_item_events` events before the day are relevant",
 }
 
 
 def of_user(history_events: int, settings: EvaluationSettings) -> tuple[str, ...]:
-    """The segments of a query by how many wanted events its user had before.
+    """The segments of a query by how many positive events its user had before.
 
     >>> of_user(2, EvaluationSettings())
     ('all', 'new_users')

@@ -1,4 +1,4 @@
-"""Where wanted items stand among the whole catalogue, from a matrix of scores."""
+"""Where relevant items stand among the whole catalogue, from a matrix of scores."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def ranks(scores: Scores, seen: Histories, targets: npt.NDArray[np.int64]) -> np
 
 
 def ndcg_of_one(places: npt.NDArray[np.int64], k: int) -> Floats:
-    """NDCG@k (n,) of users who wanted one item each, from its place."""
+    """NDCG@k (n,) of users with one relevant item each, from its rank."""
     return np.where(places < k, 1 / np.log2(places + 2), 0.0)
 
 
-def hits(scores: Scores, had: sp.csr_array, wanted: sp.csr_array, k: int) -> npt.NDArray[np.bool_]:
-    """Was the item at each of the first k places (n, at most k) wanted? What was had is left out.
+def hits(scores: Scores, had: sp.csr_array, relevant: sp.csr_array, k: int) -> npt.NDArray[np.bool_]:
+    """Was the item at each of the first k places (n, at most k) relevant? What was had is left out.
 
     ``scores`` (n, items) is overwritten where an item was had.
     """
@@ -43,11 +43,11 @@ def hits(scores: Scores, had: sp.csr_array, wanted: sp.csr_array, k: int) -> npt
     top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
     order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
     top = np.take_along_axis(top, order, axis=1)
-    return np.asarray(wanted.toarray()[np.arange(len(top))[:, None], top] > 0)
+    return np.asarray(relevant.toarray()[np.arange(len(top))[:, None], top] > 0)
 
 
-def ndcg_of_sets(hit: npt.NDArray[np.bool_], wanted: npt.NDArray[np.int32]) -> Floats:
-    """Binary NDCG (n,) at the depth of ``hit`` (n, k); the ideal is over min(k, ``wanted`` (n,)), at least one."""
+def ndcg_of_sets(hit: npt.NDArray[np.bool_], relevant: npt.NDArray[np.int32]) -> Floats:
+    """Binary NDCG (n,) at the depth of ``hit`` (n, k); the ideal is over min(k, ``relevant`` (n,)), at least one."""
     k = hit.shape[1]
     gain = 1 / np.log2(np.arange(2, k + 2))
-    return np.asarray((hit * gain).sum(1) / np.cumsum(gain)[np.minimum(wanted, k) - 1])
+    return np.asarray((hit * gain).sum(1) / np.cumsum(gain)[np.minimum(relevant, k) - 1])

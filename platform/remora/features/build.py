@@ -95,7 +95,7 @@ def _passes(settings: Settings, lake: Lake, items: pa.Table) -> dict[str, Transf
             "user_activity": user_activity(events, types=types, windows=windows, until=until),
             "user_history": user_history(
                 events,
-                wanted=data.positive_types,
+                positive_types=data.positive_types,
                 length=chosen.history_length,
                 seen_limit=chosen.seen_limit,
                 until=until,

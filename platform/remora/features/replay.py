@@ -91,7 +91,7 @@ def _histories(lake: Lake, vocabulary: Vocabulary, settings: Settings, asked: pa
 
 def _known(lake: Lake, vocabulary: Vocabulary, settings: Settings, everyone: pl.DataFrame) -> pl.DataFrame:
     """Lists of the asked rows whose users have events before the last instant, from one pass over those events."""
-    chosen, wanted = settings.features, settings.data.positive_types
+    chosen, positive_types = settings.features, settings.data.positive_types
     users = everyone.select(USER_ID).unique()
     numbered = pl.DataFrame({ITEM_ID: pl.Series(vocabulary.ids)}).with_row_index("row")
 
@@ -109,7 +109,12 @@ def _known(lake: Lake, vocabulary: Vocabulary, settings: Settings, everyone: pl.
         events = pl.DataFrame(group)
         asks = everyone.join(events.select(USER_ID).unique(), on=USER_ID).sort("asked_row")
         found = histories(
-            events, asks, wanted=wanted, length=chosen.history_length, seen_limit=chosen.seen_limit, item="row"
+            events,
+            asks,
+            positive_types=positive_types,
+            length=chosen.history_length,
+            seen_limit=chosen.seen_limit,
+            item="row",
         )
         return found.select(asks["asked_row"], "history", "seen").to_arrow(compat_level=pl.CompatLevel.oldest())
 

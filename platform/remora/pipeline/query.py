@@ -30,6 +30,6 @@ class Query:
     scoring_until: Deadline = NEVER  # the same for the scorer and the rerankers
 
     known: bool = False  # does the feature store know the user?
-    history: ItemCodes = field(default_factory=lambda: NO_ROWS)  # wanted items, most recent last
+    history: ItemCodes = field(default_factory=lambda: NO_ROWS)  # positive items, most recent last
     seen: ItemCodes = field(default_factory=lambda: NO_ROWS)  # items with any event of this user
     user: Mapping[str, Any] = field(default_factory=dict)  # feature columns of the user, by full name

@@ -18,7 +18,7 @@ class Batch:
 
     ``features`` (n, F) float32 in the order of the ranker's columns, NaN for missing; ``rows`` (n,) of the items;
     ``slate`` (n,) which slate each belongs to, 0 to q - 1, those of one slate together; ``histories``: for each slate
-    the rows of its user's wanted items, most recent last.
+    the rows of its user's positive items, most recent last.
     """
 
     features: npt.NDArray[np.float32]

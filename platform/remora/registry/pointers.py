@@ -231,13 +231,13 @@ class Pointers:
         now = self._board.read() or Traffic(production=production)
         if now.production != production:
             now = _moved(now, production)
-        wanted = change(now).model_copy(update={"production": production})
-        new = set(wanted.bundles) - set(now.bundles)
+        desired = change(now).model_copy(update={"production": production})
+        new = set(desired.bundles) - set(now.bundles)
         for id in new:
             self._verified(id)
-        for id in _tried(wanted) - _tried(now) - new:
+        for id in _tried(desired) - _tried(now) - new:
             self._looked_at(id)
-        return self._board.publish(wanted)
+        return self._board.publish(desired)
 
     def _returned(self, rollback: Promotion) -> Change:
         """Traffic after a rollback: nothing is tried, and what the next rollback would return to is kept warm."""

@@ -15,7 +15,7 @@ import ray
 from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.wanted import COLUMNS, rows_of, wanted
+from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
 from remora.settings import RetrievalSettings, Settings
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MOST_PENDING = 4_000_000  # rows that wait to be added up, while fewer pairs tha
 def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
     """Count co-visitation on Ray Data from events strictly before ``as_of``.
 
-    Each pair of distinct items that one user wanted within ``co_visited_window`` wanted events of each other counts
+    Each pair of distinct items that one user wanted within ``co_visited_window`` positive events of each other counts
     ``2 ** (-age / half_life) / log2(1 + distance)``, the age being that of the later event at ``as_of``.
     The sum is divided by the product of both items' own sums to the power of ``co_visited_popularity_exponent``:
     0.5 is the cosine, less favours the popular. The best ``co_visited_neighbours`` of each item are kept.
@@ -43,7 +43,7 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     def ordered(block: pa.Table) -> pa.Table:
         age_us = (pl.lit(as_of) - pl.col(EVENT_TIMESTAMP)).dt.total_microseconds()
         return (
-            wanted(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
+            positive_events(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
             .select(
                 pl.col(USER_ID).rank("dense").alias("user"),
                 "row",

@@ -70,7 +70,7 @@ class UserEncoder:
 
     @torch.inference_mode()
     def encode_many(self, histories: Sequence[ItemCodes], profiles: pa.Table) -> npt.NDArray[np.float32]:
-        """Vectors (n, d + 1) of n users: their wanted items, most recent last, and their profile columns."""
+        """Vectors (n, d + 1) of n users: their positive items, most recent last, and their profile columns."""
         length = self.spec.history_length
         history = np.full((len(histories), length), -1, np.int64)
         for n, rows in enumerate(histories):

@@ -17,7 +17,7 @@ from remora.retrieval.histories import Histories
 from remora.retrieval.linear.model import neighbours
 from remora.retrieval.linear.table import LINEAR_MODELS
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.wanted import COLUMNS, rows_of, wanted
+from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
 from remora.settings import RetrievalSettings, Settings
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ LONGEST = 200
 
 
 def fit(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
-    """Of each item those that the model gives a user who had it alone, from wanted events strictly before ``as_of``.
+    """Of each item those that the model gives a user who had it alone, from positive events strictly before ``as_of``.
 
-    Ray Data brings each user's last 200 wanted items into order; the fit is one Ray task. Most models need a dense
-    matrix of items, so they know the ``linear_max_items`` items that are wanted most; others have no neighbours and are
-    in no list.
+    Ray Data brings each user's last 200 positive items into order; the fit is one Ray task. Most models need a dense
+    matrix of items, so they know the ``linear_max_items`` items that are most popular; others have no neighbours and
+    are in no list.
     """
     chosen = settings.retrieval
     if not chosen.linear_limit:
@@ -39,7 +39,7 @@ def fit(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: date
     rows = rows_of(vocabulary)
 
     def of_users(block: pa.Table) -> pa.Table:
-        ordered = wanted(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
+        ordered = positive_events(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
         return ordered.group_by(USER_ID, maintain_order=True).agg(pl.col("row").tail(LONGEST)).to_arrow()
 
     histories = (

@@ -20,7 +20,7 @@ from remora.contracts.tables import EVENT_TYPE, USER_ID
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.pipeline.candidates import NOTHING, Floats, Found
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.wanted import COLUMNS, rows_of, wanted
+from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
 from remora.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _meaning(name: str) -> str | float:
 def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Segments:
     """Count on Ray Data what each segment of ``users`` wanted strictly before ``as_of``, by the weights of events.
 
-    An item's share of a segment is ``(n + prior * p) / (N + prior)``: n of the segment's N wanted events are of it, p
+    An item's share of a segment is ``(n + prior * p) / (N + prior)``: n of the segment's N positive events are of it, p
     is its share of all users', and ``prior`` is ``segment_smoothing_events`` (Dirichlet smoothing; Zhai and Lafferty,
     SIGIR 2001), so a segment of few people wants nearly what everyone wants.
     """
@@ -117,7 +117,7 @@ def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Se
     weights = {name: kind.weight for name, kind in settings.data.event_types.items()}
 
     def of_block(block: pa.Table, members: pl.DataFrame) -> Iterator[Any]:
-        found = wanted(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
+        found = positive_events(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
         weight = pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float64)
         yield found.join(members, on=USER_ID).group_by(SEGMENT, "row").agg(weight.sum().alias("weight")).to_arrow()
 

@@ -57,20 +57,20 @@ class BundleFollower:
         self._traffic, self._opened = traffic, opened
         self.load_errors: dict[str, str] = {}
         self._looks = 0
-        self._wanted = traffic()
-        self.active = self._first(self._wanted)
+        self._desired = traffic()
+        self.active = self._first(self._desired)
 
-    def _first(self, wanted: Traffic) -> ActiveTraffic:
+    def _first(self, desired: Traffic) -> ActiveTraffic:
         """Production, and where it cannot be opened what was before it."""
         try:
-            return ActiveTraffic(traffic=wanted, phases={wanted.production: self._waited_for(wanted.production)})
+            return ActiveTraffic(traffic=desired, phases={desired.production: self._waited_for(desired.production)})
         except Exception as error:
-            if wanted.previous is None:
+            if desired.previous is None:
                 raise
-            self._refuse(wanted.production, error)
-            logger.exception("bundle %s cannot be served, so %s is", wanted.production, wanted.previous)
-            before = wanted.model_copy(update={"production": wanted.previous, "previous": None})
-            return ActiveTraffic(traffic=before, phases={wanted.previous: self._waited_for(wanted.previous)})
+            self._refuse(desired.production, error)
+            logger.exception("bundle %s cannot be served, so %s is", desired.production, desired.previous)
+            before = desired.model_copy(update={"production": desired.previous, "previous": None})
+            return ActiveTraffic(traffic=before, phases={desired.previous: self._waited_for(desired.previous)})
 
     def _waited_for(self, bundle: str) -> Phases:
         """Opened here, after another replica's first opening where that continues."""
@@ -83,17 +83,17 @@ class BundleFollower:
     @property
     def is_current(self) -> bool:
         """Does the production that the traffic names serve here?"""
-        return self.active.traffic.production == self._wanted.production
+        return self.active.traffic.production == self._desired.production
 
     def refresh(self) -> bool:
-        """Look once: switch to what is wanted, and load what of it is missing. Has anything changed?"""
-        wanted = self._traffic()
+        """Look once: switch to what is desired, and load what of it is missing. Has anything changed?"""
+        desired = self._traffic()
         self._looks += 1
-        if wanted.revision != self._wanted.revision or self._looks % RETRY_LOOKS == 0:
+        if desired.revision != self._desired.revision or self._looks % RETRY_LOOKS == 0:
             self.load_errors.clear()
-        self._wanted = wanted
-        changed = self._switch(wanted, self.active.phases)
-        for bundle in wanted.bundles:
+        self._desired = desired
+        changed = self._switch(desired, self.active.phases)
+        for bundle in desired.bundles:
             if bundle not in self.active.phases and bundle not in self.load_errors:
                 try:
                     phases = self._opened(bundle)
@@ -103,15 +103,15 @@ class BundleFollower:
                     self._refuse(bundle, error)
                     logger.exception("bundle %s cannot be served, what serves continues", bundle)
                 else:
-                    self._switch(wanted, {**self.active.phases, bundle: phases})
+                    self._switch(desired, {**self.active.phases, bundle: phases})
                 changed = True
         return changed
 
-    def _switch(self, wanted: Traffic, held: Mapping[str, Phases]) -> bool:
-        """Activate ``wanted`` with those of ``held`` that it names; without its production, continue as before, and
+    def _switch(self, desired: Traffic, held: Mapping[str, Phases]) -> bool:
+        """Activate ``desired`` with those of ``held`` that it names; without its production, continue as before, and
         keep what of it is here until then."""
-        traffic = wanted if wanted.production in held else self.active.traffic
-        named = {*wanted.bundles, *traffic.bundles}
+        traffic = desired if desired.production in held else self.active.traffic
+        named = {*desired.bundles, *traffic.bundles}
         after = ActiveTraffic(traffic=traffic, phases={b: phases for b, phases in held.items() if b in named})
         if after.traffic.production != self.active.traffic.production:
             logger.info("bundle %s serves in place of %s", after.traffic.production, self.active.traffic.production)

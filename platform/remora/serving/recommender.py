@@ -96,7 +96,7 @@ class Recommender:
         total = {"total": (time.perf_counter() - start) * 1e3}
         slate = replace(slate, timings_ms={**slate.timings_ms, **total})
         response = response_to(query, slate, self.loaded.parts, bundle=self.loaded.bundle, variant=variant)
-        self.tally.answered(response, wanted=query.n, within_ms=timeout_ms, fell=fell)
+        self.tally.answered(response, requested=query.n, within_ms=timeout_ms, fell=fell)
         if self.meters is not None:
             self.meters.answered(query, slate, response)
         return response

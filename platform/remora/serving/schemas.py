@@ -27,7 +27,7 @@ Truth = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Context = dict[str, str | Truth | Number]
 Count = Annotated[
-    int, Field(ge=1, le=MOST_ITEMS, description="items wanted; the settings of the server may allow fewer")
+    int, Field(ge=1, le=MOST_ITEMS, description="number of items; the settings of the server may allow fewer")
 ]
 Surface = Annotated[str, Field(json_schema_extra={"enum": list(SURFACES)})]
 SeedlessSurface = Annotated[str, Field(json_schema_extra={"enum": [name for name in SURFACES if name != SIMILAR]})]

@@ -18,15 +18,15 @@ class AnswerTally:
         self._sums: Counter[str] = Counter()
         self._milliseconds = [*EMPTY]
 
-    def answered(self, response: RecommendResponse, *, wanted: int, within_ms: float, fell: bool) -> None:
-        """Count a slate of ``wanted`` items that had ``within_ms``; one that ``fell`` is of the fallback chain."""
+    def answered(self, response: RecommendResponse, *, requested: int, within_ms: float, fell: bool) -> None:
+        """Count a slate of ``requested`` items that had ``within_ms``; one that ``fell`` is of the fallback chain."""
         total = response.timings_ms["total"]
         self._sums.update(
             requests=1,
             failed=fell,
             deadline_exceeded=total > within_ms,
             degraded=bool(response.degraded),
-            underfilled=len(response.items) < wanted,
+            underfilled=len(response.items) < requested,
             unscored=len(finite_scores(response.items)) < len(response.items),
         )
         self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, total)] += 1

@@ -21,7 +21,7 @@ class EventTypeSettings(Section):
     """What one event type says about taste."""
 
     weight: float = Field(1.0, ge=0, description="how much one event counts, and its graded relevance in NDCG")
-    sign: Literal[-1, 0, 1] = Field(1, description="+1 wanted, -1 unwanted, 0 says nothing (an impression)")
+    sign: Literal[-1, 0, 1] = Field(1, description="+1 positive, -1 negative, 0 says nothing (an impression)")
 
 
 class TimeFormat(Section):

@@ -70,7 +70,7 @@ class NetworkSettings(Section):
     attention_dim: int = Field(
         32, ge=1, le=8_192, description="width of the candidate's attention over the history (DIN)"
     )
-    history: int = Field(20, ge=0, le=10_000, description="most recent wanted items that it reads; 0: none")
+    history: int = Field(20, ge=0, le=10_000, description="most recent positive items that it reads; 0: none")
     experts: int = Field(4, ge=1, le=1_000, description="MMoE experts, which the objectives share")
     expert_width: int = Field(64, ge=1, le=8_192)
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -88,7 +88,7 @@ class RankingDefinitions(Section):
     """What a slate is ordered by: the part of the ranking's settings that a bundle may set."""
 
     objectives: dict[str, ObjectiveSettings] = Field(
-        {}, description="default: one for each weight of wanted events, so that their sum is the expected weight"
+        {}, description="default: one for each weight of positive events, so that their sum is the expected weight"
     )
 
 
@@ -149,7 +149,7 @@ class RankingSettings(RankingDefinitions):
 
 
 def by_weight(event_types: dict[str, EventTypeSettings]) -> dict[str, ObjectiveSettings]:
-    """An objective for each distinct weight w of a wanted event: an event of at least that weight follows.
+    """An objective for each distinct weight w of a positive event: an event of at least that weight follows.
 
     Each is worth what its weight adds to the one below, so that the sum of weight x probability is the expected largest
     weight of an item's events.

@@ -64,7 +64,7 @@ class FeatureDefinitions(Section):
         32, ge=1, le=1_000, description="categories of the user x category affinity, most frequent first"
     )
     history_length: int = Field(
-        50, ge=1, le=10_000, description="wanted items that the user tower reads, most recent last"
+        50, ge=1, le=10_000, description="positive items that the user tower reads, most recent last"
     )
     seen_limit: int = Field(
         5_000, ge=1, le=10_000_000, description="items per user that the already-seen filter remembers"
@@ -117,7 +117,7 @@ class RetrievalDefinitions(Section):
     co_visited_neighbours: int = Field(100, ge=1, le=100_000)
     co_visited_half_life_days: float = Field(180.0, gt=0, le=MOST_DAYS)
     co_visited_window: int = Field(
-        30, ge=1, le=10_000, description="wanted events of one user that count as near each other"
+        30, ge=1, le=10_000, description="positive events of one user that count as near each other"
     )
     co_visited_popularity_exponent: float = Field(
         0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular"
@@ -132,7 +132,7 @@ class RetrievalDefinitions(Section):
     linear_sharpening: float = Field(1.5, ge=0, le=1e6, description="of graph_filter: 0 is GF-CF, more is BSPM")
     linear_top_k: int = Field(200, ge=1, le=100_000, description="kept of each item")
     linear_max_items: int = Field(
-        20_000, ge=2, le=1_000_000, description="items it knows, most wanted first; memory is its square"
+        20_000, ge=2, le=1_000_000, description="items it knows, most popular first; memory is its square"
     )
     segment: str | None = Field(
         None, min_length=1, description="of data.user_columns; people without a history get what it wants"
@@ -215,11 +215,11 @@ class EvaluationSettings(Section):
         20_000, ge=1, le=1_000_000_000, description="of the test window that are replayed, drawn evenly of all"
     )
     horizon_days: float = Field(
-        7.0, gt=0, le=MOST_DAYS, description="wanted events this soon after the query are its targets"
+        7.0, gt=0, le=MOST_DAYS, description="positive events this soon after the query are its targets"
     )
     max_snapshots: int = Field(20, ge=1, le=100_000, description="most refreshes of the item features within a window")
     new_user_events: int = Field(
-        5, ge=0, le=1_000_000, description="users with fewer wanted events before the query are `new`"
+        5, ge=0, le=1_000_000, description="users with fewer positive events before the query are `new`"
     )
     heavy_user_events: int = Field(100, ge=1, le=1_000_000_000, description="users with at least as many are `heavy`")
     cold_start_holdout_fraction: float = Field(

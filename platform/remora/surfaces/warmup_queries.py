@@ -14,13 +14,13 @@ NOBODY = ""
 
 SOME = 20
 HISTORIES = (0, 1, SOME, 200)
-"""Wanted items of the users of warm-up queries, who wanted the most popular ones."""
+"""Positive items of the users of warm-up queries, who wanted the most popular ones."""
 
 N = 10
 
 
 def warmup_queries(parts: Parts) -> tuple[Query, ...]:
-    """A request of each surface for a user of nothing, of one wanted item, of some, of many."""
+    """A request of each surface for a user of nothing, of one positive item, of some, of many."""
     popular = _popular(parts)
     return tuple(_query(parts, surface, popular[: wanted + 1], NOBODY) for surface in SURFACES for wanted in HISTORIES)
 

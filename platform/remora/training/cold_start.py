@@ -101,8 +101,8 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
 def _asked(settings: Settings, lake: Lake, cuts: TimeSplit, inputs: Inputs, hidden: np.ndarray) -> pa.Table:
     """At most so many of the examples that want a hidden item, spread evenly, in order of user and item."""
     every = retrieval_inputs.encoded_sequences(settings, lake, cuts, inputs.spec.user_content)
-    wanted = every.map_batches(only, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
-    parts = [t for t in wanted.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
+    positives = every.map_batches(only, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
+    parts = [t for t in positives.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not parts:
         return pa.table({USER_ID: pa.array([], pa.string())})
     table = pa.concat_tables(parts).sort_by([(USER_ID, "ascending"), ("target", "ascending")])

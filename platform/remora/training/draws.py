@@ -20,9 +20,9 @@ class Draws:
     logarithm: npt.NDArray[np.float32]  # (items,) of how often each is expected among ``count``
 
     @classmethod
-    def of(cls, wanted: npt.NDArray[np.int32], items: int, count: int, popularity: float) -> Draws:
-        """From the wanted item rows of training; ``popularity`` is the share drawn by it, 0 is even chances."""
-        share = np.bincount(wanted, minlength=items) / max(1, len(wanted))
+    def of(cls, positives: npt.NDArray[np.int32], items: int, count: int, popularity: float) -> Draws:
+        """From the positive item rows of training; ``popularity`` is the share drawn by it, 0 is even chances."""
+        share = np.bincount(positives, minlength=items) / max(1, len(positives))
         chance = popularity * share + (1 - popularity) / items
         with np.errstate(divide="ignore"):
             logarithm = np.log(chance * max(1, count)).astype(np.float32)

@@ -31,7 +31,7 @@ class PairValidation:
 
     users: np.ndarray
     had: sp.csr_array
-    wanted: sp.csr_array
+    relevant: sp.csr_array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,5 +115,5 @@ def train_worker(config: dict[str, Any]) -> None:
 def _validated(tower: PairTower, validation: PairValidation, step: int = 256) -> float:
     users, items = tower.user_vectors()[validation.users], tower.item_vectors()
     parts = [slice(begin, begin + step) for begin in range(0, len(users), step)]
-    hit = np.concatenate([hits(users[p] @ items.T, validation.had[p], validation.wanted[p], 20) for p in parts])
-    return float(ndcg_of_sets(hit, np.diff(validation.wanted.indptr)).mean())
+    hit = np.concatenate([hits(users[p] @ items.T, validation.had[p], validation.relevant[p], 20) for p in parts])
+    return float(ndcg_of_sets(hit, np.diff(validation.relevant.indptr)).mean())

@@ -158,7 +158,7 @@ class Past:
         )
         if not len(candidates):
             raise DataError(
-                f"Of {len(asked):,} queries between {window.start} and {window.end}, retrieval found no wanted item. "
+                f"Of {len(asked):,} queries between {window.start} and {window.end}, retrieval found no positive item. "
                 f"{why_unfound(asked, lake.items())}"
             )
         log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))

@@ -30,14 +30,14 @@ def why_unfound(asked: pa.Table, items: pa.Table) -> str:
 
     An item is a candidate from the time of its first version on, whatever the retrieval model and its limits are.
     """
-    wanted = pl.DataFrame(pl.from_arrow(asked.select(["instant", OUTCOMES]))).explode(OUTCOMES).drop_nulls()
+    targets = pl.DataFrame(pl.from_arrow(asked.select(["instant", OUTCOMES]))).explode(OUTCOMES).drop_nulls()
     versions = pl.DataFrame(pl.from_arrow(items.select([ITEM_ID, EVENT_TIMESTAMP])))
     always = pl.col(EVENT_TIMESTAMP).is_null().any()
     since = versions.group_by(ITEM_ID).agg(pl.when(~always).then(pl.col(EVENT_TIMESTAMP).min()).alias("since"))
-    early = wanted.join(since, left_on=OUTCOMES, right_on=ITEM_ID).filter(pl.col("since") > pl.col("instant")).height
-    if 2 * early > wanted.height:
+    early = targets.join(since, left_on=OUTCOMES, right_on=ITEM_ID).filter(pl.col("since") > pl.col("instant")).height
+    if 2 * early > targets.height:
         return (
-            f"{early:,} of the {wanted.height:,} wanted items were not in the catalogue yet: event_timestamp of items "
-            f"is later than the queries. If it is the time of the export or of the last change, do not map it."
+            f"{early:,} of the {targets.height:,} positive items were not in the catalogue yet: event_timestamp of "
+            f"items is later than the queries. If it is the time of the export or of the last change, do not map it."
         )
     return "Raise retrieval.nearest_limit, or train the retrieval model on more events."

@@ -49,7 +49,7 @@ class Ablations:
 
 @dataclass(frozen=True, kw_only=True)
 class WithoutHistory(Pipeline):
-    """A pipeline whose stages see no wanted item; what was seen is still hidden."""
+    """A pipeline whose stages see no positive item; what was seen is still hidden."""
 
     def run(self, query: Query) -> Slate:
         """As for a user of whom the profile alone is known."""

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from remora.features.transforms.user_history import histories, user_history
 
 FIRST = datetime(2024, 3, 1, tzinfo=UTC)
-WANTED = ("view", "buy")
+POSITIVE = ("view", "buy")
 STAMP = pl.Datetime("us", "UTC")
 
 event = st.tuples(
     st.sampled_from("abc"),
     st.sampled_from("pqrstu"),
-    st.sampled_from((*WANTED, "hide")),
+    st.sampled_from((*POSITIVE, "hide")),
     st.builds(lambda h: FIRST + timedelta(hours=8 * h), st.integers(0, 9)),
 )
 ask = st.tuples(st.sampled_from("abcd"), st.builds(lambda h: FIRST + timedelta(hours=4 * h), st.integers(-1, 20)))
@@ -36,7 +36,7 @@ def looped(
     for row in ordered:
         seen.pop(row[1], None)
         seen[row[1]] = None
-    return [r[1] for r in ordered if r[2] in WANTED][-length:], list(seen)[-limit:]
+    return [r[1] for r in ordered if r[2] in POSITIVE][-length:], list(seen)[-limit:]
 
 
 @given(st.lists(event, max_size=40), st.lists(ask, max_size=8), st.integers(1, 5), st.integers(1, 5), st.randoms())
@@ -46,7 +46,7 @@ def test_histories_equal_a_loop_over_the_events_before_the_instant(rows, asked, 
     order = list(range(len(rows)))
     shuffle.shuffle(order)
     wanted = pl.DataFrame(asked, schema={"user_id": pl.String, "instant": STAMP}, orient="row")
-    made = histories(events[order], wanted, wanted=WANTED, length=length, seen_limit=limit, item="item_id")
+    made = histories(events[order], wanted, positive_types=POSITIVE, length=length, seen_limit=limit, item="item_id")
     assert made.select("user_id", "instant").equals(wanted)
     for (user, instant), history, seen in zip(asked, made["history"], made["seen"], strict=True):
         assert (history.to_list(), seen.to_list()) == looped(rows, user, instant, length, limit)
@@ -57,7 +57,7 @@ def test_histories_equal_a_loop_over_the_events_before_the_instant(rows, asked, 
 def test_the_row_for_requests_holds_everything_up_to_the_end(rows) -> None:  # type: ignore[no-untyped-def]
     until = int(FIRST.timestamp()) // 86_400 + 2
     end = FIRST + timedelta(days=2)
-    made = user_history(events_of(rows), wanted=WANTED, length=3, seen_limit=4, until=until)
+    made = user_history(events_of(rows), positive_types=POSITIVE, length=3, seen_limit=4, until=until)
     assert set(made["user_id"]) == {r[0] for r in rows if r[3] < end}
     for user, midnight, history, seen in made.rows():
         assert (history, seen) == looped(rows, user, end, 3, 4)

@@ -19,19 +19,19 @@ class Judgement:
     """n items shown, best first, in groups of equal score whose inner order is chance.
 
     ``gains`` (n,) is 0 for an item that is not relevant. ``starts`` (g,) is where each tie group begins; without ties
-    it is 0, 1, …, n - 1. ``wanted`` and ``wanted_gains`` (R,) are all relevant items, shown or not.
+    it is 0, 1, …, n - 1. ``relevant`` and ``relevant_gains`` (R,) are all relevant items, shown or not.
     """
 
     shown: npt.NDArray[Any]
     gains: npt.NDArray[np.float64]
     starts: npt.NDArray[np.intp]
-    wanted: npt.NDArray[Any]
-    wanted_gains: npt.NDArray[np.float64]
+    relevant: npt.NDArray[Any]
+    relevant_gains: npt.NDArray[np.float64]
 
     @cached_property
     def ideal_gains(self) -> npt.NDArray[np.float64]:
         """The gains of all relevant items, largest first: (R,)."""
-        return -np.sort(-self.wanted_gains)
+        return -np.sort(-self.relevant_gains)
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.intp]:
@@ -72,10 +72,10 @@ def judge(shown: Shown, relevant: Relevant, scores: Sequence[float] | npt.NDArra
     listed = items.tolist()
     if len(set(listed)) != len(listed):
         raise ValueError(f"an item is shown twice: {listed}")
-    wanted = (
+    relevant = (
         {i: g for i, g in relevant.items() if g > 0} if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1.0)
     )
-    gains = np.fromiter((wanted.get(i, 0.0) for i in listed), np.float64, len(listed))
+    gains = np.fromiter((relevant.get(i, 0.0) for i in listed), np.float64, len(listed))
     starts = np.arange(len(listed))
     if scores is not None:
         keys = np.asarray(scores, np.float64)
@@ -89,6 +89,6 @@ def judge(shown: Shown, relevant: Relevant, scores: Sequence[float] | npt.NDArra
         shown=items,
         gains=gains,
         starts=starts,
-        wanted=np.array(list(wanted)),
-        wanted_gains=np.fromiter(wanted.values(), np.float64, len(wanted)),
+        relevant=np.array(list(relevant)),
+        relevant_gains=np.fromiter(relevant.values(), np.float64, len(relevant)),
     )

@@ -31,4 +31,4 @@ class MeanAveragePrecision(RelevanceMetric):
         pair = np.repeat(hits * (hits - 1) / np.maximum(sizes * (sizes - 1), 1), sizes)
         single = judgement.expected_hits
         precise = (single * (before + 1) + place * pair) / np.arange(1, n + 1)
-        return precise[: self.k].sum() / len(judgement.wanted)
+        return precise[: self.k].sum() / len(judgement.relevant)

@@ -43,7 +43,7 @@ class RelevanceMetric(Metric[Mean]):
 
     def of(self, judgement: Judgement) -> Mean:
         """One query's value, count 0 without relevant items."""
-        return Mean(float(self.value(judgement)), 1) if len(judgement.wanted) else Mean()
+        return Mean(float(self.value(judgement)), 1) if len(judgement.relevant) else Mean()
 
     @abstractmethod
     def value(self, judgement: Judgement) -> float:

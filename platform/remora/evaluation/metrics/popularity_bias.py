@@ -32,7 +32,7 @@ class PopularityBias(Metric[Mean]):
     def of(self, judgement: Judgement) -> Mean:
         """See the class; an empty slate, or one that nothing is held against, is not counted."""
         first = judgement.shown[: self.k]
-        wanted = judgement.wanted[judgement.wanted >= 0]
-        if not len(first) or not len(wanted):
+        relevant = judgement.relevant[judgement.relevant >= 0]
+        if not len(first) or not len(relevant):
             return Mean()
-        return Mean(float(self.percentile[first].mean() - self.percentile[wanted].mean()), 1)
+        return Mean(float(self.percentile[first].mean() - self.percentile[relevant].mean()), 1)

@@ -21,4 +21,4 @@ class Recall(RelevanceMetric):
 
     def value(self, judgement: Judgement) -> float:
         """See the class."""
-        return judgement.expected_hits[: self.k].sum() / len(judgement.wanted)
+        return judgement.expected_hits[: self.k].sum() / len(judgement.relevant)

@@ -13,18 +13,18 @@ from remora.features.transforms.windows import DAY_COLUMN, midnight, with_day
 def user_affinity(
     events: pl.DataFrame, items: pl.DataFrame, *, weights: Mapping[str, float], categories: int, until: int
 ) -> pl.DataFrame:
-    """Snapshots of the share of each user's wanted weight per category, over all time.
+    """Snapshots of the share of each user's positive weight per category, over all time.
 
     ``items`` has ``item_id``, ``event_timestamp`` (valid from) and ``category_numbers`` (list of int32, the most
     frequent category is 0). An event's weight is spread evenly over the categories that its item had at the time;
     ``affinity`` holds the first ``categories`` shares (list of float32, sum <= 1). A user has no row before the first
-    wanted event with a category.
+    positive event with a category.
     """
-    wanted = with_day(events.filter(pl.col("event_type").is_in(list(weights)))).with_columns(
+    positives = with_day(events.filter(pl.col("event_type").is_in(list(weights)))).with_columns(
         weight=pl.col("event_type").replace_strict(dict(weights), return_dtype=pl.Float64)
     )
     spread = (
-        wanted.select("user_id", "item_id", "event_timestamp", DAY_COLUMN, "weight")
+        positives.select("user_id", "item_id", "event_timestamp", DAY_COLUMN, "weight")
         .sort("event_timestamp")
         .join_asof(items.sort("event_timestamp"), on="event_timestamp", by="item_id", check_sortedness=False)
         .filter(pl.col("category_numbers").list.len() > 0, pl.col("weight") > 0)

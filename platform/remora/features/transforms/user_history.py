@@ -10,26 +10,27 @@ from remora.features.transforms.windows import US_PER_DAY
 
 
 def histories(
-    events: pl.DataFrame, asked: pl.DataFrame, *, wanted: Sequence[str], length: int, seen_limit: int, item: str
+    events: pl.DataFrame, asked: pl.DataFrame, *, positive_types: Sequence[str], length: int, seen_limit: int, item: str
 ) -> pl.DataFrame:
     """``asked`` (``user_id``, ``instant``) with two list columns, made from events strictly before the instant.
 
-    ``history``: the last ``length`` events whose type is in ``wanted``, most recent last, repeats kept. ``seen``: the
-    last ``seen_limit`` different items of any event, most recent last. ``item`` names the column to list. Events of
-    the same instant are in the order of ``source_row``, else ``event_id``. Rows and order of ``asked`` are kept.
+    ``history``: the last ``length`` events whose type is in ``positive_types``, most recent last, repeats kept.
+    ``seen``: the last ``seen_limit`` different items of any event, most recent last. ``item`` names the column to list.
+    Events of the same instant are in the order of ``source_row``, else ``event_id``. Rows and order of ``asked`` are
+    kept.
     """
     tie = [name for name in ("source_row", "event_id") if name in events.columns]
     events = events.sort("user_id", "event_timestamp", *tie).with_columns(
-        wanted=pl.col("event_type").is_in(list(wanted))
+        positive=pl.col("event_type").is_in(list(positive_types))
     )
     of_user = events.group_by("user_id").agg(
-        pl.col(item).alias("all"), pl.col(item).filter(pl.col("wanted")).alias("wants")
+        pl.col(item).alias("all"), pl.col(item).filter(pl.col("positive")).alias("wants")
     )
     reached = events.select(
         "user_id",
         pl.col("event_timestamp").alias("instant"),
         events_before=pl.int_range(1, pl.len() + 1).over("user_id"),
-        wants_before=pl.col("wanted").cum_sum().over("user_id").cast(pl.Int64),
+        wants_before=pl.col("positive").cum_sum().over("user_id").cast(pl.Int64),
     ).sort("instant", maintain_order=True)
     found = (
         asked.select("user_id", "instant")
@@ -52,7 +53,7 @@ def histories(
 
 
 def user_history(
-    events: pl.DataFrame, *, wanted: Sequence[str], length: int, seen_limit: int, until: int
+    events: pl.DataFrame, *, positive_types: Sequence[str], length: int, seen_limit: int, until: int
 ) -> pl.DataFrame:
     """One row per user: ``history`` and ``seen`` (lists of item ids) at the midnight after the user's last event."""
     until_us = until * US_PER_DAY
@@ -60,5 +61,7 @@ def user_history(
     last = events.group_by("user_id").agg(pl.col("event_timestamp").max().alias("instant")).sort("user_id")
     after = (pl.col("instant").dt.epoch("us").floordiv(US_PER_DAY) + 1) * US_PER_DAY
     asked = last.with_columns(after.cast(pl.Datetime("us", "UTC")).alias("instant"))
-    found = histories(events, asked, wanted=wanted, length=length, seen_limit=seen_limit, item="item_id")
+    found = histories(
+        events, asked, positive_types=positive_types, length=length, seen_limit=seen_limit, item="item_id"
+    )
     return found.rename({"instant": "event_timestamp"})

@@ -31,10 +31,10 @@ def for_users(
     target, or that stands in the history, is no negative: the user wants it, and the surface will not show it again.
     """
     scores = users @ others.T / temperature
-    wanted = among(history, rows) | (rows[None, :] == targets[:, None])
+    masked = among(history, rows) | (rows[None, :] == targets[:, None])
     return Compared(
         own=(users * own).sum(1) / temperature,
-        others=scores.masked_fill(wanted, OUT),
+        others=scores.masked_fill(masked, OUT),
         log_expected=log_expected,
         own_expected=own_expected,
         share=len(rows) / max(1, catalogue - 1),

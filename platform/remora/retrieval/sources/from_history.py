@@ -13,7 +13,7 @@ from remora.retrieval.sources.fresh import fresh
 
 @dataclass(frozen=True, kw_only=True)
 class FromHistory:
-    """Neighbours of the last ``seeds`` wanted items, each seed counting ``fade`` times the one after it."""
+    """Neighbours of the last ``seeds`` positive items, each seed counting ``fade`` times the one after it."""
 
     neighbours: Neighbours
     limit: int

@@ -14,7 +14,7 @@ from remora.retrieval.sources.fresh import fresh
 class Repeats:
     """The distinct items of the history, those that were wanted often and lately first.
 
-    A wanted event counts ``fade`` times the one after it. The ranker reads the score as `candidate__repeats_score`,
+    A positive event counts ``fade`` times the one after it. The ranker reads the score as `candidate__repeats_score`,
     which is missing for an item that is new to the user.
     """
 

@@ -19,8 +19,8 @@ def rows_of(vocabulary: Vocabulary) -> pl.DataFrame:
     return pl.DataFrame({ITEM_ID: vocabulary.ids, "row": np.arange(len(vocabulary), dtype=np.int32)})
 
 
-def wanted(events: pl.DataFrame, rows: pl.DataFrame, settings: Settings, as_of: datetime) -> pl.DataFrame:
-    """The wanted events strictly before ``as_of`` with their item ``row``, by user, time and row."""
+def positive_events(events: pl.DataFrame, rows: pl.DataFrame, settings: Settings, as_of: datetime) -> pl.DataFrame:
+    """The positive events strictly before ``as_of`` with their item ``row``, by user, time and row."""
     return (
         events.filter(
             pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)), pl.col(EVENT_TIMESTAMP) < pl.lit(as_of)
