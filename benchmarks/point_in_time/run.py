@@ -91,32 +91,32 @@ def feast_store(folder: Path, offline: dict[str, Any]) -> Any:
     return store
 
 
-def by_duckdb(folder: Path, asked: pa.Table) -> pa.Table:
-    """Two ASOF JOINs, in the order asked."""
+def by_duckdb(folder: Path, entity_rows: pa.Table) -> pa.Table:
+    """Two ASOF JOINs, in the order of the entity rows."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    connection.register("asked", asked.append_column("n", pa.array(range(len(asked)))))
+    connection.register("entity_rows", entity_rows.append_column("n", pa.array(range(len(entity_rows)))))
     named = ", ".join(f"u.u{n}, i.i{n}" for n in range(4))
     return connection.sql(
-        f"""SELECT a.user_id, a.item_id, a.event_timestamp, {named} FROM asked a
+        f"""SELECT a.user_id, a.item_id, a.event_timestamp, {named} FROM entity_rows a
             ASOF LEFT JOIN '{folder}/user.parquet' u ON a.user_id = u.user_id AND u.event_timestamp <= a.event_timestamp
             ASOF LEFT JOIN '{folder}/item.parquet' i ON a.item_id = i.item_id AND i.event_timestamp <= a.event_timestamp
             ORDER BY n"""
     ).to_arrow_table()
 
 
-def by_polars(folder: Path, asked: pa.Table) -> pa.Table:
-    """Two join_asof, in the order asked."""
-    found = pl.DataFrame(pl.from_arrow(asked)).with_row_index("n").sort("event_timestamp")
+def by_polars(folder: Path, entity_rows: pa.Table) -> pa.Table:
+    """Two join_asof, in the order of the entity rows."""
+    found = pl.DataFrame(pl.from_arrow(entity_rows)).with_row_index("n").sort("event_timestamp")
     for key in ("user", "item"):
         view = pl.read_parquet(folder / f"{key}.parquet").sort("event_timestamp")
         found = found.join_asof(view, on="event_timestamp", by=f"{key}_id", check_sortedness=False)
     return found.sort("n").drop("n").to_arrow()
 
 
-def by_feast(store: Any, asked: pa.Table, *, arrow: bool) -> pa.Table:
+def by_feast(store: Any, entity_rows: pa.Table, *, arrow: bool) -> pa.Table:
     """Through Feast, as its users call it; its own stores take pandas only."""
-    rows = asked if arrow else asked.to_pandas()
+    rows = entity_rows if arrow else entity_rows.to_pandas()
     return store.get_historical_features(entity_df=rows, features=FEATURES).to_arrow()
 
 
@@ -152,8 +152,8 @@ def compare(folder: Path, rows: int, note: Callable[[str], None], *, ray_store: 
     """Every peer on the same rows."""
     from remora.features.point_in_time.store import TYPE
 
-    asked = slates(rows, SEED)
-    expected = by_duckdb(folder, asked)
+    entity_rows = slates(rows, SEED)
+    expected = by_duckdb(folder, entity_rows)
     remora = feast_store(folder, {"type": TYPE})
     duck, dask = (feast_store(folder, {"type": kind}) for kind in ("duckdb", "file"))
     peers: list[tuple[str, int, int, Callable[[pa.Table], pa.Table]]] = [
@@ -167,13 +167,13 @@ def compare(folder: Path, rows: int, note: Callable[[str], None], *, ray_store: 
     table = []
     for name, asked_rows, runs, work in peers:
         note(name)
-        part = asked.slice(0, asked_rows)
+        part = entity_rows.slice(0, asked_rows)
         seconds, found = timed(lambda part=part, work=work: work(part), runs)
         table.append(_row(name, asked_rows, seconds, found, expected.slice(0, asked_rows)))
     if not ray_store:
         return table
     note("Feast, Ray store")
-    part = asked.slice(0, RAY_SLICE)
+    part = entity_rows.slice(0, RAY_SLICE)
     for name, options in {
         "Feast, Ray store": {},
         "Feast, Ray store, above its broadcast threshold": {"broadcast_join_threshold_mb": 1},
@@ -226,8 +226,8 @@ def scale(folder: Path, sizes: list[int], note: Callable[[str], None]) -> list[d
     store = feast_store(folder, {"type": TYPE})
     table = []
     for rows in sizes:
-        asked = folder / f"asked_{rows}.parquet"
-        with pq.ParquetWriter(asked, slates(SLATE, 0).schema) as writer:
+        entity_rows = folder / f"asked_{rows}.parquet"
+        with pq.ParquetWriter(entity_rows, slates(SLATE, 0).schema) as writer:
             for part in range(0, rows, 1_000_000):
                 writer.write_table(slates(min(1_000_000, rows - part), SEED + part), row_group_size=250_000)
         runs = []
@@ -238,7 +238,7 @@ def scale(folder: Path, sizes: list[int], note: Callable[[str], None]) -> list[d
             shutil.rmtree(out, ignore_errors=True)
             gc.collect()
             with measured() as usage:
-                job = store.get_historical_features(entity_df=str(asked), features=FEATURES)
+                job = store.get_historical_features(entity_df=str(entity_rows), features=FEATURES)
                 job.persist(SavedDatasetFileStorage(path=str(out)))
             runs.append(usage.wall_seconds)
             peak = max(peak, usage.peak_bytes)
@@ -251,18 +251,18 @@ def scale(folder: Path, sizes: list[int], note: Callable[[str], None]) -> list[d
                 "median_seconds": round(middle, 2),
                 "seconds_per_million_rows": round(middle / rows * 1e6, 3),
                 "peak_gib": round(peak / (1 << 30), 2),
-                "different_rows": _different_on_disk(folder, asked, out),
+                "different_rows": _different_on_disk(folder, entity_rows, out),
             }
         )
     return table
 
 
-def _different_on_disk(folder: Path, asked: Path, out: Path) -> int:
+def _different_on_disk(folder: Path, entity_rows: Path, out: Path) -> int:
     """Rows of the output that DuckDB's own join does not give, counted by DuckDB."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     named = ", ".join(f"u.u{n}, i.i{n}" for n in range(4))
-    expected = f"""SELECT a.user_id, a.item_id, a.event_timestamp, {named} FROM '{asked}' a
+    expected = f"""SELECT a.user_id, a.item_id, a.event_timestamp, {named} FROM '{entity_rows}' a
         ASOF LEFT JOIN '{folder}/user.parquet' u ON a.user_id = u.user_id AND u.event_timestamp <= a.event_timestamp
         ASOF LEFT JOIN '{folder}/item.parquet' i ON a.item_id = i.item_id AND i.event_timestamp <= a.event_timestamp"""
     columns = ", ".join(f"u{n}, i{n}" for n in range(4))

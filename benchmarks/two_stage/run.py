@@ -100,7 +100,7 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         step.run(settings)
         seconds[step.name] = time.perf_counter() - at
     home = Home(settings.home)
-    lake, cuts = Lake.open(home), time_split(settings, Lake.open(home))
+    lake, split = Lake.open(home), time_split(settings, Lake.open(home))
     towers = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder))
     rankers = {}
     for name, models in MODELS.items():
@@ -112,9 +112,9 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         seconds[f"train ranking, {name}"] = time.perf_counter() - at
     folder = work / "peers"
     folder.mkdir()
-    exported(lake, settings, queries(settings, lake, cuts.validation), cuts.validation.start, folder, "validation")
-    asked = queries(settings, lake, cuts.test)
-    exported(lake, settings, asked, cuts.test.start, folder, "test")
+    exported(lake, settings, queries(settings, lake, split.validation), split.validation.start, folder, "validation")
+    asked = queries(settings, lake, split.test)
+    exported(lake, settings, asked, split.test.start, folder, "test")
     told = {peer: _peer(peer, python, folder, chosen, note) for peer in PEERS}
     vocabulary = lake.vocabulary()
     lists = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
-from remora.datasets.queries import QUERIES, drawn, queries, schema_with, without_targets
+from remora.datasets.queries import QUERIES, queries, sampled, schema_with, without_targets
 from remora.datasets.splits import Window
 from remora.settings import ObjectiveSettings
 
@@ -111,14 +111,14 @@ def test_a_user_is_asked_about_at_most_so_often_spread_over_the_window(home_fold
 def test_of_many_queries_some_are_drawn_in_their_order(home_folder: Path) -> None:
     events = clustered_events(users=25, items=60, clusters=2, days=60, per_user=25, seed=3)
     every = queries(settings_for(home_folder), make_lake(home_folder, events), WINDOW)
-    some = drawn(every, 10, seed=1)
+    some = sampled(every, 10, seed=1)
     places = [every["query_id"].to_pylist().index(one) for one in some["query_id"].to_pylist()]
     assert len(set(places)) == 10
     assert places == sorted(places)
-    assert some.equals(drawn(every, 10, seed=1))
-    assert not some.equals(drawn(every, 10, seed=2))
+    assert some.equals(sampled(every, 10, seed=1))
+    assert not some.equals(sampled(every, 10, seed=2))
     assert without_targets(some) == without_targets(every)
-    assert drawn(every, len(every), seed=1) is every
+    assert sampled(every, len(every), seed=1) is every
 
 
 def test_a_window_in_which_nothing_happens_has_no_queries(home_folder: Path) -> None:

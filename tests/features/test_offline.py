@@ -104,7 +104,7 @@ def test_what_is_missing_is_named(shop: Shop) -> None:
     rows = slates()
     with pytest.raises(NotFound, match=r"no feature service 'ranker'. There are: .*ranking, retrieval"):
         historical(shop.store, rows, "ranker")
-    with pytest.raises(MissingInput, match="No column of the asked rows 'item_id'"):
+    with pytest.raises(MissingInput, match="No column of the entity rows 'item_id'"):
         historical(shop.store, rows.drop_columns(["item_id"]), "ranking")
 
 

@@ -64,7 +64,7 @@ def test_the_interval_is_that_of_a_bootstrap_of_users_by_hand(level: float) -> N
 
 
 def learned_until(*cuts: datetime) -> list[Any]:
-    return [cast(Any, SimpleNamespace(lineage=SimpleNamespace(cuts={"validation": cut}))) for cut in cuts]
+    return [cast(Any, SimpleNamespace(lineage=SimpleNamespace(split={"validation": cut}))) for cut in cuts]
 
 
 def test_only_what_is_later_than_both_trainings_is_asked_about() -> None:

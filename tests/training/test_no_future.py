@@ -25,12 +25,12 @@ USERS, ITEMS = 30, 24
 def test_the_towers_inputs_are_the_same_with_and_without_what_came_later(home_folder: Path) -> None:
     settings = settings_for(home_folder, features={"partitions": 2}, retrieval={"validation_user_fraction": 0.1})
     events = clustered_events(users=USERS, items=ITEMS, clusters=2, days=60, per_user=10)
-    cuts = time_split(settings, make_lake(home_folder, events, version="all"))
-    past = [e for e in events if e[3] < cuts.retrieval_end]
-    planted = [(u, f"i{(int(i[1:]) + 1) % ITEMS:03d}", "like", cuts.retrieval_end) for u, i, _, _ in events]
+    split = time_split(settings, make_lake(home_folder, events, version="all"))
+    past = [e for e in events if e[3] < split.retrieval_end]
+    planted = [(u, f"i{(int(i[1:]) + 1) % ITEMS:03d}", "like", split.retrieval_end) for u, i, _, _ in events]
 
-    without, examples = _made(settings, cuts, past, ("first",))
-    with_future, same = _made(settings, cuts, past + planted, ("first", "later"))
+    without, examples = _made(settings, split, past, ("first",))
+    with_future, same = _made(settings, split, past + planted, ("first", "later"))
 
     assert with_future.spec.to_json() == without.spec.to_json()
     for name in ("identity", "share", "drawable"):
@@ -41,9 +41,9 @@ def test_the_towers_inputs_are_the_same_with_and_without_what_came_later(home_fo
     assert same.equals(examples)
 
 
-def _made(settings: Settings, cuts: TimeSplit, events: list, which: tuple[str, ...]) -> tuple[Inputs, pa.Table]:
+def _made(settings: Settings, split: TimeSplit, events: list, which: tuple[str, ...]) -> tuple[Inputs, pa.Table]:
     """The inputs from these events, and users and items in these versions; `later` ones are valid from the cut on."""
-    items, users, after = clustered_items(ITEMS, 2), some_users(USERS), cuts.retrieval_end + timedelta(seconds=1)
+    items, users, after = clustered_items(ITEMS, 2), some_users(USERS), split.retrieval_end + timedelta(seconds=1)
     lake = make_lake(
         Path(settings.home),
         events,
@@ -51,7 +51,7 @@ def _made(settings: Settings, cuts: TimeSplit, events: list, which: tuple[str, .
         users=versions(users, "age", after, which),
         version="-".join(which),
     )
-    inputs, examples = prepare(settings, lake, lake.vocabulary(), cuts)
+    inputs, examples = prepare(settings, lake, lake.vocabulary(), split)
     return inputs, pa.concat_tables(examples.iter_batches(batch_format="pyarrow", batch_size=None))
 
 

@@ -33,13 +33,13 @@ def test_the_rankers_rows_are_the_same_with_and_without_what_came_later(home_fol
     )
     events = clustered_events(users=USERS, items=ITEMS, clusters=2, days=80, per_user=20)
     whole = make_lake(home_folder, events, items=clustered_items(ITEMS, 2), users=some_users(USERS), version="all")
-    cuts, towers = time_split(settings, whole), retrieval.train(settings)
-    end = cuts.ranking.end
+    split, towers = time_split(settings, whole), retrieval.train(settings)
+    end = split.ranking.end
     past = [event for event in events if event[3] < end]
     planted = [(u, f"i{(int(i[1:]) + 1) % ITEMS:03d}", "like", end + timedelta(hours=1)) for u, i, _, _ in events]
 
-    without = _rows(settings, cuts, towers, _lake(settings, cuts, past, ("first",)))
-    with_future = _rows(settings, cuts, towers, _lake(settings, cuts, past + planted, ("first", "later")))
+    without = _rows(settings, split, towers, _lake(settings, split, past, ("first",)))
+    with_future = _rows(settings, split, towers, _lake(settings, split, past + planted, ("first", "later")))
 
     assert len(without) > 500
     assert with_future.column_names == without.column_names
@@ -47,9 +47,9 @@ def test_the_rankers_rows_are_the_same_with_and_without_what_came_later(home_fol
         assert str(with_future[name].to_pylist()) == str(without[name].to_pylist()), name  # nan is nan
 
 
-def _lake(settings: Settings, cuts: TimeSplit, events: list, which: tuple[str, ...]) -> Lake:
+def _lake(settings: Settings, split: TimeSplit, events: list, which: tuple[str, ...]) -> Lake:
     """A lake of these events; users and items change their columns right after the window when ``later`` is asked."""
-    after = cuts.ranking.end + timedelta(seconds=1)
+    after = split.ranking.end + timedelta(seconds=1)
     return make_lake(
         Path(settings.home),
         events,
@@ -59,9 +59,9 @@ def _lake(settings: Settings, cuts: TimeSplit, events: list, which: tuple[str, .
     )
 
 
-def _rows(settings: Settings, cuts: TimeSplit, towers: Artifact, lake: Lake) -> pa.Table:
+def _rows(settings: Settings, split: TimeSplit, towers: Artifact, lake: Lake) -> pa.Table:
     """The rows of the ranking window, with features built from this lake alone."""
     build(settings, lake)
     apply(settings)
     past = Past(settings=settings, lake=lake, retrieval=towers)
-    return past.slates(cuts.ranking, negatives=20, most=200).rows.combine_chunks()
+    return past.slates(split.ranking, negatives=20, most=200).rows.combine_chunks()

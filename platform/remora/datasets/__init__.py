@@ -1,1 +1,1 @@
-"""Datasets made from the lake with Ray Data: the cuts of time, queries, sequences, rows for the ranker."""
+"""Datasets made from the lake with Ray Data: the temporal split, queries, sequences, rows for the ranker."""

@@ -92,22 +92,22 @@ def without_targets(table: pa.Table) -> int:
     return int((table.schema.metadata or {}).get(WITHOUT_TARGETS, b"0"))
 
 
-def drawn(asked: pa.Table, most: int, seed: int) -> pa.Table:
+def sampled(query_rows: pa.Table, most: int, seed: int) -> pa.Table:
     """At most so many of the queries, each as likely as any other, in their order; the same for the same seed."""
-    if len(asked) <= most:
-        return asked
-    return asked.take(np.sort(np.random.default_rng(seed).choice(len(asked), most, replace=False)))
+    if len(query_rows) <= most:
+        return query_rows
+    return query_rows.take(np.sort(np.random.default_rng(seed).choice(len(query_rows), most, replace=False)))
 
 
 def _queries(
     events: pl.DataFrame, settings: Settings, window: Window, objectives: Objectives | None = None
 ) -> pl.DataFrame:
     """Queries of the users of one partition; ``events`` are sorted by user and time."""
-    asked = _asked(events.filter(pl.col(EVENT_TIMESTAMP) >= window.start), settings)
+    query_rows = _query_rows(events.filter(pl.col(EVENT_TIMESTAMP) >= window.start), settings)
     positives = events.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
     found = (
-        asked.join(_targets(events, positives, asked, settings), on=[USER_ID, "instant"], how="left")
-        .join(history_events(positives, asked), on=[USER_ID, "instant"], how="left")
+        query_rows.join(_targets(events, positives, query_rows, settings), on=[USER_ID, "instant"], how="left")
+        .join(history_events(positives, query_rows), on=[USER_ID, "instant"], how="left")
         .with_columns(
             pl.format("{}@{}", USER_ID, pl.col("instant").dt.epoch("us")).alias("query_id"),
             pl.col("targets", "weights").fill_null([]),
@@ -115,13 +115,13 @@ def _queries(
         )
     )
     if objectives is not None:
-        outcomes = _outcomes(events, asked, settings, objectives)
+        outcomes = _outcomes(events, query_rows, settings, objectives)
         lists = pl.col(OUTCOMES, *(LABEL + name for name in objectives)).fill_null([])
         found = found.join(outcomes, on=[USER_ID, "instant"], how="left").with_columns(lists)
     return found.select(schema_with(objectives).names)
 
 
-def _asked(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def _query_rows(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Columns user_id and instant: which moments are asked about."""
     every, most = settings.evaluation.events_between_queries, settings.evaluation.queries_per_user
     place = pl.int_range(pl.len()).over(USER_ID)
@@ -137,11 +137,13 @@ def _asked(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return moments.filter((total <= most) | opens)
 
 
-def _targets(events: pl.DataFrame, positives: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def _targets(
+    events: pl.DataFrame, positives: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings
+) -> pl.DataFrame:
     """Columns user_id, instant, targets, weights; queries without targets are absent."""
     weights = {name: t.weight for name, t in settings.data.event_types.items()}
     return (
-        _followed(positives, events, asked, settings)
+        _followed(positives, events, query_rows, settings)
         .group_by(USER_ID, "instant", ITEM_ID)
         .agg(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float64).max().alias("weight"))
         .sort(USER_ID, "instant", ITEM_ID)
@@ -150,12 +152,14 @@ def _targets(events: pl.DataFrame, positives: pl.DataFrame, asked: pl.DataFrame,
     )
 
 
-def _outcomes(events: pl.DataFrame, asked: pl.DataFrame, settings: Settings, objectives: Objectives) -> pl.DataFrame:
+def _outcomes(
+    events: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings, objectives: Objectives
+) -> pl.DataFrame:
     """Columns user_id, instant, outcomes and the labels; queries that nothing followed are absent."""
     labels = [LABEL + name for name in objectives]
     counted = events.filter(pl.col(EVENT_TYPE).is_in(sorted({e for o in objectives.values() for e in o.events})))
     return (
-        _followed(counted, events, asked, settings)
+        _followed(counted, events, query_rows, settings)
         .group_by(USER_ID, "instant", ITEM_ID)
         .agg(label_of(objective).alias(LABEL + name) for name, objective in objectives.items())
         .filter(pl.any_horizontal(pl.col(labels) > 0))
@@ -175,10 +179,10 @@ def label_of(objective: ObjectiveSettings) -> pl.Expr:
     return pl.col(VALUE).filter(mine, pl.col(VALUE) > 0).sum().cast(pl.Float64)
 
 
-def _followed(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def _followed(some: pl.DataFrame, events: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Rows of ``some`` within the horizon of each query of their user, of items that its slate could have held."""
     horizon = pl.duration(microseconds=round(settings.evaluation.horizon_days * 86_400e6))
-    after = asked.join(some, on=USER_ID).filter(
+    after = query_rows.join(some, on=USER_ID).filter(
         pl.col(EVENT_TIMESTAMP) >= pl.col("instant"),
         pl.col(EVENT_TIMESTAMP) < pl.col("instant") + horizon,
     )
@@ -189,11 +193,11 @@ def _followed(some: pl.DataFrame, events: pl.DataFrame, asked: pl.DataFrame, set
     return after.join(firsts, on=[USER_ID, ITEM_ID]).filter(pl.col("first_seen") >= pl.col("instant"))
 
 
-def history_events(positives: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+def history_events(positives: pl.DataFrame, query_rows: pl.DataFrame) -> pl.DataFrame:
     """Columns user_id, instant, history_events: positive events strictly before the instant."""
     before = pl.col(EVENT_TIMESTAMP) < pl.col("instant")
     return (
-        asked.join(positives, on=USER_ID)
+        query_rows.join(positives, on=USER_ID)
         .group_by(USER_ID, "instant")
         .agg(before.sum().cast(pl.Int64).alias("history_events"))
     )

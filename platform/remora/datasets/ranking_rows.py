@@ -50,25 +50,25 @@ class CandidateRows:
         """Columns query_id, user_id, item_id, instant, history_events, place (its order in the slate),
         ``label:<objective>``, sampled (how probable it was that a row like this is here), and ``candidate__*``."""
         parts = []
-        for midnight, asked in each_day(queries):
+        for midnight, of_day in each_day(queries):
             pipeline = self.pipeline_at(midnight)
-            parts += [rows for one in asked if (rows := self._rows(one, pipeline)) is not None]
+            parts += [rows for one in of_day if (rows := self._rows(one, pipeline)) is not None]
         return pa.concat_tables(parts) if parts else self._nothing()
 
-    def _rows(self, asked: dict[str, Any], pipeline: Pipeline) -> pa.Table | None:
+    def _rows(self, query_row: dict[str, Any], pipeline: Pipeline) -> pa.Table | None:
         query = self.hydrator.hydrate(
             Query(
-                request_id=asked[QUERY_ID],
+                request_id=query_row[QUERY_ID],
                 surface=self.surface,
                 n=1,  # the backfill is no candidate to learn from
-                instant=asked["instant"],
-                user_id=asked[USER_ID],
+                instant=query_row["instant"],
+                user_id=query_row[USER_ID],
             )
         )
         candidates = pipeline.filter(query, pipeline.retrieve(query)).candidates
-        shown = asked.get(SHOWN)
+        shown = query_row.get(SHOWN)
         rows = candidates.rows if shown is None else self.vocabulary.rows(shown)
-        labels = self._labels(asked, rows)
+        labels = self._labels(query_row, rows)
         if not len(rows) or not (self.every_query or any(column.any() for column in labels.values())):
             return None
         sampled = np.ones(len(rows), np.float32)
@@ -77,23 +77,23 @@ class CandidateRows:
         n = len(rows)
         return pa.table(
             {
-                QUERY_ID: pa.array([asked[QUERY_ID]] * n, pa.string()),
-                USER_ID: pa.array([asked[USER_ID]] * n, pa.string()),
+                QUERY_ID: pa.array([query_row[QUERY_ID]] * n, pa.string()),
+                USER_ID: pa.array([query_row[USER_ID]] * n, pa.string()),
                 ITEM_ID: pa.array(self.vocabulary.to_ids(rows), pa.string()),
-                INSTANT: pa.array([asked["instant"]] * n, TIMESTAMP),
-                HISTORY_EVENTS: pa.array([asked[HISTORY_EVENTS]] * n, pa.int64()),
+                INSTANT: pa.array([query_row["instant"]] * n, TIMESTAMP),
+                HISTORY_EVENTS: pa.array([query_row[HISTORY_EVENTS]] * n, pa.int64()),
                 PLACE: np.arange(n, dtype=np.int32),
-                **self._labels(asked, rows),
+                **self._labels(query_row, rows),
                 SAMPLED: sampled,
                 **columns_of_rows(candidates, rows),  # before any was left out, as serving will see them
             }
         )
 
-    def _labels(self, asked: dict[str, Any], rows: ItemCodes) -> dict[str, Floats]:
+    def _labels(self, query_row: dict[str, Any], rows: ItemCodes) -> dict[str, Floats]:
         """Each objective's label, shape (n,): 0 where nothing followed."""
         labels = {}
         for name in (LABEL + objective for objective in self.objectives):
-            known = [(self.vocabulary.row(i), v) for i, v in zip(asked[OUTCOMES], asked[name], strict=True)]
+            known = [(self.vocabulary.row(i), v) for i, v in zip(query_row[OUTCOMES], query_row[name], strict=True)]
             at = {row: value for row, value in known if row is not None}
             labels[name] = np.zeros(len(rows), np.float32)
             for place in np.flatnonzero(np.isin(rows, list(at))):
@@ -140,7 +140,7 @@ def ranking_rows(rows: CandidateRows, queries: pa.Table, *, parts: int) -> pa.Ta
         return rows(queries)
     shared = ray.put(rows)  # of a large catalogue it is a gigabyte, too much for a function
     found = ray.data.from_arrow(by_days(queries, parts)).map_batches(
-        lambda asked: ray.get(shared)(asked), batch_format="pyarrow", batch_size=None, zero_copy_batch=True
+        lambda queries: ray.get(shared)(queries), batch_format="pyarrow", batch_size=None, zero_copy_batch=True
     )
     tables = [t for t in found.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not tables:

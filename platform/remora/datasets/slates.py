@@ -45,8 +45,8 @@ class Slates:
         begins = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else np.empty(0, np.int64)
         keys = zip(histories[USER_ID].to_pylist(), histories[INSTANT].to_pylist(), strict=True)
         at = {key: place for place, key in enumerate(keys)}
-        asked = rows.select([USER_ID, INSTANT]).take(begins)
-        places = [at[key] for key in zip(asked[USER_ID].to_pylist(), asked[INSTANT].to_pylist(), strict=True)]
+        groups = rows.select([USER_ID, INSTANT]).take(begins)
+        places = [at[key] for key in zip(groups[USER_ID].to_pylist(), groups[INSTANT].to_pylist(), strict=True)]
         read = [np.asarray(history, np.int32) for history in histories["history"].take(places).to_pylist()]
         return cls(
             batch=Batch(

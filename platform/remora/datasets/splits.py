@@ -67,17 +67,17 @@ def time_split(settings: Settings, lake: Lake) -> TimeSplit:
     counted = _events_per(unit, lake)
     borders = counted["unit"] + unit  # after the last event of each unit
     shares = counted["count"].cum_sum() / counted["count"].sum()
-    asked = (
+    borders_at = (
         settings.split.retrieval,
         settings.split.retrieval + settings.split.ranking,
         settings.split.retrieval + settings.split.ranking + settings.split.validation,
     )
-    ends = [borders[int((shares - share).abs().arg_min() or 0)] for share in asked]
+    ends = [borders[int((shares - share).abs().arg_min() or 0)] for share in borders_at]
     if not lake.first < ends[0] < ends[1] < ends[2] <= lake.last:
         raise DataError(
             f"{counted['count'].sum():,} events between {lake.first} and {lake.last} cannot be cut at the shares "
-            f"{', '.join(f'{s:.2f}' for s in asked)}: the cuts coincide at {', '.join(str(e) for e in ends)}. Bring "
-            f"events of a longer time, or change `split`."
+            f"{', '.join(f'{s:.2f}' for s in borders_at)}: the cuts coincide at {', '.join(str(e) for e in ends)}. "
+            f"Bring events of a longer time, or change `split`."
         )
     return TimeSplit(start=lake.first, retrieval_end=ends[0], ranking_end=ends[1], validation_end=ends[2], end=lake.end)
 

@@ -48,18 +48,18 @@ class Places:
 
 
 def cold_start(
-    asked: Places, counts: npt.NDArray[np.int64], *, quota: int, hidden: int, samples: int, seed: int
+    holdout: Places, counts: npt.NDArray[np.int64], *, quota: int, hidden: int, samples: int, seed: int
 ) -> ColdStart:
     """From where hidden targets stand, and the events (items,) that were trained on."""
     items, quota = len(counts), min(quota, CUTOFF)
-    hits = ((asked.among_all < CUTOFF - quota) | (asked.among_new < quota)).astype(np.float64)
-    names, at = np.unique(asked.users, return_inverse=True)
+    hits = ((holdout.among_all < CUTOFF - quota) | (holdout.among_new < quota)).astype(np.float64)
+    names, at = np.unique(holdout.users, return_inverse=True)
     totals = np.bincount(at, hits, minlength=len(names)).astype(np.float64)[:, None]
     queries = np.bincount(at, minlength=len(names)).astype(np.float64)[:, None]
     found = Bootstrap.over_users(totals, queries, samples=samples, seed=seed).interval(0)
-    left = np.maximum(items - asked.had, 1)
+    left = np.maximum(items - holdout.had, 1)
     touched, untouched = int((counts > 0).sum()), int((counts == 0).sum())
-    room = np.clip(CUTOFF - np.maximum(touched - asked.had, 0), 0, untouched)  # places that the touched items leave
+    room = np.clip(CUTOFF - np.maximum(touched - holdout.had, 0), 0, untouched)  # places that the touched items leave
     return ColdStart(
         hidden=hidden,
         items=items,
@@ -69,7 +69,7 @@ def cold_start(
         recall=found.mean,
         low=found.low,
         high=found.high,
-        without_quota=float((asked.among_all < CUTOFF).mean()),
+        without_quota=float((holdout.among_all < CUTOFF).mean()),
         random=float(np.minimum(CUTOFF / left, 1.0).mean()),
         popularity=float((room / max(1, untouched)).mean()),
     )

@@ -50,24 +50,24 @@ class Replay:
         (their gains) and history_events (positive events of the user before).
         """
         into = Accumulator()
-        for midnight, asked in each_day(queries):
+        for midnight, of_day in each_day(queries):
             moment = self.moment_at(midnight)
-            for query in asked:
+            for query in of_day:
                 self._ask(query, moment, into)
         return into.tally()
 
-    def _ask(self, asked: dict[str, Any], moment: ReplayState, into: Accumulator) -> None:
+    def _ask(self, query_row: dict[str, Any], moment: ReplayState, into: Accumulator) -> None:
         query = self.hydrator.hydrate(
             Query(
-                request_id=asked["query_id"],
+                request_id=query_row["query_id"],
                 surface=self.surface,
                 n=max(metric.k for metric in self.metrics),
-                instant=asked["instant"],
-                user_id=asked["user_id"],
+                instant=query_row["instant"],
+                user_id=query_row["user_id"],
             )
         )
-        relevant = self._relevant(asked)
-        segments = of_user(asked["history_events"], self.settings)
+        relevant = self._relevant(query_row)
+        segments = of_user(query_row["history_events"], self.settings)
         new_items = {r: g for r, g in relevant.items() if self._is_new(r, moment)}
         into.queries.update([*segments, *([NEW_ITEMS] if new_items else [])])
         for system, pipeline in moment.pipelines.items():
@@ -77,22 +77,24 @@ class Replay:
             for metric in self.metrics:
                 measured = metric.of(judgement)
                 for segment in segments:
-                    into.add(asked["user_id"], Column(system, metric.name, metric.k, segment), measured)
+                    into.add(query_row["user_id"], Column(system, metric.name, metric.k, segment), measured)
             if new_items:
                 judgement = judge(slate.candidates.rows, new_items)
                 for metric in self._of_relevance:
-                    into.add(asked["user_id"], Column(system, metric.name, metric.k, NEW_ITEMS), metric.of(judgement))
+                    into.add(
+                        query_row["user_id"], Column(system, metric.name, metric.k, NEW_ITEMS), metric.of(judgement)
+                    )
 
     @property
     def _of_relevance(self) -> tuple[RelevanceMetric, ...]:
         """Metrics that depend on which relevant items are looked at; the others would only be repeated."""
         return tuple(metric for metric in self.metrics if isinstance(metric, RelevanceMetric))
 
-    def _relevant(self, asked: dict[str, Any]) -> dict[int, float]:
+    def _relevant(self, query_row: dict[str, Any]) -> dict[int, float]:
         """Row -> gain. An item outside the vocabulary stays, as a miss, under a negative row of its own."""
-        rows = (self.vocabulary.row(item) for item in asked["targets"])
+        rows = (self.vocabulary.row(item) for item in query_row["targets"])
         known = (-1 - n if row is None else row for n, row in enumerate(rows))
-        return dict(zip(known, asked["weights"], strict=True))
+        return dict(zip(known, query_row["weights"], strict=True))
 
     def _is_new(self, row: int, moment: ReplayState) -> bool:
         return row < 0 or moment.item_events[row] < self.settings.new_item_events

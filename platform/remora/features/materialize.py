@@ -84,10 +84,10 @@ def _latest(tables: FeatureTables, view: str, until: datetime) -> pa.Table:
 def _missing(store: FeatureStore, tables: FeatureTables, view: str, latest: pa.Table) -> int:
     """How many of the rows looked at are not online with their timestamp, to the second."""
     chosen = np.unique(np.linspace(0, latest.num_rows - 1, min(MOST_READ_BACK, latest.num_rows)).astype(np.int64))
-    asked = latest.take(pa.array(chosen))
+    chosen_rows = latest.take(pa.array(chosen))
     feature, key = f"{view}:{tables.schema(view).names[0]}", latest.column_names[0]
     missing = 0
-    for batch in asked.to_batches(READ_BACK_BATCH):
+    for batch in chosen_rows.to_batches(READ_BACK_BATCH):
         rows = [{key: one} for one in batch[key].to_pylist()]
         answer = store.get_online_features(features=[feature], entity_rows=rows).proto
         [result] = [r for r, name in zip(answer.results, answer.metadata.feature_names.val, strict=True) if name != key]

@@ -35,9 +35,9 @@ def historical(
     keys = _join_keys(store, declared)
     for name in (INSTANT, *keys):
         if name not in rows.column_names:
-            raise MissingInput("column of the asked rows", name, rows.column_names)
-    asked = rows.select([*keys, INSTANT]).rename_columns({INSTANT: EVENT_TIMESTAMP})
-    job = _job(store, _with_seconds(asked), declared)
+            raise MissingInput("column of the entity rows", name, rows.column_names)
+    entity_rows = rows.select([*keys, INSTANT]).rename_columns({INSTANT: EVENT_TIMESTAMP})
+    job = _job(store, _with_seconds(entity_rows), declared)
     found = job.to_arrow()
     if noted is not None:
         noted(job.report)

@@ -180,13 +180,13 @@ def _some_items(snapshot: ItemSnapshot, most: int) -> ItemSnapshot:
 def _users(settings: Settings, lake: Lake, store: FeatureStore, found: Served) -> pa.Table:
     """The same users, offline: their views at the instant, and their histories from the events."""
     n = len(found.users)
-    asked = pa.table({USER_ID: found.users[USER_ID], INSTANT: pa.array([found.users_at] * n, TIMESTAMP)})
-    table = historical(store, asked, "user").drop_columns([INSTANT])
+    entity_rows = pa.table({USER_ID: found.users[USER_ID], INSTANT: pa.array([found.users_at] * n, TIMESTAMP)})
+    table = historical(store, entity_rows, "user").drop_columns([INSTANT])
     vocabulary = lake.vocabulary()  # that of the snapshot may be of an earlier lake
-    replayed = ReplayUsers.prepare(store, lake, vocabulary, settings, asked)
+    replayed = ReplayUsers.prepare(store, lake, vocabulary, settings, entity_rows)
     queries = [
         replayed.hydrate(Query(request_id=user, surface="parity", n=1, instant=found.users_at, user_id=user))
-        for user in asked[USER_ID].to_pylist()
+        for user in entity_rows[USER_ID].to_pylist()
     ]
     kinds = pa.list_(pa.string())
     for name, rows in ((HISTORY, [q.history for q in queries]), (SEEN, [q.seen for q in queries])):

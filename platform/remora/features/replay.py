@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BUCKET = "_bucket"
 UNKNOWN_ITEM = -1
 
-LISTS = pl.Schema([("asked_row", pl.UInt32()), ("history", pl.List(pl.Int32)), ("seen", pl.List(pl.Int32))])
+LISTS = pl.Schema([("entity_row", pl.UInt32()), ("history", pl.List(pl.Int32)), ("seen", pl.List(pl.Int32))])
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,24 @@ class ReplayUsers:
 
     @classmethod
     def prepare(
-        cls, store: FeatureStore, lake: Lake, vocabulary: Vocabulary, settings: Settings, asked: pa.Table
+        cls, store: FeatureStore, lake: Lake, vocabulary: Vocabulary, settings: Settings, entity_rows: pa.Table
     ) -> ReplayUsers:
-        """Read everything for ``asked`` (``user_id``: string, ``instant``: timestamp[us, UTC]).
+        """Read everything for ``entity_rows`` (``user_id``: string, ``instant``: timestamp[us, UTC]).
 
         One point-in-time join, and one Ray Data pass over the events before the last instant. Needs a Ray cluster.
         """
-        asked = asked.select([USER_ID, INSTANT]).cast(pa.schema([(USER_ID, pa.string()), (INSTANT, TIMESTAMP)]))
-        asked = (
-            asked.group_by([USER_ID, INSTANT]).aggregate([]).sort_by([(USER_ID, "ascending"), (INSTANT, "ascending")])
+        entity_rows = entity_rows.select([USER_ID, INSTANT]).cast(
+            pa.schema([(USER_ID, pa.string()), (INSTANT, TIMESTAMP)])
         )
-        features = historical(store, asked, "user")
-        lists = _histories(lake, vocabulary, settings, asked)
+        entity_rows = (
+            entity_rows.group_by([USER_ID, INSTANT])
+            .aggregate([])
+            .sort_by([(USER_ID, "ascending"), (INSTANT, "ascending")])
+        )
+        features = historical(store, entity_rows, "user")
+        lists = _histories(lake, vocabulary, settings, entity_rows)
         table = features.append_column("history", lists["history"]).append_column("seen", lists["seen"])
-        keys = zip(asked[USER_ID].to_pylist(), _instants(asked), strict=True)
+        keys = zip(entity_rows[USER_ID].to_pylist(), _instants(entity_rows), strict=True)
         return cls(table, {key: row for row, key in enumerate(keys)})
 
     def hydrate(self, query: Query) -> Query:
@@ -75,27 +79,27 @@ class ReplayUsers:
         return replace(query, known=True, history=history, seen=seen, user=user)
 
 
-def _instants(asked: pa.Table) -> list[datetime]:
-    return [one.astimezone(UTC) for one in asked[INSTANT].to_pylist()]
+def _instants(entity_rows: pa.Table) -> list[datetime]:
+    return [one.astimezone(UTC) for one in entity_rows[INSTANT].to_pylist()]
 
 
-def _histories(lake: Lake, vocabulary: Vocabulary, settings: Settings, asked: pa.Table) -> pa.Table:
-    """``history`` and ``seen`` of every asked row, in the order of ``asked``; items outside the vocabulary are -1."""
-    everyone = pl.DataFrame(asked).with_row_index("asked_row")
-    last = pc.max(asked[INSTANT]).as_py()
+def _histories(lake: Lake, vocabulary: Vocabulary, settings: Settings, entity_rows: pa.Table) -> pa.Table:
+    """``history`` and ``seen`` of every entity row, in their order; items outside the vocabulary are -1."""
+    everyone = pl.DataFrame(entity_rows).with_row_index("entity_row")
+    last = pc.max(entity_rows[INSTANT]).as_py()
     known = LISTS.to_frame() if last is None or last <= lake.first else _known(lake, vocabulary, settings, everyone)
-    placed = everyone.select("asked_row").join(known, on="asked_row", how="left").sort("asked_row")
+    placed = everyone.select("entity_row").join(known, on="entity_row", how="left").sort("entity_row")
     empty = pl.lit([], pl.List(pl.Int32))
     return placed.select(pl.col("history", "seen").fill_null(empty)).to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _known(lake: Lake, vocabulary: Vocabulary, settings: Settings, everyone: pl.DataFrame) -> pl.DataFrame:
-    """Lists of the asked rows whose users have events before the last instant, from one pass over those events."""
+    """Lists of the entity rows whose users have events before the last instant, from one pass over those events."""
     chosen, positive_types = settings.features, settings.data.positive_types
     users = everyone.select(USER_ID).unique()
     numbered = pl.DataFrame({ITEM_ID: pl.Series(vocabulary.ids)}).with_row_index("row")
 
-    def of_asked(batch: pa.Table) -> pa.Table:
+    def of_entity_rows(batch: pa.Table) -> pa.Table:
         events = pl.DataFrame(batch)
         kept = events.join(users, on=USER_ID)
         if kept.is_empty():
@@ -107,7 +111,7 @@ def _known(lake: Lake, vocabulary: Vocabulary, settings: Settings, everyone: pl.
 
     def looked_up(group: pa.Table) -> pa.Table:
         events = pl.DataFrame(group)
-        asks = everyone.join(events.select(USER_ID).unique(), on=USER_ID).sort("asked_row")
+        asks = everyone.join(events.select(USER_ID).unique(), on=USER_ID).sort("entity_row")
         found = histories(
             events,
             asks,
@@ -116,14 +120,14 @@ def _known(lake: Lake, vocabulary: Vocabulary, settings: Settings, everyone: pl.
             seen_limit=chosen.seen_limit,
             item="row",
         )
-        return found.select(asks["asked_row"], "history", "seen").to_arrow(compat_level=pl.CompatLevel.oldest())
+        return found.select(asks["entity_row"], "history", "seen").to_arrow(compat_level=pl.CompatLevel.oldest())
 
     tie = [name for name in ("source_row", "event_id") if name in lake.event_schema.names]
     last = everyone["instant"].max()
     assert isinstance(last, datetime)
     events = lake.events(before=last, columns=[USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, *tie])
     found = (
-        events.map_batches(of_asked, batch_format="pyarrow", batch_size=None)
+        events.map_batches(of_entity_rows, batch_format="pyarrow", batch_size=None)
         .groupby(BUCKET, num_partitions=chosen.partitions)
         .map_groups(looked_up, batch_format="pyarrow")
     )

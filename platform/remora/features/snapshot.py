@@ -63,9 +63,11 @@ class ItemSnapshot:
         from remora.features.tables import FeatureTables
 
         n = len(vocabulary)
-        asked = {ITEM_ID: pa.chunked_array([vocabulary.ids] * len(instants), pa.string())}
-        asked["instant"] = pa.array(list(instants), TIMESTAMP).take(pa.array(np.repeat(np.arange(len(instants)), n)))
-        every = historical(store, pa.table(asked), "item_snapshot").drop_columns(["instant"]).combine_chunks()
+        entity_rows = {ITEM_ID: pa.chunked_array([vocabulary.ids] * len(instants), pa.string())}
+        entity_rows["instant"] = pa.array(list(instants), TIMESTAMP).take(
+            pa.array(np.repeat(np.arange(len(instants)), n))
+        )
+        every = historical(store, pa.table(entity_rows), "item_snapshot").drop_columns(["instant"]).combine_chunks()
         named = {"title": settings.data.title, "available": settings.data.available}
         columns = {kind: f"{ITEM_PROFILE}{name}" if name else None for kind, name in named.items()}
         categories = tuple(FeatureTables.open(lake.artifact.home).categories)

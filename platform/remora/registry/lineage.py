@@ -23,7 +23,7 @@ class ViewOfRows(BaseModel):
 class TrainingRows(BaseModel):
     """The report of the point-in-time join that made the ranker's rows, without its clock.
 
-    ``fingerprint`` is of the asked rows, each view's of its source; times are ISO 8601 in UTC.
+    ``fingerprint`` is of the entity rows, each view's of its source; times are ISO 8601 in UTC.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -51,7 +51,7 @@ class Lineage(BaseModel):
     items: int
     first_event: datetime
     last_event: datetime
-    cuts: dict[str, datetime] = Field({}, description="end of each window of time")
+    split: dict[str, datetime] = Field({}, description="end of each window of time")
     seeds: dict[str, int] = Field({}, description="what was trained -> seed")
     rows: dict[str, TrainingRows] = Field({}, description="window -> report of the join of the ranker's rows")
     runs: dict[str, str] = Field({}, description="what was trained -> MLflow run id")

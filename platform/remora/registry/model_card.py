@@ -83,7 +83,7 @@ def _sections(lineage: Lineage, metrics: Mapping[str, Any], surfaces: Sequence[s
 def _data(lineage: Lineage) -> Iterator[str]:
     yield f"{lineage.events:,} events of {lineage.users:,} users and {lineage.items:,} items"
     yield f"from {lineage.first_event:%Y-%m-%d %H:%M} to {lineage.last_event:%Y-%m-%d %H:%M} UTC"
-    for window, end in lineage.cuts.items():
+    for window, end in lineage.split.items():
         yield f"{window} until {end:%Y-%m-%d %H:%M}"
     for window, rows in lineage.rows.items():
         leaks = sum(view.leaks for view in rows.views.values())

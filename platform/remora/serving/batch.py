@@ -64,10 +64,10 @@ def recommend_all(
         return there
     staging = artifacts.staging(version)
     serving = loader.settings.serving
-    asked = pa.table({INDEX: pa.array(range(len(users)), pa.int64()), USER_ID: users})
+    indexed = pa.table({INDEX: pa.array(range(len(users)), pa.int64()), USER_ID: users})
     files = max(1, -(-len(users) // USERS_A_FILE))
     written = (
-        ray.data.from_arrow(asked)
+        ray.data.from_arrow(indexed)
         .repartition(files)
         .map_batches(
             SlateWriter,
@@ -100,16 +100,16 @@ class SlateWriter:
         self._phases = Phases(self._release, loader.users(self._release))
         self._staging, self._surface, self._n, self._instant = staging, surface, n, instant
 
-    def __call__(self, asked: pa.Table) -> pa.Table:
+    def __call__(self, block: pa.Table) -> pa.Table:
         """Slates of a block of users; what is known of them is looked up user by user, as for a request."""
-        if len(asked):
-            users = asked[USER_ID].to_pylist()
+        if len(block):
+            users = block[USER_ID].to_pylist()
             rows = [row for user in users for row in self._rows(user)]
             buffer = io.BytesIO()
             pq.write_table(pa.Table.from_pylist(rows, SLATES), buffer, write_page_checksum=True)
-            name = f"{self._staging.folder}/slates/{asked[INDEX][0].as_py():012}.parquet"
+            name = f"{self._staging.folder}/slates/{block[INDEX][0].as_py():012}.parquet"
             self._staging.home.write_bytes(name, buffer.getvalue())
-        return pa.table({"users": [len(asked)]})
+        return pa.table({"users": [len(block)]})
 
     def _rows(self, user: str) -> Iterator[dict[str, Any]]:
         query = Query(request_id=f"batch-{user}", surface=self._surface, n=self._n, instant=self._instant, user_id=user)

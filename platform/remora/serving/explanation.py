@@ -145,11 +145,11 @@ def _forbidding(pipeline: Pipeline, query: Query, row: int) -> Iterator[str]:
 def _found(pipeline: Pipeline, query: Query, row: int, *, limited: bool) -> Iterator[FoundBy]:
     """Who finds the item within its limit, or further down."""
     for source in pipeline.sources:
-        asked: Any = source
+        searched: Any = source
         if not limited and getattr(source, "limit", None) is not None:
-            asked = replace(asked, limit=FURTHER)
+            searched = replace(searched, limit=FURTHER)
         try:
-            found = asked.find(query)
+            found = searched.find(query)
         except NotReady:
             continue
         at = np.flatnonzero(found.rows == row)

@@ -38,13 +38,13 @@ class ServingMetrics:
             tag_keys=("surface", "stage"),  # type: ignore[arg-type]  # Ray's hint allows one key only
         )
 
-    def answered(self, asked: Query, slate: Slate, response: RecommendResponse) -> None:
+    def answered(self, query: Query, slate: Slate, response: RecommendResponse) -> None:
         """Count one response and what led to it."""
         surface = {"surface": response.surface}
         self._requests.inc(1, surface | {"bundle": response.bundle})
         if response.items:
             self._items.inc(len(response.items), surface)
-        if len(response.items) < asked.n:
+        if len(response.items) < query.n:
             self._short.inc(1, surface | {"reason": "short" if response.items else "empty"})
         for stage, count in slate.counts.items():
             if count:

@@ -51,20 +51,20 @@ class Recommender:
         self.warm = False
 
     async def recommend(
-        self, asked: RecommendRequest, context: RequestContext, variant: str = PRODUCTION, *, yields: bool = False
+        self, request: RecommendRequest, context: RequestContext, variant: str = PRODUCTION, *, yields: bool = False
     ) -> RecommendResponse:
         """The slate of a surface for a user, who is assigned to this bundle as ``variant``."""
         try:
-            return await self._answer(self._query(asked, context), context, variant, yields)
+            return await self._answer(self._query(request, context), context, variant, yields)
         except (Refused, BundleMismatch):
             raise
         except Exception:
             self.tally.broke()
             raise
 
-    async def explain(self, asked: ExplainRequest, context: RequestContext) -> Explanation:
+    async def explain(self, request: ExplainRequest, context: RequestContext) -> Explanation:
         """Why the user's slate has the item or has not, by the request replayed; NotFound for an unknown item."""
-        query, row = self._query(asked, context), item_row(self.loaded, asked.item_id)
+        query, row = self._query(request, context), item_row(self.loaded, request.item_id)
         try:
             return await with_timeout(self.limits.max_timeout_ms / 1e3, self.executor.explain(query, row))
         except TimeoutError as late:
@@ -122,12 +122,12 @@ class Recommender:
         """How long the caller waits, or is taken to."""
         return min(context.timeout_ms or self.limits.timeout_ms, self.limits.max_timeout_ms)
 
-    def _query(self, asked: RecommendRequest, context: RequestContext) -> Query:
-        if asked.n > self.limits.max_items:
-            raise BadRequest(f"n is {asked.n}; this server gives at most {self.limits.max_items} items.")
+    def _query(self, request: RecommendRequest, context: RequestContext) -> Query:
+        if request.n > self.limits.max_items:
+            raise BadRequest(f"n is {request.n}; this server gives at most {self.limits.max_items} items.")
         seconds = self._timeout_ms(context) / 1e3
         return replace(
-            to_query(self.loaded, asked, context.request_id),
+            to_query(self.loaded, request, context.request_id),
             sources_until=Deadline.after(seconds * self.limits.retrieval_deadline_fraction),
             scoring_until=Deadline.after(seconds * self.limits.ranking_deadline_fraction),
         )

@@ -8,25 +8,25 @@ from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.schemas import SEED, SIMILAR, RecommendRequest
 
 
-def to_query(loaded: LoadedBundle, asked: RecommendRequest, request_id: str) -> Query:
+def to_query(loaded: LoadedBundle, request: RecommendRequest, request_id: str) -> Query:
     """The query of a request, its user not looked up yet.
 
     BadRequest for a surface that there is not, and for similar items of nothing; NotFound for an unknown seed.
     """
-    if asked.surface not in loaded.surfaces:
-        raise BadRequest(f"There is no surface '{asked.surface}'. There are: {', '.join(loaded.surfaces)}.")
-    seed = asked.context.get(SEED)
-    if asked.surface == SIMILAR and not isinstance(seed, str):
+    if request.surface not in loaded.surfaces:
+        raise BadRequest(f"There is no surface '{request.surface}'. There are: {', '.join(loaded.surfaces)}.")
+    seed = request.context.get(SEED)
+    if request.surface == SIMILAR and not isinstance(seed, str):
         raise BadRequest(f"The surface {SIMILAR} needs context.{SEED}, the item that similar ones are asked for.")
     return Query(
         request_id=request_id,
-        surface=asked.surface,
-        n=asked.n,
+        surface=request.surface,
+        n=request.n,
         instant=loaded.parts.instant(),
-        user_id=asked.user_id,
+        user_id=request.user_id,
         item=None if seed is None else item_row(loaded, str(seed)),
-        context=asked.context,
-        exclude=loaded.parts.vocabulary.rows(asked.exclude),
+        context=request.context,
+        exclude=loaded.parts.vocabulary.rows(request.exclude),
     )
 
 

@@ -62,26 +62,26 @@ class BundleRouter:
         for recommender in self._recommenders.values():
             recommender.limits = limits
 
-    async def recommend(self, asked: RecommendRequest, context: RequestContext) -> RecommendResponse:
+    async def recommend(self, request: RecommendRequest, context: RequestContext) -> RecommendResponse:
         """The slate of a surface for a user."""
         now = self._now()
-        response = await self._answered(now, asked, context)
+        response = await self._answered(now, request, context)
         shadow = now.traffic.shadow
         if shadow is not None and shadow in now.phases and response.bundle == now.traffic.production:
-            self._shadow.offer(now.phases[shadow], self._limits, asked, context, response)
+            self._shadow.offer(now.phases[shadow], self._limits, request, context, response)
         return response
 
     async def _answered(
-        self, now: ActiveTraffic, asked: RecommendRequest, context: RequestContext
+        self, now: ActiveTraffic, request: RecommendRequest, context: RequestContext
     ) -> RecommendResponse:
-        who = asked.user_id or context.request_id
+        who = request.user_id or context.request_id
         *firsts, (last, variant) = self._choices(now, who)
         for recommender, name in firsts:
             try:
-                return await recommender.recommend(asked, context, name, yields=True)
+                return await recommender.recommend(request, context, name, yields=True)
             except BundleMismatch:  # a phase of the graph has not got it yet, or no longer
                 continue
-        return await last.recommend(asked, context, variant)
+        return await last.recommend(request, context, variant)
 
     def _choices(self, now: ActiveTraffic, who: str) -> Iterator[tuple[Recommender, str]]:
         """The recommender for a user, and those that can take its place, with the variant that each is."""
@@ -91,15 +91,17 @@ class BundleRouter:
             if other is not None and other != bundle and other in now.phases:
                 yield self._recommender(now, other), self._name(PRODUCTION)
 
-    async def similar(self, item_id: str, asked: SimilarParameters, context: RequestContext) -> RecommendResponse:
+    async def similar(self, item_id: str, parameters: SimilarParameters, context: RequestContext) -> RecommendResponse:
         """Items similar to one; NotFound when the catalogue does not have it."""
-        request = RecommendRequest(user_id=asked.user_id, n=asked.n, **about(SIMILAR, item_id))
+        request = RecommendRequest(user_id=parameters.user_id, n=parameters.n, **about(SIMILAR, item_id))
         return await self.recommend(request, context)
 
-    async def explain(self, asked: ExplainRequest, context: RequestContext) -> Explanation:
+    async def explain(self, request: ExplainRequest, context: RequestContext) -> Explanation:
         """Why the user's slate has the item or has not, by the bundle that the user is assigned to."""
         now = self._now()
-        return await self._recommender(now, now.chosen(asked.user_id or context.request_id)[0]).explain(asked, context)
+        return await self._recommender(now, now.chosen(request.user_id or context.request_id)[0]).explain(
+            request, context
+        )
 
     def health(self, status: str) -> Health:
         """Which bundle is in production here."""

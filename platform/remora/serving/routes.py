@@ -49,46 +49,46 @@ def application(router: BundleRouter) -> FastAPI:
     docs_page.install(app)
 
     @app.post("/v1/recommend", responses=problems.RESPONSES)
-    async def recommend(asked: RecommendRequest, context: FromHeaders) -> RecommendResponse:
+    async def recommend(request: RecommendRequest, context: FromHeaders) -> RecommendResponse:
         """A slate for a user; an unknown user gets one that is not personal, and `degraded` says so."""
-        return await router.recommend(asked, context)
+        return await router.recommend(request, context)
 
     @app.get("/v1/recommend/{user_id:path}", responses=problems.RESPONSES)
     async def recommend_to(
-        user_id: UserPath, asked: Annotated[RecommendParameters, Query()], context: FromHeaders
+        user_id: UserPath, parameters: Annotated[RecommendParameters, Query()], context: FromHeaders
     ) -> RecommendResponse:
         """The same, short to type; `/` in an id is `%2F` or stands as it is."""
-        body = RecommendRequest(user_id=user_id, n=asked.n, surface=asked.surface)
+        body = RecommendRequest(user_id=user_id, n=parameters.n, surface=parameters.surface)
         return await router.recommend(body, context)
 
     @app.get("/v1/similar", responses=problems.RESPONSES)
-    async def similar_by_query(asked: Annotated[SimilarQuery, Query()], context: FromHeaders) -> RecommendResponse:
+    async def similar_by_query(parameters: Annotated[SimilarQuery, Query()], context: FromHeaders) -> RecommendResponse:
         """Items similar to one."""
-        return await router.similar(asked.item_id, asked, context)
+        return await router.similar(parameters.item_id, parameters, context)
 
     @app.get("/v1/similar/{item_id:path}", responses=problems.RESPONSES)
     async def similar(
-        item_id: ItemPath, asked: Annotated[SimilarParameters, Query()], context: FromHeaders
+        item_id: ItemPath, parameters: Annotated[SimilarParameters, Query()], context: FromHeaders
     ) -> RecommendResponse:
         """The same with the item in the path."""
-        return await router.similar(item_id, asked, context)
+        return await router.similar(item_id, parameters, context)
 
     @app.post("/v1/explain", responses=problems.RESPONSES)
-    async def explain_request(asked: ExplainRequest, context: FromHeaders) -> Explanation:
+    async def explain_request(request: ExplainRequest, context: FromHeaders) -> Explanation:
         """Why the slate of a request has an item, or which stage or rule kept it out; costs several times a request."""
-        return await router.explain(asked, context)
+        return await router.explain(request, context)
 
     @app.get("/v1/explain/{user_id:path}/{item_id:path}", responses=problems.RESPONSES)
     async def explain(
         request: Request,
         user_id: PartOfPath,
         item_id: PartOfPath,
-        asked: Annotated[ExplainParameters, Query()],
+        parameters: Annotated[ExplainParameters, Query()],
         context: FromHeaders,
     ) -> Explanation:
         """The same of a request without a context; `/` in an id is `%2F`."""
         user_id, item_id = two_ids(request, user_id, item_id)
-        return await router.explain(asked.request(user_id, item_id), context)
+        return await router.explain(parameters.request(user_id, item_id), context)
 
     @app.get("/healthz")
     async def healthy() -> Health:

@@ -37,7 +37,7 @@ class Shadow:
         self,
         phases: Phases,
         limits: ServingSettings,
-        asked: RecommendRequest,
+        request: RecommendRequest,
         context: RequestContext,
         shown: RecommendResponse,
     ) -> None:
@@ -49,7 +49,7 @@ class Shadow:
         if self._recommender is None or self._recommender.loaded is not phases.loaded:
             self._recommender = Recommender(phases.loaded, self._executor(phases), limits, tally=tally.answers)
         self._recommender.limits = limits  # a running replica may have been given others
-        self._at_work = asyncio.ensure_future(_compare(self._recommender, tally, asked, context, shown))
+        self._at_work = asyncio.ensure_future(_compare(self._recommender, tally, request, context, shown))
 
     def keep(self, bundle: str | None) -> None:
         """Let any other bundle go."""
@@ -64,11 +64,11 @@ class Shadow:
 async def _compare(
     recommender: Recommender,
     tally: ShadowTally,
-    asked: RecommendRequest,
+    request: RecommendRequest,
     context: RequestContext,
     shown: RecommendResponse,
 ) -> None:
     try:
-        tally.compared(await recommender.recommend(asked, context), shown)
+        tally.compared(await recommender.recommend(request, context), shown)
     except Exception:  # counted as failed by the recommender
         logger.exception("the shadow bundle %s broke on a request", recommender.loaded.bundle)

@@ -92,7 +92,7 @@ def _bundle(settings: Settings, lake: Lake, made: dict[str, Artifact], served_wi
 
 
 def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str, Artifact]) -> Lineage:
-    cuts = time_split(settings, lake)
+    split = time_split(settings, lake)
     return Lineage(
         dataset=settings.name,
         artifacts={name: artifact.version for name, artifact in made.items()},
@@ -102,11 +102,11 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
         items=len(lake.vocabulary()),
         first_event=lake.first,
         last_event=lake.last,
-        cuts={
-            "retrieval training": cuts.retrieval_end,
-            "ranking training": cuts.ranking_end,
-            "validation": cuts.validation_end,
-            "test": cuts.end,
+        split={
+            "retrieval training": split.retrieval_end,
+            "ranking training": split.ranking_end,
+            "validation": split.validation_end,
+            "test": split.end,
         },
         seeds={"retrieval": settings.retrieval.seed, "ranking": settings.ranking.seed},
         rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].metadata.get("rows", {}).items()},

@@ -70,13 +70,13 @@ def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None)
 
 
 def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Callable[[Report], None]) -> ColdStart:
-    chosen, vocabulary, cuts = settings.evaluation, lake.vocabulary(), time_split(settings, lake)
+    chosen, vocabulary, split = settings.evaluation, lake.vocabulary(), time_split(settings, lake)
     hidden = hidden_items(vocabulary, chosen.cold_start_holdout_fraction)
-    inputs, examples = retrieval_inputs.prepare(settings, lake, vocabulary, cuts, hidden=hidden)
-    asked = _asked(settings, lake, cuts, inputs, hidden)
-    if not len(asked):
+    inputs, examples = retrieval_inputs.prepare(settings, lake, vocabulary, split, hidden=hidden)
+    query_rows = _query_rows(settings, lake, split, inputs, hidden)
+    if not len(query_rows):
         raise DataError(
-            f"Of {int(hidden.sum()):,} hidden items none was wanted before {cuts.retrieval_end:%Y-%m-%d}: cold start "
+            f"Of {int(hidden.sum()):,} hidden items none was wanted before {split.retrieval_end:%Y-%m-%d}: cold start "
             f"cannot be measured. Raise evaluation.cold_start_holdout_fraction, or set it to 0."
         )
     few = settings.model_copy(
@@ -86,10 +86,10 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     model = retrieval.trained_towers(few, inputs, weights)
     counts = np.round(inputs.share * inputs.examples).astype(np.int64)
     vectors, untouched = torch.as_tensor(model.item_vectors()), torch.as_tensor(counts == 0)
-    among_all, had = places_of_targets(model, vectors, asked, repeats=inputs.repeats)
-    among_new, _ = places_of_targets(model, vectors, asked, among=untouched, repeats=inputs.repeats)
+    among_all, had = places_of_targets(model, vectors, query_rows, repeats=inputs.repeats)
+    among_new, _ = places_of_targets(model, vectors, query_rows, among=untouched, repeats=inputs.repeats)
     return cold_start(
-        Places(among_all=among_all, among_new=among_new, had=had, users=asked[USER_ID].to_numpy().astype(str)),
+        Places(among_all=among_all, among_new=among_new, had=had, users=query_rows[USER_ID].to_numpy().astype(str)),
         counts,
         quota=settings.retrieval.newest_limit,
         hidden=int(hidden.sum()),
@@ -98,9 +98,9 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     )
 
 
-def _asked(settings: Settings, lake: Lake, cuts: TimeSplit, inputs: Inputs, hidden: np.ndarray) -> pa.Table:
+def _query_rows(settings: Settings, lake: Lake, split: TimeSplit, inputs: Inputs, hidden: np.ndarray) -> pa.Table:
     """At most so many of the examples that want a hidden item, spread evenly, in order of user and item."""
-    every = retrieval_inputs.encoded_sequences(settings, lake, cuts, inputs.spec.user_content)
+    every = retrieval_inputs.encoded_sequences(settings, lake, split, inputs.spec.user_content)
     positives = every.map_batches(only, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
     parts = [t for t in positives.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not parts:

@@ -11,7 +11,7 @@ import remora
 from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
-from remora.datasets.queries import drawn, queries, without_targets
+from remora.datasets.queries import queries, sampled, without_targets
 from remora.datasets.slates import Slates
 from remora.datasets.splits import time_split
 from remora.evaluation.metrics.table import metrics_at
@@ -112,12 +112,12 @@ def compared(
     window = time_split(settings, lake).test
     chosen = settings.evaluation
     found = queries(settings, lake, window)
-    asked = drawn(found, chosen.max_queries, chosen.seed)
-    if not len(asked):
+    query_rows = sampled(found, chosen.max_queries, chosen.seed)
+    if not len(query_rows):
         raise DataError(without_target(settings, window))
-    log.info("%d of %d queries between %s and %s", len(asked), len(found), window.start.date(), window.end.date())
-    past = ReplayWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
+    log.info("%d of %d queries between %s and %s", len(query_rows), len(found), window.start.date(), window.end.date())
+    past = ReplayWindow.prepare(settings, lake, open_store(settings), window, query_rows, lake.vocabulary())
     metrics = metrics_at(chosen.cutoffs, past.catalogue)
     replay = past.replay(moment_at(past.moments(towers, ranker)), metrics)
-    tally = replay_on_ray(replay, asked, tasks=settings.features.partitions)
-    return report(tally, chosen, without_targets=without_targets(asked))
+    tally = replay_on_ray(replay, query_rows, tasks=settings.features.partitions)
+    return report(tally, chosen, without_targets=without_targets(query_rows))

@@ -89,9 +89,9 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
     if (done := artifacts.find(name)) is not None:
         artifacts.set_current(name)
         return done
-    cuts = time_split(settings, lake)
+    split = time_split(settings, lake)
     vocabulary = lake.vocabulary()
-    inputs, examples = prepare(settings, lake, vocabulary, cuts)
+    inputs, examples = prepare(settings, lake, vocabulary, split)
     params = settings.retrieval.model_dump() | {"lake": lake.version, "examples": examples.count()}
     with tracked(settings, NAME, name, params) as run:
 
@@ -104,7 +104,7 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
         metrics |= _write(staging, settings, vocabulary, inputs, weights)
         home.write_json(f"{staging.folder}/metrics.json", metrics)
         run.metrics(metrics, step=metrics["epoch"])
-    artifact = artifacts.commit(staging, lake=lake.version, cut=cuts.retrieval_end.isoformat(), metrics=metrics)
+    artifact = artifacts.commit(staging, lake=lake.version, cut=split.retrieval_end.isoformat(), metrics=metrics)
     forget(home, NAME, name)
     return artifact
 

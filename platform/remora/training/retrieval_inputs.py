@@ -35,27 +35,27 @@ MOST_WHOLE = 20_000
 
 
 def prepare(
-    settings: Settings, lake: Lake, vocabulary: Vocabulary, cuts: TimeSplit, *, hidden: Hidden | None = None
+    settings: Settings, lake: Lake, vocabulary: Vocabulary, split: TimeSplit, *, hidden: Hidden | None = None
 ) -> tuple[Inputs, Dataset]:
     """What the workers share, and the encoded training examples; both from before the first cut only.
 
     Items that are ``hidden`` (items,) are trained on as if no user had ever touched them.
     """
     chosen = settings.retrieval
-    catalogue, is_known = items_as_of(lake, vocabulary, cuts.retrieval_end)
+    catalogue, is_known = items_as_of(lake, vocabulary, split.retrieval_end)
     known = catalogue.filter(pa.array(is_known))
     columns = [c for c in dict.fromkeys([*settings.data.item_columns, settings.data.category]) if c is not None]
     item_content = Content.fit(
         known, _there(known, columns), text=_there(known, settings.data.text_columns), buckets=chosen.text_hash_buckets
     )
-    users = users_as_of(lake, cuts.retrieval_end)
+    users = users_as_of(lake, split.retrieval_end)
     user_content = Content.fit(users, _there(users, settings.data.user_columns))
-    every = encoded_sequences(settings, lake, cuts, user_content)
+    every = encoded_sequences(settings, lake, split, user_content)
     if hidden is not None:
         every = every.map_batches(without, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
     every = every.materialize()
     counts, judged = target_counts(every, len(vocabulary)), held_out(every, settings.features.partitions)
-    check_examples(int(counts.sum()), len(judged), settings, cuts)
+    check_examples(int(counts.sum()), len(judged), settings, split)
     trained = counts > 0
     identity = np.where(trained, np.cumsum(trained), 0)
     shape = TowerSpec(
@@ -81,9 +81,9 @@ def prepare(
     return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
 
 
-def check_examples(learned: int, held_out: int, settings: Settings, cuts: TimeSplit) -> None:
+def check_examples(learned: int, held_out: int, settings: Settings, split: TimeSplit) -> None:
     """DataError where the workers would have nothing to learn from: ``learned`` examples, and those ``held_out``."""
-    chosen, until = settings.retrieval, f"{cuts.retrieval_end:%Y-%m-%d %H:%M}"
+    chosen, until = settings.retrieval, f"{split.retrieval_end:%Y-%m-%d %H:%M}"
     if held_out and not learned:
         raise DataError(
             f"All positive events before {until} are of held-out users (retrieval.validation_user_fraction is "
@@ -140,10 +140,10 @@ def spec_of(chosen: RetrievalSettings, shape: TowerSpec) -> TowerSpec:
     )
 
 
-def encoded_sequences(settings: Settings, lake: Lake, cuts: TimeSplit, user_content: Content) -> Dataset:
+def encoded_sequences(settings: Settings, lake: Lake, split: TimeSplit, user_content: Content) -> Dataset:
     """Examples from before the first cut as the towers read them, of all users; not computed yet."""
     share = settings.retrieval.validation_user_fraction
-    every = sequences(settings, lake, lake.vocabulary(), before=cuts.retrieval_end, held_out=share)
+    every = sequences(settings, lake, lake.vocabulary(), before=split.retrieval_end, held_out=share)
     return every.map_batches(encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
 
 

@@ -67,12 +67,12 @@ def make(settings: Settings) -> Artifact:
     if (done := artifacts.find(name)) is not None:
         artifacts.set_current(name)
         return done
-    cuts, chosen = time_split(settings, lake), settings.ranking
+    split, chosen = time_split(settings, lake), settings.ranking
     past = Past(settings=settings, lake=lake, retrieval=retrieval)
     windows = {
-        TRAIN: past.slates(cuts.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries),
+        TRAIN: past.slates(split.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries),
         VALIDATION: past.slates(
-            cuts.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries, every_query=True
+            split.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries, every_query=True
         ),
     }
     staging = artifacts.staging(name)
@@ -94,14 +94,14 @@ def read(artifact: Artifact, window: str) -> PastSlates:
 
 def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
     """Fingerprint of everything that the rows are made from."""
-    asked = ("events_between_queries", "queries_per_user", "horizon_days", "max_snapshots")
+    fields = ("events_between_queries", "queries_per_user", "horizon_days", "max_snapshots")
     return fingerprint(
         retrieval=retrieval.version,
         features=features.version,
         split=settings.split.inputs(),
         sources=settings.retrieval.inputs(),
         surface=settings.surfaces.home_feed.inputs(),
-        queries=settings.evaluation.inputs(include=set(asked)),
+        queries=settings.evaluation.inputs(include=set(fields)),
         labels={name: objective.inputs(include={"events", "label"}) for name, objective in settings.objectives.items()},
         rows=settings.ranking.rows,
         code=remora.__version__,
@@ -135,13 +135,13 @@ class Past:
         settings, lake = self.settings, self.lake
         objectives = settings.objectives
         source = queries if settings.ranking.candidates == "retrieved" else logged_slates
-        asked = source(settings, lake, window, objectives=objectives, include_unlabelled=every_query)
-        if len(asked) > most:
+        query_rows = source(settings, lake, window, objectives=objectives, include_unlabelled=every_query)
+        if len(query_rows) > most:
             draw = np.random.default_rng(settings.ranking.seed)
-            asked = asked.take(np.sort(draw.choice(len(asked), most, replace=False)))
-        if not len(asked):
+            query_rows = query_rows.take(np.sort(draw.choice(len(query_rows), most, replace=False)))
+        if not len(query_rows):
             raise DataError(without_target(settings, window))
-        past = ReplayWindow.prepare(settings, lake, self.store, window, asked, lake.vocabulary())
+        past = ReplayWindow.prepare(settings, lake, self.store, window, query_rows, lake.vocabulary())
         candidates = ranking_rows(
             CandidateRows(
                 vocabulary=past.vocabulary,
@@ -153,14 +153,16 @@ class Past:
                 every_query=every_query,
                 seed=settings.ranking.seed,
             ),
-            asked,
+            query_rows,
             parts=settings.features.partitions,
         )
         if not len(candidates):
             raise DataError(
-                f"Of {len(asked):,} queries between {window.start} and {window.end}, retrieval found no positive item. "
-                f"{why_unfound(asked, lake.items())}"
+                f"Of {len(query_rows):,} queries between {window.start} and {window.end}, retrieval found no positive "
+                f"item. {why_unfound(query_rows, lake.items())}"
             )
-        log.info("%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(asked), len(candidates))
+        log.info(
+            "%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(query_rows), len(candidates)
+        )
         rows = historical(self.store, candidates, "ranking", noted=self.reports.append)
         return PastSlates(rows, past.users.table.select([USER_ID, INSTANT, "history"]))

@@ -25,12 +25,12 @@ def without_target(settings: Settings, window: Window) -> str:
     )
 
 
-def why_unfound(asked: pa.Table, items: pa.Table) -> str:
-    """What to do when no outcome of the queries ``asked`` was among the candidates; ``items`` are the lake's.
+def why_unfound(queries: pa.Table, items: pa.Table) -> str:
+    """What to do when no outcome of the queries ``queries`` was among the candidates; ``items`` are the lake's.
 
     An item is a candidate from the time of its first version on, whatever the retrieval model and its limits are.
     """
-    targets = pl.DataFrame(pl.from_arrow(asked.select(["instant", OUTCOMES]))).explode(OUTCOMES).drop_nulls()
+    targets = pl.DataFrame(pl.from_arrow(queries.select(["instant", OUTCOMES]))).explode(OUTCOMES).drop_nulls()
     versions = pl.DataFrame(pl.from_arrow(items.select([ITEM_ID, EVENT_TIMESTAMP])))
     always = pl.col(EVENT_TIMESTAMP).is_null().any()
     since = versions.group_by(ITEM_ID).agg(pl.when(~always).then(pl.col(EVENT_TIMESTAMP).min()).alias("since"))

@@ -46,16 +46,16 @@ class ReplayWindow:
         lake: Lake,
         store: FeatureStore,
         window: Window,
-        asked: pa.Table,
+        queries: pa.Table,
         vocabulary: Vocabulary,
     ) -> ReplayWindow:
-        """For the queries ``asked`` within the window. Needs a Ray cluster."""
+        """For the queries ``queries`` within the window. Needs a Ray cluster."""
         return cls(
             settings=settings,
             vocabulary=vocabulary,
             lists=ItemLists.learn(lake, vocabulary, settings, window.start),
-            snapshots=snapshots(settings, lake, store, asked, vocabulary),
-            users=ReplayUsers.prepare(store, lake, vocabulary, settings, asked),
+            snapshots=snapshots(settings, lake, store, queries, vocabulary),
+            users=ReplayUsers.prepare(store, lake, vocabulary, settings, queries),
         )
 
     @property

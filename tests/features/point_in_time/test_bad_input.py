@@ -90,7 +90,7 @@ class TestASource:
 
     def test_whose_keys_are_of_another_kind(self, world: World) -> None:
         store = replaced(world, STORED.set_column(0, "user_id", pa.array([7])))
-        with pytest.raises(WrongType, match=r"'user_id' of the asked rows is string; int64, as in the source of 'v'"):
+        with pytest.raises(WrongType, match=r"'user_id' of the entity rows is string; int64, as in the source of 'v'"):
             ask(store)
 
 
@@ -106,11 +106,11 @@ class TestAskedRows:
 
     def test_with_an_instant_missing(self, world: World) -> None:
         rows = pa.table({"user_id": ["u", "u"], "event_timestamp": pa.array([START, None], TIMESTAMP)})
-        with pytest.raises(DataError, match=r"1 of the asked rows have no 'event_timestamp', the first is row 1"):
+        with pytest.raises(DataError, match=r"1 of the entity rows have no 'event_timestamp', the first is row 1"):
             ask(world.store(), rows)
 
     def test_without_the_key(self, world: World) -> None:
-        with pytest.raises(MissingInput, match=r"No column of the asked rows 'user_id'.*View 'v' joins on it"):
+        with pytest.raises(MissingInput, match=r"No column of the entity rows 'user_id'.*View 'v' joins on it"):
             ask(world.store(), ASKED.rename_columns(["customer", "event_timestamp"]))
 
     def test_without_a_zone_are_in_utc_unless_the_repository_says_otherwise(self, world: World) -> None:
@@ -129,7 +129,7 @@ class TestAskedRows:
         with caplog.at_level(logging.WARNING):
             assert job.to_arrow()["x"].to_pylist() == [1.0]
         assert job.report.future == 1
-        assert "1 of the asked rows ask for an instant after now" in caplog.text
+        assert "1 of the entity rows ask for an instant after now" in caplog.text
 
     def test_with_a_column_that_a_feature_would_hide(self, world: World) -> None:
         with pytest.raises(DataError, match=r"Two columns of the answer would be called x"):

@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def asked() -> pa.Table:
+def entity_rows() -> pa.Table:
     rows = slates(1_200, users=30, items=40, days=22, seed=3)
     return pa.concat_tables([rows, rows.slice(17, 40)])  # duplicate rows
 
@@ -45,43 +45,43 @@ def store(request: pytest.FixtureRequest, world: World, ray_cluster: None, monke
     return world.store(**WAYS[request.param])
 
 
-def test_equals_duckdb_row_by_row(store: FeatureStore, world: World, asked: pa.Table) -> None:
-    found = store.get_historical_features(asked, FEATURES).to_arrow()
-    assert found.select(asked.column_names).equals(asked)
-    assert found["taste"].to_pylist() == by_duckdb(asked, world.stored["taste"], "user_id", "taste", ttl=TTL)
-    assert found["price"].to_pylist() == by_duckdb(asked, world.stored["price"], "item_id", "price")
+def test_equals_duckdb_row_by_row(store: FeatureStore, world: World, entity_rows: pa.Table) -> None:
+    found = store.get_historical_features(entity_rows, FEATURES).to_arrow()
+    assert found.select(entity_rows.column_names).equals(entity_rows)
+    assert found["taste"].to_pylist() == by_duckdb(entity_rows, world.stored["taste"], "user_id", "taste", ttl=TTL)
+    assert found["price"].to_pylist() == by_duckdb(entity_rows, world.stored["price"], "item_id", "price")
     assert 0 < found["taste"].null_count < len(found)
 
 
-def test_the_order_of_the_views_makes_no_difference(store: FeatureStore, asked: pa.Table) -> None:
-    one = store.get_historical_features(asked, FEATURES).to_arrow()
-    other = store.get_historical_features(asked, FEATURES[::-1]).to_arrow()
+def test_the_order_of_the_views_makes_no_difference(store: FeatureStore, entity_rows: pa.Table) -> None:
+    one = store.get_historical_features(entity_rows, FEATURES).to_arrow()
+    other = store.get_historical_features(entity_rows, FEATURES[::-1]).to_arrow()
     assert one.equals(other.select(one.column_names))
 
 
-def test_what_was_not_known_yet_is_not_used(store: FeatureStore, world: World, asked: pa.Table) -> None:
-    job = store.get_historical_features(asked, ["price:price"], filter_by_created_timestamp=True)
-    expected = by_duckdb(asked, world.stored["price"], "item_id", "price", cut="created")
+def test_what_was_not_known_yet_is_not_used(store: FeatureStore, world: World, entity_rows: pa.Table) -> None:
+    job = store.get_historical_features(entity_rows, ["price:price"], filter_by_created_timestamp=True)
+    expected = by_duckdb(entity_rows, world.stored["price"], "item_id", "price", cut="created")
     assert job.to_arrow()["price"].to_pylist() == expected
-    assert expected != by_duckdb(asked, world.stored["price"], "item_id", "price")
+    assert expected != by_duckdb(entity_rows, world.stored["price"], "item_id", "price")
     assert job.report.known_time == "created"
 
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow", "dataset", "file", "folder"])
 def test_rows_may_come_as_anything_and_keep_their_order(
-    store: FeatureStore, asked: pa.Table, kind: str, tmp_path: Path
+    store: FeatureStore, entity_rows: pa.Table, kind: str, tmp_path: Path
 ) -> None:
     import ray.data
 
-    expected = store.get_historical_features(asked, FEATURES).to_arrow()
+    expected = store.get_historical_features(entity_rows, FEATURES).to_arrow()
     (tmp_path / "parts").mkdir()
-    pq.write_table(asked, tmp_path / "rows.parquet", row_group_size=100)
+    pq.write_table(entity_rows, tmp_path / "rows.parquet", row_group_size=100)
     for number in range(4):
-        pq.write_table(asked.slice(number * 310, 310), tmp_path / "parts" / f"{number}.parquet")
-    blocks = [asked.slice(start, 123) for start in range(0, len(asked), 123)]
+        pq.write_table(entity_rows.slice(number * 310, 310), tmp_path / "parts" / f"{number}.parquet")
+    blocks = [entity_rows.slice(start, 123) for start in range(0, len(entity_rows), 123)]
     rows: Any = {
-        "pandas": lambda: asked.to_pandas(),
-        "arrow": lambda: asked,
+        "pandas": lambda: entity_rows.to_pandas(),
+        "arrow": lambda: entity_rows,
         "dataset": lambda: ray.data.from_arrow(blocks),
         "file": lambda: str(tmp_path / "rows.parquet"),
         "folder": lambda: str(tmp_path / "parts"),
@@ -92,16 +92,18 @@ def test_rows_may_come_as_anything_and_keep_their_order(
     assert as_dataset.to_pylist() == expected.to_pylist()
     streamed = pa.concat_tables(job.stream().iter_batches(batch_format="pyarrow", batch_size=None))
     assert streamed.to_pylist() == expected.to_pylist()
-    assert job.report.rows_in == job.report.rows_out == len(asked)
+    assert job.report.rows_in == job.report.rows_out == len(entity_rows)
 
 
-def test_the_join_report_adds_up_the_same_whichever_way(store: FeatureStore, world: World, asked: pa.Table) -> None:
-    report = store.get_historical_features(asked, FEATURES).report
-    nulls = by_duckdb(asked, world.stored["taste"], "user_id", "taste", ttl=TTL).count(None)
-    ever = by_duckdb(asked, world.stored["taste"], "user_id", "taste").count(None)
+def test_the_join_report_adds_up_the_same_whichever_way(
+    store: FeatureStore, world: World, entity_rows: pa.Table
+) -> None:
+    report = store.get_historical_features(entity_rows, FEATURES).report
+    nulls = by_duckdb(entity_rows, world.stored["taste"], "user_id", "taste", ttl=TTL).count(None)
+    ever = by_duckdb(entity_rows, world.stored["taste"], "user_id", "taste").count(None)
     taste = report.views["taste"]
-    assert (taste.rows, taste.unmatched, taste.expired) == (len(asked), ever, nulls - ever)
-    assert taste.matched == len(asked) - nulls
+    assert (taste.rows, taste.unmatched, taste.expired) == (len(entity_rows), ever, nulls - ever)
+    assert taste.matched == len(entity_rows) - nulls
     last = {}
     for who, at in zip(
         world.stored["taste"]["user_id"].to_pylist(), world.stored["taste"]["event_timestamp"].to_pylist(), strict=True
@@ -109,15 +111,15 @@ def test_the_join_report_adds_up_the_same_whichever_way(store: FeatureStore, wor
         last[who] = max(at, last.get(who, at))
     leaks = [
         w in last and last[w] > at
-        for w, at in zip(asked["user_id"].to_pylist(), asked["event_timestamp"].to_pylist(), strict=True)
+        for w, at in zip(entity_rows["user_id"].to_pylist(), entity_rows["event_timestamp"].to_pylist(), strict=True)
     ]
     assert taste.leaks == sum(leaks)
     assert 0 < taste.mean_age_seconds < taste.max_age_seconds <= TTL.total_seconds()
 
 
-def test_two_sides_of_one_view_by_aliases(store: FeatureStore, world: World, asked: pa.Table) -> None:
-    both = asked.rename_columns(["label", "giver", "item_id", "event_timestamp"]).append_column(
-        "taker", asked["user_id"].take(pa.array(np.random.default_rng(5).permutation(len(asked))))
+def test_two_sides_of_one_view_by_aliases(store: FeatureStore, world: World, entity_rows: pa.Table) -> None:
+    both = entity_rows.rename_columns(["label", "giver", "item_id", "event_timestamp"]).append_column(
+        "taker", entity_rows["user_id"].take(pa.array(np.random.default_rng(5).permutation(len(entity_rows))))
     )
     view = store.get_feature_view("taste")
     service = FeatureService(
@@ -135,7 +137,9 @@ def test_two_sides_of_one_view_by_aliases(store: FeatureStore, world: World, ask
         assert found[f"{side}__taste"].to_pylist() == expected
 
 
-def test_on_demand_views_are_computed_of_what_was_joined(store: FeatureStore, world: World, asked: pa.Table) -> None:
+def test_on_demand_views_are_computed_of_what_was_joined(
+    store: FeatureStore, world: World, entity_rows: pa.Table
+) -> None:
     price, taste = store.get_feature_view("price"), store.get_feature_view("taste")
     factor = RequestSource(name="factor", schema=[Field(name="factor", dtype=Float64)])
 
@@ -146,7 +150,7 @@ def test_on_demand_views_are_computed_of_what_was_joined(store: FeatureStore, wo
         return pd.DataFrame({"fit": inputs["price"] * inputs["taste"] * inputs["factor"]})
 
     store.apply([fits])
-    rows = asked.append_column("factor", pa.array(np.arange(len(asked), dtype=float)))
+    rows = entity_rows.append_column("factor", pa.array(np.arange(len(entity_rows), dtype=float)))
     job = store.get_historical_features(rows, ["fits:fit", "price:price"])
     found = job.to_arrow()
     values = [found[name].to_numpy(zero_copy_only=False) for name in ("price", "taste", "factor", "fit")]
@@ -155,9 +159,9 @@ def test_on_demand_views_are_computed_of_what_was_joined(store: FeatureStore, wo
     assert pa.concat_tables(parts)["fit"].to_pylist() == found["fit"].to_pylist()
 
 
-def test_no_rows_give_no_rows_with_the_columns(store: FeatureStore, asked: pa.Table) -> None:
-    nothing = store.get_historical_features(asked.slice(0, 0), FEATURES).to_arrow()
-    assert nothing.schema.equals(store.get_historical_features(asked, FEATURES).to_arrow().schema)
+def test_no_rows_give_no_rows_with_the_columns(store: FeatureStore, entity_rows: pa.Table) -> None:
+    nothing = store.get_historical_features(entity_rows.slice(0, 0), FEATURES).to_arrow()
+    assert nothing.schema.equals(store.get_historical_features(entity_rows, FEATURES).to_arrow().schema)
     assert len(nothing) == 0
 
 
@@ -175,15 +179,15 @@ def test_one_key_with_most_of_the_rows(ray_cluster: None, tmp_path: Path, monkey
     )
     world.view("activity", stored, files=4)
     store = world.store(broadcast_mb=0, partitions=4)
-    asked = stored.select(["user_id"]).append_column(
+    entity_rows = stored.select(["user_id"]).append_column(
         "event_timestamp", pa.array(stamps + np.timedelta64(500, "ms"), TIMESTAMP)
     )
-    found = store.get_historical_features(asked, ["activity:count"]).to_arrow()
+    found = store.get_historical_features(entity_rows, ["activity:count"]).to_arrow()
     assert found["count"].to_numpy().tolist() == list(range(n))
 
 
 class TestPrecision:
-    def asked(self, *stamps: pa.Array) -> pa.Table:
+    def entity_rows(self, *stamps: pa.Array) -> pa.Table:
         return pa.table({"user_id": ["u"] * len(stamps[0]), "event_timestamp": stamps[0]})
 
     def store(self, folder: Path, stamps: pa.Array) -> FeatureStore:
@@ -195,19 +199,19 @@ class TestPrecision:
     def test_nanoseconds_are_not_rounded(self, tmp_path: Path) -> None:
         at = 1_700_000_000_000_000_500
         store = self.store(tmp_path, pa.array([at, at + 1], pa.timestamp("ns", "UTC")))
-        asked = self.asked(pa.array([at - 1, at, at + 1], pa.timestamp("ns", "UTC")))
-        assert store.get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0, 1]
+        entity_rows = self.entity_rows(pa.array([at - 1, at, at + 1], pa.timestamp("ns", "UTC")))
+        assert store.get_historical_features(entity_rows, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0, 1]
 
     def test_a_microsecond_before_is_before(self, tmp_path: Path) -> None:
         store = self.store(tmp_path, pa.array([START], TIMESTAMP))
-        asked = self.asked(pa.array([START - timedelta(microseconds=1), START], TIMESTAMP))
-        assert store.get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0]
+        entity_rows = self.entity_rows(pa.array([START - timedelta(microseconds=1), START], TIMESTAMP))
+        assert store.get_historical_features(entity_rows, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0]
 
     def test_zones_are_instants_and_no_zone_is_utc(self, tmp_path: Path) -> None:
         store = self.store(tmp_path, pa.array([datetime(2024, 7, 1, 10)], pa.timestamp("us")))
         paris = pa.array([datetime(2024, 7, 1, 9, 59, tzinfo=UTC), datetime(2024, 7, 1, 10, tzinfo=UTC)], TIMESTAMP)
-        asked = self.asked(paris.cast(pa.timestamp("us", "Europe/Paris")))
-        assert store.get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0]
+        entity_rows = self.entity_rows(paris.cast(pa.timestamp("us", "Europe/Paris")))
+        assert store.get_historical_features(entity_rows, ["v:x"]).to_arrow()["x"].to_pylist() == [None, 0]
 
 
 def test_keys_of_other_widths_and_names(tmp_path: Path) -> None:
@@ -220,8 +224,8 @@ def test_keys_of_other_widths_and_names(tmp_path: Path) -> None:
         }
     )
     world.view("v", stored, ("user_id",), mapping={"uid": "user_id", "cnt": "count"}, timestamp="at")
-    asked = pd.DataFrame({"user_id": [2, None, 1, 7], "event_timestamp": [START] * 4})  # floats, says pandas
-    found = world.store().get_historical_features(asked, ["v:count"], full_feature_names=True).to_arrow()
+    entity_rows = pd.DataFrame({"user_id": [2, None, 1, 7], "event_timestamp": [START] * 4})  # floats, says pandas
+    found = world.store().get_historical_features(entity_rows, ["v:count"], full_feature_names=True).to_arrow()
     assert found["v__count"].to_pylist() == [20, None, 10, None]
 
 
@@ -237,9 +241,9 @@ def test_a_view_that_says_when_it_knew_is_cut_by_default(tmp_path: Path) -> None
         }
     )
     world.view("v", stored, tags={"known_timestamp": "learned_at"})
-    asked = pa.table(
+    entity_rows = pa.table(
         {"user_id": ["u", "u"], "event_timestamp": pa.array([START + timedelta(days=2), later], TIMESTAMP)}
     )
-    assert world.store().get_historical_features(asked, ["v:x"]).to_arrow()["x"].to_pylist() == [1, 2]
-    asked_of_all = world.store(known_time=False).get_historical_features(asked, ["v:x"])
+    assert world.store().get_historical_features(entity_rows, ["v:x"]).to_arrow()["x"].to_pylist() == [1, 2]
+    asked_of_all = world.store(known_time=False).get_historical_features(entity_rows, ["v:x"])
     assert asked_of_all.to_arrow()["x"].to_pylist() == [2, 2]

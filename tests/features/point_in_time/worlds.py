@@ -138,28 +138,34 @@ def slates(rows: int, *, users: int, items: int, days: int, seed: int) -> pa.Tab
 
 
 def by_duckdb(
-    asked: pa.Table, stored: pa.Table, key: str, column: str, *, ttl: timedelta | None = None, cut: str | None = None
+    entity_rows: pa.Table,
+    stored: pa.Table,
+    key: str,
+    column: str,
+    *,
+    ttl: timedelta | None = None,
+    cut: str | None = None,
 ) -> list[Any]:
-    """The column for every asked row, by an ASOF JOIN; with ``cut``, by an inequality join and a window."""
+    """The column for every entity row, by an ASOF JOIN; with ``cut``, by an inequality join and a window."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    connection.register("asked_rows", asked.append_column("n", pa.array(range(len(asked)))))
+    connection.register("entity_rows", entity_rows.append_column("n", pa.array(range(len(entity_rows)))))
     connection.register("stored", stored.append_column("place", pa.array(range(len(stored)))))
     last = "event_timestamp DESC, created DESC NULLS LAST, place DESC"
     if cut is None:
         found = f"""SELECT a.n, f.{column} AS value, f.event_timestamp AS at
-            FROM asked_rows a ASOF LEFT JOIN (
+            FROM entity_rows a ASOF LEFT JOIN (
                 SELECT * FROM stored QUALIFY row_number() OVER (PARTITION BY {key}, event_timestamp ORDER BY {last}) = 1
             ) f ON a.{key} = f.{key} AND f.event_timestamp <= a.event_timestamp"""
     else:
         found = f"""SELECT a.n, f.{column} AS value, f.event_timestamp AS at
-            FROM asked_rows a LEFT JOIN stored f
+            FROM entity_rows a LEFT JOIN stored f
             ON a.{key} = f.{key} AND f.event_timestamp <= a.event_timestamp AND f.{cut} <= a.event_timestamp
             QUALIFY row_number() OVER (PARTITION BY a.n ORDER BY f.event_timestamp DESC NULLS LAST,
                 f.created DESC NULLS LAST, f.place DESC) = 1"""
     limit = f"AND f.at + INTERVAL {int(ttl.total_seconds())} SECOND >= a.event_timestamp" if ttl else ""
     rows = connection.sql(
-        f"SELECT CASE WHEN f.at IS NOT NULL {limit} THEN f.value END FROM asked_rows a JOIN ({found}) f USING (n) "
+        f"SELECT CASE WHEN f.at IS NOT NULL {limit} THEN f.value END FROM entity_rows a JOIN ({found}) f USING (n) "
         "ORDER BY n"
     )
     return [value for (value,) in rows.fetchall()]

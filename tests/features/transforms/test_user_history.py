@@ -41,14 +41,14 @@ def looped(
 
 @given(st.lists(event, max_size=40), st.lists(ask, max_size=8), st.integers(1, 5), st.integers(1, 5), st.randoms())
 @settings(max_examples=100)
-def test_histories_equal_a_loop_over_the_events_before_the_instant(rows, asked, length, limit, shuffle) -> None:  # type: ignore[no-untyped-def]
+def test_histories_equal_a_loop_over_the_events_before_the_instant(rows, entity_rows, length, limit, shuffle) -> None:  # type: ignore[no-untyped-def]
     events = events_of(rows)
     order = list(range(len(rows)))
     shuffle.shuffle(order)
-    wanted = pl.DataFrame(asked, schema={"user_id": pl.String, "instant": STAMP}, orient="row")
+    wanted = pl.DataFrame(entity_rows, schema={"user_id": pl.String, "instant": STAMP}, orient="row")
     made = histories(events[order], wanted, positive_types=POSITIVE, length=length, seen_limit=limit, item="item_id")
     assert made.select("user_id", "instant").equals(wanted)
-    for (user, instant), history, seen in zip(asked, made["history"], made["seen"], strict=True):
+    for (user, instant), history, seen in zip(entity_rows, made["history"], made["seen"], strict=True):
         assert (history.to_list(), seen.to_list()) == looped(rows, user, instant, length, limit)
 
 

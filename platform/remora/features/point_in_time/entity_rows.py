@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 ROW = "__row"
-"""The number of a row among the asked ones, from 0; carried through every stage."""
+"""The number of a row among the entity ones, from 0; carried through every stage."""
 
 BLOCK_ROWS = 250_000
 EVENT_TIMESTAMP = "event_timestamp"
@@ -69,7 +69,7 @@ class EntityRows:
         kind = where["schema"].field(timestamp).type
         if pa.types.is_timestamp(kind) and kind.tz is None and not naive_is_utc:
             raise WrongType(
-                timestamp, str(kind), "a timestamp with a time zone (coerce_tz_aware is off)", "the asked rows"
+                timestamp, str(kind), "a timestamp with a time zone (coerce_tz_aware is off)", "the entity rows"
             )
         return cls(timestamp=timestamp, **where)
 
@@ -153,7 +153,7 @@ def _blocks(dataset: Dataset) -> dict[str, Any]:
     schemas = ray.get([_task(_schema_and_rows).remote(ref) for ref in refs])
     filled = [(ref, schema, rows) for ref, (schema, rows) in zip(refs, schemas, strict=True) if rows]
     if not filled and not schemas:
-        raise DataError("The asked Ray Dataset has neither rows nor columns.")
+        raise DataError("The entity Ray Dataset has neither rows nor columns.")
     schema = filled[0][1] if filled else schemas[0][0]
     return {
         "schema": schema.remove_metadata(),
@@ -184,12 +184,12 @@ def _digest(table: pa.Table) -> str:
 
 def _timestamp(schema: pa.Schema) -> str:
     if EVENT_TIMESTAMP in schema.names:
-        check_instant(schema.field(EVENT_TIMESTAMP).type, EVENT_TIMESTAMP, "the asked rows")
+        check_instant(schema.field(EVENT_TIMESTAMP).type, EVENT_TIMESTAMP, "the entity rows")
         return EVENT_TIMESTAMP
     stamps = [field.name for field in schema if pa.types.is_timestamp(field.type)]
     if len(stamps) != 1:
         hint = f"Name one of {', '.join(stamps)} so." if stamps else "Every row needs the instant it is asked for."
-        raise MissingInput("column of the asked rows", EVENT_TIMESTAMP, schema.names, hint)
+        raise MissingInput("column of the entity rows", EVENT_TIMESTAMP, schema.names, hint)
     return stamps[0]
 
 

@@ -61,8 +61,8 @@ class PointInTimeJob(RetrievalJob):
     @property
     def metadata(self) -> RetrievalMetadata:
         """Features, keys and the span of instants."""
-        earliest, latest = self.join.asked.bounds
-        names = [name for name in self.join.asked.schema.names if name != self.join.asked.timestamp]
+        earliest, latest = self.join.entity_rows.bounds
+        names = [name for name in self.join.entity_rows.schema.names if name != self.join.entity_rows.timestamp]
         return RetrievalMetadata(self.feature_refs, names, earliest, latest)
 
     @property
@@ -140,18 +140,18 @@ class PointInTimeJob(RetrievalJob):
         return partial(_computed, odfvs=self.odfvs, full_names=self.full_names, refs=self.feature_refs)
 
     def _count(self, rows: int, counts: Counts, seconds: float) -> JoinReport:
-        asked = self.join.asked
-        earliest, latest = (None if at is None else at.isoformat() for at in asked.bounds)
+        entity_rows = self.join.entity_rows
+        earliest, latest = (None if at is None else at.isoformat() for at in entity_rows.bounds)
         totals = {view.name: counts.of(view.name) for view in self.join.views}
         report = JoinReport(
             created_at=datetime.now(UTC).isoformat(),
             seconds=round(seconds, 3),
-            rows_in=asked.rows,
+            rows_in=entity_rows.rows,
             rows_out=rows,
             earliest=earliest,
             latest=latest,
             future=int(next((total["future"] for total in totals.values()), 0)),
-            fingerprint=asked.digest,
+            fingerprint=entity_rows.digest,
             known_time=self.known_time,
             views={
                 view.name: view_report(
@@ -167,7 +167,7 @@ class PointInTimeJob(RetrievalJob):
         )
         if report.future:
             log.warning(
-                "%s of the asked rows ask for an instant after now (the last is %s): they got what is known today.",
+                "%s of the entity rows ask for an instant after now (the last is %s): they got what is known today.",
                 f"{report.future:,}",
                 latest,
             )
@@ -193,7 +193,7 @@ class PullJob(RetrievalJob):
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
-        """None: a pull answers no asked rows."""
+        """None: a pull answers no entity rows."""
         return None
 
     def to_ray_dataset(self) -> Dataset:
@@ -236,9 +236,9 @@ def _computed(table: pa.Table, odfvs: list[OnDemandFeatureView], full_names: boo
     """``table`` with the requested columns of on-demand views, as Feast itself appends them."""
     for view in odfvs:
         name = view.projection.name_to_use()
-        asked = [ref.split(":", 1)[1] for ref in refs if ref.split(":", 1)[0] in (view.name, name)]
+        requested = [ref.split(":", 1)[1] for ref in refs if ref.split(":", 1)[0] in (view.name, name)]
         made = view.transform_arrow(table, full_names)
         for column in made.column_names:
-            if column.removeprefix(f"{name}__") in asked:
+            if column.removeprefix(f"{name}__") in requested:
                 table = table.append_column(column, made[column])
     return table

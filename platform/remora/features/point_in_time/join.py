@@ -1,11 +1,11 @@
-"""The join: every asked row with what each view held at its instant.
+"""The join: every entity row with what each view held at its instant.
 
 Three ways, chosen per view by size, with equal results:
 
 * **inline**: rows that lie in this process, and small views, are joined here, without Ray.
 * **broadcast**: a view that fits ``broadcast_mb`` is sorted once, lies in Ray's object store, and every block of asked
-  rows looks up its answers there. The asked rows stream through and never move.
-* **partitioned**: a larger view and the asked rows are hash-partitioned by the join keys with Ray Data; each partition
+  rows looks up its answers there. The entity rows stream through and never move.
+* **partitioned**: a larger view and the entity rows are hash-partitioned by the join keys with Ray Data; each partition
   sorts its part of the view. Views with the same keys share one pass.
 """
 
@@ -38,7 +38,7 @@ INLINE_ROWS = 2_000_000  # a second of work here; a plan of Ray Data takes as lo
 MIB = 1 << 20
 
 BUCKET, SIDE, ORDER, PIECE = "bucket", "side", "order", "piece"
-ASKED_SIDE = -1
+ENTITY_SIDE = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Join:
     """Entity rows and views. ``broadcast_mb`` bounds what one worker holds of a view; ``partitions`` of a hash pass,
     None: by size. ``now`` only counts rows that ask for the future."""
 
-    asked: EntityRows
+    entity_rows: EntityRows
     views: tuple[View, ...]
     now: datetime
     broadcast_mb: int = 256
@@ -54,51 +54,51 @@ class Join:
     unit: Unit = field(init=False)
 
     def __post_init__(self) -> None:
-        schema = self.asked.schema
-        kinds = [schema.field(self.asked.timestamp).type]
+        schema = self.entity_rows.schema
+        kinds = [schema.field(self.entity_rows.timestamp).type]
         for view in self.views:
-            for asked, stored in view.join_keys:
-                if asked not in schema.names:
+            for name, stored in view.join_keys:
+                if name not in schema.names:
                     raise MissingInput(
-                        "column of the asked rows", asked, schema.names, f"View '{view.name}' joins on it."
+                        "column of the entity rows", name, schema.names, f"View '{view.name}' joins on it."
                     )
                 where = f"the source of '{view.name}'"
-                check_keys(schema.field(asked).type, view.source.kind(stored), asked, where)
+                check_keys(schema.field(name).type, view.source.kind(stored), name, where)
             kinds += [view.source.kind(c) for c in (view.timestamp, view.created, view.known) if c]
         object.__setattr__(self, "unit", unit_of(kinds))
         names = [ROW, *schema.names, *(name for view in self.views for _, name in view.features)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise DataError(
                 f"Two columns of the answer would be called {', '.join(twice)}. Ask with full_feature_names=True, or "
-                f"rename a column of the asked rows."
+                f"rename a column of the entity rows."
             )
 
     def strategy(self, view: View) -> Strategy:
         """How a view is joined."""
         if view.bytes > self.broadcast_mb * MIB:
             return "partitioned"
-        small = self.asked.table is not None and self.asked.rows <= INLINE_ROWS
+        small = self.entity_rows.table is not None and self.entity_rows.rows <= INLINE_ROWS
         return "inline" if small and all(v.bytes <= self.broadcast_mb * MIB for v in self.views) else "broadcast"
 
     def table(self, counts: Counts) -> pa.Table | None:
         """The answer in the order asked, with :data:`ROW`; None unless every view is joined inline."""
-        if not self.asked.rows:
+        if not self.entity_rows.rows:
             return self._stage(self.views).nothing()
-        if self.asked.table is None or {self.strategy(view) for view in self.views} - {"inline"}:
+        if self.entity_rows.table is None or {self.strategy(view) for view in self.views} - {"inline"}:
             return None
         timelines = [timeline(view, self.unit) for view in self.views]
-        return _answer(numbered(self.asked.table, 0), timelines, self._stage(()), counts.add)
+        return _answer(numbered(self.entity_rows.table, 0), timelines, self._stage(()), counts.add)
 
     def dataset(self, tally: Any) -> Dataset:
         """The answer as a lazy Ray Dataset, with :data:`ROW`, in no particular order once a view is partitioned.
 
         ``tally`` is an actor with :meth:`Counts.add`.
         """
-        if not self.asked.rows:
+        if not self.entity_rows.rows:
             import ray.data
 
             return ray.data.from_arrow(self._stage(self.views).nothing())
-        rows, done = self.asked.dataset(), self._stage(())
+        rows, done = self.entity_rows.dataset(), self._stage(())
         large = [view for view in self.views if self.strategy(view) == "partitioned"]
         for keys_ in dict.fromkeys(tuple(view.join_keys) for view in large):
             together = tuple(view for view in large if view.join_keys == keys_)
@@ -119,24 +119,24 @@ class Join:
     @property
     def columns(self) -> list[str]:
         """Columns of the answer, in order."""
-        return [*self.asked.schema.names, *(name for view in self.views for _, name in view.features)]
+        return [*self.entity_rows.schema.names, *(name for view in self.views for _, name in view.features)]
 
     def check(self, rows_out: int, counts: Counts) -> None:
-        """StorageError unless every asked row came back, and every view answered for every row, once."""
+        """StorageError unless every entity row came back, and every view answered for every row, once."""
         per_view = {view.name: int(counts.of(view.name)["rows"]) for view in self.views}
-        if rows_out != self.asked.rows or set(per_view.values()) - {self.asked.rows}:
+        if rows_out != self.entity_rows.rows or set(per_view.values()) - {self.entity_rows.rows}:
             raise StorageError(
-                f"{self.asked.rows:,} rows were asked for and {rows_out:,} came back (looked up per view: {per_view}). "
-                f"Nothing was written. Run it again; if it happens twice, report it with this message."
+                f"{self.entity_rows.rows:,} rows were asked for and {rows_out:,} came back (looked up per view: "
+                f"{per_view}). Nothing was written. Run it again; if it happens twice, report it with this message."
             )
 
     def _stage(self, views: tuple[View, ...]) -> _Stage:
         now = ticks_of(self.now, self.unit)
-        return _Stage(self.asked.schema, self.asked.timestamp, views, self.unit, now, self._buckets())
+        return _Stage(self.entity_rows.schema, self.entity_rows.timestamp, views, self.unit, now, self._buckets())
 
     def _buckets(self) -> int:
         stored = sum(view.source.rows for view in self.views)
-        return self.partitions or max(8, -(-(self.asked.rows + stored) // (2 * BLOCK_ROWS)))
+        return self.partitions or max(8, -(-(self.entity_rows.rows + stored) // (2 * BLOCK_ROWS)))
 
 
 @dataclass(frozen=True)
@@ -187,14 +187,14 @@ def _answer(rows: pa.Table, timelines: list[Timeline], stage: _Stage, note: Note
     instants, there = ticks(rows[stage.timestamp], stage.unit)
     if not there.all():
         raise DataError(
-            f"{int((~there).sum()):,} of the asked rows have no '{stage.timestamp}', the first is row "
+            f"{int((~there).sum()):,} of the entity rows have no '{stage.timestamp}', the first is row "
             f"{rows[ROW][int(there.argmin())].as_py():,}. Every row needs the instant it is asked for."
         )
     block = rows[ROW][0].as_py() if len(rows) else -1
     for at in timelines:
         view = at.view
         kinds = [view.source.kind(column) for column in view.source_keys]
-        match = at.at(keys(rows, view.asked_keys, view.key_names, kinds), instants)
+        match = at.at(keys(rows, view.entity_keys, view.key_names, kinds), instants)
         future = int((instants > stage.now).sum())
         note(view.name, block, counted(match, stage.unit, future))
         features = at.take(match)
@@ -221,7 +221,7 @@ def _partitioned(rows: Dataset, views: tuple[View, ...], stage: _Stage, tally: A
                 _ViewPieces(view, side, stage.buckets), batch_format="pyarrow", batch_size=None
             )
         )
-    cut = rows.map_batches(_AskedPieces(views[0], stage.buckets), batch_format="pyarrow", batch_size=None)
+    cut = rows.map_batches(_EntityPieces(views[0], stage.buckets), batch_format="pyarrow", batch_size=None)
     return (
         cut.union(*sides)
         .groupby(BUCKET, num_partitions=stage.buckets)
@@ -230,16 +230,16 @@ def _partitioned(rows: Dataset, views: tuple[View, ...], stage: _Stage, tally: A
 
 
 @dataclass(frozen=True)
-class _AskedPieces:
-    """Blocks of asked rows in, one piece for each bucket out."""
+class _EntityPieces:
+    """Blocks of entity rows in, one piece for each bucket out."""
 
     view: View
     buckets: int
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         kinds = [self.view.source.kind(column) for column in self.view.source_keys]
-        bucket = buckets(keys(rows, self.view.asked_keys, self.view.key_names, kinds), self.buckets)
-        return _pieces(rows, bucket, ASKED_SIDE, rows[ROW][0].as_py() if len(rows) else 0)
+        bucket = buckets(keys(rows, self.view.entity_keys, self.view.key_names, kinds), self.buckets)
+        return _pieces(rows, bucket, ENTITY_SIDE, rows[ROW][0].as_py() if len(rows) else 0)
 
 
 @dataclass(frozen=True)
@@ -276,10 +276,10 @@ class _Bucket:
             stored = [_unpacked(pieces[PIECE][at]) for at in (side == number).nonzero()[0].tolist()]
             empty = pa.schema([pa.field(c, view.source.kind(c)) for c in view.read]).empty_table()
             timelines.append(Timeline.build(view, self.stage.unit, pa.concat_tables([empty, *stored])))
-        asked = (side == ASKED_SIDE).nonzero()[0].tolist()
-        if not asked:
+        entity_pieces = (side == ENTITY_SIDE).nonzero()[0].tolist()
+        if not entity_pieces:
             yield _answer(self.stage.nothing(), timelines, self.stage, Counts().add)
-        for at in asked:
+        for at in entity_pieces:
             yield _answer(_unpacked(pieces[PIECE][at]), timelines, self.stage, noting(self.tally))
 
 

@@ -15,7 +15,7 @@ from remora.features.point_in_time.times import PER_SECOND, Unit
 class ViewReport(BaseModel):
     """One view. ``rows`` = ``matched`` + ``unmatched`` (no row by the instant) + ``expired`` (older than ttl).
 
-    ``leaks``: asked rows whose key has a later row, which a join without time would have taken. ``age_seconds``: from
+    ``leaks``: entity rows whose key has a later row, which a join without time would have taken. ``age_seconds``: from
     the answer's event time to the instant, over the matched rows. ``fingerprint``: SHA-256 of the source's footers.
     """
 

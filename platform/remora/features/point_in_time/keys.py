@@ -29,14 +29,14 @@ def key_type(kind: pa.DataType) -> pa.DataType | None:
     return None
 
 
-def check_keys(asked: pa.DataType, stored: pa.DataType, column: str, where: str) -> None:
-    """WrongType unless keys of the asked rows can be compared with those of a source."""
+def check_keys(entity: pa.DataType, stored: pa.DataType, column: str, where: str) -> None:
+    """WrongType unless keys of the entity rows can be compared with those of a source."""
     wanted = key_type(stored)
     if wanted is None:
         raise WrongType(column, str(stored), "text, a whole number, true/false or a time", where)
-    whole = pa.types.is_floating(asked) and wanted == pa.int64()  # pandas has no integers beside nulls
-    if not (pa.types.is_null(asked) or whole or key_type(asked) == wanted):
-        raise WrongType(column, str(asked), f"{stored}, as in {where},", "the asked rows")
+    whole = pa.types.is_floating(entity) and wanted == pa.int64()  # pandas has no integers beside nulls
+    if not (pa.types.is_null(entity) or whole or key_type(entity) == wanted):
+        raise WrongType(column, str(entity), f"{stored}, as in {where},", "the entity rows")
 
 
 def keys(table: pa.Table, columns: list[str], names: list[str], kinds: list[pa.DataType]) -> pl.DataFrame:
@@ -52,7 +52,7 @@ def keys(table: pa.Table, columns: list[str], names: list[str], kinds: list[pa.D
         try:
             found[name] = values.cast(wanted)
         except pa.ArrowInvalid as error:
-            raise WrongType(column, f"{values.type} ({error})", "whole numbers", "the asked rows") from error
+            raise WrongType(column, f"{values.type} ({error})", "whole numbers", "the entity rows") from error
     return pl.DataFrame(found)
 
 

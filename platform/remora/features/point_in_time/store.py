@@ -62,7 +62,7 @@ class PointInTimeOfflineStore(OfflineStore):
         filter_by_created_timestamp: bool = False,
         **span: Any,
     ) -> PointInTimeJob:
-        """The features of the asked rows, each as of the row's instant.
+        """The features of the entity rows, each as of the row's instant.
 
         ``entity_df``: a pandas DataFrame, an Arrow table, a Ray Dataset, or the path of Parquet files. BadRequest
         without it: a span of time does not say for whom.
@@ -75,9 +75,9 @@ class PointInTimeOfflineStore(OfflineStore):
         chosen = _options(config)
         cut = "created" if filter_by_created_timestamp else "known" if chosen.known_time else "never"
         views = tuple(view_of(config, v, feature_refs, full_names=full_feature_names, cut=cut) for v in feature_views)
-        asked = EntityRows.of(entity_df, naive_is_utc=bool(config.coerce_tz_aware))
+        entity_rows = EntityRows.of(entity_df, naive_is_utc=bool(config.coerce_tz_aware))
         join = Join(
-            asked=asked,
+            entity_rows=entity_rows,
             views=views,
             now=datetime.now(UTC),
             broadcast_mb=chosen.broadcast_mb,

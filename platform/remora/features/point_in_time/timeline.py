@@ -25,7 +25,7 @@ NOWHERE = -1
 
 @dataclass(frozen=True)
 class Match:
-    """For each of n asked rows: ``row`` of the timeline's features, -1 for none; and how it came to that.
+    """For each of n entity rows: ``row`` of the timeline's features, -1 for none; and how it came to that.
 
     ``expired``: the answer was older than the view's ttl. ``leak``: a later row exists, which a join without time
     would have taken. ``age``: ticks from the answer's event time to the instant, 0 without an answer.
@@ -89,9 +89,9 @@ class Timeline:
             features=features.rename_columns([name for _, name in view.features]).combine_chunks(),
         )
 
-    def at(self, asked: pl.DataFrame, instants: Ticks) -> Match:
-        """The answer for each asked key (``view.key_names``, n rows) at its instant (n,)."""
-        start, end = self._bounds(asked, len(instants))
+    def at(self, entity_rows: pl.DataFrame, instants: Ticks) -> Match:
+        """The answer for each entity key (``view.key_names``, n rows) at its instant (n,)."""
+        start, end = self._bounds(entity_rows, len(instants))
         after = _bisect(self.usable, start, end, instants)
         row = np.where(after > start, after - 1, NOWHERE)
         found = row != NOWHERE
@@ -103,11 +103,11 @@ class Timeline:
         """The features of the answers; null where none exists."""
         return self.features.take(pa.array(match.row, mask=match.row == NOWHERE))
 
-    def _bounds(self, asked: pl.DataFrame, n: int) -> tuple[Ints, Ints]:
+    def _bounds(self, entity_rows: pl.DataFrame, n: int) -> tuple[Ints, Ints]:
         names = self.view.key_names
         if not names:
             return np.zeros(n, np.int64), np.full(n, len(self.usable), np.int64)
-        runs = asked.join(pl.DataFrame(self.runs), on=names, how="left", maintain_order="left")
+        runs = entity_rows.join(pl.DataFrame(self.runs), on=names, how="left", maintain_order="left")
         return runs["start"].fill_null(0).to_numpy(), runs["end"].fill_null(0).to_numpy()
 
     def _event_of(self, row: Ints) -> Ticks:

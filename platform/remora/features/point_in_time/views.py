@@ -23,7 +23,7 @@ KNOWN_TAG = "known_timestamp"
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One view of a join. ``join_keys`` pairs columns of the asked rows with columns of the source; ``features``
+    """One view of a join. ``join_keys`` pairs columns of the entity rows with columns of the source; ``features``
     columns of the source with names of the output."""
 
     name: str
@@ -36,9 +36,9 @@ class View:
     ttl: timedelta | None = None
 
     @property
-    def asked_keys(self) -> list[str]:
-        """Key columns of the asked rows."""
-        return [asked for asked, _ in self.join_keys]
+    def entity_keys(self) -> list[str]:
+        """Key columns of the entity rows."""
+        return [name for name, _ in self.join_keys]
 
     @property
     def source_keys(self) -> list[str]:

@@ -10,14 +10,20 @@ from remora.features.transforms.windows import US_PER_DAY
 
 
 def histories(
-    events: pl.DataFrame, asked: pl.DataFrame, *, positive_types: Sequence[str], length: int, seen_limit: int, item: str
+    events: pl.DataFrame,
+    entity_rows: pl.DataFrame,
+    *,
+    positive_types: Sequence[str],
+    length: int,
+    seen_limit: int,
+    item: str,
 ) -> pl.DataFrame:
-    """``asked`` (``user_id``, ``instant``) with two list columns, made from events strictly before the instant.
+    """``entity_rows`` (``user_id``, ``instant``) with two list columns, made from events strictly before the instant.
 
     ``history``: the last ``length`` events whose type is in ``positive_types``, most recent last, repeats kept.
     ``seen``: the last ``seen_limit`` different items of any event, most recent last. ``item`` names the column to list.
-    Events of the same instant are in the order of ``source_row``, else ``event_id``. Rows and order of ``asked`` are
-    kept.
+    Events of the same instant are in the order of ``source_row``, else ``event_id``. Rows and order of ``entity_rows``
+    are kept.
     """
     tie = [name for name in ("source_row", "event_id") if name in events.columns]
     events = events.sort("user_id", "event_timestamp", *tie).with_columns(
@@ -33,13 +39,13 @@ def histories(
         wants_before=pl.col("positive").cum_sum().over("user_id").cast(pl.Int64),
     ).sort("instant", maintain_order=True)
     found = (
-        asked.select("user_id", "instant")
-        .with_row_index("asked_row")
+        entity_rows.select("user_id", "instant")
+        .with_row_index("entity_row")
         .sort("instant")
         .join_asof(reached, on="instant", by="user_id", allow_exact_matches=False, check_sortedness=False)
         .with_columns(pl.col("events_before", "wants_before").fill_null(0))
         .join(of_user, on="user_id", how="left")
-        .sort("asked_row")
+        .sort("entity_row")
     )
     start = (pl.col("wants_before") - length).clip(lower_bound=0)
     latest_first = pl.col("all").list.head(pl.col("events_before")).list.reverse().list.unique(maintain_order=True)
@@ -60,8 +66,8 @@ def user_history(
     events = events.filter(pl.col("event_timestamp").dt.epoch("us") < until_us)
     last = events.group_by("user_id").agg(pl.col("event_timestamp").max().alias("instant")).sort("user_id")
     after = (pl.col("instant").dt.epoch("us").floordiv(US_PER_DAY) + 1) * US_PER_DAY
-    asked = last.with_columns(after.cast(pl.Datetime("us", "UTC")).alias("instant"))
+    entity_rows = last.with_columns(after.cast(pl.Datetime("us", "UTC")).alias("instant"))
     found = histories(
-        events, asked, positive_types=positive_types, length=length, seen_limit=seen_limit, item="item_id"
+        events, entity_rows, positive_types=positive_types, length=length, seen_limit=seen_limit, item="item_id"
     )
     return found.rename({"instant": "event_timestamp"})

@@ -84,8 +84,8 @@ class Rpc:
         """Items similar to one."""
 
         async def answer(context: RequestContext) -> BaseModel:
-            asked = checked(SimilarRequest, **fields(request))
-            return await self._router.similar(asked.item_id, asked, context)
+            message = checked(SimilarRequest, **fields(request))
+            return await self._router.similar(message.item_id, message, context)
 
         return await answered(answer, wire.RecommendResponse(), grpc_context)
 
@@ -93,8 +93,10 @@ class Rpc:
         """Why a user's slate has an item, or has not."""
 
         async def answer(context: RequestContext) -> BaseModel:
-            asked = checked(ExplainMessage, **fields(request))
-            return await self._router.explain(asked.request(asked.user_id, asked.item_id, asked.context), context)
+            message = checked(ExplainMessage, **fields(request))
+            return await self._router.explain(
+                message.request(message.user_id, message.item_id, message.context), context
+            )
 
         return await answered(answer, wire.Explanation(), grpc_context)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from remora.datasets.queries import drawn, queries
+from remora.datasets.queries import queries, sampled
 from remora.datasets.splits import Window, time_split
 from remora.evaluation.accumulator import Column, Tally
 from remora.evaluation.bootstrap import Bootstrap
@@ -56,7 +56,7 @@ def replayed(
     """Replay what lies after both were trained, at most ``gates.max_queries`` queries. Needs a Ray cluster."""
     systems = {CANDIDATE: candidate, **({PRODUCTION: production} if production else {})}
     window = after_training(time_split(settings, lake).test, list(systems.values()))
-    asked = drawn(queries(settings, lake, window), settings.gates.max_queries, settings.evaluation.seed)
+    asked = sampled(queries(settings, lake, window), settings.gates.max_queries, settings.evaluation.seed)
     log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
     if not len(asked):
         return Replayed(window=window, queries=0, tally=_nothing(), items=len(candidate.vocabulary))
@@ -73,7 +73,7 @@ def replayed(
 
 def after_training(test: Window, bundles: Sequence[Opened]) -> Window:
     """The part of the test window that is later than all that any of the bundles learned from; perhaps empty."""
-    learned = [cut for opened in bundles if (cut := opened.lineage.cuts.get(VALIDATION)) is not None]
+    learned = [cut for opened in bundles if (cut := opened.lineage.split.get(VALIDATION)) is not None]
     return Window(min(max([test.start, *learned]), test.end), test.end)
 
 
