@@ -27,7 +27,7 @@ DETAILS = {
     500: "The server has a bug; its log has the trace.",
     503: "The server cannot answer now. Try again.",
 }
-KINDS = {500: "bug", 503: "not-ready"}
+KINDS = {500: "internal-error", 503: "unavailable"}
 
 
 def document(status: int, detail: str | None = None) -> str:
