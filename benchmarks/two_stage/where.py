@@ -24,7 +24,7 @@ def settings_of(data: str, config: Path | None, home: Path) -> Settings:
     if found is None:
         raise SettingsError(
             f"There are no settings for {data}: none of {', '.join(map(str, tried))} exists. Give --config FILE; "
-            f"docs/bring_your_own_data.md says what is in one."
+            f"docs/reference/data_tables.md says what is in one."
         )
     if folder.is_dir():
         os.environ["REMORA_BENCH_DATA"] = str(folder.resolve().parent)

@@ -38,7 +38,7 @@ def test_words_of_no_textbook_are_not_used() -> None:
 def test_the_test_reads_what_it_should() -> None:
     read = {str(file.relative_to(ROOT)) for file in files()}
     assert len(read) > 400
-    assert {"README.md", "docs/serving.md", "platform/remora/serving/recommender.py"} <= read
+    assert {"README.md", "docs/how-to/serve.md", "platform/remora/serving/recommender.py"} <= read
 
 
 def files() -> list[Path]:

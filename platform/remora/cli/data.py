@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="""Data in: from your tables to the lake.
 
-    A dataset is brought by a settings file alone; docs/bring_your_own_data.md shows how to write one.
+    A dataset is brought by a settings file alone; docs/tutorials/your_data.md shows how to write one.
     The usual order: [bold]download[/bold] (only for public datasets), [bold]ingest[/bold], [bold]report[/bold].""",
 )
 
@@ -151,7 +151,7 @@ def _books(tables: dict[str, dict[str, Any]]) -> Table:
 
 def _findings(out: Console, findings: Sequence[Finding]) -> None:
     if findings:
-        out.print(f"Doubtful, {len(findings)} in all; docs/bring_your_own_data.md has the codes:")
+        out.print(f"Doubtful, {len(findings)} in all; docs/reference/data_tables.md has the codes:")
     for finding in findings:
         out.print(f"  {finding}")
 

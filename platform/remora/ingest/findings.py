@@ -13,7 +13,7 @@ from remora.contracts.errors import Implausible
 class Finding(BaseModel):
     """One thing that is doubtful: ``count`` of ``of`` rows (or ids, or files, as ``what`` says), with a few examples.
 
-    ``code`` names the check; docs/bring_your_own_data.md has the table of codes. ``what`` and ``advice`` are sentences.
+    ``code`` names the check; docs/reference/data_tables.md lists the codes. ``what`` and ``advice`` are sentences.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,7 +1,7 @@
 """The checks of what an ingest reads: each is a function from the facts of the whole to findings, and a line in CHECKS.
 
 An error only where the reading is certainly wrong; what may be meant is a warning that gives counts and examples. The
-table of codes is in docs/bring_your_own_data.md.
+table of codes is in docs/reference/data_tables.md.
 """
 
 from __future__ import annotations

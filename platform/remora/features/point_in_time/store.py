@@ -46,7 +46,7 @@ class PointInTimeOfflineStoreConfig(FeastConfigBaseModel):
 
 
 class PointInTimeOfflineStore(OfflineStore):
-    """Exact point-in-time joins on Ray Data over Parquet sources; see docs/point_in_time.md."""
+    """Exact point-in-time joins on Ray Data over Parquet sources; see docs/explanation/point_in_time.md."""
 
     supports_filter_by_created_timestamp = True
 
