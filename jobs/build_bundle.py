@@ -6,7 +6,7 @@ import json
 import sys
 
 from remora.settings import load
-from remora.training.bundling import build
+from remora.training.build_bundle import build
 from remora.wiring.cluster import connect
 
 

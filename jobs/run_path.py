@@ -8,7 +8,7 @@ import json
 from remora.cli import path
 from remora.cli.progress import show_progress
 from remora.settings import load
-from remora.training.retraining.recording import recording
+from remora.training.retraining.run_recorder import recorded_run
 from remora.wiring.cluster import connect
 
 
@@ -16,7 +16,7 @@ def main(config: str | None = None, *, since: str | None = None, by: str = "a jo
     """Run every step and print one JSON line each; with ``since`` none after an ingest that found nothing new."""
     show_progress()
     settings = load(config)
-    with recording(settings, by=by, since=since) as run:
+    with recorded_run(settings, by=by, since=since) as run:
         connect(settings)
         for done in run.through(path.run(settings, since_last=since is not None, begun=run.begun)):
             print(json.dumps({"step": done.step.name, "seconds": round(done.seconds, 1), "unchanged": done.unchanged}))

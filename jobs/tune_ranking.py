@@ -6,7 +6,7 @@ import json
 import sys
 
 from remora.settings import load
-from remora.training.ranking_search import search
+from remora.training.tuning.ranking import search
 from remora.wiring.cluster import connect
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 
 from remora.settings import load
-from remora.training.retrieval_search import search
+from remora.training.tuning.retrieval import search
 from remora.wiring.cluster import connect
 
 

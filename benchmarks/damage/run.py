@@ -97,8 +97,8 @@ def parts_of(settings: Settings) -> list[Part]:
     from remora.registry.bundles import Bundles
     from remora.training.evaluation import evaluation_artifacts
     from remora.training.ranking import ranking_artifacts
+    from remora.training.ranking_examples import slates_artifacts
     from remora.training.retrieval import retrieval_artifacts
-    from remora.training.slates import slates_artifacts
 
     home, bundles = Home(settings.home), Bundles(settings)
     makers = (

@@ -14,7 +14,7 @@ from benchmarks.memory import measured
 from rich.console import Console
 from rich.table import Table
 
-from remora.retrieval.index_choice import Budget, choose, described
+from remora.retrieval.index_selection import Budget, choose, described
 
 ITEMS, DIMENSION, TASTES, QUESTIONS, SEED = 1_000_000, 64, 5_000, 200, 7
 

@@ -13,7 +13,7 @@ from pathlib import Path
 IMPORTED = (
     "remora.cli.main",
     "remora.cli.path",
-    "remora.training.retraining.recording",
+    "remora.training.retraining.run_recorder",
     "remora.rollout.gates.evidence.opened",
     "remora.wiring.parts",
     "ray.data",

@@ -12,7 +12,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from remora.contracts.errors import DataError, MissingInput
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 
 Ints = npt.NDArray[np.int64]
 VALIDATION_USERS, VALIDATION_SHARE = 3_000, 0.2

@@ -15,18 +15,18 @@ from benchmarks.retrieval.data import Sequences, sequences, shape_of
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_next, of_next, summarised
 
 from remora.contracts.home import Home
-from remora.retrieval.histories import Histories
+from remora.retrieval.ensemble import choose_weights, ensemble
+from remora.retrieval.hyperparameter_rules import SequencePlan, plan_sequences
+from remora.retrieval.interaction_histories import Histories
+from remora.retrieval.item_to_item_lists import LONGEST
 from remora.retrieval.linear.co_occurrence import directions
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.next_item import NextItem, recent
 from remora.retrieval.linear.table import FUTURE_DECAY
-from remora.retrieval.linear_lists import LONGEST
-from remora.retrieval.merged import choose_weights, merged
-from remora.retrieval.plan import SequencePlan, plan_sequences
-from remora.retrieval.sequence_tower import SequenceTower
+from remora.retrieval.sequential_tower import SequentialTower
 from remora.training.fitting import Resources, described, fit_sequences
 from remora.training.progress import Report
-from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule, user_vectors
+from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule, user_vectors
 
 RowValidator = Callable[[Scores], float]
 Member = Callable[[Histories], Scores]
@@ -62,9 +62,9 @@ def run(
         spent[name] = time.perf_counter() - at
     at = time.perf_counter()
     fit = TowerFit(plan=plan, work=work, seed=seed, workers=workers, note=note)
-    tower, epochs = fit.first(train, Asked(histories=had, targets=relevant), seconds * (1 - AGAIN_SECONDS))
-    spent["sequence_tower"] = time.perf_counter() - at
-    validated["sequence_tower"] = tower_scores(tower, had)
+    tower, epochs = fit.first(train, NextItems(histories=had, targets=relevant), seconds * (1 - AGAIN_SECONDS))
+    spent["sequential_tower"] = time.perf_counter() - at
+    validated["sequential_tower"] = tower_scores(tower, had)
     weights = choose_weights(validated, judge)
     note(f"weights chosen on validation: {weights}")
     at = time.perf_counter()
@@ -72,7 +72,7 @@ def run(
     members |= {name: LINEAR[name][1](data.all_train, chosen[name]) for name in chosen}
     if plan.again_epochs:
         tower = fit.again(data.all_train, tower, seconds * AGAIN_SECONDS)
-    members["sequence_tower"] = lambda histories: tower_scores(tower, histories)
+    members["sequential_tower"] = lambda histories: tower_scores(tower, histories)
     spent["again"] = time.perf_counter() - at
     trained = time.perf_counter() - begun
     found = tested(data, members, weights)
@@ -165,7 +165,9 @@ class TowerFit:
     workers: int
     note: Note
 
-    def first(self, train: Histories, validation: Asked, seconds: float) -> tuple[SequenceTower, list[dict[str, Any]]]:
+    def first(
+        self, train: Histories, validation: NextItems, seconds: float
+    ) -> tuple[SequentialTower, list[dict[str, Any]]]:
         """The best epoch by validation, and what every epoch reported."""
         spec = self.plan.spec
         tower, epochs = self._fit(
@@ -176,7 +178,7 @@ class TowerFit:
         kept = ("epoch", "loss", METRIC, "seconds", "examples_per_second", "data_wait")
         return tower, [{name: round(float(epoch[name]), 5) for name in kept} for epoch in epochs]
 
-    def again(self, train: Histories, tower: SequenceTower, seconds: float) -> SequenceTower:
+    def again(self, train: Histories, tower: SequentialTower, seconds: float) -> SequentialTower:
         """A short second course from ``tower`` on, with nothing to judge it by: its length and rate are the plan's."""
         plan = self.plan
         inputs = SequenceInputs(spec=plan.spec, train=train, validation=None, weights=tower.cpu().state_dict())
@@ -185,7 +187,7 @@ class TowerFit:
 
     def _fit(
         self, version: str, inputs: SequenceInputs, schedule: SequenceSchedule
-    ) -> tuple[SequenceTower, tuple[Report, ...]]:
+    ) -> tuple[SequentialTower, tuple[Report, ...]]:
         import torch
 
         threads = max(1, 2 // self.workers)
@@ -211,7 +213,7 @@ class TowerFit:
         )
 
 
-def tower_scores(tower: SequenceTower, histories: Histories) -> Scores:
+def tower_scores(tower: SequentialTower, histories: Histories) -> Scores:
     """Scores (n, items)."""
     return user_vectors(tower, histories) @ tower.vectors().detach().cpu().numpy().T
 
@@ -222,7 +224,7 @@ def tested(data: Sequences, members: dict[str, Member], weights: dict[str, float
     for block in blocks(len(data.asked), data.whole.items):
         had, relevant = data.question(1, data.asked[block])
         scores = {name: score(had) for name, score in members.items()}
-        scores["merged"] = merged(scores, weights)
+        scores["merged"] = ensemble(scores, weights)
         for name, found in scores.items():
             parts[name].append(of_next(found, had, relevant))
     return {name: gathered(found) for name, found in parts.items()}

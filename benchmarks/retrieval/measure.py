@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from remora.evaluation.bootstrap import Bootstrap
 from remora.evaluation.whole_catalogue import hits, ndcg_of_one, ndcg_of_sets, ranks
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 
 Ints = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]

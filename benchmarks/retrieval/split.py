@@ -16,15 +16,15 @@ from benchmarks.retrieval.data import Pairs, pairs, shape_of
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_pairs, of_pairs, summarised
 
 from remora.contracts.home import Home
-from remora.retrieval.histories import Histories
+from remora.retrieval.ensemble import choose_weights, ensemble
+from remora.retrieval.hyperparameter_rules import GRAM_ITEMS, PairPlan, plan_pairs
+from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.graph_filter import GraphFilter
 from remora.retrieval.linear.model import LinearModel
-from remora.retrieval.merged import choose_weights, merged
-from remora.retrieval.pair_tower import PairSpec, PairTower
-from remora.retrieval.plan import GRAM_ITEMS, PairPlan, plan_pairs
+from remora.retrieval.matrix_factorization import MatrixFactorization, PairSpec
 from remora.training.fitting import Resources, described, fit_pairs
-from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
+from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
 
 Scorer = Callable[[np.ndarray, sp.csr_array], Scores]  # of user rows and what they had
 METRIC = "ndcg@20"
@@ -58,16 +58,16 @@ def run(
         scorers["ease"] = linear(models[chosen["ridge"]])
         spent["ease"] = time.perf_counter() - at
     at = time.perf_counter()
-    tower, epochs = pair_tower(plan, data, judged, graph, work, seed, seconds, workers, note)
-    scorers["pair_tower"] = factors(tower)
-    spent["pair_tower"] = time.perf_counter() - at
+    tower, epochs = matrix_factorization(plan, data, judged, graph, work, seed, seconds, workers, note)
+    scorers["matrix_factorization"] = factors(tower)
+    spent["matrix_factorization"] = time.perf_counter() - at
 
     weights = choose_weights({name: score(judged, had) for name, score in scorers.items()}, judge)
     note(f"weights chosen on validation: {weights}")
     final["graph_filter"] = linear(_graph(data.all_train, plan.rank, chosen["low_pass"], chosen["sharpening"]))
     if "ease" in scorers:
         final["ease"] = linear(Ease.fit(data.all_train, ridge=chosen["ridge"]))
-    final["pair_tower"] = scorers["pair_tower"]
+    final["matrix_factorization"] = scorers["matrix_factorization"]
     trained = time.perf_counter() - begun
     found = tested(data, final, weights, note)
     return {
@@ -99,7 +99,7 @@ def linear(model: LinearModel) -> Scorer:
     return lambda users, had: model.scores(had)
 
 
-def factors(tower: PairTower) -> Scorer:
+def factors(tower: MatrixFactorization) -> Scorer:
     """From the users' own vectors."""
     users, items = tower.user_vectors(), tower.item_vectors()
     return lambda rows, had: users[rows] @ items.T
@@ -127,7 +127,7 @@ def graph_filter(
     return replace(model, low_pass=low_pass, sharpening=sharpness), {"low_pass": low_pass, "sharpening": sharpness}
 
 
-def pair_tower(
+def matrix_factorization(
     plan: PairPlan,
     data: Pairs,
     judged: np.ndarray,
@@ -137,7 +137,7 @@ def pair_tower(
     seconds: float,
     workers: int,
     note: Note,
-) -> tuple[PairTower, list[dict[str, Any]]]:
+) -> tuple[MatrixFactorization, list[dict[str, Any]]]:
     """Trained by the platform's own trainer, from the graph's smoothest directions on."""
     import torch
 
@@ -179,7 +179,7 @@ def tested(data: Pairs, scorers: dict[str, Scorer], weights: dict[str, float], n
     for place in blocks(len(asked), data.test.shape[1]):
         users = asked[place]
         scores = {name: score(users, had[users]) for name, score in scorers.items()}
-        scores["merged"] = merged(scores, weights)
+        scores["merged"] = ensemble(scores, weights)
         for name, found in scores.items():
             parts[name].append(of_pairs(found, had[users], data.test[users]))
     note(f"tested {len(asked):,} users")

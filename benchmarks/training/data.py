@@ -12,7 +12,7 @@ from benchmarks.retrieval.data import read
 
 from remora.contracts.errors import DataError
 from remora.ingest.download import download
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 from remora.settings import load
 
 CONFIG = Path("config/movielens_1m.yaml")

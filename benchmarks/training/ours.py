@@ -13,18 +13,18 @@ from benchmarks.training.meter import Round
 from benchmarks.training.table import Work
 
 from remora.contracts.home import Home
-from remora.retrieval.pair_tower import PairSpec
-from remora.retrieval.plan import plan_pairs, plan_sequences
+from remora.retrieval.hyperparameter_rules import plan_pairs, plan_sequences
+from remora.retrieval.matrix_factorization import PairSpec
 from remora.training.fitting import Resources, described, fit_pairs, fit_sequences
-from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
+from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
 from remora.training.progress import Report
-from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule
+from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule
 
 JUDGED = 500
 """Users that the trainer validates on after each epoch, outside its clock."""
 
 
-def pair_tower(
+def matrix_factorization(
     data: Split, work: Work, negatives: int, folder: Path, note: Note
 ) -> tuple[list[Round], dict[str, np.ndarray]]:
     """Its epochs with so many negatives that a batch shares, and the vectors of users and items."""
@@ -62,7 +62,7 @@ def pair_tower(
     return rounds(epochs), {"users": tower.user_vectors(), "items": tower.item_vectors()}
 
 
-def sequence_tower(data: Split, work: Work, negatives: int | None, folder: Path, note: Note) -> list[Round]:
+def sequential_tower(data: Split, work: Work, negatives: int | None, folder: Path, note: Note) -> list[Round]:
     """Its epochs with so many negatives that a batch shares; None: the whole catalogue."""
     plan = plan_sequences(data.train)
     learned = np.minimum(data.train.lengths, work.length + 1) - 1
@@ -74,7 +74,9 @@ def sequence_tower(data: Split, work: Work, negatives: int | None, folder: Path,
         SequenceInputs(
             spec=replace(plan.spec, dimension=work.dimension, length=work.length),
             train=data.train,
-            validation=Asked(histories=data.train.chosen(asked), targets=held.flat[held.ends[:-1]].astype(np.int64)),
+            validation=NextItems(
+                histories=data.train.chosen(asked), targets=held.flat[held.ends[:-1]].astype(np.int64)
+            ),
         ),
         SequenceSchedule(
             epochs=work.rounds,

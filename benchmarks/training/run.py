@@ -35,7 +35,7 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=2, help="of a peer, and of Remora's workers together")
     options.add_argument("--workers", type=int, default=1, help="Ray Train workers")
     options.add_argument(
-        "--negatives", type=int, help="that a batch of Remora's pair tower shares; default: its plan's"
+        "--negatives", type=int, help="that a batch of Remora's matrix factorization shares; default: its plan's"
     )
     options.add_argument("--seconds", type=float, default=6.0, help="a peer's epoch is cut here")
     options.add_argument("--seed", type=int, default=7)
@@ -61,7 +61,7 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
     from benchmarks.training import data, peers
     from benchmarks.training.table import PEERS, Work, compared
 
-    from remora.retrieval.plan import plan_pairs
+    from remora.retrieval.hyperparameter_rules import plan_pairs
 
     if chosen.workers < 1 or chosen.threads % chosen.workers:
         raise DataError(f"{chosen.threads} threads cannot be shared evenly by {chosen.workers} workers.")
@@ -114,14 +114,14 @@ def remora(split: Any, work: Any, folder: Path, note: Note) -> list[dict[str, An
     ray.init(address="local", include_dashboard=False, log_to_driver=False, object_store_memory=1 << 30)
     try:
         for negatives in work.negatives:
-            note(f"remora, pair tower, {negatives} negatives")
-            rounds, vectors = ours.pair_tower(split, work, negatives, folder, note)
+            note(f"remora, matrix factorization, {negatives} negatives")
+            rounds, vectors = ours.matrix_factorization(split, work, negatives, folder, note)
             model = replace(pair, name=pair.name.format(negatives=f"{negatives} negatives"))
             found.append(summary(model, rounds, len(split.train.flat)) | quality(split, vectors, work.seed))
         for few in (None, work.few):
             against = f"{few} negatives" if few else "whole catalogue"
-            note(f"remora, sequence tower, {against}")
-            rounds = ours.sequence_tower(split, work, few, folder, note)
+            note(f"remora, sequential tower, {against}")
+            rounds = ours.sequential_tower(split, work, few, folder, note)
             model = replace(sequence, name=sequence.name.format(negatives=against))
             found.append(summary(model, rounds, rounds[0].examples))
     finally:

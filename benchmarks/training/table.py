@@ -12,8 +12,8 @@ from benchmarks.training.meter import Round
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """The same for all. ``batch`` counts positives; ``rounds`` the epochs, of which the first warms up; ``negatives``
-    those that a batch of Remora's pair tower shares, a row for each number, ``few`` those of its sequence tower beside
-    the whole catalogue; ``limit_seconds`` cuts a peer's epoch."""
+    those that a batch of Remora's matrix factorization shares, a row for each number, ``few`` those of its sequential
+    tower beside the whole catalogue; ``limit_seconds`` cuts a peer's epoch."""
 
     batch: int
     dimension: int
@@ -39,13 +39,13 @@ class Model:
 
 REMORA = (
     Model(
-        name="pair_tower, {negatives}",
+        name="matrix_factorization, {negatives}",
         kind="pairs",
         package="remora",
         how="softmax over negatives that a batch shares, cosine scores; Adam by rows",
     ),
     Model(
-        name="sequence_tower, {negatives}",
+        name="sequential_tower, {negatives}",
         kind="sequences",
         package="remora",
         how="transformer, 2 layers, 2 heads; softmax over the catalogue or shared negatives at every place of a window",

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remora.contracts.errors import DataError, MissingInput
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 
 
 def folder(where: Path, **columns: list[Any]) -> Path:

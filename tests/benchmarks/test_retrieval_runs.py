@@ -19,7 +19,7 @@ def test_the_split_protocol_finds_the_kinds_that_users_are_of(ray_cluster: None,
         tmp_path, tmp_path / "work", seed=1, seconds=60.0, workers=1, changes={"epochs": 3}, note=lambda what: None
     )
     assert found["recall@20"] > 0.8 > 1.5 * found["members"]["popularity"]["recall@20"]
-    assert set(found["members"]) == {"popularity", "graph_filter", "ease", "pair_tower", "merged"}
+    assert set(found["members"]) == {"popularity", "graph_filter", "ease", "matrix_factorization", "merged"}
     assert found["recall@20"] == found["members"]["merged"]["recall@20"]
     assert found["epochs"] == len(found["training"]) <= 3
 

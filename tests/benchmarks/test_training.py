@@ -16,7 +16,7 @@ from benchmarks.training.run import quality
 from benchmarks.training.table import PEERS, REMORA, Work, compared, summary
 
 from remora.contracts.errors import DataError, NotReady
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 
 WORK = Work(
     batch=32, dimension=8, length=6, threads=1, workers=1, negatives=(16,), few=4, rounds=3, limit_seconds=60.0, seed=3
@@ -49,7 +49,7 @@ def test_without_two_items_there_is_nothing_to_hold_out() -> None:
 
 def test_the_pair_tower_counts_the_pairs_of_all_full_batches(ray_cluster: None, tmp_path: Path) -> None:
     data = generated(tmp_path)
-    rounds, vectors = ours.pair_tower(data, WORK, 16, tmp_path / "work", lambda what: None)
+    rounds, vectors = ours.matrix_factorization(data, WORK, 16, tmp_path / "work", lambda what: None)
     pairs = len(data.train.flat)
     assert [one.examples for one in rounds] == [pairs // 32 * 32] * 3
     assert all(0 <= one.waited <= one.seconds and one.whole for one in rounds)
@@ -62,7 +62,7 @@ def test_the_sequence_tower_counts_every_place_with_a_known_next_item(
     negatives: int | None, ray_cluster: None, tmp_path: Path
 ) -> None:
     data = generated(tmp_path)
-    rounds = ours.sequence_tower(data, WORK, negatives, tmp_path / "work", lambda what: None)
+    rounds = ours.sequential_tower(data, WORK, negatives, tmp_path / "work", lambda what: None)
     windows = data.train.padded(np.arange(len(data.train)), WORK.length + 1)
     assert [one.examples for one in rounds] == [int((windows[:, 1:] >= 0).sum())] * 3
 

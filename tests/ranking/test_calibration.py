@@ -13,7 +13,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from remora.ranking.calibration import Isotonic, Sigmoid
-from remora.training.calibrating import calibrator
+from remora.training.fit_calibration import calibrator
 
 
 def drawn(n: int = 4_000, seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -260,8 +260,9 @@ def test_of_any_versions_the_needed_the_newest_and_the_young_stay(
 def test_every_artifact_that_is_made_again_has_a_retention() -> None:
     from remora.rollout.gates import report
     from remora.serving import load_guard
-    from remora.training import runs, search
+    from remora.training import runs
     from remora.training.retraining import records
+    from remora.training.tuning import search
 
     assert (runs.FOLDER, search.FOLDER) == CHECKPOINTS
     assert (records.FOLDER, report.FOLDER, load_guard.FOLDER) == (RUNS, GATES, OPENED)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from remora.retrieval.history.table import HISTORY_ENCODERS
-from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
+from remora.retrieval.history_encoders.table import HISTORY_ENCODERS
+from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
 
 ITEMS, L = 11, 6
 
 
-def tower(encoder: str, temperature: float | None = 0.1) -> SequenceTower:
+def tower(encoder: str, temperature: float | None = 0.1) -> SequentialTower:
     torch.manual_seed(5)
     spec = SequenceSpec(
         items=ITEMS, dimension=8, encoder=encoder, layers=2, heads=2, length=L, dropout=0.2, temperature=temperature
     )
-    made = SequenceTower(spec).eval()
+    made = SequentialTower(spec).eval()
     for weight in made.history.parameters():  # nothing stays at a zero that would hide a mistake
         torch.nn.init.normal_(weight, std=0.3)
     return made

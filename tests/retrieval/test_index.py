@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from remora.contracts.errors import DataError
 from remora.retrieval import index as index_module
-from remora.retrieval import index_choice
+from remora.retrieval import index_selection
 from remora.retrieval.index import ItemIndex, exact_rows
-from remora.retrieval.index_choice import Budget, choose
 from remora.retrieval.index_kinds import KINDS
+from remora.retrieval.index_selection import Budget, choose
 from remora.retrieval.index_shards import filled
 
 
@@ -143,7 +143,7 @@ def test_vectors_that_cannot_be_searched_are_refused(vectors: np.ndarray) -> Non
 
 
 def test_kinds_that_would_take_too_long_are_not_built(vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_choice, "PROBE_ROWS", 500)
+    monkeypatch.setattr(index_selection, "PROBE_ROWS", 500)
     choice = choose(vectors, unit(20, 16, 5), Budget(k=50, build_seconds=0.0))
     assert {m.kind for m in choice.measured if m.recall is None} == {"ivf", "ivf_pq", "hnsw"}
     assert all("to build, the budget is 0 s" in m.note for m in choice.measured if m.recall is None)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear import next_item
 from remora.retrieval.linear.co_occurrence import directions, pointwise_mutual_information
 from remora.retrieval.linear.ease import Ease

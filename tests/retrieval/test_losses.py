@@ -9,7 +9,7 @@ from torch import Tensor
 
 from remora.retrieval.losses import full_cross_entropy, sampled_softmax
 from remora.retrieval.losses.bilateral_softmax import BilateralSoftmax
-from remora.retrieval.losses.candidates import OUT, Compared, Drawn, SampledLoss
+from remora.retrieval.losses.candidates import OUT, Logits, SampledLoss, SampledNegatives
 from remora.retrieval.losses.gbce import Gbce
 from remora.retrieval.losses.sampled_softmax import SampledSoftmax
 from remora.retrieval.losses.table import COMPARING, LOSSES
@@ -27,8 +27,8 @@ def batch() -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def everything() -> Drawn:
-    return Drawn(rows=torch.arange(ITEMS), log_expected=torch.zeros(ITEMS), catalogue=ITEMS)
+def everything() -> SampledNegatives:
+    return SampledNegatives(rows=torch.arange(ITEMS), log_expected=torch.zeros(ITEMS), catalogue=ITEMS)
 
 
 def test_the_softmax_over_everything_drawn_is_the_full_one(batch: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -41,9 +41,9 @@ def test_the_sampled_softmax_approaches_the_full_one_whatever_items_are_drawn_mo
     states, table, targets = batch
     weights = torch.arange(1.0, ITEMS + 1) / sum(range(1, ITEMS + 1))
     rows = torch.multinomial(weights, 60_000, replacement=True, generator=torch.Generator().manual_seed(2))
-    drawn = Drawn(rows=rows, log_expected=(weights[rows] * len(rows)).log(), catalogue=ITEMS)
+    sampled = SampledNegatives(rows=rows, log_expected=(weights[rows] * len(rows)).log(), catalogue=ITEMS)
     torch.testing.assert_close(
-        SampledSoftmax()(*batch, drawn), F.cross_entropy(states @ table.T, targets), rtol=0.02, atol=0
+        SampledSoftmax()(*batch, sampled), F.cross_entropy(states @ table.T, targets), rtol=0.02, atol=0
     )
 
 
@@ -66,9 +66,9 @@ def test_a_weight_of_two_counts_a_state_twice(name: str, batch: tuple[Tensor, Te
 
     def loss(rows: list[int], weights: list[float] | None) -> Tensor:
         return COMPARING[name]().of(
-            Compared(
-                own=scores[rows, 0],
-                others=scores[rows, 1:],
+            Logits(
+                positive=scores[rows, 0],
+                negatives=scores[rows, 1:],
                 log_expected=torch.zeros(ITEMS - 1),
                 share=0.5,
                 weights=None if weights is None else torch.tensor(weights),
@@ -82,21 +82,21 @@ def test_a_weight_of_two_counts_a_state_twice(name: str, batch: tuple[Tensor, Te
 def test_a_state_whose_others_are_all_out_of_the_running_has_a_finite_gradient(name: str) -> None:
     own, others = torch.zeros(2, requires_grad=True), torch.zeros(2, 3, requires_grad=True)
     out = torch.tensor([[True] * 3, [False] * 3])
-    compared = Compared(own=own, others=others.masked_fill(out, OUT), log_expected=torch.zeros(3), share=0.5)
-    for gradient in torch.autograd.grad(COMPARING[name]().of(compared), (own, others)):
+    logits = Logits(positive=own, negatives=others.masked_fill(out, OUT), log_expected=torch.zeros(3), share=0.5)
+    for gradient in torch.autograd.grad(COMPARING[name]().of(logits), (own, others)):
         assert torch.isfinite(gradient).all()
 
 
 def test_gbce_without_calibration_is_binary_cross_entropy(batch: tuple[Tensor, Tensor, Tensor]) -> None:
     states, table, targets = batch
     rows = torch.tensor([1, 4])
-    drawn = Drawn(rows=rows, log_expected=torch.zeros(2), catalogue=ITEMS)
+    sampled = SampledNegatives(rows=rows, log_expected=torch.zeros(2), catalogue=ITEMS)
     scores = states @ table.T
     expected = 0.0
     for n, target in enumerate(targets.tolist()):
         expected -= F.logsigmoid(scores[n, target]).item()
         expected -= sum(F.logsigmoid(-scores[n, row]).item() for row in rows.tolist() if row != target)
-    assert float(Gbce(calibration=0.0)(*batch, drawn).detach()) == pytest.approx(expected / N / 3, rel=1e-4)
+    assert float(Gbce(calibration=0.0)(*batch, sampled).detach()) == pytest.approx(expected / N / 3, rel=1e-4)
 
 
 @pytest.mark.parametrize("block", [1, 4 * ITEMS, 1000 * ITEMS])
@@ -122,10 +122,10 @@ def test_the_blockwise_sampled_softmax_has_the_value_and_the_gradients_of_the_on
         (scale * one.detach().double()).requires_grad_() for scale, one in zip((30, 1), batch, strict=False)
     )
     targets, rows = batch[2], torch.tensor([1, 4, 4, 7])
-    drawn = Drawn(rows=rows, log_expected=torch.tensor([0.1, -0.3, -0.3, 2.0]).double(), catalogue=ITEMS)
+    sampled = SampledNegatives(rows=rows, log_expected=torch.tensor([0.1, -0.3, -0.3, 2.0]).double(), catalogue=ITEMS)
     assert torch.isin(targets, rows).any()
     found, expected = (
-        call(SampledSoftmax(), states, table, targets, drawn)
+        call(SampledSoftmax(), states, table, targets, sampled)
         for call in (SampledSoftmax.__call__, SampledLoss.__call__)
     )
     torch.testing.assert_close(found, expected)

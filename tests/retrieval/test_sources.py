@@ -160,12 +160,12 @@ class TestCoVisited(SourceContract):
         return CoVisited(neighbours=neighbours(), limit=LIMIT)
 
     def test_later_items_count_more(self) -> None:
-        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, fade=0.5).find(query(history=(30, 11)))
+        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, decay=0.5).find(query(history=(30, 11)))
         assert found.rows.tolist() == [10]
         assert found.scores.tolist() == [1.0]
 
     def test_it_knows_the_sum_of_the_lists_of_every_item_and_nothing_of_the_others(self) -> None:
-        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, fade=0.5).find(query(history=(30, 11)))
+        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, decay=0.5).find(query(history=(30, 11)))
         assert found.also is not None
         said = found.also(np.arange(ITEMS, dtype=np.int32))
         expected = np.full(ITEMS, np.nan)
@@ -177,7 +177,7 @@ class TestCoVisited(SourceContract):
 
 class TestLinear(SourceContract):
     def source(self) -> Linear:
-        return Linear(neighbours=neighbours(), limit=LIMIT, fade=0.8)
+        return Linear(neighbours=neighbours(), limit=LIMIT, decay=0.8)
 
     def test_a_single_item_gives_its_own_list(self) -> None:
         found = Linear(neighbours=neighbours(), limit=LIMIT).find(query(history=(30,)))
@@ -271,7 +271,7 @@ class TestRepeats(StageContract):
         return self.asked
 
     def test_what_was_wanted_often_and_lately_comes_first(self) -> None:
-        found = Repeats(fade=0.5).find(self.asked)
+        found = Repeats(decay=0.5).find(self.asked)
         assert found.rows.tolist() == [3, 8, 21]
         assert found.scores.tolist() == [1 + 1 / 8 + 1 / 32, 1 / 2 + 1 / 16, 1 / 4]
 

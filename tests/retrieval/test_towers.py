@@ -14,11 +14,11 @@ from tests.datasets.worlds import clustered_items
 from torch import Tensor
 
 from remora.retrieval.content import Content
-from remora.retrieval.history.table import ATTENTION, HISTORY_ENCODERS, history_reader
-from remora.retrieval.losses.candidates import Compared
-from remora.retrieval.losses.for_users import among, for_users
+from remora.retrieval.history_encoders.table import ATTENTION, HISTORY_ENCODERS, history_encoder
+from remora.retrieval.losses.candidates import Logits
 from remora.retrieval.losses.sampled_softmax import SampledSoftmax
 from remora.retrieval.losses.table import COMPARING, LOSSES
+from remora.retrieval.losses.user_item_logits import among, user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings.tree import RetrievalSettings
 from remora.training.two_tower import places_of_targets
@@ -72,7 +72,7 @@ def test_training_lowers_the_loss_and_a_new_item_lands_among_its_own_kind(histor
         target = torch.as_tensor(cluster + CLUSTERS * generator.integers(0, 9, 64))
         nothing = torch.zeros(64, 1, dtype=torch.int64)
         users, items = model(had, (nothing, nothing, torch.zeros(64, 1)), target, 0.2)
-        found = read.of(compared(users, items, target, torch.zeros(64), torch.ones(64), had, 0.1))
+        found = read.of(logits(users, items, target, torch.zeros(64), torch.ones(64), had, 0.1))
         optimiser.zero_grad()
         found.backward()
         optimiser.step()
@@ -100,13 +100,13 @@ def test_the_loss_is_that_of_a_loop_over_users(seed: int) -> None:
         allowed = [j for j in range(m) if j == i or (rows[j] != rows[i] and int(rows[j]) not in history[i].tolist())]
         logits = torch.stack([users[i] @ items[j] / 0.5 - log_expected[j] for j in allowed])
         total += float(weights[i] * (torch.logsumexp(logits, 0) - logits[allowed.index(i)]))
-    found = SampledSoftmax().of(compared(users, items, rows, log_expected, weights, history, 0.5))
+    found = SampledSoftmax().of(logits(users, items, rows, log_expected, weights, history, 0.5))
     assert abs(float(found) - total / float(weights.sum())) < 1e-4
     expected = [[int(r) in h for r in rows.tolist()] for h in history.tolist()]
     assert among(history, rows).tolist() == expected
 
 
-def compared(
+def logits(
     users: Tensor,
     items: Tensor,
     rows: Tensor,
@@ -114,10 +114,10 @@ def compared(
     weights: Tensor,
     history: Tensor,
     temperature: float,
-) -> Compared:
+) -> Logits:
     """Each user's own item is the one of its place; all are candidates."""
     n = len(users)
-    return for_users(
+    return user_item_logits(
         users,
         items[:n],
         items,
@@ -125,7 +125,7 @@ def compared(
         rows=rows,
         history=history,
         log_expected=log_expected,
-        own_expected=log_expected[:n],
+        positive_expected=log_expected[:n],
         weights=weights,
         temperature=temperature,
         catalogue=ITEMS,
@@ -135,7 +135,7 @@ def compared(
 @pytest.mark.parametrize("name", READERS)
 def test_a_reader_does_not_see_padding_and_says_nothing_of_nothing(name: str) -> None:
     torch.manual_seed(1)
-    reader = history_reader(name, 8, length=6, layers=2, heads=2, dropout=0.0).eval()
+    reader = history_encoder(name, 8, length=6, layers=2, heads=2, dropout=0.0).eval()
     history, width = torch.nn.functional.normalize(torch.randn(3, 6, 8), dim=2), 8
     present = torch.tensor([[False] * 6, [False] * 4 + [True] * 2, [True] * 6])
     mean, last = torch.zeros(3, width), history[:, -1]
@@ -150,7 +150,7 @@ def test_a_reader_does_not_see_padding_and_says_nothing_of_nothing(name: str) ->
 def test_the_last_state_is_that_of_the_encoder_over_the_history_alone() -> None:
     torch.manual_seed(1)
     for name, encoder in HISTORY_ENCODERS.items():
-        reader = history_reader(name, 8, length=6, layers=2, heads=2, dropout=0.0).eval()
+        reader = history_encoder(name, 8, length=6, layers=2, heads=2, dropout=0.0).eval()
         assert isinstance(reader.encoder, encoder)
         history = torch.randn(1, 6, 8)
         present = torch.tensor([[False, False, True, True, True, True]])

@@ -17,7 +17,7 @@ from remora.ingest import ingest
 from remora.rollout.gates import run
 from remora.settings import Settings
 from remora.settings.credentials import Connection, SecretUrl
-from remora.training.retraining import recording
+from remora.training.retraining import run_recorder
 
 PASSWORDS = st.text(st.characters(codec="ascii", exclude_characters=","), min_size=6).map("k-".__add__)
 """Whatever a store allows; a comma ends a parameter of Redis."""
@@ -66,14 +66,14 @@ def test_what_a_fingerprint_is_made_of_has_no_password_and_still_has_the_places(
 
 def test_a_run_a_lake_and_the_gates_are_named_alike_under_another_password() -> None:
     one, other = settings("old-password"), settings("new-password")
-    assert recording._new(one, "ann", None).inputs == recording._new(other, "ann", None).inputs
+    assert run_recorder._new(one, "ann", None).inputs == run_recorder._new(other, "ann", None).inputs
     assert ingest._config_fingerprint(one) == ingest._config_fingerprint(other)
     assert one.inputs(include=run.DEPENDS_ON) == other.inputs(include=run.DEPENDS_ON)
 
 
 def test_another_server_is_another_input() -> None:
     moved = settings("x", features={"redis": "elsewhere:6379,password=x"})
-    assert recording._new(settings("x"), "ann", None).inputs != recording._new(moved, "ann", None).inputs
+    assert run_recorder._new(settings("x"), "ann", None).inputs != run_recorder._new(moved, "ann", None).inputs
 
 
 @pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if leaf.kind is str], ids=str)

@@ -13,7 +13,7 @@ from tests.datasets.worlds import settings_for
 
 from remora.settings import Settings
 from remora.settings.tuning import Choice, Range
-from remora.training.search import as_domain
+from remora.training.tuning.search import as_domain
 
 
 def tuning(**spaces: Any) -> Settings:

@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss, ndcg_score
 from remora.contracts.home import Home
 from remora.settings import RankingSettings, TreeSettings
 from remora.training import boosting
-from remora.training.boosting import LISTWISE, PROBABILITY, Boosted, Config, Groups, Head, boost, boost_here
+from remora.training.boosting import LISTWISE, PROBABILITY, Boosted, Config, Groups, Head, boost, boost_in_process
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -49,7 +49,7 @@ def boosted(
     kinds, monotone = tuple(how.get("kinds", ["q"] * 4)), tuple(how.get("monotone", [0] * 4))
     config = Config(trees=chosen.trees, head=head, kinds=kinds, monotone=monotone, refit=chosen.refit, seed=chosen.seed)
     if here:
-        return boost_here(config, train, validation)
+        return boost_in_process(config, train, validation)
     return boost(chosen, Home(str(home)), name, config=config, train=train, validation=validation)
 
 

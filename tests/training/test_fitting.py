@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
-from remora.retrieval.histories import Histories
-from remora.retrieval.pair_tower import PairSpec
-from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
+from remora.retrieval.interaction_histories import Histories
+from remora.retrieval.matrix_factorization import PairSpec
+from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
 from remora.training.checkpoints import COOLING, check_shapes, is_over, judged, progress
 from remora.training.fitting import Resources, fit_pairs, fit_sequences
-from remora.training.pair_tower import PairInputs, PairSchedule, PairValidation
-from remora.training.rate import rate
-from remora.training.sequence_tower import Asked, SequenceInputs, SequenceSchedule
+from remora.training.lr_schedule import rate
+from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
+from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule
 
 ITEMS = 20
 SPEC = SequenceSpec(
@@ -44,7 +44,7 @@ def circles(users: int = 61, seed: int = 2) -> SequenceInputs:
     asked = whole.chosen(users_asked)
     targets = asked.flat[asked.ends[1:] - 1].astype(np.int64)
     return SequenceInputs(
-        spec=SPEC, train=whole.without_last(1), validation=Asked(histories=asked.without_last(1), targets=targets)
+        spec=SPEC, train=whole.without_last(1), validation=NextItems(histories=asked.without_last(1), targets=targets)
     )
 
 
@@ -178,12 +178,12 @@ def test_nothing_to_learn_from_is_said_before_anything_starts(tmp_path: Path) ->
     short = replace(inputs, train=Histories.of([[1], [2]], ITEMS))
     with pytest.raises(DataError, match="None of 2 users had two items"):
         fit_sequences(Home(str(tmp_path)), "x", short, SCHEDULE, ONE)
-    nobody = Asked(histories=Histories.of([], ITEMS), targets=np.empty(0, np.int64))
+    nobody = NextItems(histories=Histories.of([], ITEMS), targets=np.empty(0, np.int64))
     with pytest.raises(DataError, match="validation split is empty"):
         fit_sequences(Home(str(tmp_path)), "x", replace(inputs, validation=nobody), SCHEDULE, ONE)
 
 
 def test_a_checkpoint_of_another_vocabulary_is_refused_with_what_differs() -> None:
-    older = SequenceTower(replace(SPEC, items=ITEMS - 3))
+    older = SequentialTower(replace(SPEC, items=ITEMS - 3))
     with pytest.raises(DataError, match=r"'table\.weight' has shape \(17, 16\), the tower's is \(20, 16\)"):
-        check_shapes(SequenceTower(SPEC), older.state_dict())
+        check_shapes(SequentialTower(SPEC), older.state_dict())

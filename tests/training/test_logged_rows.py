@@ -12,7 +12,7 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 from remora.contracts.home import Home
 from remora.features.build import build
 from remora.features.store import apply
-from remora.training import ranking, retrieval, slates
+from remora.training import ranking, ranking_examples, retrieval
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -58,7 +58,9 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
 
     artifact = ranking.train(settings)
 
-    table = slates.read(slates.slates_artifacts(Home(settings.home)).current(), slates.TRAIN).rows
+    table = ranking_examples.read(
+        ranking_examples.slates_artifacts(Home(settings.home)).current(), ranking_examples.TRAIN
+    ).rows
     found: dict[str, list[str]] = {}
     for query, item in zip(table["query_id"].to_pylist(), table["item_id"].to_pylist(), strict=True):
         found.setdefault(query, []).append(item)

@@ -17,7 +17,7 @@ from remora.features.store import apply
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.training import retrieval
-from remora.training.slates import Past
+from remora.training.ranking_examples import ExampleBuilder
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -63,5 +63,5 @@ def _rows(settings: Settings, split: TimeSplit, towers: Artifact, lake: Lake) ->
     """The rows of the ranking window, with features built from this lake alone."""
     build(settings, lake)
     apply(settings)
-    past = Past(settings=settings, lake=lake, retrieval=towers)
+    past = ExampleBuilder(settings=settings, lake=lake, retrieval=towers)
     return past.slates(split.ranking, negatives=20, most=200).rows.combine_chunks()

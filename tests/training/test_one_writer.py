@@ -27,11 +27,11 @@ STEPS = {
     "remora features materialize": ("features.materialize:materialize", ()),
     "remora train retrieval": ("training.retrieval:train", ()),
     "remora train ranking": ("training.ranking:train", ()),
-    "remora tune retrieval": ("training.retrieval_search:search", ()),
-    "remora tune ranking": ("training.ranking_search:search", ("trees",)),
+    "remora tune retrieval": ("training.tuning.retrieval:search", ()),
+    "remora tune ranking": ("training.tuning.ranking:search", ("trees",)),
     "remora evaluate": ("training.evaluation:evaluate", ()),
     "remora evaluate --ablations": ("training.ablations:ablate", ()),
-    "remora bundle build": ("training.bundling:record", ()),
+    "remora bundle build": ("training.build_bundle:record", ()),
 }
 
 HOLDS = """
@@ -84,7 +84,7 @@ def test_whatever_two_commands_write_the_second_says_who_the_first_is(
         assert settings.home in str(refused.value)
     with (
         pytest.raises(NotReady, match=f"process {holder.pid} on "),
-        import_module("remora.training.retraining.recording").recording(settings, by="test", since=None),
+        import_module("remora.training.retraining.run_recorder").recorded_run(settings, by="test", since=None),
     ):
         pass
 

@@ -22,16 +22,16 @@ from remora.features.store import apply
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.settings import Settings
-from remora.training import ranking, retrieval, slates
+from remora.training import ranking, ranking_examples, retrieval
 from remora.training.ablations import ablate
 from remora.training.evaluation import PLOT, evaluate, read_report
-from remora.training.leaks import leaks
+from remora.training.leakage import leaks
 from remora.training.ranking_data import Windows
 from remora.training.ranking_report import RankingReport
-from remora.training.ranking_search import search, tuned
 from remora.training.retrieval import retrieval_artifacts
-from remora.training.search import front
-from remora.training.search_outcome import read_search
+from remora.training.tuning.outcome import read_search
+from remora.training.tuning.ranking import search, tuned
+from remora.training.tuning.search import front
 from remora.wiring.ablations import LESS
 from remora.wiring.parts import Towers
 
@@ -90,7 +90,7 @@ def test_it_is_served_by_the_files_that_it_names(trained: tuple[Settings, Artifa
     vectors = retrieval_vectors(settings)
     ranker = Ranker.load(artifact.home.local_copy(artifact.folder), vectors)
     assert ranker.objectives == ("engaged", "liked")
-    window = slates.read(slates.make(settings), slates.VALIDATION)
+    window = ranking_examples.read(ranking_examples.make(settings), ranking_examples.VALIDATION)
     found = Slates.of(*window, ranker.columns, Lake.open(Home(settings.home)).vocabulary())
     for column in ranker.score(found.batch).values():
         assert ((column >= 0) & (column <= 1)).all()
@@ -112,8 +112,8 @@ def test_a_weight_is_changed_without_training_and_a_model_without_making_rows(
     assert ranking.train(other).metadata == artifact.metadata
     trees = settings.ranking.trees.model_copy(update={"max_depth": 2})
     another = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})})
-    rows = slates.make(settings)
-    assert slates.make(another).metadata == rows.metadata
+    rows = ranking_examples.make(settings)
+    assert ranking_examples.make(another).metadata == rows.metadata
     assert ranking.version(another, rows) != artifact.version
 
 
@@ -207,7 +207,7 @@ def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
     trusted = settings.ranking.model_copy(update={"leakage_allowlist": ("item_profile__sold_later",)})
     settings = settings.model_copy(update={"ranking": trusted})
     lake = Lake.open(Home(settings.home))
-    data = Windows.read(slates.make(settings), lake)
+    data = Windows.read(ranking_examples.make(settings), lake)
     window = time_split(settings, lake).ranking
     assert [leak.feature for leak in leaks(settings, lake, window, data.train, data.columns)] == [
         "item_profile__sold_later"

@@ -18,7 +18,7 @@ from remora.ranking.network.inputs import Scale
 from remora.ranking.network.model import Network, tensors
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
 from remora.settings import NetworkSettings, ObjectiveSettings
-from remora.training.blending import blended
+from remora.training.fit_blend import blended
 from remora.training.fitting import Resources, fit_network
 from remora.training.ranking_network import (
     NDCG,
@@ -27,8 +27,8 @@ from remora.training.ranking_network import (
     _labels,
     _loss,
     _totals,
-    epochs_here,
-    fit_here,
+    epochs_in_process,
+    fit_in_process,
     validated,
 )
 
@@ -67,13 +67,13 @@ def test_it_finds_what_depends_on_history_and_category_together(alone: Any) -> N
 
 
 def test_in_one_process_it_is_the_same_as_with_one_worker(alone: Any) -> None:
-    found = [quality for quality, _ in epochs_here(inputs(), SCHEDULE)]
+    found = [quality for quality, _ in epochs_in_process(inputs(), SCHEDULE)]
     np.testing.assert_allclose(found, [epoch[NDCG] for epoch in alone[1]], atol=1e-3)
-    assert validated(fit_here(inputs(), replace(SCHEDULE, epochs=2)), inputs()) > 0.5
+    assert validated(fit_in_process(inputs(), replace(SCHEDULE, epochs=2)), inputs()) > 0.5
 
 
 def test_without_the_history_the_order_is_lost(alone: Any) -> None:
-    blind = fit_here(inputs(history=0), replace(SCHEDULE, epochs=3))
+    blind = fit_in_process(inputs(history=0), replace(SCHEDULE, epochs=3))
     assert validated(blind, inputs(history=0)) < max(epoch[NDCG] for epoch in alone[1]) - 0.1
 
 

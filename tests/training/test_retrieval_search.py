@@ -12,9 +12,9 @@ from tests.training.test_retrieval import small
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError, NotFound, SettingsError
 from remora.settings import Settings
-from remora.training.retrieval_search import changed, search, tuned
-from remora.training.search_outcome import read_search
-from remora.training.search_report import gained, markdown, rows
+from remora.training.tuning.outcome import read_search
+from remora.training.tuning.report import gained, markdown, rows
+from remora.training.tuning.retrieval import changed, search, tuned
 from remora.training.two_tower import RECALL
 
 SPACE = {

@@ -59,7 +59,7 @@ class AliasChoice(StrEnum):
 @app.command()
 def build(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Make a bundle of the current models, index and item features, with lineage, metrics and a model card."""
-    from remora.training.bundling import build as make
+    from remora.training.build_bundle import build as make
     from remora.wiring.cluster import connect
 
     settings = load(config)

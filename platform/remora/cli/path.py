@@ -33,7 +33,7 @@ from remora.rollout.preflight import preflight
 from remora.rollout.start import controller_lock, start_rollout
 from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
-from remora.training import bundling, evaluation, ranking, retrieval
+from remora.training import build_bundle, evaluation, ranking, retrieval
 from remora.wiring import cluster
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def steps(settings: Settings, *, since_last: bool = False) -> tuple[Step, ...]:
         Step(name="train retrieval", command="remora train retrieval", run=retrieval.train),
         Step(name="train ranking", command="remora train ranking", run=ranking.train),
         Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
-        Step(name="bundle", command="remora bundle build", run=bundling.record),
+        Step(name="bundle", command="remora bundle build", run=build_bundle.record),
         Step(name="gates", command="remora gate", run=_gates),
         *_last(settings, since_last=since_last),
     )
@@ -128,7 +128,7 @@ def _build_features(settings: Settings) -> Artifact:
 
 def _gates(settings: Settings) -> GateReport:
     """The bundle is the candidate from here on; GatesFailed leaves it that, and production as it is."""
-    bundle = bundling.record(settings).metadata["bundle"]
+    bundle = build_bundle.record(settings).metadata["bundle"]
     Bundles(settings).promote(bundle, "candidate", by=BY, why=WHY)
     found = run_gates(settings, bundle)
     if not found.passed:
@@ -137,14 +137,14 @@ def _gates(settings: Settings) -> GateReport:
 
 
 def _promote(settings: Settings) -> Any:
-    return promotion.promote(settings, bundling.record(settings).metadata["bundle"], by=BY, why=WHY)
+    return promotion.promote(settings, build_bundle.record(settings).metadata["bundle"], by=BY, why=WHY)
 
 
 def _roll_out(settings: Settings, *, plan: Plan) -> Rollout:
     """Begun here; carried out on a cluster that outlives this program, or else by this program."""
     from remora.rollout import controller_actor
 
-    bundle = bundling.record(settings).metadata["bundle"]
+    bundle = build_bundle.record(settings).metadata["bundle"]
     with controller_lock(settings):
         begun = start_rollout(Bundles(settings), bundle=bundle, plan=plan, by=BY, why=WHY, now=utc_now())
         if not cluster.outlives(settings):

@@ -20,7 +20,7 @@ from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
     from remora.cli.path import Done, Step
-    from remora.training.retraining.recording import Recording
+    from remora.training.retraining.run_recorder import RunRecorder
 
 ASKED = 5
 
@@ -43,12 +43,12 @@ def run(
     With --since last: for a schedule. Only new files are read, the run ends where retraining.on_success says, and at
     once when nothing is new; a failure is an alert. `remora runs` lists what became of runs.
     """
-    from remora.training.retraining.recording import recording
+    from remora.training.retraining.run_recorder import recorded_run
 
     settings = load(config)
     activate(settings)
     ended = []
-    with recording(settings, by=by or getpass.getuser(), since=since) as record:
+    with recorded_run(settings, by=by or getpass.getuser(), since=since) as record:
         _connect(settings, serve=serve)
         for done in _steps(settings, record, since_last=since is not None):
             ended.append(done)
@@ -93,7 +93,7 @@ def _connect(settings: Settings, *, serve: bool) -> None:
     cluster.connect(settings)
 
 
-def _steps(settings: Settings, record: Recording, *, since_last: bool) -> Iterator[Done]:
+def _steps(settings: Settings, record: RunRecorder, *, since_last: bool) -> Iterator[Done]:
     """The steps as they end, told to people and to the record."""
     from remora.cli import path
 

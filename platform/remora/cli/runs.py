@@ -33,8 +33,8 @@ def runs(
 ) -> None:
     """What became of the runs of this home: by whom, what was new, how long each step took, and errors."""
     from remora.contracts.home import Home
-    from remora.training.retraining.recording import check as look
     from remora.training.retraining.records import Records
+    from remora.training.retraining.run_recorder import check as look
 
     settings = load(config)
     told = look(settings) if check else []

@@ -44,7 +44,7 @@ def retrieval(
     settings = load(config)
     activate(settings)
     if tuned is not None:
-        from remora.training.retrieval_search import tuned as best_of
+        from remora.training.tuning.retrieval import tuned as best_of
 
         settings = best_of(settings, tuned)
     connect(settings)
@@ -70,7 +70,7 @@ def ranking(
     settings = load(config)
     activate(settings)
     if tuned is not None:
-        from remora.training.ranking_search import tuned as best_of
+        from remora.training.tuning.ranking import tuned as best_of
 
         settings = best_of(settings, tuned)
     connect(settings)

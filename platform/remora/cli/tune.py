@@ -53,7 +53,7 @@ def retrieval(
     `remora train retrieval --tuned NAME` trains with the best, and `best.yaml` of the outcome can be copied into your
     configuration.
     """
-    from remora.training.retrieval_search import search
+    from remora.training.tuning.retrieval import search
 
     settings = _budgeted(config, minutes, trials)
     found = search(settings, name)
@@ -75,7 +75,7 @@ def ranking(
     in both. The rows are made once, for all trials. Afterwards `remora train ranking --tuned NAME` trains with the
     best.
     """
-    from remora.training.ranking_search import search
+    from remora.training.tuning.ranking import search
 
     settings = _budgeted(config, minutes, trials)
     found = search(settings, model.value, name)
@@ -97,7 +97,7 @@ def _budgeted(config: Path | None, minutes: float | None, trials: int | None) ->
 
 
 def _render(out: Console, found: Artifact, following: str) -> None:
-    from remora.training.search_report import SearchReport, gained, header, rows
+    from remora.training.tuning.report import SearchReport, gained, header, rows
 
     report = SearchReport.model_validate(found.read_json("report.json"))
     table = Table(title=f"Search {report.name}", title_justify="left")

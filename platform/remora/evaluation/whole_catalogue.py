@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 
 Scores = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]

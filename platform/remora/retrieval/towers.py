@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from remora.retrieval.content import Content, Encoded
-from remora.retrieval.history.table import ATTENTION, history_reader
+from remora.retrieval.history_encoders.table import ATTENTION, history_encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class UserTower(nn.Module):
         super().__init__()
         width = spec.dimension
         self.recency = nn.Parameter(torch.linspace(-3.0, 0.0, spec.history_length))
-        self.reader = history_reader(
+        self.reader = history_encoder(
             spec.history,
             width,
             length=spec.history_length,

@@ -147,7 +147,7 @@ class RetrievalDefinitions(Section):
     )
 
     @property
-    def linear_fade(self) -> float:
+    def linear_step_decay(self) -> float:
         """What each earlier item weighs of the one after it; only the model of the next item reads order."""
         return exp(-1 / self.linear_decay) if self.linear_model == "next_item" else 1.0
 

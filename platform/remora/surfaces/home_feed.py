@@ -30,7 +30,7 @@ def home_feed(parts: Parts) -> Pipeline:
             Linear(
                 neighbours=parts.linear,
                 limit=limits.linear_limit,
-                fade=limits.linear_fade,
+                decay=limits.linear_step_decay,
                 skip_seen=hide,
             ),
             CoVisited(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),

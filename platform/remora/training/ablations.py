@@ -17,7 +17,7 @@ from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.settings import Settings
 from remora.settings.one_writer import writes
-from remora.training import ranking, slates
+from remora.training import ranking, ranking_examples
 from remora.training.evaluation import REPORT, compared, evaluation_version
 from remora.training.ranking import ranking_artifacts
 from remora.training.ranking_data import Windows
@@ -65,7 +65,7 @@ def ablate(settings: Settings) -> Artifact:
 
 def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) -> dict[str, Ranker]:
     """A ranker without each part of it, under the part's name."""
-    rows = slates.make(settings)
+    rows = ranking_examples.make(settings)
     data = Windows.read(rows, lake)
     groups = sorted({name.split("__")[0] for name in data.columns.names})
     parts = {f"features {group}": (settings, data.without(f"{group}__")) for group in groups if len(groups) > 1}

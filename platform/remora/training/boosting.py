@@ -167,7 +167,7 @@ def _loop(given: dict[str, Any]) -> None:
     _report(found.chosen, list(found.history), config, found.booster)
 
 
-def boost_here(config: Config, train: Groups, validation: Groups) -> Boosted:
+def boost_in_process(config: Config, train: Groups, validation: Groups) -> Boosted:
     """The same in this process, from the beginning: for many small fits, each of which would wait for its workers."""
     return _fitted(config, train, validation, _History([], config))
 

@@ -27,8 +27,8 @@ from remora.settings import Settings
 from remora.settings.one_writer import writes
 from remora.training import cold_start
 from remora.training.ranking import ranking_artifacts
+from remora.training.ranking_examples import ExampleBuilder
 from remora.training.retrieval import retrieval_artifacts
-from remora.training.slates import Past
 from remora.training.unfound import without_target
 from remora.wiring.parts import Towers
 from remora.wiring.replay_state import ReplayStates
@@ -90,7 +90,7 @@ def evaluation_version(settings: Settings, ranking: Artifact) -> str:
 
 def _reliability(settings: Settings, lake: Lake, retrieval: Artifact, ranker: Ranker) -> tuple[Reliability, ...]:
     """What the ranker predicts for candidates of the test window, and their outcomes."""
-    chosen, past = settings.ranking, Past(settings=settings, lake=lake, retrieval=retrieval)
+    chosen, past = settings.ranking, ExampleBuilder(settings=settings, lake=lake, retrieval=retrieval)
     rows, histories = past.slates(
         time_split(settings, lake).test,
         negatives=chosen.validation_negatives,

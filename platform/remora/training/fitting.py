@@ -17,9 +17,9 @@ from torch import nn
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.ranking.network.network import RankingNetwork
-from remora.retrieval.pair_tower import PairTower
-from remora.retrieval.sequence_tower import SequenceTower
-from remora.training import pair_tower, ranking_network, sequence_tower
+from remora.retrieval.matrix_factorization import MatrixFactorization
+from remora.retrieval.sequential_tower import SequentialTower
+from remora.training import matrix_factorization, ranking_network, sequential_tower
 from remora.training.checkpoints import TOWER
 from remora.training.progress import Report, followed
 from remora.training.runs import forget, run_config
@@ -42,11 +42,11 @@ class Resources:
 def fit_sequences(
     home: Home,
     version: str,
-    inputs: sequence_tower.SequenceInputs,
-    schedule: sequence_tower.SequenceSchedule,
+    inputs: sequential_tower.SequenceInputs,
+    schedule: sequential_tower.SequenceSchedule,
     resources: Resources,
     on_epoch: Callable[[Report], None] | None = None,
-) -> tuple[SequenceTower, tuple[Report, ...]]:
+) -> tuple[SequentialTower, tuple[Report, ...]]:
     """Train until validation stops gaining. The run ``version`` continues where it was interrupted, if it was.
 
     Inputs without validation are for a tower whose epochs are known by now, such as one that continues with what was
@@ -58,8 +58,8 @@ def fit_sequences(
         )
     if inputs.validation is not None and not len(inputs.validation.targets):
         raise DataError("There is no user to validate on: the validation split is empty.")
-    tower = SequenceTower(inputs.spec)
-    loop, metric = sequence_tower.train_worker, sequence_tower.NDCG if inputs.validation is not None else None
+    tower = SequentialTower(inputs.spec)
+    loop, metric = sequential_tower.train_worker, sequential_tower.NDCG if inputs.validation is not None else None
     return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)
 
 
@@ -80,18 +80,18 @@ def fit_network(
 def fit_pairs(
     home: Home,
     version: str,
-    inputs: pair_tower.PairInputs,
-    schedule: pair_tower.PairSchedule,
+    inputs: matrix_factorization.PairInputs,
+    schedule: matrix_factorization.PairSchedule,
     resources: Resources,
     on_epoch: Callable[[Report], None] | None = None,
-) -> tuple[PairTower, tuple[Report, ...]]:
+) -> tuple[MatrixFactorization, tuple[Report, ...]]:
     """As :func:`fit_sequences`, for pairs without order. DataError without pairs or validation."""
     if not len(inputs.train.flat):
         raise DataError(f"None of {len(inputs.train):,} users had anything to learn from. Give more events.")
     if not len(inputs.validation.users):
         raise DataError("There is no user to validate on: the validation split is empty.")
-    tower = PairTower(inputs.spec)
-    loop, metric = pair_tower.train_worker, pair_tower.NDCG
+    tower = MatrixFactorization(inputs.spec)
+    loop, metric = matrix_factorization.train_worker, matrix_factorization.NDCG
     return tower, _fill(tower, home, version, loop, metric, inputs, schedule, resources, on_epoch)
 
 

@@ -13,7 +13,7 @@ from ray.util.queue import Queue
 Report = dict[str, Any]
 
 
-class Forward(UserCallback):
+class ReportForwarder(UserCallback):
     """Puts the first worker's report into a queue; runs in Ray Train's controller."""
 
     def __init__(self, queue: Queue) -> None:
@@ -36,7 +36,7 @@ def followed(on_report: Callable[[Report], None]) -> Iterator[UserCallback]:
     thread = threading.Thread(target=follow, name="training-reports", daemon=True)
     thread.start()
     try:
-        yield Forward(queue)
+        yield ReportForwarder(queue)
     finally:
         queue.put(None)
         thread.join()

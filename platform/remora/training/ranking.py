@@ -14,8 +14,8 @@ from remora.evaluation.segments import ALL
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.settings.one_writer import writes
-from remora.training import slates
-from remora.training.leaks import leaks
+from remora.training import ranking_examples
+from remora.training.leakage import leaks
 from remora.training.progress import Report
 from remora.training.ranking_data import Windows
 from remora.training.ranking_fit import NAME, Fit
@@ -42,7 +42,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
     """
     home = Home(settings.home)
     retrieval = retrieval_artifacts(home).current()
-    rows = slates.make(settings)
+    rows = ranking_examples.make(settings)
     name = version(settings, rows)
     artifacts = ranking_artifacts(home)
     if (done := artifacts.find(name)) is not None:

@@ -16,7 +16,7 @@ from remora.ranking.network.inputs import Scale
 from remora.ranking.network.network import NetworkSpec
 from remora.settings import RankingSettings, Settings, TreeSettings
 from remora.settings.ranking import ObjectiveSettings
-from remora.training import slates
+from remora.training import ranking_examples
 from remora.training.boosting import AMOUNT, LISTWISE, PROBABILITY, Config, Groups, Head
 from remora.training.ranking_network import NetworkInputs, NetworkSchedule
 
@@ -33,7 +33,9 @@ class Windows:
     def read(cls, rows: Artifact, lake: Lake) -> Windows:
         """The columns are those that say something in the ranking window."""
         vocabulary = lake.vocabulary()
-        train, validation = (slates.read(rows, window) for window in (slates.TRAIN, slates.VALIDATION))
+        train, validation = (
+            ranking_examples.read(rows, window) for window in (ranking_examples.TRAIN, ranking_examples.VALIDATION)
+        )
         columns = RankerColumns.fit(train.rows)
         return cls(
             columns=columns,

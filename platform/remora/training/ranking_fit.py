@@ -20,13 +20,13 @@ from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec
 from remora.ranking.trees import Trees
 from remora.settings import Settings
 from remora.settings.ranking import ObjectiveSettings
-from remora.training.blending import blended
-from remora.training.boosting import Boosted, boost, boost_here
-from remora.training.calibrating import calibrator
+from remora.training.boosting import Boosted, boost, boost_in_process
+from remora.training.fit_blend import blended
+from remora.training.fit_calibration import calibrator
 from remora.training.fitting import Resources, described, fit_network
 from remora.training.progress import Report
 from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
-from remora.training.ranking_network import NDCG, NetworkInputs, NetworkSchedule, fit_here
+from remora.training.ranking_network import NDCG, NetworkInputs, NetworkSchedule, fit_in_process
 from remora.training.ranking_report import RankingReport, data_of, dependences, importances, qualities
 from remora.training.runs import forget
 from remora.training.tracking import TrackedRun
@@ -82,7 +82,7 @@ class Fit:
             config = boosting_of(self.settings.ranking, objective, self.data)
             train, validation = (groups(part, name, config.head) for part in (self.data.train, self.data.validation))
             if self.here:
-                found[name] = boost_here(config, train, validation)
+                found[name] = boost_in_process(config, train, validation)
             else:
                 found[name] = boost(
                     self.settings.ranking,
@@ -107,7 +107,7 @@ class Fit:
 
         def fit(run: str, inputs: NetworkInputs, schedule: NetworkSchedule) -> Network:
             if self.here:
-                return Network(inputs.spec, fit_here(inputs, schedule), self.vectors)
+                return Network(inputs.spec, fit_in_process(inputs, schedule), self.vectors)
             network, epochs = fit_network(self.home, run, inputs, schedule, resources, on_epoch=self._told)
             if inputs.validation is not None:
                 self.curves[NETWORK] = tuple(float(epoch[NDCG]) for epoch in epochs)

@@ -23,7 +23,7 @@ from remora.ranking.network.model import Network, tensors
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings
 from remora.training.checkpoints import is_over, judged, new_state, progress, report, resumed
-from remora.training.rate import rate
+from remora.training.lr_schedule import rate
 
 NDCG = "ndcg@10"
 
@@ -158,7 +158,9 @@ def one_epoch(
     return Told(total / steps, waited)
 
 
-def epochs_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> Iterator[tuple[float | None, RankingNetwork]]:
+def epochs_in_process(
+    inputs: NetworkInputs, schedule: NetworkSchedule
+) -> Iterator[tuple[float | None, RankingNetwork]]:
     """Epoch after epoch in this process: NDCG@10 on validation, None without one, and the network."""
     network = started(inputs, schedule)
     optimiser, state = optimiser_of(network, schedule), new_state()
@@ -170,10 +172,10 @@ def epochs_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> Iterator[tu
         yield found, network
 
 
-def fit_here(inputs: NetworkInputs, schedule: NetworkSchedule) -> RankingNetwork:
+def fit_in_process(inputs: NetworkInputs, schedule: NetworkSchedule) -> RankingNetwork:
     """The best epoch by validation, or the last without one: for many small fits."""
     best, kept = -1.0, RankingNetwork(inputs.spec)
-    for found, network in epochs_here(inputs, schedule):
+    for found, network in epochs_in_process(inputs, schedule):
         if found is None or found > best:
             best = best if found is None else found
             kept.load_state_dict(network.state_dict())

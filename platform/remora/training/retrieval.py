@@ -28,7 +28,7 @@ from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.splits import time_split
 from remora.ingest.lake import Lake
 from remora.retrieval.index import EXACT_LIMIT, ItemIndex
-from remora.retrieval.index_choice import Budget, choose
+from remora.retrieval.index_selection import Budget, choose
 from remora.retrieval.towers import TwoTower
 from remora.settings import Settings
 from remora.settings.one_writer import writes

@@ -16,11 +16,11 @@ from ray.data.collate_fn import ArrowBatchCollateFn
 from torch import Tensor
 
 from remora.retrieval.content import Encoded
-from remora.retrieval.losses.for_users import for_users
 from remora.retrieval.losses.table import COMPARING
+from remora.retrieval.losses.user_item_logits import user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings import RetrievalSettings
-from remora.training.rate import cooled
+from remora.training.lr_schedule import cooled
 
 CUTOFF = 100
 RECALL = f"recall@{CUTOFF}"
@@ -146,7 +146,7 @@ def batch_loss(
         rows = candidates.cpu().numpy()
         expected = n * inputs.share[rows] + schedule.uniform_negatives / len(inputs.drawable)
     log_expected = torch.as_tensor(np.log(expected), dtype=users.dtype, device=users.device)
-    compared = for_users(
+    logits = user_item_logits(
         users,
         items[:n],
         items[others],
@@ -154,12 +154,12 @@ def batch_loss(
         rows=candidates[others],
         history=batch["history"],
         log_expected=log_expected[others],
-        own_expected=log_expected[:n],
+        positive_expected=log_expected[:n],
         weights=batch["weight"],
         temperature=schedule.temperature,
         catalogue=len(inputs.drawable),
     )
-    return COMPARING[schedule.loss]().of(compared)
+    return COMPARING[schedule.loss]().of(logits)
 
 
 def to_tensors(examples: pa.Table, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
 from remora.registry.trust import trusted
-from remora.retrieval import co_visitation, linear_lists, segments
+from remora.retrieval import co_visitation, item_to_item_lists, segments
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
@@ -76,7 +76,7 @@ class ItemLists:
         events = lake.events(before=as_of)
         return cls(
             neighbours=co_visitation.count(events, vocabulary, settings, as_of),
-            linear=linear_lists.fit(events, vocabulary, settings, as_of),
+            linear=item_to_item_lists.fit(events, vocabulary, settings, as_of),
             segments=segments.count(events, users_as_of(lake, as_of), vocabulary, settings, as_of),
         )
 

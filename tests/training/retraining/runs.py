@@ -13,7 +13,7 @@ from remora.contracts.artifacts import Artifact
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.settings import Settings
-from remora.training.retraining.recording import recording
+from remora.training.retraining.run_recorder import recorded_run
 
 LAST_EVENT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ def whole_path(settings: Settings, version: str, **planted: Callable[[Settings],
 
 def run(settings: Settings, version: str = "a-lake", since: str | None = "last", **planted: Any) -> list[str]:
     """One recorded run; the names of the steps that ended."""
-    with recording(settings, by="ann", since=since) as record:
+    with recorded_run(settings, by="ann", since=since) as record:
         return [done.step.name for done in record.through(announced(record.begun, settings, version, **planted))]
 
 

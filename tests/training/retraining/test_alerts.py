@@ -19,9 +19,9 @@ from tests.training.retraining.conftest import Webhook
 from remora.contracts.home import Home
 from remora.settings import RetrainingSettings, Settings
 from remora.training.retraining.alerts import late, send
-from remora.training.retraining.recording import check
+from remora.training.retraining.node_exporter import METRICS
 from remora.training.retraining.records import Records
-from remora.training.retraining.textfile import METRICS
+from remora.training.retraining.run_recorder import check
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.linalg import eigsh
 
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 
 Vectors = npt.NDArray[np.float32]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.graph_filter import GraphFilter
 from remora.retrieval.linear.model import LinearModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from remora.retrieval.losses.candidates import Compared, SampledLoss
+from remora.retrieval.losses.candidates import Logits, SampledLoss
 
 
 class BilateralSoftmax(SampledLoss):
@@ -18,6 +18,6 @@ class BilateralSoftmax(SampledLoss):
     def __init__(self, ratio: float = 1.1) -> None:
         self.ratio = ratio
 
-    def of(self, compared: Compared) -> Tensor:
+    def of(self, logits: Logits) -> Tensor:
         """The (weighted) mean over states."""
-        return compared.mean(self.ratio * compared.log_rest - compared.corrected_own)
+        return logits.mean(self.ratio * logits.log_rest - logits.corrected_positive)

@@ -15,7 +15,7 @@ OUT = -1e9
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class SampledNegatives:
     """Items (m,) drawn for all states together; ``log_expected`` (m,) is the log of how often each was expected."""
 
     rows: Tensor
@@ -24,40 +24,41 @@ class Drawn:
 
 
 class Loss(Protocol):
-    """Shapes: states (n, d), the table of item vectors (items, d), targets (n,). ``needs_draws`` says whether ``drawn``
-    is read; without it the whole table is."""
+    """Shapes: states (n, d), the table of item vectors (items, d), targets (n,). ``needs_negatives`` says whether
+    ``sampled`` is read; without it the whole table is."""
 
-    needs_draws: bool
+    needs_negatives: bool
 
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, drawn: Drawn | None) -> Tensor:
+    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
         """The mean over states."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
-    """Scores of the targets, ``own`` (n,), and of the drawn items, ``others`` (n, m), OUT where out of the running.
+class Logits:
+    """Scores of the targets, ``positive`` (n,), and of the sampled items, ``negatives`` (n, m), OUT where masked.
 
-    ``log_expected`` (m,) as of :class:`Drawn`; ``own_expected`` (n,) the same of the targets, where they were drawn
-    too; ``share`` is the part of the catalogue that was drawn; ``weights`` (n,) say how much each state counts.
+    ``log_expected`` (m,) as of :class:`SampledNegatives`; ``positive_expected`` (n,) the same of the targets, where
+    they were drawn too; ``share`` is the part of the catalogue that was drawn; ``weights`` (n,) say how much each state
+    counts.
     """
 
-    own: Tensor
-    others: Tensor
+    positive: Tensor
+    negatives: Tensor
     log_expected: Tensor
     share: float
-    own_expected: Tensor | None = None
+    positive_expected: Tensor | None = None
     weights: Tensor | None = None
 
     @property
-    def corrected_own(self) -> Tensor:
+    def corrected_positive(self) -> Tensor:
         """The targets' scores (n,) after the log-Q correction."""
-        return self.own if self.own_expected is None else self.own - self.own_expected
+        return self.positive if self.positive_expected is None else self.positive - self.positive_expected
 
     @property
     def log_rest(self) -> Tensor:
-        """The logarithm (n,) of the drawn items' summed exponentials, each over how often it was expected."""
-        return torch.logsumexp(self.others - self.log_expected, dim=1)
+        """The logarithm (n,) of the sampled items' summed exponentials, each over how often it was expected."""
+        return torch.logsumexp(self.negatives - self.log_expected, dim=1)
 
     def mean(self, losses: Tensor) -> Tensor:
         """The weighted mean of losses (n,)."""
@@ -67,23 +68,23 @@ class Compared:
 
 
 class SampledLoss(ABC):
-    """A loss that needs no more than what was compared."""
+    """A loss that needs no more than logits."""
 
-    needs_draws = True
+    needs_negatives = True
 
     @abstractmethod
-    def of(self, compared: Compared) -> Tensor:
+    def of(self, logits: Logits) -> Tensor:
         """The (weighted) mean over states."""
 
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, drawn: Drawn | None) -> Tensor:
-        """The mean over states; a drawn item that is the state's own target is out of the running."""
-        assert drawn is not None
-        others = states @ F.embedding(drawn.rows, table).T
+    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
+        """The mean over states; a sampled item that is the state's own target is out of the running."""
+        assert sampled is not None
+        negatives = states @ F.embedding(sampled.rows, table).T
         return self.of(
-            Compared(
-                own=(states * F.embedding(targets, table)).sum(1),
-                others=others.masked_fill(drawn.rows[None, :] == targets[:, None], OUT),
-                log_expected=drawn.log_expected,
-                share=len(drawn.rows) / max(1, drawn.catalogue - 1),
+            Logits(
+                positive=(states * F.embedding(targets, table)).sum(1),
+                negatives=negatives.masked_fill(sampled.rows[None, :] == targets[:, None], OUT),
+                log_expected=sampled.log_expected,
+                share=len(sampled.rows) / max(1, sampled.catalogue - 1),
             )
         )

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from remora.retrieval.losses.candidates import Drawn
+from remora.retrieval.losses.candidates import SampledNegatives
 
 BLOCK_SCORES = 4_000_000
 """Scores held at a time on a CPU: 16 MB stay within what the allocator reuses; more costs page faults at every step."""
@@ -20,9 +20,11 @@ class FullCrossEntropy:
     Klenitskiy and Vasilev, "Turning dross into gold loss" (RecSys 2023).
     """
 
-    needs_draws = False
+    needs_negatives = False
 
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, drawn: Drawn | None = None) -> Tensor:
+    def __call__(
+        self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None = None
+    ) -> Tensor:
         """The mean over states."""
         if states.device.type != "cpu":
             return F.cross_entropy(states @ table.T, targets)

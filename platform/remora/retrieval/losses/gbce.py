@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from remora.retrieval.losses.candidates import Compared, SampledLoss
+from remora.retrieval.losses.candidates import Logits, SampledLoss
 
 
 class Gbce(SampledLoss):
@@ -17,9 +17,9 @@ class Gbce(SampledLoss):
     def __init__(self, calibration: float = 0.75) -> None:
         self.calibration = calibration
 
-    def of(self, compared: Compared) -> Tensor:
+    def of(self, logits: Logits) -> Tensor:
         """The (weighted) mean over states, over the positive and the drawn."""
-        own, others, share = compared.own, compared.others, min(1.0, compared.share)
+        positive, negatives, share = logits.positive, logits.negatives, min(1.0, logits.share)
         power = share * (self.calibration * (1 - 1 / share) + 1 / share)
-        negative = F.logsigmoid(-others).sum(1)
-        return compared.mean(-power * F.logsigmoid(own) - negative) / (others.shape[1] + 1)
+        negative = F.logsigmoid(-negatives).sum(1)
+        return logits.mean(-power * F.logsigmoid(positive) - negative) / (negatives.shape[1] + 1)

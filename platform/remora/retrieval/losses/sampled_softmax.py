@@ -1,4 +1,4 @@
-"""Cross-entropy over drawn items."""
+"""Cross-entropy over sampled items."""
 
 from __future__ import annotations
 
@@ -8,57 +8,63 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from remora.retrieval.losses.candidates import OUT, Compared, Drawn, SampledLoss
+from remora.retrieval.losses.candidates import OUT, Logits, SampledLoss, SampledNegatives
 
 BLOCK_SCORES = 500_000
 """Scores held at a time on a CPU: 2 MB stay in its cache, through all that is done with them."""
 
 
 class SampledSoftmax(SampledLoss):
-    """-log softmax of the target among itself and the drawn items, corrected for how often each is drawn.
+    """-log softmax of the target among itself and the sampled items, corrected for how often each is drawn.
 
-    A target that was not drawn counts as certain and stands uncorrected: the correction of Bengio and Senécal (2008)
+    A target that was not sampled counts as certain and stands uncorrected: the correction of Bengio and Senécal (2008)
     for the others makes their sum an unbiased estimate of the catalogue's.
     """
 
-    def of(self, compared: Compared) -> Tensor:
+    def of(self, logits: Logits) -> Tensor:
         """The (weighted) mean over states."""
-        own = compared.corrected_own
-        return compared.mean(torch.logaddexp(own, compared.log_rest) - own)
+        positive = logits.corrected_positive
+        return logits.mean(torch.logaddexp(positive, logits.log_rest) - positive)
 
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, drawn: Drawn | None) -> Tensor:
+    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
         """As the parent's; on a CPU without ever holding all scores."""
-        if drawn is None or not len(drawn.rows) or states.device.type != "cpu":
-            return super().__call__(states, table, targets, drawn)
-        own, others = F.embedding(targets, table), F.embedding(drawn.rows, table)
-        return _Blockwise.apply(states, own, others, targets, drawn)  # type: ignore[no-any-return]
+        if sampled is None or not len(sampled.rows) or states.device.type != "cpu":
+            return super().__call__(states, table, targets, sampled)
+        positive, negatives = F.embedding(targets, table), F.embedding(sampled.rows, table)
+        return _Blockwise.apply(states, positive, negatives, targets, sampled)  # type: ignore[no-any-return]
 
 
 class _Blockwise(torch.autograd.Function):
     """Scores, loss and all gradients of some states at a time; the scores are thrown away at once."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, own: Tensor, others: Tensor, targets: Tensor, drawn: Drawn) -> Tensor:
-        n, m = len(states), len(others)
+    def forward(
+        ctx: Any, states: Tensor, positive: Tensor, negatives: Tensor, targets: Tensor, sampled: SampledNegatives
+    ) -> Tensor:
+        n, m = len(states), len(negatives)
         block = max(1, min(n, BLOCK_SCORES // m))
         total = states.new_zeros(())
-        to_states, to_own, to_others = torch.empty_like(states), torch.empty_like(own), torch.zeros_like(others)
+        to_states, to_positive, to_negatives = (
+            torch.empty_like(states),
+            torch.empty_like(positive),
+            torch.zeros_like(negatives),
+        )
         buffer = states.new_empty((block, m))
         for begin in range(0, n, block):
             here = slice(begin, begin + block)
-            part, target = states[here], own[here]
-            scores = torch.addmm(-drawn.log_expected, part, others.T, out=buffer[: len(part)])
-            scores.masked_fill_(drawn.rows == targets[here, None], OUT)
+            part, target = states[here], positive[here]
+            scores = torch.addmm(-sampled.log_expected, part, negatives.T, out=buffer[: len(part)])
+            scores.masked_fill_(sampled.rows == targets[here, None], OUT)
             mine = (part * target).sum(1, keepdim=True)
             peak = torch.maximum(scores.amax(1, keepdim=True), mine)
             mine -= peak
             sums = scores.sub_(peak).exp_().sum(1, keepdim=True) + mine.exp()
             total += (sums.log() - mine).sum()
             lack = (mine.exp() / sums - 1) / n
-            torch.mul(lack, part, out=to_own[here])
-            torch.mm(scores, others, out=to_states[here]).div_(sums * n).addcmul_(lack, target)
-            to_others.addmm_(scores.T, part / (sums * n))
-        ctx.save_for_backward(to_states, to_own, to_others)
+            torch.mul(lack, part, out=to_positive[here])
+            torch.mm(scores, negatives, out=to_states[here]).div_(sums * n).addcmul_(lack, target)
+            to_negatives.addmm_(scores.T, part / (sums * n))
+        ctx.save_for_backward(to_states, to_positive, to_negatives)
         return total / n
 
     @staticmethod

@@ -13,16 +13,16 @@ from remora.retrieval.sources.fresh import fresh
 
 @dataclass(frozen=True, kw_only=True)
 class FromHistory:
-    """Neighbours of the last ``seeds`` positive items, each seed counting ``fade`` times the one after it."""
+    """Neighbours of the last ``seeds`` positive items, each seed counting ``decay`` times the one after it."""
 
     neighbours: Neighbours
     limit: int
     seeds: int = 30
-    fade: float = 0.93
+    decay: float = 0.93
     skip_seen: bool = True
 
     def find(self, query: Query) -> Found:
         """Summed scores, best first; nothing for a user without history."""
         seeds = query.history[-self.seeds :]
-        weights = (self.fade ** np.arange(len(seeds))[::-1]).astype(np.float32)
+        weights = (self.decay ** np.arange(len(seeds))[::-1]).astype(np.float32)
         return fresh(query, self.neighbours.of_many(seeds, weights), self.limit, skip_seen=self.skip_seen)

@@ -11,5 +11,5 @@ from remora.retrieval.sources.from_history import FromHistory
 class Linear(FromHistory):
     """The model's scores are sums over the history, so its item-item lists are all that serving needs.
 
-    ``fade`` is the model's own decay, 1 where order does not matter to it.
+    ``decay`` is the model's own decay, 1 where order does not matter to it.
     """

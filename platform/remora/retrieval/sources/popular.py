@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.retrieval.sources.ranked import Ranked
+from remora.retrieval.sources.static_ranking import StaticRanking
 
 
 @dataclass(frozen=True, kw_only=True)
-class Popular(Ranked):
+class Popular(StaticRanking):
     """By the popularity of the item snapshot."""
 
     limit: int | None = None

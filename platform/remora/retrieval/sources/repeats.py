@@ -14,15 +14,15 @@ from remora.retrieval.sources.fresh import fresh
 class Repeats:
     """The distinct items of the history, those that were wanted often and lately first.
 
-    A positive event counts ``fade`` times the one after it. The ranker reads the score as `candidate__repeats_score`,
+    A positive event counts ``decay`` times the one after it. The ranker reads the score as `candidate__repeats_score`,
     which is missing for an item that is new to the user.
     """
 
-    fade: float = 0.93
+    decay: float = 0.93
 
     def find(self, query: Query) -> Found:
         """Summed weights of each item's events, best first, ties by row; nothing for a user without a history."""
-        weights = self.fade ** np.arange(len(query.history))[::-1]
+        weights = self.decay ** np.arange(len(query.history))[::-1]
         rows, at = np.unique(query.history, return_inverse=True)
         scores = np.bincount(at, weights, minlength=len(rows)).astype(np.float32)
         order = np.argsort(-scores, kind="stable")

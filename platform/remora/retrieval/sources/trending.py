@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.retrieval.sources.ranked import Ranked
+from remora.retrieval.sources.static_ranking import StaticRanking
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trending(Ranked):
+class Trending(StaticRanking):
     """By the trend of the item snapshot."""

@@ -20,7 +20,7 @@ from remora.settings import RetrievalSettings, Settings
 from remora.settings.one_writer import writes
 from remora.training import retrieval, retrieval_inputs
 from remora.training.retrieval import SERVING_ONLY
-from remora.training.search_outcome import OnReport, Plan, best_of, check_name, kept
+from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
 
 NAME = "tuning"
@@ -55,11 +55,11 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
         towers=retrieval.version(settings, lake), tuning=settings.tuning.inputs(), code=remora.__version__
     )
 
-    def plan() -> Plan:
+    def plan() -> SearchPlan:
         inputs, examples = retrieval_inputs.prepare(settings, lake, lake.vocabulary(), time_split(settings, lake))
         chosen = settings.retrieval
         retrieval_inputs.check_comparable(len(inputs.held_out), chosen)
-        return Plan(
+        return SearchPlan(
             path="retrieval",
             before=chosen,
             spaces=settings.tuning.retrieval,
@@ -69,7 +69,7 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
             given={"settings": chosen, "inputs": inputs, "examples": examples, "count": examples.count()},
         )
 
-    return kept(settings, search_artifacts(home), name, made_from, plan, on_report or _log)
+    return cached_search(settings, search_artifacts(home), name, made_from, plan, on_report or _log)
 
 
 def tuned(settings: Settings, name: str) -> Settings:

@@ -5,38 +5,39 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from remora.retrieval.losses.candidates import OUT, Compared
+from remora.retrieval.losses.candidates import OUT, Logits
 
 
-def for_users(
+def user_item_logits(
     users: Tensor,
-    own: Tensor,
-    others: Tensor,
+    positive: Tensor,
+    negatives: Tensor,
     *,
     targets: Tensor,
     rows: Tensor,
     history: Tensor,
     log_expected: Tensor,
-    own_expected: Tensor | None,
+    positive_expected: Tensor | None,
     weights: Tensor,
     temperature: float,
     catalogue: int,
-) -> Compared:
-    """Every user's own item beside the same others.
+) -> Logits:
+    """Every user's own item beside the same negatives.
 
-    Args: vectors ``users`` (n, d), ``own`` (n, d) of their ``targets`` (n,), ``others`` (m, d) of item ``rows`` (m,);
-    ``history`` (n, L) item rows, -1 is padding; ``log_expected`` (m,) and ``own_expected`` (n,), the logarithm of how
-    often each is expected among the others (the log-Q correction of Bengio and Senécal, 2008, for the mixture of Yang
-    et al., WWW 2020); ``weights`` (n,); ``catalogue``, the items that may be drawn. Another that is the user's own
-    target, or that stands in the history, is no negative: the user wants it, and the surface will not show it again.
+    Args: vectors ``users`` (n, d), ``positive`` (n, d) of their ``targets`` (n,), ``negatives`` (m, d) of item ``rows``
+    (m,); ``history`` (n, L) item rows, -1 is padding; ``log_expected`` (m,) and ``positive_expected`` (n,), the
+    logarithm of how often each is expected among the others (the log-Q correction of Bengio and Senécal, 2008, for the
+    mixture of Yang et al., WWW 2020); ``weights`` (n,); ``catalogue``, the items that may be drawn. Another that is the
+    user's own target, or that stands in the history, is no negative: the user wants it, and the surface will not
+    show it again.
     """
-    scores = users @ others.T / temperature
+    scores = users @ negatives.T / temperature
     masked = among(history, rows) | (rows[None, :] == targets[:, None])
-    return Compared(
-        own=(users * own).sum(1) / temperature,
-        others=scores.masked_fill(masked, OUT),
+    return Logits(
+        positive=(users * positive).sum(1) / temperature,
+        negatives=scores.masked_fill(masked, OUT),
         log_expected=log_expected,
-        own_expected=own_expected,
+        positive_expected=positive_expected,
         share=len(rows) / max(1, catalogue - 1),
         weights=weights,
     )

@@ -1,4 +1,4 @@
-"""The training loop of a sequence tower: what each Ray Train worker runs."""
+"""The training loop of a sequential tower: what each Ray Train worker runs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ray.train.collective import broadcast_from_rank_zero
 from torch import Tensor, nn
 
 from remora.evaluation.whole_catalogue import ndcg_of_one, ranks
-from remora.retrieval.histories import Histories, batches
-from remora.retrieval.losses.candidates import Drawn
+from remora.retrieval.interaction_histories import Histories, batches
+from remora.retrieval.losses.candidates import SampledNegatives
 from remora.retrieval.losses.table import LOSSES
-from remora.retrieval.sequence_tower import SequenceSpec, SequenceTower
+from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
 from remora.training.checkpoints import is_over, judged, progress, report, resumed
-from remora.training.draws import Draws
-from remora.training.rate import rate
+from remora.training.lr_schedule import rate
+from remora.training.negative_sampling import NegativeSampler
 
 NDCG = "ndcg@10"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class NextItems:
     """Users to measure on: what they had, and what they wanted next."""
 
     histories: Histories
@@ -64,7 +64,7 @@ class SequenceInputs:
 
     spec: SequenceSpec
     train: Histories
-    validation: Asked | None
+    validation: NextItems | None
     start: npt.NDArray[np.float32] | None = None
     weights: Mapping[str, Tensor] | None = None
 
@@ -74,14 +74,14 @@ class Objective(nn.Module):
 
     def __init__(self, spec: SequenceSpec, loss: str) -> None:
         super().__init__()
-        self.tower = SequenceTower(spec)
+        self.tower = SequentialTower(spec)
         self.loss = LOSSES[loss]()
 
-    def forward(self, sequences: Tensor, drawn: Drawn | None) -> Tensor:
+    def forward(self, sequences: Tensor, sampled: SampledNegatives | None) -> Tensor:
         """The mean loss over the places of (n, L + 1) items whose next item is known."""
         targets = sequences[:, 1:]
         there = targets >= 0
-        return self.loss(self.tower(sequences[:, :-1])[there], self.tower.vectors(), targets[there], drawn)
+        return self.loss(self.tower(sequences[:, :-1])[there], self.tower.vectors(), targets[there], sampled)
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ def train_worker(config: dict[str, Any]) -> None:
     state = resumed(plain.tower, optimiser)
     users = np.flatnonzero(inputs.train.lengths > 1)
     lengths = np.minimum(inputs.train.lengths[users], inputs.spec.length + 1)
-    draws = Draws.of(inputs.train.flat, inputs.train.items, schedule.negatives, schedule.popularity)
+    sampler = NegativeSampler.of(inputs.train.flat, inputs.train.items, schedule.negatives, schedule.popularity)
     steps = math.ceil(len(users) / schedule.batch_users)
     while not is_over(state, schedule):
         epoch, begun, waited, total = state["epoch"], time.monotonic(), 0.0, 0.0
@@ -119,7 +119,7 @@ def train_worker(config: dict[str, Any]) -> None:
             asked = time.monotonic()
             own = users[batch[rank::world]]
             sequences = torch.as_tensor(inputs.train.padded(own, inputs.spec.length + 1), device=device)
-            drawn = draws.draw(shared, device) if plain.loss.needs_draws else None
+            sampled = sampler.sample(shared, device) if plain.loss.needs_negatives else None
             share = (
                 float(lengths[batch[rank::world]].sum() - len(own)) * world / float(lengths[batch].sum() - len(batch))
             )
@@ -127,7 +127,7 @@ def train_worker(config: dict[str, Any]) -> None:
             for group in optimiser.param_groups:
                 group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)
             optimiser.zero_grad(set_to_none=True)
-            loss = _autocast(device, model, sequences, drawn) * share if len(own) else _nothing(model)
+            loss = _autocast(device, model, sequences, sampled) * share if len(own) else _nothing(model)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimiser.step()
@@ -146,7 +146,7 @@ def train_worker(config: dict[str, Any]) -> None:
 
 
 @torch.inference_mode()
-def user_vectors(tower: SequenceTower, histories: Histories, step: int = 256) -> npt.NDArray[np.float32]:
+def user_vectors(tower: SequentialTower, histories: Histories, step: int = 256) -> npt.NDArray[np.float32]:
     """The state (users, d) of every history; an empty one is zero."""
     device = next(tower.parameters()).device
     found = np.zeros((len(histories), tower.spec.dimension), np.float32)
@@ -160,7 +160,7 @@ def user_vectors(tower: SequenceTower, histories: Histories, step: int = 256) ->
     return found
 
 
-def validated(tower: SequenceTower, asked: Asked, step: int = 512) -> float:
+def validated(tower: SequentialTower, asked: NextItems, step: int = 512) -> float:
     """NDCG@10 of the tower alone."""
     vectors = tower.vectors().detach().float().cpu().numpy()
     users = user_vectors(tower, asked.histories)
@@ -171,10 +171,10 @@ def validated(tower: SequenceTower, asked: Asked, step: int = 512) -> float:
     return float(ndcg_of_one(np.concatenate(places), 10).mean())
 
 
-def _autocast(device: torch.device, model: nn.Module, sequences: Tensor, drawn: Drawn | None) -> Tensor:
+def _autocast(device: torch.device, model: nn.Module, sequences: Tensor, sampled: SampledNegatives | None) -> Tensor:
     """bfloat16 where the device computes in it."""
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        return model(sequences, drawn)  # type: ignore[no-any-return]
+        return model(sequences, sampled)  # type: ignore[no-any-return]
 
 
 def _nothing(model: nn.Module) -> Tensor:

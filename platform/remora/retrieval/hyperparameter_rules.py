@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.retrieval.histories import Histories
-from remora.retrieval.sequence_tower import SequenceSpec
+from remora.retrieval.interaction_histories import Histories
+from remora.retrieval.sequential_tower import SequenceSpec
 
 GRAM_ITEMS = 20_000
 """Most items whose Gram matrix is inverted: 20,000² × 4 bytes are 1.6 GB, twice while it is inverted."""

@@ -24,12 +24,12 @@ from remora.ranking.timing import timed
 from remora.ranking.trees import Trees
 from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
 from remora.settings.one_writer import writes
-from remora.training import slates
+from remora.training import ranking_examples
 from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
-from remora.training.ranking_network import NDCG, epochs_here
+from remora.training.ranking_network import NDCG, epochs_in_process
 from remora.training.retrieval import retrieval_artifacts
-from remora.training.search import COST
-from remora.training.search_outcome import OnReport, Plan, best_of, check_name, kept
+from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
+from remora.training.tuning.search import COST
 from remora.wiring.parts import Towers
 
 NAME = "tuning_ranking"
@@ -61,7 +61,7 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
     ):
         raise SettingsError(f"tuning.{model} has {', '.join(fixed)}, which is the same for all trials. Leave it out.")
     home = Home(settings.home)
-    rows = slates.make(settings)
+    rows = ranking_examples.make(settings)
     made_from = fingerprint(
         rows=rows.version,
         ranking=settings.ranking.inputs(exclude={"objectives"}),
@@ -70,10 +70,10 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
         code=remora.__version__,
     )
 
-    def plan() -> Plan:
+    def plan() -> SearchPlan:
         vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
         data = Windows.read(rows, Lake.open(home))
-        return Plan(
+        return SearchPlan(
             path=f"ranking.{model}",
             before=getattr(settings.ranking, model),
             spaces=spaces,
@@ -83,7 +83,7 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
             given={"settings": settings, "model": model, "data": data, "vectors": vectors},
         )
 
-    return kept(settings, ranking_search_artifacts(home), name, made_from, plan, on_report or _log)
+    return cached_search(settings, ranking_search_artifacts(home), name, made_from, plan, on_report or _log)
 
 
 def tuned(settings: Settings, name: str) -> Settings:
@@ -136,7 +136,7 @@ def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingMo
 def _network(settings: Settings, data: Windows, vectors: torch.Tensor) -> Iterator[tuple[float, RankingModel]]:
     """An epoch at a time."""
     inputs, schedule = network_inputs(settings, data, vectors)
-    for quality, network in epochs_here(inputs, replace(schedule, patience=schedule.epochs)):
+    for quality, network in epochs_in_process(inputs, replace(schedule, patience=schedule.epochs)):
         assert quality is not None  # it has a validation window
         yield quality, Network(inputs.spec, network, vectors)
 

@@ -18,8 +18,8 @@ from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
 from remora.registry.traffic import PATH as TRAFFIC
 from remora.settings import Settings
-from remora.training.retraining.recording import check, recording
 from remora.training.retraining.records import Records, RunRecord, is_late
+from remora.training.retraining.run_recorder import check, recorded_run
 
 STEPS = (
     "ingest",
@@ -130,7 +130,7 @@ class TestNothingIsNew:
 
 
 def test_a_second_run_is_refused_with_who_runs(scheduled: Settings, webhook: Webhook) -> None:
-    with recording(scheduled, by="ann", since="last") as first:
+    with recorded_run(scheduled, by="ann", since="last") as first:
         first.begun(path.steps(scheduled)[0])
         with pytest.raises(NotReady, match=rf"Run {first.record.id} .* by ann, process \d+ .*, at step 'ingest'"):
             runs.run(scheduled)
@@ -177,7 +177,7 @@ class TestADeadProcess:
 
 def test_a_run_that_goes_on_has_not_died(scheduled: Settings) -> None:
     runs.run(scheduled)
-    with recording(scheduled, by="ann", since="last"):
+    with recorded_run(scheduled, by="ann", since="last"):
         assert check(scheduled) == []
         assert all_of(scheduled)[-1].outcome == "running"
 

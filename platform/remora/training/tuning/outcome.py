@@ -13,9 +13,9 @@ from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import NotFound, SettingsError
 from remora.settings import Settings
 from remora.settings.section import Section
-from remora.training.search import Search, Spaces
-from remora.training.search_report import SearchReport, written
 from remora.training.tracking import tracked
+from remora.training.tuning.report import SearchReport, written
+from remora.training.tuning.search import Search, Spaces
 
 REPORT, BEST = "report.json", "best.yaml"
 
@@ -23,7 +23,7 @@ OnReport = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class SearchPlan:
     """What is sought: the fields ``spaces`` of the settings at ``path``, a section that says ``before`` now.
 
     ``trial(changes, **given)`` is what :class:`Search` runs.
@@ -44,12 +44,12 @@ def check_name(name: str) -> None:
         raise SettingsError(f"A search cannot be called {name!r}: use small letters, digits, '.', '_' and '-'.")
 
 
-def kept(
+def cached_search(
     settings: Settings,
     artifacts: ArtifactStore,
     name: str,
     made_from: str,
-    plan: Callable[[], Plan],
+    plan: Callable[[], SearchPlan],
     on_report: OnReport,
 ) -> Artifact:
     """Search within ``settings.tuning`` and keep the outcome as ``name``; one that was made from the same is a look-up,

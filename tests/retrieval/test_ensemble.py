@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remora.retrieval.merged import choose_weights, merged, standardised
+from remora.retrieval.ensemble import choose_weights, ensemble, standardised
 
 
 @settings(max_examples=50, deadline=None)
@@ -22,7 +22,7 @@ def test_a_member_that_knows_nothing_of_a_user_says_nothing() -> None:
     flat = np.full((2, 3), 7.0, np.float32)
     knows = np.array([[3, 1, 2], [1, 2, 3]], np.float32)
     assert (standardised(flat) == 0).all()
-    both = merged({"flat": flat, "knows": knows}, {"flat": 0.5, "knows": 0.5})
+    both = ensemble({"flat": flat, "knows": knows}, {"flat": 0.5, "knows": 0.5})
     assert (both.argsort(1) == knows.argsort(1)).all()
 
 
@@ -36,7 +36,7 @@ def test_the_chosen_merge_is_never_worse_than_its_best_member_and_uses_what_help
     weights = choose_weights(members, quality)
     assert abs(sum(weights.values()) - 1) < 1e-3
     assert weights["noise"] <= 0.1
-    assert quality(merged(members, weights)) > 1.1 * max(quality(scores) for scores in members.values())
+    assert quality(ensemble(members, weights)) > 1.1 * max(quality(scores) for scores in members.values())
 
 
 def test_without_gain_the_best_member_stands_alone() -> None:

@@ -15,11 +15,11 @@ import torch
 from ray.train.collective import broadcast_from_rank_zero
 
 from remora.evaluation.whole_catalogue import hits, ndcg_of_sets
-from remora.retrieval.histories import Histories
-from remora.retrieval.pair_tower import PairObjective, PairSpec, PairTower, Vectors
+from remora.retrieval.interaction_histories import Histories
+from remora.retrieval.matrix_factorization import MatrixFactorization, PairObjective, PairSpec, Vectors
 from remora.training.checkpoints import is_over, judged, progress, report, resumed
-from remora.training.draws import Draws
-from remora.training.rate import rate
+from remora.training.lr_schedule import rate
+from remora.training.negative_sampling import NegativeSampler
 from remora.training.row_adam import RowAdam
 
 NDCG = "ndcg@20"
@@ -46,7 +46,7 @@ class PairInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class PairSchedule:
-    """As of :class:`remora.training.sequence_tower.SequenceSchedule`; ``batch_size`` counts pairs of all workers."""
+    """As of :class:`remora.training.sequential_tower.SequenceSchedule`; ``batch_size`` counts pairs of all workers."""
 
     epochs: int
     batch_size: int
@@ -78,7 +78,7 @@ def train_worker(config: dict[str, Any]) -> None:
     optimiser = RowAdam(model.parameters(), lr=schedule.learning_rate)
     state = resumed(plain.tower, optimiser)
     flat, owner = inputs.train.flat, np.repeat(np.arange(len(inputs.train)), inputs.train.lengths)
-    draws = Draws.of(flat, inputs.train.items, schedule.negatives, schedule.popularity)
+    sampler = NegativeSampler.of(flat, inputs.train.items, schedule.negatives, schedule.popularity)
     size = min(schedule.batch_size, len(flat))
     steps = len(flat) // size
     while not is_over(state, schedule):
@@ -91,12 +91,12 @@ def train_worker(config: dict[str, Any]) -> None:
             batch = order[step * size : (step + 1) * size]
             own = batch[rank::world]
             users, items = (torch.as_tensor(a[own].astype(np.int64), device=device) for a in (owner, flat))
-            drawn = draws.draw(shared, device)
+            sampled = sampler.sample(shared, device)
             waited += time.monotonic() - asked
             for group in optimiser.param_groups:
                 group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)
             optimiser.zero_grad(set_to_none=True)
-            loss = model(users, items, drawn)
+            loss = model(users, items, sampled)
             (loss * (len(own) * world / len(batch))).backward()
             optimiser.step()
             total += float(loss.detach())
@@ -112,7 +112,7 @@ def train_worker(config: dict[str, Any]) -> None:
         report(state, plain.tower, optimiser, first=rank == 0)
 
 
-def _validated(tower: PairTower, validation: PairValidation, step: int = 256) -> float:
+def _validated(tower: MatrixFactorization, validation: PairValidation, step: int = 256) -> float:
     users, items = tower.user_vectors()[validation.users], tower.item_vectors()
     parts = [slice(begin, begin + step) for begin in range(0, len(users), step)]
     hit = np.concatenate([hits(users[p] @ items.T, validation.had[p], validation.relevant[p], 20) for p in parts])

@@ -41,7 +41,7 @@ TRAIN, VALIDATION = "train", "validation"
 log = logging.getLogger(__name__)
 
 
-class PastSlates(NamedTuple):
+class RankingExamples(NamedTuple):
     """Rows of candidates with features, and the histories (user_id, instant, history of item rows) of their users."""
 
     rows: pa.Table
@@ -68,7 +68,7 @@ def make(settings: Settings) -> Artifact:
         artifacts.set_current(name)
         return done
     split, chosen = time_split(settings, lake), settings.ranking
-    past = Past(settings=settings, lake=lake, retrieval=retrieval)
+    past = ExampleBuilder(settings=settings, lake=lake, retrieval=retrieval)
     windows = {
         TRAIN: past.slates(split.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries),
         VALIDATION: past.slates(
@@ -83,13 +83,13 @@ def make(settings: Settings) -> Artifact:
     return artifacts.commit(staging, retrieval=retrieval.version, rows=reports)
 
 
-def read(artifact: Artifact, window: str) -> PastSlates:
+def read(artifact: Artifact, window: str) -> RankingExamples:
     """What :func:`make` wrote of one window."""
     tables = {
         part: read_parquet(artifact.at(f"{window}_{part}.parquet"), filesystem=artifact.home.filesystem)
-        for part in PastSlates._fields
+        for part in RankingExamples._fields
     }
-    return PastSlates(**tables)
+    return RankingExamples(**tables)
 
 
 def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
@@ -109,7 +109,7 @@ def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Past:
+class ExampleBuilder:
     """What it takes to make rows of a window as they would have been served."""
 
     settings: Settings
@@ -127,7 +127,7 @@ class Past:
         """What retrieves."""
         return Towers.load(self.retrieval.home.local_copy(self.retrieval.folder))
 
-    def slates(self, window: Window, *, negatives: int, most: int, every_query: bool = False) -> PastSlates:
+    def slates(self, window: Window, *, negatives: int, most: int, every_query: bool = False) -> RankingExamples:
         """Labelled candidates of at most so many queries, drawn evenly, with their features; queries together.
 
         ``every_query``: those that led to nothing too, as serving will meet them, and no easy negatives.
@@ -165,4 +165,4 @@ class Past:
             "%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(query_rows), len(candidates)
         )
         rows = historical(self.store, candidates, "ranking", noted=self.reports.append)
-        return PastSlates(rows, past.users.table.select([USER_ID, INSTANT, "history"]))
+        return RankingExamples(rows, past.users.table.select([USER_ID, INSTANT, "history"]))

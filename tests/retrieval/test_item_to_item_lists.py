@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.contracts.vocabulary import Vocabulary
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
+from remora.retrieval.item_to_item_lists import fit, of_histories
 from remora.retrieval.linear.table import LINEAR_MODELS
-from remora.retrieval.linear_lists import fit, of_histories
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS
 from remora.settings import RetrievalSettings

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from remora.retrieval.history.table import HISTORY_ENCODERS
+from remora.retrieval.history_encoders.table import HISTORY_ENCODERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class SequenceSpec:
         return asdict(self)
 
 
-class SequenceTower(nn.Module):
+class SequentialTower(nn.Module):
     """Scores are products of a state and the table's rows."""
 
     def __init__(self, spec: SequenceSpec) -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from remora.retrieval.losses.candidates import Drawn
+from remora.retrieval.losses.candidates import SampledNegatives
 from remora.retrieval.losses.table import LOSSES
 
 Vectors = npt.NDArray[np.float32]
@@ -26,7 +26,7 @@ class PairSpec:
     temperature: float
 
 
-class PairTower(nn.Module):
+class MatrixFactorization(nn.Module):
     """Two tables whose gradients are sparse: a step costs what its batch touches, not what the tables hold."""
 
     def __init__(self, spec: PairSpec) -> None:
@@ -60,14 +60,16 @@ class PairObjective(nn.Module):
 
     def __init__(self, spec: PairSpec, loss: str) -> None:
         super().__init__()
-        self.tower = PairTower(spec)
+        self.tower = MatrixFactorization(spec)
         self.loss = LOSSES[loss]()
 
-    def forward(self, users: Tensor, targets: Tensor, drawn: Drawn) -> Tensor:
-        """The mean loss of pairs (n,) against the drawn items."""
+    def forward(self, users: Tensor, targets: Tensor, sampled: SampledNegatives) -> Tensor:
+        """The mean loss of pairs (n,) against the sampled items."""
         who, which_user = torch.unique(users, return_inverse=True)
-        what, which_item = torch.unique(torch.cat([targets, drawn.rows]), return_inverse=True)
+        what, which_item = torch.unique(torch.cat([targets, sampled.rows]), return_inverse=True)
         states = F.normalize(self.tower.user_table(who), dim=1) / self.tower.spec.temperature
         table = F.normalize(self.tower.item_table(what), dim=1)
-        here = Drawn(rows=which_item[len(targets) :], log_expected=drawn.log_expected, catalogue=drawn.catalogue)
+        here = SampledNegatives(
+            rows=which_item[len(targets) :], log_expected=sampled.log_expected, catalogue=sampled.catalogue
+        )
         return self.loss(F.embedding(which_user, states), table, which_item[: len(targets)], here)

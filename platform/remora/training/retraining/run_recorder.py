@@ -20,6 +20,7 @@ from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.settings.one_writer import one_writer
 from remora.training.retraining import alerts
+from remora.training.retraining.node_exporter import write_textfile
 from remora.training.retraining.records import (
     LOCK,
     ErrorRecord,
@@ -30,7 +31,6 @@ from remora.training.retraining.records import (
     is_late,
     last_success,
 )
-from remora.training.retraining.textfile import write_textfile
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Done(Protocol):
 D = TypeVar("D", bound=Done)
 
 
-class Recording:
+class RunRecorder:
     """A run that continues; every change is written at once."""
 
     def __init__(self, records: Records, record: RunRecord, success: RunRecord | None) -> None:
@@ -125,7 +125,7 @@ class Recording:
 
 
 @contextlib.contextmanager
-def recording(settings: Settings, *, by: str, since: str | None) -> Iterator[Recording]:
+def recorded_run(settings: Settings, *, by: str, since: str | None) -> Iterator[RunRecorder]:
     """Around a run: NotReady while another run or command writes into the home; whatever the run raises is written
     down, and raised.
 
@@ -135,9 +135,9 @@ def recording(settings: Settings, *, by: str, since: str | None) -> Iterator[Rec
     records = Records(home)
     locked = exclusive_lock(home, LOCK, command="remora run", on_busy=lambda: _other_run(records))
     with locked, one_writer(settings, "remora run"):
-        for died in _bury(settings, records):
+        for died in _mark_dead(settings, records):
             alerts.send(settings, alerts.failed(settings, died))
-        run = Recording(records, _new(settings, by, since), last_success(records.all()))
+        run = RunRecorder(records, _new(settings, by, since), last_success(records.all()))
         try:
             yield run
         except BaseException as error:
@@ -161,7 +161,7 @@ def check(settings: Settings) -> list[alerts.Alert]:
     home = Home(settings.home)
     records, told = Records(home), []
     with contextlib.suppress(NotReady), exclusive_lock(home, LOCK, on_busy=lambda: _other_run(records)):
-        told = [alerts.failed(settings, record) for record in _bury(settings, records)]
+        told = [alerts.failed(settings, record) for record in _mark_dead(settings, records)]
     found = records.all()
     if is_late(found, datetime.now(UTC), settings.retraining.max_age_hours):
         told.append(alerts.late(settings, found))
@@ -186,7 +186,7 @@ def _other_run(records: Records) -> NotReady:
     return NotReady(f"{who} Wait until it has ended, or end its process.")
 
 
-def _bury(settings: Settings, records: Records) -> list[RunRecord]:
+def _mark_dead(settings: Settings, records: Records) -> list[RunRecord]:
     """Write down as died what has not ended though no process holds the lock; needs the lock.
 
     A home on S3 has no lock: there a run has died when it began longer ago than the deadline.
@@ -201,7 +201,7 @@ def _bury(settings: Settings, records: Records) -> list[RunRecord]:
 
 
 def _new(settings: Settings, by: str, since: str | None) -> RunRecord:
-    from remora.training.bundling import commit  # loads Feast and FAISS, which a check has no use for
+    from remora.training.build_bundle import commit  # loads Feast and FAISS, which a check has no use for
 
     now = datetime.now(UTC)
     return RunRecord(

@@ -14,7 +14,7 @@ from remora.retrieval.sources.fresh import fresh, spare
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranked:
+class StaticRanking:
     """All items by one score (items,), best first, ties by row; an item whose score is NaN is left out."""
 
     scores: Floats

@@ -22,7 +22,7 @@ def standardised(scores: Scores) -> Scores:
     return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12)
 
 
-def merged(members: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
+def ensemble(members: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
     """The weighted sum of standardised scores (n, items); members of weight 0 may be missing."""
     parts = [np.float32(weight) * standardised(members[name]) for name, weight in weights.items() if weight]
     return np.sum(parts, axis=0, dtype=np.float32) if len(parts) > 1 else parts[0]

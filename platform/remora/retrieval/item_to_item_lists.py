@@ -13,7 +13,7 @@ import ray
 
 from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
-from remora.retrieval.histories import Histories
+from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.model import neighbours
 from remora.retrieval.linear.table import LINEAR_MODELS
 from remora.retrieval.neighbours import Neighbours

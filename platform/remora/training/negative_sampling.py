@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from remora.retrieval.losses.candidates import Drawn
+from remora.retrieval.losses.candidates import SampledNegatives
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draws:
+class NegativeSampler:
     """A mixture of even chances and popularity (mixed negative sampling: Yang et al., WWW 2020)."""
 
     count: int
@@ -20,7 +20,7 @@ class Draws:
     logarithm: npt.NDArray[np.float32]  # (items,) of how often each is expected among ``count``
 
     @classmethod
-    def of(cls, positives: npt.NDArray[np.int32], items: int, count: int, popularity: float) -> Draws:
+    def of(cls, positives: npt.NDArray[np.int32], items: int, count: int, popularity: float) -> NegativeSampler:
         """From the positive item rows of training; ``popularity`` is the share drawn by it, 0 is even chances."""
         share = np.bincount(positives, minlength=items) / max(1, len(positives))
         chance = popularity * share + (1 - popularity) / items
@@ -28,10 +28,10 @@ class Draws:
             logarithm = np.log(chance * max(1, count)).astype(np.float32)
         return cls(count=count, sums=np.cumsum(chance), logarithm=logarithm)
 
-    def draw(self, generator: np.random.Generator, device: torch.device) -> Drawn:
+    def sample(self, generator: np.random.Generator, device: torch.device) -> SampledNegatives:
         """Fresh ones."""
         rows = np.searchsorted(self.sums, generator.random(self.count) * self.sums[-1], side="right")
-        return Drawn(
+        return SampledNegatives(
             rows=torch.as_tensor(rows, device=device),
             log_expected=torch.as_tensor(self.logarithm[rows], device=device),
             catalogue=len(self.sums),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from remora.retrieval.history.attention import RecentAttention
-from remora.retrieval.history.causal_transformer import CausalTransformer
-from remora.retrieval.history.hstu import Hstu
-from remora.retrieval.history.last_state import LastState
-from remora.retrieval.history.mean import Mean
+from remora.retrieval.history_encoders.attention import RecentAttention
+from remora.retrieval.history_encoders.causal_transformer import CausalTransformer
+from remora.retrieval.history_encoders.hstu import Hstu
+from remora.retrieval.history_encoders.last_state import LastState
+from remora.retrieval.history_encoders.mean import Mean
 
 HISTORY_ENCODERS: dict[str, type[nn.Module]] = {
     "mean": Mean,
@@ -20,7 +20,7 @@ HISTORY_ENCODERS: dict[str, type[nn.Module]] = {
 ATTENTION = "attention"
 
 
-def history_reader(name: str, dimension: int, *, length: int, layers: int, heads: int, dropout: float) -> nn.Module:
+def history_encoder(name: str, dimension: int, *, length: int, layers: int, heads: int, dropout: float) -> nn.Module:
     """Of histories (n, L, d) with padding before: one vector. ``attention``, or the last state of an encoder."""
     if name == ATTENTION:
         return RecentAttention(dimension, length=length)

@@ -1,0 +1,1 @@
+"""A search of settings by Ray Tune: what is tried, the outcome, its report."""
