@@ -57,12 +57,12 @@ def test_every_change_has_the_next_revision_and_no_change_writes_nothing(tmp_pat
 def test_reports_replace_each_other_and_sums_add(tmp_path: Path) -> None:
     reports = LiveReports(Home(str(tmp_path)))
     for beat in (1, 2):
-        answers = {"a": Answers(requests=beat, late=1)}
+        answers = {"a": Answers(requests=beat, deadline_exceeded=1)}
         reports.write(LiveReport(replica="r1", deployment="Gateway", beat=beat, revision=1, answers=answers))
     read = reports.read()
     assert [report.beat for report in read.values()] == [2]
     one = read["r1"].answers["a"]
-    assert (one + one).late == 2
+    assert (one + one).deadline_exceeded == 2
     assert one - one == Answers()
 
 

@@ -127,7 +127,7 @@ def test_answers_are_counted_by_bundle() -> None:
     for sums in counted.values():
         assert sum(sums.milliseconds) == sums.requests
         assert len(sums.milliseconds) == len(LATENCY_BOUNDS_MS) + 1
-        assert sums.failed == sums.late == 0
+        assert sums.failed == sums.deadline_exceeded == 0
         assert sums.unscored > 0  # the shop's taste has no opinion of three items
 
 

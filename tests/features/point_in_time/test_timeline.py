@@ -79,7 +79,7 @@ def test_every_answer_is_that_of_a_loop(
     rows = pa.Table.from_pylist(entity_rows, pa.schema([("user", pa.int64()), ("item", pa.string()), ("at", US)]))
     line = Timeline.build(view, "us", table)
     kinds = [SOURCE.kind(key) for key in keyed]
-    match = line.at(keys(rows, view.asked_keys, view.key_names, kinds), ticks(rows["at"], "us")[0])
+    match = line.at(keys(rows, view.entity_keys, view.key_names, kinds), ticks(rows["at"], "us")[0])
     expected = [by_loop(stored, row, keyed, made=made, cut=cut, ttl=ttl) for row in entity_rows]
     assert line.take(match)["v__value"].to_pylist() == expected
     assert ((match.row == NOWHERE) == [value is None for value in expected]).all()
