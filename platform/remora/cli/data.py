@@ -47,7 +47,7 @@ def ingest(config: ConfigOption = None, since: SinceOption = None, as_json: Json
     """Read, check and write the tables of the settings to the lake.
 
     Every row is accepted or goes to the quarantine with its reason, file and row. If too many break the contract,
-    nothing changes. Unchanged sources and settings are a look-up.
+    nothing changes. When sources and settings have not changed, the result is reused.
     """
     from remora.ingest.ingest import ingest as bring
     from remora.wiring.cluster import connect

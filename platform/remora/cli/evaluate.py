@@ -30,7 +30,7 @@ def evaluate(
     One row each for popularity, co-visitation, retrieval alone and the whole surface; means with 95% intervals by
     bootstrap over users, differences on the same users, and the same for new users, heavy users and new items.
     With --ablations the rows are the surface without each of its parts; the ranker is trained again without each
-    feature group. An unchanged evaluation is a look-up.
+    feature group. When nothing has changed, the result is reused.
     """
     from remora.training.ablations import ablate
     from remora.training.evaluation import evaluate as judge

@@ -36,7 +36,7 @@ def build(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Make the feature tables of the current lake with Ray Data.
 
     Trailing windows, popularity, trend, affinity and histories as of every midnight on which they change, and the
-    columns of users and items that the settings declare. Unchanged lake and settings are a look-up.
+    columns of users and items that the settings declare. When lake and settings have not changed, the result is reused.
     """
     from remora.contracts.home import Home
     from remora.features.build import build as make

@@ -29,7 +29,7 @@ def gate(
     Does it load in a process of its own, are the features that serve those that it was made of, are its slates whole,
     does its index find its items, is its home feed not worse on the freshest test data, does it cover the catalogue, do
     its probabilities mean what they say, is it quick and small enough. Bounds are the section `gates` of the settings.
-    Exit code 1 when a gate fails. The same question on the same data is a look-up.
+    Exit code 1 when a gate fails. The same gates on the same data reuse the report.
     """
     from remora.rollout.gates.run import cached_report, run_gates
     from remora.wiring.cluster import connect

@@ -86,7 +86,8 @@ def _main(
 
 
 def main() -> None:
-    """Entry point: 0 done, 1 refused, 2 settings or usage, 3 data, 4 not ready, 70 unforeseen, 130 interrupted."""
+    """Entry point. Exit codes: 0 done, 1 request rejected, 2 invalid usage or settings, 3 invalid data, 4 temporarily
+    unavailable, 70 a bug, 130 interrupted."""
     keep_private()
     settle()
     for stream in (sys.stdout, sys.stderr):

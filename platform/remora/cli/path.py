@@ -1,4 +1,4 @@
-"""The whole path, step by step. A step whose inputs are unchanged is a look-up, so a run that was cut off continues.
+"""The whole path, step by step. A step whose inputs have not changed is skipped, so a run that was cut off continues.
 
 It stands with the commands, whose order it is, because training and rollout know nothing of each other.
 """

@@ -29,8 +29,8 @@ app = typer.Typer(
 
     A plan is [bold]shadow:10m,canary:5%:30m,ramp:25%:1h,full[/bold]. Each step advances, waits or is rolled back by
     what the replicas count: failed, degraded, unscored, underfilled and slow answers, those after their deadline, and
-    rewards where the lake has them. Who carries it out may crash at any time; [bold]remora rollout resume[/bold]
-    continues.""",
+    rewards where the lake has them. The controller may crash at any time; [bold]remora rollout resume[/bold]
+    continues the rollout.""",
 )
 
 ByOption = Annotated[str, typer.Option(help="For the journal; default: who is logged in.")]

@@ -37,8 +37,8 @@ def run(
 ) -> None:
     """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, gates, promotion, serving.
 
-    A step whose inputs are unchanged is a look-up: the second run takes seconds, and a run that was interrupted goes
-    on where it stopped.
+    A step whose inputs have not changed is skipped and its cached result reused: the second run takes seconds, and a
+    run that was interrupted continues where it stopped.
 
     With --since last: for a schedule. Only new files are read, the run ends where retraining.on_success says, and at
     once when nothing is new; a failure is an alert. `remora runs` lists what became of runs.

@@ -35,8 +35,8 @@ def retrieval(
 ) -> None:
     """Train the two towers and build the index of item vectors.
 
-    Reads the lake. Says loss and recall among held-out users after each epoch. Unchanged lake and settings are a
-    look-up.
+    Reads the lake. Reports loss and recall among held-out users after each epoch. When lake and settings have
+    not changed, the result is reused.
     """
     from remora.training.retrieval import train
     from remora.wiring.cluster import connect

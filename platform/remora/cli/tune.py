@@ -49,7 +49,7 @@ def retrieval(
 ) -> None:
     """Search the two towers' settings; recall@100 among held-out users decides.
 
-    Interrupted, the same command continues. Unchanged lake and settings are a look-up. Afterwards
+    Interrupted, the same command continues. When lake and settings have not changed, the result is reused. Afterwards
     `remora train retrieval --tuned NAME` trains with the best, and `best.yaml` of the outcome can be copied into your
     configuration.
     """

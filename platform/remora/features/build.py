@@ -41,7 +41,7 @@ Transform = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
 
 @writes("remora features build")
 def build(settings: Settings, lake: Lake) -> Artifact:
-    """The feature tables of this lake and these settings; a look-up when they are there already.
+    """The feature tables of this lake and these settings; reused when they are there already.
 
     Needs a Ray cluster. Memory is bounded by the object store and the largest of ``features.partitions`` partitions.
     """

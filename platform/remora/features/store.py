@@ -1,7 +1,8 @@
 """Feast's store of one home: opening it, and applying ``feature_repo/`` to it.
 
-The registry is a SQL database (SQLite in the home by default), for Feast's file registry is written without a lock.
-It holds the on-demand view's code and Feast runs what it reads there: who may write to the registry may run code.
+The registry is a SQL database (SQLite in the home by default), for Feast's file registry is written without a lock. It
+holds the on-demand view's code and Feast runs what it reads there: treat write access to the registry as code
+execution.
 """
 
 from __future__ import annotations

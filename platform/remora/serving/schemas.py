@@ -76,7 +76,7 @@ class RecommendRequest(Asked):
         }
     )
 
-    user_id: Id | None = Field(description="null: a visitor without a name")
+    user_id: Id | None = Field(description="null: an anonymous visitor")
     n: Annotated[Count, Field(strict=True), BeforeValidator(_whole)] = DEFAULT_N
     surface: Surface = DEFAULT_SURFACE
     context: Annotated[Context, BeforeValidator(_at_most(MOST_CONTEXT))] = Field(
@@ -144,7 +144,7 @@ class SimilarQuery(SimilarParameters):
 class ExplainParameters(RecommendParameters):
     """Query string of ``GET /v1/explain/{user_id}/{item_id}``: the rest of the request that is asked about.
 
-    A request with a context, or of a visitor without a name, is asked about by :class:`ExplainRequest`.
+    A request with a context, or of an anonymous visitor, is asked about by :class:`ExplainRequest`.
     """
 
     seed_item_id: Id | SkipJsonSchema[None] = Field(

@@ -39,7 +39,7 @@ def ablations_artifacts(home: Home) -> ArtifactStore:
 @writes("remora evaluate --ablations")
 def ablate(settings: Settings) -> Artifact:
     """Train the ranker without each feature group and each of its models, and replay the test window with all of them;
-    an unchanged ablation is a look-up.
+    an unchanged ablation reuses its result.
 
     Rankers are kept as they are made, so that an interrupted ablation continues. A group is the features of one view:
     ``user_activity``, ``item_profile``, ``candidate`` and so on.

@@ -50,7 +50,7 @@ def build(settings: Settings) -> Bundle:
 
 @writes("remora bundle build")
 def record(settings: Settings) -> Artifact:
-    """As :func:`build`; gives the record, whose metadata has the ``bundle``'s id. Unchanged inputs are a look-up."""
+    """As :func:`build`; gives the record, whose metadata has the ``bundle``'s id. Unchanged inputs reuse it."""
     home = Home(settings.home)
     made = _made(home)
     served_with = BundleSettings.of(settings).model_dump(mode="json")

@@ -51,7 +51,7 @@ def read_report(artifact: Artifact) -> EvaluationReport:
 
 @writes("remora evaluate")
 def evaluate(settings: Settings) -> Artifact:
-    """Replay the test window; an unchanged evaluation is a look-up.
+    """Replay the test window; an unchanged evaluation reuses its result.
 
     The towers and the ranker are those of the current artifacts, which saw nothing after the validation window;
     co-visitation is counted at the start of the test window and items are refreshed within it, as in production.

@@ -35,7 +35,7 @@ def ranking_artifacts(home: Home) -> ArtifactStore:
 
 @writes("remora train ranking")
 def train(settings: Settings, on_report: Callable[[Report], None] | None = None) -> Artifact:
-    """Train on the ranking window, choose on the validation window; an unchanged version is a look-up.
+    """Train on the ranking window, choose on the validation window; an unchanged version is reused.
 
     ``on_report`` is called with ``objective``, ``round``, ``rounds`` and the head's metric on the validation window now
     and then; the default logs a line.

@@ -54,7 +54,7 @@ def slates_artifacts(home: Home) -> ArtifactStore:
 
 
 def make(settings: Settings) -> Artifact:
-    """The rows of the ranking window and of the validation window; unchanged inputs are a look-up.
+    """The rows of the ranking window and of the validation window; unchanged inputs reuse them.
 
     Of the ranking window only queries whose candidates led to something; of the validation window all, for it is where
     probabilities are calibrated.

@@ -76,7 +76,7 @@ def version(settings: Settings, lake: Lake) -> str:
 
 @writes("remora train retrieval")
 def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> Artifact:
-    """Train the towers on what happened before the first cut; an unchanged version is a look-up.
+    """Train the towers on what happened before the first cut; an unchanged version is reused.
 
     ``on_epoch`` is called in this process with ``epoch``, ``epochs``, ``loss`` and ``recall@100`` after each epoch;
     the default logs a line. The weights kept are those of the epoch of best recall among held-out users, whose

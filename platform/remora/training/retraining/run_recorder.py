@@ -61,7 +61,7 @@ class Done(Protocol):
 
     @property
     def unchanged(self) -> bool:
-        """Was it a look-up?"""
+        """Was its result reused?"""
 
     @property
     def result(self) -> Any:

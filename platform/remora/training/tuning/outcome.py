@@ -52,7 +52,7 @@ def cached_search(
     plan: Callable[[], SearchPlan],
     on_report: OnReport,
 ) -> Artifact:
-    """Search within ``settings.tuning`` and keep the outcome as ``name``; one that was made from the same is a look-up,
+    """Search within ``settings.tuning`` and keep the outcome as ``name``; one that was made from the same is reused,
     and ``plan`` isn't asked. Interrupted, the same search continues."""
     done = artifacts.find(name)
     if done is not None and done.metadata["made_from"] == made_from:

@@ -47,7 +47,7 @@ def ranking_search_artifacts(home: Home) -> ArtifactStore:
 
 @writes("remora tune ranking")
 def search(settings: Settings, model: Model, name: str = "latest", on_report: OnReport | None = None) -> Artifact:
-    """Search ``tuning.<model>`` within its budget and keep the outcome as ``name``; an unchanged one is a look-up.
+    """Search ``tuning.<model>`` within its budget and keep the outcome as ``name``; an unchanged one is reused.
 
     The first trial is the settings as they are. NDCG@10 on the validation window, the mean of the objectives, decides;
     each trial also says what a slate of 500 candidates takes, so that the report can show what quality costs. All

@@ -37,7 +37,7 @@ def search_artifacts(home: Home) -> ArtifactStore:
 
 @writes("remora tune retrieval")
 def search(settings: Settings, name: str = "latest", on_report: OnReport | None = None) -> Artifact:
-    """Search ``tuning.retrieval`` within its budget and keep the outcome as ``name``; an unchanged one is a look-up.
+    """Search ``tuning.retrieval`` within its budget and keep the outcome as ``name``; an unchanged one is reused.
 
     The first trial is the settings as they are. Recall@100 among the held-out users decides, whose examples end at the
     first cut: nothing later is looked at. Interrupted, the same command continues. SettingsError for fields that no
