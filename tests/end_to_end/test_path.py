@@ -113,9 +113,9 @@ def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, lo
     events = pl.concat([pl.DataFrame(pl.from_arrow(b)) for b in lake.events().iter_batches(batch_format="pyarrow")])
     items = pl.DataFrame(pl.from_arrow(lake.items()))
     seen = set(events.filter(pl.col("user_id") == user)["item_id"])
-    assert {asked(item).removed_by for item in seen} == {"already_seen"}
+    assert {asked(item).removed_by for item in seen} == {"seen_items"}
     gone = set(items.filter(~pl.col("on_sale"))["item_id"]) - seen
-    assert {asked(item).removed_by for item in gone} == {"unavailable"}
+    assert {asked(item).removed_by for item in gone} == {"unavailable_items"}
     with pytest.raises(NotFound, match="no item"):
         asked("nothing")
 

@@ -38,22 +38,22 @@ def test_it_keeps_those_used_last_for_so_long_and_says_what_it_knew(steps: list[
             model[key] = (number, now)
             while len(model) > MOST:
                 del model[next(iter(model))]
-            cache.keep(key, number)
+            cache.put(key, number)
         elif step == "find":
             expected = model.pop(key, None)
             if expected is not None:
                 model[key] = expected
-            assert cache.find(key) == (None if expected is None else expected[0])
+            assert cache.get(key) == (None if expected is None else expected[0])
             assert heard[-1] == ("things", expected is not None)
         assert len(cache) <= MOST
 
 
 def test_it_travels_empty() -> None:
     cache: Cache[int] = Cache("things", MOST, SECONDS)
-    cache.keep("a", 1)
+    cache.put("a", 1)
     arrived = pickle.loads(pickle.dumps(cache))
-    assert (arrived.name, arrived.find("a"), len(arrived)) == ("things", None, 0)
-    assert cache.find("a") == 1
+    assert (arrived.name, arrived.get("a"), len(arrived)) == ("things", None, 0)
+    assert cache.get("a") == 1
 
 
 def test_many_threads_may_use_it() -> None:
@@ -62,9 +62,9 @@ def test_many_threads_may_use_it() -> None:
     def work(seed: int) -> bool:
         for n in range(2_000):
             key = (seed * n) % 97
-            if cache.find(key) not in (None, key):
+            if cache.get(key) not in (None, key):
                 return False
-            cache.keep(key, key)
+            cache.put(key, key)
         return len(cache) <= 50
 
     with ThreadPoolExecutor(4) as threads:

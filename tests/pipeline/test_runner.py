@@ -134,7 +134,7 @@ def test_when_time_is_spent_only_the_filters_and_the_backfill_are_asked() -> Non
         scorer=ByTable((0.0,) * N_ITEMS),
         backfill=Everything(N_ITEMS),
     )
-    slate = pipeline.run(some_query(n=3, sources_until=OVER, scoring_until=OVER))
+    slate = pipeline.run(some_query(n=3, retrieval_deadline=OVER, ranking_deadline=OVER))
     assert shown(slate) == [1, 2, 3]
     assert [reason.split(":")[0] for reason in slate.degraded] == ["listed", "by_table", RETRIEVAL_ORDER]
     assert pipeline.run(some_query(n=3)).degraded == ()
@@ -143,9 +143,9 @@ def test_when_time_is_spent_only_the_filters_and_the_backfill_are_asked() -> Non
 def test_the_time_of_the_sources_is_not_that_of_the_scorer() -> None:
     pipeline = Pipeline(sources=(Listed((5, 2)),), scorer=ByTable(tuple(map(float, range(N_ITEMS)))))
     far = Deadline.after(3_600)
-    late_scorer = pipeline.run(some_query(n=2, sources_until=far, scoring_until=OVER))
+    late_scorer = pipeline.run(some_query(n=2, retrieval_deadline=far, ranking_deadline=OVER))
     assert (shown(late_scorer), late_scorer.degraded[-1]) == ([5, 2], RETRIEVAL_ORDER)
-    late_sources = pipeline.run(some_query(n=2, sources_until=OVER, scoring_until=far))
+    late_sources = pipeline.run(some_query(n=2, retrieval_deadline=OVER, ranking_deadline=far))
     assert late_sources.degraded == ("listed: skipped, the request's time is spent",)
 
 

@@ -7,15 +7,15 @@ import pytest
 from tests.pipeline.contracts import N_ITEMS, FilterContract, some_candidates, some_query
 
 from remora.pipeline import Filter
-from remora.policies.filters.already_seen import AlreadySeen
-from remora.policies.filters.other_than_seed import OtherThanSeed
-from remora.policies.filters.unavailable import Unavailable
+from remora.policies.filters.seed_item import SeedItem
+from remora.policies.filters.seen_items import SeenItems
+from remora.policies.filters.unavailable_items import UnavailableItems
 
 
 class TestAlreadySeen(FilterContract):
     @pytest.fixture
     def stage(self) -> Filter:
-        return AlreadySeen()
+        return SeenItems()
 
     def test_it_hides_exactly_the_seen_items(self, stage: Filter) -> None:
         candidates = some_candidates()
@@ -27,13 +27,13 @@ class TestAlreadySeen(FilterContract):
 
     def test_it_can_be_turned_off(self) -> None:
         candidates = some_candidates()
-        assert AlreadySeen(hide=False).allowed(some_query(seen=candidates.rows), candidates).all()
+        assert SeenItems(hide=False).allowed(some_query(seen=candidates.rows), candidates).all()
 
 
 class TestUnavailable(FilterContract):
     @pytest.fixture
     def stage(self) -> Filter:
-        return Unavailable(available=np.arange(N_ITEMS) % 3 != 0)
+        return UnavailableItems(available=np.arange(N_ITEMS) % 3 != 0)
 
     def test_it_hides_exactly_the_items_that_are_not_available(self, stage: Filter) -> None:
         candidates = some_candidates()
@@ -43,7 +43,7 @@ class TestUnavailable(FilterContract):
 class TestOtherThanSeed(FilterContract):
     @pytest.fixture
     def stage(self) -> Filter:
-        return OtherThanSeed()
+        return SeedItem()
 
     def test_it_hides_the_seed_alone(self, stage: Filter) -> None:
         candidates = some_candidates()

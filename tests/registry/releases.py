@@ -59,4 +59,4 @@ def die_before_the_alias_moves(settings: Settings, id: str) -> None:
 
 
 def name_as_loading(settings: Settings, id: str) -> None:
-    Bundles(settings).direct(lambda now: now.model_copy(update={"loading": (*now.loading, id)}))
+    Bundles(settings).set_traffic(lambda now: now.model_copy(update={"loading": (*now.loading, id)}))

@@ -37,7 +37,7 @@ def exported(bundles: Bundles, tmp_path: Path) -> Path:
     """A file that holds a bundle; the home has none."""
     built = releases.build(bundles)
     bundles.export(built.id, tmp_path / "shop.tar")
-    bundles.collect(keep=0, delete=True)
+    bundles.gc(keep=0, delete=True)
     return tmp_path / "shop.tar"
 
 

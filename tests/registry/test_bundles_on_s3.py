@@ -51,7 +51,7 @@ def test_a_bundle_goes_from_a_local_home_to_s3_and_back_as_the_same_file(
 def test_what_is_not_needed_goes_from_s3_too(remote: Bundles) -> None:
     ids = [releases.build(remote, model).id for model in (b"one", b"two", b"three")]
     remote.promote(ids[0], by="ann", why="first")
-    going = remote.collect(keep=1, delete=True)
+    going = remote.gc(keep=1, delete=True)
     assert len(going) == 1
     assert going[0].id in ids[1:]
     assert {b.id for b in remote.list()} == set(ids) - {going[0].id}

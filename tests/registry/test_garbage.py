@@ -39,8 +39,8 @@ def test_what_serves_is_tried_or_could_be_returned_to_stays(bundles: Bundles, ma
         bundles.promote(id, by="ann", why="next")
     bundles.promote(many[2], "candidate", by="ann", why="tried")
     canary = Canary(bundle=many[3], share=0.1, salt="r")
-    bundles.direct(lambda now: now.model_copy(update={"canary": canary, "shadow": many[4], "loading": (many[5],)}))
-    going = bundles.collect(keep=0, delete=True)
+    bundles.set_traffic(lambda now: now.model_copy(update={"canary": canary, "shadow": many[4], "loading": (many[5],)}))
+    going = bundles.gc(keep=0, delete=True)
     assert [one.id for one in going] == many[6:]
     assert [b.id for b in bundles.list()] == many[:6]
     bundles.rollback(by="bob", why="worse")
@@ -50,24 +50,24 @@ def test_what_serves_is_tried_or_could_be_returned_to_stays(bundles: Bundles, ma
 def test_the_newest_and_the_last_promoted_stay(bundles: Bundles, many: list[str]) -> None:
     for id in many[:5]:
         bundles.promote(id, by="ann", why="next")
-    assert [one.id for one in bundles.collect(keep=2)] == [many[0], many[1], many[2], many[5]]
-    assert bundles.collect(keep=8) == []
+    assert [one.id for one in bundles.gc(keep=2)] == [many[0], many[1], many[2], many[5]]
+    assert bundles.gc(keep=8) == []
 
 
 def test_it_is_only_said_until_it_is_to_be_removed(bundles: Bundles, many: list[str]) -> None:
-    going = bundles.collect(keep=1)
+    going = bundles.gc(keep=1)
     assert [one.id for one in going] == many[:-1]
     assert all(one.bytes > 1000 for one in going)
     assert [b.id for b in bundles.list()] == many
-    bundles.collect(keep=1, delete=True)
+    bundles.gc(keep=1, delete=True)
     assert [b.id for b in bundles.list()] == many[-1:]
     assert len(MlflowClient(tracking_uri(bundles.settings)).search_model_versions("name = 'shop'")) == 1
-    assert bundles.collect(keep=1) == []
+    assert bundles.gc(keep=1) == []
 
 
 def test_a_bundle_that_went_can_be_built_and_promoted_again(bundles: Bundles) -> None:
     built = releases.build(bundles)
-    bundles.collect(keep=0, delete=True)
+    bundles.gc(keep=0, delete=True)
     with pytest.raises(NotFound):
         bundles.promote(built.id, by="ann", why="too late")
     assert releases.build(bundles).id == built.id
@@ -93,9 +93,9 @@ def test_what_was_cut_off_goes_once_it_is_surely_not_going_on(bundles: Bundles) 
     Path(cut.at(MANIFEST)).unlink()
     for name in (f"ranker.ubj.{'0' * 32}", ".manifest.json.ab12cd_f"):
         Path(built.at(name)).write_bytes(b"aside")
-    assert bundles.collect(keep=5, delete=True) == []
+    assert bundles.gc(keep=5, delete=True) == []
     later = datetime.now(UTC) + 2 * QUIET
-    going = bundles.collect(keep=5, delete=True, now=later)
+    going = bundles.gc(keep=5, delete=True, now=later)
     aside = {f"{built.id}/ranker.ubj.{'0' * 32}", f"{built.id}/.manifest.json.ab12cd_f"}
     assert {one.path for one in going} == {cut.id, *aside}
     assert {file.path.partition("/")[0] for file in bundles.home.stored(FOLDER)} == {built.id, ".lock"}
@@ -106,7 +106,7 @@ def test_a_build_whose_files_were_collected_before_it_ended_says_so(bundles: Bun
     built = releases.build(bundles)
     Path(built.at(MANIFEST)).unlink()
     filled = bundles.store.fill(built.manifest, {})
-    bundles.collect(keep=0, delete=True, now=datetime.now(UTC) + 2 * QUIET)
+    bundles.gc(keep=0, delete=True, now=datetime.now(UTC) + 2 * QUIET)
     with pytest.raises(Exception, match="the file is missing"):
         bundles.store.complete(filled)
     assert bundles.list() == []

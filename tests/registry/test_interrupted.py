@@ -88,7 +88,7 @@ def test_a_rollback_that_dies_is_as_if_it_were_not_or_is_completed(
     for id in (one, two):
         bundles.promote(id, by="ann", why="next")
     canary = Canary(bundle=three, share=0.1, salt="r")
-    bundles.direct(lambda now: now.model_copy(update={"canary": canary}))
+    bundles.set_traffic(lambda now: now.model_copy(update={"canary": canary}))
     old = (two, two, one, canary, two, "promotion")
     new = (one, one, None, None, one, "rollback")
     found = [
@@ -116,7 +116,7 @@ def test_an_import_that_dies_leaves_no_bundle_or_the_whole_of_it(
 ) -> None:
     built = releases.build(bundles, b"one")
     bundles.export(built.id, tmp_path / "one.tar")
-    bundles.collect(keep=0, delete=True)
+    bundles.gc(keep=0, delete=True)
     assert bundles.list() == []
     left = each_death(home_folder, bundles, monkeypatch, lambda b: b.import_(tmp_path / "one.tar"))
     assert {len(b.list()) for b in left} == {0, 1}
@@ -132,7 +132,7 @@ def test_a_collection_that_dies_leaves_no_half_of_a_bundle(
 ) -> None:
     ids = [releases.build(bundles, model).id for model in (b"one", b"two", b"three")]
     bundles.promote(ids[0], by="ann", why="first")
-    left = each_death(home_folder, bundles, monkeypatch, lambda b: b.collect(keep=0, delete=True))
+    left = each_death(home_folder, bundles, monkeypatch, lambda b: b.gc(keep=0, delete=True))
     assert [len(b.list()) for b in left] == sorted((len(b.list()) for b in left), reverse=True)
     for b in left:
         assert ids[0] in [listed.id for listed in b.list()]

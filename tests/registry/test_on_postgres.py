@@ -34,7 +34,7 @@ def test_a_bundle_is_promoted_rolled_back_and_collected(scaled: Settings) -> Non
     assert bundles.rollback(by="bob", why="worse").bundle == ids[1]
     assert [p.kind for p in bundles.history()] == ["promotion"] * 3 + ["rollback"]
     assert bundles.history()[0].evidence == {"gate": ids[0]}
-    assert {u.id for u in bundles.collect(keep=0, delete=True)} == {ids[2]}
+    assert {u.id for u in bundles.gc(keep=0, delete=True)} == {ids[2]}
     assert {b.id for b in bundles.list()} == set(ids[:2])
 
 

@@ -40,7 +40,7 @@ def test_production_is_what_it_was_before_and_the_history_says_so(bundles: Bundl
 def test_what_was_tried_gets_no_more_requests(bundles: Bundles, three: list[str]) -> None:
     canary = Canary(bundle=three[0], share=0.1, salt="r")
     tried = {"canary": canary, "shadow": three[1], "loading": (three[1],)}
-    before = bundles.direct(lambda now: now.model_copy(update=tried))
+    before = bundles.set_traffic(lambda now: now.model_copy(update=tried))
     bundles.rollback(by="bob", why="worse")
     now = bundles.traffic()
     assert (now.production, now.canary, now.shadow, now.loading) == (three[1], None, None, ())
@@ -99,7 +99,7 @@ def test_what_no_replica_keeps_warm_is_verified_before_it_is_returned_to(bundles
 
 
 def test_what_the_traffic_does_not_say_the_history_does(bundles: Bundles, three: list[str]) -> None:
-    bundles.direct(lambda now: now.model_copy(update={"previous": None}))
+    bundles.set_traffic(lambda now: now.model_copy(update={"previous": None}))
     assert bundles.rollback(by="bob", why="worse").bundle == three[1]
 
 

@@ -101,7 +101,7 @@ def test_no_door_opens_for_a_bundle_that_nobody_trusted_vouches_for(
         lambda: strict.open(bad.id),
         lambda: strict.promote(bad.id, by="ann", why="it looks fine"),
         lambda: strict.promote(bad.id, "candidate", by="ann", why="it looks fine"),
-        lambda: strict.direct(lambda now: now.model_copy(update={"shadow": bad.id})),
+        lambda: strict.set_traffic(lambda now: now.model_copy(update={"shadow": bad.id})),
         lambda: strict.rollback(by="ann", why="worse"),
         lambda: strict.import_(file),
         lambda: trusted(strict.read(bad.id), strict.settings.registry),

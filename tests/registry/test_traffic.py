@@ -23,19 +23,19 @@ WHO = [f"user-{number}" for number in range(4_000)]
 
 @given(SHARES, st.text(max_size=8))
 def test_a_canary_has_about_its_share_of_users(share: float, salt: str) -> None:
-    had = sum(Canary(bundle="b", share=share, salt=salt).has(who) for who in WHO) / len(WHO)
+    had = sum(Canary(bundle="b", share=share, salt=salt).includes(who) for who in WHO) / len(WHO)
     assert abs(had - share) < 5 * (share * (1 - share) / len(WHO)) ** 0.5 + 1e-9
 
 
 @given(SHARES, SHARES, st.text(max_size=8), st.text())
 def test_a_user_stays_in_a_canary_that_grows(one: float, other: float, salt: str, who: str) -> None:
     small, large = (Canary(bundle="b", share=share, salt=salt) for share in sorted((one, other)))
-    assert not small.has(who) or large.has(who)
+    assert not small.includes(who) or large.includes(who)
 
 
 def test_a_canary_of_all_has_everybody_and_another_salt_deals_anew() -> None:
-    assert all(Canary(bundle="b", share=1.0, salt="x").has(who) for who in WHO)
-    one, other = ({who for who in WHO if Canary(bundle="b", share=0.5, salt=salt).has(who)} for salt in "xy")
+    assert all(Canary(bundle="b", share=1.0, salt="x").includes(who) for who in WHO)
+    one, other = ({who for who in WHO if Canary(bundle="b", share=0.5, salt=salt).includes(who)} for salt in "xy")
     assert 0.4 < len(one & other) / len(one) < 0.6
 
 
@@ -91,9 +91,9 @@ def test_a_promotion_is_followed_and_what_was_before_is_kept_warm(bundles: Bundl
 def test_traffic_is_directed_at_bundles_that_there_are(bundles: Bundles) -> None:
     one, two = releases.build(bundles, b"one").id, releases.build(bundles, b"two").id
     bundles.promote(one, by="me", why="first")
-    assert bundles.direct(lambda now: now.model_copy(update={"shadow": two})).shadow == two
+    assert bundles.set_traffic(lambda now: now.model_copy(update={"shadow": two})).shadow == two
     with pytest.raises(NotFound, match="0123456789abcdef"):
-        bundles.direct(lambda now: now.model_copy(update={"loading": ("0123456789abcdef",)}))
+        bundles.set_traffic(lambda now: now.model_copy(update={"loading": ("0123456789abcdef",)}))
     assert bundles.traffic() == Traffic(revision=2, production=one, shadow=two)
 
 

@@ -57,9 +57,9 @@ def served(bundles: Bundles) -> str:
 
 COMMANDS: dict[str, Callable[[Bundles, str], Any]] = {
     "a look at the traffic": lambda b, two: b.traffic(),
-    "a change of the traffic": lambda b, two: b.direct(lambda now: now.model_copy(update={"shadow": two})),
+    "a change of the traffic": lambda b, two: b.set_traffic(lambda now: now.model_copy(update={"shadow": two})),
     "a promotion of a candidate": lambda b, two: b.promote(two, "candidate", by="ann", why="to be tried"),
-    "a collection": lambda b, two: b.collect(keep=0, delete=True),
+    "a collection": lambda b, two: b.gc(keep=0, delete=True),
     "a list": lambda b, two: b.list(),
     "an opening": lambda b, two: b.open("production"),
 }

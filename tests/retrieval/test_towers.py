@@ -72,7 +72,7 @@ def test_training_lowers_the_loss_and_a_new_item_lands_among_its_own_kind(histor
         target = torch.as_tensor(cluster + CLUSTERS * generator.integers(0, 9, 64))
         nothing = torch.zeros(64, 1, dtype=torch.int64)
         users, items = model(had, (nothing, nothing, torch.zeros(64, 1)), target, 0.2)
-        found = read.of(logits(users, items, target, torch.zeros(64), torch.ones(64), had, 0.1))
+        found = read.of(logits_of(users, items, target, torch.zeros(64), torch.ones(64), had, 0.1))
         optimiser.zero_grad()
         found.backward()
         optimiser.step()
@@ -100,13 +100,13 @@ def test_the_loss_is_that_of_a_loop_over_users(seed: int) -> None:
         allowed = [j for j in range(m) if j == i or (rows[j] != rows[i] and int(rows[j]) not in history[i].tolist())]
         logits = torch.stack([users[i] @ items[j] / 0.5 - log_expected[j] for j in allowed])
         total += float(weights[i] * (torch.logsumexp(logits, 0) - logits[allowed.index(i)]))
-    found = SampledSoftmax().of(logits(users, items, rows, log_expected, weights, history, 0.5))
+    found = SampledSoftmax().of(logits_of(users, items, rows, log_expected, weights, history, 0.5))
     assert abs(float(found) - total / float(weights.sum())) < 1e-4
     expected = [[int(r) in h for r in rows.tolist()] for h in history.tolist()]
     assert among(history, rows).tolist() == expected
 
 
-def logits(
+def logits_of(
     users: Tensor,
     items: Tensor,
     rows: Tensor,

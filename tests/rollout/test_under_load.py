@@ -101,7 +101,7 @@ def stages(rollout: Rollout) -> list[str]:
 
 def outside_of_the_canary(answers: pl.DataFrame, bundle: str, share: float, salt: str) -> list[str]:
     canary = Canary(bundle=bundle, share=share, salt=salt)
-    return [user for user in answers.filter(pl.col("bundle") == bundle)["user"].unique() if not canary.has(user)]
+    return [user for user in answers.filter(pl.col("bundle") == bundle)["user"].unique() if not canary.includes(user)]
 
 
 @pytest.mark.parametrize(

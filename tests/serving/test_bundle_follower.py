@@ -125,11 +125,11 @@ def test_who_is_dealt_a_canary_that_is_not_here_yet_gets_production(board: Board
     bundles = board.bundles()
     board.wants(canary=Canary(bundle="new", share=1.0, salt="s"))
     bundles.refresh()
-    assert bundles.active.chosen("anybody") == ("one", "production")
+    assert bundles.active.assign("anybody") == ("one", "production")
     board.broken.clear()
     board.wants()
     bundles.refresh()
-    assert bundles.active.chosen("anybody") == ("new", "canary")
+    assert bundles.active.assign("anybody") == ("new", "canary")
 
 
 def test_what_nobody_names_any_more_is_let_go_while_production_cannot_be_opened(board: Board) -> None:
@@ -172,7 +172,7 @@ def test_whatever_is_wanted_and_broken_everybody_is_dealt_a_bundle_that_is_here(
         board.wants(**change)
         bundles.refresh()
         now = bundles.active
-        assert {now.chosen(user)[0] for user in users} <= set(now.phases)
+        assert {now.assign(user)[0] for user in users} <= set(now.phases)
         assert now.production is now.phases[now.traffic.production]
         if board.traffic.production in now.phases:
             assert now.traffic == board.traffic

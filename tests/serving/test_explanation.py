@@ -56,11 +56,11 @@ def test_an_item_is_shown_exactly_where_the_slate_has_it(user: str, n: int, excl
 class TestACause:
     def test_is_an_item_that_was_seen_though_no_source_offers_it(self) -> None:
         seen = asked(ids(regulars().histories["u5"])[0])
-        assert (seen.shown, seen.removed_by, seen.sources) == (False, "already_seen", ())
+        assert (seen.shown, seen.removed_by, seen.sources) == (False, "seen_items", ())
 
     @pytest.mark.parametrize("row", [row for row in UNAVAILABLE if row not in regulars().histories["u5"]])
     def test_is_an_item_that_cannot_be_had(self, row: int) -> None:
-        assert asked(f"i{row:02}").removed_by == "unavailable"
+        assert asked(f"i{row:02}").removed_by == "unavailable_items"
 
     def test_is_an_item_that_the_request_excludes(self) -> None:
         slate = PHASES.run(to_query(PHASES.loaded, RecommendRequest(user_id="u5", n=10), "slate"))
@@ -70,7 +70,7 @@ class TestACause:
         assert excluded.sources
 
     def test_is_the_seed_itself(self) -> None:
-        assert asked("i20", surface="similar_items", context={SEED: "i20"}).removed_by == "other_than_seed"
+        assert asked("i20", surface="similar_items", context={SEED: "i20"}).removed_by == "seed_item"
 
     def test_is_a_source_whose_limit_ends_above_the_item(self) -> None:
         missed = [found for row in range(N_ITEMS) if (found := asked(f"i{row:02}")).removed_by == "retrieval"]
@@ -161,7 +161,7 @@ def test_the_command_says_it_in_words() -> None:
     shown = ids(PHASES.run(to_query(PHASES.loaded, RecommendRequest(user_id="u5", n=1), "s")).candidates.rows)[0]
     assert "shown: rank 1 of" in said(asked(shown, n=1))
     assert "found by nearest_items: rank" in said(asked(shown, n=1))
-    assert "not shown: removed by unavailable" in said(asked("i07"))
+    assert "not shown: removed by unavailable_items" in said(asked("i07"))
     missed = next(found for row in range(N_ITEMS) if (found := asked(f"i{row:02}")).removed_by == "retrieval")
     assert "no source found it" in said(missed)
     assert "below the limit of nearest_items" in said(missed)

@@ -99,7 +99,7 @@ class TestASlate:
         assert [item["position"] for item in answer["items"]] == list(range(1, 9))
         assert all(item["sources"] for item in answer["items"])
         assert all(item["title"] == f"Thing {int(item['item_id'][1:])}" for item in answer["items"])
-        assert {"user", "nearest_items", "already_seen", "taste", "total"} <= answer["timings_ms"].keys()
+        assert {"user", "nearest_items", "seen_items", "taste", "total"} <= answer["timings_ms"].keys()
 
     def test_is_the_same_for_the_short_form(self, ask: Ask) -> None:
         long = ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 8}).json()
@@ -170,8 +170,8 @@ class TestTheCallersTimeout:
 
         before = Deadline.after(0.04).at
         asking(Front(SmallShop(), Watching(NotReady("x"))))("GET", "/v1/recommend/u1", headers={TIMEOUT: "80"})
-        assert before <= seen[0].sources_until.at <= Deadline.after(0.04).at
-        assert before + 0.024 <= seen[0].scoring_until.at <= Deadline.after(0.064).at
+        assert before <= seen[0].retrieval_deadline.at <= Deadline.after(0.04).at
+        assert before + 0.024 <= seen[0].ranking_deadline.at <= Deadline.after(0.064).at
 
     def test_may_be_longer_than_what_others_get_and_is_never_longer_than_the_settings_allow(self) -> None:
         ask = asking(Front(SmallShop(settings(timeout_ms=5, max_timeout_ms=20)), Stuck()))

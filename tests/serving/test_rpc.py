@@ -173,7 +173,7 @@ def test_every_field_of_an_explanation_has_its_place() -> None:
         title="Thing",
         bundle="b",
         shown=True,
-        removed_by="unavailable",
+        removed_by="unavailable_items",
         rank=1,
         rank_before_reranking=2,
         candidates=9,

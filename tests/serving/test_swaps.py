@@ -114,7 +114,7 @@ def test_a_canary_gets_its_users_and_a_bundle_that_is_damaged_none(apps: Apps) -
     for way in WAYS:
         for user in USERS:
             url = f"{apps.url}/swapped_{way}/v1/recommend/{user}"
-            assert httpx.get(url, timeout=60).json()["variant"] == ("canary" if canary.has(user) else "production")
+            assert httpx.get(url, timeout=60).json()["variant"] == ("canary" if canary.includes(user) else "production")
     wanted = TrafficStore(apps.home).publish(Traffic(production="b1", loading=("nonsense",)))
     while True:
         told = list(LiveReports(apps.home).read().values())

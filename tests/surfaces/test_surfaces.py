@@ -35,8 +35,8 @@ class TestTheHomeFeed:
     def test_asks_these_stages_in_this_order(self) -> None:
         assert names(home_feed(parts(settings()))) == [
             ["nearest_items", "linear", "co_visited", "trending", "newest", "popular_in_segment"],
-            ["other_than_seed", "already_seen", "unavailable"],
-            ["category_spacing"],
+            ["seed_item", "seen_items", "unavailable_items"],
+            ["category_diversity"],
         ]
 
     def test_has_a_quota_for_what_came_lately_and_may_be_shown(self) -> None:

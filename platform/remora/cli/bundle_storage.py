@@ -39,7 +39,7 @@ def gc(
 
     settings = load(config)
     keep = settings.retention.keep_bundles if keep is None else keep
-    going = Bundles(settings).collect(keep=keep, delete=delete)
+    going = Bundles(settings).gc(keep=keep, delete=delete)
     found = [{"path": g.path, "complete": g.complete, "bytes": g.bytes, "written_at": g.at} for g in going]
     value = {"deleted": delete, "bytes": sum(g.bytes for g in going), "garbage": found}
     emit(value, as_json, lambda out: _render_garbage(out, going, delete))

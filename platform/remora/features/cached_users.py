@@ -25,9 +25,9 @@ class CachedUsers:
         """What the other says, or said; NotReady where it is out and nothing is kept."""
         if query.user_id is None:
             return query
-        kept = self.cache.find(query.user_id)
+        kept = self.cache.get(query.user_id)
         if kept is None:
             kept = self._users.hydrate(query)
             if kept.known:
-                self.cache.keep(query.user_id, kept)
+                self.cache.put(query.user_id, kept)
         return replace(query, known=kept.known, history=kept.history, seen=kept.seen, user=kept.user)

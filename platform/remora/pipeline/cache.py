@@ -21,25 +21,27 @@ def ignored(cache: str, found: bool) -> None:
 
 
 class Cache(Generic[V]):
-    """The ``most`` values used last, each for ``seconds`` at the longest; pickled, it arrives empty.
+    """The ``max_size`` values used last, each for ``ttl_seconds`` at the longest; pickled, it arrives empty.
 
-    ``listener`` hears of every :meth:`find`.
+    ``listener`` hears of every :meth:`get`.
     """
 
-    def __init__(self, name: str, most: int, seconds: float = math.inf, timer: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, name: str, max_size: int, ttl_seconds: float = math.inf, timer: Callable[[], float] = time.monotonic
+    ):
         self.name, self.listener = name, ignored
-        self._made_of = (name, most, seconds, timer)
+        self._made_of = (name, max_size, ttl_seconds, timer)
         self._lock = threading.Lock()
-        self._kept: TLRUCache[Hashable, V] = TLRUCache(most, lambda key, value, now: now + seconds, timer)
+        self._kept: TLRUCache[Hashable, V] = TLRUCache(max_size, lambda key, value, now: now + ttl_seconds, timer)
 
-    def find(self, key: Hashable) -> V | None:
+    def get(self, key: Hashable) -> V | None:
         """What is kept under ``key``; None where nothing is, or it is too old."""
         with self._lock:
             found = self._kept.get(key)
         self.listener(self.name, found is not None)
         return found
 
-    def keep(self, key: Hashable, value: V) -> None:
+    def put(self, key: Hashable, value: V) -> None:
         """Keep ``value`` from now on."""
         with self._lock:
             self._kept[key] = value

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from remora.contracts.vocabulary import NO_ROWS, ItemCodes
-from remora.pipeline.rows import distinct
+from remora.pipeline.rows import unique
 
 Floats = npt.NDArray[np.float32]
 
@@ -61,7 +61,7 @@ class Candidates:
         Ties are broken by row, so the order is the same everywhere. What a source says of an item that only others
         found is asked of it: to a ranker, just below a limit and far below it are not the same.
         """
-        rows = distinct(np.concatenate([f.rows for _, f in found])) if found else NO_ROWS
+        rows = unique(np.concatenate([f.rows for _, f in found])) if found else NO_ROWS
         scores = np.full((len(rows), len(found)), np.nan, np.float32)
         ranks = np.full((len(rows), len(found)), np.nan, np.float32)
         for column, (_, source) in enumerate(found):

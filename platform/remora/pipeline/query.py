@@ -26,8 +26,8 @@ class Query:
     item: int | None = None  # the seed of similar_items
     context: Mapping[str, str | float] = field(default_factory=dict)
     exclude: ItemCodes = field(default_factory=lambda: NO_ROWS)
-    sources_until: Deadline = NEVER  # after which no source is asked
-    scoring_until: Deadline = NEVER  # the same for the scorer and the rerankers
+    retrieval_deadline: Deadline = NEVER  # after which no source is asked
+    ranking_deadline: Deadline = NEVER  # the same for the scorer and the rerankers
 
     known: bool = False  # does the feature store know the user?
     history: ItemCodes = field(default_factory=lambda: NO_ROWS)  # positive items, most recent last

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from remora.contracts.vocabulary import ItemCodes
 
 
-def among(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:
+def isin(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:
     """Which of ``rows`` (n,) are among ``these`` (m,), in any order and with repeats: (n,)."""
     if not len(these):
         return np.zeros(len(rows), bool)
@@ -21,13 +21,13 @@ def among(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:
     return ordered[at] == rows
 
 
-def distinct(rows: ItemCodes) -> ItemCodes:
+def unique(rows: ItemCodes) -> ItemCodes:
     """The rows without repeats, ascending."""
     ordered = np.sort(rows)
     return ordered[_first(ordered)]
 
 
-def summed(rows: ItemCodes, values: npt.NDArray[Any]) -> tuple[ItemCodes, npt.NDArray[Any]]:
+def group_sum(rows: ItemCodes, values: npt.NDArray[Any]) -> tuple[ItemCodes, npt.NDArray[Any]]:
     """The same, with the sum of the values (n,) of each."""
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]

@@ -22,7 +22,7 @@ from remora.contracts.errors import NotReady
 from remora.pipeline.candidates import NOTHING, Candidates, stack
 from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.query import Query
-from remora.pipeline.rows import among
+from remora.pipeline.rows import isin
 from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Backfill, Filter, Reranker, Scorer, Source
 
@@ -41,8 +41,8 @@ FIRST_PAGE = 256
 def stage_name(stage: object) -> str:
     """The snake_case name under which a stage is traced and metered.
 
-    >>> stage_name(type("CategorySpacing", (), {})())
-    'category_spacing'
+    >>> stage_name(type("CategoryDiversity", (), {})())
+    'category_diversity'
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(stage).__name__).lower()
 
@@ -88,7 +88,7 @@ class Pipeline:
         found = [
             (
                 stage_name(source),
-                steps.attempt(stage_name(source), partial(source.find, query), NOTHING, until=query.sources_until),
+                steps.attempt(stage_name(source), partial(source.find, query), NOTHING, until=query.retrieval_deadline),
             )
             for source in self.sources
         ]
@@ -119,7 +119,7 @@ class Pipeline:
 
     def order(self, query: Query, passage: Passage) -> Passage:
         """Score, sort and rerank; without scores the retrieval order stands."""
-        steps, until = _Steps(passage), query.scoring_until
+        steps, until = _Steps(passage), query.ranking_deadline
         candidates = passage.candidates
         if self.scorer is not None and len(candidates):
             score = partial(self.scorer.score, query, candidates)
@@ -135,7 +135,7 @@ class Pipeline:
         return steps.passage(candidates)
 
     def _allowed(self, query: Query, candidates: Candidates, steps: _Steps) -> Candidates:
-        keep = ~among(candidates.rows, query.exclude)
+        keep = ~isin(candidates.rows, query.exclude)
         for rule in self.filters:
             name = stage_name(rule)
             keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
@@ -153,7 +153,7 @@ class Pipeline:
                 break
             piece = Candidates.merge([(BACKFILL, found)])
             piece = replace(piece, source_ranks=piece.source_ranks + start)
-            extra = self._allowed(query, piece.take(~among(piece.rows, kept.rows)), steps)
+            extra = self._allowed(query, piece.take(~isin(piece.rows, kept.rows)), steps)
             kept = stack(kept, extra.take(np.arange(min(query.n - len(kept), len(extra)))))
             start, size = stop, size * 2
         steps.counts[BACKFILL] = len(kept) - before

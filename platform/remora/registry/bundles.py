@@ -23,7 +23,7 @@ from remora.registry.promotions import Promotion
 from remora.registry.signature import PrivateKey, Signature
 from remora.registry.store import FOLDER, BundleStore, Content, entry, folder
 from remora.registry.traffic import PRODUCTION, Traffic
-from remora.registry.trust import check, doubt, signed, trusted, vouched
+from remora.registry.trust import check, is_signed_by_trusted, signature_problem, signed, trusted
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.settings import RegistrySettings, Settings
 
@@ -114,7 +114,7 @@ class Bundles:
             surfaces=bundle.manifest.surfaces,
             bytes=bundle.manifest.bytes,
             signed=signature is not None,
-            problem=doubt(bundle.manifest, signature, self._trust) or "",
+            problem=signature_problem(bundle.manifest, signature, self._trust) or "",
         )
 
     def open(self, name: str) -> Bundle:
@@ -199,17 +199,19 @@ class Bundles:
     def _kept(self, bundle: Bundle, archive: Archive) -> Signature | None:
         """The archive's signature, unless that would put a stranger's in the place of one that is there."""
         content = archive.signature
-        if content is None or (self.store.signature(bundle) and not vouched(bundle.manifest, content, self._trust)):
+        if content is None or (
+            self.store.signature(bundle) and not is_signed_by_trusted(bundle.manifest, content, self._trust)
+        ):
             return None
         return Signature.model_validate_json(content)
 
-    def collect(self, *, keep: int, delete: bool = False, now: datetime | None = None) -> Sequence[BundleGarbage]:
+    def gc(self, *, keep: int, delete: bool = False, now: datetime | None = None) -> Sequence[BundleGarbage]:
         """What nothing needs: no alias, no traffic, none of the ``keep`` newest or last promoted; and what was cut off.
 
         Removed only when ``delete`` is set, under the registry's lock. A crash leaves some of it, never half a bundle.
         """
         with self._pointers.lock():
-            self._pointers.settle()
+            self._pointers.recover()
             needed = self._pointers.needed() | recently_promoted(self.history(), keep)
             going = bundle_garbage(self.home.stored(FOLDER), needed, keep=keep, now=now or datetime.now(UTC))
             for one in going if delete else ():
@@ -249,17 +251,17 @@ class Bundles:
         target = to if to is None else self.id_of(to)
         return self._pointers.rollback(target, by=by, why=why, evidence=evidence)
 
-    def direct(self, change: Callable[[Traffic], Traffic]) -> Traffic:
+    def set_traffic(self, change: Callable[[Traffic], Traffic]) -> Traffic:
         """Change who serves whom, and activate it: ``change`` gets what is active and gives what shall be.
 
         Bundles that it names are opened first. Production is what its last record says, whatever ``change`` says of it.
         NotBuilt while nothing is in production.
         """
-        return self._pointers.direct(change)
+        return self._pointers.set_traffic(change)
 
     def traffic(self) -> Traffic:
         """What is active; published again where whoever moved the alias last died before that. NotBuilt as above."""
-        return self._pointers.direct(lambda now: now)
+        return self._pointers.set_traffic(lambda now: now)
 
     def unrecorded_moves(self) -> tuple[UnrecordedMove, ...]:
         """Aliases that were moved in MLflow without a promotion record; they count for nothing until promoted.

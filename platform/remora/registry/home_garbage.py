@@ -46,7 +46,7 @@ def collect(
     home, now = Home(settings.home), now or datetime.now(UTC)
     with one_writer(settings, "remora gc") if delete else nullcontext():
         bundles = Bundles(settings) if home.folders(FOLDER) else None
-        of_bundles = bundles.collect(keep=settings.retention.keep_bundles, now=now) if bundles else ()
+        of_bundles = bundles.gc(keep=settings.retention.keep_bundles, now=now) if bundles else ()
         needs = Needs(
             versions=_versions_needed(home, bundles, in_use),
             bundles={*(bundles.store.ids() if bundles else ())} - {one.id for one in of_bundles},
@@ -58,7 +58,7 @@ def collect(
         freed = _freed(home, files, garbage)
         if delete:
             if bundles:
-                bundles.collect(keep=settings.retention.keep_bundles, delete=True, now=now)
+                bundles.gc(keep=settings.retention.keep_bundles, delete=True, now=now)
             for one in found:
                 _remove(home, one)
     return Collected(garbage=garbage, freed_bytes=freed)

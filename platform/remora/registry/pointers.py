@@ -120,7 +120,7 @@ class Pointers:
     def restore_aliases(self) -> tuple[UnrecordedMove, ...]:
         """Make MLflow's aliases mean what the records say; returns those that did not."""
         with self.lock():
-            self.settle()
+            self.recover()
             moves = self.unrecorded_moves()
             for move in moves:
                 self._mirror(move.alias, move.recorded)
@@ -168,7 +168,7 @@ class Pointers:
         """See :meth:`Bundles.promote`; the bundle is verified."""
         kept = checked(evidence)
         with self.lock():
-            self.settle()
+            self.recover()
             self.store.check_sizes(self.store.read(bundle.id))  # it may have been collected since it was verified
             return self._move(bundle, alias, self.aliases().get(alias), by=by, why=why, evidence=kept)
 
@@ -178,20 +178,20 @@ class Pointers:
         """See :meth:`Bundles.rollback`; ``target`` is an id."""
         kept = checked(evidence)
         with self.lock():
-            self.settle()
+            self.recover()
             now = self.resolve(PRODUCTION)
             if target == now:
                 raise BadRequest(f"{now} is in production already: there is nothing to roll back.")
             bundle = self._standing(target or self._before(now))
             return self._move(bundle, PRODUCTION, now, by=by, why=why, evidence=kept, kind=ROLLBACK)
 
-    def direct(self, change: Change) -> Traffic:
+    def set_traffic(self, change: Change) -> Traffic:
         """See :meth:`Bundles.direct`."""
         with self.lock():
-            self.settle()
+            self.recover()
             return self._publish(change, self.resolve(PRODUCTION))
 
-    def settle(self) -> None:
+    def recover(self) -> None:
         """Finish what a process that died has left, or give it up where its alias had not moved. The lock is held."""
         for alias in ALIASES:
             pending = self.promotions.last(alias).pending

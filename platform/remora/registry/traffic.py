@@ -22,9 +22,9 @@ class Canary(BaseModel):
     share: float = Field(gt=0, le=1)
     salt: str = Field(description="the rollout's name: another rollout assigns the users again")
 
-    def has(self, who: str) -> bool:
+    def includes(self, unit: str) -> bool:
         """Is this user, or nameless request, among the share?"""
-        digest = hashlib.blake2b(f"{self.salt}\0{who}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(f"{self.salt}\0{unit}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") < self.share * 2**64
 
 
@@ -47,9 +47,9 @@ class Traffic(BaseModel):
         named = (self.production, canary, self.shadow, self.previous, *self.loading)
         return tuple(dict.fromkeys(bundle for bundle in named if bundle is not None))
 
-    def chosen(self, who: str) -> tuple[str, str]:
+    def assign(self, unit: str) -> tuple[str, str]:
         """Bundle and variant for a user's id, or a request's where no user is named."""
-        if self.canary is not None and self.canary.has(who):
+        if self.canary is not None and self.canary.includes(unit):
             return self.canary.bundle, CANARY
         return self.production, PRODUCTION
 

@@ -24,11 +24,11 @@ def trusted(bundle: Bundle, settings: RegistrySettings) -> Bundle:
 
 def check(manifest: Manifest, content: bytes | None, settings: RegistrySettings) -> None:
     """The same of a manifest and what its signature file holds; None where there is no such file."""
-    if (why := doubt(manifest, content, settings)) is not None:
+    if (why := signature_problem(manifest, content, settings)) is not None:
         raise SignatureError(manifest.id, why)
 
 
-def doubt(manifest: Manifest, content: bytes | None, settings: RegistrySettings) -> str | None:
+def signature_problem(manifest: Manifest, content: bytes | None, settings: RegistrySettings) -> str | None:
     """Why the bundle is not trusted and what to do; None when it is."""
     if content is None:
         missing = "it is not signed, and registry.trusted_keys says who must sign. Sign it: remora bundle sign"
@@ -50,10 +50,10 @@ def doubt(manifest: Manifest, content: bytes | None, settings: RegistrySettings)
     return None
 
 
-def vouched(manifest: Manifest, content: bytes, settings: RegistrySettings) -> bool:
+def is_signed_by_trusted(manifest: Manifest, content: bytes, settings: RegistrySettings) -> bool:
     """Is this the signature of a trusted key, whether one is required or not?"""
     strict = settings.model_copy(update={"require_signature": True})
-    return doubt(manifest, content, strict) is None
+    return signature_problem(manifest, content, strict) is None
 
 
 def signed(manifest: Manifest, settings: RegistrySettings) -> Signature | None:

@@ -54,12 +54,12 @@ class UserEncoder:
             return last[1]
         profile = {name: query.user.get(PROFILE + name) for name in self._columns}
         read = (query.history[-self.spec.history_length :].tobytes(), *map(_hashable, profile.values()))
-        vector = self.cache.find(read)
+        vector = self.cache.get(read)
         if vector is None:
             columns = {name: _as_column([value]) for name, value in profile.items()}
             vector = self.encode_many([query.history], pa.table(columns))[0]
             vector.flags.writeable = False
-            self.cache.keep(read, vector)
+            self.cache.put(read, vector)
         self._last = (query, vector)
         return vector
 

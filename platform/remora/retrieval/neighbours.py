@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.candidates import Found
-from remora.pipeline.rows import summed
+from remora.pipeline.rows import group_sum
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Neighbours:
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         where = np.repeat(self.starts[rows], counts) + within
         weighed = self.scores[where].astype(np.float64) * np.repeat(weights, counts)
-        rows, total = summed(self.rows[where], weighed)
+        rows, total = group_sum(self.rows[where], weighed)
         order, scores = np.argsort(-total, kind="stable"), total.astype(np.float32)
         return Found(rows[order], scores[order], partial(_looked_up, rows, scores))
 

@@ -142,7 +142,7 @@ class Controller:
             later = self.bundles.history()[rollout.promotions :]
             if not any(p.alias == PRODUCTION and p.previous == rollout.bundle for p in later):  # it was not rolled back
                 self.bundles.promote(rollout.bundle, **self._record(rollout))
-        return self.bundles.direct(lambda now: desired_traffic(now, rollout))
+        return self.bundles.set_traffic(lambda now: desired_traffic(now, rollout))
 
     def _decide(self, rollout: Rollout, present: LiveReplicas) -> tuple[Rollout, Decision]:
         chosen, now = self.settings.rollout, self.clock()
@@ -173,7 +173,7 @@ class Controller:
         assert rollout.ending is not None
         if rollout.is_full and self.bundles.traffic().production == rollout.bundle:
             self.bundles.rollback(to=rollout.production, **self._record(rollout))
-        self.bundles.direct(lambda now: desired_traffic(now, rollout))
+        self.bundles.set_traffic(lambda now: desired_traffic(now, rollout))
         return self.rollouts.write(rollout.with_entry(self.clock(), rollout.ending, changes={"status": rollout.ending}))
 
     def _record(self, rollout: Rollout) -> dict[str, Any]:

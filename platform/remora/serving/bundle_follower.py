@@ -24,9 +24,9 @@ class ActiveTraffic:
     traffic: Traffic
     phases: Mapping[str, Phases]
 
-    def chosen(self, who: str) -> tuple[str, str]:
+    def assign(self, unit: str) -> tuple[str, str]:
         """Bundle and variant for a user; production where this replica does not have the canary yet."""
-        bundle, variant = self.traffic.chosen(who)
+        bundle, variant = self.traffic.assign(unit)
         return (bundle, variant) if bundle in self.phases else (self.traffic.production, PRODUCTION)
 
     @property

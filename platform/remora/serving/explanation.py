@@ -91,7 +91,7 @@ def explain(phases: Phases, query: Query, row: int) -> Explanation:
     """Replay ``query`` for the item of ``row``; a request's time does not end it."""
     loaded = phases.loaded
     pipeline = loaded.surfaces[query.surface]
-    query = replace(query, sources_until=NEVER, scoring_until=NEVER)
+    query = replace(query, retrieval_deadline=NEVER, ranking_deadline=NEVER)
     errand = phases.filter(phases.retrieve(loaded.bundle, query))
     query, ordered = errand.query, pipeline.order(errand.query, errand.passage)
     place = _place(ordered.candidates, row)

@@ -104,7 +104,7 @@ class Recommender:
     def _fallback(self, query: Query, reason: str) -> Slate:
         """The user's last whole slate where this replica has one; else what the segment of the context wants; either
         filled up with popular items, which end the chain."""
-        query = replace(query, sources_until=NEVER, scoring_until=NEVER)
+        query = replace(query, retrieval_deadline=NEVER, ranking_deadline=NEVER)
         chain, cache = self.loaded.popular_fallback, stage_name(self.cached_slate)
         slate, fallback = replace(chain, sources=(self.cached_slate,)).run(query), cache
         found = slate.counts[cache] > 0
@@ -128,6 +128,6 @@ class Recommender:
         seconds = self._timeout_ms(context) / 1e3
         return replace(
             to_query(self.loaded, request, context.request_id),
-            sources_until=Deadline.after(seconds * self.limits.retrieval_deadline_fraction),
-            scoring_until=Deadline.after(seconds * self.limits.ranking_deadline_fraction),
+            retrieval_deadline=Deadline.after(seconds * self.limits.retrieval_deadline_fraction),
+            ranking_deadline=Deadline.after(seconds * self.limits.ranking_deadline_fraction),
         )

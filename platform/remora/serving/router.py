@@ -85,7 +85,7 @@ class BundleRouter:
 
     def _choices(self, now: ActiveTraffic, who: str) -> Iterator[tuple[Recommender, str]]:
         """The recommender for a user, and those that can take its place, with the variant that each is."""
-        bundle, variant = now.chosen(who)
+        bundle, variant = now.assign(who)
         yield self._recommender(now, bundle), self._name(variant)
         for other in (now.traffic.production, now.traffic.previous):
             if other is not None and other != bundle and other in now.phases:
@@ -99,7 +99,7 @@ class BundleRouter:
     async def explain(self, request: ExplainRequest, context: RequestContext) -> Explanation:
         """Why the user's slate has the item or has not, by the bundle that the user is assigned to."""
         now = self._now()
-        return await self._recommender(now, now.chosen(request.user_id or context.request_id)[0]).explain(
+        return await self._recommender(now, now.assign(request.user_id or context.request_id)[0]).explain(
             request, context
         )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from remora.pipeline import Pipeline
-from remora.policies.filters.already_seen import AlreadySeen
-from remora.policies.filters.other_than_seed import OtherThanSeed
-from remora.policies.filters.unavailable import Unavailable
-from remora.policies.rerankers.category_spacing import CategorySpacing
+from remora.policies.filters.seed_item import SeedItem
+from remora.policies.filters.seen_items import SeenItems
+from remora.policies.filters.unavailable_items import UnavailableItems
+from remora.policies.rerankers.category_diversity import CategoryDiversity
 from remora.retrieval.sources.co_visited import CoVisited
 from remora.retrieval.sources.linear import Linear
 from remora.retrieval.sources.nearest_items import NearestItems
@@ -46,10 +46,10 @@ def home_feed(parts: Parts) -> Pipeline:
             *in_segment(parts, limit=limits.segment_limit, skip_seen=hide),
             *(() if hide else (Repeats(),)),
         ),
-        filters=(OtherThanSeed(), AlreadySeen(hide=hide), Unavailable(available=parts.snapshot.available)),
+        filters=(SeedItem(), SeenItems(hide=hide), UnavailableItems(available=parts.snapshot.available)),
         scorer=parts.scorer,
         rerankers=(
-            CategorySpacing(
+            CategoryDiversity(
                 categories=parts.snapshot.categories, window=rules.diversity_window, strength=rules.diversity_strength
             ),
         ),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from remora.pipeline import Pipeline
-from remora.policies.filters.other_than_seed import OtherThanSeed
-from remora.policies.filters.unavailable import Unavailable
+from remora.policies.filters.seed_item import SeedItem
+from remora.policies.filters.unavailable_items import UnavailableItems
 from remora.retrieval.sources.popular import Popular
 from remora.surfaces.in_segment import in_segment
 from remora.surfaces.parts import Parts
@@ -15,6 +15,6 @@ def popular_fallback(parts: Parts) -> Pipeline:
     arrays in memory only."""
     return Pipeline(
         sources=in_segment(parts, limit=None),
-        filters=(OtherThanSeed(), Unavailable(available=parts.snapshot.available)),
+        filters=(SeedItem(), UnavailableItems(available=parts.snapshot.available)),
         backfill=Popular(scores=parts.snapshot.popularity),
     )

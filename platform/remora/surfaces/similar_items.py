@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from remora.pipeline import Pipeline
-from remora.policies.filters.already_seen import AlreadySeen
-from remora.policies.filters.other_than_seed import OtherThanSeed
-from remora.policies.filters.unavailable import Unavailable
-from remora.policies.rerankers.category_spacing import CategorySpacing
-from remora.policies.scorers.fused_rank import FusedRank
+from remora.policies.filters.seed_item import SeedItem
+from remora.policies.filters.seen_items import SeenItems
+from remora.policies.filters.unavailable_items import UnavailableItems
+from remora.policies.rerankers.category_diversity import CategoryDiversity
+from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
 from remora.retrieval.sources.co_visited_with import CoVisitedWith
 from remora.retrieval.sources.popular import Popular
 from remora.retrieval.sources.similar_vectors import SimilarVectors
@@ -24,13 +24,13 @@ def similar_items(parts: Parts) -> Pipeline:
             CoVisitedWith(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),
         ),
         filters=(
-            OtherThanSeed(),
-            AlreadySeen(hide=hide),
-            Unavailable(available=parts.snapshot.available),
+            SeedItem(),
+            SeenItems(hide=hide),
+            UnavailableItems(available=parts.snapshot.available),
         ),
-        scorer=FusedRank(),
+        scorer=ReciprocalRankFusion(),
         rerankers=(
-            CategorySpacing(
+            CategoryDiversity(
                 categories=parts.snapshot.categories, window=rules.diversity_window, strength=rules.diversity_strength
             ),
         ),

@@ -68,7 +68,7 @@ def version(settings: Settings, lake: Lake) -> str:
         data=settings.data.inputs(include={"event_types", "category", "user_columns", "item_columns", "text_columns"}),
         history=settings.features.history_length,
         partitions=settings.features.partitions,
-        already_seen=settings.surfaces.home_feed.hide_seen,
+        hide_seen=settings.surfaces.home_feed.hide_seen,
         retrieval=settings.retrieval.inputs(exclude=SERVING_ONLY),
         code=remora.__version__,
     )

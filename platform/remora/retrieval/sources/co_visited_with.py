@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.sources.fresh import fresh
+from remora.retrieval.sources.unseen import drop_seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,4 +22,4 @@ class CoVisitedWith:
         """Co-visitation with the seed, best first; nothing without a seed."""
         if query.item is None:
             return NOTHING
-        return fresh(query, self.neighbours.of(query.item), self.limit, skip_seen=self.skip_seen)
+        return drop_seen(query, self.neighbours.of(query.item), self.limit, skip_seen=self.skip_seen)

@@ -8,7 +8,7 @@ import numpy as np
 
 from remora.pipeline import Found, Query
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.sources.fresh import fresh
+from remora.retrieval.sources.unseen import drop_seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,4 +25,4 @@ class FromHistory:
         """Summed scores, best first; nothing for a user without history."""
         seeds = query.history[-self.seeds :]
         weights = (self.decay ** np.arange(len(seeds))[::-1]).astype(np.float32)
-        return fresh(query, self.neighbours.of_many(seeds, weights), self.limit, skip_seen=self.skip_seen)
+        return drop_seen(query, self.neighbours.of_many(seeds, weights), self.limit, skip_seen=self.skip_seen)

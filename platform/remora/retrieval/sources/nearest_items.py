@@ -9,7 +9,7 @@ from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
-from remora.retrieval.sources.fresh import fresh, spare
+from remora.retrieval.sources.unseen import drop_seen, overfetch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,6 @@ class NearestItems:
         if not (query.known or len(query.history)):
             return NOTHING
         vector = self.encoder.encode(query)
-        found = self.index.search(vector, self.limit + spare(query, skip_seen=self.skip_seen))
+        found = self.index.search(vector, self.limit + overfetch(query, skip_seen=self.skip_seen))
         found = found._replace(also=partial(self.encoder.scores, vector))
-        return fresh(query, found, self.limit, skip_seen=self.skip_seen)
+        return drop_seen(query, found, self.limit, skip_seen=self.skip_seen)

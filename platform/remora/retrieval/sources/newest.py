@@ -13,7 +13,7 @@ from remora.pipeline import Found, Query
 from remora.pipeline.candidates import Floats
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
-from remora.retrieval.sources.fresh import fresh, spare
+from remora.retrieval.sources.unseen import drop_seen, overfetch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +33,13 @@ class Newest:
 
     def find(self, query: Query) -> Found:
         """Cosine of user and item by its content, best first."""
-        enough = self.limit + spare(query, skip_seen=self.skip_seen)
+        enough = self.limit + overfetch(query, skip_seen=self.skip_seen)
         if query.known or len(query.history):
             found = self.index.search(self.encoder.encode(query), enough, allowed=self.new)
         else:
             rows = self.youngest[:enough]
             found = Found(rows, -self.age_days[rows].astype(np.float32))
-        return fresh(query, found, self.limit, skip_seen=self.skip_seen)
+        return drop_seen(query, found, self.limit, skip_seen=self.skip_seen)
 
     @cached_property
     def youngest(self) -> ItemCodes:

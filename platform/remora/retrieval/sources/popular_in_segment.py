@@ -9,7 +9,7 @@ from remora.contracts.tables import PROFILE
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
 from remora.retrieval.segments import Segments
-from remora.retrieval.sources.fresh import fresh
+from remora.retrieval.sources.unseen import drop_seen
 
 MOST_NAMED, MOST_SHOWN = 20, 80
 """Segments that a message lists, and letters that it shows of what was asked for."""
@@ -37,4 +37,4 @@ class PopularInSegment:
         if named is not None and self.segments.named(named) is None:
             known = ", ".join(self.segments.names[:MOST_NAMED]) or "none"
             raise NotReady(f"no segment of {self.column} is called {str(named)[:MOST_SHOWN]!r}; there are: {known}")
-        return fresh(query, self.segments.of(value), self.limit, skip_seen=self.skip_seen)
+        return drop_seen(query, self.segments.of(value), self.limit, skip_seen=self.skip_seen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from remora.pipeline import Found, Query
-from remora.retrieval.sources.fresh import fresh
+from remora.retrieval.sources.unseen import drop_seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,4 +26,4 @@ class Repeats:
         rows, at = np.unique(query.history, return_inverse=True)
         scores = np.bincount(at, weights, minlength=len(rows)).astype(np.float32)
         order = np.argsort(-scores, kind="stable")
-        return fresh(query, Found(rows[order].astype(np.int32), scores[order]), None, skip_seen=False)
+        return drop_seen(query, Found(rows[order].astype(np.int32), scores[order]), None, skip_seen=False)

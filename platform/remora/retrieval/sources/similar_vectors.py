@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import NOTHING
 from remora.retrieval.index import ItemIndex
-from remora.retrieval.sources.fresh import fresh, spare
+from remora.retrieval.sources.unseen import drop_seen, overfetch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,5 +24,5 @@ class SimilarVectors:
             return NOTHING
         seed = self.index.vector(query.item).copy()
         seed[-1] = 0.0  # likeness alone: how popular an item is does not make it more alike
-        found = self.index.search(seed, self.limit + spare(query, skip_seen=self.skip_seen))
-        return fresh(query, found, self.limit, skip_seen=self.skip_seen)
+        found = self.index.search(seed, self.limit + overfetch(query, skip_seen=self.skip_seen))
+        return drop_seen(query, found, self.limit, skip_seen=self.skip_seen)

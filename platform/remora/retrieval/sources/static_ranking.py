@@ -10,7 +10,7 @@ import numpy as np
 from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Found, Query
 from remora.pipeline.candidates import Floats
-from remora.retrieval.sources.fresh import fresh, spare
+from remora.retrieval.sources.unseen import drop_seen, overfetch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,6 @@ class StaticRanking:
 
     def find(self, query: Query) -> Found:
         """The best that this user has not seen."""
-        enough = None if self.limit is None else self.limit + spare(query, skip_seen=self.skip_seen)
+        enough = None if self.limit is None else self.limit + overfetch(query, skip_seen=self.skip_seen)
         rows = self.order[:enough]
-        return fresh(query, Found(rows, self.scores[rows]), self.limit, skip_seen=self.skip_seen)
+        return drop_seen(query, Found(rows, self.scores[rows]), self.limit, skip_seen=self.skip_seen)

@@ -33,7 +33,7 @@ def latency(
     both = [candidate, *([production] if production else [])]
     for asked in both:
         # A vector that is remembered costs nothing; here every request is to cost what a user's first one does.
-        asked.opened.parts.encoder.cache = Cache("vectors", 1, seconds=0.0)
+        asked.opened.parts.encoder.cache = Cache("vectors", 1, ttl_seconds=0.0)
     rounds = [_round(both, clock) for _ in range(1 + settings.gates.latency_rounds)][1:]  # the first one warms up
     fastest = np.min(rounds, axis=0)
     p50, p99 = _percentiles(fastest[0])

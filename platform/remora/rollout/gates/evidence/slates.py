@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from remora.pipeline import Pipeline, Query, Slate
 from remora.pipeline.runner import BACKFILL
-from remora.policies.scorers.fused_rank import FusedRank
+from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
 from remora.rollout.gates.evidence.opened import Opened
 from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
 from remora.surfaces.parts import Parts
@@ -83,7 +83,7 @@ def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
     """Which items the surface's scorer must tell something of: what fuses ranks has none of the backfill's."""
     if pipeline.scorer is None:
         return np.zeros(len(slate.candidates), bool)
-    if not isinstance(pipeline.scorer, FusedRank):
+    if not isinstance(pipeline.scorer, ReciprocalRankFusion):
         return np.ones(len(slate.candidates), bool)
     sources = [source != BACKFILL for source in slate.candidates.sources]
     found: npt.NDArray[np.bool_] = np.any(~np.isnan(slate.candidates.source_ranks[:, sources]), axis=1)

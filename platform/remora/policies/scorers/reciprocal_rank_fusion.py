@@ -9,7 +9,7 @@ from remora.pipeline.candidates import fused
 from remora.pipeline.runner import BACKFILL
 
 
-class FusedRank:
+class ReciprocalRankFusion:
     """Reciprocal rank fusion of the sources that found the item (Cormack et al., SIGIR 2009)."""
 
     def score(self, query: Query, candidates: Candidates) -> Scores:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from remora.pipeline import Candidates, Query
-from remora.pipeline.rows import distinct
+from remora.pipeline.rows import unique
 
 Categories = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CategorySpacing:
+class CategoryDiversity:
     """Greedy maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) over a sliding window of the slate.
 
     Each place goes to the candidate with the highest ``score - strength * spread * overlap``. ``overlap`` is the sum,
@@ -61,7 +61,7 @@ class CategorySpacing:
 
 def _membership(categories: Categories) -> npt.NDArray[np.float64]:
     """Who is in which of the categories that occur here: (n, m) numbers padded with -1 to (n, c) zeros and ones."""
-    present = distinct(categories.ravel())
+    present = unique(categories.ravel())
     members = np.zeros((len(categories), len(present)))
     members[np.arange(len(categories))[:, None], np.searchsorted(present, categories)] = 1.0
     return members[:, present >= 0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.pipeline.contracts import N_ITEMS, RerankerContract, some_query
 
 from remora.pipeline import Candidates, Found, Reranker
-from remora.policies.rerankers.category_spacing import CategorySpacing
+from remora.policies.rerankers.category_diversity import CategoryDiversity
 
 ONE_OF_THREE = (np.arange(N_ITEMS) % 3).astype(np.int32)[:, None]
 
@@ -23,7 +23,7 @@ def scored(scores: list[float]) -> Candidates:
 class TestCategorySpacing(RerankerContract):
     @pytest.fixture
     def stage(self) -> Reranker:
-        return CategorySpacing(categories=ONE_OF_THREE, window=4, strength=0.5)
+        return CategoryDiversity(categories=ONE_OF_THREE, window=4, strength=0.5)
 
 
 @given(
@@ -38,7 +38,9 @@ def test_each_place_goes_to_the_candidate_with_the_highest_value_of_the_formula(
 ) -> None:
     values = sorted((float(s) for s in scores[: len(members)]), reverse=True)
     padded = np.array([m + [-1] * (3 - len(m)) for m in members], np.int32)
-    order = CategorySpacing(categories=padded, window=window, strength=strength).rerank(some_query(n=n), scored(values))
+    order = CategoryDiversity(categories=padded, window=window, strength=strength).rerank(
+        some_query(n=n), scored(values)
+    )
     cost = strength * float(np.std(values))
 
     def value(candidate: int, shown: list[int]) -> float:
@@ -57,7 +59,7 @@ def test_each_place_goes_to_the_candidate_with_the_highest_value_of_the_formula(
 
 def test_a_run_of_one_category_is_broken_up_by_the_next_best_of_another() -> None:
     categories = np.array([[0], [0], [0], [1], [1]], np.int32)
-    order = CategorySpacing(categories=categories, window=2, strength=2.0).rerank(
+    order = CategoryDiversity(categories=categories, window=2, strength=2.0).rerank(
         some_query(n=5), scored([1.0, 0.9, 0.8, 0.7, 0.6])
     )
     assert order.tolist() == [0, 3, 1, 4, 2]
@@ -65,21 +67,21 @@ def test_a_run_of_one_category_is_broken_up_by_the_next_best_of_another() -> Non
 
 def test_a_repetition_that_is_far_enough_back_costs_nothing() -> None:
     categories = np.array([[0], [1], [0], [2]], np.int32)
-    spaced = CategorySpacing(categories=categories, window=2, strength=10.0)
+    spaced = CategoryDiversity(categories=categories, window=2, strength=10.0)
     assert spaced.rerank(some_query(n=4), scored([4.0, 3.0, 2.0, 1.0])).tolist() == [0, 1, 2, 3]
-    wider = CategorySpacing(categories=categories, window=3, strength=10.0)
+    wider = CategoryDiversity(categories=categories, window=3, strength=10.0)
     assert wider.rerank(some_query(n=4), scored([4.0, 3.0, 2.0, 1.0])).tolist() == [0, 1, 3, 2]
 
 
 def test_the_unit_of_the_scores_does_not_matter() -> None:
     random = np.random.default_rng(5)
     values = np.sort(random.normal(size=N_ITEMS))[::-1]
-    spacing = CategorySpacing(categories=ONE_OF_THREE, window=4, strength=0.7)
+    spacing = CategoryDiversity(categories=ONE_OF_THREE, window=4, strength=0.7)
     order = spacing.rerank(some_query(n=20), scored(values.tolist()))
     np.testing.assert_array_equal(order, spacing.rerank(some_query(n=20), scored((values * 64 + 8).tolist())))
 
 
 def test_items_without_a_category_are_never_held_back() -> None:
     none = np.full((4, 2), -1, np.int32)
-    spacing = CategorySpacing(categories=none, window=4, strength=100.0)
+    spacing = CategoryDiversity(categories=none, window=4, strength=100.0)
     assert spacing.rerank(some_query(n=4), scored([4.0, 3.0, 2.0, 1.0])).tolist() == [0, 1, 2, 3]

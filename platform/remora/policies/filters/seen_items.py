@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from remora.pipeline import Candidates, Mask, Query
-from remora.pipeline.rows import among
+from remora.pipeline.rows import isin
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlreadySeen:
+class SeenItems:
     """Is the item new to this user? ``hide=False`` is for places where seeing an item again is welcome."""
 
     hide: bool = True
@@ -20,4 +20,4 @@ class AlreadySeen:
         """False for rows among ``query.seen``, shape (n,)."""
         if not self.hide:
             return np.ones(len(candidates), bool)
-        return ~among(candidates.rows, query.seen)
+        return ~isin(candidates.rows, query.seen)

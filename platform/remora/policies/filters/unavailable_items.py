@@ -8,7 +8,7 @@ from remora.pipeline import Candidates, Mask, Query
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unavailable:
+class UnavailableItems:
     """Is the item there and in stock? ``available`` holds one answer for each item row, shape (n_items,)."""
 
     available: Mask

@@ -5,7 +5,7 @@ from __future__ import annotations
 from remora.pipeline import Candidates, Mask, Query
 
 
-class OtherThanSeed:
+class SeedItem:
     """Is it another item than the one that similar ones are asked for?"""
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:

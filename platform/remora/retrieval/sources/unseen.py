@@ -6,16 +6,16 @@ import numpy as np
 
 from remora.pipeline.candidates import Found
 from remora.pipeline.query import Query
-from remora.pipeline.rows import among
+from remora.pipeline.rows import isin
 
 
-def fresh(query: Query, found: Found, limit: int | None, *, skip_seen: bool = True) -> Found:
+def drop_seen(query: Query, found: Found, limit: int | None, *, skip_seen: bool = True) -> Found:
     """The best ``limit`` of ``found`` without the query's own item and, if wanted, without what its user has seen."""
     leave = np.append(query.seen if skip_seen else query.seen[:0], [] if query.item is None else [query.item])
-    keep = ~among(found.rows, leave.astype(np.int32))
+    keep = ~isin(found.rows, leave.astype(np.int32))
     return Found(found.rows[keep][:limit], found.scores[keep][:limit], found.also)
 
 
-def spare(query: Query, *, skip_seen: bool = True) -> int:
-    """How many more than its limit a source must look at, so that :func:`fresh` leaves enough."""
+def overfetch(query: Query, *, skip_seen: bool = True) -> int:
+    """How many more than its limit a source must look at, so that :func:`drop_seen` leaves enough."""
     return (len(query.seen) if skip_seen else 0) + (query.item is not None)
