@@ -1,4 +1,4 @@
-"""Who is dealt to whom, and that the document never goes back."""
+"""Who is assigned to whom, and that the document never goes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every request is answered by one bundle, that which its user is dealt; result is counted by bundle."""
+"""Every request is answered by one bundle, that which its user is assigned; result is counted by bundle."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def test_a_user_gets_the_same_variant_each_time_and_the_answer_names_it() -> Non
     front = router(Traffic(production="old", canary=HALF))
     answers = ask(front, USERS * 3)
     for user, answer in zip(USERS * 3, answers, strict=True):
-        dealt = ("new", "canary") if HALF.includes(user) else ("old", "production")
-        assert (answer.bundle, answer.variant) == dealt
+        assigned = ("new", "canary") if HALF.includes(user) else ("old", "production")
+        assert (answer.bundle, answer.variant) == assigned
     assert {answer.bundle for answer in answers} == {"old", "new"}
 
 
@@ -161,10 +161,12 @@ def test_where_no_bundle_can_answer_the_last_resort_does() -> None:
 def test_explanations_and_similar_items_are_of_the_users_bundle() -> None:
     front = router(Traffic(production="old", canary=HALF))
     for user in USERS:
-        dealt = "new" if HALF.includes(user) else "old"
+        assigned = "new" if HALF.includes(user) else "old"
         asked = SimilarParameters(user_id=user)
-        assert asyncio.run(front.similar("i30", asked, RequestContext("r"))).bundle == dealt
-        assert asyncio.run(front.explain(ExplainParameters().request(user, "i30"), RequestContext("r"))).bundle == dealt
+        assert asyncio.run(front.similar("i30", asked, RequestContext("r"))).bundle == assigned
+        assert (
+            asyncio.run(front.explain(ExplainParameters().request(user, "i30"), RequestContext("r"))).bundle == assigned
+        )
 
 
 @pytest.mark.parametrize("score", [None, math.inf, -math.inf])
