@@ -7,7 +7,7 @@ CONFIG  := config/$(subst -,_,$(DATASET)).yaml
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve stop test check bench lock clean
+.PHONY: help demo serve stop test check docs reference bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,10 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: $(VENV)/.core
 	@$(PIP) -e ".[dev,redis,postgres]"
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	@$(PIP) -e ".[docs]"
 	@touch $@
 
 demo: $(VENV)/.core  ## the whole path on MovieLens, from nothing to a running server (DATASET=movielens-1m for the larger)
@@ -44,10 +48,17 @@ check: $(VENV)/.dev  ## formatting, lint, types, layers
 test: check  ## everything that must hold
 	@$(BIN)/python -m pytest
 
+docs: $(VENV)/.docs  ## the documentation as HTML in build/docs; warnings are errors
+	@$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+reference: $(VENV)/.core  ## write the reference pages from the code
+	@$(BIN)/python -m docs.reference_pages
+
 bench: $(VENV)/.dev  ## comparisons and measurements; see benchmarks/
 	@$(BIN)/python -m benchmarks
 
-lock: $(VENV)/.dev  ## write constraints.txt from what is installed
+lock: $(VENV)/.dev $(VENV)/.docs  ## write constraints.txt from what is installed
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
 		| sed -E 's/ @ .*//; s/\+cpu$$//' | grep == > constraints.txt
 

@@ -46,7 +46,7 @@ app = typer.Typer(
 
     The whole path:  [bold]remora run --config config/movielens_100k.yaml --serve[/bold]
 
-    The same by parts: data get, data ingest, data report, features build, features apply, features materialize,
+    The same by parts: data download, data ingest, data report, features build, features apply, features materialize,
     train retrieval, train ranking, evaluate, bundle build, gate, bundle promote, serve start, recommend USER.
 
     Every command remembers the home it worked on, so --config is needed once.""",

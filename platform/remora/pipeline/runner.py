@@ -32,6 +32,8 @@ TRACER = trace.get_tracer("remora")
 """A span for each stage, within the request's; nothing while no exporter is configured."""
 
 RETRIEVAL_ORDER = "retrieval_order"
+"""The scorer did not run, so the order is that of the sources' fused ranks."""
+
 BACKFILL = "backfill"
 """What the backfill is called: among the sources of an item, in counts, in timings and in ``degraded``."""
 

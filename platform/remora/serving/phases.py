@@ -10,6 +10,11 @@ from remora.pipeline import Hydrator, Query, Slate
 from remora.pipeline.runner import Passage
 from remora.serving.loaded_bundle import LoadedBundle
 
+USER_UNKNOWN = "user_unknown"
+"""Nothing is known of the user, so the slate is not personal: trending and popular items, ranked."""
+USER_STORE = "user_store"
+"""The online store is out, or is left alone after several outages in a row; the slate is not personal."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Errand:
@@ -74,9 +79,9 @@ class Phases:
         try:
             query = self.users.hydrate(query)
             if not query.known:
-                reasons = (f"user_unknown: nothing is known of '{query.user_id}', so the slate is not personal",)
+                reasons = (f"{USER_UNKNOWN}: nothing is known of '{query.user_id}', so the slate is not personal",)
         except NotReady as reason:
-            reasons = (f"user_store: {reason}",)
+            reasons = (f"{USER_STORE}: {reason}",)
         return query, reasons, (time.perf_counter() - start) * 1e3
 
     def _readable(self, errand: object) -> Errand:

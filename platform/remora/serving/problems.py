@@ -43,7 +43,25 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field([], max_length=MOST_MISTAKES, description="the first mistakes of the request")
 
 
-REFUSALS = ((NotFound, "not-found", 404), (BadRequest, "invalid-request", 422), (Refused, "forbidden", 403))
+INVALID_JSON, INVALID_REQUEST = "invalid-json", "invalid-request"
+UNAVAILABLE, INTERNAL_ERROR = "unavailable", "internal-error"
+
+KINDS = {
+    INVALID_JSON: (400, "the body is not JSON, or not as strict as RFC 7493 has it"),
+    "forbidden": (403, "the operation is refused"),
+    "not-found": (404, "an item or a path that does not exist"),
+    "method-not-allowed": (405, "the path exists, and does not answer this method"),
+    "request-timeout": (408, "the body did not arrive whole in five seconds"),
+    "request-entity-too-large": (413, "the body is larger than serving.max_body_bytes"),
+    "misdirected-request": (421, "the Host is not one that is answered here (serving.allowed_hosts)"),
+    INVALID_REQUEST: (422, "a field breaks the contract; errors names the first ten"),
+    INTERNAL_ERROR: (500, "a bug; the replica's log has the trace"),
+    UNAVAILABLE: (503, "nothing can be answered now; try again after the seconds of Retry-After"),
+}
+"""The types of problems by the word that ends each: status, and what it means. Those that the framework raises have the
+phrase of their status as the word."""
+
+REFUSALS = ((NotFound, "not-found"), (BadRequest, INVALID_REQUEST), (Refused, "forbidden"))
 """First match wins."""
 
 
@@ -72,14 +90,15 @@ def install(app: FastAPI) -> None:
 
 def document(
     request: Request,
-    status: int,
     kind: str,
     detail: str,
     *,
+    status: int | None = None,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """A response with one problem document; ``kind`` ends its type."""
+    """A response with one problem document; ``kind`` ends its type, and has its status in ``KINDS`` or is given one."""
+    status = status or KINDS[kind][0]
     problem = Problem(
         type=f"urn:remora:problem:{kind}",
         title=HTTPStatus(status).phrase,
@@ -100,7 +119,7 @@ def bounded(text: str, most: int = MOST_CHARACTERS) -> str:
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     found = error.errors()
     if any(e["type"] == "json_invalid" for e in found):
-        return document(request, 400, "invalid-json", f"The body is not JSON: {found[0]['ctx']['error']}.")
+        return document(request, INVALID_JSON, f"The body is not JSON: {found[0]['ctx']['error']}.")
     mistakes = [
         FieldError(pointer=bounded("/" + "/".join(map(str, e["loc"][1:]))), detail=bounded(e["msg"]))
         for e in found[:MOST_MISTAKES]
@@ -108,12 +127,11 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
     listed = "; ".join(f"{m.pointer}: {m.detail}" for m in mistakes[:3])
     more = f" The first {len(mistakes)} of {len(found):,} mistakes are listed." if len(found) > 3 else ""
     detail = f"The request breaks the contract: {listed}.{more}"
-    return document(request, 422, "invalid-request", detail, errors=mistakes)
+    return document(request, INVALID_REQUEST, detail, errors=mistakes)
 
 
 async def _refused(request: Request, error: Refused) -> JSONResponse:
-    kind, status = next((kind, status) for branch, kind, status in REFUSALS if isinstance(error, branch))
-    return document(request, status, kind, str(error))
+    return document(request, next(kind for branch, kind in REFUSALS if isinstance(error, branch)), str(error))
 
 
 async def _refused_by_the_framework(request: Request, error: HTTPException) -> JSONResponse:
@@ -123,15 +141,15 @@ async def _refused_by_the_framework(request: Request, error: HTTPException) -> J
         detail = f"There is nothing at {request.url.path}. The API is described at /docs."
     if error.status_code == 405:
         detail = f"{request.method} is not what {request.url.path} answers."
-    return document(request, error.status_code, kind, detail, headers=error.headers)
+    return document(request, kind, detail, status=error.status_code, headers=error.headers)
 
 
 async def _not_ready(request: Request, error: Exception) -> JSONResponse:
-    return document(request, 503, "unavailable", str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return document(request, UNAVAILABLE, str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     # The pattern of the route: a path may hold a user's id.
     route = getattr(request.scope.get("route"), "path_format", "an unknown path")
     logger.error("%s %s failed", request.method, route, exc_info=error)
-    return document(request, 500, "internal-error", "The server has a bug; its log has the trace.")
+    return document(request, INTERNAL_ERROR, "The server has a bug; its log has the trace.")

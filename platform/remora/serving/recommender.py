@@ -26,8 +26,11 @@ from remora.surfaces.responses import RecommendResponse, response_to
 from remora.surfaces.warmup_queries import probe
 
 POPULAR_FALLBACK = "popular_fallback"
+"""No pipeline made a slate in time, and this replica remembers none of the user's: popular items that are available."""
+
 FALLBACK = "{}_fallback"
-"""A source of the fallback chain has a name of its own there: in other slates the source may be skipped."""
+"""The same, where the request's context names a segment: what it wants, then popular items. A source of the fallback
+chain has a name of its own there: in other slates the source may be skipped."""
 
 
 class Recommender:

@@ -27,7 +27,9 @@ class EventTypeSettings(Section):
 class TimeFormat(Section):
     """How a source writes time."""
 
-    unit: Literal["s", "ms", "us", "ns"] = "s"
+    unit: Literal["s", "ms", "us", "ns"] = Field(
+        "s", description="of numbers since 1970: seconds, milliseconds, microseconds or nanoseconds"
+    )
     pattern: str | None = Field(
         None, description="strptime pattern of text, or of whole numbers such as 20240131 (`%Y%m%d`); else `unit` holds"
     )
@@ -52,7 +54,7 @@ class EventTypeRule(Section):
     """One branch of a derived event type: the first whose condition holds names the event."""
 
     when: str = Field(description="a condition on the source's columns, e.g. `rating >= 4`")
-    type: str
+    type: str = Field(description="the type of a row for which `when` holds")
 
     @field_validator("when")
     @classmethod
@@ -66,7 +68,7 @@ class SourceSettings(Section):
     path: Connection = Field(
         min_length=1, description="a file or a directory of files, local (relative to the home) or s3://"
     )
-    format: Literal["parquet", "csv"]
+    format: Literal["parquet", "csv"] = Field(description="of the files")
     columns: dict[str, str] = Field(description="contract column -> source column")
     extra_columns: tuple[str, ...] = Field((), description="further source columns to keep under their own names")
     types: dict[str, Literal["string", "integer", "number", "boolean", "list[string]"]] = Field(
@@ -155,10 +157,16 @@ class DataSettings(Section):
     """The user's tables."""
 
     dataset: str | None = Field(None, description="name of a dataset that `remora data download` knows how to fetch")
-    events: tuple[SourceSettings, ...] = Field(min_length=1)
-    users: tuple[SourceSettings, ...] = ()
-    items: tuple[SourceSettings, ...] = ()
-    event_types: dict[str, EventTypeSettings] = Field(min_length=1)
+    events: tuple[SourceSettings, ...] = Field(min_length=1, description="what users did: at least one source")
+    users: tuple[SourceSettings, ...] = Field(
+        (), description="what is known of users; without it, users are those that events name"
+    )
+    items: tuple[SourceSettings, ...] = Field(
+        (), description="the catalogue; without it, items are those that events name"
+    )
+    event_types: dict[str, EventTypeSettings] = Field(
+        min_length=1, description="every type of event by its name, and what it says about taste"
+    )
     impression: str | None = Field(
         None,
         description="event type that says an item was shown (with request_id and position): no act of the user's, so "

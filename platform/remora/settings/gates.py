@@ -17,7 +17,7 @@ class MetricBound(Section):
     """How much worse than production a candidate may be by one metric, and what it must reach in any case."""
 
     metric: Metric = Field(description="a metric of relevance")
-    cutoff: Cutoff = 10
+    cutoff: Cutoff = Field(10, description="k of the metric, in items of a slate")
     margin: float = Field(0.1, ge=0, le=1, description="share of production's mean that may be lost")
     floor: float = Field(0.0, ge=0, le=1, description="least mean, with or without production")
 

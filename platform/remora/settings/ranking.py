@@ -42,13 +42,15 @@ class ObjectiveSettings(Section):
 class TreeSettings(Section):
     """XGBoost, one model for each objective."""
 
-    num_boost_round: int = Field(400, ge=1, le=100_000)
-    early_stopping_rounds: int = Field(30, ge=1, le=100_000)
-    max_depth: int = Field(5, ge=1, le=30)
-    learning_rate: float = Field(0.06, gt=0, le=10)
-    min_child_weight: float = Field(0.1, ge=0, le=1e9)
-    subsample: float = Field(0.8, gt=0, le=1)
-    colsample_bytree: float = Field(0.6, gt=0, le=1)
+    num_boost_round: int = Field(400, ge=1, le=100_000, description="most trees of an objective")
+    early_stopping_rounds: int = Field(
+        30, ge=1, le=100_000, description="rounds without a better validation after which training ends"
+    )
+    max_depth: int = Field(5, ge=1, le=30, description="levels of a tree")
+    learning_rate: float = Field(0.06, gt=0, le=10, description="what each tree's answer is multiplied by")
+    min_child_weight: float = Field(0.1, ge=0, le=1e9, description="least sum of hessians in a leaf")
+    subsample: float = Field(0.8, gt=0, le=1, description="share of rows that a tree learns from")
+    colsample_bytree: float = Field(0.6, gt=0, le=1, description="share of features that a tree may use")
     pair_method: Literal["topk", "mean"] = Field("topk", description="how LambdaMART forms pairs of a listwise head")
     pairs_per_sample: int = Field(
         20, ge=1, le=10_000, description="topk: depth of the list; mean: pairs of each candidate"
@@ -72,15 +74,17 @@ class NetworkSettings(Section):
     )
     history: int = Field(20, ge=0, le=10_000, description="most recent positive items that it reads; 0: none")
     experts: int = Field(4, ge=1, le=1_000, description="MMoE experts, which the objectives share")
-    expert_width: int = Field(64, ge=1, le=8_192)
-    dropout: float = Field(0.2, ge=0, lt=1)
+    expert_width: int = Field(64, ge=1, le=8_192, description="outputs of each expert")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of activations dropped in training")
     listwise_loss_weight: float = Field(
         0.8, ge=0, le=1, description="share of a listwise head's loss that compares within a slate"
     )
-    learning_rate: float = Field(1e-3, gt=0, le=10)
-    weight_decay: float = Field(1e-4, ge=0, le=10)
-    epochs: int = Field(30, ge=1, le=10_000)
-    patience: int = Field(4, ge=1, le=10_000)
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="of AdamW")
+    weight_decay: float = Field(1e-4, ge=0, le=10, description="of AdamW")
+    epochs: int = Field(30, ge=1, le=10_000, description="most passes over the training slates")
+    patience: int = Field(
+        4, ge=1, le=10_000, description="epochs without a better validation after which training ends"
+    )
     batch_queries: int = Field(32, ge=1, le=100_000, description="slates in a batch of all workers together")
 
 
@@ -112,13 +116,15 @@ class RankingSettings(RankingDefinitions):
     train_queries: int = Field(
         6_000, ge=1, le=1_000_000_000, description="most queries of the ranking window that models learn from"
     )
-    validation_negatives: int = Field(200, ge=1, le=100_000)
+    validation_negatives: int = Field(
+        200, ge=1, le=100_000, description="most candidates of a validation query that led to nothing"
+    )
     validation_queries: int = Field(
         500, ge=1, le=1_000_000_000, description="most queries of the validation window, where all is chosen"
     )
-    workers: int = Field(2, ge=1, le=1_000)
+    workers: int = Field(2, ge=1, le=1_000, description="Ray Train workers")
     max_failures: int = Field(2, ge=0, le=1_000, description="times that training continues after a worker died")
-    seed: Seed = 7
+    seed: Seed = Field(7, description="of weights, shuffles and draws")
 
     @model_validator(mode="after")
     def _each_model_once(self) -> RankingSettings:

@@ -18,16 +18,16 @@ class KeepVersions(Section):
     A search (`remora tune`) is kept under a name that its user chose, so it is not one of them.
     """
 
-    lake: Versions = 3
-    features: Versions = 3
-    retrieval: Versions = 3
-    slates: Versions = 3
-    ranking: Versions = 3
-    evaluation: Versions = 3
-    cold_start: Versions = 3
-    ablations: Versions = 3
-    ablated_rankers: Versions = 10
-    built: Versions = 10
+    lake: Versions = Field(3, description="ingested data")
+    features: Versions = Field(3, description="feature tables")
+    retrieval: Versions = Field(3, description="retrieval models and their index")
+    slates: Versions = Field(3, description="training rows of the ranker")
+    ranking: Versions = Field(3, description="ranking models")
+    evaluation: Versions = Field(3, description="evaluation reports")
+    cold_start: Versions = Field(3, description="evaluations of hidden items")
+    ablations: Versions = Field(3, description="ablation reports")
+    ablated_rankers: Versions = Field(10, description="rankers that ablations trained without a part")
+    built: Versions = Field(10, description="records of which bundle was built from what")
 
 
 KINDS = tuple(KeepVersions.model_fields)

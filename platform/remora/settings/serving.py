@@ -14,10 +14,13 @@ class ServingSettings(Section):
     """The HTTP application."""
 
     host: str = Field("127.0.0.1", pattern=r"^[A-Za-z0-9.:_-]+$", description="a name or an address, without a port")
-    port: int = Field(8000, ge=1, le=65_535)
+    port: int = Field(8000, ge=1, le=65_535, description="of HTTP")
     proxy: Literal["haproxy", "python"] = Field("haproxy", description="what listens; read where a cluster is started")
     grpc_port: int = Field(0, ge=0, le=65_535, description="of gRPC; 0: none")
-    topology: Literal["graph", "fused"] = "fused"
+    topology: Literal["graph", "fused"] = Field(
+        "fused",
+        description="fused: all stages in each Gateway replica; graph: in deployments of their own",
+    )
     min_replicas: int = Field(1, ge=1, le=10_000, description="replicas of each deployment when it is quiet")
     max_replicas: int = Field(4, ge=1, le=10_000, description="replicas of each deployment when it is busy")
     downscale_delay_seconds: float = Field(

@@ -45,9 +45,16 @@ class ClusterSettings(Section):
 class SplitSettings(Section):
     """Time is cut in four by shares of events: retrieval training, ranking training, validation, test."""
 
-    retrieval: float = Field(0.65, gt=0, lt=1)
-    ranking: float = Field(0.15, gt=0, lt=1)
-    validation: float = Field(0.08, gt=0, lt=1)
+    retrieval: float = Field(
+        0.65, gt=0, lt=1, description="share of events, from the first on, that retrieval learns from"
+    )
+    ranking: float = Field(0.15, gt=0, lt=1, description="share after that from which the ranker learns")
+    validation: float = Field(
+        0.08,
+        gt=0,
+        lt=1,
+        description="share after that on which settings and calibration are chosen; the rest is the test",
+    )
 
     @model_validator(mode="after")
     def _test_is_left(self) -> SplitSettings:
@@ -59,7 +66,12 @@ class SplitSettings(Section):
 class FeatureDefinitions(Section):
     """Trailing windows and bounds of the features: what a bundle was built with, and may set."""
 
-    windows_days: Each[Days] = Field((1, 7, 30), min_length=1, max_length=20)
+    windows_days: Each[Days] = Field(
+        (1, 7, 30),
+        min_length=1,
+        max_length=20,
+        description="lengths of the trailing windows of activity features, in days",
+    )
     affinity_categories: int = Field(
         32, ge=1, le=1_000, description="categories of the user x category affinity, most frequent first"
     )
@@ -84,10 +96,12 @@ class FeatureSettings(FeatureDefinitions):
 class RetrievalDefinitions(Section):
     """The two-tower model, its index, and the sources next to it: what a bundle was built with, and may set."""
 
-    dimension: int = Field(64, ge=1, le=8_192)
-    epochs: int = Field(8, ge=1, le=10_000)
+    dimension: int = Field(64, ge=1, le=8_192, description="width of the vectors of users and items")
+    epochs: int = Field(
+        8, ge=1, le=10_000, description="most passes over the training examples; the best by validation is kept"
+    )
     batch_size: int = Field(512, ge=1, le=1_000_000, description="of all workers together")
-    learning_rate: float = Field(2e-3, gt=0, le=10)
+    learning_rate: float = Field(2e-3, gt=0, le=10, description="of Adam")
     history_encoder: Literal["attention", "mean", "causal_transformer", "hstu"] = Field(
         "attention", description="what reads the user's history; attention is the cheapest to serve"
     )
@@ -97,32 +111,41 @@ class RetrievalDefinitions(Section):
     loss: Literal["sampled_softmax", "bilateral_softmax", "gbce", "full_cross_entropy"] = Field(
         "sampled_softmax", description="full_cross_entropy compares with the whole catalogue: up to 20,000 items"
     )
-    temperature: float = Field(0.1, ge=0.001, le=100)
+    temperature: float = Field(
+        0.1, ge=0.001, le=100, description="that similarities are divided by in the loss; lower is sharper"
+    )
     uniform_negatives: int = Field(
         512, ge=0, le=1_000_000, description="drawn beside the batch's targets; not of full_cross_entropy"
     )
     id_dropout: float = Field(
         0.1, ge=0, le=1, description="share of target ids hidden in training, so content alone works"
     )
-    text_hash_buckets: int = Field(4096, ge=1, le=10_000_000)
-    seed: Seed = 7
+    text_hash_buckets: int = Field(
+        4096, ge=1, le=10_000_000, description="rows of the table that words are hashed into"
+    )
+    seed: Seed = Field(7, description="of weights, shuffles and draws")
     nearest_limit: int = Field(300, ge=1, le=100_000, description="candidates of the two-tower source")
-    co_visited_limit: int = Field(200, ge=1, le=100_000)
+    co_visited_limit: int = Field(200, ge=1, le=100_000, description="candidates of the co-visitation source")
     linear_limit: int = Field(200, ge=0, le=100_000, description="candidates of the linear model; 0 turns it off")
-    trending_limit: int = Field(100, ge=1, le=100_000)
+    trending_limit: int = Field(100, ge=1, le=100_000, description="candidates of the trending source")
     newest_limit: int = Field(30, ge=0, le=100_000, description="candidates among items that are new; 0 turns it off")
     newest_days: float = Field(
         30.0, gt=0, le=MOST_DAYS, description="since an item's first event, or its entry in the catalogue"
     )
-    co_visited_neighbours: int = Field(100, ge=1, le=100_000)
-    co_visited_half_life_days: float = Field(180.0, gt=0, le=MOST_DAYS)
+    co_visited_neighbours: int = Field(100, ge=1, le=100_000, description="kept of each item")
+    co_visited_half_life_days: float = Field(
+        180.0, gt=0, le=MOST_DAYS, description="days after which a pair of events counts half"
+    )
     co_visited_window: int = Field(
         30, ge=1, le=10_000, description="positive events of one user that count as near each other"
     )
     co_visited_popularity_exponent: float = Field(
         0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular"
     )
-    linear_model: Literal["next_item", "ease", "graph_filter"] = "next_item"
+    linear_model: Literal["next_item", "ease", "graph_filter"] = Field(
+        "next_item",
+        description="of the source `linear`: ridge regression of the next item, EASE, or a graph filter",
+    )
     linear_decay: float = Field(
         4.0, gt=0, le=1e6, description="of next_item: places after which a past item weighs 1/e"
     )
@@ -161,7 +184,7 @@ class RetrievalDefinitions(Section):
 class RetrievalSettings(RetrievalDefinitions):
     """The models and sources of retrieval, and what training them may cost."""
 
-    workers: int = Field(2, ge=1, le=1_000)
+    workers: int = Field(2, ge=1, le=1_000, description="Ray Train workers")
     shuffle_buffer_rows: int = Field(
         200_000, ge=1, le=1_000_000_000, description="examples that a worker holds and shuffles at a time"
     )
@@ -185,7 +208,7 @@ class RetrievalSettings(RetrievalDefinitions):
 class SurfaceSettings(Section):
     """Policies of one surface."""
 
-    hide_seen: bool = True
+    hide_seen: bool = Field(True, description="items that the user has had to do with are not shown")
     diversity_window: int = Field(4, ge=1, le=MOST_ITEMS, description="1 turns spacing off")
     diversity_strength: float = Field(
         0.05,
@@ -206,11 +229,13 @@ class SurfacesSettings(Section):
 class EvaluationSettings(Section):
     """How queries are made from held-out time, and how they are judged."""
 
-    cutoffs: Each[Cutoff] = Field((10, 100), min_length=1, max_length=20)
+    cutoffs: Each[Cutoff] = Field(
+        (10, 100), min_length=1, max_length=20, description="k of the metrics, in items of a slate"
+    )
     events_between_queries: int = Field(
         20, ge=1, le=1_000_000, description="a query before a user's 1st, (1+k)th, … event of the window"
     )
-    queries_per_user: int = Field(6, ge=1, le=1_000_000)
+    queries_per_user: int = Field(6, ge=1, le=1_000_000, description="most queries of one user in a window")
     max_queries: int = Field(
         20_000, ge=1, le=1_000_000_000, description="of the test window that are replayed, drawn evenly of all"
     )
@@ -229,8 +254,10 @@ class EvaluationSettings(Section):
     new_item_events: int = Field(
         5, ge=0, le=1_000_000, description="items with fewer events before the query are `new`"
     )
-    bootstrap_samples: int = Field(1_000, ge=2, le=1_000_000)
-    seed: Seed = 7
+    bootstrap_samples: int = Field(
+        1_000, ge=2, le=1_000_000, description="resamples of users that an interval is made of"
+    )
+    seed: Seed = Field(7, description="of draws of queries and of resamples")
 
 
 class Settings(Section):

@@ -13,9 +13,9 @@ from remora.settings.section import Section
 class Range(Section):
     """Any number from ``low`` to ``high``; ``log``: as many of each order of magnitude. Whole ones for whole fields."""
 
-    low: float
-    high: float
-    log: bool = False
+    low: float = Field(description="smallest value")
+    high: float = Field(description="largest value")
+    log: bool = Field(False, description="draw the logarithm evenly")
 
     @model_validator(mode="after")
     def _in_order(self) -> Range:
@@ -29,7 +29,7 @@ class Range(Section):
 class Choice(Section):
     """One of these values."""
 
-    choices: tuple[Any, ...] = Field(min_length=1, max_length=1_000)
+    choices: tuple[Any, ...] = Field(min_length=1, max_length=1_000, description="the values")
 
 
 def _of_retrieval() -> dict[str, Range | Choice]:
@@ -80,8 +80,10 @@ class TuningSettings(Section):
     reduction_factor: int = Field(
         3, ge=2, le=100, description="of so many trials that came as far, one continues (ASHA)"
     )
-    seed: Seed = 7
-    retrieval: dict[str, Range | Choice] = Field(default_factory=_of_retrieval, min_length=1)
+    seed: Seed = Field(7, description="of the draws of trials")
+    retrieval: dict[str, Range | Choice] = Field(
+        default_factory=_of_retrieval, min_length=1, description="of retrieval: field -> what may be tried"
+    )
     trees: dict[str, Range | Choice] = Field(default_factory=_of_trees, min_length=1, description="of ranking.trees")
     network: dict[str, Range | Choice] = Field(
         default_factory=_of_network, min_length=1, description="of ranking.network"
