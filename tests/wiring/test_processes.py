@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from remora.contracts.feast_import import VARIABLES
 from remora.wiring import child_processes
 
 WAIT = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read(); import signal; signal.pause()"]
@@ -33,3 +34,14 @@ def test_a_later_process_with_the_same_id_is_left_alone() -> None:
     record.write_text(json.dumps({"name": "stranger", "pid": os.getpid(), "started": 1.0, "facts": {}}))
     assert child_processes.find("stranger") is None
     assert not child_processes.stop("stranger")
+
+
+def test_a_process_inherits_no_folder_of_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "/gone")
+    told = [sys.executable, "-c", "import os; print(sorted(os.environ), flush=True)"]
+    started = child_processes.start("teller", told, environment={"MARK": "1"}, facts={})
+    os.waitpid(started.pid, 0)
+    inherited = child_processes.log_tail("teller")
+    assert "MARK" in inherited
+    assert not [name for name in VARIABLES if name in inherited]

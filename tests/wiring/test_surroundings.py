@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import getpass
 import http.server
+import os
 import threading
 import urllib.request
 
 import pytest
 
+from remora.contracts.feast_import import VARIABLES
 from remora.wiring.surroundings import LOOPBACK, settle
 
 
@@ -40,8 +42,6 @@ def test_a_proxy_is_not_asked_for_loopback_addresses(monkeypatch: pytest.MonkeyP
 
 
 def test_what_was_said_of_proxies_stays_and_nothing_is_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     monkeypatch.setenv("no_proxy", "intranet.example, localhost")
     monkeypatch.setenv("NO_PROXY", "*")
     settle()
@@ -61,3 +61,10 @@ def test_a_user_without_an_entry_has_a_name(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     settle()
     assert getpass.getuser().startswith("uid")
+
+
+def test_a_folder_of_metrics_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "/gone")
+    settle()
+    assert not [name for name in VARIABLES if name in os.environ]

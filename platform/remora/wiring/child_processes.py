@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from remora.contracts.feast_import import cleared
+
 FOLDER = Path(".remora/processes")
 
 
@@ -54,19 +56,21 @@ def start(
     """Start a command in a session of its own; its output goes to ``.remora/processes/<name>.log``.
 
     The output of the time before is in ``<name>.log.1``, so two of them are kept. ``keep_open`` are file descriptors
-    that the process gets too.
+    that the process gets too. The environment is this process's with ``environment``, without Feast's variables.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     output = FOLDER / f"{name}.log"
     if output.exists():
         os.replace(output, FOLDER / f"{name}.log.1")
+    whole = {**os.environ, **environment}
+    cleared(whole)
     with output.open("ab") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env=whole,
             start_new_session=True,
             pass_fds=keep_open,
         )
