@@ -9,7 +9,7 @@ from ray.util.metrics import Counter, Gauge, Histogram, Metric
 
 from docs.reference_pages.markdown import code, document, sentence, table
 from remora.serving.metrics import SECONDS, ServingMetrics
-from remora.training.retraining import textfile
+from remora.training.retraining import node_exporter
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "remora_alerts.yml"
@@ -34,14 +34,14 @@ def page() -> str:
     """The page."""
     return document(
         "Metrics and alerts",
-        "`remora.serving.metrics`, `remora.training.retraining.textfile` and `deploy/prometheus/remora_alerts.yml`",
+        "`remora.serving.metrics`, `remora.training.retraining.node_exporter` and `deploy/prometheus/remora_alerts.yml`",
         INTRODUCTION,
         "## Of the endpoint",
         table(("metric", "kind", "labels", "meaning"), _serving()),
         f"Upper bounds of the buckets, in seconds: {', '.join(f'{bound:g}' for bound in SECONDS)}.",
         "## Of retraining",
         TEXTFILE,
-        table(("metric", "meaning"), [(code(name), meaning) for name, meaning in textfile.METRICS.items()]),
+        table(("metric", "meaning"), [(code(name), meaning) for name, meaning in node_exporter.METRICS.items()]),
         "## Alerts",
         SEVERITIES,
         *_alerts(),
