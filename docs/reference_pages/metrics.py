@@ -34,7 +34,7 @@ def page() -> str:
     """The page."""
     return document(
         "Metrics and alerts",
-        "`remora.serving.metrics`, `remora.training.retraining.node_exporter` and `deploy/prometheus/remora_alerts.yml`",
+        "`remora.serving.metrics`, `remora.training.retraining.node_exporter` and `deploy/prometheus`",
         INTRODUCTION,
         "## Of the endpoint",
         table(("metric", "kind", "labels", "meaning"), _serving()),
