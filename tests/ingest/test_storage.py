@@ -64,10 +64,8 @@ def test_a_disk_that_is_full_in_a_worker_is_a_storage_error_and_the_next_run_wor
 def test_a_crash_before_the_metadata_or_before_the_pointer_leaves_the_lake_before(home_folder, monkeypatch):
     before = ingest(bring_shop(home_folder))
     changed = bring_shop(home_folder, events=shop_events(rows=300, seed=2))
-    for crash_in in (
-        "rename",
-        "set_current",
-    ):  # the staging folder is whole and no version yet; then, it is one, the pointer
+    # The staging folder is whole and no version yet; then it is one, and the pointer is on the version before.
+    for crash_in in ("rename", "set_current"):
         with monkeypatch.context() as patch:
 
             def crash(*_: object) -> None:
