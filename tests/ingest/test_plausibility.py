@@ -186,7 +186,7 @@ def test_errors_are_raised_together_and_warnings_are_not() -> None:
 
 
 def test_every_code_is_in_the_docs() -> None:
-    text = (ROOT / "docs" / "bring_your_own_data.md").read_text()
+    text = (ROOT / "docs" / "reference" / "data_tables.md").read_text()
     folder = ROOT / "platform" / "remora" / "ingest"
     source = "".join((folder / f"{name}.py").read_text() for name in ("plausibility", "divided", "concentration"))
     codes = {line.split('"')[1] for line in source.splitlines() if line.strip().startswith('code="')}
