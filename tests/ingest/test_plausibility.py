@@ -14,9 +14,10 @@ import yaml
 from typer.testing import CliRunner
 
 from remora.cli.data import app
-from remora.contracts.errors import Implausible
+from remora.contracts.errors import Implausible, QuarantineLimitExceeded
 from remora.contracts.home import Home
 from remora.contracts.tables import QUARANTINE, TIMESTAMP
+from remora.ingest.casting import read_as
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.concentration import concentration
 from remora.ingest.contract import REASON, RowValidator
@@ -188,7 +189,9 @@ def test_errors_are_raised_together_and_warnings_are_not() -> None:
 def test_every_code_is_in_the_docs() -> None:
     text = (ROOT / "docs" / "reference" / "data_tables.md").read_text()
     folder = ROOT / "platform" / "remora" / "ingest"
-    source = "".join((folder / f"{name}.py").read_text() for name in ("plausibility", "divided", "concentration"))
+    source = "".join(
+        (folder / f"{name}.py").read_text() for name in ("plausibility", "divided", "number_reading", "concentration")
+    )
     codes = {line.split('"')[1] for line in source.splitlines() if line.strip().startswith('code="')}
     assert len(CHECKS) >= 10
     assert len(codes) >= 10
@@ -311,6 +314,76 @@ def test_a_quote_without_its_end_is_found_by_the_lines_it_takes_in(
     (survey,) = survey_table("events", locate_table([source], Home(str(tmp_path)))).surveys()
     raw = pa.concat_tables(batch for piece in survey.pieces for batch in FORMATS["csv"].read(piece, source))
     assert swallowed_lines(raw, source).sum() == lines
+
+
+@pytest.mark.parametrize("header", ["u,i,t", "u,i,t,n"])
+@pytest.mark.parametrize("column", [0, 1, -1])
+@pytest.mark.parametrize("at", [1, 199, 998])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", "|"])
+def test_whatever_a_quote_without_its_end_swallows_is_counted(
+    tmp_path: Path, header: str, column: int, at: int, end: str, delimiter: str
+) -> None:
+    values = [[f"u{n}", f"i{n}", START.isoformat(), "x"][: header.count(",") + 1] for n in range(1_000)]
+    values[at][column] = f'"{values[at][column]}'
+    lines = [header.split(","), *values]
+    (tmp_path / "rows.csv").write_bytes("".join(delimiter.join(line) + end for line in lines).encode())
+    source = SourceSettings(**SOURCE | {"path": "rows.csv", "delimiter": delimiter})  # type: ignore[arg-type]
+    (survey,) = survey_table("events", locate_table([source], Home(str(tmp_path)))).surveys()
+    raw = pa.concat_tables(batch for piece in survey.pieces for batch in FORMATS["csv"].read(piece, source))
+    assert raw.num_rows + swallowed_lines(raw, source).sum() == 1_000
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_quote_that_swallows_most_of_a_file_stops_the_ingest(tmp_path: Path, ray_cluster: None, column: int) -> None:
+    values = [[f"u{n}", f"i{n % 9}", (START + timedelta(hours=n)).isoformat()] for n in range(1_000)]
+    values[199][column] = f'"{values[199][column]}'
+    (tmp_path / "e.csv").write_text("".join(f"{','.join(line)}\n" for line in [["u", "i", "t"], *values]))
+    data = {"events": [SOURCE | {"path": str(tmp_path / "e.csv")}], "event_types": {"buy": {}}}
+    with pytest.raises(Implausible, match=r"\[swallowed_lines\] 800 lines of events"):
+        ingest(Settings(name="shop", home=str(tmp_path / "home"), data=data))  # type: ignore[arg-type]
+
+
+def test_points_that_may_divide_thousands_are_a_doubt(tmp_path: Path) -> None:
+    weights = ["1.000", "2.500", "12.500", "999.125", "3.000", "1"]
+    rows = pl.DataFrame({"u": ["a"] * 6, "i": [f"i{n}" for n in range(6)], "t": range(6), "w": weights})
+    told = {"columns": {"value": "w"}, "types": {"value": "number"}}
+    seen = doubted(tmp_path, rows, Doubts(), **told)
+    assert seen["thousands_points:value"] == (5, sorted(weights)[1:])
+    books = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
+    books["examples"] = {doubt: some for doubt, (_, some) in seen.items()}
+    finding = found(**books)["thousands_points"]
+    assert (finding.level, finding.column, finding.count) == ("warning", "value", 5)
+    for other in ("1.5", "0.125", "10.2500"):
+        seen = doubted(tmp_path, rows.with_columns(w=pl.Series([*weights[:5], other])), Doubts(), **told)
+        assert seen["other_points:value"] == (1, [other])
+        books = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
+        books["examples"] = {doubt: some for doubt, (_, some) in seen.items()}
+        assert "thousands_points" not in found(**books)
+
+
+def test_a_thousand_in_german_is_no_whole_number_and_a_one_of_pandas_is() -> None:
+    source = SourceSettings(**SOURCE | {"columns": {"item_id": "i"}, "types": {"qty": "integer"}})  # type: ignore[arg-type]
+    texts = pl.DataFrame({"qty": ["1.000", "2.000", "1.0", "12.00", "1000", "1.234.567"]})
+    read = texts.select(read_as(pa.int64(), "qty", pl.String(), source)).to_series().to_list()
+    assert read == [None, None, 1, 12, 1000, None]
+
+
+def test_values_that_cannot_be_read_are_shown(tmp_path: Path, ray_cluster: None) -> None:
+    prices = ["1,50", "\x1b[31mfree", "2,00", "x" * 90]
+    for name, key in (("e", "u,i,t,p"), ("i", "i,p")):
+        body = "".join(
+            f'{"a," if name == "e" else ""}i{n},{"5," if name == "e" else ""}"{p}"\n' for n, p in enumerate(prices)
+        )
+        (tmp_path / f"{name}.csv").write_text(f"{key}\n{body}")
+    events = SOURCE | {"path": str(tmp_path / "e.csv"), "extra_columns": ["p"], "types": {"p": "number"}}
+    items = {"path": str(tmp_path / "i.csv"), "format": "csv", "columns": {"item_id": "i"}}
+    items |= {"extra_columns": ["p"], "types": {"p": "number"}}
+    data = {"events": [events], "event_types": {"buy": {}}}
+    for more in ({}, {"items": [items]}):
+        with pytest.raises(QuarantineLimitExceeded) as error:
+            ingest(Settings(name="shop", home=str(tmp_path / "home"), data=data | more))  # type: ignore[arg-type]
+        assert r"4 × p cannot be read as number (e.g. '\x1b[31mfree', '1,50', '2,00')" in str(error.value)
 
 
 def shop(home: Path, **changes: Any) -> Settings:

@@ -137,6 +137,8 @@ def _read(build: dict[str, Any]) -> str:
 
 
 def _books(tables: dict[str, dict[str, Any]]) -> Table:
+    from remora.ingest.doubtful_values import with_examples
+
     books = Table(title="Rows in = accepted + quarantined + repeated", title_justify="left")
     books.add_column("table")
     for column in ("rows in", "accepted", "quarantined", "repeated"):
@@ -144,7 +146,8 @@ def _books(tables: dict[str, dict[str, Any]]) -> Table:
     books.add_column("reason")
     for name, counts in tables.items():
         books.add_row(name, *(f"{counts[key]:,}" for key in ("rows", "accepted", "quarantined", "repeated")), "")
-        for reason, rows in sorted(counts["reasons"].items(), key=lambda r: -r[1]):
+        reasons = with_examples(counts["reasons"], counts.get("examples", {}))
+        for reason, rows in sorted(reasons.items(), key=lambda r: -r[1]):
             books.add_row("", "", "", f"{rows:,}", "", reason)
     return books
 

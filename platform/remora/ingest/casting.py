@@ -24,6 +24,9 @@ TYPE_OF = {
 NAME_OF = {str(type): name for name, type in TYPE_OF.items()} | {str(TIMESTAMP): "time", str(pa.int32()): "integer"}
 """How a type is named to people."""
 
+THOUSANDS_POINTS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"
+"""Text of a number whose points may divide thousands: 1.000 and 12.500.000."""
+
 _ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 _ISO_LOCAL = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 _UTC_IN_WORDS = r"(?i) ?(z|utc|gmt)$"
@@ -90,7 +93,9 @@ def read_as(wanted: pa.DataType, column: str, found: pl.DataType, source: Source
     if pat.is_floating(wanted):
         return _finite(_number(value, found))
     if pat.is_integer(wanted):
-        return _integer(value, found).cast(pl.Int32 if wanted == pa.int32() else pl.Int64, strict=False)
+        return _integer(_one_meaning(value, found), found).cast(
+            pl.Int32 if wanted == pa.int32() else pl.Int64, strict=False
+        )
     return _text(value, found)
 
 
@@ -118,6 +123,13 @@ def _number(value: pl.Expr, found: pl.DataType) -> pl.Expr:
 
 def _finite(number: pl.Expr) -> pl.Expr:
     return pl.when(number.is_finite()).then(number)
+
+
+def _one_meaning(value: pl.Expr, found: pl.DataType) -> pl.Expr:
+    """Null for text such as 1.000, which is a thousand to some and one to others; 1.0 and 12.00 are whole numbers."""
+    if not isinstance(found, pl.String):
+        return value
+    return pl.when(~value.str.strip_chars().str.contains(THOUSANDS_POINTS)).then(value)
 
 
 def _integer(value: pl.Expr, found: pl.DataType) -> pl.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
@@ -13,11 +13,13 @@ import pyarrow as pa
 from remora.contracts.tables import EVENT_TIMESTAMP, QUARANTINE
 from remora.ingest.contract import REASON, RowValidator, accepted
 from remora.ingest.distinct import DistinctRows
+from remora.ingest.doubtful_values import doubtful_values
 from remora.ingest.doubts import BACKSLASH, LIST_SEPARATOR, SWALLOWED, backslashes, swallowed_lines, undivided
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
 from remora.ingest.inspect import TableSources
 from remora.ingest.quarantine import rejected
+from remora.ingest.row_counts import merged_examples
 from remora.ingest.schema import KEY_OF
 from remora.settings import SourceSettings
 
@@ -27,13 +29,14 @@ class Catalogue:
     """Every accepted version of every user or item, by id and instant, and the rows that were not accepted.
 
     ``repeated``: rows of `distinct` sources that another row of their id stands for, or that have no id. ``doubts``:
-    rows by what they are doubted for.
+    rows by what they are doubted for, ``examples`` a few values of some doubts.
     """
 
     rows: pa.Table
     quarantine: pa.Table
     repeated: int
     doubts: dict[str, int]
+    examples: dict[str, list[str]] = field(default_factory=dict)
 
     def reasons(self) -> dict[str, int]:
         """Quarantined rows by reason."""
@@ -49,11 +52,15 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
     key, types = KEY_OF[sources.table], sources.types
     whole: list[tuple[pa.Table, pl.DataFrame]] = []
     broken, doubts, without_id = [QUARANTINE.empty_table()], Counter[str](), 0
+    examples = dict[str, list[str]]()
     distinct = DistinctRows(key, types.names)
     for source, raw, judged in _judged(sources, earliest, latest):
         doubts[BACKSLASH] += int(backslashes(raw, source).sum())
         doubts[SWALLOWED] += int(swallowed_lines(raw, source).sum())
         doubts.update({f"{LIST_SEPARATOR}:{name}": rows for name, rows in undivided(raw, source).items()})
+        for doubt, count, values in doubtful_values(raw, judged, source):
+            doubts[doubt] += count
+            examples = merged_examples(examples, {doubt: values})
         if not source.distinct:
             whole.append((raw, judged))
             continue
@@ -78,7 +85,7 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
         repeated += distinct.seen - further.height
         rows = pa.concat_tables([rows, further.select(types.names).to_arrow().cast(types)])
     rows = rows.sort_by([(key, "ascending"), (EVENT_TIMESTAMP, "ascending")])
-    return Catalogue(rows, pa.concat_tables(broken), repeated, dict(+doubts))
+    return Catalogue(rows, pa.concat_tables(broken), repeated, dict(+doubts), examples)
 
 
 def _judged(

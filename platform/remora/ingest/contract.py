@@ -21,6 +21,8 @@ from remora.settings import SourceSettings
 REASON = "__reason"
 
 UNREADABLE_ROW = "the row does not have as many columns as the header"
+UNREAD = " cannot be read as "
+"""Between a column and its type in the reason for a value that is not one of the type."""
 UNKNOWN_ITEM = "unknown item"
 UNDECLARED = f"{EVENT_TYPE} is not declared"
 DUPLICATE = "duplicate of another row"
@@ -108,7 +110,7 @@ class RowValidator:
         yield UNREADABLE_ROW, pl.col(UNREADABLE).is_not_null()
         for name in columns_of(self.source):
             wanted = NAME_OF[str(self.types.field(name).type)]
-            yield f"{name} cannot be read as {wanted}", pl.col(f"__gives {name}") & pl.col(name).is_null()
+            yield f"{name}{UNREAD}{wanted}", pl.col(f"__gives {name}") & pl.col(name).is_null()
         for text in self.source.filters:
             yield f"{FILTER}{text}", ~pl.col(f"__holds {text}")
         for name in self._required():
@@ -124,7 +126,7 @@ class RowValidator:
 
     def reasons_of_time(self) -> list[str]:
         """Reasons for which a row has no plausible time."""
-        return [f"{EVENT_TIMESTAMP} cannot be read as time", NEGATIVE, FUTURE, self._early()]
+        return [f"{EVENT_TIMESTAMP}{UNREAD}time", NEGATIVE, FUTURE, self._early()]
 
     def _early(self) -> str:
         return f"{EARLY}{self.earliest:%Y-%m-%d}"

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
 from remora.ingest.contract import REASON, UNDECLARED
+from remora.ingest.doubtful_values import doubtful_values
+from remora.ingest.files import UNREADABLE
 from remora.ingest.row_counts import EXAMPLES
 from remora.ingest.schema import columns_of
 from remora.settings import SourceSettings
@@ -59,6 +61,9 @@ class Doubts:
                 lines.append({"doubt": doubt, "rows": int(counts.sum()), "item": None})
                 some = hit.drop_nulls().unique().sort().head(EXAMPLES)
                 lines += [{"doubt": doubt, "rows": 0, "item": example} for example in some]
+        for doubt, count, values in doubtful_values(raw, judged, source):
+            lines.append({"doubt": doubt, "rows": count, "item": None})
+            lines += [{"doubt": doubt, "rows": 0, "item": value} for value in values]
         return pl.DataFrame(lines, schema={"doubt": pl.String, "rows": pl.Int64, "item": pl.String})
 
     def _counts(
@@ -118,15 +123,18 @@ def backslashes(raw: pa.Table, source: SourceSettings) -> pl.Series:
 
 
 def swallowed_lines(raw: pa.Table, source: SourceSettings) -> pl.Series:
-    """How many lines within each row's values have as many delimiters as a row: an open quote has taken them in."""
+    """How many lines within each row have as many delimiters as a row: an open quote has taken them in.
+
+    They are within a value, or in the text of a row that has another number of columns than the header.
+    """
     rows = pl.DataFrame(pl.from_arrow(raw))
     columns = [name for name, type in rows.schema.items() if type == pl.String and not name.startswith("__")]
     if source.format != "csv" or source.quote is None or len(columns) < 2:
         return pl.Series([0] * rows.height, dtype=pl.Int64)
     mark = f"\\{source.delimiter}" if source.delimiter in "|^$.*+?()[]{}&~-#" else source.delimiter
-    line = rf"\n(?:[^\n{mark}]*{mark}){{{len(columns) - 1}}}[^\n{mark}]*"
+    line = rf"[\r\n](?:[^\r\n{mark}]*{mark}){{{len(columns) - 1}}}[^\r\n{mark}]*"
     many = [
-        pl.when(pl.col(name).str.contains("\n", literal=True)).then(pl.col(name).str.count_matches(line)).otherwise(0)
-        for name in columns
+        pl.when(pl.col(name).str.contains(r"[\r\n]")).then(pl.col(name).str.count_matches(line)).otherwise(0)
+        for name in [*columns, UNREADABLE]
     ]
     return rows.select(found=pl.sum_horizontal(many).cast(pl.Int64))["found"]

@@ -78,7 +78,7 @@ class PreviousLake:
         rows = getattr(self.lake, table)()[: self._accepted(table)].cast(types)
         broken = read_parquet(artifact.at(f"quarantine/{table}.parquet"), filesystem=artifact.home.filesystem)
         counts = artifact.metadata["counts"][table]
-        return Catalogue(rows, broken.cast(QUARANTINE), counts["repeated"], counts["doubts"])
+        return Catalogue(rows, broken.cast(QUARANTINE), counts["repeated"], counts["doubts"], counts["examples"])
 
     def check_items(self, now: pa.Table) -> None:
         """FullRebuildRequired when events would be judged otherwise with the items as they are ``now``."""

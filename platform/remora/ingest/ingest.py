@@ -18,6 +18,7 @@ from remora.contracts.home import Home
 from remora.contracts.tables import CONTRACT_VERSION, EVENT_TIMESTAMP, ITEM_ID, USER_ID
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.contract import RowValidator
+from remora.ingest.doubtful_values import with_examples
 from remora.ingest.doubts import Doubts
 from remora.ingest.event_writer import WrittenFiles, write_events, write_table
 from remora.ingest.facts import Check, Facts
@@ -164,7 +165,7 @@ def _catalogues(
         if kept is None:
             refuse(time_reading(tables[name], data, earliest, latest, tables[name].rows))
         found[name] = kept or read_catalogue(tables[name], earliest, latest)
-        check_limit(name, tables[name].rows, found[name].reasons(), data.quarantine_limit)
+        check_limit(name, tables[name].rows, found[name].reasons(), data.quarantine_limit, found[name].examples)
     if before is not None:
         before.check_due(latest)
         if data.items:
@@ -217,9 +218,9 @@ def _check(
         raise FullRebuildRequired(f"{scan.superseded:,} events come again in new files that stand before their own")
     rows, books = tables["events"].rows, had + _counted(scan, tables["events"].rows - had.rows)
     found = _examined(Facts(data, tables, catalogues, books), CHECKS)
-    check_limit("events", rows, books.reasons, data.quarantine_limit)
+    check_limit("events", rows, books.reasons, data.quarantine_limit, books.examples)
     if not books.days:
-        raise DataError(f"No event is left of {rows:,} rows: {_listed(books.reasons)}.")
+        raise DataError(f"No event is left of {rows:,} rows: {_listed(with_examples(books.reasons, books.examples))}.")
     log.info(
         "%s events to accept, on %s days; %s rows for the quarantine",
         f"{scan.accepted:,}",
@@ -294,8 +295,10 @@ def _write_catalogue(
     write_table(staging, f"quarantine/{name}.parquet", catalogue.quarantine)
     if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows + catalogue.repeated:
         raise DataError(f"The {name} do not add up: a source changed while it was read. Run again.")
-    books = RowCounts(rows=sources.rows, reasons=catalogue.reasons(), doubts=catalogue.doubts).counts()
-    return books | {
+    books = RowCounts(
+        rows=sources.rows, reasons=catalogue.reasons(), doubts=catalogue.doubts, examples=catalogue.examples
+    )
+    return books.counts() | {
         "accepted": catalogue.rows.num_rows,
         "repeated": catalogue.repeated,
         "from_events": rows.num_rows - catalogue.rows.num_rows,

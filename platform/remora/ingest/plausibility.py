@@ -17,6 +17,7 @@ from remora.ingest.contract import EARLY, FUTURE, UNDECLARED, UNKNOWN_ITEM
 from remora.ingest.divided import backslash_quotes, list_separator, swallowed_lines
 from remora.ingest.facts import Check, Facts
 from remora.ingest.findings import Finding
+from remora.ingest.number_reading import thousands_points
 from remora.ingest.schema import KEY_OF
 
 NEARLY_ALL = 0.99
@@ -337,6 +338,7 @@ CHECKS: tuple[Check, ...] = (
     columns_without_a_value,
     backslash_quotes,
     swallowed_lines,
+    thousands_points,
     skipped_files,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow as pa
 from remora.contracts.errors import QuarantineLimitExceeded
 from remora.contracts.tables import QUARANTINE
 from remora.ingest.contract import FILTER, REASON, UNKNOWN_ITEM, UNREADABLE_ROW
+from remora.ingest.doubtful_values import with_examples
 from remora.ingest.files import ORDER, UNREADABLE, order_of
 
 HINTS = {
@@ -36,11 +37,21 @@ def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Mapping[int
     return found.to_arrow().cast(QUARANTINE)
 
 
-def check_limit(table: str, rows: int, reasons: dict[str, int], limit: float) -> None:
-    """QuarantineLimitExceeded when the share of rows with an undeclared reason is over the limit."""
+def check_limit(
+    table: str,
+    rows: int,
+    reasons: dict[str, int],
+    limit: float,
+    examples: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """QuarantineLimitExceeded when the share of rows with an undeclared reason is over the limit.
+
+    ``examples`` are those of doubts; the message shows those of values that cannot be read.
+    """
     broken = {reason: count for reason, count in reasons.items() if not reason.startswith(FILTER)}
     if sum(broken.values()) > limit * rows:
-        raise QuarantineLimitExceeded(table, rows, sum(broken.values()), limit, broken, _hint(broken))
+        listed = with_examples(broken, examples or {})
+        raise QuarantineLimitExceeded(table, rows, sum(broken.values()), limit, listed, _hint(broken))
 
 
 def _hint(broken: Mapping[str, int]) -> str:
