@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from remora.rollout.gates.load import Loading
 from remora.rollout.gates.memory import Memory
 from remora.rollout.gates.offline import Compared, Offline
 from remora.rollout.gates.parity import Parity
+from remora.rollout.gates.report import GateReport
 from remora.rollout.gates.slate_validity import Offender, SlateValidity
 from remora.rollout.gates.table import GATES
 from remora.rollout.gates.verdict import Check, Verdict, number
@@ -172,3 +174,38 @@ def test_memory_may_grow_by_the_ratio_and_the_slack_and_not_above_the_budget() -
 
 def test_an_objective_without_calibration_fails() -> None:
     assert not GATES["calibration"](Calibration(objectives=()), BOUNDS).passed
+
+
+def test_failures_that_another_moment_may_not_have_are_named() -> None:
+    quick = Latency(
+        p50_ms=4,
+        p99_ms=5,
+        production_p50_ms=None,
+        production_p99_ms=None,
+        ratio=None,
+        requests=10,
+        rounds=1,
+        timeout_ms=150,
+    )
+    measured = [
+        GATES["loads"](Loading(code=None, seconds=61), BOUNDS),
+        GATES["latency"](replace(quick, p99_ms=5_000), BOUNDS),
+        GATES["memory"](Memory(candidate_mib=1e6, production_mib=None), BOUNDS),
+    ]
+    for verdict in measured:
+        assert report_of(verdict).momentary == (verdict.gate,)
+    assert report_of(GATES["loads"](Loading(code=-9, seconds=1), BOUNDS)).momentary == ("loads",)
+    assert report_of(GATES["loads"](Loading(code=1, seconds=1), BOUNDS)).momentary == ()
+    assert report_of(GATES["latency"](quick, BOUNDS)).momentary == ()
+
+
+def report_of(verdict: Verdict) -> GateReport:
+    return GateReport(
+        candidate="a",
+        production=None,
+        version="v",
+        lake="l",
+        created_at=datetime(2024, 1, 1, tzinfo=UTC),
+        seconds=1,
+        verdicts=(verdict,),
+    )

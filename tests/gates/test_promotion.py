@@ -47,6 +47,10 @@ def test_a_bundle_that_passes_is_promoted_and_its_report_is_looked_up(apart: Set
     assert (made.candidate, made.production) == (good.id, production.id)
     assert report.read(Home(apart.home), good.id, production.id) == made
     assert run_gates(apart, good.id) == made
+    slow = made.verdicts[-1].model_copy(update={"passed": False, "repeatable": False})
+    report.write(Home(apart.home), made.model_copy(update={"verdicts": (*made.verdicts[:-1], slow)}))
+    assert cached_report(apart, good.id) is None, "it failed for the moment's sake"
+    assert run_gates(apart, good.id).passed
     promote(apart, "candidate", by="ann", why="it passed")
     assert Bundles(apart).resolve("production") == good.id
     assert run_gates(apart, good.id) == made, "in production it is not compared with itself"
@@ -75,6 +79,12 @@ def test_the_command_says_which_gate_failed_and_by_how_much(
     drawn = CliRunner().invoke(app, [planted.id])
     assert drawn.exit_code == 1
     assert "exit code 1" in " ".join(drawn.stdout.split())
+    assert "--again" not in drawn.stdout
+    reused = CliRunner().invoke(app, [planted.id])
+    assert f"remora gate {planted.id} --again" in " ".join(reused.stdout.split())
+    measured = report.read(Home(apart.home), planted.id, production.id)
+    assert CliRunner().invoke(app, [planted.id, "--again"]).exit_code == 1
+    assert report.read(Home(apart.home), planted.id, production.id) != measured
     machine = CliRunner().invoke(app, [planted.id, "--json"])
     assert machine.exit_code == 1
     value = json.loads(machine.stdout)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 def gate(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's id, or an alias.")] = "candidate",
     against: Annotated[str, typer.Option(help="What it is compared with: an id, or an alias.")] = "production",
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure every gate again, though a report of the same data holds.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,19 +32,21 @@ def gate(
     Does it load in a process of its own, are the features that serve those that it was made of, are its slates whole,
     does its index find its items, is its home feed not worse on the freshest test data, does it cover the catalogue, do
     its probabilities mean what they say, is it quick and small enough. Bounds are the section `gates` of the settings.
-    Exit code 1 when a gate fails. The same gates on the same data reuse the report.
+    Exit code 1 when a gate fails. The same gates on the same data reuse the report; a failure of latency,
+    memory or load time, in which the machine's other work has a part, is measured again. --again measures everything.
     """
     from remora.rollout.gates.run import cached_report, run_gates
     from remora.wiring.cluster import connect
 
     settings = load(config)
     activate(settings)
-    found = cached_report(settings, bundle, against)
+    found = None if again else cached_report(settings, bundle, against)
+    reused = found is not None
     if found is None:
         connect(settings)
-        found = run_gates(settings, bundle, against)
+        found = run_gates(settings, bundle, against, again=again)
     report = found
-    emit(report.model_dump(mode="json"), as_json, lambda out: render(out, report))
+    emit(report.model_dump(mode="json"), as_json, lambda out: render(out, report, reused=reused))
     if not report.passed:
         raise typer.Exit(1)
 
@@ -56,8 +61,8 @@ def ready(settings: Settings, bundle: str, *, force: bool) -> None:
         connect(settings)
 
 
-def render(out: Console, found: GateReport) -> None:
-    """Draw a report for people."""
+def render(out: Console, found: GateReport, *, reused: bool = False) -> None:
+    """Draw a report for people; ``reused``: it was not measured now."""
     beside = f"beside {found.production}" if found.production else "by absolute bounds"
     table = Table(title=f"Gates of {found.candidate}, {beside}", title_justify="left")
     for name in ("gate", "measured", "bound", "", "by how much"):
@@ -71,7 +76,13 @@ def render(out: Console, found: GateReport) -> None:
         out.print(remark)
     done = "It passes." if found.passed else "It does not pass."
     out.print(f"{done} {found.seconds:.0f} s, {found.created_at:%Y-%m-%d %H:%M} UTC, lake {found.lake}")
-    out.print(f"Next: remora bundle promote {found.candidate}" if found.passed else "")
+    if reused:
+        out.print(f"Nothing that it depends on has changed since. Measure again: remora gate {found.candidate} --again")
+    if found.momentary:
+        said = " and ".join(found.momentary)
+        out.print(f"What else the machine does has a part in {said}: `remora gate {found.candidate}` measures again.")
+    if found.passed:
+        out.print(f"Next: remora bundle promote {found.candidate}")
 
 
 def _numbers(verdict: Verdict) -> tuple[str, str]:

@@ -132,7 +132,7 @@ def _gates(settings: Settings) -> GateReport:
     Bundles(settings).promote(bundle, "candidate", by=BY, why=WHY)
     found = run_gates(settings, bundle)
     if not found.passed:
-        raise GatesFailed(bundle, found.failures)
+        raise GatesFailed(bundle, found.failures, found.momentary)
     return found
 
 

@@ -196,17 +196,19 @@ class NotFound(Refused):
 class GatesFailed(Refused):
     """A bundle that is not fit for production; what was there serves on."""
 
-    def __init__(self, bundle: str, failures: Iterable[str]) -> None:
-        failures = tuple(failures)
-        super().__init__(bundle, failures)
-        self.bundle, self.failures = bundle, failures
+    def __init__(self, bundle: str, failures: Iterable[str], momentary: Iterable[str] = ()) -> None:
+        failures, momentary = tuple(failures), tuple(momentary)
+        super().__init__(bundle, failures, momentary)
+        self.bundle, self.failures, self.momentary = bundle, failures, momentary
 
     def __str__(self) -> str:
-        """Name each gate that failed and by how much, and the next step."""
+        """Name each gate that failed and by how much, which may pass at another time, and the next step."""
+        gates = " and ".join(self.momentary)
+        again = f"What else the machine does has a part in {gates}: the same command measures again.\n" if gates else ""
         listed = "".join(f"\n  {failure}" for failure in self.failures)
         return (
             f"Bundle {self.bundle} does not come into production, which is as it was. Failed:{listed}\n"
-            f"`remora gate {self.bundle}` shows every gate. To promote it all the same, say why: "
+            f"{again}`remora gate {self.bundle}` shows every gate. To promote it all the same, say why: "
             f"`remora bundle promote {self.bundle} --force --why REASON`."
         )
 

@@ -34,7 +34,7 @@ def decide(evidence: Latency, bounds: GatesSettings) -> Verdict:
     p50 = f"p50 is {evidence.p50_ms:.3g} ms"
     beside = f", production's {evidence.production_p50_ms:.3g} ms." if evidence.production_p50_ms is not None else "."
     remarks = [p50 + beside, *([ALONE] if evidence.ratio is None else [])]
-    return verdict_of(GATE, [*_checks(evidence, bounds)], evidence, remarks=remarks)
+    return verdict_of(GATE, [*_checks(evidence, bounds)], evidence, remarks=remarks, repeatable=False)
 
 
 def _checks(found: Latency, bounds: GatesSettings) -> Iterator[Check]:

@@ -43,6 +43,7 @@ def decide(evidence: Loading, bounds: GatesSettings) -> Verdict:
         unit="exit code",
         sentence=sentence,
         evidence=asdict(evidence),
+        repeatable=evidence.code is not None and evidence.code != -signal.SIGKILL,  # too slow, or out of memory
     )
 
 

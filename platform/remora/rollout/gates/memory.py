@@ -23,7 +23,7 @@ class Memory:
 def decide(evidence: Memory, bounds: GatesSettings) -> Verdict:
     """Passed when the growth is within the budget, and within the ratio to production's and some slack."""
     remarks = [ALONE] if evidence.production_mib is None else ()
-    return verdict_of(GATE, [*_checks(evidence, bounds)], evidence, remarks=remarks)
+    return verdict_of(GATE, [*_checks(evidence, bounds)], evidence, remarks=remarks, repeatable=False)
 
 
 def _checks(found: Memory, bounds: GatesSettings) -> Iterator[Check]:

@@ -7,7 +7,7 @@ from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion
 from remora.registry.traffic import PRODUCTION
 from remora.rollout.gates.report import GateReport
-from remora.rollout.gates.run import cached_report, run_gates
+from remora.rollout.gates.run import last_report, run_gates
 from remora.settings import Settings
 
 UNKNOWN = "gates that were not run"
@@ -37,7 +37,7 @@ def through(settings: Settings, bundle: str, *, why: str, force: bool) -> tuple[
         return forced(report, why), report
     report = run_gates(settings, bundle)
     if not report.passed:
-        raise GatesFailed(bundle, report.failures)
+        raise GatesFailed(bundle, report.failures, report.momentary)
     return why, report
 
 
@@ -63,6 +63,6 @@ def forced(report: GateReport | None, why: str) -> str:
 def _known(settings: Settings, bundle: str) -> GateReport | None:
     """The report that holds, if any; what keeps it from being read is no reason not to force."""
     try:
-        return cached_report(settings, bundle, PRODUCTION)
+        return last_report(settings, bundle, PRODUCTION)
     except RemoraError:
         return None

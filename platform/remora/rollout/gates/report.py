@@ -41,6 +41,11 @@ class GateReport(BaseModel):
         return tuple(verdict for verdict in self.verdicts if not verdict.passed)
 
     @property
+    def momentary(self) -> tuple[str, ...]:
+        """The gates whose failure may be the moment's: measured again, they may pass."""
+        return tuple(verdict.gate for verdict in self.failed if not verdict.repeatable)
+
+    @property
     def failures(self) -> tuple[str, ...]:
         """Which gates failed and by how much, a line each."""
         return tuple(f"{verdict.gate}: {verdict.sentence}" for verdict in self.failed)

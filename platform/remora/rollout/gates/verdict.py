@@ -22,6 +22,8 @@ class Verdict(BaseModel):
     unit: str
     sentence: str
     evidence: dict[str, Any]
+    repeatable: bool = True
+    """Would the same be measured at another time? False where what else the machine does has a part in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
-def verdict_of(gate: str, checks: Sequence[Check], evidence: Any, *, remarks: Iterable[str] = ()) -> Verdict:
+def verdict_of(
+    gate: str, checks: Sequence[Check], evidence: Any, *, remarks: Iterable[str] = (), repeatable: bool = True
+) -> Verdict:
     """Passed when every check holds. ``evidence``: a dataclass; ``remarks`` follow the checks' sentences."""
     worst = max(checks, key=_urgency)
     failing = [check for check in checks if not check.holds]
@@ -82,6 +86,7 @@ def verdict_of(gate: str, checks: Sequence[Check], evidence: Any, *, remarks: It
         unit=worst.unit,
         sentence=" ".join([*(check.sentence for check in failing or [worst]), *remarks]),
         evidence=as_json(asdict(evidence)),
+        repeatable=repeatable,
     )
 
 
