@@ -38,8 +38,10 @@ async def server(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": said})
 
 
-def configuration(folder: Path, *, port: int, replicas: dict[str, int], host: str = "127.0.0.1") -> Path:
-    """What Ray writes for one application at ``/`` with these replicas."""
+def configuration(
+    folder: Path, *, port: int, replicas: dict[str, int], host: str = "127.0.0.1", fallback: int | None = None
+) -> Path:
+    """What Ray writes for one application at ``/`` with these replicas; ``fallback`` is the port of Serve's proxy."""
     config = HAProxyConfig(
         http_options=HTTPOptions(host=host, port=port),
         stats_port=free_port(0),
@@ -54,7 +56,12 @@ def configuration(folder: Path, *, port: int, replicas: dict[str, int], host: st
     )
     servers = [ServerConfig(name=name, host="127.0.0.1", port=at) for name, at in replicas.items()]
     backend = BackendConfig(
-        name="shop", path_prefix="/", app_name="shop", servers=servers, protocol=RequestProtocol.HTTP
+        name="shop",
+        path_prefix="/",
+        app_name="shop",
+        servers=servers,
+        protocol=RequestProtocol.HTTP,
+        fallback_server=fallback and ServerConfig(name="proxy", host="127.0.0.1", port=fallback),
     )
     file = folder / "haproxy.cfg"
     HAProxyApi(config, {"shop": backend}, str(file))._generate_config_file_internal()
@@ -64,11 +71,32 @@ def configuration(folder: Path, *, port: int, replicas: dict[str, int], host: st
 @contextmanager
 def edge(folder: Path, app: Any = server, limits: EdgeLimits | None = None) -> Iterator[int]:
     """The port on which HAProxy answers for ``app``."""
-    inner, port = free_port(0), free_port(0)
+    port = free_port(0)
+    with listening(app) as inner:
+        file = configuration(folder, port=port, replicas={"one": inner})
+        with haproxy(folder, file, port, limits):
+            yield port
+
+
+@contextmanager
+def listening(app: Any = server) -> Iterator[int]:
+    """The port on which ``app`` answers."""
+    inner = free_port(0)
     uv = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=inner, log_level="error", lifespan="off"))
     thread = threading.Thread(target=uv.run, daemon=True)
     thread.start()
-    file = configuration(folder, port=port, replicas={"one": inner})
+    try:
+        yield inner
+    finally:
+        uv.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def haproxy(
+    folder: Path, file: Path, port: int, limits: EdgeLimits | None = None, up: bytes = b" 200 "
+) -> Iterator[None]:
+    """HAProxy with a configuration, from when a first line of an answer holds ``up``."""
     config = file.read_text().replace("option httpchk GET /-/healthz", "option httpchk GET /")
     file.write_text(config)
     process = subprocess.Popen(
@@ -77,18 +105,16 @@ def edge(folder: Path, app: Any = server, limits: EdgeLimits | None = None) -> I
         stderr=(folder / "haproxy.err").open("w"),
     )
     try:
-        _wait_for(port, process, folder / "haproxy.err")
-        yield port
+        _wait_for(port, process, folder / "haproxy.err", up)
+        yield
     finally:
         process.kill()
         process.wait()
-        uv.should_exit = True
-        thread.join()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], errors: Path) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], errors: Path, up: bytes) -> None:
     while process.poll() is None:
-        if b" 200 " in sent(port, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")[:15]:
+        if up in sent(port, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")[:15]:
             return
         threading.Event().wait(0.05)
     raise RuntimeError(errors.read_text())

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.wiring.edge_in_front import configuration, edge, read, sent
+from tests.wiring.edge_in_front import configuration, edge, haproxy, listening, read, sent
 
+from remora.wiring.cluster import free_port
 from remora.wiring.edge_rules import EdgeLimits
 from remora.wiring.haproxy import environment, on_loopback, prepared
 
@@ -251,3 +252,22 @@ def test_sockets_have_names_that_haproxy_takes_with_rays_node_id_in_their_path()
     named = environment("/tmp/remora-4294967295-12345678/h", stats_port=1, metrics_port=2, longest_answer_seconds=3)
     sockets = [Path(value) for name, value in named.items() if name.endswith("SOCKET_PATH")]
     assert all(len(str(path.parent / ("n" * 56) / path.name)) <= 97 for path in sockets)
+
+
+def test_without_a_replica_the_answer_is_503_at_once_and_not_that_of_the_proxy_that_waits_for_one(
+    tmp_path: Path,
+) -> None:
+    port, dead = free_port(0), free_port(0)
+    with listening() as proxy:
+        file = configuration(tmp_path, port=port, replicas={"dead": dead}, fallback=proxy)
+        with haproxy(tmp_path, file, port, up=b"HTTP/"):
+            assert problem(sent(port, b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")) == 503
+
+
+def test_what_a_dead_replica_was_to_answer_another_answers(tmp_path: Path) -> None:
+    port, dead = free_port(0), free_port(0)
+    with listening() as alive:
+        file = configuration(tmp_path, port=port, replicas={"dead": dead, "alive": alive}, fallback=dead)
+        with haproxy(tmp_path, file, port):
+            answers = [sent(port, b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(4)]
+    assert [answered(answer)[0] for answer in answers] == [200] * 4
