@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +64,36 @@ def test_status_names_bundles_that_replicas_refuse_as_long_as_they_are_wanted(tm
     assert deploy._refused(settings(home.url)) == {}
     TrafficStore(home).publish(Traffic(production="two", previous="one"))
     assert deploy._refused(settings(home.url)) == {"two": "ChecksumMismatch: it was changed"}
+
+
+def test_who_answers_without_our_replicas_or_with_a_bundle_of_another_home_is_not_the_app() -> None:
+    running, ours = {"Gateway": 2, "Retriever": 1}, {"one", "two"}
+    assert deploy.stranger("one", running, ours.__contains__) is None
+    assert deploy.stranger(None, {}, ours.__contains__) is None
+    assert "no replica of Retriever runs" in str(deploy.stranger("one", running | {"Retriever": 0}, ours.__contains__))
+    assert "no replica" in str(deploy.stranger("one", {}, ours.__contains__))
+    assert "bundle small, which this home does not have" in str(deploy.stranger("small", running, ours.__contains__))
+
+
+@pytest.mark.parametrize(
+    "said", ["<h1>It works!</h1>", "[]", '{"status": "ready"}', '{"bundle": 3}', '{"status": "ready", "bundle": "x"}']
+)
+def test_readiness_is_believed_in_the_words_of_the_api_alone(said: str) -> None:
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(said.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            assert deploy._health(f"http://127.0.0.1:{server.server_port}") == ("x" if '"x"' in said else None)
+        finally:
+            server.shutdown()
 
 
 class TestAsking:

@@ -409,3 +409,27 @@ def test_the_documentation_has_an_example_for_every_message(ask: Ask) -> None:
     for message in ("RecommendRequest", "RecommendResponse"):
         assert described["components"]["schemas"][message]["examples"]
     assert "application/problem+json" in described["paths"]["/v1/recommend"]["post"]["responses"]["422"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/recommend/u1?n=2&n=3", "n"),
+        ("/v1/recommend/u1?n=2&surface=home_feed&surface=home_feed", "surface"),
+        ("/v1/similar/i1?user_id=u1&user_id=u2", "user_id"),
+        ("/v1/similar?item_id=i1&item_id=i2", "item_id"),
+        ("/v1/explain/u1/i1?n=2&n=2", "n"),
+    ],
+)
+def test_a_parameter_given_twice_is_a_mistake(ask: Ask, path: str, name: str) -> None:
+    response = ask("GET", path)
+    assert_problem(response, 422, "invalid-request", f"/{name}: stands several times")
+
+
+def test_a_list_in_the_query_may_have_several_values(ask: Ask) -> None:
+    assert ask("GET", "/v1/explain/u1/i1?exclude=i2&exclude=i3").status_code != 422
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_check_by_head_has_the_status_of_get(ask: Ask, path: str) -> None:
+    assert ask("HEAD", path).status_code == ask("GET", path).status_code == 200

@@ -199,3 +199,11 @@ def test_no_group_is_split_between_workers() -> None:
     assert set.union(*seen) == set(range(7))
     assert sum(map(len, seen)) == 7
     assert all((np.bincount(part.groups)[part.groups] == 10).all() for part in parts)
+
+
+def test_a_round_is_reported_once_though_boosting_stops_at_a_checkpoint() -> None:
+    seen: list[dict[str, Any]] = []
+    report = boosting._each_round_once(seen.append)
+    for step in (50, 100, 150, 150):
+        report({"round": step})
+    assert [values["round"] for values in seen] == [50, 100, 150]

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Literal
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from remora.contracts.errors import NotReady, Refused
 from remora.contracts.home import Home
+from remora.contracts.printable import one_line
 from remora.registry.live import LiveReports
+from remora.registry.store import BundleStore
 from remora.registry.traffic import TrafficStore
 from remora.registry.unrecorded import UnrecordedMove
 from remora.serving.app import assemble
 from remora.serving.bundle_loader import BundleLoader
 from remora.serving.rpc.service import SERVICER
+from remora.serving.schemas import Health
 from remora.settings import Settings
 from remora.wiring import child_processes, cluster
 
 APP = "remora"
+FAILED = ("DEPLOY_FAILED", "DELETING", "NOT_STARTED")
+"""States of Serve's in which the app is not ready, whoever answers."""
 PATIENCE_SECONDS = 180.0
 SWITCH_SECONDS = 15.0
 """In which replicas that follow production have taken what was just promoted; they look every second."""
@@ -135,20 +140,37 @@ def status(settings: Settings) -> ServiceStatus:
     if application is None:
         message = "The cluster runs, the app does not."
         return ServiceStatus(running=False, url=url, message=message, unrecorded_moves=moves)
-    health = _health(url)
+    state, health = str(application.status.value), _health(url)
+    replicas = {name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()}
+    why_not = stranger(health, replicas, BundleStore(Home(settings.home)).has)
     return ServiceStatus(
         running=True,
-        ready=health is not None,
+        ready=health is not None and why_not is None and state not in FAILED,
         url=url,
-        application=str(application.status.value),
-        message=application.message,
-        bundle=health,
-        deployments={
-            name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()
-        },
+        application=state,
+        message=" ".join(filter(None, [application.message, why_not and f"{url} {why_not}"])),
+        bundle=health if why_not is None else None,
+        deployments=replicas,
         refused=_refused(settings),
         unrecorded_moves=moves,
     )
+
+
+def stranger(bundle: str | None, replicas: Mapping[str, int], known: Callable[[str], bool]) -> str | None:
+    """Why the one that says that ``bundle`` is ready cannot be the app with these ``replicas``; None where it can.
+
+    >>> stranger("b2", {"Gateway": 0}, known=lambda bundle: True)
+    'is answered by another program: no replica of Gateway runs.'
+    """
+    if bundle is None:
+        return None
+    if missing := [name for name, running in replicas.items() if not running] or ([] if replicas else ["the app"]):
+        return f"is answered by another program: no replica of {' and '.join(missing)} runs."
+    if not known(bundle):
+        return (
+            f"is answered by another program: it serves bundle {one_line(bundle, 80)}, which this home does not have."
+        )
+    return None
 
 
 def _refused(settings: Settings) -> dict[str, str]:
@@ -222,4 +244,9 @@ def _health(url: str) -> str | None:
         response = httpx.get(f"{url}/readyz", timeout=5)
     except httpx.TransportError:
         return None
-    return response.json()["bundle"] if response.status_code == 200 else None
+    if response.status_code != 200:
+        return None
+    try:
+        return Health.model_validate_json(response.content).bundle
+    except ValidationError:  # not Remora's answer
+        return None

@@ -90,11 +90,13 @@ def application(router: BundleRouter) -> FastAPI:
         user_id, item_id = two_ids(request, user_id, item_id)
         return await router.explain(parameters.request(user_id, item_id), context)
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz")
     async def healthy() -> Health:
         """Does the process answer?"""
         return router.health("ok")
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", responses={503: problems.RESPONSES[503]})
     async def ready() -> Health:
         """Has a request gone along the whole way?"""

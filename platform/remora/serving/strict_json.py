@@ -1,13 +1,18 @@
-"""Bodies are JSON as RFC 8259 and RFC 7493 (I-JSON) have it: one value a name, and text that can be encoded."""
+"""Bodies are JSON as RFC 8259 and RFC 7493 (I-JSON) have it: one value a name, and text that can be encoded.
+
+A parameter of the query has one value too, unless it is a list.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 MOST_MEMBERS = 256
@@ -15,6 +20,9 @@ MOST_MEMBERS = 256
 
 MOST_VALUES = 2_048
 """Of a text: each becomes an object before anything can be said of it, and the contract has a thousand excluded ids."""
+
+LISTS = frozenset({"exclude"})
+"""Parameters that a query may hold several times."""
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -59,6 +67,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _check_query(request: Request) -> None:
+    counts = Counter(name for name, _ in request.query_params.multi_items() if name not in LISTS)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        said = "stands several times in the query, and has one value"
+        raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": said} for name in twice])
+
+
 class StrictRequest(Request):
     """A request whose body is read by :func:`loads`."""
 
@@ -77,6 +92,7 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
+            _check_query(request)
             return await handle(StrictRequest(request.scope, request.receive))
 
         return strict

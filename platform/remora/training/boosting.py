@@ -139,7 +139,7 @@ def boost(
     the newest events teach most. Every worker reads the stream and keeps the groups that are its own, so no group is
     ever split; memory per worker is its share of the rows.
     """
-    with followed(report) as callback:
+    with followed(_each_round_once(report)) as callback:
         result = XGBoostTrainer(
             _loop,
             train_loop_config={"config": config},
@@ -153,6 +153,18 @@ def boost(
     with result.checkpoint.as_directory() as folder:
         chosen, booster = (xgboost.Booster(model_file=str(Path(folder) / file)) for file in (MODEL, AGAIN))
     return Boosted(chosen=chosen, booster=booster, history=tuple(result.metrics["history"]))
+
+
+def _each_round_once(report: Callable[[Report], None]) -> Callable[[Report], None]:
+    """The last report is of the round of a checkpoint where boosting stops there."""
+    seen: list[int] = []
+
+    def once(values: Report) -> None:
+        if values["round"] not in seen[-1:]:
+            seen.append(int(values["round"]))
+            report(values)
+
+    return once
 
 
 def _loop(given: dict[str, Any]) -> None:

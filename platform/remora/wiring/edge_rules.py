@@ -80,7 +80,7 @@ def guarded(configuration: str, limits: EdgeLimits, folder: Path) -> str:
             f"differently from 2.60."
         )
     # Without a replica Ray's template asks a proxy that waits for one: four times as long as an answer may take. Of no
-    # weight, it is never asked, and who waits is told 503 at once.
+    # weight, it gets no request, and HAProxy answers 503 at once.
     kept = re.sub(r"^(\s*server \S+ \S+ (?:proto h2 )?check) backup$", r"\1 backup weight 0", kept, flags=re.M)
     return re.sub(
         r"^(backend default_backend\n).*$", lambda m: f"{m[1]}    http-request return {answer(404)}", kept, flags=re.M
