@@ -4,13 +4,14 @@ PYTHON  ?= python3.11
 VENV    ?= .venv
 BIN     := $(VENV)/bin
 CONFIG  := config/$(subst -,_,$(DATASET)).yaml
+WORKERS ?= 2
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve stop test check docs reference bench lock clean
+.PHONY: help demo serve stop test test-all check docs reference bench lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -45,8 +46,11 @@ check: $(VENV)/.dev  ## formatting, lint, types, layers
 	@$(BIN)/mypy
 	@PYTHONPATH=platform $(BIN)/lint-imports
 
-test: check  ## everything that must hold
-	@$(BIN)/python -m pytest
+test: check  ## what must hold, but for what needs minutes; a quarter of an hour
+	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
+
+test-all: $(VENV)/.dev  ## the tests that need minutes: clusters of several nodes, outages, loads, killed workers
+	@$(BIN)/python -m pytest -m slow
 
 docs: $(VENV)/.docs  ## the documentation as HTML in build/docs; warnings are errors
 	@$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs

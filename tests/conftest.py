@@ -16,6 +16,8 @@ from tests.shops import Shop
 
 from remora.contracts.private import keep_private
 
+pytest_plugins = ["tests.suite"]
+
 # A shared machine stalls for seconds, so no example has a deadline; the draws are the same in every run.
 settings.register_profile("remora", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("remora")

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from benchmarks.retrieval import leave_last_out, split
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_split_protocol_finds_the_kinds_that_users_are_of(ray_cluster: None, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_without_two_items_there_is_nothing_to_hold_out() -> None:
         split(pl.DataFrame({"user_id": [1, 2], "item_id": [5, 6]}))
 
 
+@pytest.mark.slow
 def test_the_pair_tower_counts_the_pairs_of_all_full_batches(ray_cluster: None, tmp_path: Path) -> None:
     data = generated(tmp_path)
     rounds, vectors = ours.matrix_factorization(data, WORK, 16, tmp_path / "work", lambda what: None)
@@ -58,6 +59,7 @@ def test_the_pair_tower_counts_the_pairs_of_all_full_batches(ray_cluster: None, 
 
 
 @pytest.mark.parametrize("negatives", [None, 4])
+@pytest.mark.slow
 def test_the_sequence_tower_counts_every_place_with_a_known_next_item(
     negatives: int | None, ray_cluster: None, tmp_path: Path
 ) -> None:

@@ -120,17 +120,20 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Scrape]]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+@pytest.mark.slow
 def test_an_alert_fires_while_its_cause_lasts(rule: dict[str, Any], scenes: dict[str, list[Scrape]]) -> None:
     before, after = scenes[SCENES[rule["alert"]]]
     assert fires(rule, before, after)
 
 
+@pytest.mark.slow
 def test_no_alert_fires_while_all_is_well(scenes: dict[str, list[Scrape]]) -> None:
     before, after = scenes["healthy"]
     quiet = {rule["alert"]: fires(rule, before, after) for rule in RULES if rule["alert"] not in CLOCKED}
     assert quiet == dict.fromkeys(quiet, False)
 
 
+@pytest.mark.slow
 def test_each_metric_that_alerts_ask_for_is_scraped_somewhere(scenes: dict[str, list[Scrape]]) -> None:
     seen = {"up"}
     for scrape in (scrape for both in scenes.values() for scrape in both):
@@ -139,6 +142,7 @@ def test_each_metric_that_alerts_ask_for_is_scraped_somewhere(scenes: dict[str, 
     assert set(ASKED) - seen == set()
 
 
+@pytest.mark.slow
 def test_a_skipped_source_is_no_fallback_and_a_fallback_is_counted_by_its_rung(scenes: dict[str, list[Scrape]]) -> None:
     rule = next(rule for rule in RULES if rule["alert"] == "FallbackSlates")
     before, after = scenes["fallback"]

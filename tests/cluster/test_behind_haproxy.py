@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.cluster.program import printed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def seen() -> dict:

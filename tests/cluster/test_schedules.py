@@ -149,6 +149,7 @@ class TestCron:
             assert all(re.fullmatch(r"\*|\d+", field) for field in line.fields)
             assert "%" not in line.command
 
+    @pytest.mark.slow
     def test_the_run_writes_its_log_and_its_record(self, environment: dict[str, str], tmp_path: Path) -> None:
         run = next(line for line in crontab() if " run " in line.command)
         assert self.carried_out(run, environment) == 3  # the data is wrong: no such file

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.cluster.program import printed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def seen() -> dict[str, Any]:

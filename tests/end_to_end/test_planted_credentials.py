@@ -189,7 +189,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize(("case", "by"), zip(CASES, itertools.cycle(["variable", "file"])))
+@pytest.mark.parametrize(("case", "by"), list(zip(CASES, itertools.cycle(["variable", "file"]), strict=False)))
 def test_no_failure_says_a_credential(
     case: str,
     by: str,

@@ -38,6 +38,7 @@ def test_a_bundle_is_promoted_rolled_back_and_collected(scaled: Settings) -> Non
     assert {b.id for b in bundles.list()} == set(ids[:2])
 
 
+@pytest.mark.slow
 def test_processes_that_promote_at_once_are_one_after_the_other_in_the_history(scaled: Settings) -> None:
     bundles = Bundles(scaled)
     ids = (releases.build(bundles).id, releases.build(bundles, b"another").id)
@@ -49,6 +50,7 @@ def test_processes_that_promote_at_once_are_one_after_the_other_in_the_history(s
     assert bundles.resolve("production") == history[-1].bundle == bundles.traffic().production
 
 
+@pytest.mark.slow
 def test_changes_of_traffic_at_once_are_all_kept(scaled: Settings) -> None:
     bundles = Bundles(scaled)
     ids = [releases.build(bundles, f"model {n}".encode()).id for n in range(4)]

@@ -52,6 +52,7 @@ def misled(random: np.random.Generator, settings: RolloutSettings, rate: float, 
     return False
 
 
+@pytest.mark.slow
 def test_a_whole_rollout_of_a_bundle_that_is_as_production_is_seldom_taken_back_without_any_margin() -> None:
     """With alpha a half so that the draws could show it: no margin, a look at every hundred requests, all rows."""
     settings = STRICT.model_copy(update={"alpha": 0.5})

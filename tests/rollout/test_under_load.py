@@ -23,6 +23,8 @@ from remora.rollout.start import controller_lock, start_rollout
 from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 N, CLIENTS, BETWEEN_LOOKS = 5, 4, 20
 GOOD, DEFECTS = "good", (planted.REVERSED, planted.SLOW, planted.OF_ANOTHER, planted.CRASHES, planted.UNSCORED)
 PLAN = "shadow:3s,canary:20%:3s,ramp:50%:3s,full"

@@ -12,6 +12,8 @@ import pytest
 from benchmarks.load import Load
 from tests.serving.small_shop import USERS, SmallShop, settings
 
+pytestmark = pytest.mark.slow
+
 N, CLIENTS = 5, 4
 
 

@@ -138,6 +138,7 @@ def test_a_phase_that_answers_garbage_is_passed_over(phases: list[DeploymentHand
     ]
 
 
+@pytest.mark.slow
 def test_a_phase_that_dies_with_a_request_in_hand_is_passed_over(phases: list[DeploymentHandle]) -> None:
     said = with_each_replaced(phases, lambda: os._exit(1))
     assert said == [["popular_fallback: a phase cannot be reached (ActorDiedError)"]] * 3

@@ -17,6 +17,8 @@ from remora.registry.live import LiveReport, LiveReports
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.serving.loaded_bundle import LoadedBundle
 
+pytestmark = pytest.mark.slow
+
 BUNDLES, SWAPS = ("b1", "b2", "b3"), 100
 WAYS = ("fused", "graph")
 REPLICAS = 5

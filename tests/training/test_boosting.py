@@ -157,6 +157,7 @@ def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) ->
     assert said[1] > said[0]
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_is_killed_ends_as_if_nothing_had_happened(home_folder: Path) -> None:
     train, held_out = groups(100, seed=1), groups(30, seed=2)
     chosen = settings(num_boost_round=600, early_stopping_rounds=600)

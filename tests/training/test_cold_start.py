@@ -22,6 +22,7 @@ def shop(folder: Path, share: float) -> Settings:
     return settings_for(folder, retrieval=retrieval, features={"partitions": 2}, evaluation=evaluation)
 
 
+@pytest.mark.slow
 def test_hidden_items_are_found_by_their_content_and_unchanged_is_a_look_up(
     ray_cluster: None, home_folder: Path
 ) -> None:

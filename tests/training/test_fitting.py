@@ -75,6 +75,7 @@ def alone(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return fit_sequences(home, "alone", circles(), SCHEDULE, ONE)
 
 
+@pytest.mark.slow
 def test_what_comes_next_is_learned(alone: tuple[Any, Any], tmp_path: Path) -> None:
     _, epochs = fit_sequences(Home(str(tmp_path)), "long", circles(), replace(SCHEDULE, epochs=12, patience=12), ONE)
     assert epochs[-1]["ndcg@10"] > 0.9 > epochs[0]["ndcg@10"]
@@ -99,6 +100,7 @@ def test_it_goes_on_from_a_tower_without_anything_to_judge_by(alone: tuple[Any, 
         np.testing.assert_array_equal(value, weights[name])
 
 
+@pytest.mark.slow
 def test_two_workers_learn_what_one_does_from_the_same_batches(alone: tuple[Any, Any], tmp_path: Path) -> None:
     tower, epochs = fit_sequences(Home(str(tmp_path)), "two", circles(), SCHEDULE, Resources(workers=2, threads=1))
     np.testing.assert_allclose([e["ndcg@10"] for e in epochs], [e["ndcg@10"] for e in alone[1]], atol=0.01)
@@ -106,6 +108,7 @@ def test_two_workers_learn_what_one_does_from_the_same_batches(alone: tuple[Any,
         np.testing.assert_allclose(one.detach(), other.detach(), atol=5e-3)
 
 
+@pytest.mark.slow
 def test_a_lost_worker_changes_nothing(alone: tuple[Any, Any], tmp_path: Path) -> None:
     killed: list[psutil.Process] = []
 
@@ -164,6 +167,7 @@ def test_without_a_bound_in_time_every_epoch_has_the_same_share() -> None:
     assert progress(state, replace(SCHEDULE, epochs=10)) == (0.3, pytest.approx(0.4))
 
 
+@pytest.mark.slow
 def test_factors_find_the_kinds_and_begin_where_they_are_told(ray_cluster: None, tmp_path: Path) -> None:
     inputs = kinds()
     tower, epochs = fit_pairs(Home(str(tmp_path)), "cold", inputs, PAIRS, ONE)

@@ -14,7 +14,7 @@ from remora.features.build import build
 from remora.features.store import apply
 from remora.training import ranking, ranking_examples, retrieval
 
-pytestmark = pytest.mark.usefixtures("ray_cluster")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 ITEMS, SHOWN = 48, 6
 

@@ -19,7 +19,7 @@ from remora.settings import Settings
 from remora.training import retrieval
 from remora.training.ranking_examples import ExampleBuilder
 
-pytestmark = pytest.mark.usefixtures("ray_cluster")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 USERS, ITEMS = 60, 48
 

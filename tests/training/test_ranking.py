@@ -35,7 +35,7 @@ from remora.training.tuning.search import front
 from remora.wiring.ablations import LESS
 from remora.wiring.parts import Towers
 
-pytestmark = pytest.mark.usefixtures("ray_cluster")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 USERS, ITEMS = 60, 48
 OBJECTIVES = {

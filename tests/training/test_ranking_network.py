@@ -77,6 +77,7 @@ def test_without_the_history_the_order_is_lost(alone: Any) -> None:
     assert validated(blind, inputs(history=0)) < max(epoch[NDCG] for epoch in alone[1]) - 0.1
 
 
+@pytest.mark.slow
 def test_two_workers_learn_what_one_does_from_the_same_batches(alone: Any, tmp_path: Path) -> None:
     _, epochs = fit_network(Home(str(tmp_path)), "two", inputs(), SCHEDULE, Resources(workers=2, threads=1))
     np.testing.assert_allclose([e[NDCG] for e in epochs], [e[NDCG] for e in alone[1]], atol=0.01)

@@ -82,6 +82,7 @@ def test_unchanged_is_a_look_up(trained: tuple) -> None:
     assert again == []
 
 
+@pytest.mark.slow
 def test_a_lost_worker_changes_nothing(trained: tuple, tmp_path: Path) -> None:
     settings, killed = small(tmp_path / "home"), []
 

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.features.point_in_time.worlds import by_duckdb, daily, slates
 
+pytestmark = pytest.mark.slow
+
 YAML = """project: outside
 provider: local
 registry: registry.db

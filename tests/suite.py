@@ -1,0 +1,82 @@
+"""How the suite runs: a test over 20 seconds that is not marked slow fails, and two workers share the files."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+MAX_SECONDS = 20.0
+"""On a quiet machine: what a task waited for a core (Linux's pressure stall information) is not counted."""
+
+TOGETHER = {"tests/end_to_end/": "shop", "tests/gates/": "shop", "tests/serving/": "serving"}
+"""Folders whose tests share what takes a minute to build or to start, by what that is; one worker runs them all."""
+
+_began = pytest.StashKey[float]()
+_shared = pytest.StashKey[float]()
+
+
+def unhindered() -> float:
+    """A clock in seconds that stands while tasks wait for a core, so that a busy machine makes no test too slow."""
+    try:
+        waited = re.search(r"some .*total=(\d+)", Path("/proc/pressure/cpu").read_text())
+    except OSError:
+        waited = None
+    return time.perf_counter() - (int(waited[1]) / 1e6 if waited else 0.0)
+
+
+class Scheduling(LoadScopeScheduling):
+    """Hands whole files to the workers, in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = (what for folder, what in TOGETHER.items() if nodeid.startswith(folder))
+        return next(shared, nodeid.split("::", 1)[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """The scheduler of ``pytest -n``."""
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """What the session builds once is not the time of the test that happens to come first."""
+    began = unhindered()
+    try:
+        return (yield)
+    finally:
+        if fixturedef.scope == "session":
+            stash = request.session.stash
+            stash[_shared] = stash.get(_shared, 0.0) + unhindered() - began
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Begins the time of a test."""
+    item.session.stash[_shared] = 0.0
+    item.stash[_began] = unhindered()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails what took too long."""
+    report = yield
+    own = unhindered() - item.stash[_began] - item.session.stash[_shared]
+    if call.when == "teardown" and report.passed and own > MAX_SECONDS and not item.get_closest_marker("slow"):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid} took {own:.0f} s, and {MAX_SECONDS:.0f} are allowed: make it faster, or mark it "
+            f"pytest.mark.slow where what it tests truly needs minutes."
+        )
+    return report
