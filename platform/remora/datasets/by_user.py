@@ -32,7 +32,8 @@ def map_users(
     ``shown`` their impressions among them.
 
     Events are sorted by user, time and, where the lake knows it, their place in the source, so the outcome does not
-    depend on how Ray schedules the pass.
+    depend on how Ray schedules the pass. They have ``columns``, and by default user_id, item_id, event_type and
+    event_timestamp; the Dataset has the columns that ``transform`` returns.
     """
     order = [USER_ID, EVENT_TIMESTAMP]
     if SOURCE_ROW in lake.event_schema.names:

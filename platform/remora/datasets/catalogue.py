@@ -37,7 +37,10 @@ def items_as_of(lake: Lake, vocabulary: Vocabulary, instant: datetime) -> Catalo
 
 
 def users_as_of(lake: Lake, instant: datetime) -> pa.Table:
-    """The last version of each user that was valid at ``instant``, in order of id; users that came later are absent."""
+    """The last version of each user that was valid at ``instant``: one row a user in order of id, the lake's columns.
+
+    Users that came later are absent.
+    """
     versions = pl.DataFrame(pl.from_arrow(lake.users()))
     if EVENT_TIMESTAMP in versions.columns:
         versions = versions.filter(pl.col(EVENT_TIMESTAMP).is_null() | (pl.col(EVENT_TIMESTAMP) <= instant))

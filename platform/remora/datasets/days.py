@@ -13,7 +13,10 @@ import pyarrow.compute as pc
 
 
 def by_days(queries: pa.Table, most: int) -> list[pa.Table]:
-    """At most ``most`` runs of whole days in order of time, of about as many queries each."""
+    """At most ``most`` runs of whole days in order of time, of about as many queries each.
+
+    ``queries`` has a column ``instant``; days are of UTC and none is split.
+    """
     if not len(queries):
         return []
     ordered = queries.sort_by("instant")

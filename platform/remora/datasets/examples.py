@@ -20,7 +20,10 @@ MOST_HELD_OUT = 4_000
 
 
 def encoded(examples: pa.Table, content: Content) -> pa.Table:
-    """User columns become fixed-size lists of numbers."""
+    """Profile columns become the columns ``tags``, ``words`` (int64) and ``numbers`` (float32), fixed-size lists.
+
+    User, history, target, weight and ``held_out`` stay; KeyError for a column of ``content`` that is not there.
+    """
     profiles = [name for name in examples.column_names if name.startswith(PROFILE)]
     columns = content.encode(
         examples.select(profiles).rename_columns([name.removeprefix(PROFILE) for name in profiles])
@@ -35,7 +38,7 @@ def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
 
 
 def training_only(examples: pa.Table) -> pa.Table:
-    """Without the examples of held-out users."""
+    """The rows of users that are not held out, without the boolean column that says so."""
     return examples.filter(pc.invert(examples[HELD_OUT])).drop_columns([HELD_OUT])
 
 
@@ -56,8 +59,10 @@ def target_counts(examples: Dataset, items: int) -> np.ndarray:
 
 
 def held_out(examples: Dataset, partitions: int) -> pa.Table:
-    """At most so many examples of held-out users, spread evenly over those of each partition; of few users there may be
-    none."""
+    """At most :data:`MOST_HELD_OUT` rows (rounded up a partition) of held-out users, spread evenly over each partition.
+
+    Sorted by user and target; of few users there may be no row.
+    """
     most = math.ceil(MOST_HELD_OUT / partitions)
 
     def thin(block: pa.Table) -> pa.Table:

@@ -19,12 +19,12 @@ def hidden_items(vocabulary: Vocabulary, share: float) -> Hidden:
 
 
 def without(examples: pa.Table, hidden: Hidden) -> pa.Table:
-    """The examples of a world that lacks the hidden items: none wants one, and no history holds one."""
+    """The examples of a world that lacks the hidden items: no row wants one, and no history holds one."""
     return _forgotten(examples.filter(pa.array(~hidden[examples[TARGET].to_numpy()])), hidden)
 
 
 def only(examples: pa.Table, hidden: Hidden) -> pa.Table:
-    """The examples that want a hidden item, from histories of the others."""
+    """The rows of ``examples`` that want an item of ``hidden`` (items,), with histories of the other items alone."""
     return _forgotten(examples.filter(pa.array(hidden[examples[TARGET].to_numpy()])), hidden)
 
 

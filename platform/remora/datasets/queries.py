@@ -50,6 +50,7 @@ def queries(
 
     With ``objectives``, ``outcomes`` are the distinct items for which any of them has a label above 0 (in the same
     time, by the same rule), and ``label:<objective>`` their labels in the same order.
+    DataError for an objective that sums values where events have none.
     """
     has_value = VALUE in lake.event_schema.names
     check_values(lake, objectives or {})
@@ -88,12 +89,12 @@ def schema_with(objectives: Objectives | None) -> pa.Schema:
 
 
 def without_targets(table: pa.Table) -> int:
-    """How many queries of the window had nothing that was wanted after them."""
+    """How many queries had no target, by the metadata of a table of :func:`queries`; its rows may lack them."""
     return int((table.schema.metadata or {}).get(WITHOUT_TARGETS, b"0"))
 
 
 def sampled(query_rows: pa.Table, most: int, seed: int) -> pa.Table:
-    """At most so many of the queries, each as likely as any other, in their order; the same for the same seed."""
+    """At most ``most`` rows, each as likely as any other, in their order; the same for the same seed."""
     if len(query_rows) <= most:
         return query_rows
     return query_rows.take(np.sort(np.random.default_rng(seed).choice(len(query_rows), most, replace=False)))

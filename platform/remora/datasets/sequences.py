@@ -84,6 +84,8 @@ def windows_before(
 ) -> npt.NDArray[np.int32]:
     """``rows[max(start, now - length):now]`` for each position, right-aligned in (n, length), -1 at the front.
 
+    ``start`` and ``now`` (n,) are positions in ``rows``: of its user's first row, and of the place itself.
+
     >>> windows_before(np.array([5, 6, 7], np.int32), np.array([0, 0, 0]), np.array([0, 1, 2]), 2)
     array([[-1, -1],
            [-1,  5],

@@ -65,7 +65,7 @@ class Slates:
         )
 
     def take(self, slates: npt.NDArray[np.int64]) -> Slates:
-        """Some of them in their order, renumbered."""
+        """The slates numbered ``slates`` (k,), ascending and without repeats, renumbered from 0."""
         slates = np.unique(slates)
         at = self.batch.places(slates)
         return Slates(
@@ -87,7 +87,7 @@ class Slates:
 
 
 def both(first: Slates, then: Slates) -> Slates:
-    """The slates of ``then`` after those of ``first``."""
+    """The slates of ``then`` after those of ``first``; both have the same feature columns and labels."""
     return Slates(
         batch=stacked(first.batch, then.batch),
         labels={name: np.concatenate([first.labels[name], then.labels[name]]) for name in first.labels},

@@ -35,6 +35,7 @@ class Leak(BaseModel):
 def within_slates(values: Floats, positive: npt.NDArray[np.bool_], slate: npt.NDArray[np.int64]) -> tuple[float, int]:
     """The share of (taken, not taken) pairs of one slate that the feature sorts, ties half, and slates with such pairs.
 
+    ``values``, ``positive`` and ``slate`` have shape (n,), rows of a slate together; the share is 0.5 without any pair.
     Missing values (NaN) come before all others, so that a feature which is there only for what was taken shows.
     """
     filled = np.where(np.isnan(values), -np.inf, values.astype(np.float64))

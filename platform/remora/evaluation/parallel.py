@@ -16,7 +16,8 @@ from remora.evaluation.replay import Replay
 def replay_on_ray(replay: Replay, queries: pa.Table, *, tasks: int) -> Tally:
     """As ``replay.run(queries)``, split over at most ``tasks`` tasks; ``replay`` is shipped once and must pickle.
 
-    A day is never split, so that its pipelines are made once.
+    ``queries`` has the columns of :func:`~remora.datasets.queries.queries`. A day is never split, so that its pipelines
+    are made once.
     """
     shared = ray.put(replay)
     parts = [_run.remote(shared, part) for part in by_days(queries, tasks)]

@@ -34,7 +34,7 @@ def slate_ndcg(
 def mean_ndcg(
     scores: npt.NDArray[np.floating], gains: npt.NDArray[np.floating], slate: npt.NDArray[np.int64], k: int = 10
 ) -> float:
-    """Over the slates that have a gain; 0 where none has."""
+    """NDCG@k of rows (n,) averaged over the slates that have a gain; 0 where no slate has one."""
     found = slate_ndcg(scores, gains, slate, k)
     known = found[~np.isnan(found)]
     return float(known.mean()) if len(known) else 0.0

@@ -35,7 +35,7 @@ def check_built(settings: Settings) -> FeatureTables:
 
 
 def check_applied(store: FeatureStore, tables: FeatureTables) -> None:
-    """NotReady unless every view of the registry reads these tables: this version of them, in this home."""
+    """Raises NotReady unless every view of the registry reads these tables: this version of them, in this home."""
     registered = {view.name: view for view in store.list_feature_views()}
     if missing := sorted(set(tables.views) - registered.keys()):
         raise _stale(tables, f"has no view {missing[0]}")

@@ -18,7 +18,7 @@ CATEGORY_NUMBERS = "category_numbers"
 
 
 def user_profile(users: pa.Table, data: DataSettings) -> pa.Table | None:
-    """``data.user_columns`` of every version of every user; None when the data declares none."""
+    """The columns ``data.user_columns`` of every version of every user; None when the data declares none."""
     if not data.user_columns:
         return None
     return _profile(users, USER_ID, data.user_columns)
@@ -56,7 +56,7 @@ def _entered(catalogue: pa.Table) -> pa.ChunkedArray:
 
 
 def category_names(items: pa.Table, category: str | None) -> list[str]:
-    """Every category of the catalogue, the one that most items have first; equal ones by name."""
+    """Every category in the column ``category`` of ``items``, the one of most items first; equal ones by name."""
     if category is None or items.num_rows == 0:
         return []
     _check(items, (category,), ITEM_ID)

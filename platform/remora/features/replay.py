@@ -64,7 +64,7 @@ class ReplayUsers:
         return cls(table, {key: row for row, key in enumerate(keys)})
 
     def hydrate(self, query: Query) -> Query:
-        """The query with what was known of its user at its instant."""
+        """The query with what was known of its user at its instant; NotReady for a user and instant not prepared."""
         if query.user_id is None:
             return query
         row = self.at.get((query.user_id, query.instant.astimezone(UTC)))

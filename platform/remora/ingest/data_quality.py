@@ -159,7 +159,10 @@ def top_share(counts: npt.NDArray[np.int64], share: float) -> float:
 
 
 def tally(events: pa.Table) -> pa.Table:
-    """One batch counted: per user, per item, per day and type, and nulls per column."""
+    """One batch counted: per user, per item, per day and type, and nulls per column.
+
+    Columns ``kind`` (user, item, type or null), ``name`` and ``rows`` (int64).
+    """
     frame = pl.DataFrame(pl.from_arrow(events))
     day_and_type = pl.concat_str(pl.col(EVENT_TIMESTAMP).dt.date().cast(pl.String), EVENT_TYPE, separator=" ")
     names = {"user": pl.col(USER_ID), "item": pl.col(ITEM_ID), "type": day_and_type}
@@ -171,7 +174,7 @@ def tally(events: pa.Table) -> pa.Table:
 
 
 def add_up(tallies: pa.Table) -> pa.Table:
-    """Lines of the same kind and name, added."""
+    """The columns of :func:`tally`: rows of the same kind and name become one, their ``rows`` added."""
     frame = pl.DataFrame(pl.from_arrow(tallies))
     return _as_tally(frame.group_by("kind", "name").agg(pl.col("rows").sum()))
 

@@ -25,6 +25,7 @@ class OneCharacter(io.RawIOBase):
         """About ``size`` bytes of the stream, replaced; empty at its end.
 
         A delimiter may begin in one read and end in the next: bytes that may be its beginning wait.
+        OSError when the stream holds the character that stands for the delimiter.
         """
         while True:
             piece = self._stream.read(size if size > 0 else None)

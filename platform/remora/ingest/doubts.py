@@ -92,7 +92,7 @@ class Doubts:
 
 
 def same_instant(judged: pl.DataFrame) -> pl.Series:
-    """Which events have user, item, type and instant in common with another event of the batch."""
+    """A boolean for each row: does the event have user, item, type and instant in common with another of the batch?"""
     alike = judged[REASON].is_null() & judged.select(_ACT).is_duplicated()
     events = judged.select(*_ACT, EVENT_ID).with_row_index("row").filter(alike)
     several = events.filter(pl.col(EVENT_ID).n_unique().over(_ACT) > 1)["row"]  # equal rows are one event

@@ -94,7 +94,7 @@ def download(settings: Settings, progress: Callable[[str], None]) -> str:
 
 
 def fetch(dataset: PublicDataset, home: Home, progress: Callable[[str], None]) -> str:
-    """As :func:`download`, for one dataset."""
+    """As :func:`download`, for one dataset; NotReady, with what each place answered, when no place gave its files."""
     folder = f"raw/{dataset.name}"
     if all(_is_there(home, f"{folder}/{file}", sha256) for file, sha256 in dataset.files.items()):
         progress(f"{dataset.name} is there already.")

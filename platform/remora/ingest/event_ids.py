@@ -20,7 +20,7 @@ def content_ids(rows: pa.Table) -> pa.Array:
 
 
 def keys(event_ids: pa.ChunkedArray) -> pa.Table:
-    """``low`` and ``high``, uint64: together a hash of 128 bits of each id, so that two ids never share one."""
+    """Columns ``low`` and ``high``, uint64: together a hash of 128 bits of each id, so that two ids never share one."""
     halves = "SELECT md5_number_lower(id) AS low, md5_number_upper(id) AS high FROM rows"
     return _query(halves, pa.table({"id": event_ids}))
 

@@ -179,7 +179,10 @@ def write_files(rows: pa.Table, *, sheets: EventWriter, collect: tuple[str, ...]
 
 
 def write_table(staging: Artifact, path: str, table: pa.Table) -> None:
-    """One Parquet file of a staging folder, with page checksums; StorageError when the store fails."""
+    """One Parquet file of a staging folder, with page checksums; StorageError when the store fails.
+
+    Of any columns, in row groups of :data:`ROW_GROUP_ROWS` rows.
+    """
     where = staging.at(path)
     staging.home.make_folder(f"{staging.folder}/{path}".rpartition("/")[0])
     write_parquet(table, where, staging.home.filesystem, row_group_size=ROW_GROUP_ROWS)

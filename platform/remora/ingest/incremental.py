@@ -81,7 +81,7 @@ class PreviousLake:
         return Catalogue(rows, broken.cast(QUARANTINE), counts["repeated"], counts["doubts"], counts["examples"])
 
     def check_items(self, now: pa.Table) -> None:
-        """FullRebuildRequired when events would be judged otherwise with the items as they are ``now``."""
+        """FullRebuildRequired when the items ``now`` (column item_id) would have events judged otherwise."""
         then = set(self.lake.items()[ITEM_ID][: self._accepted("items")].to_pylist())
         ids = set(now[ITEM_ID].to_pylist())
         if gone := then - ids:
@@ -165,7 +165,7 @@ def duplicate_scope(data: DataSettings, events: TableSources) -> Twins:
 
 
 def old_rows(version: Artifact, paths: Iterable[str], part: int, parts: int) -> pl.DataFrame | None:
-    """Of a day's events, those that belong to its file ``part`` of ``parts``; None when the day had none."""
+    """The rows of a day, in the lake's columns, that belong to its file ``part`` of ``parts``; None when the day had none."""
     tables = [read_parquet(version.at(path), filesystem=version.home.filesystem) for path in paths]
     if not tables:
         return None

@@ -93,14 +93,17 @@ class Lake:
     def events(
         self, *, since: datetime | None = None, before: datetime | None = None, columns: list[str] | None = None
     ) -> Dataset:
-        """What users did, with ``since`` <= event_timestamp < ``before``, as a Ray Dataset; only the days needed are
-        read. What they were shown is not among it, see :meth:`impressions`."""
+        """What users did, with ``since`` <= event_timestamp < ``before``; a Ray Dataset of ``columns``, by default all.
+
+        Only the days needed are read. What users were shown is not among it, see :meth:`impressions`.
+        KeyError for a column that is not in :attr:`event_schema`.
+        """
         return self._read(since, before, columns, shown=False)
 
     def impressions(
         self, *, since: datetime | None = None, before: datetime | None = None, columns: list[str] | None = None
     ) -> Dataset:
-        """What users were shown: the events of type ``data.impression``, as :meth:`events` gives the others."""
+        """What users were shown: the events of type ``data.impression``, in rows and columns as :meth:`events`."""
         return self._read(since, before, columns, shown=True)
 
     def _read(
@@ -132,7 +135,7 @@ class Lake:
         return paths.map_batches(tables, batch_format="pyarrow", batch_size=None)
 
     def tables(self, *, since: datetime, columns: list[str]) -> Iterator[pa.Table]:
-        """What users did and were shown at ``since`` or later, a file at a time and without Ray: for the last days."""
+        """What users did and were shown at ``since`` or later: a table of ``columns`` for each file, without Ray."""
         read = list(dict.fromkeys([*columns, EVENT_TIMESTAMP]))
         filesystem = self.artifact.home.filesystem
         for path in chain.from_iterable(self._packs(since, None)):

@@ -19,7 +19,7 @@ PIECE_ROWS = 1_000_000
 
 
 def survey(file: SourceFile, source: SourceSettings) -> FileSchema:
-    """Columns and pieces from the footer."""
+    """Columns and pieces from the footer. UnreadableInput when its counts contradict or two columns share a name."""
     with _damage(file), _open(file) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]

@@ -60,7 +60,10 @@ def layout(table: str, surveys: list[tuple[SourceSettings, FileSchema]]) -> pa.S
 
 
 def check_named_columns(data: DataSettings, users: pa.Schema, items: pa.Schema) -> None:
-    """The columns that the settings name as features, title, category and so on must be there, with a fit type."""
+    """The columns that the settings name as features, title, category and so on must be there, with a fit type.
+
+    MissingInput for a column that is absent, WrongType where ``data.available`` is not boolean.
+    """
     named = [(name, "user_columns", users) for name in data.user_columns]
     named += [(name, "item_columns", items) for name in data.item_columns]
     named += [(name, "text_columns", items) for name in data.text_columns]

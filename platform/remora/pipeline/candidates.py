@@ -32,7 +32,10 @@ NOTHING = Found(NO_ROWS, np.empty(0, np.float32))
 
 
 def fused(ranks: Floats) -> npt.NDArray[np.float64]:
-    """Reciprocal rank fusion: ranks (n, S) from 1, NaN where not found, to one number (n,), the higher the better."""
+    """Reciprocal rank fusion: ranks (n, S) from 1, NaN where not found, to one number (n,), the higher the better.
+
+    Cormack, Clarke and Buettcher, SIGIR 2009, with their constant of 60.
+    """
     return np.nansum(1.0 / (RRF_CONSTANT + ranks.astype(np.float64)), axis=1)
 
 
@@ -87,7 +90,7 @@ class Candidates:
         return cls(rows=rows, sources=(), source_scores=nothing, source_ranks=nothing, scores=scores)
 
     def take(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Candidates:
-        """The candidates at these positions, or where the mask holds, in that order."""
+        """The candidates at these positions (m,), in that order, or where the mask (n,) holds."""
         return replace(
             self,
             rows=self.rows[which],

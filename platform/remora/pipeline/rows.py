@@ -22,13 +22,13 @@ def isin(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:
 
 
 def unique(rows: ItemCodes) -> ItemCodes:
-    """The rows without repeats, ascending."""
+    """The rows (n,) without repeats, ascending: (m,) int32."""
     ordered = np.sort(rows)
     return ordered[_first(ordered)]
 
 
 def group_sum(rows: ItemCodes, values: npt.NDArray[Any]) -> tuple[ItemCodes, npt.NDArray[Any]]:
-    """The same, with the sum of the values (n,) of each."""
+    """The rows (n,) without repeats, ascending, and beside each the sum of its ``values`` (n,): both (m,)."""
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
     first = np.flatnonzero(_first(ordered))

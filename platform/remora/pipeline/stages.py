@@ -53,4 +53,4 @@ class Reranker(Protocol):
     """In which order is the slate shown?"""
 
     def rerank(self, query: Query, candidates: Candidates) -> npt.NDArray[np.intp]:
-        """Positions into ``candidates`` (best score first), a permutation."""
+        """Positions (n,) into ``candidates``, which come best score first: a permutation of 0 to n - 1."""

@@ -35,12 +35,12 @@ class Batch:
         return np.searchsorted(self.slate, np.arange(len(self.histories) + 1))
 
     def places(self, slates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Positions of the candidates of some slates, one slate after another."""
+        """Positions (m,) of the candidates of ``slates`` (k,), one slate after another."""
         parts = [np.arange(self.begins[slate], self.begins[slate + 1]) for slate in slates]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def one(self, place: int) -> Batch:
-        """The candidate at ``place`` alone."""
+        """The candidate at position ``place`` alone: a batch of one row and one slate."""
         return Batch(
             features=self.features[place : place + 1],
             rows=self.rows[place : place + 1],
@@ -49,7 +49,7 @@ class Batch:
         )
 
     def take(self, slates: npt.NDArray[np.int64]) -> Batch:
-        """Some slates, in this order, renumbered."""
+        """The slates numbered ``slates`` (k,), in this order, renumbered 0 to k - 1."""
         at = self.places(slates)
         return Batch(
             features=self.features[at],
@@ -60,7 +60,7 @@ class Batch:
 
 
 def stacked(first: Batch, then: Batch) -> Batch:
-    """The slates of ``then`` after those of ``first``."""
+    """The slates of ``then`` after those of ``first``; both have the same F feature columns."""
     return Batch(
         features=np.concatenate([first.features, then.features]),
         rows=np.concatenate([first.rows, then.rows]),

@@ -31,7 +31,7 @@ class Sigmoid(BaseModel):
     intercept: float
 
     def __call__(self, margins: Floats) -> npt.NDArray[np.float64]:
-        """Probabilities."""
+        """Margins (n,) to probabilities (n,) float64."""
         return 1.0 / (1.0 + np.exp(-(self.slope * margins.astype(np.float64) + self.intercept)))
 
 
@@ -57,7 +57,7 @@ class Isotonic(BaseModel):
         return self
 
     def __call__(self, margins: Floats) -> npt.NDArray[np.float64]:
-        """Probabilities or amounts; beyond the ends they stay what they are there."""
+        """Margins (n,) to probabilities or amounts (n,); beyond the ends they stay what they are there."""
         return np.interp(margins.astype(np.float64), self.margins, self.values)
 
 

@@ -99,6 +99,6 @@ class RankerColumns(BaseModel):
         return out
 
     def matrix_of(self, table: pa.Table) -> npt.NDArray[np.float32]:
-        """The same from a table; null is NaN."""
+        """As :meth:`matrix`, (n, F) float32, from the n rows of a table; null is NaN. KeyError for a missing column."""
         arrays = {name: table[name].to_numpy(zero_copy_only=False) for name in self.names}
         return self.matrix(arrays, len(table))

@@ -17,7 +17,8 @@ GRID = 12
 def partial_dependence(
     score: Callable[[Batch], Columns], batch: Batch, feature: int, values: npt.NDArray[np.float32]
 ) -> dict[str, list[float]]:
-    """By objective: the mean over all rows of what is predicted were the feature each of ``values``.
+    """By objective: the mean over all rows of what is predicted were the feature (a column of ``batch.features``)
+    each of ``values`` (v,): v numbers an objective.
 
     J. Friedman, Greedy function approximation, 2001.
     """
@@ -31,7 +32,7 @@ def partial_dependence(
 
 
 def grid(values: npt.NDArray[np.float32], most: int = GRID) -> npt.NDArray[np.float32]:
-    """Distinct values of a feature, or evenly spread quantiles of it where there are many; without missing ones."""
+    """The distinct finite ``values`` (n,), ascending; evenly spread quantiles of them where there are over ``most``."""
     known = np.unique(values[np.isfinite(values)])
     if len(known) <= most:
         return known

@@ -45,7 +45,7 @@ class ObjectiveScorer:
         return value_of(columns, self.weights).astype(np.float32)
 
     def batch(self, query: Query, candidates: Candidates) -> Batch:
-        """What the models read of one slate."""
+        """What the models read of one slate: features (n, F) of n candidates. MissingInput for a column not there."""
         n = len(candidates)
         user: dict[str, Any] = {**dict.fromkeys(self.user_columns), **query.user}
         both = {name: _row(value) for name, value in user.items()}

@@ -133,7 +133,7 @@ class Bundles:
         return bundle
 
     def read(self, name: str) -> Bundle:
-        """The same without a look at its files: what its manifest says."""
+        """The same without a look at its files: what its manifest says; NotFound when the bundle is gone."""
         id = self.id_of(name)
         if not self.store.has(id) and name in ALIASES:
             raise NotFound(

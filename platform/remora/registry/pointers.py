@@ -134,7 +134,7 @@ class Pointers:
             self._aliases.point(alias, self.register(self.store.read(bundle)))
 
     def resolve(self, alias: str) -> str:
-        """The id that an alias means now, as the records of promotions say."""
+        """The id that an alias means now, as the records of promotions say; NotBuilt when it means none yet."""
         self.check_alias(alias)
         found = self._recorded(alias)
         if found is None:
@@ -175,7 +175,7 @@ class Pointers:
     def rollback(
         self, target: str | None, *, by: str, why: str, evidence: Mapping[str, Any] | None = None
     ) -> Promotion:
-        """See :meth:`Bundles.rollback`; ``target`` is an id."""
+        """See :meth:`Bundles.rollback`; ``target`` is an id; BadRequest when it is in production already."""
         kept = checked(evidence)
         with self.lock():
             self.recover()

@@ -86,7 +86,7 @@ class PrivateKey:
 
     @classmethod
     def read(cls, path: str) -> PrivateKey:
-        """From a PEM file. SettingsError when it holds no such key."""
+        """From a PEM file. Raises SettingsError when it holds no such key."""
         found = _load(path, lambda pem: serialization.load_pem_private_key(pem, password=None))
         if not isinstance(found, Ed25519PrivateKey):
             raise _other(path, found)

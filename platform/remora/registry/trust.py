@@ -23,7 +23,10 @@ def trusted(bundle: Bundle, settings: RegistrySettings) -> Bundle:
 
 
 def check(manifest: Manifest, content: bytes | None, settings: RegistrySettings) -> None:
-    """The same of a manifest and what its signature file holds; None where there is no such file."""
+    """The same of a manifest and what its signature file holds; None where there is no such file.
+
+    SignatureError, with the reason, when the settings do not trust it.
+    """
     if (why := signature_problem(manifest, content, settings)) is not None:
         raise SignatureError(manifest.id, why)
 

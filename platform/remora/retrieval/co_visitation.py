@@ -26,7 +26,7 @@ MOST_PENDING = 4_000_000  # rows that wait to be added up, while fewer pairs tha
 
 
 def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
-    """Count co-visitation on Ray Data from events strictly before ``as_of``.
+    """Count co-visitation on Ray Data from events (rows of the lake) strictly before ``as_of``.
 
     Each pair of distinct items that one user wanted within ``co_visited_window`` positive events of each other counts
     ``2 ** (-age / half_life) / log2(1 + distance)``, the age being that of the later event at ``as_of``.

@@ -88,7 +88,7 @@ class UserEncoder:
 
 
 def encode_profiles(spec: TowerSpec, profiles: pa.Table) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Tags, words and numbers of some users as the user tower takes them."""
+    """Tags (n, width) and words (n, W) int64, numbers (n, k) float32 of n users, as the user tower takes them."""
     encoded = spec.user_content.encode(profiles)
     return torch.from_numpy(encoded.tags), torch.from_numpy(encoded.words), torch.from_numpy(encoded.numbers)
 

@@ -84,7 +84,7 @@ class ItemIndex:
         self.faiss_index.add(checked(vectors, self.dimension))
 
     def remove(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> None:
-        """Items that are not to be found any more."""
+        """The items at ``rows`` (m,) are not found any more; the index keeps their vectors."""
         gone = np.zeros(len(self), bool)
         gone[: len(self.removed)] = self.removed
         gone[np.asarray(rows, np.int64)] = True

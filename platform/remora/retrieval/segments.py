@@ -107,6 +107,7 @@ def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Se
     An item's share of a segment is ``(n + prior * p) / (N + prior)``: n of the segment's N positive events are of it, p
     is its share of all users', and ``prior`` is ``segment_smoothing_events`` (Dirichlet smoothing; Zhai and Lafferty,
     SIGIR 2001), so a segment of few people wants nearly what everyone wants.
+    MissingInput when ``users`` lacks the column that ``retrieval.segment`` names.
     """
     column = settings.retrieval.segment
     if column is None:

@@ -48,10 +48,10 @@ def recommend_all(
     n: int = 10,
     advanced: Callable[[int], None] = lambda users: None,
 ) -> Artifact:
-    """Write a slate for every user (strings without repeats) and commit them all at once.
+    """Write a slate, one row an item, for every user (strings without repeats) and commit them all at once.
 
     A version that is there already (same bundle, users, surface and n, on historical data) is not computed again.
-    ``advanced`` is called with how many more users are done.
+    ``advanced`` is called with how many more users are done. StorageError when not every user got a slate.
     """
     import ray.data
 

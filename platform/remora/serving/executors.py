@@ -58,7 +58,7 @@ class Graph:
         self.bundle, self.retriever, self.filter, self.ranker = bundle, retriever, filter, ranker
 
     async def slate(self, query: Query) -> Slate:
-        """Chain the three calls and await the last."""
+        """Chain the three calls and await the last; NotReady when a deployment is out or answers no slate."""
         with _outages_as_not_ready():
             found = self.retriever.retrieve.remote(self.bundle, query)
             allowed = self.filter.filter.remote(found)

@@ -66,7 +66,10 @@ class Recommender:
             raise
 
     async def explain(self, request: ExplainRequest, context: RequestContext) -> Explanation:
-        """Why the user's slate has the item or has not, by the request replayed; NotFound for an unknown item."""
+        """Why the user's slate has the item or has not, by the request replayed.
+
+        NotFound for an unknown item, NotReady when it takes longer than ``serving.max_timeout_ms``.
+        """
         query, row = self._query(request, context), item_row(self.loaded, request.item_id)
         try:
             return await with_timeout(self.limits.max_timeout_ms / 1e3, self.executor.explain(query, row))

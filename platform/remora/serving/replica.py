@@ -74,7 +74,9 @@ class Replica:
         return {LATE: self.threads.waits.late_share()}
 
     async def check_health(self) -> None:
-        """Fail when a thread hangs or the stages break; the store of users is not asked, as it may be out.
+        """NotReady when a thread hangs, the error itself when the stages break.
+
+        The store of users is not asked, as it may be out.
 
         The probe has a thread of its own: behind the requests of a full replica it would be late, and the replica be
         taken for broken when it is needed most.

@@ -22,7 +22,7 @@ class QueueDelay:
         self._came = self._late = 0
 
     def note(self, seconds: float) -> None:
-        """Count a piece of work that started, or was given up, so long after it came; infinity is late."""
+        """Count a piece of work that started, or was given up, ``seconds`` after it came; infinity is late."""
         self._came += 1
         self._late += seconds > self.tolerated_seconds
 

@@ -54,7 +54,7 @@ class Groups:
     counts: npt.NDArray[np.float32]
 
     def dataset(self, blocks: int = 8) -> ray.data.Dataset:
-        """The same as a Ray Dataset."""
+        """The rows as a Ray Dataset of ``blocks`` blocks: row, group, label, count and features (a list of F)."""
         table = pa.table(
             {
                 "row": np.arange(len(self.groups)),

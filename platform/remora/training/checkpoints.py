@@ -57,7 +57,7 @@ def new_state() -> State:
 
 
 def check_shapes(tower: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """DataError, with the first difference, unless the weights are those of such a tower."""
+    """DataError, with the first name whose shape differs, unless the weights are those of such a tower."""
     wanted = {name: tuple(value.shape) for name, value in tower.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted({*wanted, *found}):

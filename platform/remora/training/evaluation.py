@@ -108,7 +108,10 @@ def compared(
     ranker: Ranker,
     moment_at: Callable[[ReplayStates], Callable[[datetime], ReplayState]],
 ) -> EvaluationReport:
-    """Replay the test window through the systems that ``moment_at`` makes of its moments."""
+    """Replay the test window through the systems that ``moment_at`` makes of its moments.
+
+    DataError when the window has no query with a target.
+    """
     window = time_split(settings, lake).test
     chosen = settings.evaluation
     found = queries(settings, lake, window)

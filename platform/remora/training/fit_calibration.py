@@ -30,7 +30,7 @@ def calibrator(kind: Calibration, margins: Floats, labels: Floats, counts: Float
 
 
 def isotonic(margins: Floats, labels: Floats, counts: Floats) -> Isotonic:
-    """Isotonic regression by scikit-learn, joined between the centres of its blocks."""
+    """Isotonic regression of ``labels`` on ``margins``, weighted by ``counts`` (all (n,)), joined at block centres."""
     fitted = IsotonicRegression(out_of_bounds="clip").fit_transform(margins, labels, sample_weight=counts)
     values, block = np.unique(fitted, return_inverse=True)
     weight = np.bincount(block, weights=counts)

@@ -13,7 +13,10 @@ from remora.retrieval.losses.candidates import SampledNegatives
 
 @dataclass(frozen=True, kw_only=True)
 class NegativeSampler:
-    """A mixture of even chances and popularity (mixed negative sampling: Yang et al., WWW 2020)."""
+    """A mixture of even chances and popularity over all items (mixed negative sampling: Yang et al., WWW 2020).
+
+    ``sums`` and ``logarithm`` have shape (items,).
+    """
 
     count: int
     sums: npt.NDArray[np.float64]  # (items,) cumulated chances

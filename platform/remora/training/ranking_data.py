@@ -105,7 +105,7 @@ def groups(found: Slates, objective: str, head: Head) -> Groups:
 
 
 def network_inputs(settings: Settings, data: Windows, vectors: torch.Tensor) -> tuple[NetworkInputs, NetworkSchedule]:
-    """What the network learns from and how, as the settings say."""
+    """What the network learns from and how, as the settings say; ``vectors`` (items, d) are those of the items."""
     chosen = settings.ranking.network
     spec = NetworkSpec(
         columns=data.columns,

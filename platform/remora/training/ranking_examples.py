@@ -131,6 +131,7 @@ class ExampleBuilder:
         """Labelled candidates of at most so many queries, drawn evenly, with their features; queries together.
 
         ``every_query``: those that led to nothing too, as serving will meet them, and no easy negatives.
+        DataError when the window has no such query, or retrieval found no outcome of any.
         """
         settings, lake = self.settings, self.lake
         objectives = settings.objectives

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Each model, their blend, and its calibration."""
+    """Each model, their blend, and its calibration; ``vectors`` (items, d) are those of the items by row."""
 
     settings: Settings
     home: Home

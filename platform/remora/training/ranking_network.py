@@ -49,7 +49,7 @@ class NetworkSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInputs:
-    """What every worker needs; one object in Ray's store.
+    """What every worker needs, ``item_vectors`` (items, d) among it; one object in Ray's store.
 
     ``weights``: those of a network to continue from. Without ``validation`` every epoch is trained and the last is
     kept.

@@ -119,7 +119,10 @@ def fit(
     *,
     artifacts: str = NAME,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Weights and report of the best epoch, by Ray Train; an interrupted run ``version`` of ``artifacts`` continues."""
+    """Weights and report of the best epoch, by Ray Train; an interrupted run ``version`` of ``artifacts`` continues.
+
+    ``examples`` has the columns of :func:`~remora.training.retrieval_inputs.encoded_sequences`.
+    """
     chosen = settings.retrieval
     with followed(report) as callback:
         result = TorchTrainer(

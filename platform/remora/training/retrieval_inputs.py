@@ -141,14 +141,14 @@ def spec_of(chosen: RetrievalSettings, shape: TowerSpec) -> TowerSpec:
 
 
 def encoded_sequences(settings: Settings, lake: Lake, split: TimeSplit, user_content: Content) -> Dataset:
-    """Examples from before the first cut as the towers read them, of all users; not computed yet."""
+    """Rows as :func:`~remora.datasets.examples.encoded` gives, of all users before the first cut; not yet computed."""
     share = settings.retrieval.validation_user_fraction
     every = sequences(settings, lake, lake.vocabulary(), before=split.retrieval_end, held_out=share)
     return every.map_batches(encoded, batch_format="pyarrow", batch_size=None, fn_kwargs={"content": user_content})  # type: ignore[arg-type]
 
 
 def in_order(examples: Dataset) -> Dataset:
-    """The same blocks, ordered by their first user, in Ray's object store.
+    """The same blocks of rows, ordered by their first user, in Ray's object store.
 
     Blocks come in the order in which their tasks end. A resumed training must see them as the one it continues with
     did.

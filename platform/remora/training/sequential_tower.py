@@ -31,7 +31,7 @@ NDCG = "ndcg@10"
 
 @dataclass(frozen=True, kw_only=True)
 class NextItems:
-    """Users to measure on: what they had, and what they wanted next."""
+    """Users to measure on: what they had, and the rows of ``targets`` (n,), what they wanted next."""
 
     histories: Histories
     targets: npt.NDArray[np.int64]
@@ -78,7 +78,7 @@ class Objective(nn.Module):
         self.loss = LOSSES[loss]()
 
     def forward(self, sequences: Tensor, sampled: SampledNegatives | None) -> Tensor:
-        """The mean loss over the places of (n, L + 1) items whose next item is known."""
+        """The mean loss, a scalar tensor, over the places of (n, L + 1) items whose next item is known."""
         targets = sequences[:, 1:]
         there = targets >= 0
         return self.loss(self.tower(sequences[:, :-1])[there], self.tower.vectors(), targets[there], sampled)

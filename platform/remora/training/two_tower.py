@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What every worker needs besides its share of the examples; one object in Ray's store."""
+    """What every worker needs besides its share of the examples; one object in Ray's store. Shapes: see fields."""
 
     spec: TowerSpec
     identity: npt.NDArray[np.int64]  # (items,) 1..trained, 0 for an item without an example
@@ -132,7 +132,10 @@ def batch_loss(
     schedule: Schedule,
     generator: np.random.Generator,
 ) -> Tensor:
-    """The loss of one batch: against its own targets and uniformly drawn items, or against the whole catalogue."""
+    """The loss of one batch: against its own targets and uniformly drawn items, or against the whole catalogue.
+
+    ``batch`` as :func:`to_tensors` returns it, one row an example; a scalar tensor.
+    """
     targets, n = batch["target"], len(batch["target"])
     whole = schedule.loss == WHOLE
     uniform = inputs.drawable if whole else generator.choice(inputs.drawable, schedule.uniform_negatives)
@@ -163,7 +166,7 @@ def batch_loss(
 
 
 def to_tensors(examples: pa.Table, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Columns of encoded examples as tensors; fixed-size lists become matrices."""
+    """Columns of n encoded examples as tensors (n,); lists of fixed size k become matrices (n, k)."""
     tensors = {}
     for name in ("history", "tags", "words", "numbers", "target", "weight"):
         column = examples[name].combine_chunks()

@@ -27,6 +27,7 @@ def without_target(settings: Settings, window: Window) -> str:
 
 def why_unfound(queries: pa.Table, items: pa.Table) -> str:
     """What to do when no outcome of the queries ``queries`` was among the candidates; ``items`` are the lake's.
+    Columns read: instant and outcomes of ``queries``, item_id and event_timestamp of ``items``.
 
     An item is a candidate from the time of its first version on, whatever the retrieval model and its limits are.
     """

@@ -161,7 +161,8 @@ def cpus(settings: Settings) -> int:
 def use_token() -> None:
     """Token authentication as Ray has it by default; makes the user's token when none exists.
 
-    Ray reads the mode when it is imported, so this comes before the first ``import ray``.
+    Ray reads the mode when it is imported, so this comes before the first ``import ray``. StorageError when the
+    token cannot be written.
     """
     if os.environ.setdefault("RAY_AUTH_MODE", "token") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
         return
@@ -205,7 +206,7 @@ def _with_checkout() -> str:
 
 
 def free_port(preferred: int) -> int:
-    """The preferred port of the loopback interface, or any free one when it is taken."""
+    """The preferred port of the loopback interface, or any free one when it is taken; NotReady without one."""
     for port in (preferred, 0):
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -23,7 +23,8 @@ def load(problems: Path) -> str:
 def front(bind: str, folder: Path, *, seconds: int, max_head_bytes: int, max_connections: int) -> str:
     """Sections in place of the HTTP frontend's address ``bind``; the last begins the HTTP frontend.
 
-    ``max_connections`` are of one address, 0: no limit.
+    A request's head must come within ``seconds`` and hold at most ``max_head_bytes``; ``max_connections`` are of one
+    address, 0: no limit.
     """
     limited = (
         "stick-table type ipv6 size 100k expire 60s store conn_cur",

@@ -87,14 +87,14 @@ def snapshots(
 ) -> list[ItemSnapshot]:
     """Item snapshots at midnights (UTC) of days on which a query was asked, the first of them always among them.
 
-    Of the items of ``vocabulary``; by default those of the lake. At most ``evaluation.max_snapshots``, spread evenly:
-    in a window of years the items are refreshed now and then rather than every night.
+    ``queries`` has the column instant. Of the items of ``vocabulary``; by default those of the lake. At most
+    ``evaluation.max_snapshots``, spread evenly: in a window of years the items are refreshed now and then rather than every night.
     """
     return ItemSnapshot.take_many(store, lake, vocabulary or lake.vocabulary(), settings, refreshes(settings, queries))
 
 
 def refreshes(settings: Settings, queries: pa.Table) -> list[datetime]:
-    """The midnights at which :func:`snapshots` takes the items."""
+    """The midnights (UTC), of the column instant of ``queries``, at which :func:`snapshots` takes the items."""
     midnights = pc.unique(pc.floor_temporal(queries["instant"], unit="day")).sort().to_pylist()
     most = settings.evaluation.max_snapshots
     if len(midnights) > most:

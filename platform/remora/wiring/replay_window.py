@@ -49,7 +49,7 @@ class ReplayWindow:
         queries: pa.Table,
         vocabulary: Vocabulary,
     ) -> ReplayWindow:
-        """For the queries ``queries`` within the window. Needs a Ray cluster."""
+        """For the rows of ``queries`` (columns user_id and instant) within the window. Needs a Ray cluster."""
         return cls(
             settings=settings,
             vocabulary=vocabulary,

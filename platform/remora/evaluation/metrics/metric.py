@@ -30,7 +30,10 @@ class Metric(ABC, Generic[Sum]):
     def measure(
         self, *, shown: Shown, relevant: Relevant = (), scores: Sequence[float] | npt.NDArray[Any] | None = None
     ) -> Sum:
-        """One query's value; arguments as :func:`~remora.evaluation.metrics.judgement.judge` takes them."""
+        """One query's value; arguments as :func:`~remora.evaluation.metrics.judgement.judge` takes them.
+
+        ``scores`` (shown,) reorder the items; ValueError for repeats or lengths that differ.
+        """
         return self.of(judge(shown, relevant, scores))
 
     @abstractmethod

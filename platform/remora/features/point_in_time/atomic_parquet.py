@@ -75,7 +75,10 @@ def folder(path: str, filesystem: pafs.FileSystem | None = None, *, overwrite: b
 
 
 def add_file(table: pa.Table, path: str, filesystem: pafs.FileSystem | None = None) -> None:
-    """Write one Parquet file that a reader sees whole or not at all; a file of that name is replaced."""
+    """Write one Parquet file that a reader sees whole or not at all; a file of that name is replaced.
+
+    Any columns; StorageError when the store fails.
+    """
     filesystem = filesystem or pafs.LocalFileSystem()
     parent, _, name = path.rpartition("/")
     aside = f"{parent}/.{name}.{uuid.uuid4().hex[:8]}"

@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 class PointInTimeJob(RetrievalJob):
     """Runs once: what it found is kept, in this process when it was small, else in Ray's object store.
 
-    ``known_time`` says which cut by known time applies; ``in_order`` that the Ray Dataset keeps the order asked.
+    Its rows are the entity rows, its columns theirs and the features. ``known_time`` says which cut by known time
+    applies; ``in_order`` that the Ray Dataset keeps the order asked.
     """
 
     join: Join
@@ -74,7 +75,7 @@ class PointInTimeJob(RetrievalJob):
         return self._report
 
     def to_ray_dataset(self) -> Dataset:
-        """The answer with its on-demand features, in the object store; every row was counted."""
+        """The rows of the answer with the columns of on-demand features, in the object store; every row was counted."""
         import ray.data
 
         found = self._run()
@@ -87,7 +88,7 @@ class PointInTimeJob(RetrievalJob):
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
         """Stream the answer into a folder of Parquet files that appears whole, with ``_join_report.json`` beside them.
 
-        Refused where there is something already, unless ``allow_overwrite``.
+        Refused where there is something already, unless ``allow_overwrite``. Feast's ``timeout`` is not read.
         """
         import ray
 
@@ -201,7 +202,7 @@ class PullJob(RetrievalJob):
         return self.pull.dataset().drop_columns([PLACE])
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
-        """Stream the rows into a folder of Parquet files that appears whole."""
+        """Stream the rows into a folder of Parquet files that appears whole; Feast's ``timeout`` is not read."""
         filesystem, path = _place(storage, self.repo_path)
         with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as staging:
             staging.write(self.pull.dataset(), PLACE)

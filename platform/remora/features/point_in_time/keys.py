@@ -40,7 +40,10 @@ def check_keys(entity: pa.DataType, stored: pa.DataType, column: str, where: str
 
 
 def keys(table: pa.Table, columns: list[str], names: list[str], kinds: list[pa.DataType]) -> pl.DataFrame:
-    """``columns`` of a table under ``names``, each of the type in which keys of ``kinds`` are compared."""
+    """``columns`` of a table under ``names``, each of the type in which keys of ``kinds`` are compared.
+
+    WrongType for a value that this type cannot hold.
+    """
     found = {}
     for column, name, kind in zip(columns, names, kinds, strict=True):
         wanted, values = key_type(kind), table[column]

@@ -51,7 +51,7 @@ class Pull:
         return list(dict.fromkeys([*self.keys, *self.features, *times]))
 
     def table(self) -> pa.Table:
-        """The answer in the order of the source; in this process when the source is small."""
+        """The rows of the answer in the order of the source; in this process when the source is small."""
         if self.source.bytes(self.columns) <= self.inline_mb * MIB:
             parts = [self._of(one) for one in self.source.slices(BLOCK_ROWS)]
             whole = pa.concat_tables(parts)
@@ -61,7 +61,7 @@ class Pull:
         return found.sort_by(PLACE).drop_columns([PLACE])
 
     def dataset(self) -> Dataset:
-        """The answer with its :data:`PLACE` in the source, never whole in one process."""
+        """The rows of the answer with their :data:`PLACE` in the source as a column; never whole in one process."""
         import ray.data
 
         slices = [vars(one) | {"groups": list(one.groups)} for one in self.source.slices(BLOCK_ROWS)]

@@ -108,7 +108,10 @@ class ParquetTable:
         return slices
 
     def read(self, chosen: Slice, columns: list[str] | None = None) -> pa.Table:
-        """The rows of one slice, in the schema of the whole table."""
+        """The rows of one slice, ``columns`` or all, in the types of the whole table; a column its file lacks is null.
+
+        UnreadableInput when the file cannot be read.
+        """
         names = columns or self.schema.names
         try:
             with pq.ParquetFile(chosen.file, filesystem=self.filesystem, page_checksum_verification=True) as file:

@@ -131,7 +131,8 @@ class PointInTimeOfflineStore(OfflineStore):
     ) -> None:
         """Add rows to a view's source, which must have exactly these columns: a new file in its folder.
 
-        A source that is a single file is refused: rewriting it would tear it under whoever reads.
+        Refused for a source that is a single file: rewriting it would tear it under whoever reads. DataError when the
+        view has no batch source, or ``table`` other columns.
         """
         if feature_view.batch_source is None:
             raise DataError(f"Feature view '{feature_view.name}' has no batch source to write to.")
@@ -158,7 +159,10 @@ class PointInTimeOfflineStore(OfflineStore):
         logging_config: LoggingConfig,
         registry: BaseRegistry,
     ) -> None:
-        """Add logged features to the destination's folder, in files that appear whole."""
+        """Add rows of logged features to the destination's folder, in files that appear whole.
+
+        DataError for another destination than Feast's files, Refused for one that partitions by columns.
+        """
         destination = logging_config.destination
         if not isinstance(destination, FileLoggingDestination):
             raise DataError(f"Features are logged to a FileLoggingDestination, not {type(destination).__name__}.")

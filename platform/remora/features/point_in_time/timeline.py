@@ -100,7 +100,7 @@ class Timeline:
         return Match(np.where(expired, NOWHERE, row), expired, after < end, np.where(expired, 0, age))
 
     def take(self, match: Match) -> pa.Table:
-        """The features of the answers; null where none exists."""
+        """A row of features for each answer, under the names that the join gives them; null where none exists."""
         return self.features.take(pa.array(match.row, mask=match.row == NOWHERE))
 
     def _bounds(self, entity_rows: pl.DataFrame, n: int) -> tuple[Ints, Ints]:

@@ -81,7 +81,10 @@ def source_table(config: RepoConfig, source: DataSource) -> ParquetTable:
 
 
 def view_of(config: RepoConfig, declared: FeatureView, refs: list[str], *, full_names: bool, cut: str) -> View:
-    """What a join needs of a Feast view. ``cut``: `known` (the tag), `created` (the tag, else creation), or `never`."""
+    """What a join needs of a Feast view. ``cut``: `known` (the tag), `created` (the tag, else creation), or `never`.
+
+    DataError for a view without a batch source.
+    """
     source, projection = declared.batch_source, declared.projection
     if source is None:
         raise DataError(f"Feature view '{declared.name}' has no batch source to be read from.")

@@ -35,7 +35,7 @@ class Activity:
         self.windows = Windows(daily.sort(key, DAY_COLUMN), key, windows, until)
 
     def columns(self, distinct_name: str) -> dict[str, pl.Series]:
-        """The columns that both groups have, one row a snapshot."""
+        """The columns that both groups have, one row a snapshot; ``last_event_at`` in seconds since 1970."""
         named: dict[str, pl.Series] = {self._key: self.windows.keys, "event_timestamp": self.windows.midnights}
         for size in self._sizes:
             for name in self._types:

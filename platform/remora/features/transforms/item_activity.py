@@ -14,7 +14,7 @@ from remora.features.transforms.windows import Doubles
 def item_activity(
     events: pl.DataFrame, *, types: Sequence[str], weights: Mapping[str, float], windows: Sequence[int], until: int
 ) -> pl.DataFrame:
-    """Snapshots of every item of a partition that holds all of its events before ``until`` (days since 1970).
+    """Snapshots, one row each, of every item of a partition with all its events before ``until`` (days since 1970).
 
     As :func:`user_activity` with ``distinct_users_<w>d``, and ``first_event_at``, ``popularity`` (ever) and
     ``popularity_<w>d``: events that say a user wanted it, each with its type's weight (``weights``); and ``trend``.

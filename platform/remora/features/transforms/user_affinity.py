@@ -13,7 +13,7 @@ from remora.features.transforms.windows import DAY_COLUMN, midnight, with_day
 def user_affinity(
     events: pl.DataFrame, items: pl.DataFrame, *, weights: Mapping[str, float], categories: int, until: int
 ) -> pl.DataFrame:
-    """Snapshots of the share of each user's positive weight per category, over all time.
+    """Snapshots of the share of each user's positive weight per category, over all time; ``until`` in days since 1970.
 
     ``items`` has ``item_id``, ``event_timestamp`` (valid from) and ``category_numbers`` (list of int32, the most
     frequent category is 0). An event's weight is spread evenly over the categories that its item had at the time;

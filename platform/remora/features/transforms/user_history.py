@@ -61,7 +61,10 @@ def histories(
 def user_history(
     events: pl.DataFrame, *, positive_types: Sequence[str], length: int, seen_limit: int, until: int
 ) -> pl.DataFrame:
-    """One row per user: ``history`` and ``seen`` (lists of item ids) at the midnight after the user's last event."""
+    """One row per user: ``history`` and ``seen`` (lists of item ids) at the midnight after the user's last event.
+
+    ``until`` is in days since 1970, and events from then on are not read.
+    """
     until_us = until * US_PER_DAY
     events = events.filter(pl.col("event_timestamp").dt.epoch("us") < until_us)
     last = events.group_by("user_id").agg(pl.col("event_timestamp").max().alias("instant")).sort("user_id")

@@ -68,7 +68,7 @@ class Windows:
         return np.where(before > since, sums, 0.0)
 
     def distinct(self, pairs: pl.DataFrame, key: str, other: str, window: int) -> Ints:
-        """How many different ``other`` each key met in the trailing window.
+        """How many different ``other`` each key met in the trailing ``window`` of days, shape (snapshots,).
 
         ``pairs`` are the distinct (key, other, day). A pair counts from the midnight after its day until the window
         has passed; where its next day comes sooner, the two stretches are one.
@@ -83,11 +83,11 @@ class Windows:
         return inside.astype(np.int64)
 
     def last(self, column: str) -> npt.NDArray[Any]:
-        """The column's value on the last active day before each snapshot."""
+        """The column's value on the last active day before each snapshot, shape (snapshots,)."""
         return self._daily[column].to_numpy()[self._before - 1]
 
     def first(self, column: str) -> npt.NDArray[Any]:
-        """The column's value on the key's first active day."""
+        """The column's value on the first active day of each snapshot's key, shape (snapshots,)."""
         return self._daily[column].to_numpy()[self._first]
 
     def _positions(self, code: npt.NDArray[np.integer], day: npt.NDArray[np.integer]) -> Ints:

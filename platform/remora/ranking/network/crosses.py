@@ -16,7 +16,7 @@ class Crosses(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
 
     def forward(self, first: Tensor) -> Tensor:
-        """Without layers it is the identity."""
+        """(n, width) to (n, width); without layers the identity."""
         found = first
         for layer in self.layers:
             found = first * layer(found) + found

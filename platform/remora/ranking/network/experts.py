@@ -24,7 +24,7 @@ class Experts(nn.Module):
         )
 
     def forward(self, read: Tensor) -> Tensor:
-        """Margins."""
+        """(n, width) to margins (n, objectives): a number before calibration for each objective."""
         found = torch.stack([expert(read) for expert in self.experts], dim=1)
         margins = [
             tower((torch.softmax(gate(read), dim=1)[..., None] * found).sum(dim=1))

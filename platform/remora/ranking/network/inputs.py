@@ -54,7 +54,7 @@ class FeatureInput(nn.Module):
         self.project = nn.Linear(2 * len(self.numbers) + sum(depths), width)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Infinity is taken as missing."""
+        """(n, F) float32 to (n, width); NaN and infinity are missing, a category is its number from 0."""
         tamed = _tamed(features[:, self.numbers])
         known = torch.isfinite(tamed)
         scaled = torch.where(known, (tamed - self.centre) / self.spread, 0.0).clamp(-CLIP, CLIP)

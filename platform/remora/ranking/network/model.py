@@ -39,7 +39,7 @@ class Network:
 
     @torch.inference_mode()
     def margins(self, batch: Batch) -> Margins:
-        """Shape (n, objectives)."""
+        """Shape (n, objectives) float32, in the order of ``spec.objectives`` or of ``places``."""
         found: Margins = self.network(*tensors(batch, self.item_vectors, self.spec.settings.history)).numpy()
         return found if self.places is None else found[:, self.places]
 
@@ -55,7 +55,7 @@ class Network:
 
     @classmethod
     def load(cls, folder: Path, item_vectors: Tensor) -> Network:
-        """What :meth:`save` wrote."""
+        """What :meth:`save` wrote, over ``item_vectors`` (items, d); DataError when d is not what the network reads."""
         spec = NetworkSpec.model_validate_json((folder / SPEC).read_text())
         network = RankingNetwork(spec)
         network.load_state_dict(load_file(folder / WEIGHTS))
@@ -63,7 +63,10 @@ class Network:
 
 
 def tensors(batch: Batch, item_vectors: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """What :class:`RankingNetwork` reads: features, items, histories, present, slate."""
+    """What :class:`RankingNetwork` reads of n candidates of q slates, at most ``length`` items of a history.
+
+    Features (n, F) float32, items (n, d), histories (q, l, d), present (q, l) bool, slate (n,) int64.
+    """
     history = padded(batch.histories, length)
     present = torch.from_numpy(history >= 0)
     return (

@@ -22,7 +22,7 @@ class RecentAttention(nn.Module):
         self.answer = nn.Linear(self.HEADS * dimension, dimension)
 
     def forward(self, history: Tensor, present: Tensor, mean: Tensor, last: Tensor) -> Tensor:
-        """Asked by ``mean`` and ``last`` (n, d)."""
+        """Histories (n, L, d) and the mask ``present`` (n, L) to (n, d), queried by ``mean`` and ``last`` (n, d)."""
         n, _, width = history.shape
         ask = self.ask(torch.cat([mean, last], dim=1)).view(n, self.HEADS, width)
         scores = torch.bmm(ask, history.transpose(1, 2)) + ask @ self.place.T

@@ -21,7 +21,7 @@ class Hstu(nn.Module):
         self.layers = nn.ModuleList(_Unit(dimension, heads, length, dropout) for _ in range(layers))
 
     def forward(self, items: Tensor) -> Tensor:
-        """The states of all places."""
+        """Items (n, L, d), padding behind, to the states (n, L, d) of all places; L is at most ``length``."""
         states = self.dropout(items + self.places[: items.shape[1]])
         for layer in self.layers:
             states = layer(states)

@@ -19,7 +19,7 @@ class LastState(nn.Module):
         self.scale = dimension**0.5  # unit vectors have small numbers; encoders expect a deviation of about one
 
     def forward(self, history: Tensor, present: Tensor, mean: Tensor, last: Tensor) -> Tensor:
-        """``mean`` and ``last`` are not read."""
+        """Histories (n, L, d) and the mask ``present`` (n, L) to (n, d); ``mean`` and ``last`` (n, d) are not read."""
         n, length, width = history.shape
         size = present.sum(1)
         places = torch.arange(length, device=history.device)

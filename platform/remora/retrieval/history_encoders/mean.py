@@ -20,7 +20,7 @@ class Mean(nn.Module):
         self.length = length
 
     def forward(self, items: Tensor) -> Tensor:
-        """The states of all places."""
+        """Items (n, L, d), padding behind, to the states (n, L, d) of all places."""
         places = torch.arange(items.shape[1], device=items.device, dtype=items.dtype)
         apart = places[:, None] - places[None, :]
         logits = (-self.recency * apart.clamp(min=0)).masked_fill(apart < 0, -torch.inf)

@@ -37,7 +37,10 @@ class Ease:
 
 
 def inverted(gram: Scores, ridge: float) -> Scores:
-    """The inverse of a positive semi-definite matrix plus ``ridge`` on its diagonal; ``gram`` is overwritten."""
+    """The inverse of a positive semi-definite matrix plus ``ridge`` on its diagonal.
+
+    ``gram`` (items, items) float32 is overwritten. LinAlgError when the sum is not positive definite.
+    """
     gram[np.diag_indices_from(gram)] += np.float32(ridge)
     factor, info = scipy.linalg.lapack.spotrf(gram.T, lower=False, overwrite_a=True)
     if info:

@@ -19,5 +19,5 @@ class BilateralSoftmax(SampledLoss):
         self.ratio = ratio
 
     def of(self, logits: Logits) -> Tensor:
-        """The (weighted) mean over states."""
+        """The (weighted) mean over the n states, a scalar tensor."""
         return logits.mean(self.ratio * logits.log_rest - logits.corrected_positive)

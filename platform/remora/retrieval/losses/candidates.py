@@ -30,7 +30,7 @@ class Loss(Protocol):
     needs_negatives: bool
 
     def __call__(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
-        """The mean over states."""
+        """The mean over the n states, a scalar tensor."""
         ...
 
 
@@ -74,7 +74,7 @@ class SampledLoss(ABC):
 
     @abstractmethod
     def of(self, logits: Logits) -> Tensor:
-        """The (weighted) mean over states."""
+        """The (weighted) mean over the n states, a scalar tensor."""
 
     def __call__(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
         """The mean over states; a sampled item that is the state's own target is out of the running."""

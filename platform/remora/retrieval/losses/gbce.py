@@ -18,7 +18,7 @@ class Gbce(SampledLoss):
         self.calibration = calibration
 
     def of(self, logits: Logits) -> Tensor:
-        """The (weighted) mean over states, over the positive and the drawn."""
+        """The (weighted) mean over the n states of the mean over the positive and the m drawn, a scalar tensor."""
         positive, negatives, share = logits.positive, logits.negatives, min(1.0, logits.share)
         power = share * (self.calibration * (1 - 1 / share) + 1 / share)
         negative = F.logsigmoid(-negatives).sum(1)

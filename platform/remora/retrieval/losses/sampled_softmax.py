@@ -22,7 +22,7 @@ class SampledSoftmax(SampledLoss):
     """
 
     def of(self, logits: Logits) -> Tensor:
-        """The (weighted) mean over states."""
+        """The (weighted) mean over the n states, a scalar tensor."""
         positive = logits.corrected_positive
         return logits.mean(torch.logaddexp(positive, logits.log_rest) - positive)
 

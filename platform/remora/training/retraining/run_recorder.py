@@ -129,7 +129,8 @@ def recorded_run(settings: Settings, *, by: str, since: str | None) -> Iterator[
     """Around a run: NotReady while another run or command writes into the home; whatever the run raises is written
     down, and raised.
 
-    A run with ``since`` is a scheduled one: its failure is an alert. The death of the one before always is.
+    A run with ``since`` (`last`: only new files are read) is a scheduled one: its failure is an alert. The death of
+    the one before always is.
     """
     home = Home(settings.home)
     records = Records(home)

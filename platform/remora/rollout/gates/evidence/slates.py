@@ -80,7 +80,10 @@ def faults_of(slate: Slate, query: Query, pipeline: Pipeline, parts: Parts) -> I
 
 
 def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
-    """Which items the surface's scorer must tell something of: what fuses ranks has none of the backfill's."""
+    """A boolean an item: must the surface's scorer tell something of it?
+
+    What fuses ranks has no rank of an item that only the backfill found.
+    """
     if pipeline.scorer is None:
         return np.zeros(len(slate.candidates), bool)
     if not isinstance(pipeline.scorer, ReciprocalRankFusion):
