@@ -201,7 +201,7 @@ def _scratch() -> PrivateFolder:
 
 @contextlib.contextmanager
 def storage_errors(where: str) -> Iterator[None]:
-    """Turn an operating-system error into one that says what to do."""
+    """Turn an OSError into a StorageError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -215,11 +215,13 @@ def atomic_write(target: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A file to write that takes ``target``'s place when the block ends: a reader sees the old content or the new, and
     after an error the old one. Its folder must be there.
     """
+    # In the same folder: a rename is atomic within one file system only.
     handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
+            # A rename may reach the disk before the content: a power cut would leave an empty file under the name.
             os.fsync(file.fileno())
         os.chmod(aside, mode)
         os.replace(aside, target)

@@ -16,7 +16,7 @@ REBUILD = "Remove the version that it belongs to, and run the command that makes
 
 
 def write_parquet(table: pa.Table, path: str, filesystem: pafs.FileSystem | None = None, **options: Any) -> None:
-    """Write one file; StorageError when the store fails."""
+    """Write the rows and columns of a table as one file; StorageError when the store fails."""
     with storage_errors(path):
         pq.write_table(table, path, filesystem=filesystem, compression="zstd", write_page_checksum=True, **options)
 
@@ -24,7 +24,10 @@ def write_parquet(table: pa.Table, path: str, filesystem: pafs.FileSystem | None
 def read_parquet(
     path: str, columns: Sequence[str] | None = None, filesystem: pafs.FileSystem | None = None
 ) -> pa.Table:
-    """Read a file, or all files of a folder; UnreadableInput when one is not as it was written."""
+    """Read a file, or all files of a folder, ``columns`` or all.
+
+    UnreadableInput when one is not as it was written, FileNotFoundError when it is not there.
+    """
     try:
         return pq.read_table(
             path,

@@ -52,9 +52,11 @@ class Bootstrap:
         users, columns = totals.shape
         random = np.random.default_rng(seed)
         both = np.hstack([totals, counts])
+        # In chunks, as counts of all users in all resamples at once could fill the memory.
         chunk = max(1, CHUNK_BYTES // (8 * max(users, 1)))
         sums = [np.empty((0, 2 * columns))]
         for first in range(0, samples if users else 0, chunk):
+            # How often each user is drawn says as much as which are drawn, and makes the sums one matrix product.
             drawn = random.multinomial(users, np.full(users, 1 / users), size=min(chunk, samples - first))
             sums.append(drawn.astype(np.float64) @ both)
         resampled = np.vstack(sums)

@@ -55,6 +55,7 @@ def reliability(
     total = counts.sum()
     middle = np.cumsum(counts) - counts / 2
     place = np.minimum((BINS * middle / total).astype(int), BINS - 1)
+    # The bin of the first equal prediction, so that equal ones are not torn apart.
     first = np.searchsorted(predictions, predictions, side="left")
     place = place[first]
     bins = []

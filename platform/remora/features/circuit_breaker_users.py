@@ -12,7 +12,7 @@ from remora.pipeline import Hydrator, Query
 
 class CircuitBreakerUsers:
     """A Hydrator around another. After ``failures`` outages in a row nothing is asked for ``seconds``; then one request
-    tries, and either closes the circuit or opens it again (M. Nygard, LoadedBundle It!).
+    tries, and either closes the circuit or opens it again (M. Nygard, Release It!, 2007).
 
     A thread has a circuit of its own, because pybreaker lets one call at a time through each. Only NotReady is an
     outage: a bug is passed on and counts as an answer.

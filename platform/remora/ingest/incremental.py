@@ -165,7 +165,7 @@ def duplicate_scope(data: DataSettings, events: TableSources) -> Twins:
 
 
 def old_rows(version: Artifact, paths: Iterable[str], part: int, parts: int) -> pl.DataFrame | None:
-    """The rows of a day, in the lake's columns, that belong to its file ``part`` of ``parts``; None when the day had none."""
+    """The rows of a day that belong to its file ``part`` of ``parts``, in the lake's columns; None without any."""
     tables = [read_parquet(version.at(path), filesystem=version.home.filesystem) for path in paths]
     if not tables:
         return None

@@ -73,6 +73,7 @@ class Candidates:
                 scores[:, column] = source.also(rows)
             scores[at, column] = source.scores
             ranks[at, column] = np.arange(1, len(at) + 1, dtype=np.float32)
+        # Rows ascend, so that a stable sort breaks ties by row.
         order = np.argsort(-fused(ranks), kind="stable")
         return cls(
             rows=rows[order].astype(np.int32),

@@ -17,6 +17,7 @@ def isin(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:
         return np.zeros(len(rows), bool)
     ordered = np.sort(these)
     at = np.searchsorted(ordered, rows)
+    # Beyond the last one any position will do: the comparison below finds another row there.
     at[at == len(ordered)] = 0
     return ordered[at] == rows
 

@@ -140,6 +140,7 @@ class Pipeline:
         keep = ~isin(candidates.rows, query.exclude)
         for rule in self.filters:
             name = stage_name(rule)
+            # A filter that is not ready hides nothing: a slate with a seen item is better than no slate.
             keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
             steps.counts[name] = steps.counts.get(name, 0) + int(np.count_nonzero(keep))
         return candidates.take(keep)
@@ -154,9 +155,11 @@ class Pipeline:
             if not len(found.rows):
                 break
             piece = Candidates.merge([(BACKFILL, found)])
+            # The merge counts ranks from 1 within the page; an item's rank is that in the whole backfill.
             piece = replace(piece, source_ranks=piece.source_ranks + start)
             extra = self._allowed(query, piece.take(~isin(piece.rows, kept.rows)), steps)
             kept = stack(kept, extra.take(np.arange(min(query.n - len(kept), len(extra)))))
+            # Doubling keeps the number of pages small where the filters hide nearly all of the backfill.
             start, size = stop, size * 2
         steps.counts[BACKFILL] = len(kept) - before
         return kept

@@ -63,6 +63,7 @@ class ItemIndex:
 
         ``allowed`` (items,) is pushed into the search. A search that comes back short looks harder, and at last at each
         item, as it does from the start where few are allowed: the answer is full however selective the filter.
+        Rows (k,) int32 and scores (k,) float32.
         """
         mask = self._mask(allowed)
         there = len(self) if mask is None else int(mask.sum())
@@ -73,6 +74,7 @@ class ItemIndex:
             return self._each(vector, k, mask)
         question = np.asarray(vector, np.float32)[None]
         kind, selector = KINDS[self.kind], _selector(mask)
+        # A graph or a list may run out of allowed neighbours before it has k: -1 marks the places that stayed empty.
         for effort in kind.efforts_from(self.effort):
             scores, rows = self.faiss_index.search(question, k, params=kind.params(effort, k, selector))
             if (rows[0] >= 0).all():
@@ -80,7 +82,7 @@ class ItemIndex:
         return self._each(vector, k, np.ones(len(self), bool) if mask is None else mask)
 
     def add(self, vectors: Vectors) -> None:
-        """Items after the last, found from now on."""
+        """Items (n, d) after the last, found from now on. DataError for NaN or infinity, or another d."""
         self.faiss_index.add(checked(vectors, self.dimension))
 
     def remove(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> None:
@@ -100,6 +102,7 @@ class ItemIndex:
         if isinstance(index, faiss.IndexRefine):
             index = index.refine_index
         if isinstance(index, faiss.IndexIVF):
+            # FAISS finds the vector of a row in inverted lists by this map only.
             index.make_direct_map()
         if rows is None:
             return index.reconstruct_n(0, len(self))  # type: ignore[no-any-return]

@@ -26,12 +26,12 @@ class Neighbours:
     scores: npt.NDArray[np.float32]  # (pairs,)
 
     def of(self, row: int) -> Found:
-        """What goes with one item."""
+        """What goes with the item at ``row``, best first; empty without a neighbour."""
         where = slice(self.starts[row], self.starts[row + 1])
         return Found(self.rows[where], self.scores[where])
 
     def of_many(self, rows: ItemCodes, weights: npt.NDArray[np.float32]) -> Found:
-        """Weighted sum of the neighbours of several items, best first; ties by row."""
+        """Weighted sum of the neighbours of the items ``rows`` (n,) by ``weights`` (n,), best first; ties by row."""
         if not len(rows):
             return Found(NO_ROWS, np.empty(0, np.float32))
         counts = self.starts[rows + 1] - self.starts[rows]

@@ -59,6 +59,7 @@ class Recommender:
         """The slate of a surface for a user, who is assigned to this bundle as ``variant``."""
         try:
             return await self._answer(self._query(request, context), context, variant, yields)
+        # Neither counts against the bundle, which a rollout judges by its failures.
         except (Refused, BundleMismatch):
             raise
         except Exception:

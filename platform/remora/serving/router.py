@@ -81,6 +81,7 @@ class BundleRouter:
                 return await recommender.recommend(request, context, name, yields=True)
             except BundleMismatch:  # a phase of the graph has not got it yet, or no longer
                 continue
+        # No other recommender is left to ask, so this one answers by its fallback chain where a phase lacks the bundle.
         return await last.recommend(request, context, variant)
 
     def _choices(self, now: ActiveTraffic, who: str) -> Iterator[tuple[Recommender, str]]:

@@ -60,6 +60,7 @@ class StagePool:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, run)
         except asyncio.CancelledError:
+            # Work that starts is noted by the thread; this was given up while it waited.
             if not started:
                 self.waits.note(float("inf"))
             raise

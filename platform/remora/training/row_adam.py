@@ -10,7 +10,8 @@ from torch import Tensor
 
 
 class RowAdam(torch.optim.Optimizer):
-    """Adam that reads and writes the rows of a gradient and no others; the arithmetic of torch.optim.SparseAdam.
+    """Adam that reads and writes the rows of a gradient and no others; the arithmetic of torch.optim.SparseAdam
+    (Kingma and Ba, Adam, ICLR 2015).
 
     That one makes a sparse tensor of each intermediate result, which took a third of a step of matrix factorisation.
     """
@@ -26,7 +27,7 @@ class RowAdam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step along the gradients, which must be sparse; a table without one is left alone."""
+        """One step along the gradients; a table without one is left alone. RuntimeError for one that is not sparse."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -48,6 +49,7 @@ class RowAdam(torch.optim.Optimizer):
         square = state["exp_avg_sq"].index_select(0, rows).mul_(two).addcmul_(values, values, value=1 - two)
         state["exp_avg"].index_copy_(0, rows, mean)
         state["exp_avg_sq"].index_copy_(0, rows, square)
+        # The bias of both averages, which start at zero, is corrected in the step's size.
         size = group["lr"] * (1 - two ** state["step"]) ** 0.5 / (1 - one ** state["step"])
         moved = table.index_select(0, rows).addcdiv_(mean, square.sqrt_().add_(group["eps"]), value=-size)
         table.index_copy_(0, rows, moved)

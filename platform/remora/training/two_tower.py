@@ -97,6 +97,7 @@ def epochs(
     per_worker = max(2, schedule.batch_size // world)
     steps = max(1, count // per_worker)
     cooling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cooled(step / (schedule.epochs * steps)))
+    # A resumed run continues where the schedule of its learning rate stood.
     for _ in range(done * steps):
         cooling.step()
     for epoch in range(done, schedule.epochs):
@@ -147,6 +148,7 @@ def batch_loss(
     expected = np.ones(len(candidates))
     if not whole:
         rows = candidates.cpu().numpy()
+        # As the target of an example of the batch, and as a uniform draw.
         expected = n * inputs.share[rows] + schedule.uniform_negatives / len(inputs.drawable)
     log_expected = torch.as_tensor(np.log(expected), dtype=users.dtype, device=users.device)
     logits = user_item_logits(

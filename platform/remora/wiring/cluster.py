@@ -209,6 +209,7 @@ def free_port(preferred: int) -> int:
     """The preferred port of the loopback interface, or any free one when it is taken; NotReady without one."""
     for port in (preferred, 0):
         with closing(socket.socket()) as probe:
+            # As servers do: a port whose last connection closed a moment ago is free for them.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))

@@ -88,7 +88,8 @@ def snapshots(
     """Item snapshots at midnights (UTC) of days on which a query was asked, the first of them always among them.
 
     ``queries`` has the column instant. Of the items of ``vocabulary``; by default those of the lake. At most
-    ``evaluation.max_snapshots``, spread evenly: in a window of years the items are refreshed now and then rather than every night.
+    ``evaluation.max_snapshots``, spread evenly: in a window of years the items are refreshed now and then rather than
+    every night.
     """
     return ItemSnapshot.take_many(store, lake, vocabulary or lake.vocabulary(), settings, refreshes(settings, queries))
 

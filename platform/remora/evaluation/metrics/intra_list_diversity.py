@@ -37,6 +37,7 @@ class IntraListDiversity(Metric[Mean]):
         known, column = np.unique(sets, return_inverse=True)
         member = np.zeros((len(sets), len(known)))
         member[np.arange(len(sets))[:, None], column.reshape(sets.shape)] = 1.0
+        # The padding is not a category that two items share.
         member = member[:, known >= 0]
         shared = member @ member.T
         size = member.sum(axis=1)

@@ -96,6 +96,7 @@ class PointInTimeJob(RetrievalJob):
         filesystem, path = _place(storage, self.repo_path)
         with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as staging:
             rows = staging.write(self._finished(self._joined(notes), keep=(ROW,)), ROW)
+            # Before the folder appears, so that no reader meets an answer that lacks rows.
             counts = ray.get(notes.counts.remote())
             self.join.check(rows, counts)
             self._report = self._count(rows, counts, time.monotonic() - begun)

@@ -62,9 +62,11 @@ class Windows:
         (The difference of two running sums would leave the rounding error of values that have left the window.)
         """
         since, before = self._since(window), self._before
+        # reduceat takes no position behind the last value, and a window may end there.
         values = np.append(self._daily[column].to_numpy().astype(np.float64), 0.0)
         bounds = np.stack([since, before], axis=1).ravel()
         sums = np.add.reduceat(values, bounds)[::2] if len(bounds) else np.empty(0)
+        # Of an empty window reduceat returns the value at its start.
         return np.where(before > since, sums, 0.0)
 
     def distinct(self, pairs: pl.DataFrame, key: str, other: str, window: int) -> Ints:

@@ -52,6 +52,7 @@ class CategoryDiversity:
         for place in range(n):
             value = open_scores - costs[max(0, place - self.window + 1) : place].sum(axis=0)
             best = int(np.argmax(value))
+            # The similarity to the item just chosen, once for all places of its window.
             shared = members @ members[best]
             costs[place] = cost * shared / np.maximum(sizes + sizes[best] - shared, 1.0)
             chosen[place] = best

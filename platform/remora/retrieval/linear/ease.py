@@ -23,7 +23,7 @@ class Ease:
 
     @classmethod
     def fit(cls, matrix: sp.csr_array, *, ridge: float) -> Ease:
-        """From users' items (users, items); ``ridge`` is the penalty on squared weights."""
+        """From users' items (users, items); ``ridge`` is the penalty on squared weights, above 0."""
         gram = (matrix.T @ matrix).toarray().astype(np.float32)
         inverse = inverted(gram, ridge)
         diagonal = np.diagonal(inverse).copy()
@@ -32,7 +32,7 @@ class Ease:
         return cls(weights=inverse)
 
     def scores(self, history: sp.csr_array) -> Scores:
-        """Scores (n, items)."""
+        """Scores (n, items) float32 of histories (n, items)."""
         return np.asarray(history @ self.weights, np.float32)
 
 
@@ -42,11 +42,14 @@ def inverted(gram: Scores, ridge: float) -> Scores:
     ``gram`` (items, items) float32 is overwritten. LinAlgError when the sum is not positive definite.
     """
     gram[np.diag_indices_from(gram)] += np.float32(ridge)
+    # Cholesky: half the work of a general inverse. The transpose, equal as the matrix is symmetric, is in
+    # the column order that LAPACK overwrites without a copy.
     factor, info = scipy.linalg.lapack.spotrf(gram.T, lower=False, overwrite_a=True)
     if info:
         raise np.linalg.LinAlgError(
             f"The Gram matrix is not positive definite (pivot {info}); raise the ridge ({ridge})."
         )
     inverse, _ = scipy.linalg.lapack.spotri(factor, lower=False, overwrite_c=True)
+    # LAPACK fills one triangle alone.
     upper = np.triu(inverse)
     return np.ascontiguousarray(upper + np.triu(upper, 1).T)

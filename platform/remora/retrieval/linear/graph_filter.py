@@ -53,7 +53,7 @@ class GraphFilter:
         )
 
     def scores(self, history: sp.csr_array) -> Scores:
-        """Scores (n, items)."""
+        """Scores (n, items) float32 of histories (n, items)."""
         out = self._blurred(history.T.toarray().astype(np.float32))
         if self.low_pass:
             inverse = np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.scale > 0)
@@ -83,6 +83,7 @@ def smoothest(graph: sp.csr_array, rank: int, seed: int) -> npt.NDArray[np.float
     draw = np.random.default_rng(seed)
     block = draw.standard_normal((graph.shape[1], min(rank + 32, *graph.shape)), dtype=np.float32)
     for _ in range(4):
+        # Orthonormal after each step: the columns would all turn towards the largest direction otherwise.
         block = np.linalg.qr(graph.T @ (graph @ block))[0]
     _, _, right = np.linalg.svd(graph @ block, full_matrices=False)
     return np.ascontiguousarray((block @ right.T)[:, :rank], np.float32)

@@ -83,6 +83,7 @@ class SampledLoss(ABC):
         return self.of(
             Logits(
                 positive=(states * F.embedding(targets, table)).sum(1),
+                # Drawn by chance, the target itself would be pushed away and drawn near in one step.
                 negatives=negatives.masked_fill(sampled.rows[None, :] == targets[:, None], OUT),
                 log_expected=sampled.log_expected,
                 share=len(sampled.rows) / max(1, sampled.catalogue - 1),

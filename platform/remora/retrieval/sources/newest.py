@@ -37,6 +37,7 @@ class Newest:
         if query.known or len(query.history):
             found = self.index.search(self.encoder.encode(query), enough, allowed=self.new)
         else:
+            # A user of whom nothing is known has no vector to search with.
             rows = self.youngest[:enough]
             found = Found(rows, -self.age_days[rows].astype(np.float32))
         return drop_seen(query, found, self.limit, skip_seen=self.skip_seen)

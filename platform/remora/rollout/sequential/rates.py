@@ -55,6 +55,7 @@ def rates_bounds(hits: npt.ArrayLike, n: npt.ArrayLike, *, alpha: float) -> tupl
     limit = -np.log(alpha) - betaln(hits + PRIOR, misses + PRIOR) + betaln(PRIOR, PRIOR)
     low = expit(_crossing(hits, misses, limit, inside=most_likely, outside=np.full_like(hits, -FURTHEST)))
     high = expit(_crossing(hits, misses, limit, inside=most_likely, outside=np.full_like(hits, FURTHEST)))
+    # Without a hit no rate is too small; the bisection would stop just above 0.
     return np.where(hits == 0, 0.0, low), np.where(misses == 0, 1.0, high)
 
 
@@ -66,6 +67,7 @@ def _log_odds(hits: Reals, misses: Reals) -> Reals:
 def _crossing(hits: Reals, misses: Reals, limit: Reals, *, inside: Reals, outside: Reals) -> Any:
     """The log odds between a point inside and one outside of the interval where the mixture's likelihood is 1 / alpha
     times that of the rate; it falls toward the most likely rate from both sides."""
+    # Bisection in log odds, where rates near 0 and 1 have as much room as those in the middle.
     for _ in range(HALVINGS):
         middle = (inside + outside) / 2
         is_in = hits * np.logaddexp(0, -middle) + misses * np.logaddexp(0, middle) < limit
