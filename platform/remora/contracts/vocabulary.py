@@ -50,7 +50,7 @@ class Vocabulary:
         return self._row_of.get(id)
 
     def rows(self, ids: Iterable[str]) -> ItemCodes:
-        """Rows of the ids that are known, in their order; unknown ids are left out."""
+        """Rows (m,) int32 of the m ids that are known, in their order; unknown ids are left out."""
         found = self._row_of
         return np.fromiter((found[i] for i in ids if i in found), np.int32)
 
@@ -59,5 +59,5 @@ class Vocabulary:
         return self._list[row]
 
     def to_ids(self, rows: Sequence[int] | ItemCodes) -> list[str]:
-        """The ids of many rows."""
+        """The ids of ``rows`` (n,), one per row. IndexError for one past the last."""
         return [self._list[r] for r in rows]

@@ -43,7 +43,7 @@ def training_only(examples: pa.Table) -> pa.Table:
 
 
 def target_counts(examples: Dataset, items: int) -> np.ndarray:
-    """How often each item is a target in training, shape (items,)."""
+    """How often each item is a target in training, shape (items,) int64."""
 
     def count(block: pa.Table) -> pa.Table:
         targets = training_only(block)[TARGET].to_numpy()

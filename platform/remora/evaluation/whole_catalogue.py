@@ -21,6 +21,7 @@ def ranks(scores: Scores, seen: Histories, targets: npt.NDArray[np.int64]) -> np
     out = np.empty(len(targets), np.int64)
     for n, row in enumerate(scores):
         had = np.unique(seen[n])
+        # The target competes even where it is among what the user had: it is what is asked for.
         had = had[had != targets[n]]
         above = int((row > own[n]).sum()) - int((row[had] > own[n]).sum())
         level = int((row == own[n]).sum()) - 1 - int((row[had] == own[n]).sum())
@@ -40,6 +41,7 @@ def hits(scores: Scores, had: sp.csr_array, relevant: sp.csr_array, k: int) -> n
     """
     scores[had.nonzero()] = -np.inf
     k = min(k, scores.shape[1])
+    # A partition first: sorting a row of the whole catalogue for its k best would take far longer.
     top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
     order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
     top = np.take_along_axis(top, order, axis=1)

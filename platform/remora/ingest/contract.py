@@ -141,5 +141,5 @@ class RowValidator:
 
 
 def accepted(judged: pl.DataFrame, types: pa.Schema) -> pa.Table:
-    """The rows without a reason, in the lake's types."""
+    """The rows without a reason, in the columns and types of ``types``."""
     return judged.filter(pl.col(REASON).is_null()).select(types.names).to_arrow().cast(types)

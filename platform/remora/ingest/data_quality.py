@@ -149,7 +149,7 @@ def gini(counts: npt.NDArray[np.int64]) -> float:
 
 
 def top_share(counts: npt.NDArray[np.int64], share: float) -> float:
-    """What part of the sum the largest ``share`` of the counts has; at least one count.
+    """What part of the sum, in [0, 1], the largest ``share`` of the counts (n,) has; at least one count.
 
     >>> top_share(np.array([1, 1, 2, 4]), 0.25)
     0.5

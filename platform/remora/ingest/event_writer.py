@@ -115,6 +115,7 @@ def write_events(
     shelving = sheets.shelving
     settling = partial(settle, sources=sources, shelving=shelving, duplicates=scan.duplicates)
     writing = partial(write_files, sheets=sheets, collect=collect)
+    # More partitions than files would leave some without a row.
     partitions = min(shelving.files, max(1, math.ceil(sources.rows / PARTITION_ROWS)))
     lines = (
         dataset_of(sources, [partial(settling, judge=judge) for judge in judges])
@@ -146,7 +147,11 @@ def settle(
     shelving: FileLayout,
     duplicates: npt.NDArray[np.int64],
 ) -> pa.Table:
-    """Accepted rows and, in columns of their own, rejected ones, each with the file it goes to."""
+    """Accepted rows and, in columns of their own, rejected ones, each with the file it goes to.
+
+    ``duplicates`` (m,) int64 are the places of rows that are there twice, sorted.
+    """
+    # Judged again, as the first pass moved ids alone: so whole rows are moved once.
     judged = judge(raw)
     twice = pl.Series(_among(judged[ORDER].to_numpy(), duplicates))
     judged = judged.with_columns(pl.coalesce(REASON, pl.when(twice).then(pl.lit(DUPLICATE))).alias(REASON))

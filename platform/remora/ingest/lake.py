@@ -151,7 +151,7 @@ class Lake:
         return self._table("users")
 
     def quarantine(self) -> pa.Table:
-        """Rows that were not accepted."""
+        """Rows that were not accepted, with the columns of :data:`~remora.contracts.tables.QUARANTINE`."""
         return self._table("quarantine")
 
     def vocabulary(self) -> Vocabulary:

@@ -38,6 +38,7 @@ class Cache(Generic[V]):
         """What is kept under ``key``; None where nothing is, or it is too old."""
         with self._lock:
             found = self._kept.get(key)
+        # Outside the lock, so that no thread waits for a listener.
         self.listener(self.name, found is not None)
         return found
 

@@ -40,7 +40,7 @@ class Blend(BaseModel):
         return Blend(shares=chosen(self.shares), spread=chosen(self.spread))
 
     def of(self, margins: Mapping[str, Margins]) -> Margins:
-        """Shape (n, objectives)."""
+        """From each model's margins (n, objectives) to the blend's, (n, objectives) float32."""
         parts = [
             np.asarray(self.shares[model], np.float32) / np.asarray(self.spread[model], np.float32) * margins[model]
             for model in self.models

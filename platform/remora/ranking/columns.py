@@ -29,11 +29,12 @@ class RankerColumn(BaseModel):
     def encode(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Numbers as float32; text as its place among the categories; NaN for null and for what was never seen.
 
-        Floats in place of texts are such places already.
+        Shape (n,) to (n,). Floats in place of texts are such places already.
         """
         if self.categories is None or values.dtype.kind == "f":
             return values.astype(np.float32, copy=False)
         there = np.array([v is not None and v == v for v in values], bool)
+        # Each distinct text is looked up once, however many rows have it.
         texts, inverse = np.unique(np.array([str(v) for v in values[there]]), return_inverse=True)
         encoded = np.full(len(values), np.nan, np.float32)
         encoded[there] = np.array([self._places.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]

@@ -29,7 +29,8 @@ class Timing(BaseModel):
 def timed(margins: Callable[[Batch], npt.NDArray[np.float32]], batch: Batch, times: int = TIMES) -> Timing:
     """Score slates of :data:`CANDIDATES` made of the rows of ``batch``, with the longest of its histories.
 
-    ``times`` runs are measured on one thread, in milliseconds, after some that only warm up.
+    ``margins`` gives a batch of n rows (n, objectives). ``times`` runs are measured on one thread, in milliseconds,
+    after some that only warm up.
     """
     slate = one_slate(batch, CANDIDATES)
     threads = torch.get_num_threads()

@@ -211,6 +211,7 @@ class Pointers:
             self._aliases.point(alias, version)
             self._finish(key, asked)
         elif self._aliases.bundles().get(alias) != bundle.id:
+            # The records say so already, and MLflow's alias was moved beside them.
             self._mirror(alias, bundle.id)
         if self._unrecorded.read():
             self.unrecorded_moves()  # this alias is mended
@@ -233,6 +234,7 @@ class Pointers:
             now = _moved(now, production)
         desired = change(now).model_copy(update={"production": production})
         new = set(desired.bundles) - set(now.bundles)
+        # No replica has read these: every file's hash is checked, where sizes do for the others.
         for id in new:
             self._verified(id)
         for id in _tried(desired) - _tried(now) - new:

@@ -58,6 +58,7 @@ class UserEncoder:
         if vector is None:
             columns = {name: _as_column([value]) for name, value in profile.items()}
             vector = self.encode_many([query.history], pa.table(columns))[0]
+            # The cache hands the same array to every thread.
             vector.flags.writeable = False
             self.cache.put(read, vector)
         self._last = (query, vector)

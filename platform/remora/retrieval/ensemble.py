@@ -32,7 +32,7 @@ def choose_weights(members: Mapping[str, Scores], quality: Callable[[Scores], fl
     """Weights that sum to 1, found greedily on validation: the best member first, then whichever helps most.
 
     Caruana et al., "Ensemble selection from libraries of models" (ICML 2004), with a share for each newcomer instead
-    of equal votes. A member that does not help gets 0.
+    of equal votes. ``members`` are scores (n, items). A member that does not help gets 0.
     """
     ready = {name: standardised(scores) for name, scores in members.items()}
     alone = {name: quality(scores) for name, scores in ready.items()}

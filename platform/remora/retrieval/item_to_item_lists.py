@@ -61,7 +61,7 @@ def _fitted(histories: pa.Table, items: int, chosen: RetrievalSettings) -> Neigh
 
 
 def of_histories(histories: list[npt.NDArray[np.int64]], items: int, chosen: RetrievalSettings) -> Neighbours:
-    """From users' item rows in order; no list is longer than ``linear_top_k``, no score is negative."""
+    """From each user's item rows (events,) in order; no list is longer than ``linear_top_k``, no score is negative."""
     counts = np.bincount(np.concatenate(histories), minlength=items)
     head = np.sort(np.argsort(-counts, kind="stable")[: min(chosen.linear_max_items, int((counts > 0).sum()))])
     place = np.full(items, -1, np.int64)

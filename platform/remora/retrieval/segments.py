@@ -71,7 +71,7 @@ class Segments:
 
     @classmethod
     def of_lists(cls, lists: Mapping[str, tuple[ItemCodes, Floats]]) -> Segments:
-        """From each segment's item rows, best first, and their shares."""
+        """From each segment's item rows (n,), best first, and their shares (n,)."""
         place = np.repeat(np.arange(len(lists)), [len(rows) for rows, _ in lists.values()])
         columns = [np.concatenate(column) for column in zip(*lists.values(), strict=True)] if lists else [(), ()]
         return cls(tuple(lists), Neighbours.of_sorted(len(lists), place, *columns))

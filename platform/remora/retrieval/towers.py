@@ -62,6 +62,7 @@ class ContentEncoder(nn.Module):
         self.mix = nn.Sequential(nn.Linear(inputs, 2 * dimension), nn.ReLU(), nn.Linear(2 * dimension, dimension))
         for table in (self.tags, self.words):
             nn.init.normal_(table.weight, std=dimension**-0.5)
+            # The draw has filled the row of padding too, which training leaves as it is.
             with torch.no_grad():
                 table.weight[0] = 0
 
@@ -78,6 +79,7 @@ class ItemTower(nn.Module):
         self.identity = nn.Embedding(spec.trained + 1, spec.dimension, padding_idx=0)
         self.content = ContentEncoder(spec.item_content, spec.dimension)
         nn.init.normal_(self.identity.weight, std=spec.dimension**-0.5)
+        # The draw has filled the row of padding too, which training leaves as it is.
         with torch.no_grad():
             self.identity.weight[0] = 0
 

@@ -76,10 +76,8 @@ class Replica:
     async def check_health(self) -> None:
         """NotReady when a thread hangs, the error itself when the stages break.
 
-        The store of users is not asked, as it may be out.
-
-        The probe has a thread of its own: behind the requests of a full replica it would be late, and the replica be
-        taken for broken when it is needed most.
+        The store of users is not asked, as it may be out. The probe has a thread of its own: behind the requests of
+        a full replica it would be late, and the replica be taken for broken when it is needed most.
         """
         if (seconds := self.threads.longest_seconds()) > HANGS_AFTER_SECONDS:
             raise NotReady(f"a thread has been at the same piece of work for {seconds:.0f} s")

@@ -64,13 +64,15 @@ class Groups:
                 "features": pa.FixedSizeListArray.from_arrays(self.features.ravel(), self.features.shape[1]),
             }
         )
+        # Without rows there is still one block, which carries the types of the columns.
         size = max(1, -(-len(table) // blocks))
         return ray.data.from_arrow([table.slice(start, size) for start in range(0, max(len(table), 1), size)])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """How one objective is boosted; the listwise head has linear gains.
+    """How one objective is boosted; the listwise head (LambdaMART: Burges, From RankNet to LambdaRank to
+    LambdaMART, 2010) has linear gains.
 
     ``kinds`` (F) are ``q`` for numbers and ``c`` for categories, ``monotone`` (F) 1, -1 or 0.
     """
@@ -105,7 +107,7 @@ class Config:
         }
 
     def matrix(self, groups: Groups, ref: xgboost.DMatrix | None = None) -> xgboost.QuantileDMatrix:
-        """The groups as XGBoost reads them."""
+        """The groups (n, F) as XGBoost reads them; bins are those of ``ref`` where it is given."""
         by_group = {"qid": groups.groups} if self.head == LISTWISE else {"weight": groups.counts}
         kinds = list(self.kinds) if self.trees.categorical else ["q"] * len(self.kinds)
         return xgboost.QuantileDMatrix(
@@ -205,6 +207,7 @@ def _fitted(
             ),
         ],
     )
+    # XGBoost keeps the rounds after the best one, which early stopping waited through.
     best = again = booster[: booster.best_iteration + 1]
     if config.refit:
         again = xgboost.train(

@@ -36,7 +36,7 @@ class PairValidation:
 
 @dataclass(frozen=True, kw_only=True)
 class PairInputs:
-    """What every worker needs. ``start``: vectors of users and items to begin at."""
+    """What every worker needs. ``start``: vectors of users (users, d) and items (items, d) to begin at."""
 
     spec: PairSpec
     train: Histories
@@ -84,6 +84,7 @@ def train_worker(config: dict[str, Any]) -> None:
     while not is_over(state, schedule):
         begun, waited, total = time.monotonic(), 0.0, 0.0
         done, then = progress(state, schedule)
+        # The same in all workers, which must draw the same batches and negatives.
         shared = np.random.default_rng((schedule.seed, state["epoch"]))
         order = shared.permutation(len(flat))
         for step in range(steps):
@@ -97,6 +98,7 @@ def train_worker(config: dict[str, Any]) -> None:
                 group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)
             optimiser.zero_grad(set_to_none=True)
             loss = model(users, items, sampled)
+            # The workers' gradients are averaged: weighed by its share, the average is that of the whole batch.
             (loss * (len(own) * world / len(batch))).backward()
             optimiser.step()
             total += float(loss.detach())

@@ -134,7 +134,9 @@ def fit(
             },
             datasets={"train": examples},
             dataset_config=DataConfig(
-                execution_options=ExecutionOptions(preserve_order=True), enable_shard_locality=False
+                # A resumed run must meet the examples in the order of the one that it continues.
+                execution_options=ExecutionOptions(preserve_order=True),
+                enable_shard_locality=False,
             ),
             scaling_config=ScalingConfig(num_workers=chosen.workers),
             run_config=run_config(

@@ -40,7 +40,7 @@ class NextItems:
 @dataclass(frozen=True, kw_only=True)
 class SequenceSchedule:
     """How long and how fast. ``batch_users`` are those of all workers together; ``patience`` counts epochs without a
-    better validation, ``seconds`` bounds the loop's time, None: as long as it takes."""
+    better validation, ``seconds`` bounds the loop's time; None is no bound."""
 
     epochs: int
     batch_users: int
@@ -120,6 +120,7 @@ def train_worker(config: dict[str, Any]) -> None:
             own = users[batch[rank::world]]
             sequences = torch.as_tensor(inputs.train.padded(own, inputs.spec.length + 1), device=device)
             sampled = sampler.sample(shared, device) if plain.loss.needs_negatives else None
+            # The workers' gradients are averaged: weighed by its share, the average is the whole batch's.
             share = (
                 float(lengths[batch[rank::world]].sum() - len(own)) * world / float(lengths[batch].sum() - len(batch))
             )
@@ -151,6 +152,7 @@ def user_vectors(tower: SequentialTower, histories: Histories, step: int = 256) 
     device = next(tower.parameters()).device
     found = np.zeros((len(histories), tower.spec.dimension), np.float32)
     tower.eval()
+    # Histories of like length together need the least padding.
     order = np.argsort(histories.lengths, kind="stable")
     order = order[histories.lengths[order] > 0]
     for begin in range(0, len(order), step):
@@ -161,7 +163,7 @@ def user_vectors(tower: SequentialTower, histories: Histories, step: int = 256) 
 
 
 def validated(tower: SequentialTower, asked: NextItems, step: int = 512) -> float:
-    """NDCG@10 of the tower alone."""
+    """NDCG@10 of the tower alone, in [0, 1]: the mean over the histories; items that a user had do not stand before."""
     vectors = tower.vectors().detach().float().cpu().numpy()
     users = user_vectors(tower, asked.histories)
     places = []

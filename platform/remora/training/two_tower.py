@@ -144,6 +144,7 @@ def batch_loss(
     users, items = model(
         batch["history"], (batch["tags"], batch["words"], batch["numbers"]), candidates, schedule.id_dropout
     )
+    # In the whole catalogue the batch's targets stand already.
     others = slice(n if whole else 0, None)
     expected = np.ones(len(candidates))
     if not whole:

@@ -76,6 +76,7 @@ def start(
         )
     running = Running(name=name, pid=process.pid, started=psutil.Process(process.pid).create_time(), facts=facts)
     aside = FOLDER / f"{name}.json.{process.pid}"
+    # Written aside, so that no other command reads half of it.
     aside.write_text(json.dumps(asdict(running)))
     os.replace(aside, FOLDER / f"{name}.json")
     return running
@@ -95,6 +96,7 @@ def stop(name: str, *, patience_seconds: float = 20) -> bool:
     (FOLDER / f"{name}.json").unlink(missing_ok=True)
     if running is None:
         return False
+    # Listed before the signal: a child whose parent has ended is not found by it any more.
     tree = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
     with contextlib.suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGTERM)

@@ -82,7 +82,7 @@ class PointInTimeJob(RetrievalJob):
         return self._finished(ray.data.from_arrow(found) if isinstance(found, pa.Table) else found)
 
     def stream(self) -> Dataset:
-        """The same as a lazy Ray Dataset, joined again whenever it is read, in bounded memory; rows are not counted."""
+        """The same rows and columns as a lazy Ray Dataset, joined at each reading in bounded memory, uncounted."""
         return self._finished(self._joined(tally()))
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:

@@ -31,6 +31,7 @@ class Scale(BaseModel):
         counts = np.maximum(known.sum(axis=0), 1)
         centre = np.where(known, tamed, 0).sum(axis=0) / counts
         spread = np.sqrt((np.where(known, tamed - centre, 0) ** 2).sum(axis=0) / counts)
+        # A column of one value has no spread: divided by 1 it is zero everywhere.
         return cls(centre=tuple(centre.tolist()), spread=tuple(np.where(spread > 1e-6, spread, 1.0).tolist()))
 
 

@@ -25,6 +25,7 @@ def pointwise_mutual_information(histories: Histories, reach: int) -> sp.csr_arr
     user = np.repeat(np.arange(len(histories)), histories.lengths)
     near = sp.csr_array((items, items), dtype=np.float64)
     for apart in range(1, reach + 1):
+        # Histories stand one after another: a pair across a border is of two users.
         same = user[:-apart] == user[apart:]
         weights = np.full(int(same.sum()), 1.0 / apart)
         near = near + sp.csr_array((weights, (flat[:-apart][same], flat[apart:][same])), shape=(items, items))

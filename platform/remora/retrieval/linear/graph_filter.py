@@ -62,6 +62,7 @@ class GraphFilter:
         term = out
         for order in range(1, 5 if self.sharpening else 1):
             term = self._blurred(term)
+            # The next term of the exponential's series: dividing by each order makes the factorial.
             term *= np.float32(-self.sharpening / order)
             out = out + term
         return np.ascontiguousarray(out.T, np.float32)

@@ -63,6 +63,7 @@ def recent(histories: Sequence[Items], items: int, decay: float) -> sp.csr_array
     back = np.repeat(ends, lengths) - 1 - np.arange(lengths.sum())
     columns = np.concatenate([np.asarray(h, np.int64) for h in histories]) if len(histories) else np.empty(0, np.int64)
     weights = np.exp(-back / decay).astype(np.float32)
+    # What weighs less hardly changes a score, and would fill the matrix.
     keep = weights > 1e-3
     return sp.csr_array((weights[keep], (users[keep], columns[keep])), shape=(len(histories), items))
 

@@ -24,5 +24,6 @@ class FromHistory:
     def find(self, query: Query) -> Found:
         """Summed scores, best first; nothing for a user without history."""
         seeds = query.history[-self.seeds :]
+        # The newest seed stands last and counts in full.
         weights = (self.decay ** np.arange(len(seeds))[::-1]).astype(np.float32)
         return drop_seen(query, self.neighbours.of_many(seeds, weights), self.limit, skip_seen=self.skip_seen)

@@ -27,5 +27,6 @@ class NearestItems:
             return NOTHING
         vector = self.encoder.encode(query)
         found = self.index.search(vector, self.limit + overfetch(query, skip_seen=self.skip_seen))
+        # So that the ranker reads this source's score of what only others found, too.
         found = found._replace(also=partial(self.encoder.scores, vector))
         return drop_seen(query, found, self.limit, skip_seen=self.skip_seen)

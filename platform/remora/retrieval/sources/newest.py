@@ -44,6 +44,6 @@ class Newest:
 
     @cached_property
     def youngest(self) -> ItemCodes:
-        """New items of known age, the youngest first; ties by row."""
+        """Rows (n,) of new items of known age, the youngest first; ties by row."""
         rows = np.flatnonzero(self.new & ~np.isnan(self.age_days))
         return rows[np.argsort(self.age_days[rows], kind="stable")].astype(np.int32)

@@ -23,7 +23,7 @@ class StaticRanking:
 
     @cached_property
     def order(self) -> ItemCodes:
-        """Rows, best first."""
+        """Rows (n,) of the items with a score, best first."""
         order = np.argsort(-self.scores, kind="stable").astype(np.int32)
         return order[~np.isnan(self.scores[order])]
 

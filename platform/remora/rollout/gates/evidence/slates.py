@@ -80,7 +80,7 @@ def faults_of(slate: Slate, query: Query, pipeline: Pipeline, parts: Parts) -> I
 
 
 def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
-    """A boolean an item: must the surface's scorer tell something of it?
+    """Must the surface's scorer tell something of each item? Shape (n,).
 
     What fuses ranks has no rank of an item that only the backfill found.
     """
