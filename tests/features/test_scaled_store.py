@@ -98,7 +98,6 @@ def test_a_connection_that_the_server_has_ended_is_opened_again(shop: Shop, regi
         assert users.hydrate(shop.query("u1")).known is False
 
 
-@pytest.mark.slow
 def test_a_redis_that_is_gone_is_not_ready(shop: Shop, registry: str) -> None:
     with ValkeyServer() as server:
         servers = {"redis": f"127.0.0.1:{server.port}", "registry": registry}
