@@ -161,6 +161,22 @@ def test_every_head_of_http_is_passed_on(
     assert {f"{k.lower()}: {v}" for k, v in fields} <= {": ".join(field) for field in echoed(body)["headers"]}
 
 
+def test_a_body_in_chunks_that_ends_anywhere_is_waited_for(port: int) -> None:
+    chunks = b"5\r\nabcde\r\n1;a=b\r\nf\r\n0\r\n\r\n"
+    with ExitStack() as held:
+        begun = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in chunks]
+        for at, connection in enumerate(begun):
+            connection.settimeout(20)
+            connection.sendall(b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + chunks[:at])
+        assert {problem(read(connection)) for connection in begun} == {408}
+
+
+@pytest.mark.parametrize("size", [b"fffffffffffffff0", b"f" * 16, b"ffffffffffffffe0", b"f" * 100])
+def test_a_chunk_larger_than_any_number_is_refused(port: int, size: bytes) -> None:
+    answer = sent(port, b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"1\r\na\r\n" * 9 + size + b"\r\na\r\n")
+    assert answered(answer)[0] in {400, 408, 413}
+
+
 @given(sizes=st.lists(st.integers(1, 300), max_size=6), cut=st.floats(0, 1))
 @settings(max_examples=60, deadline=None)
 def test_a_body_in_chunks_is_passed_on_wherever_its_first_packet_ends(port: int, sizes: list[int], cut: float) -> None:

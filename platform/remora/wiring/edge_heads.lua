@@ -21,8 +21,9 @@ local function chunks(body)
         if not size then
             return body:find("^%x*[^\r\n]*\r?$", at) ~= nil and body:find("^[%x\r]", at) ~= nil
         end
-        at = data + tonumber(size, 16)
-        if tonumber(size, 16) == 0 or at > #body then
+        local bytes = #size <= 8 and tonumber(size, 16) or 0 -- a longer one would overflow: the parser refuses it
+        at = data + bytes
+        if bytes == 0 or at > #body or body:sub(at) == "\r" then
             return true
         end
         at = body:match("^\r?\n()", at)
