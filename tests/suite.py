@@ -49,13 +49,13 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """What the session builds once is not the time of the test that happens to come first."""
+    if fixturedef.scope != "session":
+        return (yield)
     began = unhindered()
     try:
         return (yield)
     finally:
-        if fixturedef.scope == "session":
-            stash = request.session.stash
-            stash[_shared] = stash.get(_shared, 0.0) + unhindered() - began
+        request.session.stash[_shared] += unhindered() - began
 
 
 @pytest.hookimpl(wrapper=True)
@@ -72,8 +72,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fails what took too long."""
     report = yield
+    if call.when != "teardown" or not report.passed or item.get_closest_marker("slow"):
+        return report
     own = unhindered() - item.stash[_began] - item.session.stash[_shared]
-    if call.when == "teardown" and report.passed and own > MAX_SECONDS and not item.get_closest_marker("slow"):
+    if own > MAX_SECONDS:
         report.outcome = "failed"
         report.longrepr = (
             f"{item.nodeid} took {own:.0f} s, and {MAX_SECONDS:.0f} are allowed: make it faster, or mark it "

@@ -30,8 +30,8 @@ def run_gates(settings: Settings, candidate: str, against: str = PRODUCTION, *, 
     Takes a minute, and a Ray cluster, unless it is looked up, which ``again`` forbids. A bundle that is in production
     already is not compared with itself: what holds is a report of before, or else the absolute bounds.
     """
-    done = cached_report(settings, candidate, against)
-    if done is not None and not again:
+    done = None if again else cached_report(settings, candidate, against)
+    if done is not None:
         return done
     from remora.rollout.gates.runner import measure
 
