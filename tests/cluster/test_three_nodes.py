@@ -23,6 +23,10 @@ def test_replicas_follow_the_load_up_and_down_and_no_request_fails(seen: dict[st
     assert step["answers"] > 100
 
 
+def test_no_two_replicas_of_a_deployment_share_a_node_where_the_settings_say_so(seen: dict[str, Any]) -> None:
+    assert seen["together"] == 1
+
+
 def test_a_node_is_lost_and_no_more_than_what_it_held(seen: dict[str, Any]) -> None:
     """Each of the four clients has one request on the way when it happens; whatever comes after is answered."""
     assert seen["loss"]["failed"] <= 4, seen["loss"]

@@ -14,6 +14,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,7 +40,10 @@ PATIENCE_SECONDS = 180.0
 GROWN = ("Retriever", "Ranker")
 FROM_AFAR_SECONDS = 0.2
 SCALED = {"min_replicas": 1, "max_replicas": 3, "cpus_per_replica": 0.5, "downscale_delay_seconds": 5}
-DOUBLE = {"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.4, "timeout_ms": 3_000, "max_timeout_ms": 3_000}
+DOUBLE = {"min_replicas": 2, "max_replicas": 2, "max_replicas_per_node": 1, "cpus_per_replica": 0.4} | {
+    "timeout_ms": 3_000,
+    "max_timeout_ms": 3_000,
+}
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,21 @@ def stepped(url: str) -> dict[str, object]:
     }
 
 
+def nodes_of_replicas() -> list[tuple[str, str, int]]:
+    """Deployment, node and process of each replica."""
+    deployments = details()["applications"][APP]["deployments"]
+    return [(name, r["node_id"], r["pid"]) for name, found in deployments.items() for r in found["replicas"]]
+
+
+def together() -> int:
+    """The most replicas of one deployment on one node."""
+    return max(Counter((deployment, node) for deployment, node, _ in nodes_of_replicas()).values())
+
+
 @contextmanager
 def without_a_node(cluster: Cluster) -> Iterator[set[int]]:
     """A node dies with all that runs there; these are the replicas among it. Never the one of Serve's own actors."""
-    found = [
-        replica
-        for deployment in details()["applications"][APP]["deployments"].values()
-        for replica in deployment["replicas"]
-    ]
-    of_node = {node: {r["pid"] for r in found if r["node_id"] == node.node_id} for node in cluster.worker_nodes}
+    of_node = {node: {pid for _, at, pid in nodes_of_replicas() if at == node.node_id} for node in cluster.worker_nodes}
     node = max(of_node, key=lambda node: len(of_node[node]))
     for pid in of_node[node]:
         os.kill(pid, signal.SIGKILL)
@@ -131,6 +141,7 @@ def main() -> None:
         serve.run(assemble(SlowShop(settings(**patient, **SCALED)), "graph"), name=APP, route_prefix="/")
         seen = {"step": stepped(url)}
         serve.run(assemble(SmallShop(settings(**DOUBLE)), "graph"), name=APP, route_prefix="/")
+        seen["together"] = together()
         fault = partial(without_a_node, cluster)
         seen["loss"] = outcome("a node is lost", fault, app=APP, under=Load(url, USERS, clients=FEW, n=N))._asdict()
     print(json.dumps(seen))

@@ -76,5 +76,6 @@ def scaling(settings: Settings) -> dict[str, Any]:
         "health_check_timeout_s": settings.serving.health_check_interval_seconds,
         "graceful_shutdown_wait_loop_s": 0.5,
         "graceful_shutdown_timeout_s": 10,
+        "max_replicas_per_node": settings.serving.max_replicas_per_node,
         "max_surge_percent": 100,
     }

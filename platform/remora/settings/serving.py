@@ -23,6 +23,12 @@ class ServingSettings(Section):
     )
     min_replicas: int = Field(1, ge=1, le=10_000, description="replicas of each deployment when it is quiet")
     max_replicas: int = Field(4, ge=1, le=10_000, description="replicas of each deployment when it is busy")
+    max_replicas_per_node: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="of each deployment; 1: no node's loss takes two. More replicas wait for nodes; none: no limit",
+    )
     downscale_delay_seconds: float = Field(
         60.0, ge=0, le=MOST_SECONDS, description="how long it must be quiet before replicas go"
     )
