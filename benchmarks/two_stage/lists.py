@@ -11,7 +11,7 @@ import numpy as np
 from remora.contracts.vocabulary import NO_ROWS, ItemCodes
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import RETRIEVAL, SURFACE
-from remora.pipeline import Found, Query
+from remora.pipeline import Query, Retrieved
 from remora.ranking.ranker import Ranker
 from remora.surfaces.home_feed import home_feed
 from remora.wiring.parts import scorer_of
@@ -27,10 +27,10 @@ class Listed:
 
     lists: Mapping[str, ItemCodes]
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """As the peer ranked them."""
         rows = self.lists.get(query.request_id, NO_ROWS)
-        return Found(rows, -np.arange(len(rows), dtype=np.float32))
+        return Retrieved(rows, -np.arange(len(rows), dtype=np.float32))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ class SeenThree:
     """Everyone has seen the first three items."""
 
     def hydrate(self, query: Query) -> Query:
-        return replace(query, known=True, seen=np.arange(3, dtype=np.int32))
+        return replace(query, user_found=True, seen=np.arange(3, dtype=np.int32))
 
 
 def rows(outcomes: dict[str, float], *, hide: bool = True, **changes: object) -> pa.Table:

@@ -15,7 +15,7 @@ from remora.contracts.vocabulary import Vocabulary
 from remora.evaluation.catalogue import Catalogue
 from remora.evaluation.metrics import metrics_at
 from remora.evaluation.replay import Replay, ReplayState
-from remora.pipeline import Candidates, Found, Pipeline, Query, Scores
+from remora.pipeline import Candidates, Pipeline, Query, Retrieved, Scores
 from remora.settings import EvaluationSettings
 
 ITEMS = 12
@@ -30,11 +30,11 @@ CATALOGUE = Catalogue(
 class Everything:
     """The whole catalogue, most popular first."""
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         return self.page(query, 0, ITEMS)
 
-    def page(self, query: Query, start: int, stop: int) -> Found:
-        return Found(
+    def page(self, query: Query, start: int, stop: int) -> Retrieved:
+        return Retrieved(
             np.arange(ITEMS, dtype=np.int32)[start:stop], np.arange(ITEMS, 0, -1).astype(np.float32)[start:stop]
         )
 
@@ -42,7 +42,7 @@ class Everything:
 class Broken:
     """A source that is never there."""
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         raise NotReady("the index is not built")
 
 
@@ -58,7 +58,7 @@ class Parities:
 
     def hydrate(self, query: Query) -> Query:
         assert query.user_id is not None
-        return replace(query, known=True, user={"parity": int(query.user_id[1:]) % 2})
+        return replace(query, user_found=True, user={"parity": int(query.user_id[1:]) % 2})
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Store:
         if not str(query.user_id).startswith("k"):
             return query
         rows = np.array([self.asked], np.int32)
-        return replace(query, known=True, history=rows, seen=rows, user={"user_profile__age": self.asked})
+        return replace(query, user_found=True, history=rows, seen=rows, user={"user_profile__age": self.asked})
 
 
 def test_the_second_answer_is_the_first_in_another_request() -> None:
@@ -40,7 +40,7 @@ def test_the_second_answer_is_the_first_in_another_request() -> None:
     users = CachedUsers(store, most=10, seconds=HOURS)
     first, again = users.hydrate(query("k1")), users.hydrate(query("k1", "other"))
     assert store.asked == 1
-    assert (again.request_id, again.known, again.user) == ("other", True, first.user)
+    assert (again.request_id, again.user_found, again.user) == ("other", True, first.user)
     assert again.history.tolist() == first.history.tolist() == again.seen.tolist()
     assert users.hydrate(query("k2")).history.tolist() == [2]
 
@@ -54,7 +54,7 @@ def test_without_seconds_the_store_is_asked_every_time() -> None:
 @pytest.mark.parametrize(("user", "asked"), [("stranger", 3), (None, 0)])
 def test_a_stranger_is_asked_for_every_time_and_nobody_never(user: str | None, asked: int) -> None:
     users = CachedUsers(store := Store(), most=10, seconds=HOURS)
-    assert not any(users.hydrate(query(user)).known for _ in range(3))
+    assert not any(users.hydrate(query(user)).user_found for _ in range(3))
     assert store.asked == asked
 
 
@@ -62,6 +62,6 @@ def test_it_answers_while_the_store_is_out() -> None:
     users = CachedUsers(store := Store(), most=10, seconds=HOURS)
     users.hydrate(query("k1"))
     store.out = True
-    assert users.hydrate(query("k1")).known
+    assert users.hydrate(query("k1")).user_found
     with pytest.raises(NotReady):
         users.hydrate(query("k2"))

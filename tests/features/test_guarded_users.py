@@ -29,12 +29,12 @@ class Store:
         self.asked += 1
         if (error := next(self.outcomes)) is not None:
             raise error
-        return replace(query, known=True)
+        return replace(query, user_found=True)
 
 
 def known(users: CircuitBreakerUsers) -> bool:
     try:
-        return users.hydrate(QUERY).known
+        return users.hydrate(QUERY).user_found
     except NotReady:
         return False
 

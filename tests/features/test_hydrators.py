@@ -37,7 +37,7 @@ def test_replay_at_the_end_of_the_data_equals_the_online_store_for_every_user(
     replay = prepared(shop, vocabulary, [(user, shop.lake.end) for user in users])
     for user in users:
         now, then = online.hydrate(shop.query(user)), replay.hydrate(shop.query(user))
-        assert now.known == then.known == (user != "nobody")
+        assert now.user_found == then.user_found == (user != "nobody")
         np.testing.assert_array_equal(now.history, then.history)
         np.testing.assert_array_equal(now.seen, then.seen)
         assert set(now.user) == set(then.user)
@@ -73,7 +73,7 @@ def test_an_unknown_user_and_a_query_without_a_user_stay_empty(shop: Shop, vocab
     online = OnlineUsers(shop.store, vocabulary, shop.settings)
     for query in (shop.query("nobody"), shop.query(None)):
         found = online.hydrate(query)
-        assert (found.known, len(found.history), len(found.seen), dict(found.user)) == (False, 0, 0, {})
+        assert (found.user_found, len(found.history), len(found.seen), dict(found.user)) == (False, 0, 0, {})
 
 
 def test_a_user_that_was_not_prepared_is_not_ready(shop: Shop, vocabulary: Vocabulary) -> None:
@@ -85,6 +85,6 @@ def test_a_user_that_was_not_prepared_is_not_ready(shop: Shop, vocabulary: Vocab
 def test_before_the_first_event_nobody_is_known(shop: Shop, vocabulary: Vocabulary) -> None:
     instant = START - timedelta(days=400)
     found = prepared(shop, vocabulary, [("u1", instant), ("nobody", instant)])
-    assert found.hydrate(shop.query("nobody", instant)).known is False
+    assert found.hydrate(shop.query("nobody", instant)).user_found is False
     early = found.hydrate(shop.query("u1", instant))  # the profile is valid always, no events exist yet
-    assert (early.known, len(early.history), early.user["user_activity__count_total"]) == (True, 0, None)
+    assert (early.user_found, len(early.history), early.user["user_activity__count_total"]) == (True, 0, None)

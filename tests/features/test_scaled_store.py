@@ -51,7 +51,7 @@ def test_servers_answer_what_files_answer(shop: Shop, scaled: Settings) -> None:
     files, servers = OnlineUsers(shop.store, vocabulary, shop.settings), OnlineUsers(store, vocabulary, scaled)
     for user in [*shop.lake.users()["user_id"].to_pylist(), "nobody"]:
         one, other = files.hydrate(shop.query(user)), servers.hydrate(shop.query(user))
-        assert one.known == other.known
+        assert one.user_found == other.user_found
         np.testing.assert_array_equal(one.history, other.history)
         np.testing.assert_array_equal(one.seen, other.seen)
         assert {name: str(value) for name, value in one.user.items()} == {n: str(v) for n, v in other.user.items()}
@@ -77,7 +77,7 @@ def test_a_redis_that_hangs_is_not_waited_for(shop: Shop, registry: str) -> None
         servers = {"redis": f"127.0.0.1:{server.port}", "registry": registry}
         settings = shop.settings.model_copy(update={"features": shop.settings.features.model_copy(update=servers)})
         users = OnlineUsers(open_store(settings, patience_seconds=0.05), shop.lake.vocabulary(), settings)
-        assert users.hydrate(shop.query("u1")).known is False
+        assert users.hydrate(shop.query("u1")).user_found is False
         process = psutil.Process(server.client().info("server")["process_id"])
         process.suspend()
         try:
@@ -85,7 +85,7 @@ def test_a_redis_that_hangs_is_not_waited_for(shop: Shop, registry: str) -> None
                 users.hydrate(shop.query("u1"))
         finally:
             process.resume()
-        assert users.hydrate(shop.query("u1")).known is False
+        assert users.hydrate(shop.query("u1")).user_found is False
 
 
 def test_a_connection_that_the_server_has_ended_is_opened_again(shop: Shop, registry: str) -> None:
@@ -95,7 +95,7 @@ def test_a_connection_that_the_server_has_ended_is_opened_again(shop: Shop, regi
         users = OnlineUsers(open_store(settings, patience_seconds=5.0), shop.lake.vocabulary(), settings)
         users.hydrate(shop.query("u1"))
         server.client().client_kill_filter(_type="normal", skipme=True)
-        assert users.hydrate(shop.query("u1")).known is False
+        assert users.hydrate(shop.query("u1")).user_found is False
 
 
 def test_a_redis_that_is_gone_is_not_ready(shop: Shop, registry: str) -> None:
@@ -103,6 +103,6 @@ def test_a_redis_that_is_gone_is_not_ready(shop: Shop, registry: str) -> None:
         servers = {"redis": f"127.0.0.1:{server.port}", "registry": registry}
         settings = shop.settings.model_copy(update={"features": shop.settings.features.model_copy(update=servers)})
         users = OnlineUsers(open_store(settings), shop.lake.vocabulary(), settings)
-        assert users.hydrate(shop.query("u1")).known is False
+        assert users.hydrate(shop.query("u1")).user_found is False
     with pytest.raises(NotReady, match="online store does not answer"):
         users.hydrate(shop.query("u1"))

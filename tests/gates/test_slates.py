@@ -40,8 +40,8 @@ def query(surface: str = "home_feed", n: int = 10) -> Query:
         n=n,
         instant=small_shop.INSTANT,
         user_id="u",
-        item=30,
-        known=True,
+        seed_item=30,
+        user_found=True,
         history=history,
         seen=history,
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from remora.pipeline import Candidates, Filter, Found, Query, Reranker, Scorer, Source
+from remora.pipeline import Candidates, Filter, Query, Reranker, Retrieved, Scorer, Source
 
 N_ITEMS = 40
 
@@ -29,7 +29,7 @@ def some_candidates(n: int = 30, seed: int = 0, unscored: int = 0) -> Candidates
     rows = random.permutation(N_ITEMS)[:n].astype(np.int32)
     scores = np.sort(random.normal(size=n).astype(np.float32))[::-1].copy()
     scores[n - unscored :] = np.nan
-    return Candidates.merge([("one", Found(rows, np.ones(n, np.float32)))]).scored(scores)
+    return Candidates.merge([("one", Retrieved(rows, np.ones(n, np.float32)))]).scored(scores)
 
 
 class StageContract:
@@ -38,7 +38,7 @@ class StageContract:
     @pytest.fixture
     def query(self) -> Query:
         return some_query(
-            known=True, history=np.array([3, 5, 7], np.int32), seen=np.array([3, 5, 7, 9], np.int32), item=4
+            user_found=True, history=np.array([3, 5, 7], np.int32), seen=np.array([3, 5, 7, 9], np.int32), seed_item=4
         )
 
     @pytest.fixture

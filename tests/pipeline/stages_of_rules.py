@@ -8,7 +8,7 @@ import numpy as np
 
 from remora.contracts.errors import NotReady
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import Candidates, Found, Mask, Query, Scores
+from remora.pipeline import Candidates, Mask, Query, Retrieved, Scores
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Listed:
 
     rows: tuple[int, ...]
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         rows = np.array(self.rows, np.int32)
-        return Found(rows, -np.arange(len(rows), dtype=np.float32))
+        return Retrieved(rows, -np.arange(len(rows), dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Everything:
 
     n_items: int
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         return Listed(tuple(range(self.n_items))).find(query)
 
-    def page(self, query: Query, start: int, stop: int) -> Found:
-        return Found(*(column[start:stop] for column in self.find(query)[:2]))
+    def page(self, query: Query, start: int, stop: int) -> Retrieved:
+        return Retrieved(*(column[start:stop] for column in self.find(query)[:2]))
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class Asleep:
 
     why: str = "the index is not loaded"
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         raise NotReady(self.why)
 
-    def page(self, query: Query, start: int, stop: int) -> Found:
+    def page(self, query: Query, start: int, stop: int) -> Retrieved:
         raise NotReady(self.why)
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:
@@ -94,10 +94,10 @@ class Asleep:
 class Broken:
     """Any stage, with a bug."""
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         raise ZeroDivisionError
 
-    def page(self, query: Query, start: int, stop: int) -> Found:
+    def page(self, query: Query, start: int, stop: int) -> Retrieved:
         raise ZeroDivisionError
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:

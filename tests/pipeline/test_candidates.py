@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import Candidates, Found
-from remora.pipeline.candidates import NOTHING, Floats, stack
+from remora.pipeline import Candidates, Retrieved
+from remora.pipeline.candidates import EMPTY, Floats, stack
 
 lists = st.lists(st.lists(st.integers(0, 50), unique=True), min_size=1, max_size=4)
 
 
-def found(rows: list[int]) -> Found:
-    return Found(np.array(rows, np.int32), -np.arange(len(rows), dtype=np.float32))
+def found(rows: list[int]) -> Retrieved:
+    return Retrieved(np.array(rows, np.int32), -np.arange(len(rows), dtype=np.float32))
 
 
 @given(lists)
 def test_fusion_is_the_sum_of_reciprocal_ranks_with_ties_broken_by_row(lists: list[list[int]]) -> None:
     merged = Candidates.merge([(str(s), found(rows)) for s, rows in enumerate(lists)])
-    fused = {
+    scores = {
         row: sum(1 / (61 + rows.index(row)) for rows in lists if row in rows)
         for row in {r for rows in lists for r in rows}
     }
-    expected = sorted(fused, key=lambda row: (-round(fused[row], 12), row))
+    expected = sorted(scores, key=lambda row: (-round(scores[row], 12), row))
     assert merged.rows.tolist() == expected
     assert np.isnan(merged.scores).all()
     for position, row in enumerate(merged.rows.tolist()):
@@ -39,7 +39,7 @@ def test_what_a_source_says_of_items_that_others_found_is_a_score_without_a_rank
     def even(rows: ItemCodes) -> Floats:
         return np.where(rows % 2 == 0, rows, np.nan).astype(np.float32)
 
-    merged = Candidates.merge([(str(s), found(rows)._replace(also=even)) for s, rows in enumerate(lists)])
+    merged = Candidates.merge([(str(s), found(rows)._replace(score_others=even)) for s, rows in enumerate(lists)])
     for place, row in enumerate(merged.rows.tolist()):
         for s, rows in enumerate(lists):
             expected = -rows.index(row) if row in rows else row if row % 2 == 0 else np.nan
@@ -59,7 +59,7 @@ def test_columns_stay_together_when_some_are_taken(lists: list[list[int]]) -> No
 
 def test_no_sources_and_empty_sources_give_no_candidates() -> None:
     assert len(Candidates.merge([])) == 0
-    empty = Candidates.merge([("a", NOTHING)])
+    empty = Candidates.merge([("a", EMPTY)])
     assert len(empty) == 0
     assert empty.source_ranks.shape == (0, 1)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.pipeline.contracts import N_ITEMS, RerankerContract, some_query
 
-from remora.pipeline import Candidates, Found, Reranker
+from remora.pipeline import Candidates, Reranker, Retrieved
 from remora.policies.rerankers.category_diversity import CategoryDiversity
 
 ONE_OF_THREE = (np.arange(N_ITEMS) % 3).astype(np.int32)[:, None]
@@ -16,7 +16,7 @@ ONE_OF_THREE = (np.arange(N_ITEMS) % 3).astype(np.int32)[:, None]
 
 def scored(scores: list[float]) -> Candidates:
     rows = np.arange(len(scores), dtype=np.int32)
-    found = Found(rows, np.zeros(len(rows), np.float32))
+    found = Retrieved(rows, np.zeros(len(rows), np.float32))
     return Candidates.merge([("one", found)]).scored(np.array(scores, np.float32))
 
 

@@ -47,7 +47,7 @@ class TestOtherThanSeed(FilterContract):
 
     def test_it_hides_the_seed_alone(self, stage: Filter) -> None:
         candidates = some_candidates()
-        mask = stage.allowed(some_query(item=int(candidates.rows[6])), candidates)
+        mask = stage.allowed(some_query(seed_item=int(candidates.rows[6])), candidates)
         assert np.flatnonzero(~mask).tolist() == [6]
 
     def test_without_a_seed_it_hides_nothing(self, stage: Filter) -> None:

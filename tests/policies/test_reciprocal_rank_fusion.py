@@ -7,19 +7,19 @@ import pytest
 from tests.pipeline.contracts import ScorerContract, some_query
 from tests.pipeline.stages_of_rules import AlsoListed, Everything, Listed
 
-from remora.pipeline import Candidates, Found, Pipeline, Scorer
+from remora.pipeline import Candidates, Pipeline, Retrieved, Scorer
 from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
 
 
-class TestFusedRank(ScorerContract):
+class TestReciprocalRankFusion(ScorerContract):
     @pytest.fixture
     def stage(self) -> Scorer:
         return ReciprocalRankFusion()
 
 
 def test_the_score_is_the_sum_of_reciprocal_ranks() -> None:
-    found = [("a", Found(np.array([4, 2], np.int32), np.ones(2, np.float32)))]
-    found += [("b", Found(np.array([2], np.int32), np.ones(1, np.float32)))]
+    found = [("a", Retrieved(np.array([4, 2], np.int32), np.ones(2, np.float32)))]
+    found += [("b", Retrieved(np.array([2], np.int32), np.ones(1, np.float32)))]
     candidates = Candidates.merge(found)
     scores = dict(
         zip(candidates.rows.tolist(), ReciprocalRankFusion().score(some_query(), candidates).tolist(), strict=True)
@@ -27,7 +27,7 @@ def test_the_score_is_the_sum_of_reciprocal_ranks() -> None:
     assert scores == pytest.approx({2: 1 / 62 + 1 / 61, 4: 1 / 61})
 
 
-def test_scoring_by_fused_rank_keeps_the_retrieval_order_and_the_backfill_behind_it() -> None:
+def test_scoring_by_reciprocal_rank_fusion_keeps_the_retrieval_order_and_the_backfill_behind_it() -> None:
     sources = (Listed((7, 3, 9)), AlsoListed((9, 1)))
     plain = Pipeline(sources=sources, backfill=Everything(12)).run(some_query())
     ranked = Pipeline(sources=sources, scorer=ReciprocalRankFusion(), backfill=Everything(12)).run(some_query())

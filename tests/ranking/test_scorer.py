@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, slates, trees
 
 from remora.contracts.errors import DataError
-from remora.pipeline import Candidates, Found, Query
+from remora.pipeline import Candidates, Query, Retrieved
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import Sigmoid
 from remora.ranking.ranker import TREES, Ranker, RankerSpec, value_of
@@ -47,7 +47,7 @@ def scorer(weights: dict[str, float]) -> ObjectiveScorer:
 
 def candidates() -> Candidates:
     rows = np.arange(ITEMS, dtype=np.int32)
-    return Candidates.merge([("nearest_items", Found(rows, np.linspace(1, 0, ITEMS, dtype=np.float32)))])
+    return Candidates.merge([("nearest_items", Retrieved(rows, np.linspace(1, 0, ITEMS, dtype=np.float32)))])
 
 
 @given(WEIGHTS)

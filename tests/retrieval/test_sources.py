@@ -11,7 +11,7 @@ import pytest
 import torch
 from tests.pipeline.contracts import SourceContract as StageContract
 
-from remora.pipeline import Found, Query
+from remora.pipeline import Query, Retrieved
 from remora.retrieval.content import Content
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
@@ -57,8 +57,8 @@ def query(history: tuple[int, ...] = (), seen: tuple[int, ...] = (), item: int |
         n=10,
         instant=datetime(2024, 1, 1, tzinfo=UTC),
         user_id="u",
-        item=item,
-        known=bool(history),
+        seed_item=item,
+        user_found=bool(history),
         history=rows,
         seen=np.unique(np.append(rows, np.array(seen, np.int32))),
         user={"user_profile__age": 31, "user_profile__gender": "F"},
@@ -74,7 +74,7 @@ class SourceContract:
     def source(self):  # type: ignore[no-untyped-def]
         raise NotImplementedError
 
-    def found(self) -> Found:
+    def found(self) -> Retrieved:
         return self.source().find(self.asked)
 
     def test_rows_and_scores_have_the_types_of_the_contract(self) -> None:
@@ -91,10 +91,10 @@ class SourceContract:
 
     def test_what_it_says_below_its_limit_is_no_better_than_what_it_found(self) -> None:
         found = self.found()
-        if found.also is not None:
-            np.testing.assert_allclose(found.also(found.rows), found.scores, atol=1e-6)
+        if found.score_others is not None:
+            np.testing.assert_allclose(found.score_others(found.rows), found.scores, atol=1e-6)
             others = np.setdiff1d(np.arange(ITEMS, dtype=np.int32), np.append(found.rows, self.asked.seen))
-            said = found.also(others)
+            said = found.score_others(others)
             assert said.shape == others.shape
             assert said.dtype == np.float32
             assert np.nanmax(said) <= found.scores[-1] + 1e-6
@@ -103,7 +103,7 @@ class SourceContract:
         assert not np.isin(self.found().rows, self.asked.seen).any()
 
     def test_the_item_one_looks_at_is_not_found(self) -> None:
-        assert self.asked.item not in self.found().rows.tolist()
+        assert self.asked.seed_item not in self.found().rows.tolist()
 
     def test_one_of_whom_nothing_is_known_gets_nothing(self) -> None:
         if self.ignorant is not None:
@@ -124,10 +124,10 @@ class TestNearestItems(SourceContract):
         assert self.found().rows.tolist() == np.argsort(-scores)[:LIMIT].tolist()
 
     def test_it_knows_what_it_thinks_of_every_item(self) -> None:
-        also = self.found().also
-        assert also is not None
+        score_others = self.found().score_others
+        assert score_others is not None
         every = np.arange(ITEMS, dtype=np.int32)
-        np.testing.assert_allclose(also(every), vectors() @ encoder().encode(self.asked), atol=1e-6)
+        np.testing.assert_allclose(score_others(every), vectors() @ encoder().encode(self.asked), atol=1e-6)
 
     def test_the_same_history_and_profile_are_encoded_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shared, runs, heard = encoder(), [], []
@@ -166,8 +166,8 @@ class TestCoVisited(SourceContract):
 
     def test_it_knows_the_sum_of_the_lists_of_every_item_and_nothing_of_the_others(self) -> None:
         found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, decay=0.5).find(query(history=(30, 11)))
-        assert found.also is not None
-        said = found.also(np.arange(ITEMS, dtype=np.int32))
+        assert found.score_others is not None
+        said = found.score_others(np.arange(ITEMS, dtype=np.int32))
         expected = np.full(ITEMS, np.nan)
         for seed, weight in ((30, 0.5), (11, 1.0)):
             rows, scores = neighbours().of(seed)[:2]

@@ -133,7 +133,7 @@ class Regulars:
         if query.user_id not in self.histories:
             return query
         history = self.histories[query.user_id]
-        return replace(query, known=True, history=history, seen=np.unique(history))
+        return replace(query, user_found=True, history=history, seen=np.unique(history))
 
 
 def parts(of: Settings) -> Parts:

@@ -24,10 +24,10 @@ def query(user: str | None = "u3") -> Query:
 
 def test_a_known_user_is_hydrated_and_a_nameless_one_is_not_asked_for(phases: Phases) -> None:
     errand = phases.retrieve("small", query())
-    assert errand.query.known
+    assert errand.query.user_found
     assert errand.passage.degraded == ()
     nameless = phases.retrieve("small", query(None))
-    assert not nameless.query.known
+    assert not nameless.query.user_found
     assert nameless.passage.degraded == ()
 
 

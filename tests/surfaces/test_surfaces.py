@@ -19,7 +19,7 @@ def of(surface: str, **policies: object) -> Settings:
 
 
 def asked(user: str = "u9", n: int = N_ITEMS, item: int | None = None) -> Query:
-    query = Query(request_id="r", surface="any", n=n, instant=INSTANT, user_id=user, item=item)
+    query = Query(request_id="r", surface="any", n=n, instant=INSTANT, user_id=user, seed_item=item)
     return regulars().hydrate(query)
 
 

@@ -19,8 +19,8 @@ WITHOUT = "without "
 def systems(surface: Pipeline) -> dict[str, Pipeline]:
     """The rows of the report, simplest first; all share the surface's filters and backfill, so slates are full.
 
-    ``popularity`` is the backfill alone, ``co_visitation`` that source alone, ``retrieval`` all sources in the order of
-    their fused ranks, ``surface`` everything; then retrieval without each of its sources, which tells what each adds.
+    ``popularity`` is the backfill alone, ``co_visitation`` that source alone, ``retrieval`` all sources by reciprocal
+    rank fusion, ``surface`` everything; then retrieval without each of its sources, which tells what each adds.
     """
     retrieval = replace(surface, scorer=None, rerankers=())
     return {

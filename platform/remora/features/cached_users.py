@@ -28,6 +28,6 @@ class CachedUsers:
         kept = self.cache.get(query.user_id)
         if kept is None:
             kept = self._users.hydrate(query)
-            if kept.known:
+            if kept.user_found:
                 self.cache.put(query.user_id, kept)
-        return replace(query, known=kept.known, history=kept.history, seen=kept.seen, user=kept.user)
+        return replace(query, user_found=kept.user_found, history=kept.history, seen=kept.seen, user=kept.user)

@@ -46,7 +46,7 @@ class OnlineUsers:
         history, seen = answer.pop(HISTORY, None), answer.pop(SEEN, None)
         return replace(
             query,
-            known=True,
+            user_found=True,
             history=self._vocabulary.rows(history or ()),
             seen=self._vocabulary.rows(seen or ()),
             user={name: user_value(value) for name, value in answer.items()},

@@ -76,7 +76,7 @@ class ReplayUsers:
         if not len(seen) and all(value is None for value in user.values()):
             return query
         history, seen = history[history != UNKNOWN_ITEM], seen[seen != UNKNOWN_ITEM]
-        return replace(query, known=True, history=history, seen=seen, user=user)
+        return replace(query, user_found=True, history=history, seen=seen, user=user)
 
 
 def _instants(entity_rows: pa.Table) -> list[datetime]:

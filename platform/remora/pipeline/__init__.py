@@ -1,22 +1,22 @@
 """Stage protocols and the runner: what a request for recommendations is, and how its stages are run."""
 
-from remora.pipeline.candidates import NOTHING, Candidates, Found
+from remora.pipeline.candidates import EMPTY, Candidates, Retrieved
 from remora.pipeline.query import Query
 from remora.pipeline.runner import Pipeline
 from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Backfill, Filter, Hydrator, Mask, Reranker, Scorer, Scores, Source
 
 __all__ = [
-    "NOTHING",
+    "EMPTY",
     "Backfill",
     "Candidates",
     "Filter",
-    "Found",
     "Hydrator",
     "Mask",
     "Pipeline",
     "Query",
     "Reranker",
+    "Retrieved",
     "Scorer",
     "Scores",
     "Slate",

@@ -17,22 +17,22 @@ Floats = npt.NDArray[np.float32]
 RRF_CONSTANT = 60.0
 
 
-class Found(NamedTuple):
+class Retrieved(NamedTuple):
     """What one source found, best first: item rows (n,) int32 without repeats, and its scores (n,) float32.
 
-    ``also`` is what it says of items below its limit: rows (m,) to scores (m,), NaN where it cannot tell.
+    ``score_others`` scores items below its limit: rows (m,) to scores (m,), NaN where it cannot tell.
     """
 
     rows: ItemCodes
     scores: Floats
-    also: Callable[[ItemCodes], Floats] | None = None
+    score_others: Callable[[ItemCodes], Floats] | None = None
 
 
-NOTHING = Found(NO_ROWS, np.empty(0, np.float32))
+EMPTY = Retrieved(NO_ROWS, np.empty(0, np.float32))
 
 
-def fused(ranks: Floats) -> npt.NDArray[np.float64]:
-    """Reciprocal rank fusion: ranks (n, S) from 1, NaN where not found, to one number (n,), the higher the better.
+def reciprocal_rank_fusion(ranks: Floats) -> npt.NDArray[np.float64]:
+    """Ranks (n, S) from 1, NaN where not found, to one number (n,), the higher the better.
 
     Cormack, Clarke and Buettcher, SIGIR 2009, with their constant of 60.
     """
@@ -58,7 +58,7 @@ class Candidates:
         return len(self.rows)
 
     @classmethod
-    def merge(cls, found: Sequence[tuple[str, Found]]) -> Candidates:
+    def merge(cls, found: Sequence[tuple[str, Retrieved]]) -> Candidates:
         """Union of what the sources found, ordered by reciprocal rank fusion (Cormack et al., SIGIR 2009).
 
         Ties are broken by row, so the order is the same everywhere. What a source says of an item that only others
@@ -69,12 +69,12 @@ class Candidates:
         ranks = np.full((len(rows), len(found)), np.nan, np.float32)
         for column, (_, source) in enumerate(found):
             at = np.searchsorted(rows, source.rows)
-            if source.also is not None:
-                scores[:, column] = source.also(rows)
+            if source.score_others is not None:
+                scores[:, column] = source.score_others(rows)
             scores[at, column] = source.scores
             ranks[at, column] = np.arange(1, len(at) + 1, dtype=np.float32)
         # Rows ascend, so that a stable sort breaks ties by row.
-        order = np.argsort(-fused(ranks), kind="stable")
+        order = np.argsort(-reciprocal_rank_fusion(ranks), kind="stable")
         return cls(
             rows=rows[order].astype(np.int32),
             sources=tuple(name for name, _ in found),

@@ -23,13 +23,13 @@ class Query:
     n: int
     instant: datetime
     user_id: str | None = None
-    item: int | None = None  # the seed of similar_items
+    seed_item: int | None = None  # the row that similar_items starts from
     context: Mapping[str, str | float] = field(default_factory=dict)
     exclude: ItemCodes = field(default_factory=lambda: NO_ROWS)
     retrieval_deadline: Deadline = NEVER  # after which no source is asked
     ranking_deadline: Deadline = NEVER  # the same for the scorer and the rerankers
 
-    known: bool = False  # does the feature store know the user?
+    user_found: bool = False  # does the feature store know the user?
     history: ItemCodes = field(default_factory=lambda: NO_ROWS)  # positive items, most recent last
     seen: ItemCodes = field(default_factory=lambda: NO_ROWS)  # items with any event of this user
     user: Mapping[str, Any] = field(default_factory=dict)  # feature columns of the user, by full name

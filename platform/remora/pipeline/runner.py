@@ -19,7 +19,7 @@ import numpy as np
 from opentelemetry import trace
 
 from remora.contracts.errors import NotReady
-from remora.pipeline.candidates import NOTHING, Candidates, stack
+from remora.pipeline.candidates import EMPTY, Candidates, stack
 from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.query import Query
 from remora.pipeline.rows import isin
@@ -32,7 +32,7 @@ TRACER = trace.get_tracer("remora")
 """A span for each stage, within the request's; nothing while no exporter is configured."""
 
 RETRIEVAL_ORDER = "retrieval_order"
-"""The scorer did not run, so the order is that of the sources' fused ranks."""
+"""The scorer did not run, so the order is the reciprocal rank fusion of the sources."""
 
 BACKFILL = "backfill"
 """What the backfill is called: among the sources of an item, in counts, in timings and in ``degraded``."""
@@ -90,7 +90,7 @@ class Pipeline:
         found = [
             (
                 stage_name(source),
-                steps.attempt(stage_name(source), partial(source.find, query), NOTHING, until=query.retrieval_deadline),
+                steps.attempt(stage_name(source), partial(source.find, query), EMPTY, until=query.retrieval_deadline),
             )
             for source in self.sources
         ]
@@ -151,7 +151,7 @@ class Pipeline:
         start, size = 0, max(FIRST_PAGE, 4 * query.n)
         while len(kept) < query.n:
             stop = start + size
-            found = steps.attempt(BACKFILL, partial(backfill.page, query, start, stop), NOTHING)
+            found = steps.attempt(BACKFILL, partial(backfill.page, query, start, stop), EMPTY)
             if not len(found.rows):
                 break
             piece = Candidates.merge([(BACKFILL, found)])

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from remora.pipeline.candidates import Candidates, Floats, Found
+from remora.pipeline.candidates import Candidates, Floats, Retrieved
 from remora.pipeline.query import Query
 
 Mask = npt.NDArray[np.bool_]
@@ -18,20 +18,20 @@ class Hydrator(Protocol):
     """What do we know of this user at the query's instant?"""
 
     def hydrate(self, query: Query) -> Query:
-        """The query with ``known``, ``history``, ``seen`` and ``user`` filled in; NotReady when the store is out."""
+        """The query with ``user_found``, ``history``, ``seen`` and ``user`` filled in; NotReady if the store is out."""
 
 
 class Source(Protocol):
     """Which items may this user want? An empty answer is an answer; NotReady skips the source."""
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """Rows and scores, best first."""
 
 
 class Backfill(Protocol):
     """What may fill a slate that is short? All there is, in one order for all users."""
 
-    def page(self, query: Query, start: int, stop: int) -> Found:
+    def page(self, query: Query, start: int, stop: int) -> Retrieved:
         """Rows and scores of these places of the order, from 0; empty behind its end."""
 
 

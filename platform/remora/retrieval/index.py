@@ -13,7 +13,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from remora.contracts.errors import DataError
-from remora.pipeline.candidates import NOTHING, Found
+from remora.pipeline.candidates import EMPTY, Retrieved
 from remora.retrieval.index_kinds import KINDS, kind_of
 from remora.retrieval.index_shards import filled
 
@@ -58,7 +58,7 @@ class ItemIndex:
         """Its name in :data:`KINDS`."""
         return kind_of(self.faiss_index)
 
-    def search(self, vector: Vectors, k: int, allowed: Mask | None = None) -> Found:
+    def search(self, vector: Vectors, k: int, allowed: Mask | None = None) -> Retrieved:
         """The k items of largest inner product with ``vector`` (d,), best first; fewer only when there are fewer.
 
         ``allowed`` (items,) is pushed into the search. A search that comes back short looks harder, and at last at each
@@ -69,7 +69,7 @@ class ItemIndex:
         there = len(self) if mask is None else int(mask.sum())
         k = min(k, there)
         if k <= 0:
-            return NOTHING
+            return EMPTY
         if mask is not None and there <= EXACT_LIMIT and self.kind != "flat":
             return self._each(vector, k, mask)
         question = np.asarray(vector, np.float32)[None]
@@ -78,7 +78,7 @@ class ItemIndex:
         for effort in kind.efforts_from(self.effort):
             scores, rows = self.faiss_index.search(question, k, params=kind.params(effort, k, selector))
             if (rows[0] >= 0).all():
-                return Found(rows[0].astype(np.int32), scores[0])
+                return Retrieved(rows[0].astype(np.int32), scores[0])
         return self._each(vector, k, np.ones(len(self), bool) if mask is None else mask)
 
     def add(self, vectors: Vectors) -> None:
@@ -138,11 +138,11 @@ class ItemIndex:
         here[: len(self.removed)] = ~self.removed
         return here if allowed is None else here & allowed
 
-    def _each(self, vector: Vectors, k: int, mask: Mask) -> Found:
+    def _each(self, vector: Vectors, k: int, mask: Mask) -> Retrieved:
         rows = np.flatnonzero(mask)
         scores = self.vectors(rows.astype(np.int32)) @ np.asarray(vector, np.float32)
         best = np.argsort(-scores, kind="stable")[:k]
-        return Found(rows[best].astype(np.int32), scores[best])
+        return Retrieved(rows[best].astype(np.int32), scores[best])
 
 
 def checked(vectors: Vectors, dimension: int | None = None) -> Vectors:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from remora.contracts.vocabulary import NO_ROWS, ItemCodes
-from remora.pipeline.candidates import Found
+from remora.pipeline.candidates import Retrieved
 from remora.pipeline.rows import group_sum
 
 
@@ -25,22 +25,22 @@ class Neighbours:
     rows: ItemCodes  # (pairs,)
     scores: npt.NDArray[np.float32]  # (pairs,)
 
-    def of(self, row: int) -> Found:
+    def of(self, row: int) -> Retrieved:
         """What goes with the item at ``row``, best first; empty without a neighbour."""
         where = slice(self.starts[row], self.starts[row + 1])
-        return Found(self.rows[where], self.scores[where])
+        return Retrieved(self.rows[where], self.scores[where])
 
-    def of_many(self, rows: ItemCodes, weights: npt.NDArray[np.float32]) -> Found:
+    def of_many(self, rows: ItemCodes, weights: npt.NDArray[np.float32]) -> Retrieved:
         """Weighted sum of the neighbours of the items ``rows`` (n,) by ``weights`` (n,), best first; ties by row."""
         if not len(rows):
-            return Found(NO_ROWS, np.empty(0, np.float32))
+            return Retrieved(NO_ROWS, np.empty(0, np.float32))
         counts = self.starts[rows + 1] - self.starts[rows]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         where = np.repeat(self.starts[rows], counts) + within
         weighed = self.scores[where].astype(np.float64) * np.repeat(weights, counts)
         rows, total = group_sum(self.rows[where], weighed)
         order, scores = np.argsort(-total, kind="stable"), total.astype(np.float32)
-        return Found(rows[order], scores[order], partial(_looked_up, rows, scores))
+        return Retrieved(rows[order], scores[order], partial(_looked_up, rows, scores))
 
     def save(self, path: Path | str) -> None:
         """Write one Parquet file with columns item, neighbour, score."""

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from remora.contracts.errors import MissingInput
 from remora.contracts.tables import EVENT_TYPE, USER_ID
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
-from remora.pipeline.candidates import NOTHING, Floats, Found
+from remora.pipeline.candidates import EMPTY, Floats, Retrieved
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
 from remora.settings import Settings
@@ -39,10 +39,10 @@ class Segments:
     names: tuple[str, ...]
     lists: Neighbours
 
-    def of(self, value: object) -> Found:
+    def of(self, value: object) -> Retrieved:
         """The items of the segment that a value means, best first; nothing for one that is not known."""
         name = self.named(value)
-        return NOTHING if name is None else self.lists.of(self.names.index(name))
+        return EMPTY if name is None else self.lists.of(self.names.index(name))
 
     def named(self, value: object) -> str | None:
         """The segment that a value means, however a table, a feature store or a caller writes it; None for no segment.

@@ -6,7 +6,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import NOTHING, Found, Query, Slate
+from remora.pipeline import EMPTY, Query, Retrieved, Slate
 
 Key = tuple[str | None, str, int | None]
 
@@ -26,11 +26,11 @@ class CachedSlate:
         if query.user_id is not None and not slate.degraded and len(slate.candidates):
             self._kept[_key(query)] = slate.candidates.rows
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """The rows of the slate in their order, without scores: they were of another moment."""
         rows = self._kept.get(_key(query))
-        return NOTHING if rows is None else Found(rows, np.full(len(rows), np.nan, np.float32))
+        return EMPTY if rows is None else Retrieved(rows, np.full(len(rows), np.nan, np.float32))
 
 
 def _key(query: Query) -> Key:
-    return (query.user_id, query.surface, query.item)
+    return (query.user_id, query.surface, query.seed_item)

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from remora.contracts.errors import NotReady
-from remora.pipeline import Candidates, Found, Pipeline, Query
+from remora.pipeline import Candidates, Pipeline, Query, Retrieved
 from remora.pipeline.deadline import NEVER
 from remora.pipeline.runner import stage_name
 from remora.ranking.ranker import TREES
@@ -133,7 +133,7 @@ def _forbidding(pipeline: Pipeline, query: Query, row: int) -> Iterator[str]:
     """Rules that the item breaks, found or not: sources leave out by themselves what a rule would remove anyway."""
     if row in query.exclude:
         yield EXCLUDED
-    alone = Candidates.merge([("asked", Found(np.array([row], np.int32), np.array([np.nan], np.float32)))])
+    alone = Candidates.merge([("asked", Retrieved(np.array([row], np.int32), np.array([np.nan], np.float32)))])
     for rule in pipeline.filters:
         try:
             if not rule.allowed(query, alone)[0]:

@@ -78,7 +78,7 @@ class Phases:
         reasons: tuple[str, ...] = ()
         try:
             query = self.users.hydrate(query)
-            if not query.known:
+            if not query.user_found:
                 reasons = (f"{USER_UNKNOWN}: nothing is known of '{query.user_id}', so the slate is not personal",)
         except NotReady as reason:
             reasons = (f"{USER_STORE}: {reason}",)

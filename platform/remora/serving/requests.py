@@ -24,7 +24,7 @@ def to_query(loaded: LoadedBundle, request: RecommendRequest, request_id: str) -
         n=request.n,
         instant=loaded.parts.instant(),
         user_id=request.user_id,
-        item=None if seed is None else item_row(loaded, str(seed)),
+        seed_item=None if seed is None else item_row(loaded, str(seed)),
         context=request.context,
         exclude=loaded.parts.vocabulary.rows(request.exclude),
     )

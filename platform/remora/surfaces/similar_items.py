@@ -15,7 +15,7 @@ from remora.surfaces.parts import Parts
 
 
 def similar_items(parts: Parts) -> Pipeline:
-    """Items near the seed in the towers' space and items seen together with it, in the order of their fused ranks."""
+    """Items near the seed in the towers' space and items seen together with it, by reciprocal rank fusion."""
     limits, rules = parts.settings.retrieval, parts.settings.surfaces.similar_items
     hide = rules.hide_seen
     return Pipeline(

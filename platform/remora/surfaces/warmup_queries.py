@@ -42,8 +42,8 @@ def _query(parts: Parts, surface: str, popular: ItemCodes, user: str | None) -> 
         n=N,
         instant=parts.instant(),
         user_id=user,
-        item=int(popular[0]),
-        known=len(popular) > 1,
+        seed_item=int(popular[0]),
+        user_found=len(popular) > 1,
         history=popular[1:],
         seen=np.sort(popular[1:]),
     )

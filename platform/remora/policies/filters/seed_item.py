@@ -9,5 +9,5 @@ class SeedItem:
     """Is it another item than the one that similar ones are asked for?"""
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:
-        """False for ``query.item``, shape (n,)."""
+        """False for ``query.seed_item``, shape (n,)."""
         return candidates.rows != (-1 if query.item is None else query.item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from remora.pipeline import Candidates, Query, Scores
-from remora.pipeline.candidates import fused
+from remora.pipeline.candidates import reciprocal_rank_fusion
 from remora.pipeline.runner import BACKFILL
 
 
@@ -15,5 +15,5 @@ class ReciprocalRankFusion:
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """Shape (n,), at most S / 61 for S sources; NaN for what only the backfill found."""
         ranks = candidates.source_ranks[:, [source != BACKFILL for source in candidates.sources]]
-        scores = fused(ranks)
+        scores = reciprocal_rank_fusion(ranks)
         return np.where(scores > 0, scores, np.nan).astype(np.float32)

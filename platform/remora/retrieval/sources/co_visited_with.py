@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.pipeline import Found, Query
-from remora.pipeline.candidates import NOTHING
+from remora.pipeline import Query, Retrieved
+from remora.pipeline.candidates import EMPTY
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.sources.unseen import drop_seen
 
@@ -18,8 +18,8 @@ class CoVisitedWith:
     limit: int
     skip_seen: bool = True
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """Co-visitation with the seed, best first; nothing without a seed."""
-        if query.item is None:
-            return NOTHING
-        return drop_seen(query, self.neighbours.of(query.item), self.limit, skip_seen=self.skip_seen)
+        if query.seed_item is None:
+            return EMPTY
+        return drop_seen(query, self.neighbours.of(query.seed_item), self.limit, skip_seen=self.skip_seen)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from remora.pipeline import Found, Query
+from remora.pipeline import Query, Retrieved
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.sources.unseen import drop_seen
 
@@ -21,7 +21,7 @@ class FromHistory:
     decay: float = 0.93
     skip_seen: bool = True
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """Summed scores, best first; nothing for a user without history."""
         seeds = query.history[-self.seeds :]
         # The newest seed stands last and counts in full.

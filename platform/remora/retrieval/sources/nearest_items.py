@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from remora.pipeline import Found, Query
-from remora.pipeline.candidates import NOTHING
+from remora.pipeline import Query, Retrieved
+from remora.pipeline.candidates import EMPTY
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.sources.unseen import drop_seen, overfetch
@@ -21,12 +21,12 @@ class NearestItems:
     limit: int
     skip_seen: bool = True
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """Cosine of user and item, best first."""
-        if not (query.known or len(query.history)):
-            return NOTHING
+        if not (query.user_found or len(query.history)):
+            return EMPTY
         vector = self.encoder.encode(query)
         found = self.index.search(vector, self.limit + overfetch(query, skip_seen=self.skip_seen))
         # So that the ranker reads this source's score of what only others found, too.
-        found = found._replace(also=partial(self.encoder.scores, vector))
+        found = found._replace(score_others=partial(self.encoder.scores, vector))
         return drop_seen(query, found, self.limit, skip_seen=self.skip_seen)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import Found, Query
+from remora.pipeline import Query, Retrieved
 from remora.pipeline.candidates import Floats
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
@@ -31,15 +31,15 @@ class Newest:
     limit: int
     skip_seen: bool = True
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """Cosine of user and item by its content, best first."""
         enough = self.limit + overfetch(query, skip_seen=self.skip_seen)
-        if query.known or len(query.history):
+        if query.user_found or len(query.history):
             found = self.index.search(self.encoder.encode(query), enough, allowed=self.new)
         else:
             # A user of whom nothing is known has no vector to search with.
             rows = self.youngest[:enough]
-            found = Found(rows, -self.age_days[rows].astype(np.float32))
+            found = Retrieved(rows, -self.age_days[rows].astype(np.float32))
         return drop_seen(query, found, self.limit, skip_seen=self.skip_seen)
 
     @cached_property

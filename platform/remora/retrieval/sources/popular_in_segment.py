@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from remora.contracts.errors import NotReady
 from remora.contracts.tables import PROFILE
-from remora.pipeline import Found, Query
-from remora.pipeline.candidates import NOTHING
+from remora.pipeline import Query, Retrieved
+from remora.pipeline.candidates import EMPTY
 from remora.retrieval.segments import Segments
 from remora.retrieval.sources.unseen import drop_seen
 
@@ -27,11 +27,11 @@ class PopularInSegment:
     limit: int | None = None
     skip_seen: bool = True
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """By share of what the segment wants, best first. NotReady where the context names a segment that is not known:
         ``degraded`` says so."""
         if len(query.history):
-            return NOTHING
+            return EMPTY
         named = query.context.get(self.column)
         value = query.user.get(PROFILE + self.column) if named is None else named
         if named is not None and self.segments.named(named) is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from remora.pipeline import Found, Query
+from remora.pipeline import Query, Retrieved
 from remora.retrieval.sources.unseen import drop_seen
 
 
@@ -20,10 +20,10 @@ class Repeats:
 
     decay: float = 0.93
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """Summed weights of each item's events, best first, ties by row; nothing for a user without a history."""
         weights = self.decay ** np.arange(len(query.history))[::-1]
         rows, at = np.unique(query.history, return_inverse=True)
         scores = np.bincount(at, weights, minlength=len(rows)).astype(np.float32)
         order = np.argsort(-scores, kind="stable")
-        return drop_seen(query, Found(rows[order].astype(np.int32), scores[order]), None, skip_seen=False)
+        return drop_seen(query, Retrieved(rows[order].astype(np.int32), scores[order]), None, skip_seen=False)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import Found, Query
+from remora.pipeline import Query, Retrieved
 from remora.pipeline.candidates import Floats
 from remora.retrieval.sources.unseen import drop_seen, overfetch
 
@@ -27,13 +27,13 @@ class StaticRanking:
         order = np.argsort(-self.scores, kind="stable").astype(np.int32)
         return order[~np.isnan(self.scores[order])]
 
-    def page(self, query: Query, start: int, stop: int) -> Found:
+    def page(self, query: Query, start: int, stop: int) -> Retrieved:
         """Some places of the order, whoever asks."""
         rows = self.order[start:stop]
-        return Found(rows, self.scores[rows])
+        return Retrieved(rows, self.scores[rows])
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: Query) -> Retrieved:
         """The best that this user has not seen."""
         enough = None if self.limit is None else self.limit + overfetch(query, skip_seen=self.skip_seen)
         rows = self.order[:enough]
-        return drop_seen(query, Found(rows, self.scores[rows]), self.limit, skip_seen=self.skip_seen)
+        return drop_seen(query, Retrieved(rows, self.scores[rows]), self.limit, skip_seen=self.skip_seen)

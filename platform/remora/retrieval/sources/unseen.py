@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from remora.pipeline.candidates import Found
+from remora.pipeline.candidates import Retrieved
 from remora.pipeline.query import Query
 from remora.pipeline.rows import isin
 
 
-def drop_seen(query: Query, found: Found, limit: int | None, *, skip_seen: bool = True) -> Found:
+def drop_seen(query: Query, found: Retrieved, limit: int | None, *, skip_seen: bool = True) -> Retrieved:
     """The best ``limit`` of ``found`` without the query's own item and, if wanted, without what its user has seen."""
-    leave = np.append(query.seen if skip_seen else query.seen[:0], [] if query.item is None else [query.item])
+    leave = np.append(query.seen if skip_seen else query.seen[:0], [] if query.seed_item is None else [query.seed_item])
     keep = ~isin(found.rows, leave.astype(np.int32))
-    return Found(found.rows[keep][:limit], found.scores[keep][:limit], found.also)
+    return Retrieved(found.rows[keep][:limit], found.scores[keep][:limit], found.score_others)
 
 
 def overfetch(query: Query, *, skip_seen: bool = True) -> int:
     """How many more than its limit a source must look at, so that :func:`drop_seen` leaves enough."""
-    return (len(query.seen) if skip_seen else 0) + (query.item is not None)
+    return (len(query.seen) if skip_seen else 0) + (query.seed_item is not None)

@@ -69,7 +69,7 @@ def asked_of(opened: Opened, requests: Sequence[Request]) -> tuple[Query, ...]:
                 n=request.n,
                 instant=opened.parts.instant(),
                 user_id=request.user,
-                item=opened.vocabulary.row(request.item),
+                seed_item=opened.vocabulary.row(request.item),
             )
         )
         for request in requests

@@ -35,7 +35,7 @@ def slate_validity(opened: Opened, queries: Sequence[Query]) -> SlateValidity:
                 Offender(
                     surface=query.surface,
                     user=query.user_id,
-                    item=None if query.item is None else opened.vocabulary.id(query.item),
+                    item=None if query.seed_item is None else opened.vocabulary.id(query.seed_item),
                     faults=tuple(f"{kind}: {what}" for kind, what in faults),
                 )
             )
@@ -99,6 +99,6 @@ def eligible(query: Query, parts: Parts) -> npt.NDArray[np.bool_]:
     if getattr(parts.settings.surfaces, query.surface).hide_seen:
         may[query.seen] = False
     may[query.exclude] = False
-    if query.item is not None:
-        may[query.item] = False
+    if query.seed_item is not None:
+        may[query.seed_item] = False
     return may
