@@ -11,7 +11,7 @@ from remora.wiring.cluster import connect
 
 
 def main(config: str | None = None) -> None:
-    """Ingest and print the lake's version and its books."""
+    """Ingest and print the lake's version and its row counts."""
     settings = load(config)
     connect(settings)
     lake = ingest(settings)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from benchmarks.command import Note
 from benchmarks.retrieval.data import Sequences, sequences, shape_of
-from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_next, of_next, summarised
+from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_next, of_next, summarised
 
 from remora.contracts.home import Home
 from remora.retrieval.ensemble import choose_weights, ensemble
@@ -28,7 +28,7 @@ from remora.training.fitting import Resources, described, fit_sequences
 from remora.training.progress import Report
 from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule, user_vectors
 
-RowValidator = Callable[[Scores], float]
+Measure = Callable[[Scores], float]
 Member = Callable[[Histories], Scores]
 Choice = tuple[dict[str, float], Scores]  # what was chosen, and its scores of the validation users
 METRIC = "ndcg@10"
@@ -51,21 +51,21 @@ def run(
     most = max(500, VALIDATION_SCORES // data.whole.items)
     users = data.asked if len(data.asked) <= most else np.sort(draw.choice(data.asked, most, replace=False))
     had, relevant = data.question(2, users)
-    judge = judge_next(had, relevant, METRIC)
+    measure = measure_next(had, relevant, METRIC)
     begun = time.perf_counter()
     spent: dict[str, float] = {}
     validated: dict[str, Scores] = {"popularity": popularity(train)(had)}
     chosen: dict[str, dict[str, float]] = {}
     for name, (choose, _) in LINEAR.items() if plan.linear else ():
         at = time.perf_counter()
-        chosen[name], validated[name] = choose(train, had, judge, note)
+        chosen[name], validated[name] = choose(train, had, measure, note)
         spent[name] = time.perf_counter() - at
     at = time.perf_counter()
     fit = TowerFit(plan=plan, work=work, seed=seed, workers=workers, note=note)
     tower, epochs = fit.first(train, NextItems(histories=had, targets=relevant), seconds * (1 - AGAIN_SECONDS))
     spent["sequential_tower"] = time.perf_counter() - at
     validated["sequential_tower"] = tower_scores(tower, had)
-    weights = choose_weights(validated, judge)
+    weights = choose_weights(validated, measure)
     note(f"weights chosen on validation: {weights}")
     at = time.perf_counter()
     members: dict[str, Member] = {"popularity": popularity(data.all_train)}
@@ -116,7 +116,7 @@ def ease(train: Histories, chosen: dict[str, float]) -> Member:
     return lambda histories: model.scores(histories.matrix())
 
 
-def choose_next_item(train: Histories, had: Histories, judge: RowValidator, note: Note) -> Choice:
+def choose_next_item(train: Histories, had: Histories, measure: Measure, note: Note) -> Choice:
     """The decay first, the ridge then, both by validation."""
     best: Choice | None = None
     quality = -1.0
@@ -126,7 +126,7 @@ def choose_next_item(train: Histories, had: Histories, judge: RowValidator, note
         nonlocal best, quality
         chosen = {"past_decay": past_decay, "ridge": ridge}
         scores = next_item(train, chosen)(had)
-        found = judge(scores)
+        found = measure(scores)
         note(f"next item, decay {past_decay}, ridge {ridge}: validation {METRIC} {found:.4f}")
         if better := found > quality:
             best, quality = (chosen, scores), found
@@ -146,10 +146,10 @@ def choose_next_item(train: Histories, had: Histories, judge: RowValidator, note
     return best
 
 
-def choose_ease(train: Histories, had: Histories, judge: RowValidator, note: Note) -> Choice:
+def choose_ease(train: Histories, had: Histories, measure: Measure, note: Note) -> Choice:
     """The ridge by validation."""
     tried = [(chosen, ease(train, chosen)(had)) for chosen in ({"ridge": ridge} for ridge in EASE_RIDGES)]
-    return max(tried, key=lambda one: judge(one[1]))
+    return max(tried, key=lambda one: measure(one[1]))
 
 
 LINEAR = {"next_item": (choose_next_item, next_item), "ease": (choose_ease, ease)}

@@ -78,11 +78,11 @@ def interval(values: npt.NDArray[np.float64], seed: int, samples: int = 1000) ->
     return round(found.low, 5), round(found.high, 5)
 
 
-def judge_pairs(had: sp.csr_array, relevant: sp.csr_array, metric: str) -> Callable[[Scores], float]:
+def measure_pairs(had: sp.csr_array, relevant: sp.csr_array, metric: str) -> Callable[[Scores], float]:
     """Quality of scores (n, items) on validation."""
     return lambda scores: float(of_pairs(scores.copy(), had, relevant)[metric].mean())
 
 
-def judge_next(had: Histories, target: Ints, metric: str) -> Callable[[Scores], float]:
+def measure_next(had: Histories, target: Ints, metric: str) -> Callable[[Scores], float]:
     """Quality of scores (n, items) on validation."""
     return lambda scores: float(of_next(scores, had, target)[metric].mean())

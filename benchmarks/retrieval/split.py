@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from benchmarks.command import Note
 from benchmarks.retrieval.data import Pairs, pairs, shape_of
-from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, judge_pairs, of_pairs, summarised
+from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_pairs, of_pairs, summarised
 
 from remora.contracts.home import Home
 from remora.retrieval.ensemble import choose_weights, ensemble
@@ -41,20 +41,20 @@ def run(
     asked = np.flatnonzero(np.diff(data.validation.indptr))
     judged = asked if len(asked) <= plan.judged else np.random.default_rng(seed).permutation(asked)[: plan.judged]
     had, relevant = data.train[judged], data.validation[judged]
-    judge = judge_pairs(had, relevant, METRIC)
+    measure = measure_pairs(had, relevant, METRIC)
     begun = time.perf_counter()
     scorers: dict[str, Scorer] = {"popularity": popularity(data.train)}
     final: dict[str, Scorer] = {"popularity": popularity(data.all_train)}
     spent: dict[str, float] = {}
 
     at = time.perf_counter()
-    graph, chosen = graph_filter(data.train, plan, had, judge, note)
+    graph, chosen = graph_filter(data.train, plan, had, measure, note)
     scorers["graph_filter"] = linear(graph)
     spent["graph_filter"] = time.perf_counter() - at
     if data.train.shape[1] <= GRAM_ITEMS:
         at = time.perf_counter()
         models = {ridge: Ease.fit(data.train, ridge=ridge) for ridge in EASE_RIDGES}
-        chosen["ridge"] = max(models, key=lambda ridge: judge(models[ridge].scores(had)))
+        chosen["ridge"] = max(models, key=lambda ridge: measure(models[ridge].scores(had)))
         scorers["ease"] = linear(models[chosen["ridge"]])
         spent["ease"] = time.perf_counter() - at
     at = time.perf_counter()
@@ -62,7 +62,7 @@ def run(
     scorers["matrix_factorization"] = factors(tower)
     spent["matrix_factorization"] = time.perf_counter() - at
 
-    weights = choose_weights({name: score(judged, had) for name, score in scorers.items()}, judge)
+    weights = choose_weights({name: score(judged, had) for name, score in scorers.items()}, measure)
     note(f"weights chosen on validation: {weights}")
     final["graph_filter"] = linear(_graph(data.all_train, plan.rank, chosen["low_pass"], chosen["sharpening"]))
     if "ease" in scorers:
@@ -110,14 +110,14 @@ def _graph(train: sp.csr_array, rank: int, low_pass: float, sharpening: float) -
 
 
 def graph_filter(
-    train: sp.csr_array, plan: PairPlan, had: sp.csr_array, judge: Callable[[Scores], float], note: Note
+    train: sp.csr_array, plan: PairPlan, had: sp.csr_array, measure: Callable[[Scores], float], note: Note
 ) -> tuple[GraphFilter, dict[str, float]]:
     """One decomposition; how much low pass, then how much sharpening, by validation."""
     model = _graph(train, plan.rank, 0.0, 0.0)
 
     @cache
     def quality(low_pass: float, sharpening: float) -> float:
-        found = judge(replace(model, low_pass=low_pass, sharpening=sharpening).scores(had))
+        found = measure(replace(model, low_pass=low_pass, sharpening=sharpening).scores(had))
         note(f"graph filter, low pass {low_pass}, sharpening {sharpening}: validation {METRIC} {found:.4f}")
         return found
 

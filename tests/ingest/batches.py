@@ -104,8 +104,8 @@ def content_of(lake: Lake) -> dict[str, Any]:
         if path.startswith(("events/", "users/", "items/"))
     }
     quarantine = pl.DataFrame(pl.from_arrow(lake.quarantine()))
-    said = ("version", "counts", "first", "last", "due", "days", "event_types", "sources")
-    unknown = read("origins/unknown_items.parquet").to_pydict()
+    said = ("version", "counts", "first", "last", "first_future", "days", "event_types", "sources")
+    unknown = read("fingerprints/unknown_items.parquet").to_pydict()
     # Events are doubted when they are read: what a later items table would say of old ones is not counted again.
     counts = {
         name: {key: value for key, value in table.items() if key not in ("doubts", "examples")}

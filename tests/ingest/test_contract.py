@@ -1,4 +1,4 @@
-"""The judge on single batches: each kind of broken row has its reason, the others are typed, none is lost."""
+"""The validator on single batches: each kind of broken row has its reason, the others are typed, none is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remora.contracts.home import Home
 from remora.ingest.contract import REASON, UNKNOWN_ITEM, RowValidator, accepted
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS
-from remora.ingest.inspect import locate_table, survey_table
+from remora.ingest.inspect import inspect_table, locate_table
 from remora.ingest.quarantine import rejected
 from remora.settings import SourceSettings
 
@@ -25,29 +25,29 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMNS = {"user_id": "u", "item_id": "i", "event_timestamp": "t", "value": "v"}
 
 
-def judge_of(folder: Path, format: str, **source: Any) -> tuple[RowValidator, list[pa.Table]]:
-    """A judge for the file `rows.<format>` of a folder, and the file's batches."""
+def validator_of(folder: Path, format: str, **source: Any) -> tuple[RowValidator, list[pa.Table]]:
+    """A validator for the file `rows.<format>` of a folder, and the file's batches."""
     described = {"path": f"rows.{format}", "format": format, "columns": COLUMNS, "event_type": "view"} | source
     settings = SourceSettings(**described)
-    sources = survey_table("events", locate_table([settings], Home(str(folder))))
-    judge = RowValidator(
+    sources = inspect_table("events", locate_table([settings], Home(str(folder))))
+    validator = RowValidator(
         table="events", source=settings, types=sources.types, latest=NOW, event_types=("view", "buy", "drop")
     )
-    (survey,) = sources.surveys()
-    return judge, [raw for piece in survey.pieces for raw in FORMATS[format].read(piece, settings)]
+    (file_schema,) = sources.file_schemas()
+    return validator, [raw for split in file_schema.splits for raw in FORMATS[format].read(split, settings)]
 
 
-def judged(folder: Path, frame: pl.DataFrame, **source: Any) -> pl.DataFrame:
+def validated(folder: Path, frame: pl.DataFrame, **source: Any) -> pl.DataFrame:
     frame.write_parquet(folder / "rows.parquet")
-    judge, batches = judge_of(folder, "parquet", **source)
-    return pl.concat([judge(raw) for raw in batches])
+    validator, batches = validator_of(folder, "parquet", **source)
+    return pl.concat([validator(raw) for raw in batches])
 
 
 def one(folder: Path, **values: Any) -> tuple[str | None, dict[str, Any]]:
     """The reason and the typed row of one source row that is sound but for ``values``."""
     source = values.pop("source", {})
     row = {"u": "a", "i": "x", "t": 1_000, "v": 1.0} | values
-    (found,) = judged(folder, pl.DataFrame([row], strict=False), **source).to_dicts()
+    (found,) = validated(folder, pl.DataFrame([row], strict=False), **source).to_dicts()
     return found.pop(REASON), found
 
 
@@ -160,23 +160,23 @@ def test_a_date_whose_midnight_the_clock_skips_is_its_first_instant(tmp_path, da
 def test_the_first_case_that_holds_names_the_event(tmp_path):
     rules = [{"when": "v >= 4", "type": "buy"}, {"when": "v >= 3", "type": "view"}, {"when": "true", "type": "drop"}]
     frame = pl.DataFrame({"u": "a", "i": "x", "t": 1, "v": [5, 3, 1, None]})
-    assert judged(tmp_path, frame, event_type=rules)["event_type"].to_list() == ["buy", "view", "drop", "drop"]
+    assert validated(tmp_path, frame, event_type=rules)["event_type"].to_list() == ["buy", "view", "drop", "drop"]
 
 
 def test_before_the_earliest_day_nothing_happened(tmp_path):
     pl.DataFrame({"u": "a", "i": "x", "t": [631_151_999, 631_152_000], "v": 1.0}).write_parquet(
         tmp_path / "rows.parquet"
     )
-    judge, (raw,) = judge_of(tmp_path, "parquet")
-    judge = replace(judge, earliest=datetime(1990, 1, 1, tzinfo=UTC))
-    assert judge(raw)[REASON].to_list() == ["event_timestamp is before 1990-01-01", None]
+    validator, (raw,) = validator_of(tmp_path, "parquet")
+    validator = replace(validator, earliest=datetime(1990, 1, 1, tzinfo=UTC))
+    assert validator(raw)[REASON].to_list() == ["event_timestamp is before 1990-01-01", None]
 
 
 def test_equal_rows_have_equal_event_ids_and_only_they(tmp_path):
     frame = pl.DataFrame(
         {"u": ["a", "a", "a", None], "i": "x", "t": [1, 1, 2, 1], "v": 1.0, "unmapped": ["p", "p", "p", ""]}
     )
-    ids = judged(tmp_path, frame)["event_id"].to_list()
+    ids = validated(tmp_path, frame)["event_id"].to_list()
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
 
@@ -185,30 +185,30 @@ def test_equal_rows_have_equal_event_ids_and_only_they(tmp_path):
 def test_a_column_of_any_name_tells_rows_apart(tmp_path, other):
     frame = pl.DataFrame({"u": "a", "i": "x", "t": 1, "v": 1.0, other: ["p", "q", "q"]})
     for names in (frame.columns, [other, "v", "u", "i", "t"]):
-        ids = judged(tmp_path, frame.select(names))["event_id"].to_list()
+        ids = validated(tmp_path, frame.select(names))["event_id"].to_list()
         assert ids[0] != ids[1] == ids[2]
 
 
 def test_an_index_without_a_name_as_pandas_writes_it_is_no_obstacle(tmp_path):
     (tmp_path / "rows.csv").write_text(",u,i,t,v\n0,a,x,1,1.0\n1,b,y,2,1.0\n")
-    judge, batches = judge_of(tmp_path, "csv")
-    assert pl.concat([judge(raw) for raw in batches])[REASON].to_list() == [None, None]
+    validator, batches = validator_of(tmp_path, "csv")
+    assert pl.concat([validator(raw) for raw in batches])[REASON].to_list() == [None, None]
 
 
 def test_an_event_for_an_item_outside_the_catalogue_is_unknown(tmp_path):
     pl.DataFrame({"u": "a", "i": ["x", "y"], "t": 1, "v": 1.0}).write_parquet(tmp_path / "rows.parquet")
-    judge, (raw,) = judge_of(tmp_path, "parquet")
-    strict = RowValidator(**(vars(judge) | {"catalogue": pl.Series(["x", "z"])}))
+    validator, (raw,) = validator_of(tmp_path, "parquet")
+    strict = RowValidator(**(vars(validator) | {"catalogue": pl.Series(["x", "z"])}))
     assert strict(raw)[REASON].to_list() == [None, UNKNOWN_ITEM]
 
 
 def test_ragged_csv_rows_keep_their_number_and_their_text(tmp_path):
     (tmp_path / "rows.csv").write_text('u,i,t,v\na,x,1,1\na,x\n\n"a\nb",y,2,2\na,x,1,1,1\nc,z,3,\n')
-    judge, batches = judge_of(tmp_path, "csv")
-    found = pl.concat([judge(raw) for raw in batches]).sort(ORDER)
+    validator, batches = validator_of(tmp_path, "csv")
+    found = pl.concat([validator(raw) for raw in batches]).sort(ORDER)
     assert found[ORDER].to_list() == [1, 2, 3, 4, 5]
     assert found.filter(pl.col(REASON).is_null())["user_id"].to_list() == ["a", "a\nb", "c"]
-    broken = pa.concat_tables([rejected("events", raw, judge(raw), {0: "rows.csv"}) for raw in batches]).to_pylist()
+    broken = pa.concat_tables([rejected("events", raw, validator(raw), {0: "rows.csv"}) for raw in batches]).to_pylist()
     assert [(row["source_row"], row["row"]) for row in broken] == [(2, '{"text":"a,x"}'), (4, '{"text":"a,x,1,1,1"}')]
 
 
@@ -235,9 +235,9 @@ def test_whatever_the_dirt_every_row_is_accepted_or_rejected_and_accepted_ones_k
         folder / "rows.csv", quote_style="always"
     )
     columns = COLUMNS | {"event_type": "e"}
-    judge, batches = judge_of(folder, format, columns=columns, event_type=None, filters=["v > 0"])
-    outcomes = [(raw, judge(raw)) for raw in batches]
-    valid = pa.concat_tables([accepted(found, judge.types) for _, found in outcomes])
+    validator, batches = validator_of(folder, format, columns=columns, event_type=None, filters=["v > 0"])
+    outcomes = [(raw, validator(raw)) for raw in batches]
+    valid = pa.concat_tables([accepted(found, validator.types) for _, found in outcomes])
     broken = pa.concat_tables([rejected("events", raw, found, {0: "rows"}) for raw, found in outcomes])
     assert valid.num_rows + broken.num_rows == len(rows)
     assert broken["reason"].null_count == 0

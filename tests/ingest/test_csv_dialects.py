@@ -24,9 +24,9 @@ def read(folder: Path, content: bytes, name: str = "rows.csv", **source: Any) ->
     (folder / name).write_bytes(content)
     settings = SourceSettings(path=name, format="csv", columns={}, event_type="view", **source)
     (file,) = locate(settings, Home(str(folder)), 0).files
-    survey = CSV.survey(file, settings)
-    table = pa.concat_tables(batch for piece in survey.pieces for batch in CSV.read(piece, settings))
-    rows = table.select(survey.schema.names).to_pylist()
+    file_schema = CSV.inspect(file, settings)
+    table = pa.concat_tables(batch for split in file_schema.splits for batch in CSV.read(split, settings))
+    rows = table.select(file_schema.schema.names).to_pylist()
     broken = table[UNREADABLE].to_pylist()
     return [tuple(row.values()) if text is None else (text,) for row, text in zip(rows, broken, strict=True)]
 

@@ -19,7 +19,7 @@ from remora.ingest.data_quality import report
 from remora.ingest.distinct import DistinctRows
 from remora.ingest.files import ORDER
 from remora.ingest.ingest import ingest
-from remora.ingest.inspect import locate_table, survey_table
+from remora.ingest.inspect import inspect_table, locate_table
 from remora.settings import Settings, SourceSettings
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -37,7 +37,7 @@ def items(folder: Path, *sources: dict[str, Any], lines: list[dict[str, Any]] = 
     pl.DataFrame(lines).write_parquet(folder / "lines.parquet")
     described = [{"path": "lines.parquet", "format": "parquet"} | source for source in sources]
     located = locate_table([SourceSettings(**source) for source in described], Home(str(folder)))
-    return read_catalogue(survey_table("items", located), START - timedelta(days=1_000), LATEST)
+    return read_catalogue(inspect_table("items", located), START - timedelta(days=1_000), LATEST)
 
 
 def test_of_each_column_the_latest_value_holds_from_the_first_row_on(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from remora.contracts.errors import UnreadableInput, WrongType
 from remora.contracts.home import Home
 from remora.ingest.contract import REASON, RowValidator
 from remora.ingest.formats import FORMATS
-from remora.ingest.inspect import locate_table, survey_table
+from remora.ingest.inspect import inspect_table, locate_table
 from remora.ingest.quarantine import rejected
 from remora.ingest.schema import columns_of
 from remora.settings import SourceSettings
@@ -48,24 +48,26 @@ ODD = {
 }
 
 
-def judged(folder: Path, further: dict[str, Any], **source: Any) -> tuple[pl.DataFrame, pa.Table]:
-    """Three events, the last of them without an item, with further columns: their judgement, and the quarantine."""
+def validated(folder: Path, further: dict[str, Any], **source: Any) -> tuple[pl.DataFrame, pa.Table]:
+    """Three events, the last of them without an item, with further columns: the validated rows, and the quarantine."""
     rows = {"u": ["a", "b", "c"], "i": ["x", "y", None], "t": [datetime(2024, 1, 1)] * N}
     pq.write_table(pa.table(rows | further), folder / "rows.parquet")
     mapped = {"user_id": "u", "item_id": "i", "event_timestamp": "t"} | source.pop("columns", {})
     described = {"path": "rows.parquet", "format": "parquet", "columns": mapped, "event_type": "view"} | source
     settings = SourceSettings(**described)
-    sources = survey_table("events", locate_table([settings], Home(str(folder))))
+    sources = inspect_table("events", locate_table([settings], Home(str(folder))))
     assert set(columns_of(settings)) <= set(sources.types.names)
-    judge = RowValidator("events", settings, sources.types, datetime.now().astimezone(), event_types=("view",))
-    (survey,) = sources.surveys()
-    ((raw, rows),) = [(raw, judge(raw)) for piece in survey.pieces for raw in FORMATS["parquet"].read(piece, settings)]
+    validator = RowValidator("events", settings, sources.types, datetime.now().astimezone(), event_types=("view",))
+    (file_schema,) = sources.file_schemas()
+    ((raw, rows),) = [
+        (raw, validator(raw)) for split in file_schema.splits for raw in FORMATS["parquet"].read(split, settings)
+    ]
     return rows, rejected("events", raw, rows, {0: "rows.parquet"})
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_column_that_is_not_asked_for_is_no_obstacle(tmp_path: Path, name: str) -> None:
-    rows, broken = judged(tmp_path, {name: ODD[name]})
+    rows, broken = validated(tmp_path, {name: ODD[name]})
     assert rows[REASON].to_list() == [None, None, "item_id is missing"]
     assert rows["event_id"].n_unique() == N
     assert json.loads(broken["row"][0].as_py())["u"] == "c"
@@ -74,12 +76,12 @@ def test_a_column_that_is_not_asked_for_is_no_obstacle(tmp_path: Path, name: str
 @pytest.mark.parametrize("name", ["map", "nested", "time32", "duration", "binary", "binaries", "fixed"])
 def test_a_column_that_is_asked_for_and_cannot_be_used_says_its_type(tmp_path: Path, name: str) -> None:
     with pytest.raises(WrongType, match=f"'{name}' of .*rows.parquet is .*needed"):
-        judged(tmp_path, {name: ODD[name]}, extra_columns=(name,))
+        validated(tmp_path, {name: ODD[name]}, extra_columns=(name,))
 
 
 def test_a_condition_on_a_column_of_bytes_says_its_type(tmp_path: Path) -> None:
     with pytest.raises(WrongType, match=r"'binary' of .* is binary; .*for the condition `binary IS NOT NULL`"):
-        judged(tmp_path, {"binary": ODD["binary"]}, filters=["binary IS NOT NULL"])
+        validated(tmp_path, {"binary": ODD["binary"]}, filters=["binary IS NOT NULL"])
 
 
 @pytest.mark.parametrize(
@@ -93,12 +95,12 @@ def test_a_condition_on_a_column_of_bytes_says_its_type(tmp_path: Path) -> None:
     ],
 )
 def test_what_has_a_type_of_the_lake_is_kept_in_it(tmp_path: Path, name: str, expected: list[Any]) -> None:
-    assert judged(tmp_path, {name: ODD[name]}, extra_columns=(name,))[0][name].to_list() == expected
+    assert validated(tmp_path, {name: ODD[name]}, extra_columns=(name,))[0][name].to_list() == expected
 
 
 def test_nulls_within_lists_are_no_members(tmp_path: Path) -> None:
     tags = pa.array([["red", None, "round"], [None], None], pa.list_(pa.string()))
-    assert judged(tmp_path, {"tags": tags}, extra_columns=("tags",))[0]["tags"].to_list() == [
+    assert validated(tmp_path, {"tags": tags}, extra_columns=("tags",))[0]["tags"].to_list() == [
         ["red", "round"],
         [],
         None,
@@ -119,11 +121,11 @@ def test_nulls_within_lists_are_no_members(tmp_path: Path) -> None:
 def test_ids_of_every_type_of_number_are_the_text_of_the_whole_number(
     tmp_path: Path, ids: pa.Array, expected: list[str | None]
 ) -> None:
-    assert judged(tmp_path, {"id": ids}, columns={"user_id": "id"})[0]["user_id"].to_list() == expected
+    assert validated(tmp_path, {"id": ids}, columns={"user_id": "id"})[0]["user_id"].to_list() == expected
 
 
 def test_a_float_that_has_lost_digits_is_no_id(tmp_path: Path) -> None:
-    rows, _ = judged(tmp_path, {"id": [1e5, 2.0**53, 7.0]}, columns={"user_id": "id"})
+    rows, _ = validated(tmp_path, {"id": [1e5, 2.0**53, 7.0]}, columns={"user_id": "id"})
     assert rows["user_id"].to_list() == ["100000", None, "7"]
     assert rows[REASON].to_list()[1] == "user_id cannot be read as string"
 
@@ -131,7 +133,7 @@ def test_a_float_that_has_lost_digits_is_no_id(tmp_path: Path) -> None:
 def test_text_that_is_no_utf8_is_a_broken_file(tmp_path: Path) -> None:
     offsets = pa.py_buffer(b"\x00\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00")
     with pytest.raises(UnreadableInput, match=r"rows\.parquet.*UTF8"):
-        judged(tmp_path, {"name": pa.StringArray.from_buffers(N, offsets, pa.py_buffer(b"\xffab"))})
+        validated(tmp_path, {"name": pa.StringArray.from_buffers(N, offsets, pa.py_buffer(b"\xffab"))})
 
 
 def test_two_parquet_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
@@ -139,4 +141,4 @@ def test_two_parquet_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
     pq.write_table(twice, tmp_path / "rows.parquet")
     source = SourceSettings(path="rows.parquet", format="parquet", columns={"user_id": "u"}, event_type="view")
     with pytest.raises(UnreadableInput, match="two columns of one name: u"):
-        survey_table("events", locate_table([source], Home(str(tmp_path))))
+        inspect_table("events", locate_table([source], Home(str(tmp_path))))

@@ -26,7 +26,7 @@ from remora.ingest.facts import Facts
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.formats import FORMATS
 from remora.ingest.ingest import ingest
-from remora.ingest.inspect import locate_table, survey_table
+from remora.ingest.inspect import inspect_table, locate_table
 from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
 from remora.ingest.row_counts import RowCounts
 from remora.settings import DataSettings, Settings, SourceSettings
@@ -47,13 +47,16 @@ def table(key: str, ids: list[str], **columns: list[Any]) -> Catalogue:
 
 
 def found(
-    users: Catalogue | None = None, items: Catalogue | None = None, data: dict[str, Any] | None = None, **books: Any
+    users: Catalogue | None = None,
+    items: Catalogue | None = None,
+    data: dict[str, Any] | None = None,
+    **row_counts: Any,
 ) -> dict[str, Finding]:
-    """What the checks find, by code, where 1,000 rows of events were read and ``books`` says the rest."""
+    """What the checks find, by code, where 1,000 rows of events were read and ``row_counts`` says the rest."""
     settings = DataSettings(**({"events": [SOURCE], "event_types": {"buy": {}}} | (data or {})))
-    empty = {name: survey_table(name, []) for name in ("events", "users", "items")}
+    empty = {name: inspect_table(name, []) for name in ("events", "users", "items")}
     catalogues = {"users": users or table("user_id", []), "items": items or table("item_id", [])}
-    whole = RowCounts(**({"rows": 1_000, "days": {START.date(): 500, START.date() + timedelta(1): 500}} | books))
+    whole = RowCounts(**({"rows": 1_000, "days": {START.date(): 500, START.date() + timedelta(1): 500}} | row_counts))
     return {finding.code: finding for finding in findings(Facts(settings, empty, catalogues, whole))}
 
 
@@ -84,36 +87,40 @@ def test_ids_that_differ_in_spelling_alone_are_an_error(
     unknown: list[str], known: list[str], how: str, kind: str
 ) -> None:
     catalogue = table("user_id" if kind == "users" else "item_id", known)
-    books: dict[str, Any] = {"doubts": {"unknown_users": 900}, "examples": {"unknown_users": unknown}}
+    row_counts: dict[str, Any] = {"doubts": {"unknown_users": 900}, "examples": {"unknown_users": unknown}}
     if kind == "items":
-        books = {"reasons": {"unknown item": 900}, "unknown_items": frozenset(unknown)}
-    finding = found(**{kind: catalogue}, **books)[f"unknown_{kind}"]
+        row_counts = {"reasons": {"unknown item": 900}, "unknown_items": frozenset(unknown)}
+    finding = found(**{kind: catalogue}, **row_counts)[f"unknown_{kind}"]
     assert (finding.level, finding.count, finding.of) == ("error", 900, 1_000)
     assert f"differ from those of the table by {how}" in finding.what
 
 
 def test_few_ids_that_differ_in_spelling_are_a_warning() -> None:
-    books = {"doubts": {"unknown_users": 3}, "examples": {"unknown_users": ["A"]}}
-    assert found(users=table("user_id", ["a"]), **books)["unknown_users"].level == "warning"
+    row_counts = {"doubts": {"unknown_users": 3}, "examples": {"unknown_users": ["A"]}}
+    assert found(users=table("user_id", ["a"]), **row_counts)["unknown_users"].level == "warning"
 
 
 def test_columns_that_are_mapped_the_wrong_way_round_are_an_error() -> None:
-    books = {"reasons": {"unknown item": 1_000}, "unknown_items": frozenset(["u1", "u2"])}
-    finding = found(users=table("user_id", ["u1", "u2"]), items=table("item_id", ["i1"]), **books)["unknown_items"]
+    row_counts = {"reasons": {"unknown item": 1_000}, "unknown_items": frozenset(["u1", "u2"])}
+    finding = found(users=table("user_id", ["u1", "u2"]), items=table("item_id", ["i1"]), **row_counts)["unknown_items"]
     assert finding.level == "error"
     assert "mapped to each other's columns" in finding.advice
 
 
 @pytest.mark.parametrize(("rows", "warned"), [(400, True), (10, False)])
 def test_unknown_users_are_a_warning_when_they_are_many(rows: int, warned: bool) -> None:
-    books = {"doubts": {"unknown_users": rows}, "examples": {"unknown_users": ["guest"]}}
-    assert ("unknown_users" in found(users=table("user_id", ["a"]), **books)) == warned
+    row_counts = {"doubts": {"unknown_users": rows}, "examples": {"unknown_users": ["guest"]}}
+    assert ("unknown_users" in found(users=table("user_id", ["a"]), **row_counts)) == warned
 
 
 @pytest.mark.parametrize(
     ("code", "changes", "said"),
     [
-        ("future_events", {"reasons": {"event_timestamp is in the future": 3}, "due": START}, "more than 300 s"),
+        (
+            "future_events",
+            {"reasons": {"event_timestamp is in the future": 3}, "first_future": START},
+            "more than 300 s",
+        ),
         ("early_events", {"reasons": {"event_timestamp is before 1990-01-01": 3}}, "before 1990-01-01"),
         ("one_day", {"days": {START.date(): 1_000}}, "All events are of 2024-01-01"),
         ("null_text_ids", {"doubts": {"null_text_ids:user_id": 7}}, "7 events have a user_id that reads as `no value`"),
@@ -149,13 +156,13 @@ def test_types_that_only_the_settings_have(seen: dict[str, int], level: str | No
 
 def test_a_column_without_a_value_and_a_shop_without_an_available_item() -> None:
     mapped = SOURCE | {"columns": {"item_id": "i", "title": "name"}, "event_type": None}
-    # A catalogue whose sources are surveyed: the column is a mapped one.
+    # A catalogue whose sources are inspected: the column is a mapped one.
     items = table("item_id", ["a", "b"], title=pa.nulls(2, pa.string()), shown=pa.array([False, False]))
-    sources = {name: survey_table(name, []) for name in ("events", "users")}
+    sources = {name: inspect_table(name, []) for name in ("events", "users")}
     sources["items"] = type(sources["users"])("items", ((SourceSettings(**mapped), ()),), items.rows.schema)
     data = DataSettings(events=[SOURCE], items=[mapped], event_types={"buy": {}}, available="shown")
-    books = RowCounts(rows=10, days={START.date(): 10})
-    facts = Facts(data, sources, {"users": table("user_id", []), "items": items}, books)
+    row_counts = RowCounts(rows=10, days={START.date(): 10})
+    facts = Facts(data, sources, {"users": table("user_id", []), "items": items}, row_counts)
     assert [(finding.code, finding.level) for finding in findings(facts)] == [
         ("nothing_available", "error"),
         ("empty_column", "warning"),
@@ -204,15 +211,15 @@ def doubted(folder: Path, rows: pl.DataFrame, doubts: Doubts, **source: Any) -> 
     rows.write_csv(folder / "e.csv", quote_style="necessary")
     described = SOURCE | {"columns": SOURCE["columns"] | source.pop("columns", {})} | source  # type: ignore[operator]
     settings = SourceSettings(**described)
-    sources = survey_table("events", locate_table([settings], Home(str(folder))))
-    judge = RowValidator("events", settings, sources.types, START + timedelta(days=99), event_types=("buy",))
-    (survey,) = sources.surveys()
+    sources = inspect_table("events", locate_table([settings], Home(str(folder))))
+    validator = RowValidator("events", settings, sources.types, START + timedelta(days=99), event_types=("buy",))
+    (file_schema,) = sources.file_schemas()
     lines = []
-    for piece in survey.pieces:
-        for raw in FORMATS["csv"].read(piece, settings):
-            judged = judge(raw)
-            assert REASON in judged.columns
-            lines.append(doubts(raw, judged, settings))
+    for split in file_schema.splits:
+        for raw in FORMATS["csv"].read(split, settings):
+            validated = validator(raw)
+            assert REASON in validated.columns
+            lines.append(doubts(raw, validated, settings))
     whole = pl.concat(lines)
     return {
         doubt: (part["rows"].sum(), part["item"].drop_nulls().to_list())
@@ -285,8 +292,8 @@ def test_lists_that_another_character_divides_are_found(
         types={"genres": "list[string]"},
         list_separator=separator,
     )
-    tables = {name: survey_table(name, []) for name in ("events", "users")}
-    tables["items"] = survey_table("items", locate_table([source], Home(str(tmp_path))))
+    tables = {name: inspect_table(name, []) for name in ("events", "users")}
+    tables["items"] = inspect_table("items", locate_table([source], Home(str(tmp_path))))
     items = read_catalogue(tables["items"], START, START)
     data = DataSettings(events=[SOURCE], event_types={"buy": {}}, items=[source])
     facts = Facts(data, tables, {"users": table("user_id", []), "items": items}, RowCounts(rows=1))
@@ -311,8 +318,8 @@ def test_a_quote_without_its_end_is_found_by_the_lines_it_takes_in(
 ) -> None:
     (tmp_path / "rows.csv").write_text(f"u,i,t,n\n{text}".replace(",", delimiter))
     source = SourceSettings(**SOURCE | {"path": "rows.csv", "delimiter": delimiter})  # type: ignore[arg-type]
-    (survey,) = survey_table("events", locate_table([source], Home(str(tmp_path)))).surveys()
-    raw = pa.concat_tables(batch for piece in survey.pieces for batch in FORMATS["csv"].read(piece, source))
+    (file_schema,) = inspect_table("events", locate_table([source], Home(str(tmp_path)))).file_schemas()
+    raw = pa.concat_tables(batch for split in file_schema.splits for batch in FORMATS["csv"].read(split, source))
     assert swallowed_lines(raw, source).sum() == lines
 
 
@@ -329,8 +336,8 @@ def test_whatever_a_quote_without_its_end_swallows_is_counted(
     lines = [header.split(","), *values]
     (tmp_path / "rows.csv").write_bytes("".join(delimiter.join(line) + end for line in lines).encode())
     source = SourceSettings(**SOURCE | {"path": "rows.csv", "delimiter": delimiter})  # type: ignore[arg-type]
-    (survey,) = survey_table("events", locate_table([source], Home(str(tmp_path)))).surveys()
-    raw = pa.concat_tables(batch for piece in survey.pieces for batch in FORMATS["csv"].read(piece, source))
+    (file_schema,) = inspect_table("events", locate_table([source], Home(str(tmp_path)))).file_schemas()
+    raw = pa.concat_tables(batch for split in file_schema.splits for batch in FORMATS["csv"].read(split, source))
     assert raw.num_rows + swallowed_lines(raw, source).sum() == 1_000
 
 
@@ -350,16 +357,16 @@ def test_points_that_may_divide_thousands_are_a_doubt(tmp_path: Path) -> None:
     told = {"columns": {"value": "w"}, "types": {"value": "number"}}
     seen = doubted(tmp_path, rows, Doubts(), **told)
     assert seen["thousands_points:value"] == (5, sorted(weights)[1:])
-    books = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
-    books["examples"] = {doubt: some for doubt, (_, some) in seen.items()}
-    finding = found(**books)["thousands_points"]
+    row_counts = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
+    row_counts["examples"] = {doubt: some for doubt, (_, some) in seen.items()}
+    finding = found(**row_counts)["thousands_points"]
     assert (finding.level, finding.column, finding.count) == ("warning", "value", 5)
     for other in ("1.5", "0.125", "10.2500"):
         seen = doubted(tmp_path, rows.with_columns(w=pl.Series([*weights[:5], other])), Doubts(), **told)
         assert seen["other_points:value"] == (1, [other])
-        books = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
-        books["examples"] = {doubt: some for doubt, (_, some) in seen.items()}
-        assert "thousands_points" not in found(**books)
+        row_counts = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
+        row_counts["examples"] = {doubt: some for doubt, (_, some) in seen.items()}
+        assert "thousands_points" not in found(**row_counts)
 
 
 def test_a_thousand_in_german_is_no_whole_number_and_a_one_of_pandas_is() -> None:

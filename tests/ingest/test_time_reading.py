@@ -12,7 +12,7 @@ import pytest
 from remora.contracts.errors import Implausible
 from remora.contracts.home import Home
 from remora.ingest.findings import refuse
-from remora.ingest.inspect import locate_table, survey_table
+from remora.ingest.inspect import inspect_table, locate_table
 from remora.ingest.time_reading import time_reading
 from remora.settings import DataSettings
 
@@ -32,7 +32,7 @@ def examine(folder: Path, times: list[Any], format: str = "parquet", table: str 
     described = {"path": str(path), "format": format, "columns": columns} | source
     events = described | {"event_type": "buy"}
     data = DataSettings(events=[events], users=[described], event_types={"buy": {}}, quarantine_limit=limit)
-    sources = survey_table(table, locate_table(getattr(data, table), Home(str(folder))))
+    sources = inspect_table(table, locate_table(getattr(data, table), Home(str(folder))))
     refuse(time_reading(sources, data, EARLIEST, LATEST, of))
 
 

@@ -87,7 +87,7 @@ def render(out: Console, report: QualityReport) -> None:
     nulls = {f"{table}.{column}": share for table, columns in report.nulls.items() for column, share in columns.items()}
     if some := {column: share for column, share in nulls.items() if share > 0}:
         out.print("Without a value: " + ", ".join(f"{column} {share:.1%}" for column, share in some.items()))
-    out.print(_books({name: quality.model_dump() for name, quality in report.tables.items()}))
+    out.print(_row_counts({name: quality.model_dump() for name, quality in report.tables.items()}))
     _findings(out, report.findings)
 
 
@@ -117,7 +117,7 @@ def _facts(report: QualityReport) -> list[tuple[str, str]]:
 def _render_lake(out: Console, lake: Lake) -> None:
     out.print(f"Lake {lake.version}: events from {lake.first:%Y-%m-%d %H:%M} to {lake.last:%Y-%m-%d %H:%M} UTC")
     out.print(_read(lake.artifact.metadata["build"]))
-    out.print(_books(lake.artifact.metadata["counts"]))
+    out.print(_row_counts(lake.artifact.metadata["counts"]))
     _findings(out, lake.findings)
     out.print("Next: remora data report, then remora features build")
 
@@ -136,20 +136,20 @@ def _read(build: dict[str, Any]) -> str:
     )
 
 
-def _books(tables: dict[str, dict[str, Any]]) -> Table:
+def _row_counts(tables: dict[str, dict[str, Any]]) -> Table:
     from remora.ingest.doubtful_values import with_examples
 
-    books = Table(title="Rows in = accepted + quarantined + repeated", title_justify="left")
-    books.add_column("table")
+    table = Table(title="Rows in = accepted + quarantined + repeated", title_justify="left")
+    table.add_column("table")
     for column in ("rows in", "accepted", "quarantined", "repeated"):
-        books.add_column(column, justify="right")
-    books.add_column("reason")
+        table.add_column(column, justify="right")
+    table.add_column("reason")
     for name, counts in tables.items():
-        books.add_row(name, *(f"{counts[key]:,}" for key in ("rows", "accepted", "quarantined", "repeated")), "")
+        table.add_row(name, *(f"{counts[key]:,}" for key in ("rows", "accepted", "quarantined", "repeated")), "")
         reasons = with_examples(counts["reasons"], counts.get("examples", {}))
         for reason, rows in sorted(reasons.items(), key=lambda r: -r[1]):
-            books.add_row("", "", "", f"{rows:,}", "", reason)
-    return books
+            table.add_row("", "", "", f"{rows:,}", "", reason)
+    return table
 
 
 def _findings(out: Console, findings: Sequence[Finding]) -> None:

@@ -1,4 +1,4 @@
-"""Items and users: small tables with versions, judged in this process."""
+"""Items and users: small tables with versions, validated in this process."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Catalogue:
 
 
 def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) -> Catalogue:
-    """Read and judge every row; of rows with the same id and instant the last in source order is kept.
+    """Read and validate every row; of rows with the same id and instant the last in source order is kept.
 
     `distinct` sources give one row an id, and none for an id that another source has.
     """
@@ -54,29 +54,29 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
     broken, doubts, without_id = [QUARANTINE.empty_table()], Counter[str](), 0
     examples = dict[str, list[str]]()
     distinct = DistinctRows(key, types.names)
-    for source, raw, judged in _judged(sources, earliest, latest):
+    for source, raw, validated in _validated(sources, earliest, latest):
         doubts[BACKSLASH] += int(backslashes(raw, source).sum())
         doubts[SWALLOWED] += int(swallowed_lines(raw, source).sum())
         doubts.update({f"{LIST_SEPARATOR}:{name}": rows for name, rows in undivided(raw, source).items()})
-        for doubt, count, values in doubtful_values(raw, judged, source):
+        for doubt, count, values in doubtful_values(raw, validated, source):
             doubts[doubt] += count
             examples = merged_examples(examples, {doubt: values})
         if not source.distinct:
-            whole.append((raw, judged))
+            whole.append((raw, validated))
             continue
         nameless = pl.col(REASON) == f"{key} is missing"
-        without_id += judged.select(nameless.fill_null(False).sum()).item()
-        distinct.add(judged.filter(pl.col(REASON).is_null()))
+        without_id += validated.select(nameless.fill_null(False).sum()).item()
+        distinct.add(validated.filter(pl.col(REASON).is_null()))
         no_break = pl.when(nameless).then(None).otherwise(pl.col(REASON)).alias(REASON)
-        broken.append(rejected(sources.table, raw, judged.with_columns(no_break), sources.paths))
+        broken.append(rejected(sources.table, raw, validated.with_columns(no_break), sources.paths))
     valid = [types.empty_table()]
     if whole:
         superseded = f"superseded by another row of the same {key.removesuffix('_id')} and instant"
         losers = _superseded(pl.concat([rows for _, rows in whole]), key)
         reason = pl.when(pl.col(ORDER).is_in(losers.implode())).then(pl.lit(superseded)).otherwise(REASON).alias(REASON)
-        settled = [(raw, rows.with_columns(reason)) for raw, rows in whole]
-        valid += [accepted(rows, types) for _, rows in settled]
-        broken += [rejected(sources.table, raw, rows, sources.paths) for raw, rows in settled]
+        validated_rows = [(raw, rows.with_columns(reason)) for raw, rows in whole]
+        valid += [accepted(rows, types) for _, rows in validated_rows]
+        broken += [rejected(sources.table, raw, rows, sources.paths) for raw, rows in validated_rows]
     rows = pa.concat_tables(valid)
     repeated = without_id
     if distinct.found:
@@ -88,17 +88,17 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
     return Catalogue(rows, pa.concat_tables(broken), repeated, dict(+doubts), examples)
 
 
-def _judged(
+def _validated(
     sources: TableSources, earliest: datetime, latest: datetime
 ) -> Iterator[tuple[SourceSettings, pa.Table, pl.DataFrame]]:
-    for source, surveys in sources.sources:
-        judge = RowValidator(sources.table, source, sources.types, latest, earliest)
-        for survey in surveys:
-            for piece in survey.pieces:
-                for raw in FORMATS[source.format].read(piece, source):
-                    yield source, raw, judge(raw)
+    for source, file_schemas in sources.sources:
+        validator = RowValidator(sources.table, source, sources.types, latest, earliest)
+        for file_schema in file_schemas:
+            for split in file_schema.splits:
+                for raw in FORMATS[source.format].read(split, source):
+                    yield source, raw, validator(raw)
 
 
-def _superseded(judged: pl.DataFrame, key: str) -> pl.Series:
-    valid = judged.filter(pl.col(REASON).is_null())
+def _superseded(validated: pl.DataFrame, key: str) -> pl.Series:
+    valid = validated.filter(pl.col(REASON).is_null())
     return valid.filter(pl.col(ORDER) < pl.col(ORDER).max().over(key, EVENT_TIMESTAMP))[ORDER]

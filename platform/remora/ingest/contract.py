@@ -140,6 +140,6 @@ class RowValidator:
         return (EVENT_ID, USER_ID, ITEM_ID, EVENT_TIMESTAMP, EVENT_TYPE)
 
 
-def accepted(judged: pl.DataFrame, types: pa.Schema) -> pa.Table:
+def accepted(validated: pl.DataFrame, types: pa.Schema) -> pa.Table:
     """The rows without a reason, in the columns and types of ``types``."""
-    return judged.filter(pl.col(REASON).is_null()).select(types.names).to_arrow().cast(types)
+    return validated.filter(pl.col(REASON).is_null()).select(types.names).to_arrow().cast(types)

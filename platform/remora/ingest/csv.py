@@ -1,4 +1,4 @@
-"""Reading CSV: every value as text, one piece a file; a row with too few or too many columns is handed on as it is."""
+"""Reading CSV: every value as text, one split a file; a row with too few or too many columns is handed on as it is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Ragged:
         return "skip"
 
 
-def survey(file: SourceFile, source: SourceSettings) -> FileSchema:
+def inspect(file: SourceFile, source: SourceSettings) -> FileSchema:
     """Column names from the header, rows by parsing the file once."""
     with _damage(file, source):
         names = _header(file, source)
@@ -37,13 +37,13 @@ def survey(file: SourceFile, source: SourceSettings) -> FileSchema:
     return FileSchema(file, pa.schema([(name, pa.string()) for name in names]), (FileSplit(file, 1, rows),))
 
 
-def read(piece: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
+def read(split: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
     """The file's rows in batches, every column a string exactly as written."""
-    with _damage(piece.file, source):
-        yield from _parse(piece.file, source, _header(piece.file, source))
+    with _damage(split.file, source):
+        yield from _parse(split.file, source, _header(split.file, source))
 
 
-CSV = FileFormat(survey, read)
+CSV = FileFormat(inspect, read)
 
 
 def _header(file: SourceFile, source: SourceSettings) -> list[str]:

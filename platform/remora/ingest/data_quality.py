@@ -26,7 +26,7 @@ _TALLY = pa.schema([("kind", pa.string()), ("name", pa.string()), ("rows", pa.in
 
 
 class TableQuality(BaseModel):
-    """One table's books: ``rows`` = ``accepted`` + ``quarantined`` + ``repeated``.
+    """One table's row counts: ``rows`` = ``accepted`` + ``quarantined`` + ``repeated``.
 
     ``declared`` of the quarantined ones are so by the user's filters; ``repeated`` are rows of `distinct` sources that
     another row of their id stands for.

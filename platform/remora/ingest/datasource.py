@@ -1,4 +1,4 @@
-"""The files of one source as a Ray Dataset: a read task a piece, batches streamed."""
+"""The files of one source as a Ray Dataset: a read task a split, batches streamed."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from remora.settings import SourceSettings
 
 
 class SourceFiles(Datasource):
-    """Rows of the surveyed files with ORDER and UNREADABLE beside the source's own columns."""
+    """Rows of the inspected files with ORDER and UNREADABLE beside the source's own columns."""
 
-    def __init__(self, source: SourceSettings, surveys: Sequence[FileSchema]) -> None:
+    def __init__(self, source: SourceSettings, file_schemas: Sequence[FileSchema]) -> None:
         super().__init__()
         self._source = source
-        self._surveys = surveys
+        self._file_schemas = file_schemas
 
     def get_name(self) -> str:
         """What progress bars call it."""
         return self._source.format.capitalize()
 
     def estimate_inmemory_data_size(self) -> int | None:
-        """Not known, so that Ray Data splits no piece further: pieces are bounded, and their batches stream."""
+        """Not known, so that Ray Data divides no split further: splits are bounded, and their batches stream."""
         return None
 
     def get_read_tasks(
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
     ) -> list[ReadTask]:
-        """One task a piece, however many are asked for: pieces are bounded already."""
+        """One task a split, however many are asked for: splits are bounded already."""
         read = FORMATS[self._source.format].read
         tasks = []
-        for survey in self._surveys:
-            for piece in survey.pieces:
-                metadata = BlockMetadata(piece.rows, None, None, input_files=(survey.file.path,))
-                task = functools.partial(read, piece, self._source)
+        for file_schema in self._file_schemas:
+            for split in file_schema.splits:
+                metadata = BlockMetadata(split.rows, None, None, input_files=(file_schema.file.path,))
+                task = functools.partial(read, split, self._source)
                 tasks.append(ReadTask(task, metadata, per_task_row_limit=per_task_row_limit))
         return tasks
 
@@ -51,8 +51,9 @@ def dataset_of(sources: TableSources, functions: Sequence[Callable[[pa.Table], p
     """The rows of all sources of a table, batch by batch through the function of their source."""
     parts = [
         ray.data.read_datasource(
-            SourceFiles(source, surveys), override_num_blocks=sum(len(survey.pieces) for survey in surveys)
+            SourceFiles(source, file_schemas),
+            override_num_blocks=sum(len(one.splits) for one in file_schemas),
         ).map_batches(function, batch_size=None, batch_format="pyarrow")
-        for (source, surveys), function in zip(sources.sources, functions, strict=True)
+        for (source, file_schemas), function in zip(sources.sources, functions, strict=True)
     ]
     return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]

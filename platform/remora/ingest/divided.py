@@ -29,7 +29,7 @@ def backslash_quotes(facts: Facts) -> Iterator[Finding]:
 def swallowed_lines(facts: Facts) -> Iterator[Finding]:
     """Lines of CSV files that a quote took into a value."""
     for table, lines in facts.doubts_of_tables(doubts.SWALLOWED):
-        of = facts.books.rows + lines if table == "events" else facts.tables[table].rows + lines
+        of = facts.row_counts.rows + lines if table == "events" else facts.tables[table].rows + lines
         yield Finding(
             code="swallowed_lines",
             level="error" if lines > facts.data.quarantine_limit * of else "warning",

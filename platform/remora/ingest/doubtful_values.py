@@ -22,14 +22,14 @@ LONGEST = 40
 
 
 def doubtful_values(
-    raw: pa.Table, judged: pl.DataFrame, source: SourceSettings
+    raw: pa.Table, validated: pl.DataFrame, source: SourceSettings
 ) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     """A doubt with its column (``code:column``), how many rows have it, and the first of their distinct values."""
     rows = pl.DataFrame(pl.from_arrow(raw))
     for name, column in columns_of(source).items():
-        unread = judged[REASON].str.starts_with(f"{name}{UNREAD}").fill_null(False)
+        unread = validated[REASON].str.starts_with(f"{name}{UNREAD}").fill_null(False)
         yield from _some(f"{UNREAD_VALUES}:{name}", rows[column].filter(unread))
-        if rows.schema[column] == pl.String and judged.schema[name].is_numeric():
+        if rows.schema[column] == pl.String and validated.schema[name].is_numeric():
             pointed = rows[column].str.strip_chars().drop_nulls()
             pointed = pointed.filter(pointed.str.contains(".", literal=True))
             thousands = pointed.str.contains(THOUSANDS_POINTS)

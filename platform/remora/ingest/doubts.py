@@ -51,52 +51,52 @@ class Doubts:
     items: pl.Series | None = None
     since: pl.DataFrame | None = None
 
-    def __call__(self, raw: pa.Table, judged: pl.DataFrame, source: SourceSettings) -> pl.DataFrame:
+    def __call__(self, raw: pa.Table, validated: pl.DataFrame, source: SourceSettings) -> pl.DataFrame:
         """Lines of ``doubt``, ``rows`` and ``item``: one a doubt with its rows, and one an example, with 0 rows."""
         lines: list[dict[str, object]] = []
-        for doubt, column, found in self._counts(raw, judged, source):
+        for doubt, column, found in self._counts(raw, validated, source):
             counts = found.cast(pl.Int64).fill_null(0)
-            hit = judged[column].filter(counts > 0)
+            hit = validated[column].filter(counts > 0)
             if len(hit):
                 lines.append({"doubt": doubt, "rows": int(counts.sum()), "item": None})
                 some = hit.drop_nulls().unique().sort().head(EXAMPLES)
                 lines += [{"doubt": doubt, "rows": 0, "item": example} for example in some]
-        for doubt, count, values in doubtful_values(raw, judged, source):
+        for doubt, count, values in doubtful_values(raw, validated, source):
             lines.append({"doubt": doubt, "rows": count, "item": None})
             lines += [{"doubt": doubt, "rows": 0, "item": value} for value in values]
         return pl.DataFrame(lines, schema={"doubt": pl.String, "rows": pl.Int64, "item": pl.String})
 
     def _counts(
-        self, raw: pa.Table, judged: pl.DataFrame, source: SourceSettings
+        self, raw: pa.Table, validated: pl.DataFrame, source: SourceSettings
     ) -> Iterator[tuple[str, str, pl.Series]]:
         """A doubt, the column of its examples, and for each row how much of it there is (or whether there is any)."""
-        valid = judged[REASON].is_null()
+        valid = validated[REASON].is_null()
         if self.users is not None:
-            yield USER_UNKNOWN, USER_ID, valid & ~judged[USER_ID].is_in(self.users.implode())
+            yield USER_UNKNOWN, USER_ID, valid & ~validated[USER_ID].is_in(self.users.implode())
         if self.items is not None:
-            yield ITEM_UNKNOWN, ITEM_ID, valid & ~judged[ITEM_ID].is_in(self.items.implode())
+            yield ITEM_UNKNOWN, ITEM_ID, valid & ~validated[ITEM_ID].is_in(self.items.implode())
         if self.since is not None:
-            since = judged.select(ITEM_ID).join(self.since, on=ITEM_ID, how="left", maintain_order="left")["since"]
-            yield ITEM_NOT_YET, ITEM_ID, valid & (judged[EVENT_TIMESTAMP] < since)
+            since = validated.select(ITEM_ID).join(self.since, on=ITEM_ID, how="left", maintain_order="left")["since"]
+            yield ITEM_NOT_YET, ITEM_ID, valid & (validated[EVENT_TIMESTAMP] < since)
         for id in (USER_ID, ITEM_ID):
-            words = judged[id].str.strip_chars()
+            words = validated[id].str.strip_chars()
             yield f"{NULL_TEXT}:{id}", id, valid & words.str.to_lowercase().is_in(_NULL_WORDS)
-            yield f"{PADDED}:{id}", id, valid & (words != judged[id])
+            yield f"{PADDED}:{id}", id, valid & (words != validated[id])
             yield f"{SCIENTIFIC}:{id}", id, valid & words.str.contains(_SCIENTIFIC)
-        yield TYPE_UNKNOWN, EVENT_TYPE, judged[REASON] == UNDECLARED
+        yield TYPE_UNKNOWN, EVENT_TYPE, validated[REASON] == UNDECLARED
         if KNOWN_TIMESTAMP in source.columns:
-            yield KNOWN_BEFORE, ITEM_ID, valid & (judged[KNOWN_TIMESTAMP] < judged[EVENT_TIMESTAMP])
-        yield SAME_INSTANT, ITEM_ID, same_instant(judged)
+            yield KNOWN_BEFORE, ITEM_ID, valid & (validated[KNOWN_TIMESTAMP] < validated[EVENT_TIMESTAMP])
+        yield SAME_INSTANT, ITEM_ID, same_instant(validated)
         yield BACKSLASH, ITEM_ID, backslashes(raw, source)
         yield SWALLOWED, ITEM_ID, swallowed_lines(raw, source)
 
 
-def same_instant(judged: pl.DataFrame) -> pl.Series:
+def same_instant(validated: pl.DataFrame) -> pl.Series:
     """A boolean for each row: does the event have user, item, type and instant in common with another of the batch?"""
-    alike = judged[REASON].is_null() & judged.select(_ACT).is_duplicated()
-    events = judged.select(*_ACT, EVENT_ID).with_row_index("row").filter(alike)
+    alike = validated[REASON].is_null() & validated.select(_ACT).is_duplicated()
+    events = validated.select(*_ACT, EVENT_ID).with_row_index("row").filter(alike)
     several = events.filter(pl.col(EVENT_ID).n_unique().over(_ACT) > 1)["row"]  # equal rows are one event
-    return pl.int_range(judged.height, eager=True).is_in(several.implode())
+    return pl.int_range(validated.height, eager=True).is_in(several.implode())
 
 
 def undivided(raw: pa.Table, source: SourceSettings) -> dict[str, int]:

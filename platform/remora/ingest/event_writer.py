@@ -81,29 +81,29 @@ class EventWriter:
 
     staging: Artifact
     types: pa.Schema
-    shelving: FileLayout
+    layout: FileLayout
     version: Artifact | None = None
     old: Mapping[date, list[str]] = field(default_factory=dict)
     """Day -> paths of its files in ``version``."""
 
     def write_day(self, file: int, rows: pl.DataFrame) -> None:
         """One file of events: rows of ``types`` and those it had, in the order of the lake."""
-        day, part, parts = self.shelving.share_of(file)
+        day, part, parts = self.layout.share_of(file)
         if self.version is not None and (had := old_rows(self.version, self.old.get(day, []), part, parts)) is not None:
             rows = pl.concat([had.select(self.types.names), rows.select(self.types.names)], how="vertical_relaxed")
         table = rows.select(self.types.names).sort(EVENT_TIMESTAMP, SOURCE_ROW).to_arrow().cast(self.types)
-        write_table(self.staging, self.shelving.path_of(file), table)
+        write_table(self.staging, self.layout.path_of(file), table)
 
 
 def write_events(
     staging: Artifact,
     sources: TableSources,
-    judges: list[RowValidator],
+    validators: list[RowValidator],
     scan: EventScan,
     collect: tuple[str, ...],
     before: PreviousLake | None = None,
 ) -> WrittenFiles:
-    """One pass with Ray Data: judge again, bring each file's rows together, write `events/day=…` and `quarantine`.
+    """One pass with Ray Data: validate again, bring each file's rows together, write `events/day=…` and `quarantine`.
 
     ``collect`` names the id columns whose distinct values are wanted back. With ``before``, the sources are what is
     new: files of days without a new event are not written, and the quarantine gets files beside those it had.
@@ -111,74 +111,72 @@ def write_events(
     written = WrittenFiles()
     if not sources.rows:
         return written
-    sheets = _sheets(staging, sources.types, scan, before)
-    shelving = sheets.shelving
-    settling = partial(settle, sources=sources, shelving=shelving, duplicates=scan.duplicates)
-    writing = partial(write_files, sheets=sheets, collect=collect)
+    writer = _writer(staging, sources.types, scan, before)
+    layout = writer.layout
+    assigning = partial(assign_files, sources=sources, layout=layout, duplicates=scan.duplicates)
+    writing = partial(write_files, writer=writer, collect=collect)
     # More partitions than files would leave some without a row.
-    partitions = min(shelving.files, max(1, math.ceil(sources.rows / PARTITION_ROWS)))
+    partitions = min(layout.files, max(1, math.ceil(sources.rows / PARTITION_ROWS)))
     lines = (
-        dataset_of(sources, [partial(settling, judge=judge) for judge in judges])
+        dataset_of(sources, [partial(assigning, validator=validator) for validator in validators])
         .repartition(partitions, keys=[FILE])
         .map_batches(writing, batch_size=None, batch_format="pyarrow")
     )
     for line in lines.iter_rows():
         written.add(line)
-    for file in {n for files in shelving.days.values() for n in files} - written.files:
+    for file in {n for files in layout.days.values() for n in files} - written.files:
         # A day of many files, none of whose new rows are in this one: it has what it had of the old.
-        sheets.write_day(file, pl.DataFrame(pl.from_arrow(sources.types.empty_table())))
+        writer.write_day(file, pl.DataFrame(pl.from_arrow(sources.types.empty_table())))
     return written
 
 
-def _sheets(staging: Artifact, types: pa.Schema, scan: EventScan, before: PreviousLake | None) -> EventWriter:
+def _writer(staging: Artifact, types: pa.Schema, scan: EventScan, before: PreviousLake | None) -> EventWriter:
     if before is None:
         return EventWriter(staging, types, FileLayout.of(scan))
-    shelving = FileLayout.of(scan, before.books.days, len(before.quarantine()))
-    return EventWriter(
-        staging, types, shelving, before.lake.artifact, {day: before.files(day) for day in shelving.days}
-    )
+    layout = FileLayout.of(scan, before.row_counts.days, len(before.quarantine()))
+    return EventWriter(staging, types, layout, before.lake.artifact, {day: before.files(day) for day in layout.days})
 
 
-def settle(
+def assign_files(
     raw: pa.Table,
     *,
-    judge: RowValidator,
+    validator: RowValidator,
     sources: TableSources,
-    shelving: FileLayout,
+    layout: FileLayout,
     duplicates: npt.NDArray[np.int64],
 ) -> pa.Table:
     """Accepted rows and, in columns of their own, rejected ones, each with the file it goes to.
 
     ``duplicates`` (m,) int64 are the places of rows that are there twice, sorted.
     """
-    # Judged again, as the first pass moved ids alone: so whole rows are moved once.
-    judged = judge(raw)
-    twice = pl.Series(_among(judged[ORDER].to_numpy(), duplicates))
-    judged = judged.with_columns(pl.coalesce(REASON, pl.when(twice).then(pl.lit(DUPLICATE))).alias(REASON))
-    valid = judged.filter(pl.col(REASON).is_null())
-    valid = valid.with_columns(shelving.of_day(pl.col(EVENT_TIMESTAMP).dt.date()).alias(FILE))
-    broken = pl.DataFrame(pl.from_arrow(rejected(sources.table, raw, judged, sources.paths)))
+    # Validated again, as the first pass moved ids alone: so whole rows are moved once.
+    validated = validator(raw)
+    twice = pl.Series(_among(validated[ORDER].to_numpy(), duplicates))
+    validated = validated.with_columns(pl.coalesce(REASON, pl.when(twice).then(pl.lit(DUPLICATE))).alias(REASON))
+    valid = validated.filter(pl.col(REASON).is_null())
+    valid = valid.with_columns(layout.of_day(pl.col(EVENT_TIMESTAMP).dt.date()).alias(FILE))
+    broken = pl.DataFrame(pl.from_arrow(rejected(sources.table, raw, validated, sources.paths)))
     broken = broken.select(pl.all().name.prefix(_QUARANTINE_MARK)).hstack(
-        judged.filter(pl.col(REASON).is_not_null()).select(shelving.of_rejected().alias(FILE))
+        validated.filter(pl.col(REASON).is_not_null()).select(layout.of_rejected().alias(FILE))
     )
     together = pl.concat([valid.drop(ORDER, REASON), broken], how="diagonal_relaxed")
-    schema = _settled_schema(sources.types)
+    schema = _assigned_schema(sources.types)
     return together.select(schema.names).to_arrow().cast(schema)
 
 
-def write_files(rows: pa.Table, *, sheets: EventWriter, collect: tuple[str, ...]) -> pa.Table:
+def write_files(rows: pa.Table, *, writer: EventWriter, collect: tuple[str, ...]) -> pa.Table:
     """Write one partition's files, a line for each. A name depends on the file alone, so a retry writes it again."""
     frame = pl.DataFrame(pl.from_arrow(rows))
     lines = []
     for (number,), part in frame.group_by(FILE):
         file = int(number)
-        if file in sheets.shelving.quarantine:
+        if file in writer.layout.quarantine:
             marked = part.select(pl.col(f"{_QUARANTINE_MARK}{name}").alias(name) for name in QUARANTINE.names)
             table = marked.sort("source_file", "source_row").to_arrow().cast(QUARANTINE)
-            write_table(sheets.staging, sheets.shelving.path_of(file), table)
+            write_table(writer.staging, writer.layout.path_of(file), table)
             lines.append(_EMPTY_LINE | {"file": file, "rows": part.height})
         else:
-            sheets.write_day(file, part)
+            writer.write_day(file, part)
             lines.append(_line(part, collect) | {"file": file})
     return pa.Table.from_pylist(lines, _LINE)
 
@@ -206,7 +204,7 @@ def _line(part: pl.DataFrame, collect: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _settled_schema(types: pa.Schema) -> pa.Schema:
+def _assigned_schema(types: pa.Schema) -> pa.Schema:
     nullable = [pa.field(name, types.field(name).type) for name in types.names]
     marked = [pa.field(f"{_QUARANTINE_MARK}{field.name}", field.type) for field in QUARANTINE]
     return pa.schema([*nullable, *marked, pa.field(FILE, pa.int32())])

@@ -21,21 +21,21 @@ class Facts:
     data: DataSettings
     tables: Mapping[str, TableSources]
     catalogues: Mapping[str, Catalogue]
-    books: RowCounts
+    row_counts: RowCounts
 
     @property
-    def judged(self) -> int:
+    def validated(self) -> int:
         """Events that no filter of the settings takes out."""
-        declared = sum(rows for reason, rows in self.books.reasons.items() if reason.startswith(FILTER))
-        return self.books.rows - declared
+        declared = sum(rows for reason, rows in self.row_counts.reasons.items() if reason.startswith(FILTER))
+        return self.row_counts.rows - declared
 
     def doubt(self, code: str) -> int:
         """Rows of a doubt."""
-        return self.books.doubts.get(code, 0)
+        return self.row_counts.doubts.get(code, 0)
 
     def examples(self, code: str) -> tuple[str, ...]:
         """Examples of a doubt."""
-        return tuple(sorted(self.books.examples.get(code, ())))
+        return tuple(sorted(self.row_counts.examples.get(code, ())))
 
     def ids(self, table: str) -> frozenset[str]:
         """Ids that a table has, empty when it is not there."""

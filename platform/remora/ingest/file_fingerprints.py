@@ -14,7 +14,7 @@ from remora.contracts.artifacts import Artifact
 from remora.ingest.files import FileSchema, FileSplit, SourceFile
 from remora.ingest.inspect import TableSources
 
-FILE = "origins/files.parquet"
+FILE = "fingerprints/files.parquet"
 
 SETTLED_NS = 2_000_000_000
 """A time of change tells two contents apart when this long lay between it and the look at the file: the clocks of file
@@ -55,7 +55,7 @@ class FileFingerprint:
     rows: int
     columns: pa.Schema
 
-    def survey(self, file: SourceFile) -> FileSchema:
+    def file_schema(self, file: SourceFile) -> FileSchema:
         """What a look at the file would say, but for how reading it is divided."""
         return FileSchema(file, self.columns, (FileSplit(file, 1, self.rows),))
 
@@ -65,7 +65,7 @@ class FileFingerprint:
         return settled and (self.bytes, self.modified_ns) == (file.size, file.modified_ns)
 
 
-Origins = Mapping[Place, FileFingerprint]
+FileFingerprints = Mapping[Place, FileFingerprint]
 
 
 def place_of(table: str, file: SourceFile) -> Place:
@@ -73,66 +73,66 @@ def place_of(table: str, file: SourceFile) -> Place:
     return Place(table, file.source, file.path)
 
 
-def recognised(table: str, files: Iterable[SourceFile], origins: Origins) -> dict[Place, FileFingerprint]:
-    """The files whose content is that of their origin; one whose times do not say so is read for its hash."""
+def unchanged(table: str, files: Iterable[SourceFile], fingerprints: FileFingerprints) -> dict[Place, FileFingerprint]:
+    """The files whose content is that of their fingerprint; one whose times do not say so is read for its hash."""
     found = {}
     for file in files:
-        origin = origins.get(place_of(table, file))
-        if origin is None or origin.bytes != file.size:
+        fingerprint = fingerprints.get(place_of(table, file))
+        if fingerprint is None or fingerprint.bytes != file.size:
             continue
         looked = time.time_ns()
-        if origin.is_of(file):
-            found[origin.place] = origin
-        elif file.sha256() == origin.sha256:
-            found[origin.place] = replace(origin, modified_ns=file.modified_ns, looked_ns=looked)
+        if fingerprint.is_of(file):
+            found[fingerprint.place] = fingerprint
+        elif file.sha256() == fingerprint.sha256:
+            found[fingerprint.place] = replace(fingerprint, modified_ns=file.modified_ns, looked_ns=looked)
     return found
 
 
-def origins_of(sources: TableSources, known: Origins) -> list[FileFingerprint]:
-    """The origin of every file of a table, in order; those that are not known are read for their hash."""
+def fingerprints_of(sources: TableSources, known: FileFingerprints) -> list[FileFingerprint]:
+    """The fingerprint of every file of a table, in order; those that are not known are read for their hash."""
     table = sources.table
-    return [known.get(place_of(table, survey.file)) or _look(table, survey) for survey in sources.surveys()]
+    return [known.get(place_of(table, one.file)) or _look(table, one) for one in sources.file_schemas()]
 
 
-def write_origins(staging: Artifact, origins: Iterable[FileFingerprint]) -> None:
+def write_fingerprints(staging: Artifact, fingerprints: Iterable[FileFingerprint]) -> None:
     """Write them into the staging folder of a lake."""
     rows = [
         {
-            **origin.place._asdict(),
-            "bytes": origin.bytes,
-            "modified_ns": origin.modified_ns,
-            "looked_ns": origin.looked_ns,
-            "sha256": origin.sha256,
-            "rows": origin.rows,
-            "columns": origin.columns.serialize().to_pybytes(),
+            **fingerprint.place._asdict(),
+            "bytes": fingerprint.bytes,
+            "modified_ns": fingerprint.modified_ns,
+            "looked_ns": fingerprint.looked_ns,
+            "sha256": fingerprint.sha256,
+            "rows": fingerprint.rows,
+            "columns": fingerprint.columns.serialize().to_pybytes(),
         }
-        for origin in origins
+        for fingerprint in fingerprints
     ]
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), sink, compression="zstd", write_page_checksum=True)
     staging.home.write_bytes(f"{staging.folder}/{FILE}", sink.getvalue().to_pybytes())
 
 
-def read_origins(version: Artifact) -> dict[Place, FileFingerprint]:
+def read_fingerprints(version: Artifact) -> dict[Place, FileFingerprint]:
     """Those of a version."""
     table = pq.read_table(pa.BufferReader(version.read_bytes(FILE)), page_checksum_verification=True)
-    return {origin.place: origin for origin in map(_origin, table.to_pylist())}
+    return {fingerprint.place: fingerprint for fingerprint in map(_fingerprint, table.to_pylist())}
 
 
-def _origin(row: dict) -> FileFingerprint:
+def _fingerprint(row: dict) -> FileFingerprint:
     place = Place(row.pop("table"), row.pop("source"), row.pop("path"))
     columns = pa.ipc.read_schema(pa.BufferReader(row.pop("columns")))
     return FileFingerprint(place=place, columns=columns, **row)
 
 
-def _look(table: str, survey: FileSchema) -> FileFingerprint:
-    file, looked = survey.file, time.time_ns()
+def _look(table: str, file_schema: FileSchema) -> FileFingerprint:
+    file, looked = file_schema.file, time.time_ns()
     return FileFingerprint(
         place=place_of(table, file),
         bytes=file.size,
         modified_ns=file.modified_ns,
         looked_ns=looked,
         sha256=file.sha256(),
-        rows=survey.rows,
-        columns=survey.schema,
+        rows=file_schema.rows,
+        columns=file_schema.schema,
     )

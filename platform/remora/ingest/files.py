@@ -76,11 +76,11 @@ class SourceFile:
         return self.number // FILES_PER_SOURCE
 
     def sha256(self) -> str:
-        """Hash of the content, in hex, read in pieces."""
+        """Hash of the content, in hex, read in chunks."""
         digest = hashlib.sha256()
         with self.filesystem.open_input_stream(self.path, compression=None) as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
         return digest.hexdigest()
 
 
@@ -104,27 +104,27 @@ class FileSplit:
 
 @dataclass(frozen=True)
 class FileSchema:
-    """What a look at a file says without reading all of it: its columns and its pieces."""
+    """What a look at a file says without reading all of it: its columns and its splits."""
 
     file: SourceFile
     schema: pa.Schema
-    pieces: tuple[FileSplit, ...]
+    splits: tuple[FileSplit, ...]
 
     @property
     def rows(self) -> int:
         """Rows in the file."""
-        return sum(piece.rows for piece in self.pieces)
+        return sum(split.rows for split in self.splits)
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How one format is surveyed and read.
+    """How one format is inspected and read.
 
-    ``survey`` raises UnreadableInput for a file that cannot be read. ``read`` yields tables with the source's columns,
+    ``inspect`` raises UnreadableInput for a file that cannot be read. ``read`` yields tables with the source's columns,
     ORDER and UNREADABLE, in bounded memory.
     """
 
-    survey: Callable[[SourceFile, SourceSettings], FileSchema]
+    inspect: Callable[[SourceFile, SourceSettings], FileSchema]
     read: Callable[[FileSplit, SourceSettings], Iterator[pa.Table]]
 
 

@@ -31,21 +31,23 @@ def typed_for_conditions(found: pl.Schema, source: SourceSettings, types: pa.Sch
     ]
 
 
-def check_conditions(source: SourceSettings, survey: FileSchema, types: pa.Schema) -> None:
+def check_conditions(source: SourceSettings, file_schema: FileSchema, types: pa.Schema) -> None:
     """Try every condition on a row of nulls; MissingInput or SettingsError says what is wrong with it."""
     row = pa.table(
-        {field.name: pa.nulls(1, plain_type(field.type)) for field in survey.schema if not holds_bytes(field.type)}
+        {field.name: pa.nulls(1, plain_type(field.type)) for field in file_schema.schema if not holds_bytes(field.type)}
     )
     typed = pl.DataFrame(pl.from_arrow(row))
     typed = typed.select(typed_for_conditions(typed.schema, source, types))
     for text in _texts(source):
         expression = condition(text)
         for column in expression.meta.root_names():
-            if column not in survey.schema.names:
-                raise MissingInput("column", column, survey.schema.names, f"The condition `{text}` needs it.")
+            if column not in file_schema.schema.names:
+                raise MissingInput("column", column, file_schema.schema.names, f"The condition `{text}` needs it.")
             if column not in row.column_names:
-                kind = str(survey.schema.field(column).type)
-                raise WrongType(column, kind, f"text, a number or a time for the condition `{text}`", survey.file.path)
+                kind = str(file_schema.schema.field(column).type)
+                raise WrongType(
+                    column, kind, f"text, a number or a time for the condition `{text}`", file_schema.file.path
+                )
         try:
             found = typed.with_columns(__holds=expression).schema["__holds"]
         except pl.exceptions.PolarsError as error:

@@ -1,7 +1,7 @@
 """The version of the lake before: what of it still holds when new files come, and why nothing does when nothing does.
 
 What holds is what a build of all files would make again: the same files in the same order under the same settings are
-judged alike. :class:`FullRebuildRequired` says why that cannot be known.
+validated alike. :class:`FullRebuildRequired` says why that cannot be known.
 """
 
 from __future__ import annotations
@@ -21,11 +21,18 @@ from remora.contracts.parquet import read_parquet
 from remora.contracts.tables import DAY, EVENT_ID, ITEM_ID, QUARANTINE
 from remora.ingest.catalogue import Catalogue
 from remora.ingest.contract import FUTURE
-from remora.ingest.file_fingerprints import FileFingerprint, Origins, Place, place_of, read_origins, recognised
+from remora.ingest.file_fingerprints import (
+    FileFingerprint,
+    FileFingerprints,
+    Place,
+    place_of,
+    read_fingerprints,
+    unchanged,
+)
 from remora.ingest.files import ORDER, FileSchema, SourceFile
 from remora.ingest.inspect import Located, TableSources
 from remora.ingest.lake import Lake, coalesced, lake_artifacts
-from remora.ingest.row_counts import RowCounts, books_of
+from remora.ingest.row_counts import RowCounts, row_counts_of
 from remora.ingest.schema import KEY_OF, SOURCE_ROW
 
 if TYPE_CHECKING:
@@ -34,9 +41,9 @@ if TYPE_CHECKING:
     from remora.contracts.home import Home
     from remora.settings import DataSettings
 
-UNKNOWN_ITEMS = "origins/unknown_items.parquet"
+UNKNOWN_ITEMS = "fingerprints/unknown_items.parquet"
 
-Twins = Literal["none", "same day", "any day"]
+DuplicateScope = Literal["none", "same day", "any day"]
 
 
 class FullRebuildRequired(Exception):
@@ -48,19 +55,19 @@ class PreviousLake:
     """The current version, and ``known``: the files that it was made of and that need not be read again."""
 
     lake: Lake
-    known: Origins
+    known: FileFingerprints
 
-    def survey(self, table: str, file: SourceFile) -> FileSchema | None:
+    def file_schema(self, table: str, file: SourceFile) -> FileSchema | None:
         """Of a known file; None for a new one."""
-        origin = self.known.get(place_of(table, file))
-        return origin.survey(file) if origin else None
+        fingerprint = self.known.get(place_of(table, file))
+        return fingerprint.file_schema(file) if fingerprint else None
 
     def is_new(self, file: SourceFile) -> bool:
         """Is this a file of events that was not read yet?"""
         return place_of("events", file) not in self.known
 
     @cached_property
-    def books(self) -> RowCounts:
+    def row_counts(self) -> RowCounts:
         """Of the events. The ids are those that no row of users or items names."""
         artifact = self.lake.artifact
         unknown = read_parquet(artifact.at(UNKNOWN_ITEMS), filesystem=artifact.home.filesystem)[ITEM_ID].to_pylist()
@@ -68,7 +75,7 @@ class PreviousLake:
             key: frozenset(getattr(self.lake, name)()[key][self._accepted(name) :].to_pylist())
             for name, key in KEY_OF.items()
         }
-        return books_of(artifact.metadata, frozenset(unknown), ids)
+        return row_counts_of(artifact.metadata, frozenset(unknown), ids)
 
     def catalogue(self, table: str, types: pa.Schema) -> Catalogue | None:
         """Users or items as they were read; None when a file of them is new, so that all must be read."""
@@ -81,19 +88,19 @@ class PreviousLake:
         return Catalogue(rows, broken.cast(QUARANTINE), counts["repeated"], counts["doubts"], counts["examples"])
 
     def check_items(self, now: pa.Table) -> None:
-        """FullRebuildRequired when the items ``now`` (column item_id) would have events judged otherwise."""
+        """FullRebuildRequired when the items ``now`` (column item_id) would have events validated otherwise."""
         then = set(self.lake.items()[ITEM_ID][: self._accepted("items")].to_pylist())
         ids = set(now[ITEM_ID].to_pylist())
         if gone := then - ids:
             raise FullRebuildRequired(f"items has no {_named(gone)} any more")
-        if found := (ids - then) & self.books.unknown_items:
+        if found := (ids - then) & self.row_counts.unknown_items:
             raise FullRebuildRequired(f"events were refused for {_named(found)}, which items has now")
 
-    def check_due(self, latest: datetime) -> None:
+    def check_future(self, latest: datetime) -> None:
         """FullRebuildRequired when events were refused as in the future, and ``latest`` has come to them."""
-        if (due := self.books.due) is not None and due <= latest:
+        if (first_future := self.row_counts.first_future) is not None and first_future <= latest:
             raise FullRebuildRequired(
-                f"an event of {due:%Y-%m-%d %H:%M} was refused as in the future, and is not any more"
+                f"an event of {first_future:%Y-%m-%d %H:%M} was refused as in the future, and is not any more"
             )
 
     def files(self, day: date) -> list[str]:
@@ -109,7 +116,7 @@ class PreviousLake:
         import ray.data
 
         artifact = self.lake.artifact
-        chosen = [p for day in self.books.days if days is None or day in days for p in self.files(day)]
+        chosen = [p for day in self.row_counts.days if days is None or day in days for p in self.files(day)]
         if not chosen:
             return None
         sizes = artifact.metadata["files"]
@@ -137,20 +144,20 @@ def compare_with_current(home: Home, config_fingerprint: str, found: Mapping[str
         raise FullRebuildRequired("there is no lake yet") from None
     if version.metadata.get("config_fingerprint") != config_fingerprint:
         raise FullRebuildRequired("`data` of the settings, or Remora, is not as it was")
-    origins, known = read_origins(version), dict[Place, FileFingerprint]()
+    fingerprints, known = read_fingerprints(version), dict[Place, FileFingerprint]()
     for table, located in found.items():
         files = [file for _, some in located for file in some.files]
-        recognisable = recognised(table, files, origins)
-        there = [place for place in origins if place.table == table]
+        known_now = unchanged(table, files, fingerprints)
+        there = [place for place in fingerprints if place.table == table]
         if table == "events":
-            _check_events(files, there, recognisable)
-        elif len(recognisable) != max(len(files), len(there)) or _has_future(version, table):
+            _check_events(files, there, known_now)
+        elif len(known_now) != max(len(files), len(there)) or _has_future(version, table):
             continue  # read as a whole: a later row may supersede an earlier one
-        known |= recognisable
+        known |= known_now
     return PreviousLake(Lake(version), known)
 
 
-def duplicate_scope(data: DataSettings, events: TableSources) -> Twins:
+def duplicate_scope(data: DataSettings, events: TableSources) -> DuplicateScope:
     """On which days the events of new files may be already.
 
     An id of its own may be on any day. Without one the content of the row is the id: rows that are equal, column by
@@ -160,7 +167,7 @@ def duplicate_scope(data: DataSettings, events: TableSources) -> Twins:
         return "any day"
     if data.duplicates == "keep":
         return "none"
-    alike = len(data.events) == 1 and len({str(survey.schema) for survey in events.surveys()}) == 1
+    alike = len(data.events) == 1 and len({str(file_schema.schema) for file_schema in events.file_schemas()}) == 1
     return "same day" if alike else "any day"
 
 
@@ -173,18 +180,18 @@ def old_rows(version: Artifact, paths: Iterable[str], part: int, parts: int) -> 
     return rows.filter(pl.col(SOURCE_ROW) % parts == part)
 
 
-def _check_events(files: list[SourceFile], there: list[Place], recognisable: Mapping[Place, Any]) -> None:
+def _check_events(files: list[SourceFile], there: list[Place], known_now: Mapping[Place, Any]) -> None:
     """FullRebuildRequired unless every file of events that was read is as it was, and all new ones come after it."""
     now = {place_of("events", file): file for file in files}
     for place in there:
         if place not in now:
             raise FullRebuildRequired(f"{place.path} was read, and is gone")
-        if place not in recognisable:
+        if place not in known_now:
             raise FullRebuildRequired(f"{place.path} was read, and has changed")
     for source in {place.source for place in there}:
         of_source = [place for place in now if place.source == source]
-        old = sum(place in recognisable for place in of_source)
-        if early := [place.path for place in of_source[:old] if place not in recognisable]:
+        old = sum(place in known_now for place in of_source)
+        if early := [place.path for place in of_source[:old] if place not in known_now]:
             raise FullRebuildRequired(f"{early[0]} is new, and its name comes before those of files that were read")
 
 

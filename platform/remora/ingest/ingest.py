@@ -1,4 +1,4 @@
-"""From a user's files to a version of the lake: survey, scan, write, check, commit."""
+"""From a user's files to a version of the lake: inspect, scan, write, check, commit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from remora.ingest.doubtful_values import with_examples
 from remora.ingest.doubts import Doubts
 from remora.ingest.event_writer import WrittenFiles, write_events, write_table
 from remora.ingest.facts import Check, Facts
-from remora.ingest.file_fingerprints import FileFingerprint, origins_of, write_origins
+from remora.ingest.file_fingerprints import FileFingerprint, fingerprints_of, write_fingerprints
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.incremental import (
     UNKNOWN_ITEMS,
@@ -31,7 +31,7 @@ from remora.ingest.incremental import (
     compare_with_current,
     duplicate_scope,
 )
-from remora.ingest.inspect import Located, TableSources, locate_table, survey_table
+from remora.ingest.inspect import Located, TableSources, inspect_table, locate_table
 from remora.ingest.lake import Lake, lake_artifacts
 from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
 from remora.ingest.quarantine import check_limit
@@ -45,8 +45,8 @@ from remora.settings.one_writer import writes
 
 log = logging.getLogger(__name__)
 
-ORDER_VERSION = 2
-"""Of how rows are ordered: 2 numbers the files of each source apart."""
+LAYOUT_VERSION = 3
+"""Of how a lake orders rows and names its files and the keys of its metadata; a change builds all of it again."""
 
 TABLES = ("events", "users", "items")
 
@@ -77,10 +77,10 @@ def _bring(
     settings: Settings, home: Home, found: Mapping[str, Located], before: PreviousLake | None, because: str | None
 ) -> Lake:
     data = settings.data
-    tables = {name: _survey(name, located, before) for name, located in found.items()}
+    tables = {name: _inspect(name, located, before) for name, located in found.items()}
     check_named_columns(data, tables["users"].types, tables["items"].types)
-    origins = [o for table in tables.values() for o in origins_of(table, before.known if before else {})]
-    version, artifacts = _version(settings, origins), lake_artifacts(home)
+    fingerprints = [o for table in tables.values() for o in fingerprints_of(table, before.known if before else {})]
+    version, artifacts = _version(settings, fingerprints), lake_artifacts(home)
     if (done := artifacts.find(version)) is not None:
         artifacts.set_current(version)
         log.info("lake %s is unchanged", version)
@@ -93,22 +93,24 @@ def _bring(
     refuse(time_reading(fresh, data, earliest, latest, tables["events"].rows))
     catalogues = _catalogues(tables, data, earliest, latest, before)
     log.info("%s rows of events in %s files to read", f"{fresh.rows:,}", len(fresh.paths))
-    had = before.books if before else RowCounts()
+    had = before.row_counts if before else RowCounts()
     with reraise_remora_errors():
-        judges = _judges(fresh, data, catalogues["items"], earliest, latest)
-        scan = scan_events(fresh, judges, before, duplicate_scope(data, tables["events"]), _doubts(data, catalogues))
+        validators = _validators(fresh, data, catalogues["items"], earliest, latest)
+        scan = scan_events(
+            fresh, validators, before, duplicate_scope(data, tables["events"]), _doubts(data, catalogues)
+        )
         doubtful = _check(scan, tables, catalogues, had, data)
         staging = artifacts.staging(version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
-        written = write_events(staging, fresh, judges, scan, unlisted, before)
-    _check_books(fresh, scan, written)
-    books = had + _books(fresh, scan, written)
-    doubtful += _examined(Facts(data, tables, catalogues, books), WHEN_WRITTEN)
-    counts = {"events": books.counts()}
+        written = write_events(staging, fresh, validators, scan, unlisted, before)
+    _check_row_counts(fresh, scan, written)
+    row_counts = had + _written_counts(fresh, scan, written)
+    doubtful += _examined(Facts(data, tables, catalogues, row_counts), WHEN_WRITTEN)
+    counts = {"events": row_counts.counts()}
     for name, catalogue in catalogues.items():
-        counts[name] = _write_catalogue(staging, tables[name], catalogue, books.ids[KEY_OF[name]])
-    write_origins(staging, origins)
-    write_table(staging, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(books.unknown_items), pa.string())}))
+        counts[name] = _write_catalogue(staging, tables[name], catalogue, row_counts.ids[KEY_OF[name]])
+    write_fingerprints(staging, fingerprints)
+    write_table(staging, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(row_counts.unknown_items), pa.string())}))
     committed = artifacts.commit(
         staging,
         reused=_reuse(staging, scan, before),
@@ -118,8 +120,8 @@ def _bring(
         sources=_listing(tables),
         contract_version=CONTRACT_VERSION,
         config_fingerprint=_config_fingerprint(settings),
-        build=_build(tables, scan, books, before, because),
-        **books.entries(),
+        build=_build(tables, scan, row_counts, before, because),
+        **row_counts.entries(),
     )
     return Lake(committed)
 
@@ -135,20 +137,20 @@ def _config_fingerprint(settings: Settings) -> str:
         step="lake",
         remora=__version__,
         contract=CONTRACT_VERSION,
-        order=ORDER_VERSION,
+        layout=LAYOUT_VERSION,
         data=settings.data.inputs(),
     )
 
 
-def _version(settings: Settings, origins: list[FileFingerprint]) -> str:
-    files = {name: [o.sha256 for o in origins if o.place.table == name] for name in TABLES}
+def _version(settings: Settings, fingerprints: list[FileFingerprint]) -> str:
+    files = {name: [o.sha256 for o in fingerprints if o.place.table == name] for name in TABLES}
     return fingerprint(config_fingerprint=_config_fingerprint(settings), files=files)
 
 
-def _survey(name: str, located: Located, before: PreviousLake | None) -> TableSources:
+def _inspect(name: str, located: Located, before: PreviousLake | None) -> TableSources:
     if before is None:
-        return survey_table(name, located)
-    return survey_table(name, located, lambda file: before.survey(name, file))
+        return inspect_table(name, located)
+    return inspect_table(name, located, lambda file: before.file_schema(name, file))
 
 
 def _catalogues(
@@ -167,13 +169,13 @@ def _catalogues(
         found[name] = kept or read_catalogue(tables[name], earliest, latest)
         check_limit(name, tables[name].rows, found[name].reasons(), data.quarantine_limit, found[name].examples)
     if before is not None:
-        before.check_due(latest)
+        before.check_future(latest)
         if data.items:
             before.check_items(found["items"].rows)
     return found
 
 
-def _judges(
+def _validators(
     events: TableSources, data: DataSettings, items: Catalogue, earliest: datetime, latest: datetime
 ) -> list[RowValidator]:
     strict = bool(data.items) and data.unknown_items == "quarantine"
@@ -194,7 +196,7 @@ def _judges(
 
 
 def _doubts(data: DataSettings, catalogues: Mapping[str, Catalogue]) -> Doubts:
-    """What events are compared with, beside what they are judged by."""
+    """What events are compared with, in addition to what validates them."""
     users, items = (pl.DataFrame(pl.from_arrow(catalogues[name].rows)) for name in ("users", "items"))
     since = items.select(ITEM_ID, EVENT_TIMESTAMP).group_by(ITEM_ID).agg(pl.col(EVENT_TIMESTAMP).min().alias("since"))
     kept = bool(data.items) and data.unknown_items == "keep"
@@ -216,11 +218,13 @@ def _check(
     """The findings; FullRebuildRequired, Implausible, QuarantineLimitExceeded or DataError where nothing is written."""
     if scan.superseded:
         raise FullRebuildRequired(f"{scan.superseded:,} events come again in new files that stand before their own")
-    rows, books = tables["events"].rows, had + _counted(scan, tables["events"].rows - had.rows)
-    found = _examined(Facts(data, tables, catalogues, books), CHECKS)
-    check_limit("events", rows, books.reasons, data.quarantine_limit, books.examples)
-    if not books.days:
-        raise DataError(f"No event is left of {rows:,} rows: {_listed(with_examples(books.reasons, books.examples))}.")
+    rows, row_counts = tables["events"].rows, had + _counted(scan, tables["events"].rows - had.rows)
+    found = _examined(Facts(data, tables, catalogues, row_counts), CHECKS)
+    check_limit("events", rows, row_counts.reasons, data.quarantine_limit, row_counts.examples)
+    if not row_counts.days:
+        raise DataError(
+            f"No event is left of {rows:,} rows: {_listed(with_examples(row_counts.reasons, row_counts.examples))}."
+        )
     log.info(
         "%s events to accept, on %s days; %s rows for the quarantine",
         f"{scan.accepted:,}",
@@ -244,14 +248,14 @@ def _counted(scan: EventScan, rows: int) -> RowCounts:
         rows=rows,
         reasons=scan.reasons,
         days=scan.days,
-        due=scan.due,
+        first_future=scan.first_future,
         unknown_items=scan.unknown_items,
         doubts=scan.doubts,
         examples=scan.examples,
     )
 
 
-def _check_books(events: TableSources, scan: EventScan, written: WrittenFiles) -> None:
+def _check_row_counts(events: TableSources, scan: EventScan, written: WrittenFiles) -> None:
     """Rows in = accepted + quarantined, as planned; a source that changed while it was read is found out here."""
     planned = (events.rows, scan.accepted, scan.rejected)
     found = (written.accepted + written.quarantined, written.accepted, written.quarantined)
@@ -262,7 +266,7 @@ def _check_books(events: TableSources, scan: EventScan, written: WrittenFiles) -
         )
 
 
-def _books(events: TableSources, scan: EventScan, written: WrittenFiles) -> RowCounts:
+def _written_counts(events: TableSources, scan: EventScan, written: WrittenFiles) -> RowCounts:
     return replace(
         _counted(scan, events.rows),
         event_types=written.event_types,
@@ -276,7 +280,7 @@ def _reuse(staging: Artifact, scan: EventScan, before: PreviousLake | None) -> d
     """Bring the days without a new event, and the quarantine as it was."""
     if before is None:
         return {}
-    days = [path for day in before.books.days if day not in scan.days for path in before.files(day)]
+    days = [path for day in before.row_counts.days if day not in scan.days for path in before.files(day)]
     return staging.reuse(before.lake.artifact, [*days, *before.quarantine()])
 
 
@@ -295,10 +299,10 @@ def _write_catalogue(
     write_table(staging, f"quarantine/{name}.parquet", catalogue.quarantine)
     if sources.rows != catalogue.rows.num_rows + catalogue.quarantine.num_rows + catalogue.repeated:
         raise DataError(f"The {name} do not add up: a source changed while it was read. Run again.")
-    books = RowCounts(
+    row_counts = RowCounts(
         rows=sources.rows, reasons=catalogue.reasons(), doubts=catalogue.doubts, examples=catalogue.examples
     )
-    return books.counts() | {
+    return row_counts.counts() | {
         "accepted": catalogue.rows.num_rows,
         "repeated": catalogue.repeated,
         "from_events": rows.num_rows - catalogue.rows.num_rows,
@@ -308,33 +312,33 @@ def _write_catalogue(
 def _build(
     tables: Mapping[str, TableSources],
     scan: EventScan,
-    books: RowCounts,
+    row_counts: RowCounts,
     before: PreviousLake | None,
     because: str | None,
 ) -> dict[str, Any]:
     """How this version was made: what was read for it, and what it has of the version before."""
-    surveys = [(name, survey) for name, table in tables.items() for survey in table.surveys()]
-    read = [s for name, s in surveys if before is None or before.survey(name, s.file) is None]
-    days = set(before.books.days) if before else set()
+    file_schemas = [(name, file_schema) for name, table in tables.items() for file_schema in table.file_schemas()]
+    read = [s for name, s in file_schemas if before is None or before.file_schema(name, s.file) is None]
+    days = set(before.row_counts.days) if before else set()
     return {
         "of": before.lake.version if before else None,
         "full_rebuild_reason": because,
-        "files": {"read": len(read), "known": len(surveys) - len(read)},
-        "rows_read": sum(survey.rows for survey in read),
-        "bytes_read": sum(survey.file.size for survey in read),
+        "files": {"read": len(read), "known": len(file_schemas) - len(read)},
+        "rows_read": sum(file_schema.rows for file_schema in read),
+        "bytes_read": sum(file_schema.file.size for file_schema in read),
         "days": {
             "new": len(scan.days.keys() - days),
             "merged": len(scan.days.keys() & days),
-            "reused": len(books.days.keys() - scan.days.keys()),
+            "reused": len(row_counts.days.keys() - scan.days.keys()),
         },
     }
 
 
 def _listing(tables: Mapping[str, TableSources]) -> list[dict[str, Any]]:
     return [
-        {"table": name, "path": survey.file.path, "rows": survey.rows, "bytes": survey.file.size}
+        {"table": name, "path": file_schema.file.path, "rows": file_schema.rows, "bytes": file_schema.file.size}
         for name, sources in tables.items()
-        for survey in sources.surveys()
+        for file_schema in sources.file_schemas()
     ]
 
 

@@ -11,7 +11,7 @@ from remora.contracts.home import Home
 from remora.ingest.files import FileSchema, FoundFiles, SourceFile, locate
 from remora.ingest.filters import check_conditions
 from remora.ingest.formats import FORMATS
-from remora.ingest.schema import layout
+from remora.ingest.schema import table_schema
 from remora.settings import SourceSettings
 
 Located = list[tuple[SourceSettings, FoundFiles]]
@@ -33,21 +33,21 @@ class TableSources:
     @property
     def rows(self) -> int:
         """Rows in, over all files."""
-        return sum(survey.rows for survey in self.surveys())
+        return sum(file_schema.rows for file_schema in self.file_schemas())
 
     @property
     def paths(self) -> dict[int, str]:
         """The files by their number."""
-        return {survey.file.number: survey.file.path for survey in self.surveys()}
+        return {file_schema.file.number: file_schema.file.path for file_schema in self.file_schemas()}
 
-    def surveys(self) -> Iterator[FileSchema]:
-        """Every file's survey, in the order of their numbers."""
-        for _, surveys in self.sources:
-            yield from surveys
+    def file_schemas(self) -> Iterator[FileSchema]:
+        """Every file's schema and splits, in the order of their numbers."""
+        for _, file_schemas in self.sources:
+            yield from file_schemas
 
     def only(self, wanted: Callable[[SourceFile], bool]) -> TableSources:
         """The same with some of the files; a source of which none is left is left out."""
-        chosen = [(source, tuple(s for s in surveys if wanted(s.file))) for source, surveys in self.sources]
+        chosen = [(source, tuple(s for s in file_schemas if wanted(s.file))) for source, file_schemas in self.sources]
         return TableSources(
             self.table, tuple((source, some) for source, some in chosen if some), self.types, self.skipped
         )
@@ -58,16 +58,18 @@ def locate_table(sources: Sequence[SourceSettings], home: Home) -> Located:
     return [(source, locate(source, home, place)) for place, source in enumerate(sources)]
 
 
-def survey_table(
+def inspect_table(
     table: str, located: Located, known: Callable[[SourceFile], FileSchema | None] = lambda file: None
 ) -> TableSources:
     """Look at every file that is not ``known``; raises the DataError or SettingsError of the first thing amiss."""
-    surveyed = [
-        (source, tuple(known(file) or FORMATS[source.format].survey(file, source) for file in found.files))
+    inspected = [
+        (source, tuple(known(file) or FORMATS[source.format].inspect(file, source) for file in found.files))
         for source, found in located
     ]
-    types = layout(table, [(source, survey) for source, surveys in surveyed for survey in surveys])
-    for source, surveys in surveyed:
-        for survey in surveys:
-            check_conditions(source, survey, types)
-    return TableSources(table, tuple(surveyed), types, tuple(path for _, found in located for path in found.skipped))
+    types = table_schema(
+        table, [(source, file_schema) for source, file_schemas in inspected for file_schema in file_schemas]
+    )
+    for source, file_schemas in inspected:
+        for file_schema in file_schemas:
+            check_conditions(source, file_schema, types)
+    return TableSources(table, tuple(inspected), types, tuple(path for _, found in located for path in found.skipped))

@@ -12,7 +12,7 @@ from remora.ingest.row_counts import EXAMPLES
 
 def thousands_points(facts: Facts) -> Iterator[Finding]:
     """Columns in which every point may divide thousands, as in German, where it is read as a decimal point."""
-    counted = {"events": (facts.books.doubts, facts.books.examples)}
+    counted = {"events": (facts.row_counts.doubts, facts.row_counts.examples)}
     counted |= {name: (catalogue.doubts, catalogue.examples) for name, catalogue in facts.catalogues.items()}
     for table, (doubts, examples) in counted.items():
         for code, rows in doubts.items():
@@ -26,7 +26,7 @@ def thousands_points(facts: Facts) -> Iterator[Finding]:
                     table=table,
                     column=column,
                     count=rows,
-                    of=facts.books.rows if table == "events" else facts.tables[table].rows,
+                    of=facts.row_counts.rows if table == "events" else facts.tables[table].rows,
                     examples=tuple(some[:3]),
                     what=f"{rows:,} values of {column} have a point, always before three digits: it may divide "
                     f"thousands, and is read as a decimal point.",

@@ -1,4 +1,4 @@
-"""Reading Parquet: one piece for some row groups, page checksums verified where the writer left them."""
+"""Reading Parquet: one split for some row groups, page checksums verified where the writer left them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BATCH_ROWS = 65_536
 PIECE_ROWS = 1_000_000
 
 
-def survey(file: SourceFile, source: SourceSettings) -> FileSchema:
-    """Columns and pieces from the footer. UnreadableInput when its counts contradict or two columns share a name."""
+def file_schema(file: SourceFile, source: SourceSettings) -> FileSchema:
+    """Columns and splits from the footer. UnreadableInput when its counts contradict or two columns share a name."""
     with _damage(file), _open(file) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
@@ -33,26 +33,26 @@ def survey(file: SourceFile, source: SourceSettings) -> FileSchema:
     return FileSchema(file, pa.schema(types), tuple(_pieces(file, sizes)))
 
 
-def read(piece: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
-    """The piece's rows in batches; UnreadableInput when pages are damaged or rows are missing."""
+def read(split: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
+    """The split's rows in batches; UnreadableInput when pages are damaged or rows are missing."""
     done = 0
-    with _damage(piece.file), _open(piece.file) as opened:
+    with _damage(split.file), _open(split.file) as opened:
         columns = [field.name for field in opened.schema_arrow if not holds_bytes(field.type)]
-        for batch in opened.iter_batches(BATCH_ROWS, row_groups=list(piece.groups), columns=columns):
+        for batch in opened.iter_batches(BATCH_ROWS, row_groups=list(split.groups), columns=columns):
             found = pa.Table.from_batches([batch])
             found.validate(full=True)  # text that is no UTF-8 ends Polars
             table = pa.table({name: plain(found[name]) for name in found.column_names})
-            first = order_of(piece.file.number, piece.first + done)
+            first = order_of(split.file.number, split.first + done)
             done += table.num_rows
             order = pa.array(range(first, first + table.num_rows), pa.int64())
             yield table.append_column(ORDER, order).append_column(UNREADABLE, pa.nulls(len(order), pa.string()))
-    if done != piece.rows:
+    if done != split.rows:
         raise UnreadableInput(
-            piece.file.path, f"{piece.rows} rows were expected from row {piece.first}, {done} are there"
+            split.file.path, f"{split.rows} rows were expected from row {split.first}, {done} are there"
         )
 
 
-PARQUET = FileFormat(survey, read)
+PARQUET = FileFormat(file_schema, read)
 
 
 def _open(file: SourceFile) -> pq.ParquetFile:

@@ -81,7 +81,7 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def known_type(type: pa.DataType) -> pa.DataType:
-    """How the survey names a type: a UUID is text, every other one itself."""
+    """How a file's schema names a type: a UUID is text, every other one itself."""
     return pa.string() if _is_uuid(type) else type
 
 

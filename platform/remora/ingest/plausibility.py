@@ -53,27 +53,27 @@ def skipped_files(facts: Facts) -> Iterator[Finding]:
 
 def times_out_of_range(facts: Facts) -> Iterator[Finding]:
     """Events of the future, and of long ago."""
-    late = facts.books.reasons.get(FUTURE, 0)
+    late = facts.row_counts.reasons.get(FUTURE, 0)
     if late:
         yield Finding(
             code="future_events",
             table="events",
             column=EVENT_TIMESTAMP,
             count=late,
-            of=facts.judged,
-            examples=() if facts.books.due is None else (facts.books.due.isoformat(),),
+            of=facts.validated,
+            examples=() if facts.row_counts.first_future is None else (facts.row_counts.first_future.isoformat(),),
             what=f"{late:,} events are more than {facts.data.max_clock_skew_seconds:g} s in the future; the example is "
             f"the first.",
             advice="If the time is local, give `time.timezone`; if clocks differ, raise data.max_clock_skew_seconds.",
         )
-    for reason, rows in facts.books.reasons.items():
+    for reason, rows in facts.row_counts.reasons.items():
         if reason.startswith(EARLY):
             yield Finding(
                 code="early_events",
                 table="events",
                 column=EVENT_TIMESTAMP,
                 count=rows,
-                of=facts.judged,
+                of=facts.validated,
                 what=f"{rows:,} events are of before {facts.data.earliest:%Y-%m-%d} (data.earliest).",
                 advice="They come from a wrong unit, or stand for `none`; if they are meant, lower data.earliest.",
             )
@@ -81,14 +81,14 @@ def times_out_of_range(facts: Facts) -> Iterator[Finding]:
 
 def one_day(facts: Facts) -> Iterator[Finding]:
     """All events on one day, which leaves nothing to split by time."""
-    if len(facts.books.days) == 1 and facts.books.accepted >= 100:
-        (day,) = facts.books.days
+    if len(facts.row_counts.days) == 1 and facts.row_counts.accepted >= 100:
+        (day,) = facts.row_counts.days
         yield Finding(
             code="one_day",
             table="events",
             column=EVENT_TIMESTAMP,
-            count=facts.books.accepted,
-            of=facts.books.accepted,
+            count=facts.row_counts.accepted,
+            of=facts.row_counts.accepted,
             what=f"All events are of {day:%Y-%m-%d}.",
             advice="If that is the day of the export, map the column that says when each event happened.",
         )
@@ -96,7 +96,7 @@ def one_day(facts: Facts) -> Iterator[Finding]:
 
 def items_after_events(facts: Facts) -> Iterator[Finding]:
     """Events that happened before the first version of their item."""
-    rows, of = facts.doubt(doubts.ITEM_NOT_YET), facts.books.accepted
+    rows, of = facts.doubt(doubts.ITEM_NOT_YET), facts.row_counts.accepted
     if rows > NEARLY_NONE * of:
         yield Finding(
             code="items_after_events",
@@ -117,15 +117,15 @@ def unknown_ids(facts: Facts) -> Iterator[Finding]:
     """Events of users and items that their tables do not have, above all where a spelling is the difference."""
     users = facts.doubt(doubts.USER_UNKNOWN)
     yield from _unknown("users", users, facts.examples(doubts.USER_UNKNOWN), facts)
-    refused = facts.books.reasons.get(UNKNOWN_ITEM, 0)
-    items = sorted(facts.books.unknown_items)[:_SAMPLE] if refused else facts.examples(doubts.ITEM_UNKNOWN)
+    refused = facts.row_counts.reasons.get(UNKNOWN_ITEM, 0)
+    items = sorted(facts.row_counts.unknown_items)[:_SAMPLE] if refused else facts.examples(doubts.ITEM_UNKNOWN)
     yield from _unknown("items", refused or facts.doubt(doubts.ITEM_UNKNOWN), items, facts)
 
 
 def _unknown(table: str, rows: int, some: Iterable[str], facts: Facts) -> Iterator[Finding]:
     if not rows or not facts.catalogues[table].rows.num_rows:
         return
-    known, unknown, of = facts.ids(table), list(some), facts.judged
+    known, unknown, of = facts.ids(table), list(some), facts.validated
     other = "items" if table == "users" else "users"
     respelt = {name: [id for id in unknown if spell(id) in others] for name, spell, others in _spellings(known)}
     name, alike = max(respelt.items(), key=lambda found: len(found[1]))
@@ -193,7 +193,7 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
                     table="events",
                     column=key,
                     count=rows,
-                    of=facts.judged,
+                    of=facts.validated,
                     examples=facts.examples(f"{code}:{key}"),
                     what=f"{rows:,} events have a {key} {what}.",
                     advice=advice,
@@ -202,14 +202,14 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
 
 def event_types(facts: Facts) -> Iterator[Finding]:
     """Types that only the settings have, and types that only the events have."""
-    undeclared = facts.books.reasons.get(UNDECLARED, 0)
+    undeclared = facts.row_counts.reasons.get(UNDECLARED, 0)
     if undeclared:
         yield Finding(
             code="undeclared_event_types",
             table="events",
             column=EVENT_TYPE,
             count=undeclared,
-            of=facts.judged,
+            of=facts.validated,
             examples=facts.examples(doubts.TYPE_UNKNOWN),
             what=f"{undeclared:,} events are of types that data.event_types does not declare.",
             advice="Declare them (sign 0 for what says nothing about taste), or filter them.",
@@ -224,7 +224,7 @@ def known_before_event(facts: Facts) -> Iterator[Finding]:
             table="events",
             column=KNOWN_TIMESTAMP,
             count=rows,
-            of=facts.judged,
+            of=facts.validated,
             examples=facts.examples(doubts.KNOWN_BEFORE),
             what=f"{rows:,} events have a known_timestamp before their event_timestamp (the examples are items).",
             advice="known_timestamp is when an event arrived; check the unit and zone of both.",
@@ -233,7 +233,7 @@ def known_before_event(facts: Facts) -> Iterator[Finding]:
 
 def same_instant(facts: Facts) -> Iterator[Finding]:
     """Events of one user, item, type and instant, each of which counts."""
-    rows, of = facts.doubt(doubts.SAME_INSTANT), facts.books.accepted
+    rows, of = facts.doubt(doubts.SAME_INSTANT), facts.row_counts.accepted
     if rows > NEARLY_NONE * of and facts.data.duplicates == "quarantine":
         yield Finding(
             code="same_instant",
@@ -270,7 +270,7 @@ def category_of_each(facts: Facts) -> Iterator[Finding]:
 
 def unseen_event_types(facts: Facts) -> Iterator[Finding]:
     """Types that the settings declare and no event has; known when the events are written."""
-    declared, seen = facts.data.event_types, facts.books.event_types
+    declared, seen = facts.data.event_types, facts.row_counts.event_types
     if unseen := [name for name in declared if not seen.get(name)]:
         positive = [name for name in facts.data.positive_types if seen.get(name)]
         yield Finding(

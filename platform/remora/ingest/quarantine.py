@@ -22,9 +22,9 @@ HINTS = {
 """What is behind a reason, where that is known."""
 
 
-def rejected(table: str, raw: pa.Table, judged: pl.DataFrame, paths: Mapping[int, str]) -> pa.Table:
+def rejected(table: str, raw: pa.Table, validated: pl.DataFrame, paths: Mapping[int, str]) -> pa.Table:
     """The rows of ``raw`` that have a reason, in the schema QUARANTINE; ``paths`` are the table's files by number."""
-    rows = pl.DataFrame(pl.from_arrow(raw)).with_columns(judged[REASON]).filter(pl.col(REASON).is_not_null())
+    rows = pl.DataFrame(pl.from_arrow(raw)).with_columns(validated[REASON]).filter(pl.col(REASON).is_not_null())
     file, row = pl.col(ORDER) // order_of(1, 0), pl.col(ORDER) % order_of(1, 0)
     found = rows.select(
         table=pl.lit(table),

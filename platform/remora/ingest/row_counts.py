@@ -1,4 +1,4 @@
-"""The books of events: what came in, what became of it, and what the next files may change about that."""
+"""Counts of rows of events: read, accepted, quarantined and why, and what the next files may change about that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RowCounts:
     """Sums over some files; those of two sets of files add up.
 
     ``reasons`` are quarantined rows by reason, ``days`` accepted events by day. ``unknown_items`` are what events were
-    refused for, and ``due`` is the first instant among those that were refused because they were in the future.
+    refused for, and ``first_future`` is the first instant of those that were refused because they were in the future.
     ``ids`` are the distinct ids of each kind that were asked for. ``doubts`` are rows by what they are doubted for
     (a row that came twice counts twice), ``examples`` a few values of each doubt.
     """
@@ -30,7 +30,7 @@ class RowCounts:
     event_types: dict[str, int] = field(default_factory=dict)
     first: datetime | None = None
     last: datetime | None = None
-    due: datetime | None = None
+    first_future: datetime | None = None
     unknown_items: frozenset[str] = frozenset()
     doubts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class RowCounts:
         return sum(self.reasons.values())
 
     def __add__(self, other: RowCounts) -> RowCounts:
-        """The books of both."""
+        """The counts of both."""
         return RowCounts(
             rows=self.rows + other.rows,
             reasons=_summed(self.reasons, other.reasons),
@@ -55,7 +55,7 @@ class RowCounts:
             event_types=_summed(self.event_types, other.event_types),
             first=_of_both(min, self.first, other.first),
             last=_of_both(max, self.last, other.last),
-            due=_of_both(min, self.due, other.due),
+            first_future=_of_both(min, self.first_future, other.first_future),
             unknown_items=self.unknown_items | other.unknown_items,
             doubts=_summed(self.doubts, other.doubts),
             examples=merged_examples(self.examples, other.examples),
@@ -67,7 +67,7 @@ class RowCounts:
         return {
             "first": _iso(self.first),
             "last": _iso(self.last),
-            "due": _iso(self.due),
+            "first_future": _iso(self.first_future),
             "event_types": self.event_types,
             "days": {day.isoformat(): rows for day, rows in self.days.items()},
         }
@@ -85,8 +85,8 @@ class RowCounts:
         }
 
 
-def books_of(metadata: dict[str, Any], unknown_items: frozenset[str], ids: dict[str, frozenset[str]]) -> RowCounts:
-    """The books that the metadata keeps, with the ids, which are kept elsewhere."""
+def row_counts_of(metadata: dict[str, Any], unknown_items: frozenset[str], ids: dict[str, frozenset[str]]) -> RowCounts:
+    """The counts that the metadata keeps, with the ids, which are kept elsewhere."""
     counts = metadata["counts"]["events"]
     return RowCounts(
         rows=counts["rows"],
@@ -95,7 +95,7 @@ def books_of(metadata: dict[str, Any], unknown_items: frozenset[str], ids: dict[
         event_types=metadata["event_types"],
         first=_instant(metadata["first"]),
         last=_instant(metadata["last"]),
-        due=_instant(metadata["due"]),
+        first_future=_instant(metadata["first_future"]),
         unknown_items=unknown_items,
         doubts=counts["doubts"],
         examples=counts["examples"],

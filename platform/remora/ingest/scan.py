@@ -30,11 +30,11 @@ from remora.ingest.row_counts import merged_examples
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-    from remora.ingest.incremental import PreviousLake, Twins
+    from remora.ingest.incremental import DuplicateScope, PreviousLake
 
 PARTITION_ROWS = 1_000_000
 
-_BALLOT = pa.schema(
+_PARTIAL = pa.schema(
     [
         ("partition", pa.int32()),
         ("low", pa.uint64()),
@@ -45,7 +45,7 @@ _BALLOT = pa.schema(
         ("reason", pa.string()),
         ("rows", pa.int64()),
         ("item", pa.string()),  # that events were rejected for
-        ("due", TIMESTAMP),  # the first of the rejected rows
+        ("first_future", TIMESTAMP),  # the first of the rejected rows
         ("doubt", pa.string()),  # what `rows` rows are doubted for; with an item, an example of it
     ]
 )
@@ -56,7 +56,7 @@ class EventScan:
     """``days``: events to accept a day; ``reasons``: rows by reason; ``duplicates``: their places, sorted, int64.
 
     ``superseded``: events of the lake before that come again in a row that stands before theirs. ``unknown_items``,
-    ``due``, ``doubts`` and ``examples`` as in the books.
+    ``first_future``, ``doubts`` and ``examples`` as in :class:`~remora.ingest.row_counts.RowCounts`.
     """
 
     days: dict[date, int]
@@ -64,7 +64,7 @@ class EventScan:
     duplicates: npt.NDArray[np.int64]
     superseded: int = 0
     unknown_items: frozenset[str] = frozenset()
-    due: datetime | None = None
+    first_future: datetime | None = None
     doubts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
@@ -86,7 +86,7 @@ class _Sums:
     duplicates: list[npt.NDArray[np.int64]] = field(default_factory=lambda: [np.empty(0, np.int64)])
     superseded: int = 0
     unknown: set[str] = field(default_factory=set)
-    due: datetime | None = None
+    first_future: datetime | None = None
     doubts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
@@ -96,8 +96,8 @@ class _Sums:
         self.duplicates.append(twice.filter(~pl.col("kept"))[ORDER].to_numpy())
         self.superseded += int(twice["kept"].sum())
         counted = lines.filter(pl.col(ORDER).is_null())
-        columns = ("reason", DAY, "rows", "item", "due", "doubt")
-        for reason, day, rows, item, due, doubt in counted.select(columns).iter_rows():
+        columns = ("reason", DAY, "rows", "item", "first_future", "doubt")
+        for reason, day, rows, item, first_future, doubt in counted.select(columns).iter_rows():
             if doubt is not None:
                 self.doubts.update({doubt: rows} if rows else {})
                 self.examples = merged_examples(self.examples, {doubt: [item]} if item is not None else {})
@@ -107,29 +107,29 @@ class _Sums:
                 continue
             self.reasons[reason] += rows
             self.unknown.update([item] if item is not None else [])
-            self.due = min(due, self.due or due) if due is not None else self.due
+            if first_future is not None:
+                self.first_future = min(first_future, self.first_future or first_future)
 
 
 def scan_events(
     sources: TableSources,
-    judges: list[RowValidator],
+    validators: list[RowValidator],
     before: PreviousLake | None = None,
-    twins: Twins = "none",
+    scope: DuplicateScope = "none",
     doubts: Doubts | None = None,
 ) -> EventScan:
     """One pass with Ray Data; equal event ids come together by their hash, the first row in source order stays.
 
-    With ``before``, the sources are what is new, and its events on the days of ``twins`` are among the rows.
+    With ``before``, the sources are what is new, and its events on the days of ``scope`` are among the rows.
     """
     if not sources.rows:
         return EventScan({}, {}, np.empty(0, np.int64))
     partitions = max(1, math.ceil(sources.rows / PARTITION_ROWS))
-    ballots = dataset_of(
-        sources, [partial(ballot, judge=judge, partitions=partitions, doubts=doubts or Doubts()) for judge in judges]
-    )
-    if before is not None and twins != "none":
-        ballots = _with_those_before(ballots, before, twins, partitions)
-    counted = ballots.repartition(partitions, keys=["partition"]).map_batches(
+    scanning = partial(scan_batch, partitions=partitions, doubts=doubts or Doubts())
+    partials = dataset_of(sources, [partial(scanning, validator=validator) for validator in validators])
+    if before is not None and scope != "none":
+        partials = _with_those_before(partials, before, scope, partitions)
+    counted = partials.repartition(partitions, keys=["partition"]).map_batches(
         count, batch_size=None, batch_format="pyarrow"
     )
     sums = _Sums()
@@ -145,64 +145,64 @@ def scan_events(
         places,
         sums.superseded,
         unknown,
-        sums.due,
+        sums.first_future,
         dict(sorted(sums.doubts.items())),
         sums.examples,
     )
 
 
-def ballot(raw: pa.Table, *, judge: RowValidator, partitions: int, doubts: Doubts) -> pa.Table:
+def scan_batch(raw: pa.Table, *, validator: RowValidator, partitions: int, doubts: Doubts) -> pa.Table:
     """A line for each row that may be accepted, and one for each reason and doubt with how many rows have it."""
-    judged = judge(raw)
-    valid = judged.filter(pl.col(REASON).is_null())
+    validated = validator(raw)
+    valid = validated.filter(pl.col(REASON).is_null())
     days = valid.select(ORDER, pl.lit(False).alias("kept"), pl.col(EVENT_TIMESTAMP).dt.date().alias(DAY))
     lines = _keyed(days, valid[EVENT_ID].to_arrow(), partitions)
     broken = (
-        judged.filter(pl.col(REASON).is_not_null())
+        validated.filter(pl.col(REASON).is_not_null())
         .group_by(
             pl.col(REASON).alias("reason"), pl.when(pl.col(REASON) == UNKNOWN_ITEM).then(pl.col(ITEM_ID)).alias("item")
         )
-        .agg(pl.len().alias("rows"), pl.col(EVENT_TIMESTAMP).min().alias("due"))
-        .with_columns(pl.when(pl.col("reason") == FUTURE).then("due"), partition=0)
+        .agg(pl.len().alias("rows"), pl.col(EVENT_TIMESTAMP).min().alias("first_future"))
+        .with_columns(pl.when(pl.col("reason") == FUTURE).then("first_future"), partition=0)
     )
-    doubted = doubts(raw, judged, judge.source).with_columns(partition=0)
-    return _as_ballot(pl.concat([lines, broken, doubted], how="diagonal_relaxed"))
+    doubted = doubts(raw, validated, validator.source).with_columns(partition=0)
+    return _as_partial(pl.concat([lines, broken, doubted], how="diagonal_relaxed"))
 
 
-def ballot_before(events: pa.Table, *, partitions: int) -> pa.Table:
+def scan_previous(events: pa.Table, *, partitions: int) -> pa.Table:
     """The same for events of the lake before: columns ORDER and event_id."""
     lines = pl.DataFrame(pl.from_arrow(events)).select(ORDER, pl.lit(True).alias("kept"))
-    return _as_ballot(_keyed(lines, events[EVENT_ID], partitions))
+    return _as_partial(_keyed(lines, events[EVENT_ID], partitions))
 
 
-def count(ballots: pa.Table) -> pa.Table:
-    """One partition: a line for each double with its place, one a day, one a reason."""
-    frame = pl.DataFrame(pl.from_arrow(ballots))
+def count(partials: pa.Table) -> pa.Table:
+    """One partition: a line for each duplicate with its place, one a day, one a reason."""
+    frame = pl.DataFrame(pl.from_arrow(partials))
     valid = frame.filter(pl.col(ORDER).is_not_null()).sort(ORDER)
     first = valid.select(pl.struct("low", "high").is_first_distinct()).to_series()
     duplicates = valid.filter(~first).select(ORDER, "kept")
     days = valid.filter(first & ~valid["kept"]).group_by(DAY).len("rows")
     broken = frame.filter(pl.col(ORDER).is_null()).group_by("reason", "item", "doubt")
-    reasons = broken.agg(pl.col("rows").sum(), pl.col("due").min())
-    return _as_ballot(pl.concat([duplicates, days, reasons], how="diagonal_relaxed"))
+    reasons = broken.agg(pl.col("rows").sum(), pl.col("first_future").min())
+    return _as_partial(pl.concat([duplicates, days, reasons], how="diagonal_relaxed"))
 
 
-def _with_those_before(ballots: Dataset, before: PreviousLake, twins: Twins, partitions: int) -> Dataset:
-    """The ballots of what is new, and those of the lake before that may be of the same events."""
-    ballots = ballots.materialize()  # read once: its days are needed first
+def _with_those_before(partials: Dataset, before: PreviousLake, scope: DuplicateScope, partitions: int) -> Dataset:
+    """The lines of what is new, and those of the lake before that may be of the same events."""
+    partials = partials.materialize()  # read once: its days are needed first
     days: set[date] | None = None
-    if twins == "same day":
-        found = ballots.map_batches(_days_of, batch_size=None, batch_format="pyarrow")
+    if scope == "same day":
+        found = partials.map_batches(_days_of, batch_size=None, batch_format="pyarrow")
         days = {row[DAY] for row in found.iter_rows()}
     kept = before.ids_of_events(days)
     if kept is None:
-        return ballots
-    kept = kept.map_batches(partial(ballot_before, partitions=partitions), batch_size=None, batch_format="pyarrow")
-    return ballots.union(kept)
+        return partials
+    kept = kept.map_batches(partial(scan_previous, partitions=partitions), batch_size=None, batch_format="pyarrow")
+    return partials.union(kept)
 
 
-def _days_of(ballots: pa.Table) -> pa.Table:
-    return pl.DataFrame(pl.from_arrow(ballots)).select(DAY).drop_nulls().unique().to_arrow()
+def _days_of(partials: pa.Table) -> pa.Table:
+    return pl.DataFrame(pl.from_arrow(partials)).select(DAY).drop_nulls().unique().to_arrow()
 
 
 def _keyed(lines: pl.DataFrame, ids: pa.Array | pa.ChunkedArray, partitions: int) -> pl.DataFrame:
@@ -211,6 +211,6 @@ def _keyed(lines: pl.DataFrame, ids: pa.Array | pa.ChunkedArray, partitions: int
     return lines.hstack(halves).with_columns(partition=partition, rows=1)
 
 
-def _as_ballot(frame: pl.DataFrame) -> pa.Table:
-    absent = [pl.lit(None).alias(name) for name in _BALLOT.names if name not in frame.columns]
-    return frame.with_columns(absent).select(_BALLOT.names).to_arrow().cast(_BALLOT)
+def _as_partial(frame: pl.DataFrame) -> pa.Table:
+    absent = [pl.lit(None).alias(name) for name in _PARTIAL.names if name not in frame.columns]
+    return frame.with_columns(absent).select(_PARTIAL.names).to_arrow().cast(_PARTIAL)

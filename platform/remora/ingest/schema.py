@@ -37,20 +37,23 @@ def columns_of(source: SourceSettings) -> dict[str, str]:
     return source.columns | {name: name for name in source.extra_columns}
 
 
-def layout(table: str, surveys: list[tuple[SourceSettings, FileSchema]]) -> pa.Schema:
+def table_schema(table: str, file_schemas: list[tuple[SourceSettings, FileSchema]]) -> pa.Schema:
     """Required columns first, then the mapped and kept ones in the order of the settings.
 
     Raises MissingInput for a column that a file lacks, WrongType for one that cannot be what it is mapped to, and
     SettingsError for a mapping that leaves a required column out.
     """
     fixed, found = _FIXED[table], dict[str, pa.DataType]()
-    for source, survey in surveys:
-        _check_mapping(table, source, survey)
+    for source, file_schema in file_schemas:
+        _check_mapping(table, source, file_schema)
         for name, column in columns_of(source).items():
-            type = _type_in(name, column, source, survey, fixed)
+            type = _type_in(name, column, source, file_schema, fixed)
             if found.setdefault(name, type) != type:
                 raise WrongType(
-                    column, NAME_OF[str(type)], f"{NAME_OF[str(found[name])]}, as in other sources", survey.file.path
+                    column,
+                    NAME_OF[str(type)],
+                    f"{NAME_OF[str(found[name])]}, as in other sources",
+                    file_schema.file.path,
                 )
     first = {"events": EVENTS.names}.get(table) or fixed.names
     types = {name: fixed.field(name).type for name in first} | found
@@ -80,7 +83,7 @@ def check_named_columns(data: DataSettings, users: pa.Schema, items: pa.Schema) 
         raise WrongType(data.available, found, "boolean (say so under `types`)", "items")
 
 
-def _check_mapping(table: str, source: SourceSettings, survey: FileSchema) -> None:
+def _check_mapping(table: str, source: SourceSettings, file_schema: FileSchema) -> None:
     required = [USER_ID, ITEM_ID, EVENT_TIMESTAMP] if table == "events" else [KEY_OF[table]]
     for name in required:
         if name not in source.columns:
@@ -88,25 +91,25 @@ def _check_mapping(table: str, source: SourceSettings, survey: FileSchema) -> No
                 f"The {table} source {source.path} does not map {name}. Add `{name}: <column>` to columns."
             )
     for name in source.types:
-        if name not in columns_of(source) and name not in survey.schema.names:
-            raise MissingInput("column", name, survey.schema.names, f"`types` of {source.path} names it.")
+        if name not in columns_of(source) and name not in file_schema.schema.names:
+            raise MissingInput("column", name, file_schema.schema.names, f"`types` of {source.path} names it.")
     if table == "events" and source.event_type is not None and EVENT_TYPE in source.columns:
         raise SettingsError(
             f"The events source {source.path} gives event_type twice: as a constant or rules, and as a column."
         )
 
 
-def _type_in(name: str, column: str, source: SourceSettings, survey: FileSchema, fixed: pa.Schema) -> pa.DataType:
-    if column not in survey.schema.names:
+def _type_in(name: str, column: str, source: SourceSettings, file_schema: FileSchema, fixed: pa.Schema) -> pa.DataType:
+    if column not in file_schema.schema.names:
         folder = " Values of partition folders are no columns: write them into the files."
         raise MissingInput(
             "column",
             column,
-            survey.schema.names,
-            f"It is mapped to {name}; the file is {survey.file.path}."
-            + (folder if f"/{column}=" in survey.file.path else ""),
+            file_schema.schema.names,
+            f"It is mapped to {name}; the file is {file_schema.file.path}."
+            + (folder if f"/{column}=" in file_schema.file.path else ""),
         )
-    there = survey.schema.field(column).type
+    there = file_schema.schema.field(column).type
     if name in fixed.names:
         wanted = fixed.field(name).type
     elif name in source.types:
@@ -119,5 +122,5 @@ def _type_in(name: str, column: str, source: SourceSettings, survey: FileSchema,
             if wanted is None
             else f"something readable as {NAME_OF[str(wanted)]}"
         )
-        raise WrongType(column, str(there), needed, survey.file.path)
+        raise WrongType(column, str(there), needed, file_schema.file.path)
     return wanted

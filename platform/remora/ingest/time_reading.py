@@ -50,25 +50,27 @@ def time_reading(
     ``rows`` are those of the whole table, of which ``sources`` may be a part: what is less of them than the quarantine
     may hold goes there.
     """
-    for source, surveys in sources.sources:
+    for source, file_schemas in sources.sources:
         if EVENT_TIMESTAMP not in source.columns:
             continue
-        judge = RowValidator(
+        validator = RowValidator(
             sources.table, source, sources.types, latest, earliest, tuple(data.event_types), by_content=False
         )
-        raw = _first_rows(source, surveys)
+        raw = _first_rows(source, file_schemas)
         if raw is None:
             continue
-        reasons = judge(raw)[REASON]
-        of_time = reasons.is_in(judge.reasons_of_time())
-        judged, wrong = int((of_time | reasons.is_null()).sum()), int(of_time.sum())
-        expected = wrong / max(judged, 1) * sum(survey.rows for survey in surveys)
-        if wrong > _MOST * judged and expected > data.quarantine_limit * rows:
-            yield _finding(judge, pl.DataFrame(pl.from_arrow(raw)).filter(of_time), reasons.filter(of_time), judged)
+        reasons = validator(raw)[REASON]
+        of_time = reasons.is_in(validator.reasons_of_time())
+        validated, wrong = int((of_time | reasons.is_null()).sum()), int(of_time.sum())
+        expected = wrong / max(validated, 1) * sum(file_schema.rows for file_schema in file_schemas)
+        if wrong > _MOST * validated and expected > data.quarantine_limit * rows:
+            yield _finding(
+                validator, pl.DataFrame(pl.from_arrow(raw)).filter(of_time), reasons.filter(of_time), validated
+            )
 
 
-def _finding(judge: RowValidator, rows: pl.DataFrame, reasons: pl.Series, of: int) -> Finding:
-    source, column = judge.source, judge.source.columns[EVENT_TIMESTAMP]
+def _finding(validator: RowValidator, rows: pl.DataFrame, reasons: pl.Series, of: int) -> Finding:
+    source, column = validator.source, validator.source.columns[EVENT_TIMESTAMP]
     time = source.time
     values = rows.select(present(column, rows.schema[column], source).cast(pl.String)).to_series().drop_nulls()
     read = rows.select(_read(source, column, rows)).to_series().drop_nulls()
@@ -77,19 +79,19 @@ def _finding(judge: RowValidator, rows: pl.DataFrame, reasons: pl.Series, of: in
     return Finding(
         code="time_reading",
         level="error",
-        table=judge.table,
+        table=validator.table,
         column=column,
         count=rows.height,
         of=of,
         examples=tuple(values.unique(maintain_order=True)[:3].to_list()),
         what=f"Of the first {of:,} rows of {source.path}, {rows.height:,} have no plausible time in '{column}', read "
         f"with {how}{first} ({reasons[0]}).",
-        advice=_advice(judge, rows),
+        advice=_advice(validator, rows),
     )
 
 
-def _advice(judge: RowValidator, rows: pl.DataFrame) -> str:
-    fitting = [text for text, source in _other_readings(judge.source) if _fits(judge, source, rows)]
+def _advice(validator: RowValidator, rows: pl.DataFrame) -> str:
+    fitting = [text for text, source in _other_readings(validator.source) if _fits(validator, source, rows)]
     if fitting:
         shown = " or ".join(f"`time: {{{text}}}`" for text in fitting[:2])
         return f"They would be plausible with {shown}: give what is meant."
@@ -107,19 +109,19 @@ def _other_readings(source: SourceSettings) -> Iterator[tuple[str, SourceSetting
                 yield text, source.model_copy(update={"time": time})
 
 
-def _fits(judge: RowValidator, source: SourceSettings, rows: pl.DataFrame) -> bool:
+def _fits(validator: RowValidator, source: SourceSettings, rows: pl.DataFrame) -> bool:
     read = rows.select(_read(source, source.columns[EVENT_TIMESTAMP], rows)).to_series()
-    return bool(read.is_between(judge.earliest, judge.latest).sum() >= 0.95 * rows.height)
+    return bool(read.is_between(validator.earliest, validator.latest).sum() >= 0.95 * rows.height)
 
 
 def _read(source: SourceSettings, column: str, rows: pl.DataFrame) -> pl.Expr:
     return read_as(pa.timestamp("us", tz="UTC"), column, rows.schema[column], source)
 
 
-def _first_rows(source: SourceSettings, surveys: tuple[FileSchema, ...]) -> pa.Table | None:
-    for survey in surveys:
-        for piece in survey.pieces:
-            for raw in FORMATS[source.format].read(piece, source):
+def _first_rows(source: SourceSettings, file_schemas: tuple[FileSchema, ...]) -> pa.Table | None:
+    for file_schema in file_schemas:
+        for split in file_schema.splits:
+            for raw in FORMATS[source.format].read(split, source):
                 if raw.num_rows:
                     return raw.slice(0, SAMPLE_ROWS)
     return None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.ingest.files import ORDER
-from remora.ingest.scan import _BALLOT, count
+from remora.ingest.scan import _PARTIAL, count
 
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=12)
 """Ids by the order of their rows, and whether the row is of the lake before."""
@@ -15,11 +15,11 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=12)
 
 @given(rows=ROWS)
 def test_of_equal_ids_the_first_stays_and_what_is_kept_counts_for_no_day(rows: list[tuple[int, bool]]) -> None:
-    ballots = pl.DataFrame(
+    partials = pl.DataFrame(
         [{"low": id, "high": 0, ORDER: place, "kept": kept, "rows": 1} for place, (id, kept) in enumerate(rows)],
-        schema={name: pl.Schema(pl.from_arrow(_BALLOT.empty_table()).schema)[name] for name in _BALLOT.names},
+        schema={name: pl.Schema(pl.from_arrow(_PARTIAL.empty_table()).schema)[name] for name in _PARTIAL.names},
     )
-    shuffled = ballots.sample(fraction=1.0, shuffle=True, seed=7).to_arrow().cast(_BALLOT)
+    shuffled = partials.sample(fraction=1.0, shuffle=True, seed=7).to_arrow().cast(_PARTIAL)
     lines = pl.DataFrame(pl.from_arrow(count(shuffled)))
 
     seen: set[int] = set()
