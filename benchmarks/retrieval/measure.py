@@ -10,7 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from remora.evaluation.bootstrap import Bootstrap
-from remora.evaluation.whole_catalogue import hits, ndcg_of_one, ndcg_of_sets, ranks
+from remora.evaluation.full_ranking import hits, ndcg_of_one, ndcg_of_sets, ranks
 from remora.retrieval.interaction_histories import Histories
 
 Ints = npt.NDArray[np.int64]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from remora.evaluation.cold_start import CUTOFF, ColdStart, Places, cold_start
+from remora.evaluation.cold_start import CUTOFF, ColdStart, HoldoutRanks, cold_start
 
 ITEMS = 300
 
 
 def found(
-    places: list[int], *, had: int = 10, touched: int = 280, users: list[str] | None = None, quota: int = 0
+    ranks: list[int], *, had: int = 10, touched: int = 280, users: list[str] | None = None, quota: int = 0
 ) -> ColdStart:
-    """`places` are those among all; among the untouched ones everybody's target is the fifth."""
+    """`ranks` are those among all; among the untouched ones everybody's target is the fifth."""
     counts = np.where(np.arange(ITEMS) < touched, 5, 0)
-    asked = Places(
-        among_all=np.array(places),
-        among_new=np.full(len(places), 4),
-        had=np.full(len(places), had),
-        users=np.array(users or [f"u{n}" for n in range(len(places))]),
+    asked = HoldoutRanks(
+        among_all=np.array(ranks),
+        among_new=np.full(len(ranks), 4),
+        had=np.full(len(ranks), had),
+        users=np.array(users or [f"u{n}" for n in range(len(ranks))]),
     )
     return cold_start(asked, counts, quota=quota, hidden=ITEMS - touched, samples=200, seed=1)
 

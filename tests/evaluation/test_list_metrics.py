@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.aggregates import CoveredItems, Mean
+from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics import Coverage, IntraListDiversity, Novelty, PopularityBias, metrics_at
-from remora.evaluation.sums import Covered, Mean
 
 NONE = np.empty((4, 0), np.int32)
 
@@ -36,19 +36,19 @@ def test_coverage_of_many_slates_is_their_union_in_any_order_of_adding(slates: l
     metric = Coverage(k=k, items=10)
     measured = [metric.measure(shown=slate) for slate in slates]
     expected = len({item for slate in slates for item in slate[:k]}) / 10
-    start = Covered(np.empty(0, np.int64), 10)
+    start = CoveredItems(np.empty(0, np.int64), 10)
     assert reduce(add, measured, start).value == reduce(add, reversed(measured), start).value == expected
 
 
 def test_novelty_is_the_bits_of_an_items_share_of_popularity() -> None:
-    items = Catalogue(popularity=np.array([7.0, 3.0, 3.0, -0.0]), categories=NONE[:4])
+    items = ItemStatistics(popularity=np.array([7.0, 3.0, 3.0, -0.0]), categories=NONE[:4])
     assert items.information.tolist() == pytest.approx(np.log2(17 / np.array([8, 4, 4, 1])).tolist())
     measured = Novelty(k=2, information=items.information).measure(shown=[3, 0, 1])
     assert measured.value == pytest.approx((np.log2(17) + np.log2(17 / 8)) / 2)
 
 
 def test_popularity_percentiles_share_ties_and_average_to_a_half() -> None:
-    items = Catalogue(popularity=np.array([5.0, 1.0, 1.0, 9.0]), categories=NONE)
+    items = ItemStatistics(popularity=np.array([5.0, 1.0, 1.0, 9.0]), categories=NONE)
     assert items.percentile.tolist() == [0.625, 0.25, 0.25, 0.875]
 
 
@@ -61,6 +61,6 @@ def test_popularity_bias_is_zero_when_people_get_what_they_want_and_positive_whe
 
 
 def test_the_table_makes_every_metric_at_every_cutoff_under_names_of_its_own() -> None:
-    made = metrics_at((10, 100), Catalogue(popularity=np.ones(4), categories=NONE))
+    made = metrics_at((10, 100), ItemStatistics(popularity=np.ones(4), categories=NONE))
     names = [(metric.name, metric.k) for metric in made]
     assert len(set(names)) == len(names) == 18

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.evaluation import toys
 
-from remora.evaluation.accumulator import Column, Tally
+from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.metrics import NDCG, Recall
 from remora.evaluation.replay import Replay, ReplayState
 from remora.evaluation.segments import ALL, HEAVY_USERS, NEW_ITEMS, NEW_USERS
@@ -16,7 +16,7 @@ from remora.evaluation.systems import systems
 from remora.pipeline import Pipeline
 
 
-def same(a: Tally, b: Tally) -> None:
+def same(a: ReplaySums, b: ReplaySums) -> None:
     assert a.users == b.users
     assert set(a.columns) == set(b.columns)
     order = [b.columns.index(column) for column in a.columns]
@@ -28,33 +28,33 @@ def same(a: Tally, b: Tally) -> None:
 
 def test_the_mean_of_a_column_is_the_mean_of_its_metric_over_the_slates() -> None:
     asked = toys.queries()
-    tally = toys.replay().run(asked)
+    sums = toys.replay().run(asked)
     each = []
     for row in asked.to_pylist():
         parity = int(row["user_id"][1:]) % 2
         shown = [*range(parity, toys.ITEMS, 2), *range(1 - parity, toys.ITEMS, 2)][:5]
         relevant = dict(zip(toys.VOCABULARY.rows(row["targets"]).tolist(), row["weights"], strict=True))
         each.append(NDCG(k=2).measure(shown=shown, relevant=relevant).value)
-    found = tally.mean(Column("surface", "ndcg", 2, ALL))
+    found = sums.mean(Column("surface", "ndcg", 2, ALL))
     assert found.count == 40
     assert found.value == pytest.approx(np.mean(each))
 
 
 def test_a_system_that_knows_its_users_beats_one_that_does_not() -> None:
-    tally = toys.replay().run(toys.queries())
-    surface, popularity = (tally.mean(Column(s, "recall", 5, ALL)).value for s in ("surface", "popularity"))
+    sums = toys.replay().run(toys.queries())
+    surface, popularity = (sums.mean(Column(s, "recall", 5, ALL)).value for s in ("surface", "popularity"))
     assert surface > 1.5 * popularity
 
 
 def test_segments_count_users_by_their_past_and_items_by_theirs() -> None:
-    tally = toys.replay().run(toys.queries())
-    assert tally.queries[ALL] == 40
-    assert tally.queries[NEW_USERS] == 10  # nobody has a history on the first day
-    assert tally.queries[HEAVY_USERS] == 20  # 12 and 18 events on the last two
-    assert 10 <= tally.queries[NEW_ITEMS] < 40
-    assert tally.mean(Column("surface", "ndcg", 2, NEW_USERS)).count == 10
-    assert tally.mean(Column("surface", "ndcg", 2, NEW_ITEMS)).count == tally.queries[NEW_ITEMS]
-    assert not any(c.segment == NEW_ITEMS and c.metric == "novelty" for c in tally.columns)
+    sums = toys.replay().run(toys.queries())
+    assert sums.queries[ALL] == 40
+    assert sums.queries[NEW_USERS] == 10  # nobody has a history on the first day
+    assert sums.queries[HEAVY_USERS] == 20  # 12 and 18 events on the last two
+    assert 10 <= sums.queries[NEW_ITEMS] < 40
+    assert sums.mean(Column("surface", "ndcg", 2, NEW_USERS)).count == 10
+    assert sums.mean(Column("surface", "ndcg", 2, NEW_ITEMS)).count == sums.queries[NEW_ITEMS]
+    assert not any(c.segment == NEW_ITEMS and c.metric == "novelty" for c in sums.columns)
 
 
 def test_only_new_items_are_relevant_in_the_segment_of_new_items() -> None:
@@ -65,23 +65,23 @@ def test_only_new_items_are_relevant_in_the_segment_of_new_items() -> None:
     def moment(day: datetime) -> ReplayState:
         return ReplayState(pipelines={"popularity": Pipeline(sources=(toys.Everything(),))}, item_events=counts)
 
-    tally = Replay(
+    sums = Replay(
         vocabulary=toys.VOCABULARY,
         hydrator=toys.Parities(),
         moment_at=moment,
         metrics=(Recall(k=5),),
         settings=toys.SETTINGS,
     ).run(asked)
-    assert tally.mean(Column("popularity", "recall", 5, ALL)).value == 0.5
-    assert tally.mean(Column("popularity", "recall", 5, NEW_ITEMS)).value == 0.0
+    assert sums.mean(Column("popularity", "recall", 5, ALL)).value == 0.5
+    assert sums.mean(Column("popularity", "recall", 5, NEW_ITEMS)).value == 0.0
 
 
 def test_an_item_that_no_vocabulary_knows_is_a_miss() -> None:
     row = toys.queries(days=1, users=[0]).to_pylist()[0]
     asked = pa.Table.from_pylist([row | {"targets": ["item-00", "nobody knows it"], "weights": [1.0, 1.0]}])
-    tally = toys.replay().run(asked)
-    assert tally.mean(Column("surface", "recall", 5, ALL)).value == 0.5
-    assert tally.mean(Column("surface", "popularity_bias", 5, ALL)).count == 1
+    sums = toys.replay().run(asked)
+    assert sums.mean(Column("surface", "recall", 5, ALL)).value == 0.5
+    assert sums.mean(Column("surface", "popularity_bias", 5, ALL)).count == 1
 
 
 def test_slates_that_a_stage_was_missing_from_are_counted() -> None:
@@ -108,7 +108,7 @@ def test_the_systems_are_made_once_a_day_in_order_of_time() -> None:
     assert asked_of == [toys.START + timedelta(days=n) for n in range(4)]
 
 
-def test_tallies_of_parts_add_up_to_the_tally_of_the_whole() -> None:
+def test_sums_of_parts_add_up_to_the_sums_of_the_whole() -> None:
     asked, replay = toys.queries(), toys.replay()
     first, second, third = (replay.run(asked.slice(a, n)) for a, n in ((0, 13), (13, 20), (33, 7)))
     whole = replay.run(asked)
@@ -116,7 +116,7 @@ def test_tallies_of_parts_add_up_to_the_tally_of_the_whole() -> None:
     same(first + (second + third), whole)
 
 
-def test_a_replay_of_no_queries_is_an_empty_tally() -> None:
+def test_a_replay_of_no_queries_has_empty_sums() -> None:
     empty = toys.replay().run(toys.queries().slice(0, 0))
     assert empty.users == ()
     same(empty + toys.replay().run(toys.queries(days=1)), toys.replay().run(toys.queries(days=1)))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from remora.contracts.errors import NotReady
 from remora.contracts.tables import TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
-from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics import metrics_at
 from remora.evaluation.replay import Replay, ReplayState
 from remora.pipeline import Candidates, Pipeline, Query, Retrieved, Scores
@@ -22,7 +22,7 @@ ITEMS = 12
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = EvaluationSettings(cutoffs=(2, 5), bootstrap_samples=200, new_user_events=2, heavy_user_events=10)
 VOCABULARY = Vocabulary([f"item-{n:02}" for n in range(ITEMS)])
-CATALOGUE = Catalogue(
+CATALOGUE = ItemStatistics(
     popularity=np.arange(ITEMS, 0, -1).astype(float), categories=(np.arange(ITEMS, dtype=np.int32) % 3)[:, None]
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from remora.datasets.splits import Window
-from remora.evaluation.accumulator import Column, Tally
+from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.segments import ALL
 from remora.rollout.gates.evidence.replays import CANDIDATE, PRODUCTION, Replayed, after_training, offline
 from remora.settings import EvaluationSettings, GatesSettings
@@ -19,8 +19,8 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(days=10))
 
 
-def tally(system: str, users: int, values: np.ndarray, counts: np.ndarray) -> Tally:
-    return Tally(
+def replay_sums(system: str, users: int, values: np.ndarray, counts: np.ndarray) -> ReplaySums:
+    return ReplaySums(
         columns=(Column(system, "ndcg", 10, ALL),),
         users=tuple(f"u{user:03}" for user in range(users)),
         totals=values[:, None],
@@ -50,9 +50,9 @@ def test_the_interval_is_that_of_a_bootstrap_of_users_by_hand(level: float) -> N
     skill = draw.beta(1, 3, users)
     mine = counts * (skill + draw.normal(0.01, 0.05, users))
     theirs = counts * (skill + draw.normal(0.0, 0.05, users))
-    both = tally(CANDIDATE, users, mine, counts) + tally(PRODUCTION, users, theirs, counts)
+    both = replay_sums(CANDIDATE, users, mine, counts) + replay_sums(PRODUCTION, users, theirs, counts)
     found = offline(
-        Replayed(window=WINDOW, queries=int(counts.sum()), tally=both, items=10),
+        Replayed(window=WINDOW, queries=int(counts.sum()), sums=both, items=10),
         GatesSettings(confidence_level=level),
         EvaluationSettings(bootstrap_samples=8_000),
     ).compared[0]

@@ -42,8 +42,8 @@ def test_both_are_asked_the_same_queries_each_in_its_own_rows(
     both = offline(found, settings.gates, settings.evaluation).compared[0]
     assert both.production is not None
     assert both.candidate > both.production > 0  # a fifth of what is wanted is not in production's catalogue
-    counts = {column.system: found.tally.mean(column).count for column in found.tally.columns if column.segment == ALL}
+    counts = {column.system: found.sums.mean(column).count for column in found.sums.columns if column.segment == ALL}
     assert counts[CANDIDATE] == counts[PRODUCTION] == found.queries
-    shown = next(rows for column, rows in found.tally.covered.items() if column.system == PRODUCTION).rows
+    shown = next(rows for column, rows in found.sums.covered.items() if column.system == PRODUCTION).rows
     assert int(np.max(shown)) < len(opened.vocabulary) - GONE
     assert covered(found).production == len(shown)

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics.metric import RelevanceMetric
 from remora.evaluation.metrics.table import METRICS
 from remora.settings import GatesSettings, Settings
@@ -183,7 +183,7 @@ def test_settings_that_would_crash_later_are_refused_when_they_are_read(section:
 
 
 def test_a_gate_may_name_each_metric_of_relevance_and_no_other() -> None:
-    nothing = Catalogue.__new__(Catalogue)
+    nothing = ItemStatistics.__new__(ItemStatistics)
     found = set()
     for make in METRICS:
         try:

@@ -37,7 +37,7 @@ class ColdStart(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Places:
+class HoldoutRanks:
     """Examples (n,) that want a hidden item: where that stands, from 0, ``among_all`` items that its user had not
     had, and ``among_new``, those of them that no user has touched; ``had`` counts what was had; ``users`` names who."""
 
@@ -48,7 +48,7 @@ class Places:
 
 
 def cold_start(
-    holdout: Places, counts: npt.NDArray[np.int64], *, quota: int, hidden: int, samples: int, seed: int
+    holdout: HoldoutRanks, counts: npt.NDArray[np.int64], *, quota: int, hidden: int, samples: int, seed: int
 ) -> ColdStart:
     """From where hidden targets stand, and the events (items,) that were trained on."""
     items, quota = len(counts), min(quota, CUTOFF)

@@ -45,8 +45,8 @@ def within_slates(values: Floats, positive: npt.NDArray[np.bool_], slate: npt.ND
         taken = positive[begin:end]
         wins, others = int(taken.sum()), int((~taken).sum())
         if wins and others:
-            places = rankdata(filled[begin:end])
-            sorted_pairs += places[taken].sum() - wins * (wins + 1) / 2
+            ranks = rankdata(filled[begin:end])
+            sorted_pairs += ranks[taken].sum() - wins * (wins + 1) / 2
             pairs += wins * others
             slates += 1
     return (sorted_pairs / pairs if pairs else 0.5), slates
@@ -60,9 +60,9 @@ def too_good(
 ) -> tuple[Leak, ...]:
     """Features (n, F) that alone sort a label almost without fault, in either direction."""
     found = []
-    for place, name in enumerate(names):
+    for column, name in enumerate(names):
         for objective, label in labels.items():
-            share, slates = within_slates(features[:, place], label > 0, slate)
+            share, slates = within_slates(features[:, column], label > 0, slate)
             if slates >= LEAST_SLATES and max(share, 1 - share) >= SURE_AUC:
                 reason = (
                     f"alone it sorts {max(share, 1 - share):.1%} of the pairs of {objective} and not, within "

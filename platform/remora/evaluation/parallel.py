@@ -1,4 +1,4 @@
-"""Replay on Ray: whole days to tasks, tallies added up; a thin shell around :mod:`remora.evaluation.replay`."""
+"""Replay on Ray: whole days to tasks, sums added up; a thin shell around :mod:`remora.evaluation.replay`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pyarrow as pa
 import ray
 
 from remora.datasets.days import by_days
-from remora.evaluation.accumulator import Tally
+from remora.evaluation.accumulator import ReplaySums
 from remora.evaluation.replay import Replay
 
 
-def replay_on_ray(replay: Replay, queries: pa.Table, *, tasks: int) -> Tally:
+def replay_on_ray(replay: Replay, queries: pa.Table, *, tasks: int) -> ReplaySums:
     """As ``replay.run(queries)``, split over at most ``tasks`` tasks; ``replay`` is shipped once and must pickle.
 
     ``queries`` has the columns of :func:`~remora.datasets.queries.queries`. A day is never split, so that its pipelines
@@ -25,5 +25,5 @@ def replay_on_ray(replay: Replay, queries: pa.Table, *, tasks: int) -> Tally:
 
 
 @ray.remote
-def _run(replay: Replay, queries: pa.Table) -> Tally:
+def _run(replay: Replay, queries: pa.Table) -> ReplaySums:
     return replay.run(queries)

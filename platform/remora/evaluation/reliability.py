@@ -54,13 +54,13 @@ def reliability(
     predictions, labels, counts = (np.asarray(c, np.float64)[order] for c in (predictions, labels, counts))
     total = counts.sum()
     middle = np.cumsum(counts) - counts / 2
-    place = np.minimum((BINS * middle / total).astype(int), BINS - 1)
+    bin_of = np.minimum((BINS * middle / total).astype(int), BINS - 1)
     # The bin of the first equal prediction, so that equal ones are not torn apart.
     first = np.searchsorted(predictions, predictions, side="left")
-    place = place[first]
+    bin_of = bin_of[first]
     bins = []
-    for number in np.unique(place):
-        inside = place == number
+    for number in np.unique(bin_of):
+        inside = bin_of == number
         weights = counts[inside]
         bins.append(
             Bin(

@@ -27,7 +27,7 @@ TITLES = {
 }
 
 
-class _Part(NamedTuple):
+class _Table(NamedTuple):
     """One table: a title, the names of its columns, and its rows; the first column names the row."""
 
     title: str
@@ -83,7 +83,7 @@ def _headline(report: EvaluationReport) -> list[tuple[str, int]]:
     return [("ndcg", report.cutoffs[0]), ("recall", report.cutoffs[-1])] if report.cutoffs else []
 
 
-def _overview(report: EvaluationReport) -> _Part:
+def _overview(report: EvaluationReport) -> _Table:
     headline, first = _headline(report), report.cutoffs[0]
     others = [(metric, first) for metric in _present(report, first) if metric not in dict(headline)]
     rows = [
@@ -94,13 +94,13 @@ def _overview(report: EvaluationReport) -> _Part:
         ]
         for system in report.compared
     ]
-    return _Part("The systems", ["", *(f"{TITLES[m]} @{k}".replace(" ", "\n") for m, k in headline + others)], rows)
+    return _Table("The systems", ["", *(f"{TITLES[m]} @{k}".replace(" ", "\n") for m, k in headline + others)], rows)
 
 
-def _all_metrics(report: EvaluationReport, cutoff: int) -> _Part:
+def _all_metrics(report: EvaluationReport, cutoff: int) -> _Table:
     shown = _present(report, cutoff)
     rows = [[s, *(_estimate(report.estimate(s, metric, cutoff)) for metric in shown)] for s in report.compared]
-    return _Part(f"First {cutoff} items", ["system", *(TITLES[m] for m in shown)], rows)
+    return _Table(f"First {cutoff} items", ["system", *(TITLES[m] for m in shown)], rows)
 
 
 def _present(report: EvaluationReport, cutoff: int) -> Sequence[str]:
@@ -108,12 +108,12 @@ def _present(report: EvaluationReport, cutoff: int) -> Sequence[str]:
     return [metric for metric in TITLES if metric in there]
 
 
-def _differences(report: EvaluationReport) -> _Part:
+def _differences(report: EvaluationReport) -> _Table:
     against = [system for system in report.compared if any(d.against == system for d in report.differences)]
     return _less("The surface less each other system, on the same users", "against", report, against, against)
 
 
-def _when_measured(report: EvaluationReport) -> Iterator[_Part]:
+def _when_measured(report: EvaluationReport) -> Iterator[_Table]:
     if report.sources:
         yield _sources(report)
     if report.reliability:
@@ -122,14 +122,14 @@ def _when_measured(report: EvaluationReport) -> Iterator[_Part]:
         yield _cold_start(report.cold_start)
 
 
-def _sources(report: EvaluationReport) -> _Part:
+def _sources(report: EvaluationReport) -> _Table:
     title = "What each source adds: retrieval less itself without it, on the same users"
     return _less(title, "source", report, report.sources, [WITHOUT + source for source in report.sources])
 
 
-def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str], against: Sequence[str]) -> _Part:
+def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str], against: Sequence[str]) -> _Table:
     headline = _headline(report)
-    return _Part(
+    return _Table(
         title,
         [first, *(f"{TITLES[m]}@{k}" for m, k in headline)],
         [
@@ -139,8 +139,8 @@ def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str]
     )
 
 
-def _reliability(found: Sequence[Reliability]) -> _Part:
-    return _Part(
+def _reliability(found: Sequence[Reliability]) -> _Table:
+    return _Table(
         "What the ranker predicts and what came, on candidates of the test window",
         ["objective", "segment", "slates", "predicted", "observed", "calibration error"],
         [
@@ -155,9 +155,9 @@ def _reliability(found: Sequence[Reliability]) -> _Part:
     )
 
 
-def _cold_start(found: ColdStart) -> _Part:
+def _cold_start(found: ColdStart) -> _Table:
     ends = _ends(found.low, found.high)
-    return _Part(
+    return _Table(
         f"Recall@{CUTOFF} of {found.hidden:,} of {found.items:,} items that were hidden from training, "
         f"{found.examples:,} times wanted by {found.users:,} users",
         [f"by content, {found.quota} of 100 for new items", "by content alone", "by chance", "by popularity"],
@@ -165,9 +165,9 @@ def _cold_start(found: ColdStart) -> _Part:
     )
 
 
-def _segments(report: EvaluationReport, metric: str, cutoff: int) -> _Part:
+def _segments(report: EvaluationReport, metric: str, cutoff: int) -> _Table:
     segments = [s for s, count in report.queries.items() if count and s != ALL]
-    return _Part(
+    return _Table(
         f"{TITLES[metric]}@{cutoff} by segment",
         ["system", *(f"{s.replace('_', ' ')}\n({report.queries[s]:,} queries)" for s in segments)],
         [[s, *(_estimate(report.estimate(s, metric, cutoff, at)) for at in segments)] for s in report.compared],
@@ -195,6 +195,6 @@ def _ends(low: float | None, high: float | None, sign: str = "") -> str:
     return f"\n{low:{sign}.{digits}f}…{high:{sign}.{digits}f}"
 
 
-def _markdown(part: _Part) -> str:
+def _markdown(part: _Table) -> str:
     lines = [part.header, ["---", *["---:"] * (len(part.header) - 1)], *part.rows]
     return f"## {part.title}\n\n" + "\n".join(f"| {' | '.join(' '.join(c.split()) for c in line)} |" for line in lines)

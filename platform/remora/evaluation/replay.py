@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.days import each_day
-from remora.evaluation.accumulator import Accumulator, Column, Tally
+from remora.evaluation.accumulator import Accumulator, Column, ReplaySums
 from remora.evaluation.metrics.judgement import judge
 from remora.evaluation.metrics.metric import Metric, RelevanceMetric
 from remora.evaluation.segments import NEW_ITEMS, of_user
@@ -43,7 +43,7 @@ class Replay:
     settings: EvaluationSettings
     surface: str = "home_feed"
 
-    def run(self, queries: pa.Table) -> Tally:
+    def run(self, queries: pa.Table) -> ReplaySums:
         """Ask every query of every system.
 
         ``queries`` has the columns query_id, user_id, instant (timestamp, UTC), targets (list of item ids), weights
@@ -54,7 +54,7 @@ class Replay:
             moment = self.moment_at(midnight)
             for query in of_day:
                 self._ask(query, moment, into)
-        return into.tally()
+        return into.sums()
 
     def _ask(self, query_row: dict[str, Any], moment: ReplayState, into: Accumulator) -> None:
         query = self.hydrator.hydrate(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.errors import NotFound
-from remora.evaluation.accumulator import Column, Tally
+from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.bootstrap import Bootstrap, Interval
 from remora.evaluation.cold_start import ColdStart
 from remora.evaluation.reliability import Reliability
@@ -103,39 +103,39 @@ class EvaluationReport(BaseModel):
         raise NotFound("difference", f"against {against}, {metric}@{cutoff} {segment}")
 
 
-def report(tally: Tally, settings: EvaluationSettings, *, without_targets: int = 0) -> EvaluationReport:
+def report(sums: ReplaySums, settings: EvaluationSettings, *, without_targets: int = 0) -> EvaluationReport:
     """Turn sums into means with 95% intervals over users.
 
     The surface is compared with every other system, and retrieval with itself without each source.
     """
-    columns = (*tally.columns, *tally.covered)
-    estimates, differences = [*_covered(tally)], []
+    columns = (*sums.columns, *sums.covered)
+    estimates, differences = [*_covered(sums)], []
     for segment in SEGMENTS:
-        of_segment = [column for column in tally.columns if column.segment == segment]
+        of_segment = [column for column in sums.columns if column.segment == segment]
         if not of_segment:
             continue
-        at = [tally.columns.index(column) for column in of_segment]
+        at = [sums.columns.index(column) for column in of_segment]
         found = Bootstrap.over_users(
-            tally.totals[:, at],
-            tally.counts[:, at],
+            sums.totals[:, at],
+            sums.counts[:, at],
             samples=settings.bootstrap_samples,
             seed=settings.seed,
             level=LEVEL,
         )
-        place = {column: n for n, column in enumerate(of_segment)}
-        estimates += [_estimate(tally, column, found.interval(n)) for column, n in place.items()]
-        for column, n in place.items():
+        index = {column: n for n, column in enumerate(of_segment)}
+        estimates += [_estimate(sums, column, found.interval(n)) for column, n in index.items()]
+        for column, n in index.items():
             system = _compared_with(column.system)
-            own = place.get(column._replace(system=system))
+            own = index.get(column._replace(system=system))
             if column.system != system and own is not None:
                 differences.append(_difference(system, column, found.difference(own, n)))
     return EvaluationReport(
         systems=tuple(dict.fromkeys(column.system for column in columns)),
         cutoffs=tuple(sorted({column.cutoff for column in columns})),
-        users=len(tally.users),
-        queries={segment: tally.queries.get(segment, 0) for segment in SEGMENTS},
+        users=len(sums.users),
+        queries={segment: sums.queries.get(segment, 0) for segment in SEGMENTS},
         without_targets=without_targets,
-        degraded=dict(tally.degraded),
+        degraded=dict(sums.degraded),
         level=LEVEL,
         samples=settings.bootstrap_samples,
         seed=settings.seed,
@@ -149,21 +149,21 @@ def _compared_with(system: str) -> str:
     return RETRIEVAL if system.startswith(WITHOUT) else SURFACE
 
 
-def _covered(tally: Tally) -> Iterator[Estimate]:
-    for column, covered in tally.covered.items():
-        users = _users(tally, column.segment)
+def _covered(sums: ReplaySums) -> Iterator[Estimate]:
+    for column, covered in sums.covered.items():
+        users = _users(sums, column.segment)
         yield Estimate(
-            **column._asdict(), mean=_number(covered.value), queries=tally.queries[column.segment], users=users
+            **column._asdict(), mean=_number(covered.value), queries=sums.queries[column.segment], users=users
         )
 
 
-def _users(tally: Tally, segment: str) -> int:
-    at = [n for n, column in enumerate(tally.columns) if column.segment == segment]
-    return int((tally.counts[:, at] > 0).any(axis=1).sum())
+def _users(sums: ReplaySums, segment: str) -> int:
+    at = [n for n, column in enumerate(sums.columns) if column.segment == segment]
+    return int((sums.counts[:, at] > 0).any(axis=1).sum())
 
 
-def _estimate(tally: Tally, column: Column, found: Interval) -> Estimate:
-    counts = tally.counts[:, tally.columns.index(column)]
+def _estimate(sums: ReplaySums, column: Column, found: Interval) -> Estimate:
+    counts = sums.counts[:, sums.columns.index(column)]
     return Estimate(
         **column._asdict(),
         mean=_number(found.mean),

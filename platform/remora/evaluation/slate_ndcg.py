@@ -23,8 +23,8 @@ def slate_ndcg(
 
     def gained(by: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         order = np.lexsort((-by, slate))
-        place = np.arange(len(order)) - begins[slate]  # sorted by slate, so the numbers are the same
-        discounts = np.where(place < k, 1.0 / np.log2(place + 2.0), 0.0)
+        rank = np.arange(len(order)) - begins[slate]  # sorted by slate, so the numbers are the same
+        discounts = np.where(rank < k, 1.0 / np.log2(rank + 2.0), 0.0)
         return np.bincount(slate, weights=gains[order] * discounts, minlength=count).astype(np.float64)
 
     with np.errstate(invalid="ignore"):

@@ -16,7 +16,7 @@ from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
 from remora.datasets.holdout_items import hidden_items, only
 from remora.datasets.splits import TimeSplit, time_split
-from remora.evaluation.cold_start import ColdStart, Places, cold_start
+from remora.evaluation.cold_start import ColdStart, HoldoutRanks, cold_start
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.settings.one_writer import writes
@@ -88,8 +88,9 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     vectors, untouched = torch.as_tensor(model.item_vectors()), torch.as_tensor(counts == 0)
     among_all, had = places_of_targets(model, vectors, query_rows, repeats=inputs.repeats)
     among_new, _ = places_of_targets(model, vectors, query_rows, among=untouched, repeats=inputs.repeats)
+    users = query_rows[USER_ID].to_numpy().astype(str)
     return cold_start(
-        Places(among_all=among_all, among_new=among_new, had=had, users=query_rows[USER_ID].to_numpy().astype(str)),
+        HoldoutRanks(among_all=among_all, among_new=among_new, had=had, users=users),
         counts,
         quota=settings.retrieval.newest_limit,
         hidden=int(hidden.sum()),

@@ -122,5 +122,5 @@ def compared(
     past = ReplayWindow.prepare(settings, lake, open_store(settings), window, query_rows, lake.vocabulary())
     metrics = metrics_at(chosen.cutoffs, past.catalogue)
     replay = past.replay(moment_at(past.moments(towers, ranker)), metrics)
-    tally = replay_on_ray(replay, query_rows, tasks=settings.features.partitions)
-    return report(tally, chosen, without_targets=without_targets(query_rows))
+    sums = replay_on_ray(replay, query_rows, tasks=settings.features.partitions)
+    return report(sums, chosen, without_targets=without_targets(query_rows))

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import torch
 from ray.train.collective import broadcast_from_rank_zero
 
-from remora.evaluation.whole_catalogue import hits, ndcg_of_sets
+from remora.evaluation.full_ranking import hits, ndcg_of_sets
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.matrix_factorization import MatrixFactorization, PairObjective, PairSpec, Vectors
 from remora.training.checkpoints import is_over, judged, progress, report, resumed

@@ -17,7 +17,7 @@ import torch
 from ray.train.collective import broadcast_from_rank_zero
 from torch import Tensor, nn
 
-from remora.evaluation.whole_catalogue import ndcg_of_one, ranks
+from remora.evaluation.full_ranking import ndcg_of_one, ranks
 from remora.retrieval.interaction_histories import Histories, batches
 from remora.retrieval.losses.candidates import SampledNegatives
 from remora.retrieval.losses.table import LOSSES

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.splits import Window
-from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics.metric import Metric
 from remora.evaluation.replay import Replay, ReplayState
 from remora.features.replay import ReplayUsers
@@ -59,10 +59,10 @@ class ReplayWindow:
         )
 
     @property
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> ItemStatistics:
         """What metrics need to know of the items: as they were when the window began."""
         first = self.snapshots[0]
-        return Catalogue(popularity=first.popularity, categories=first.categories)
+        return ItemStatistics(popularity=first.popularity, categories=first.categories)
 
     def moments(self, towers: Towers, ranker: Ranker | None, settings: Settings | None = None) -> ReplayStates:
         """The window as these models would have served it, under ``settings`` where they are others."""

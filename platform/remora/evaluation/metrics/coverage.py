@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from remora.evaluation.aggregates import CoveredItems
 from remora.evaluation.metrics.judgement import Judgement
 from remora.evaluation.metrics.metric import Metric
-from remora.evaluation.sums import Covered
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Coverage(Metric[Covered]):
+class Coverage(Metric[CoveredItems]):
     """The share of a catalogue of ``items`` that is among the first k of anyone's slate; ``shown`` are item rows.
 
     Ge, Delgado-Battenfeld and Jannach, "Beyond accuracy", RecSys 2010. It grows with the number of queries, so compare
@@ -26,6 +26,6 @@ class Coverage(Metric[Covered]):
     name: ClassVar[str] = "coverage"
     items: int
 
-    def of(self, judgement: Judgement) -> Covered:
+    def of(self, judgement: Judgement) -> CoveredItems:
         """What this slate covers."""
-        return Covered(np.unique(judgement.shown[: self.k]), self.items)
+        return CoveredItems(np.unique(judgement.shown[: self.k]), self.items)

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from remora.evaluation.aggregates import Mean
 from remora.evaluation.metrics.judgement import Judgement
 from remora.evaluation.metrics.metric import Metric
-from remora.evaluation.sums import Mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

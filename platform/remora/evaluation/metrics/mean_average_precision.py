@@ -27,8 +27,8 @@ class MeanAveragePrecision(RelevanceMetric):
         """See the class."""
         n, sizes, hits = len(judgement.shown), judgement.sizes, judgement.hits
         before = np.repeat(np.cumsum(hits) - hits, sizes)  # relevant items in the groups above
-        place = np.arange(n) - np.repeat(judgement.starts, sizes)  # within the group, from 0
+        offset = np.arange(n) - np.repeat(judgement.starts, sizes)  # within the group, from 0
         pair = np.repeat(hits * (hits - 1) / np.maximum(sizes * (sizes - 1), 1), sizes)
         single = judgement.expected_hits
-        precise = (single * (before + 1) + place * pair) / np.arange(1, n + 1)
+        precise = (single * (before + 1) + offset * pair) / np.arange(1, n + 1)
         return precise[: self.k].sum() / len(judgement.relevant)

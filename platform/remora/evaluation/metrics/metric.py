@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy.typing as npt
 
+from remora.evaluation.aggregates import CoveredItems, Mean
 from remora.evaluation.metrics.judgement import Judgement, Relevant, Shown, judge
-from remora.evaluation.sums import Covered, Mean
 
-Sum = TypeVar("Sum", Mean, Covered)
+Sum = TypeVar("Sum", Mean, CoveredItems)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ class MRR(RelevanceMetric):
     """1 / position of the first relevant item, 0 when it is not among the first k.
 
     Voorhees, "The TREC-8 question answering track report", 1999. With ties: of a group of g items with r relevant ones,
-    the first relevant one stands at place j with probability C(g - j, r - 1) / C(g, r).
+    the first relevant one stands at position j with probability C(g - j, r - 1) / C(g, r).
 
     >>> MRR(k=10).measure(shown=[7, 3, 9], relevant={3, 9})
     Mean(total=0.5, count=1)
@@ -28,8 +28,8 @@ class MRR(RelevanceMetric):
         if not len(groups):
             return 0.0
         start, size, hits = (int(a[groups[0]]) for a in (judgement.starts, judgement.sizes, judgement.hits))
-        place = np.arange(1, size - hits + 2)
-        missed = np.cumprod((size - hits - place + 1) / (size - place + 1))  # no relevant one in places 1 … j
+        rank = np.arange(1, size - hits + 2)
+        missed = np.cumprod((size - hits - rank + 1) / (size - rank + 1))  # no relevant one in positions 1 … j
         probability = np.concatenate([[1.0], missed[:-1]]) - missed
-        position = start + place
+        position = start + rank
         return float(np.sum(probability / position, where=position <= self.k))

@@ -8,16 +8,17 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from remora.evaluation.aggregates import Mean
 from remora.evaluation.metrics.judgement import Judgement
 from remora.evaluation.metrics.metric import Metric
-from remora.evaluation.sums import Mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Novelty(Metric[Mean]):
     """Mean self-information of the first k items in bits: how surprising they would be if people chose by popularity.
 
-    -log2 p(item), ``information`` (n items,) by :class:`~remora.evaluation.catalogue.Catalogue`; ``shown`` are rows.
+    -log2 p(item), ``information`` (n items,) by
+    :class:`~remora.evaluation.item_statistics.ItemStatistics`; ``shown`` are rows.
     Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010.
 
     >>> Novelty(k=2, information=np.array([1.0, 2.0, 3.0])).measure(shown=[0, 2, 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics.coverage import Coverage
 from remora.evaluation.metrics.hit_rate import HitRate
 from remora.evaluation.metrics.intra_list_diversity import IntraListDiversity
@@ -17,7 +17,7 @@ from remora.evaluation.metrics.novelty import Novelty
 from remora.evaluation.metrics.popularity_bias import PopularityBias
 from remora.evaluation.metrics.recall import Recall
 
-METRICS: tuple[Callable[[int, Catalogue], Metric[Any]], ...] = (
+METRICS: tuple[Callable[[int, ItemStatistics], Metric[Any]], ...] = (
     lambda k, _: NDCG(k=k),
     lambda k, _: Recall(k=k),
     lambda k, _: MRR(k=k),
@@ -30,6 +30,6 @@ METRICS: tuple[Callable[[int, Catalogue], Metric[Any]], ...] = (
 )
 
 
-def metrics_at(cutoffs: Iterable[int], catalogue: Catalogue) -> tuple[Metric[Any], ...]:
+def metrics_at(cutoffs: Iterable[int], catalogue: ItemStatistics) -> tuple[Metric[Any], ...]:
     """Every metric at every cutoff."""
     return tuple(make(k, catalogue) for k in cutoffs for make in METRICS)

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from remora.datasets.queries import queries, sampled
 from remora.datasets.splits import Window, time_split
-from remora.evaluation.accumulator import Column, Tally
+from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.bootstrap import Bootstrap
-from remora.evaluation.catalogue import Catalogue
+from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics import coverage
 from remora.evaluation.metrics.metric import Metric, RelevanceMetric
 from remora.evaluation.metrics.table import metrics_at
@@ -42,11 +42,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Replayed:
-    """``tally`` of both systems over ``queries`` queries of a window, of a catalogue of ``items``."""
+    """``sums`` of both systems over ``queries`` queries of a window, of a catalogue of ``items``."""
 
     window: Window
     queries: int
-    tally: Tally
+    sums: ReplaySums
     items: int
 
 
@@ -59,16 +59,16 @@ def replayed(
     asked = sampled(queries(settings, lake, window), settings.gates.max_queries, settings.evaluation.seed)
     log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
     if not len(asked):
-        return Replayed(window=window, queries=0, tally=_nothing(), items=len(candidate.vocabulary))
-    tallies, prepared = [], None
+        return Replayed(window=window, queries=0, sums=_nothing(), items=len(candidate.vocabulary))
+    parts, prepared = [], None
     for name, opened in systems.items():
         prepared = _window(settings, lake, store, window, asked, opened, prepared)
         contents = opened.contents
         moments = prepared.moments(contents.towers, contents.ranker, contents.settings)
         metrics = _metrics(settings.gates, prepared.catalogue)
         replay = prepared.replay(partial(moments.alone, name), metrics)
-        tallies.append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
-    return Replayed(window=window, queries=len(asked), tally=reduce(add, tallies), items=len(candidate.vocabulary))
+        parts.append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
+    return Replayed(window=window, queries=len(asked), sums=reduce(add, parts), items=len(candidate.vocabulary))
 
 
 def after_training(test: Window, bundles: Sequence[Opened]) -> Window:
@@ -103,7 +103,7 @@ def _of(window: ReplayWindow) -> tuple[object, ...]:
     return window.settings.retrieval, window.settings.features, window.vocabulary.ids
 
 
-def _metrics(bounds: GatesSettings, catalogue: Catalogue) -> tuple[Metric[Any], ...]:
+def _metrics(bounds: GatesSettings, catalogue: ItemStatistics) -> tuple[Metric[Any], ...]:
     """Those that have a bound, and coverage."""
     asked = {(one.metric, one.cutoff) for one in bounds.offline}
     every = metrics_at({COVERED_AT, *(cutoff for _, cutoff in asked)}, catalogue)
@@ -114,10 +114,10 @@ def _metrics(bounds: GatesSettings, catalogue: Catalogue) -> tuple[Metric[Any], 
 
 def offline(found: Replayed, bounds: GatesSettings, evaluation: EvaluationSettings) -> Offline:
     """Means, and intervals of the differences by the paired bootstrap over users."""
-    tally = found.tally
-    columns = [column for column in tally.columns if column.segment == ALL]
-    at = [tally.columns.index(column) for column in columns]
-    totals, counts = tally.totals[:, at], tally.counts[:, at]
+    sums = found.sums
+    columns = [column for column in sums.columns if column.segment == ALL]
+    at = [sums.columns.index(column) for column in columns]
+    totals, counts = sums.totals[:, at], sums.counts[:, at]
     means = Bootstrap.over_users(
         totals, counts, samples=evaluation.bootstrap_samples, seed=evaluation.seed, level=bounds.confidence_level
     )
@@ -147,7 +147,7 @@ def offline(found: Replayed, bounds: GatesSettings, evaluation: EvaluationSettin
 
 def covered(found: Replayed) -> Coverage:
     """Distinct items of the same slates."""
-    shown = {column.system: len(sum_.rows) for column, sum_ in found.tally.covered.items() if column.segment == ALL}
+    shown = {column.system: len(sum_.rows) for column, sum_ in found.sums.covered.items() if column.segment == ALL}
     return Coverage(
         candidate=shown.get(CANDIDATE, 0),
         production=shown.get(PRODUCTION),
@@ -157,8 +157,8 @@ def covered(found: Replayed) -> Coverage:
     )
 
 
-def _nothing() -> Tally:
-    return Tally(
+def _nothing() -> ReplaySums:
+    return ReplaySums(
         columns=(),
         users=(),
         totals=np.zeros((0, 0)),

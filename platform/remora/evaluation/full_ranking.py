@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def ranks(scores: Scores, seen: Histories, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Place (n,), from 0, of each target among all items that the user has not had; scores (n, items) are kept.
+    """Rank (n,), from 0, of each target among all items that the user has not had; scores (n, items) are kept.
 
     Items that score as the target count half, so that a model which scores everything alike gains nothing.
     """
@@ -29,13 +29,13 @@ def ranks(scores: Scores, seen: Histories, targets: npt.NDArray[np.int64]) -> np
     return out
 
 
-def ndcg_of_one(places: npt.NDArray[np.int64], k: int) -> Floats:
-    """NDCG@k (n,) of users with one relevant item each, from its rank."""
-    return np.where(places < k, 1 / np.log2(places + 2), 0.0)
+def ndcg_of_one(ranks: npt.NDArray[np.int64], k: int) -> Floats:
+    """NDCG@k (n,) of users with one relevant item each, from the item's rank, counted from 0."""
+    return np.where(ranks < k, 1 / np.log2(ranks + 2), 0.0)
 
 
 def hits(scores: Scores, had: sp.csr_array, relevant: sp.csr_array, k: int) -> npt.NDArray[np.bool_]:
-    """Was the item at each of the first k places (n, at most k) relevant? What was had is left out.
+    """Was the item at each of the first k positions (n, at most k) relevant? What was had is left out.
 
     ``scores`` (n, items) is overwritten where an item was had.
     """

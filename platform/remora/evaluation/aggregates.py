@@ -31,18 +31,18 @@ class Mean:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Covered:
+class CoveredItems:
     """The distinct item rows that were shown, of a catalogue of ``items``; adding is union.
 
-    >>> (Covered(np.array([1, 2]), 4) + Covered(np.array([2, 3]), 4)).value
+    >>> (CoveredItems(np.array([1, 2]), 4) + CoveredItems(np.array([2, 3]), 4)).value
     0.75
     """
 
     rows: npt.NDArray[np.integer]
     items: int
 
-    def __add__(self, other: Covered) -> Covered:
-        return Covered(np.union1d(self.rows, other.rows), max(self.items, other.items))
+    def __add__(self, other: CoveredItems) -> CoveredItems:
+        return CoveredItems(np.union1d(self.rows, other.rows), max(self.items, other.items))
 
     @property
     def value(self) -> float:

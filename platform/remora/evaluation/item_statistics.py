@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Catalogue:
+class ItemStatistics:
     """n items: ``popularity`` (n,), not negative, counted before the evaluated window; ``categories`` (n, m) int32.
 
     Categories are numbers padded with -1. Items that no user touched have popularity 0.
