@@ -13,9 +13,9 @@ from remora.contracts.errors import DataError
 from remora.retrieval import index as index_module
 from remora.retrieval import index_selection
 from remora.retrieval.index import ItemIndex, exact_rows
-from remora.retrieval.index_kinds import KINDS
 from remora.retrieval.index_selection import Budget, choose
 from remora.retrieval.index_shards import filled
+from remora.retrieval.index_types import INDEX_TYPES
 
 
 def unit(n: int, d: int, seed: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def vectors() -> np.ndarray:
     return unit(3_000, 16, 0)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=INDEX_TYPES)
 def built(request: pytest.FixtureRequest, vectors: np.ndarray) -> ItemIndex:
     return ItemIndex.build(vectors, kind=request.param)
 
@@ -95,13 +95,13 @@ def test_a_search_that_is_short_looks_into_more_lists_and_not_at_each_item(
 
 
 def test_looking_harder_ends_at_the_hardest() -> None:
-    assert list(KINDS["ivf"].efforts_from(1)) == [1, 4, 16, 64, 256, 512]
-    assert list(KINDS["ivf"].efforts_from(512)) == [512]
-    assert list(KINDS["flat"].efforts_from(0)) == [0]
+    assert list(INDEX_TYPES["ivf"].efforts_from(1)) == [1, 4, 16, 64, 256, 512]
+    assert list(INDEX_TYPES["ivf"].efforts_from(512)) == [512]
+    assert list(INDEX_TYPES["flat"].efforts_from(0)) == [0]
 
 
 def test_items_come_and_go_without_a_rebuild(vectors: np.ndarray, tmp_path: Path) -> None:
-    for kind in KINDS:
+    for kind in INDEX_TYPES:
         index = ItemIndex.build(vectors[:2_000], kind=kind)
         index.add(vectors[2_000:])
         question = vectors[2_500]
@@ -119,7 +119,7 @@ def test_the_choice_is_the_fastest_of_those_that_reach_the_recall(vectors: np.nd
     choice = choose(vectors, unit(40, 16, 5), Budget(recall=0.9, k=50))
     able = [m for m in choice.measured if m.recall is not None and m.recall >= 0.9]
     assert choice.chosen == max(able, key=lambda m: m.queries_per_second).kind == choice.index.kind
-    assert {m.kind for m in choice.measured} == set(KINDS)
+    assert {m.kind for m in choice.measured} == set(INDEX_TYPES)
     found = [choice.index.search(q, 50).rows for q in unit(40, 16, 5)]
     shares = [np.isin(e, f).mean() for e, f in zip(exact_rows(vectors, unit(40, 16, 5), 50), found, strict=True)]
     assert np.mean(shares) >= 0.9
@@ -150,12 +150,12 @@ def test_kinds_that_would_take_too_long_are_not_built(vectors: np.ndarray, monke
     assert choice.chosen in ("flat", "scalar")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", INDEX_TYPES)
 def test_shards_filled_by_tasks_make_the_index_that_is_filled_at_once(
     kind: str, vectors: np.ndarray, ray_cluster: None
 ) -> None:
     whole = ItemIndex.build(vectors, kind=kind)
-    sharded = ItemIndex(filled(KINDS[kind].empty(vectors), vectors, rows=700), whole.effort)
+    sharded = ItemIndex(filled(INDEX_TYPES[kind].empty(vectors), vectors, rows=700), whole.effort)
     assert len(sharded) == len(vectors)
     for question in unit(8, 16, 4):
         one, other = sharded.search(question, 50), whole.search(question, 50)

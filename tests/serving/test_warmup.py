@@ -19,7 +19,7 @@ from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.phases import Phases
 from remora.serving.replica import Replica
 from remora.serving.warmup import MOST_ROUNDS, warm_up
-from remora.surfaces.warmup_queries import HISTORIES, NOBODY, warmup_queries
+from remora.surfaces.warmup_queries import HISTORIES, UNKNOWN_USER, warmup_queries
 
 
 @dataclass
@@ -75,7 +75,7 @@ def test_every_surface_is_rehearsed_with_every_length_of_history_and_fills_a_sla
 def test_the_store_is_asked_for_nobody() -> None:
     watched = Watched(regulars(), [])
     warm_up(Phases(SmallShop().load(), watched), within_ms=float("inf"))
-    assert set(watched.asked) == {NOBODY}
+    assert set(watched.asked) == {UNKNOWN_USER}
 
 
 def test_a_slow_machine_is_told_of_and_serves(caplog: pytest.LogCaptureFixture) -> None:
@@ -94,7 +94,7 @@ def test_a_bundle_that_breaks_is_found_out_before_it_is_given_a_request() -> Non
 def test_a_worker_is_healthy_whether_or_not_the_store_of_users_answers(closed: bool) -> None:
     shop = BreakingShop(closed=closed)
     worker = Replica(shop, asks_for_users=True)
-    assert set(shop.asked) == {NOBODY}
+    assert set(shop.asked) == {UNKNOWN_USER}
     shop.asked.clear()
     asyncio.run(worker.check_health())
     assert shop.asked == []
@@ -148,7 +148,7 @@ def test_a_worker_with_a_thread_that_does_not_come_back_is_not_healthy(monkeypat
     asyncio.run(hung())
 
 
-def test_a_bundle_whose_answers_cannot_be_sent_does_not_get_through_its_rehearsal() -> None:
+def test_a_bundle_whose_answers_cannot_be_sent_does_not_get_through_its_warmup() -> None:
     loaded = SmallShop().load()
     vars(loaded.parts.snapshot)["titles"] = [1984] * N_ITEMS
     with pytest.raises(ValidationError, match="title"):

@@ -68,7 +68,7 @@ class Content:
         """Columns of numbers; one of zeros where none exists, so that no array is without columns."""
         return max(1, len(self.numbers))
 
-    def encode(self, table: pa.Table) -> Encoded:
+    def encode(self, table: pa.Table) -> EncodedContent:
         """Arrays for the rows of a table; a value that was not there when fitted is no tag, a null number the mean."""
         found = [_tagged(table[name], values) for name, values in self.tags.items()]
         words = _hashed([table[name] for name in self.text], self.buckets)
@@ -76,7 +76,7 @@ class Content:
         for n, (name, (mean, deviation)) in enumerate(self.numbers.items()):
             values = pc.cast(table[name], pa.float64()).to_numpy(zero_copy_only=False)
             numbers[:, n] = np.clip(np.where(np.isfinite(values), (values - mean) / deviation, 0.0), -5, 5)
-        return Encoded(
+        return EncodedContent(
             _padded(found, len(table), self.width),
             _padded([words], len(table), MOST_WORDS if self.text else 1),
             numbers,
@@ -94,7 +94,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedContent:
     """``tags`` (n, width) and ``words`` (n, W) int64, 0 is padding; ``numbers`` (n, number_count) float32."""
 
     tags: npt.NDArray[np.int64]

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from remora.contracts.errors import DataError
 from remora.pipeline.candidates import EMPTY, Retrieved
-from remora.retrieval.index_kinds import KINDS, kind_of
 from remora.retrieval.index_shards import filled
+from remora.retrieval.index_types import INDEX_TYPES, index_type_of
 
 EXACT_LIMIT = 50_000
 """Items up to which exact search is quick enough to need no choice."""
@@ -28,7 +28,7 @@ Mask = npt.NDArray[np.bool_]
 class ItemIndex:
     """Inner-product search over vectors (items, d); row i is the vocabulary's row i.
 
-    ``effort`` is how hard the kind looks (:mod:`remora.retrieval.index_kinds`). Removed rows keep their number and are
+    ``effort`` is how hard the kind looks (:mod:`remora.retrieval.index_types`). Removed rows keep their number and are
     never found again.
     """
 
@@ -41,7 +41,7 @@ class ItemIndex:
         """Of that kind; None: exact up to :data:`EXACT_LIMIT` items, else a graph. DataError for NaN or infinity."""
         vectors = checked(vectors)
         kind = kind or ("flat" if len(vectors) <= EXACT_LIMIT else "hnsw")
-        chosen = KINDS[kind]
+        chosen = INDEX_TYPES[kind]
         index = filled(chosen.empty(vectors), vectors)
         return cls(index, chosen.efforts[-1] if effort is None else effort)
 
@@ -55,8 +55,8 @@ class ItemIndex:
 
     @property
     def kind(self) -> str:
-        """Its name in :data:`KINDS`."""
-        return kind_of(self.faiss_index)
+        """Its name in :data:`INDEX_TYPES`."""
+        return index_type_of(self.faiss_index)
 
     def search(self, vector: Vectors, k: int, allowed: Mask | None = None) -> Retrieved:
         """The k items of largest inner product with ``vector`` (d,), best first; fewer only when there are fewer.
@@ -73,8 +73,8 @@ class ItemIndex:
         if mask is not None and there <= EXACT_LIMIT and self.kind != "flat":
             return self._each(vector, k, mask)
         question = np.asarray(vector, np.float32)[None]
-        kind, selector = KINDS[self.kind], _selector(mask)
-        # A graph or a list may run out of allowed neighbours before it has k: -1 marks the places that stayed empty.
+        kind, selector = INDEX_TYPES[self.kind], _selector(mask)
+        # A graph or a list may run out of allowed neighbours before it has k: -1 marks the positions that stayed empty.
         for effort in kind.efforts_from(self.effort):
             scores, rows = self.faiss_index.search(question, k, params=kind.params(effort, k, selector))
             if (rows[0] >= 0).all():

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from remora.contracts.errors import DataError
 from remora.retrieval.index import ItemIndex, checked, exact_rows
-from remora.retrieval.index_kinds import KINDS, TRAINING_ROWS
+from remora.retrieval.index_types import INDEX_TYPES, TRAINING_ROWS
 
 Vectors = npt.NDArray[np.float32]
 
@@ -37,7 +37,7 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class IndexMeasurement:
     """One kind at the least effort that reaches the recall, or at its greatest. Without ``recall``: not built, and why
     stands in ``note``."""
 
@@ -55,20 +55,20 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class IndexSelection:
     """The chosen index, and what was measured of every kind."""
 
     index: ItemIndex
     chosen: str
-    measured: tuple[Measured, ...]
+    measured: tuple[IndexMeasurement, ...]
 
 
 def choose(
     vectors: Vectors,
     questions: Vectors,
     budget: Budget | None = None,
-    on_measured: Callable[[Measured], None] | None = None,
-) -> Choice:
+    on_measured: Callable[[IndexMeasurement], None] | None = None,
+) -> IndexSelection:
     """The fastest kind that reaches the recall within the budget; exact search where none is faster.
 
     ``questions`` (n, d) should be users' vectors: an index is easier for items among themselves. Speed is that of one
@@ -80,22 +80,22 @@ def choose(
     if not len(questions):
         raise DataError("An index cannot be chosen without questions to ask it; give users' vectors.")
     best = exact_rows(vectors, questions, min(budget.k, len(vectors)))
-    tried: list[tuple[Measured, ItemIndex | None]] = []
-    for kind in KINDS:
+    tried: list[tuple[IndexMeasurement, ItemIndex | None]] = []
+    for kind in INDEX_TYPES:
         found = _tried(kind, vectors, questions, best, budget)
         (on_measured or _log)(found[0])
         tried.append(found)
     able = [(m, index) for m, index in tried if index is not None and (m.recall or 0) >= budget.recall]
     measured, index = max(able, key=lambda one: one[0].queries_per_second)
     assert index is not None  # exact search always reaches the recall
-    return Choice(index=index, chosen=measured.kind, measured=tuple(m for m, _ in tried))
+    return IndexSelection(index=index, chosen=measured.kind, measured=tuple(m for m, _ in tried))
 
 
-def _log(found: Measured) -> None:
+def _log(found: IndexMeasurement) -> None:
     log.info("index %s: %s", found.kind, described(found))
 
 
-def described(found: Measured) -> str:
+def described(found: IndexMeasurement) -> str:
     """One line for a person."""
     if found.recall is None:
         return found.note
@@ -107,10 +107,10 @@ def described(found: Measured) -> str:
 
 def _tried(
     kind: str, vectors: Vectors, questions: Vectors, best: npt.NDArray[np.int64], budget: Budget
-) -> tuple[Measured, ItemIndex | None]:
+) -> tuple[IndexMeasurement, ItemIndex | None]:
     likely = _seconds_to_build(kind, vectors)
     if kind != "flat" and likely > budget.build_seconds:
-        return Measured(
+        return IndexMeasurement(
             kind=kind, note=f"about {likely:.0f} s to build, the budget is {budget.build_seconds:.0f} s"
         ), None
     begun = time.perf_counter()
@@ -119,16 +119,16 @@ def _tried(
     memory = len(faiss.serialize_index(index.faiss_index)) / (1 << 20)
     facts: dict[str, Any] = {"kind": kind, "build_seconds": round(took, 2), "memory_mib": round(memory, 1)}
     if kind != "flat" and memory > budget.memory_mib:
-        return Measured(**facts, note=f"more than the budget of {budget.memory_mib:.0f} MiB"), None
+        return IndexMeasurement(**facts, note=f"more than the budget of {budget.memory_mib:.0f} MiB"), None
     recall = 0.0
-    for effort in KINDS[kind].efforts:
+    for effort in INDEX_TYPES[kind].efforts:
         index.effort = effort
         recall = _recall(index, questions, best)
         if recall >= budget.recall:
             break
     speed = _speed(index, questions, best.shape[1])
     note = "" if recall >= budget.recall else "does not reach the recall"
-    return Measured(
+    return IndexMeasurement(
         **facts, effort=index.effort, recall=round(recall, 4), queries_per_second=round(speed, 1), note=note
     ), index
 
@@ -140,7 +140,7 @@ def _seconds_to_build(kind: str, vectors: Vectors) -> float:
         return 0.0
     probe = vectors[np.random.default_rng(7).choice(len(vectors), PROBE_ROWS, replace=False)]
     begun = time.perf_counter()
-    index = KINDS[kind].empty(probe)
+    index = INDEX_TYPES[kind].empty(probe)
     learned = time.perf_counter()
     index.add(probe)
     added = time.perf_counter()

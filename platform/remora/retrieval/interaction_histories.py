@@ -87,9 +87,9 @@ class Histories:
                [ 2,  3]])
         """
         sizes = np.minimum(self.lengths[users], length)
-        places = np.arange(max(1, sizes.max(initial=0)))
-        inside = places < sizes[:, None]
-        at = (self.ends[1:][users] - sizes)[:, None] + places
+        positions = np.arange(max(1, sizes.max(initial=0)))
+        inside = positions < sizes[:, None]
+        at = (self.ends[1:][users] - sizes)[:, None] + positions
         if not len(self.flat):
             return np.full(at.shape, PADDING, np.int64)
         return np.where(inside, self.flat[np.where(inside, at, 0)], PADDING).astype(np.int64)

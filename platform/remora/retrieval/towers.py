@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from remora.retrieval.content import Content, Encoded
+from remora.retrieval.content import Content, EncodedContent
 from remora.retrieval.history_encoders.table import ATTENTION, history_encoder
 
 
@@ -136,7 +136,7 @@ class TwoTower(nn.Module):
     catalogue_numbers: Tensor
     catalogue_prior: Tensor
 
-    def __init__(self, spec: TowerSpec, identity: np.ndarray, content: Encoded, prior: np.ndarray) -> None:
+    def __init__(self, spec: TowerSpec, identity: np.ndarray, content: EncodedContent, prior: np.ndarray) -> None:
         super().__init__()
         self.spec = spec
         self.item = ItemTower(spec)

@@ -147,7 +147,7 @@ class RetrievalDefinitions(Section):
         description="of the source `linear`: ridge regression of the next item, EASE, or a graph filter",
     )
     linear_decay: float = Field(
-        4.0, gt=0, le=1e6, description="of next_item: places after which a past item weighs 1/e"
+        4.0, gt=0, le=1e6, description="of next_item: positions after which a past item weighs 1/e"
     )
     linear_ridge: float = Field(300.0, gt=0, le=1e12, description="of next_item and ease: penalty on squared weights")
     linear_rank: int = Field(256, ge=1, le=100_000, description="of graph_filter: smoothest directions that it keeps")

@@ -9,7 +9,7 @@ from remora.pipeline import Query
 from remora.surfaces.parts import Parts
 from remora.surfaces.table import SURFACES
 
-NOBODY = ""
+UNKNOWN_USER = ""
 """The user of a warm-up query. No request can name it, so the store is asked like for any other and knows nothing."""
 
 SOME = 20
@@ -22,7 +22,9 @@ N = 10
 def warmup_queries(parts: Parts) -> tuple[Query, ...]:
     """A request of each surface for a user of nothing, of one positive item, of some, of many."""
     popular = _popular(parts)
-    return tuple(_query(parts, surface, popular[: wanted + 1], NOBODY) for surface in SURFACES for wanted in HISTORIES)
+    return tuple(
+        _query(parts, surface, popular[: wanted + 1], UNKNOWN_USER) for surface in SURFACES for wanted in HISTORIES
+    )
 
 
 def probe(parts: Parts, surface: str) -> Query:
@@ -37,7 +39,7 @@ def _popular(parts: Parts) -> ItemCodes:
 def _query(parts: Parts, surface: str, popular: ItemCodes, user: str | None) -> Query:
     """About the first of some items, for a user who wanted the others."""
     return Query(
-        request_id="rehearsal",
+        request_id="warmup",
         surface=surface,
         n=N,
         instant=parts.instant(),

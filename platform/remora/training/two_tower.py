@@ -15,7 +15,7 @@ import torch
 from ray.data.collate_fn import ArrowBatchCollateFn
 from torch import Tensor
 
-from remora.retrieval.content import Encoded
+from remora.retrieval.content import EncodedContent
 from remora.retrieval.losses.table import COMPARING
 from remora.retrieval.losses.user_item_logits import user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
@@ -34,7 +34,7 @@ class Inputs:
 
     spec: TowerSpec
     identity: npt.NDArray[np.int64]  # (items,) 1..trained, 0 for an item without an example
-    content: Encoded  # of the catalogue
+    content: EncodedContent  # of the catalogue
     share: npt.NDArray[np.float64]  # (items,) of the examples' targets
     drawable: npt.NDArray[np.int64]  # rows that may be uniform negatives
     held_out: pa.Table  # examples of users that are not trained on

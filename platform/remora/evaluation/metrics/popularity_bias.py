@@ -20,8 +20,8 @@ class PopularityBias(Metric[Mean]):
     Above 0: the slate is more popular than what the user turned out to want; 0 is calibrated. After Abdollahpouri et
     al., "The unfairness of popularity bias in recommendation", RMSE workshop at RecSys 2019, with the percentile in
     place of the count, so that one blockbuster does not decide. ``percentile`` (n items,) by
-    :class:`~remora.evaluation.item_statistics.ItemStatistics`. Relevant items outside the catalogue (negative rows) are left
-    out.
+    :class:`~remora.evaluation.item_statistics.ItemStatistics`. Relevant items outside the catalogue (negative rows) are
+    left out.
 
     >>> PopularityBias(k=2, percentile=np.array([0.125, 0.5, 0.875])).measure(shown=[2, 1], relevant={0})
     Mean(total=0.5625, count=1)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class RecentAttention(nn.Module):
     """One vector (n, d) of histories (n, L, d), most recent last, where ``present`` (n, L); zero of an empty one.
 
-    Linear in the history's length, where an encoder of all places is quadratic.
+    Linear in the history's length, where an encoder of all positions is quadratic.
     """
 
     HEADS = 2

@@ -24,7 +24,7 @@ class CausalTransformer(nn.Module):
         self.norm = nn.LayerNorm(dimension)
 
     def forward(self, items: Tensor) -> Tensor:
-        """Items (n, L, d), padding behind, to the states (n, L, d) of all places; L is at most ``length``."""
+        """Items (n, L, d), padding behind, to the states (n, L, d) of all positions; L is at most ``length``."""
         states = self.dropout(items + self.places[: items.shape[1]])
         for layer in self.layers:
             states = layer(states)

@@ -21,7 +21,7 @@ class Hstu(nn.Module):
         self.layers = nn.ModuleList(_Unit(dimension, heads, length, dropout) for _ in range(layers))
 
     def forward(self, items: Tensor) -> Tensor:
-        """Items (n, L, d), padding behind, to the states (n, L, d) of all places; L is at most ``length``."""
+        """Items (n, L, d), padding behind, to the states (n, L, d) of all positions; L is at most ``length``."""
         states = self.dropout(items + self.places[: items.shape[1]])
         for layer in self.layers:
             states = layer(states)
@@ -39,8 +39,8 @@ class _Unit(nn.Module):
         self.out = nn.Linear(dimension, dimension)
         self.distance = nn.Parameter(torch.zeros(heads, length))
         self.dropout = nn.Dropout(dropout)
-        places = torch.arange(length)
-        self.register_buffer("causal", places[:, None] - places[None, :], persistent=False)
+        positions = torch.arange(length)
+        self.register_buffer("causal", positions[:, None] - positions[None, :], persistent=False)
 
     def forward(self, states: Tensor) -> Tensor:
         n, length, d = states.shape

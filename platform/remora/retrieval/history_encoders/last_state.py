@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class LastState(nn.Module):
     """One vector (n, d) of histories (n, L, d), most recent last, where ``present`` (n, L); zero of an empty one.
 
-    Encoders count places from a history's first item and hide what stands behind by causality; here the padding stands
-    before, so the items are moved to the front first.
+    Encoders count positions from a history's first item and hide what stands behind by causality; here the padding
+    stands before, so the items are moved to the front first.
     """
 
     def __init__(self, encoder: nn.Module, *, dimension: int) -> None:
@@ -22,8 +22,8 @@ class LastState(nn.Module):
         """Histories (n, L, d) and the mask ``present`` (n, L) to (n, d); ``mean`` and ``last`` (n, d) are not read."""
         n, length, width = history.shape
         size = present.sum(1)
-        places = torch.arange(length, device=history.device)
-        front = (places + (length - size)[:, None]).clamp(max=length - 1)
+        positions = torch.arange(length, device=history.device)
+        front = (positions + (length - size)[:, None]).clamp(max=length - 1)
         moved = history.gather(1, front[:, :, None].expand(n, length, width)) * self.scale
         states = self.encoder(moved)
         return states[torch.arange(n, device=history.device), (size - 1).clamp(min=0)] * (size > 0)[:, None]  # type: ignore[no-any-return]

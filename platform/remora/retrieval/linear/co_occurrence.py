@@ -16,7 +16,7 @@ SMOOTHING = 0.75
 
 
 def pointwise_mutual_information(histories: Histories, reach: int) -> sp.csr_array:
-    """The positive PMI (items, items) of items at most ``reach`` places apart, nearer ones counting 1/distance.
+    """The positive PMI (items, items) of items at most ``reach`` positions apart, nearer ones counting 1/distance.
 
     Levy and Goldberg, "Neural word embedding as implicit matrix factorization" (NeurIPS 2014), with their smoothed
     context counts, made symmetric by its mean with its transpose.

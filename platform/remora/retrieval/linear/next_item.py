@@ -34,7 +34,7 @@ class NextItem:
     def fit(
         cls, histories: Sequence[Items], items: int, *, past_decay: float, future_decay: float, ridge: float
     ) -> NextItem:
-        """From users' items in order. Decays are places after which a weight has fallen to 1/e."""
+        """From users' items in order. Decays are positions after which a weight has fallen to 1/e."""
         gram = sp.csr_array((items, items), dtype=np.float32)
         target = sp.csr_array((items, items), dtype=np.float32)  # sparse, so its product costs little
         for some in _in_blocks(histories, EVENTS_AT_A_TIME):

@@ -28,10 +28,10 @@ class FullCrossEntropy:
         """The mean over states."""
         if states.device.type != "cpu":
             return F.cross_entropy(states @ table.T, targets)
-        return _Blockwise.apply(states, table, targets)  # type: ignore[no-any-return]
+        return _BlockwiseCrossEntropy.apply(states, table, targets)  # type: ignore[no-any-return]
 
 
-class _Blockwise(torch.autograd.Function):
+class _BlockwiseCrossEntropy(torch.autograd.Function):
     """Scores, loss and both gradients of some states at a time; the scores are thrown away at once."""
 
     @staticmethod

@@ -31,10 +31,10 @@ class SampledSoftmax(SampledLoss):
         if sampled is None or not len(sampled.rows) or states.device.type != "cpu":
             return super().__call__(states, table, targets, sampled)
         positive, negatives = F.embedding(targets, table), F.embedding(sampled.rows, table)
-        return _Blockwise.apply(states, positive, negatives, targets, sampled)  # type: ignore[no-any-return]
+        return _BlockwiseSoftmax.apply(states, positive, negatives, targets, sampled)  # type: ignore[no-any-return]
 
 
-class _Blockwise(torch.autograd.Function):
+class _BlockwiseSoftmax(torch.autograd.Function):
     """Scores, loss and all gradients of some states at a time; the scores are thrown away at once."""
 
     @staticmethod

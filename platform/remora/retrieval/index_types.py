@@ -1,4 +1,4 @@
-"""Kinds of index: how each is made empty, and how hard it may be told to look."""
+"""Types of index: how each is made empty, and how hard it may be told to look."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRAINING_ROWS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class IndexType:
     """``empty`` makes a trained index without items; ``params`` (effort, k, selector) are those of one search;
     ``efforts`` ascend, each twice as slow as the one before or less."""
 
@@ -99,17 +99,17 @@ def _graph(effort: int, k: int, selector: Any) -> Any:
     return faiss.SearchParametersHNSW(efSearch=max(effort, k), sel=selector)
 
 
-KINDS: dict[str, Kind] = {
-    "flat": Kind(empty=_flat, params=_plain, efforts=(0,)),
-    "scalar": Kind(empty=_scalar, params=_plain, efforts=(0,)),
-    "ivf": Kind(empty=_ivf, params=_probes, efforts=(1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)),
-    "ivf_pq": Kind(empty=_ivf_pq, params=_refined, efforts=(1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)),
-    "hnsw": Kind(empty=_hnsw, params=_graph, efforts=(64, 128, 256, 512, 768, 1024, 1536, 2048)),
+INDEX_TYPES: dict[str, IndexType] = {
+    "flat": IndexType(empty=_flat, params=_plain, efforts=(0,)),
+    "scalar": IndexType(empty=_scalar, params=_plain, efforts=(0,)),
+    "ivf": IndexType(empty=_ivf, params=_probes, efforts=(1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)),
+    "ivf_pq": IndexType(empty=_ivf_pq, params=_refined, efforts=(1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512)),
+    "hnsw": IndexType(empty=_hnsw, params=_graph, efforts=(64, 128, 256, 512, 768, 1024, 1536, 2048)),
 }
 
 
-def kind_of(index: Any) -> str:
-    """The name of an index's kind."""
+def index_type_of(index: Any) -> str:
+    """The name of an index's type."""
     for name, kind in (
         ("ivf_pq", faiss.IndexRefine),
         ("ivf", faiss.IndexIVF),
