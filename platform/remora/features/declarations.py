@@ -35,7 +35,7 @@ FEAST_TYPES: dict[pa.DataType, FeastType] = {
 
 
 @dataclass(frozen=True)
-class Declared:
+class FeatureDeclarations:
     """The settings and the feature tables that are being declared."""
 
     settings: Settings
@@ -59,14 +59,14 @@ class Declared:
         )
 
 
-def declared(repo: Path) -> Declared:
+def declared(repo: Path) -> FeatureDeclarations:
     """The home that is being declared: that of :func:`declaring`, else the active home of the folder above ``repo``.
 
     Raises SettingsError when no home is active, or when $REMORA_CONFIG or $REMORA_HOME mean another one than
     ``feature_store.yaml`` does; NotBuilt when the features have not been built.
     """
     settings = _DECLARING.get() or _active(repo)
-    return Declared(settings, FeatureTables.open(Home(settings.home)))
+    return FeatureDeclarations(settings, FeatureTables.open(Home(settings.home)))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ SAME = 1e-6
 """Relative: what a float32 cannot hold is no difference."""
 
 
-class Difference(BaseModel):
+class ParityDifference(BaseModel):
     """A column whose served values are not those that are computed offline. ``likely_cause`` is a guess at why."""
 
     model_config = ConfigDict(frozen=True)
@@ -58,11 +58,11 @@ class ParityReport(BaseModel):
     items: int
     items_at: str
     columns: int
-    differences: tuple[Difference, ...]
+    differences: tuple[ParityDifference, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
+class ServedFeatures:
     """Rows as they serve: ``users`` from the online store, with ``user_id``; ``items`` from the snapshot."""
 
     users: pa.Table
@@ -70,7 +70,9 @@ class Served:
     snapshot: ItemSnapshot
 
 
-def served(settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most_users: int = MOST_USERS) -> Served:
+def served(
+    settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most_users: int = MOST_USERS
+) -> ServedFeatures:
     """What serves now: some users, spread evenly over all, and every item of ``snapshot``."""
     tables = FeatureTables.open(Home(settings.home))
     names = tables.some_users(most_users)
@@ -83,11 +85,11 @@ def served(settings: Settings, store: FeatureStore, snapshot: ItemSnapshot, most
         for name, values in answer.items():
             columns.setdefault(name, []).extend(values)
     end = datetime.fromisoformat(tables.artifact.metadata["end"])
-    return Served(pa.table({name: pa.array(values) for name, values in columns.items()}), end, snapshot)
+    return ServedFeatures(pa.table({name: pa.array(values) for name, values in columns.items()}), end, snapshot)
 
 
 def parity(
-    settings: Settings, lake: Lake, store: FeatureStore, found: Served, max_items: int | None = None
+    settings: Settings, lake: Lake, store: FeatureStore, found: ServedFeatures, max_items: int | None = None
 ) -> ParityReport:
     """Compare what serves with what the offline store and the events say of the same instant, column by column.
 
@@ -112,7 +114,7 @@ def parity(
 
 def differing(
     served: pa.Table, recomputed: pa.Table, key: str, *, same_type: Callable[[pa.DataType, pa.DataType], bool]
-) -> list[Difference]:
+) -> list[ParityDifference]:
     """Columns of two tables with the same rows in the same order that do not agree; a null is a NaN."""
     found = []
     for name in dict.fromkeys([*served.column_names, *recomputed.column_names]):
@@ -127,14 +129,14 @@ def differing(
             found.append(_of_type(name, len(recomputed), one.type, other.type))
             continue
         left, right = (_plain(column) for column in (one, other))
-        places = [n for n, (a, b) in enumerate(zip(left, right, strict=True)) if not _same(a, b)]
-        if places:
-            pairs = [(left[n], right[n]) for n in places]
+        indices = [n for n, (a, b) in enumerate(zip(left, right, strict=True)) if not _same(a, b)]
+        if indices:
+            pairs = [(left[n], right[n]) for n in indices]
             found.append(
-                Difference(
+                ParityDifference(
                     column=name,
-                    rows=len(places),
-                    example=str(recomputed[key][places[0]].as_py()),
+                    rows=len(indices),
+                    example=str(recomputed[key][indices[0]].as_py()),
                     served=str(pairs[0][0]),
                     recomputed=str(pairs[0][1]),
                     likely_cause=likely_cause(pairs),
@@ -177,7 +179,7 @@ def _some_items(snapshot: ItemSnapshot, most: int) -> ItemSnapshot:
     return replace(snapshot, vocabulary=Vocabulary(table[ITEM_ID]), table=table)
 
 
-def _users(settings: Settings, lake: Lake, store: FeatureStore, found: Served) -> pa.Table:
+def _users(settings: Settings, lake: Lake, store: FeatureStore, found: ServedFeatures) -> pa.Table:
     """The same users, offline: their views at the instant, and their histories from the events."""
     n = len(found.users)
     entity_rows = pa.table({USER_ID: found.users[USER_ID], INSTANT: pa.array([found.users_at] * n, TIMESTAMP)})
@@ -227,8 +229,8 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _missing(name: str, rows: int, absent: str) -> Difference:
-    return Difference(
+def _missing(name: str, rows: int, absent: str) -> ParityDifference:
+    return ParityDifference(
         column=name,
         rows=rows,
         example="",
@@ -238,8 +240,8 @@ def _missing(name: str, rows: int, absent: str) -> Difference:
     )
 
 
-def _of_type(name: str, rows: int, one: pa.DataType, other: pa.DataType) -> Difference:
-    return Difference(
+def _of_type(name: str, rows: int, one: pa.DataType, other: pa.DataType) -> ParityDifference:
+    return ParityDifference(
         column=name,
         rows=rows,
         example="",

@@ -75,12 +75,12 @@ class ItemSnapshot:
             cls(
                 vocabulary=vocabulary,
                 instant=instant,
-                table=every.slice(place * n, n),
+                table=every.slice(number * n, n),
                 category_names=categories,
                 title_column=columns["title"],
                 available_column=columns["available"],
             )
-            for place, instant in enumerate(instants)
+            for number, instant in enumerate(instants)
         ]
 
     def column(self, name: str) -> npt.NDArray[Any]:

@@ -75,8 +75,8 @@ class FeatureTables:
     def some_users(self, most: int) -> list[str]:
         """At most so many users that have events, spread evenly over all in the order of their ids."""
         everyone = sorted(set(self.read("user_history", [USER_ID])[USER_ID].to_pylist()))
-        places = np.unique(np.linspace(0, len(everyone) - 1, min(most, len(everyone))).astype(int))
-        return [everyone[place] for place in places]
+        indices = np.unique(np.linspace(0, len(everyone) - 1, min(most, len(everyone))).astype(int))
+        return [everyone[index] for index in indices]
 
     def _check(self, view: str) -> None:
         if view not in self.views:

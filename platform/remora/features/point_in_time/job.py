@@ -21,7 +21,7 @@ from feast.saved_dataset import SavedDatasetStorage
 from remora.contracts.errors import Refused
 from remora.features.point_in_time import atomic_parquet
 from remora.features.point_in_time.join import ROW, Join, shaped
-from remora.features.point_in_time.join_report import Counts, JoinReport, tally, view_report
+from remora.features.point_in_time.join_report import Counts, JoinReport, counts_actor, view_report
 from remora.features.point_in_time.places import opened
 from remora.features.point_in_time.pull import PLACE, Pull
 
@@ -83,7 +83,7 @@ class PointInTimeJob(RetrievalJob):
 
     def stream(self) -> Dataset:
         """The same rows and columns as a lazy Ray Dataset, joined at each reading in bounded memory, uncounted."""
-        return self._finished(self._joined(tally()))
+        return self._finished(self._joined(counts_actor()))
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
         """Stream the answer into a folder of Parquet files that appears whole, with ``_join_report.json`` beside them.
@@ -92,7 +92,7 @@ class PointInTimeJob(RetrievalJob):
         """
         import ray
 
-        begun, notes = time.monotonic(), tally()
+        begun, notes = time.monotonic(), counts_actor()
         filesystem, path = _place(storage, self.repo_path)
         with atomic_parquet.folder(path, filesystem, overwrite=allow_overwrite) as staging:
             rows = staging.write(self._finished(self._joined(notes), keep=(ROW,)), ROW)
@@ -116,16 +116,16 @@ class PointInTimeJob(RetrievalJob):
             else:
                 import ray
 
-                notes = tally()
+                notes = counts_actor()
                 found = self._joined(notes).materialize()
                 rows, counts, self._found = found.count(), ray.get(notes.counts.remote()), found
             self.join.check(rows, counts)
             self._report = self._count(rows, counts, time.monotonic() - begun)
         return self._found
 
-    def _joined(self, tally: Any) -> Dataset:
+    def _joined(self, counts_actor: Any) -> Dataset:
         """The join, in order where that was asked for."""
-        found = self.join.dataset(tally)
+        found = self.join.dataset(counts_actor)
         if not self.in_order:
             return found
         return _in_order(found.sort(ROW) if self.join.is_shuffled else found)

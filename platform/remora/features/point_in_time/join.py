@@ -89,10 +89,10 @@ class Join:
         timelines = [timeline(view, self.unit) for view in self.views]
         return _answer(numbered(self.entity_rows.table, 0), timelines, self._stage(()), counts.add)
 
-    def dataset(self, tally: Any) -> Dataset:
+    def dataset(self, counts_actor: Any) -> Dataset:
         """The answer as a lazy Ray Dataset, with :data:`ROW`, in no particular order once a view is partitioned.
 
-        ``tally`` is an actor with :meth:`Counts.add`.
+        ``counts_actor`` is an actor with :meth:`Counts.add`.
         """
         if not self.entity_rows.rows:
             import ray.data
@@ -102,12 +102,12 @@ class Join:
         large = [view for view in self.views if self.strategy(view) == "partitioned"]
         for keys_ in dict.fromkeys(tuple(view.join_keys) for view in large):
             together = tuple(view for view in large if view.join_keys == keys_)
-            rows = _partitioned(rows, together, done, tally)
+            rows = _partitioned(rows, together, done, counts_actor)
             done = self._stage((*done.views, *together))
         small = tuple(view for view in self.views if self.strategy(view) != "partitioned")
         if small:
             rows = rows.map_batches(
-                _Broadcast(done, _timelines(small, self.unit), tally), batch_format="pyarrow", batch_size=None
+                _Broadcast(done, _timelines(small, self.unit), counts_actor), batch_format="pyarrow", batch_size=None
             )
         return rows
 
@@ -174,12 +174,12 @@ def _timelines(views: tuple[View, ...], unit: Unit) -> list[Any]:
 class _Broadcast:
     stage: _Stage
     timelines: list[Any]  # references
-    tally: Any
+    counts_actor: Any
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         import ray
 
-        return _answer(rows, ray.get(self.timelines), self.stage, noting(self.tally))
+        return _answer(rows, ray.get(self.timelines), self.stage, noting(self.counts_actor))
 
 
 def _answer(rows: pa.Table, timelines: list[Timeline], stage: _Stage, note: Note) -> pa.Table:
@@ -209,7 +209,7 @@ def shaped(table: pa.Table, columns: Sequence[str], compute: Callable[[pa.Table]
     return compute(table) if compute else table
 
 
-def _partitioned(rows: Dataset, views: tuple[View, ...], stage: _Stage, tally: Any) -> Dataset:
+def _partitioned(rows: Dataset, views: tuple[View, ...], stage: _Stage, counts_actor: Any) -> Dataset:
     """One hash pass: rows and views by their keys, each bucket joined by itself."""
     import ray.data
 
@@ -225,7 +225,7 @@ def _partitioned(rows: Dataset, views: tuple[View, ...], stage: _Stage, tally: A
     return (
         cut.union(*sides)
         .groupby(BUCKET, num_partitions=stage.buckets)
-        .map_groups(_Bucket(views, stage, tally).joined, batch_format="pyarrow")
+        .map_groups(_Bucket(views, stage, counts_actor).joined, batch_format="pyarrow")
     )
 
 
@@ -265,7 +265,7 @@ class _Bucket:
 
     views: tuple[View, ...]
     stage: _Stage
-    tally: Any
+    counts_actor: Any
 
     def joined(self, pieces: pa.Table) -> Iterator[pa.Table]:
         """The rows of the bucket."""
@@ -280,7 +280,7 @@ class _Bucket:
         if not entity_pieces:
             yield _answer(self.stage.nothing(), timelines, self.stage, Counts().add)
         for at in entity_pieces:
-            yield _answer(_unpacked(pieces[PIECE][at]), timelines, self.stage, noting(self.tally))
+            yield _answer(_unpacked(pieces[PIECE][at]), timelines, self.stage, noting(self.counts_actor))
 
 
 def _pieces(table: pa.Table, bucket: pl.Series, side: int, order: int) -> pa.Table:

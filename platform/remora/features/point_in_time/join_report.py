@@ -104,7 +104,7 @@ def view_report(total: dict[str, float], about: dict[str, Any]) -> ViewReport:
     )
 
 
-class Tally(Counts):
+class CountsActor(Counts):
     """Counts as an actor."""
 
     def counts(self) -> Counts:
@@ -114,15 +114,15 @@ class Tally(Counts):
         return counts
 
 
-def tally() -> Any:
-    """A new actor of :class:`Tally`; it takes no CPU and ends when no process holds it."""
+def counts_actor() -> Any:
+    """A new actor of :class:`CountsActor`; it takes no CPU and ends when no process holds it."""
     import ray
 
-    return ray.remote(num_cpus=0)(Tally).remote()
+    return ray.remote(num_cpus=0)(CountsActor).remote()
 
 
-def noting(tally: Any) -> Note:
-    """Notes for the actor; each has arrived when the call returns, so a finished join has a finished tally."""
+def noting(counts_actor: Any) -> Note:
+    """Notes for the actor; each has arrived when the call returns, so a finished join has finished counts."""
     import ray
 
-    return lambda view, block, numbers: ray.get(tally.add.remote(view, block, numbers))
+    return lambda view, block, numbers: ray.get(counts_actor.add.remote(view, block, numbers))

@@ -60,23 +60,23 @@ class Timeline:
             known, learned = ticks(table[view.known], unit)
             usable, there = np.maximum(event, known), there & learned
         there &= frame.select(pl.all_horizontal(pl.all().is_not_null())).to_series().to_numpy() if names else True
-        place = np.flatnonzero(there)
-        runs, code = _runs(frame[place] if names else frame, names, len(place))
-        columns = [code, event[place]]
+        rows = np.flatnonzero(there)
+        runs, code = _runs(frame[rows] if names else frame, names, len(rows))
+        columns = [code, event[rows]]
         if created is not None:
-            columns.append(np.where(created[1], created[0], np.iinfo(np.int64).min)[place])
+            columns.append(np.where(created[1], created[0], np.iinfo(np.int64).min)[rows])
         order = np.lexsort(columns[::-1])  # by key, event time, creation; stable, so then by the place in the source
-        code, place = code[order], place[order]
-        best = np.arange(len(place))
+        code, rows = code[order], rows[order]
+        best = np.arange(len(rows))
         if view.known:
-            arrival = np.lexsort([usable[place], code])
+            arrival = np.lexsort([usable[rows], code])
             best = np.maximum.accumulate(arrival) if len(arrival) else arrival
-            usable = usable[place][arrival]
+            usable = usable[rows][arrival]
         else:
-            usable = usable[place]
+            usable = usable[rows]
         starts = np.searchsorted(code, np.arange(len(runs)))
         ends = np.searchsorted(code, np.arange(len(runs)), "right")
-        chosen = place[best]
+        chosen = rows[best]
         features = table.select([c for c, _ in view.features]).take(pa.array(chosen))
         return cls(
             view=view,
