@@ -33,7 +33,7 @@ class Attack:
 
 
 @dataclass
-class Answers:
+class RequestStats:
     """What came back: how often each status (0: closed without an answer), the slowest, the largest body, the rest."""
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -88,11 +88,11 @@ def attacks() -> Iterator[Attack]:
     yield Attack("Ray's own headers", 100, rays_header, at_once=2)
 
 
-async def carry_out(attack: Attack, port: int, a_second: float | None) -> Answers:
+async def carry_out(attack: Attack, port: int, a_second: float | None) -> RequestStats:
     """Open its connections, those of a paced attack so many ``a_second`` (None: as fast as they are answered), and
     note what comes back until each has ended, or twenty seconds are over.
     """
-    answers, room = Answers(), asyncio.Semaphore(attack.at_once)
+    answers, room = RequestStats(), asyncio.Semaphore(attack.at_once)
 
     async def one(number: int) -> None:
         if attack.paced and a_second:
@@ -131,7 +131,7 @@ async def _drip(writer: asyncio.StreamWriter, text: bytes, drip: bool) -> None:
             writer.write(b"x")
 
 
-def _note(answers: Answers, answer: bytes, seconds: float) -> None:
+def _note(answers: RequestStats, answer: bytes, seconds: float) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     answers.statuses[int(head.split()[1]) if head else 0] += 1
     for line in head.lower().split(b"\r\n"):

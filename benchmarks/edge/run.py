@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import polars as pl
 from benchmarks.command import Note, carried_out, common_options
-from benchmarks.edge.attacks import Answers, Attack, attacks, carry_out
+from benchmarks.edge.attacks import Attack, RequestStats, attacks, carry_out
 from benchmarks.endpoint import behind, endpoint
 from benchmarks.known_users import known_users
 from benchmarks.load import Load
@@ -91,7 +91,7 @@ def healthy(url: str, users: list[str], rate: float, requests: int) -> pl.DataFr
     return running.answers
 
 
-def against(attack: Attack, url: str, running: Load, requests: int, pace: float | None) -> Answers:
+def against(attack: Attack, url: str, running: Load, requests: int, pace: float | None) -> RequestStats:
     """Carry it out again and again until so many healthy requests were answered meanwhile; the first time counts."""
     running.wait_for(20)
     over, seen, port = threading.Event(), [], int(url.rsplit(":", 1)[1])
@@ -117,7 +117,7 @@ def methods() -> list[str]:
     return sorted({line.split('method="')[1].split('"')[0] for line in text.splitlines() if 'method="' in line})
 
 
-def outcome(attack: Attack, answers: Answers, before: pl.DataFrame, during: pl.DataFrame) -> dict[str, Any]:
+def outcome(attack: Attack, answers: RequestStats, before: pl.DataFrame, during: pl.DataFrame) -> dict[str, Any]:
     """One row of the table."""
     return {
         "attack": attack.name,

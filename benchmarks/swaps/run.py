@@ -163,11 +163,11 @@ def rolled_back(home: str, bundles: Any, others: list[str], loads: list[Load], n
 
 
 def _wait_until_everywhere(bundles: Any) -> None:
-    from remora.registry.live import LiveReports
+    from remora.registry.replica_status import ReplicaStatuses
 
     traffic, deadline = bundles.traffic(), time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        told = [r for r in LiveReports(bundles.home).read().values() if r.revision >= traffic.revision]
+        told = [r for r in ReplicaStatuses(bundles.home).read().values() if r.revision >= traffic.revision]
         if len(told) >= len(replicas()) and all(set(traffic.bundles) <= set(r.ready) for r in told):
             return
         time.sleep(0.1)

@@ -18,7 +18,7 @@ from remora.settings.serving import ServingSettings
 from remora.wiring.cluster import SERVE_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
-DEPLOYMENTS = {d.name for d in (app.Gateway, app.Retriever, app.Filter, app.Ranker)}
+DEPLOYMENTS = {d.name for d in (app.Gateway, app.RetrieverReplica, app.FilterReplica, app.RankerReplica)}
 
 
 def read(path: str) -> Any:

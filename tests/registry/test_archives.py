@@ -171,7 +171,7 @@ def test_what_is_no_archive_or_not_there_says_so(other: Bundles, tmp_path: Path)
 def test_a_file_that_was_cut_anywhere_is_refused(exported: Path, data: st.DataObject) -> None:
     whole = exported.read_bytes()
     last = Archive.read(exported)
-    end = max(offset + size for offset, size in last.places.values())
+    end = max(offset + size for offset, size in last.offsets.values())
     cut = exported.with_name("cut.tar")
     cut.write_bytes(whole[: data.draw(st.integers(0, end - 1))])
     with pytest.raises(UnreadableInput):

@@ -9,7 +9,7 @@ from tests.registry import releases
 
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
-from remora.registry.diff import Changed, difference
+from remora.registry.diff import ChangedFact, difference
 from remora.settings import BundleSettings, Settings
 
 
@@ -30,12 +30,12 @@ def test_every_change_is_named_once_with_what_was_and_what_is(bundles: Bundles, 
     two = built(bundles, settings=own, events=150, remora="0.2.0", ndcg=0.5, booster=b"twice")
     changed = difference(one, two)
     assert [c for c in changed if c.part != "files"] == [
-        Changed(part="data", name="events", before=100, after=150),
-        Changed(part="code", name="remora", before="0.1.0", after="0.2.0"),
-        Changed(part="settings", name="retrieval.epochs", before=100, after=200),
-        Changed(part="settings", name="ranking.objectives.more.events", before=None, after=["like"]),
-        Changed(part="settings", name="ranking.objectives.more.weight", before=None, after=6.0),
-        Changed(part="metrics", name="ndcg@10 all", before=0.25, after=0.5),
+        ChangedFact(part="data", name="events", before=100, after=150),
+        ChangedFact(part="code", name="remora", before="0.1.0", after="0.2.0"),
+        ChangedFact(part="settings", name="retrieval.epochs", before=100, after=200),
+        ChangedFact(part="settings", name="ranking.objectives.more.events", before=None, after=["like"]),
+        ChangedFact(part="settings", name="ranking.objectives.more.weight", before=None, after=6.0),
+        ChangedFact(part="metrics", name="ndcg@10 all", before=0.25, after=0.5),
     ]
     files = {c.name: (c.before, c.after) for c in changed if c.part == "files"}
     assert set(files) == {"ranker.ubj", "settings.json", "lineage.json", "metrics.json", "card.md"}

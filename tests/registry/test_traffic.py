@@ -14,7 +14,7 @@ from tests.registry import releases
 from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
 from remora.registry.bundles import Bundles
-from remora.registry.live import Answers, LiveReport, LiveReports
+from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses, RequestStats
 from remora.registry.traffic import PATH, Canary, Traffic, TrafficStore
 
 SHARES = st.floats(0.01, 1.0)
@@ -55,22 +55,24 @@ def test_every_change_has_the_next_revision_and_no_change_writes_nothing(tmp_pat
 
 
 def test_reports_replace_each_other_and_sums_add(tmp_path: Path) -> None:
-    reports = LiveReports(Home(str(tmp_path)))
-    for beat in (1, 2):
-        answers = {"a": Answers(requests=beat, deadline_exceeded=1)}
-        reports.write(LiveReport(replica="r1", deployment="Gateway", beat=beat, revision=1, answers=answers))
+    reports = ReplicaStatuses(Home(str(tmp_path)))
+    for heartbeat in (1, 2):
+        answers = {"a": RequestStats(requests=heartbeat, deadline_exceeded=1)}
+        reports.write(
+            ReplicaStatus(replica="r1", deployment="Gateway", heartbeat=heartbeat, revision=1, answers=answers)
+        )
     read = reports.read()
-    assert [report.beat for report in read.values()] == [2]
+    assert [report.heartbeat for report in read.values()] == [2]
     one = read["r1"].answers["a"]
     assert (one + one).deadline_exceeded == 2
-    assert one - one == Answers()
+    assert one - one == RequestStats()
 
 
 def test_reports_of_replicas_that_are_gone_are_forgotten(tmp_path: Path) -> None:
-    reports, now = LiveReports(Home(str(tmp_path))), datetime.now(UTC)
+    reports, now = ReplicaStatuses(Home(str(tmp_path))), datetime.now(UTC)
     reports.forget(timedelta(hours=1), now)
     for replica in ("gone", "lives"):
-        reports.write(LiveReport(replica=replica, deployment="Gateway", beat=1, revision=1))
+        reports.write(ReplicaStatus(replica=replica, deployment="Gateway", heartbeat=1, revision=1))
     hours_ago = (now - timedelta(hours=2)).timestamp()
     os.utime(tmp_path / "serving/live/gone.json", (hours_ago, hours_ago))
     reports.forget(timedelta(hours=1), now)

@@ -5,7 +5,7 @@ from tests.rollout.driving import PLAN, asked, begun, controller, current, drive
 from tests.rollout.world import Nature, World
 
 from remora.contracts.errors import Refused
-from remora.registry.live import FOLDER
+from remora.registry.replica_status import FOLDER
 from remora.registry.traffic import Traffic
 from remora.rollout.commands import Action
 from remora.rollout.plan import Plan

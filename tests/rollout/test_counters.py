@@ -3,13 +3,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.registry.live import Answers, LiveReport
+from remora.registry.replica_status import ReplicaStatus, RequestStats
 from remora.rollout.counters import CounterDelta, Tally
 from remora.rollout.liveness import Liveness
 
 
 def sums(requests: int) -> CounterDelta:
-    return CounterDelta(candidate=Answers(requests=requests, failed=requests // 2))
+    return CounterDelta(candidate=RequestStats(requests=requests, failed=requests // 2))
 
 
 @given(
@@ -37,26 +37,26 @@ def test_a_replica_that_begins_anew_under_its_name_loses_nothing() -> None:
     assert tally.begun().step == CounterDelta()
 
 
-def report(beat: int, *, ready: tuple[str, ...] = (), refused: str = "") -> LiveReport:
+def report(heartbeat: int, *, ready: tuple[str, ...] = (), refused: str = "") -> ReplicaStatus:
     why = {"new": refused} if refused else {}
-    return LiveReport(replica="a", deployment="Gateway", beat=beat, revision=1, ready=ready, refused=why)
+    return ReplicaStatus(replica="a", deployment="Gateway", heartbeat=heartbeat, revision=1, ready=ready, refused=why)
 
 
 def test_a_replica_whose_beat_stands_still_is_gone_after_so_many_looks_and_lives_when_it_goes_on() -> None:
     presence = Liveness(missed_heartbeats=3)
-    assert set(presence.look({"a": report(7)}).unknown) == {"a"}
-    assert set(presence.look({"a": report(8)}).alive) == {"a"}
+    assert set(presence.poll({"a": report(7)}).unknown) == {"a"}
+    assert set(presence.poll({"a": report(8)}).alive) == {"a"}
     for _ in range(2):
-        assert set(presence.look({"a": report(8)}).alive) == {"a"}
-    gone = presence.look({"a": report(8)})
+        assert set(presence.poll({"a": report(8)}).alive) == {"a"}
+    gone = presence.poll({"a": report(8)})
     assert (gone.alive, gone.unknown) == ({}, {})
-    assert set(presence.look({"a": report(9)}).alive) == {"a"}
+    assert set(presence.poll({"a": report(9)}).alive) == {"a"}
 
 
 def test_what_may_live_is_waited_for_and_only_what_lives_can_refuse() -> None:
     presence = Liveness(missed_heartbeats=3)
-    unknown = presence.look({"a": report(7, refused="no memory")})
+    unknown = presence.poll({"a": report(7, refused="no memory")})
     assert unknown.unready("new") == ("a",)
     assert unknown.refused("new") == {}
-    assert presence.look({"a": report(8, refused="no memory")}).refused("new") == {"a": "no memory"}
-    assert presence.look({"a": report(9, ready=("new",))}).unready("new") == ()
+    assert presence.poll({"a": report(8, refused="no memory")}).refused("new") == {"a": "no memory"}
+    assert presence.poll({"a": report(9, ready=("new",))}).unready("new") == ()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.registry.live import LiveReport
+from remora.registry.replica_status import ReplicaStatus
 from remora.rollout.decision import Verdict, decide, decide_to_begin
 from remora.rollout.liveness import LiveReplicas
 from remora.rollout.readout import Drift, Finding, Rate, Readout
@@ -55,9 +55,9 @@ def test_scores_that_are_far_away_are_harm_and_near_ones_are_not() -> None:
     assert [bool(look.harms) for look in looks] == [True, False]
 
 
-def live(*ready: str, refused: str = "") -> LiveReport:
+def live(*ready: str, refused: str = "") -> ReplicaStatus:
     why = {"new": refused} if refused else {}
-    return LiveReport(replica="x", deployment="Gateway", beat=1, revision=1, ready=ready, refused=why)
+    return ReplicaStatus(replica="x", deployment="Gateway", heartbeat=1, revision=1, ready=ready, refused=why)
 
 
 def test_requests_are_sent_when_every_replica_is_ready_and_somebody_lives() -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import beta
 
 import remora.rollout.readout as module_of_readouts
-from remora.registry.live import EMPTY, Answers, Shadowed
+from remora.registry.replica_status import EMPTY, RequestStats, ShadowStats
 from remora.rollout.decision import Verdict, decide
 from remora.rollout.guardrails import GUARDRAILS, Compared, alpha_of_each, rows_of
 from remora.rollout.latency import bucket_of_quantile, quantile_ms, slow_bucket, slower
@@ -22,23 +22,23 @@ STRICT = RolloutSettings(
 RATES = ("failed", "deadline_exceeded", "degraded", "underfilled", "unscored")
 
 
-def answers(random: np.random.Generator, n: int, rate: float) -> Answers:
+def answers(random: np.random.Generator, n: int, rate: float) -> RequestStats:
     slow = int(random.binomial(n, rate))
     buckets = (n - slow, *EMPTY[2:], slow)
-    return Answers(requests=n, milliseconds=buckets, **{name: int(random.binomial(n, rate)) for name in RATES})
+    return RequestStats(requests=n, milliseconds=buckets, **{name: int(random.binomial(n, rate)) for name in RATES})
 
 
-def shadowed(random: np.random.Generator, n: int, rate: float) -> Shadowed:
+def shadowed(random: np.random.Generator, n: int, rate: float) -> ShadowStats:
     counted = answers(random, n, rate).model_dump(exclude={"requests", "degraded"})
     production = answers(random, n, rate).milliseconds
-    return Shadowed(compared=n, overlap=0.6 * n, production_milliseconds=production, **counted)
+    return ShadowStats(compared=n, overlap=0.6 * n, production_milliseconds=production, **counted)
 
 
 def misled(random: np.random.Generator, settings: RolloutSettings, rate: float, looks: int = 40) -> bool:
     """Is a bundle that is exactly as production is rolled back somewhere in a whole rollout?"""
     for step in PLAN.steps:
-        candidate = production = Answers()
-        beside, usual = Shadowed(), answers(random, 4_000, rate)
+        candidate = production = RequestStats()
+        beside, usual = ShadowStats(), answers(random, 4_000, rate)
         for look in range(looks):
             n = 100
             candidate = candidate + answers(random, int(random.binomial(n, max(step.share, 0.05))), rate)
@@ -83,14 +83,14 @@ def test_every_row_is_tested_somewhere_and_named_once_a_step() -> None:
         assert len(names) == len(set(names)) > 0
 
 
-def readout(kind: Kind, candidate: Answers, production: Answers, settings: RolloutSettings) -> Readout:
+def readout(kind: Kind, candidate: RequestStats, production: RequestStats, settings: RolloutSettings) -> Readout:
     step = next(step for step in PLAN.steps if step.kind is kind)
-    sides = Compared(candidate=candidate, production=production, shadowed=Shadowed(), slow_after=5)
+    sides = Compared(candidate=candidate, production=production, shadowed=ShadowStats(), slow_after=5)
     return make_readout(step, sides, {}, settings, plan=PLAN, seconds=1)
 
 
 def test_harm_is_named_with_both_rates_and_the_margin() -> None:
-    worse, usual = Answers(requests=400, failed=60), Answers(requests=8_000, failed=8)
+    worse, usual = RequestStats(requests=400, failed=60), RequestStats(requests=8_000, failed=8)
     (harm,) = readout(Kind.CANARY, worse, usual, RolloutSettings()).harms
     for part in ("failed", "15.00% of 400", "0.10% of 8,000", "margin 0.50%"):
         assert part in harm
@@ -98,8 +98,8 @@ def test_harm_is_named_with_both_rates_and_the_margin() -> None:
 
 def test_what_is_worse_within_the_margin_is_no_harm() -> None:
     worse, usual = (
-        Answers(requests=100_000, deadline_exceeded=2_500),
-        Answers(requests=1_000_000, deadline_exceeded=10_000),
+        RequestStats(requests=100_000, deadline_exceeded=2_500),
+        RequestStats(requests=1_000_000, deadline_exceeded=10_000),
     )
     assert readout(Kind.CANARY, worse, usual, RolloutSettings()).harms == ()
     assert readout(Kind.CANARY, worse, usual, STRICT).harms != ()
@@ -107,13 +107,15 @@ def test_what_is_worse_within_the_margin_is_no_harm() -> None:
 
 def test_an_outage_that_meets_both_is_no_harm() -> None:
     assert (
-        readout(Kind.CANARY, Answers(requests=900, failed=880), Answers(requests=9_000, failed=8_800), STRICT).harms
+        readout(
+            Kind.CANARY, RequestStats(requests=900, failed=880), RequestStats(requests=9_000, failed=8_800), STRICT
+        ).harms
         == ()
     )
 
 
 def test_nothing_is_known_where_production_has_no_answers() -> None:
-    assert readout(Kind.FULL, Answers(requests=900, failed=900), Answers(), RolloutSettings()).harms == ()
+    assert readout(Kind.FULL, RequestStats(requests=900, failed=900), RequestStats(), RolloutSettings()).harms == ()
 
 
 def test_quantiles_of_buckets() -> None:

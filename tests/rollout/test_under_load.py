@@ -15,7 +15,7 @@ from tests.rollout.planted import MANY, PlantedShop, Proof
 from tests.serving.small_shop import settings
 
 from remora.registry.bundles import Bundles
-from remora.registry.live import LiveReport, LiveReports
+from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Canary, Traffic
 from remora.rollout.controller import Controller
 from remora.rollout.plan import Plan
@@ -161,10 +161,10 @@ def test_a_bundle_promoted_unproved_that_ends_its_process_ends_one_replica_and_i
     with world.load() as load:
         load.wait_for(100)
         world.bundles.promote(crashing, by="test", why="forced")
-        told: list[LiveReport] = []
+        told: list[ReplicaStatus] = []
         while not any(crashing in report.refused for report in told):
             load.wait_for(BETWEEN_LOOKS)
-            told = list(LiveReports(world.bundles.home).read().values())
+            told = list(ReplicaStatuses(world.bundles.home).read().values())
         world.bundles.rollback(by="test", why="it ends replicas")
         load.wait_for(300)
     assert set(load.answers["bundle"].unique()) <= {before, ""}

@@ -12,7 +12,7 @@ from tests.registry import releases
 
 from remora.contracts.home import Home
 from remora.registry.bundles import Bundles
-from remora.registry.live import EMPTY, Answers, LiveReport, LiveReports, Shadowed
+from remora.registry.replica_status import EMPTY, ReplicaStatus, ReplicaStatuses, RequestStats, ShadowStats
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.settings import Settings
 
@@ -65,10 +65,10 @@ class Replica:
     """Sums of one replica."""
 
     name: str
-    beat: int = 0
+    heartbeat: int = 0
     held: dict[str, float] = field(default_factory=dict)
-    answers: dict[str, Answers] = field(default_factory=dict)
-    shadowed: dict[str, Shadowed] = field(default_factory=dict)
+    answers: dict[str, RequestStats] = field(default_factory=dict)
+    shadowed: dict[str, ShadowStats] = field(default_factory=dict)
 
 
 @dataclass
@@ -129,13 +129,13 @@ class World:
 
     def _count(self, replica: Replica, bundle: str, n: int) -> None:
         counts = self._wrong(bundle, n, ("failed", "deadline_exceeded", "degraded", "underfilled", "unscored"))
-        answers = Answers(requests=n, milliseconds=self._milliseconds(bundle, n), **counts)
-        replica.answers[bundle] = replica.answers.get(bundle, Answers()) + answers
+        answers = RequestStats(requests=n, milliseconds=self._milliseconds(bundle, n), **counts)
+        replica.answers[bundle] = replica.answers.get(bundle, RequestStats()) + answers
 
     def _compare(self, replica: Replica, bundle: str, n: int) -> None:
         nature, items = self._nature(bundle), 10 * n
         scores = self.random.normal(nature.scores, 1.0, 2).tolist()  # a mean of many moves little
-        sums = Shadowed(
+        sums = ShadowStats(
             compared=n,
             overlap=float(self.random.binomial(items, nature.overlap)) / 10,
             items=items,
@@ -148,7 +148,7 @@ class World:
             production_milliseconds=self._milliseconds(self.production, n),
             **self._wrong(bundle, n, ("failed", "deadline_exceeded", "underfilled", "unscored")),
         )
-        replica.shadowed[bundle] = replica.shadowed.get(bundle, Shadowed()) + sums
+        replica.shadowed[bundle] = replica.shadowed.get(bundle, ShadowStats()) + sums
 
     def _wrong(self, bundle: str, n: int, names: tuple[str, ...]) -> dict[str, int]:
         return {name: int(self.random.binomial(n, getattr(self._nature(bundle), name))) for name in names}
@@ -159,16 +159,16 @@ class World:
         return tuple(buckets)
 
     def _report(self, replica: Replica) -> None:
-        replica.beat += 1
+        replica.heartbeat += 1
         refused: Mapping[str, str] = {b: "it is broken" for b in replica.held if self._nature(b).refuses}
-        report = LiveReport(
+        report = ReplicaStatus(
             replica=replica.name,
             deployment="Gateway",
-            beat=replica.beat,
+            heartbeat=replica.heartbeat,
             revision=self.traffic.revision,
             ready=self._ready(replica),
             refused=dict(refused),
             answers=replica.answers,
             shadowed=replica.shadowed,
         )
-        LiveReports(self.bundles.home).write(report)
+        ReplicaStatuses(self.bundles.home).write(report)

@@ -18,7 +18,7 @@ from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores
 from remora.pipeline.cache import Cache
-from remora.registry.live import LiveReport, LiveReports
+from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.retrieval.index import ItemIndex
@@ -179,8 +179,8 @@ class SmallShop:
     def traffic(self) -> Traffic:
         return (self.follows and TrafficStore(Home(self.settings.home)).read()) or Traffic(production=self.bundle)
 
-    def report(self, report: LiveReport) -> None:
-        LiveReports(Home(self.settings.home)).write(report)
+    def report(self, report: ReplicaStatus) -> None:
+        ReplicaStatuses(Home(self.settings.home)).write(report)
 
     def unrecorded_moves(self) -> Sequence[UnrecordedMove]:
         return UnrecordedMoves(Home(self.settings.home)).read() if self.follows else ()

@@ -13,7 +13,7 @@ from tests.serving.small_shop import settings
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
 from remora.contracts.home import Home
-from remora.registry.live import LiveReport, LiveReports
+from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.serving import deploy
 from remora.serving.client import ask
@@ -60,7 +60,9 @@ def test_a_server_on_all_interfaces_is_asked_on_loopback() -> None:
 def test_status_names_bundles_that_replicas_refuse_as_long_as_they_are_wanted(tmp_path: Path) -> None:
     home = Home(str(tmp_path))
     refused = {"two": "ChecksumMismatch: it was changed", "gone": "NotFound"}
-    LiveReports(home).write(LiveReport(replica="r", deployment="Gateway", beat=1, revision=1, refused=refused))
+    ReplicaStatuses(home).write(
+        ReplicaStatus(replica="r", deployment="Gateway", heartbeat=1, revision=1, refused=refused)
+    )
     assert deploy._refused(settings(home.url)) == {}
     TrafficStore(home).publish(Traffic(production="two", previous="one"))
     assert deploy._refused(settings(home.url)) == {"two": "ChecksumMismatch: it was changed"}
@@ -79,7 +81,7 @@ def test_who_answers_without_our_replicas_or_with_a_bundle_of_another_home_is_no
     "said", ["<h1>It works!</h1>", "[]", '{"status": "ready"}', '{"bundle": 3}', '{"status": "ready", "bundle": "x"}']
 )
 def test_readiness_is_believed_in_the_words_of_the_api_alone(said: str) -> None:
-    class Answers(http.server.BaseHTTPRequestHandler):
+    class RequestStats(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
@@ -88,7 +90,7 @@ def test_readiness_is_believed_in_the_words_of_the_api_alone(said: str) -> None:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server:
+    with http.server.HTTPServer(("127.0.0.1", 0), RequestStats) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             assert deploy._health(f"http://127.0.0.1:{server.server_port}") == ("x" if '"x"' in said else None)

@@ -17,19 +17,19 @@ from tests.serving.small_shop import USERS, SmallShop, regulars, settings
 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
-from remora.registry.live import LATENCY_BOUNDS_MS, Answers, Shadowed
+from remora.registry.replica_status import LATENCY_BOUNDS_MS, RequestStats, ShadowStats
 from remora.registry.traffic import Canary, Traffic
 from remora.serving.bundle_follower import ActiveTraffic
-from remora.serving.executors import Executor, Fused
+from remora.serving.executors import Executor, FusedExecutor
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.metrics import ServingMetrics
 from remora.serving.phases import BundleMismatch, Phases
 from remora.serving.request_context import RequestContext
+from remora.serving.request_counters import ShadowCounter
 from remora.serving.router import BundleRouter
 from remora.serving.schemas import ExplainParameters, RecommendRequest, SimilarParameters
 from remora.serving.shadow import Shadow
 from remora.serving.stage_pool import StagePool
-from remora.serving.tallies import ShadowTally
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 SHOP = SmallShop(settings(timeout_ms=60_000))
@@ -76,7 +76,7 @@ def router(traffic: Traffic, failing: Mapping[str, Exception] = {}) -> BundleRou
 
     def way(of: Phases) -> Executor:
         error = failing.get(of.loaded.bundle)
-        return Failing(error) if error else Fused(of, threads)
+        return Failing(error) if error else FusedExecutor(of, threads)
 
     now = ActiveTraffic(traffic=traffic, phases=HELD)
     return BundleRouter(lambda: now, way, SHOP.settings.serving, ServingMetrics(), shadow=Shadow(way))
@@ -148,7 +148,7 @@ def test_a_phase_without_the_bundle_is_made_up_for_by_another_bundle_whole() -> 
     front = router(Traffic(production="old", canary=everybody), {"new": BundleMismatch("new", "old")})
     answer = ask(front, ("u1",))[0]
     assert (answer.bundle, answer.variant, answer.degraded) == ("old", "production", [])
-    assert "new" not in front.answers() or front.answers()["new"] == Answers()
+    assert "new" not in front.answers() or front.answers()["new"] == RequestStats()
 
 
 def test_where_no_bundle_can_answer_the_last_resort_does() -> None:
@@ -174,12 +174,12 @@ def test_a_score_that_is_none_is_counted_and_spoils_no_sum(score: float | None) 
     items = [RecommendedItem(item_id=str(n), position=n, score=s, sources=[]) for n, s in ((1, 0.5), (2, score))]
     said = {"request_id": "r", "surface": "home_feed", "bundle": "b", "variant": "v", "timings_ms": {"total": 1.0}}
     response = RecommendResponse(items=items, degraded=[], **said)
-    tally = ShadowTally()
-    tally.answers.answered(response, requested=2, within_ms=10.0, fell=False)
-    tally.compared(response, response)
-    sums = tally.sums()
+    counter = ShadowCounter()
+    counter.answers.answered(response, requested=2, within_ms=10.0, fell_back=False)
+    counter.compared(response, response)
+    sums = counter.sums()
     assert (sums.unscored, sums.items, sums.scores, sums.squares) == (1, 1, 0.5, 0.25)
-    assert Shadowed.model_validate_json(sums.model_dump_json()) == sums
+    assert ShadowStats.model_validate_json(sums.model_dump_json()) == sums
 
 
 def test_desks_of_bundles_that_are_gone_are_let_go() -> None:
@@ -188,10 +188,10 @@ def test_desks_of_bundles_that_are_gone_are_let_go() -> None:
     threads = StagePool(1)
     front = BundleRouter(
         lambda: now[0],
-        lambda of: Fused(of, threads),
+        lambda of: FusedExecutor(of, threads),
         SHOP.settings.serving,
         ServingMetrics(),
-        shadow=Shadow(lambda of: Fused(of, threads)),
+        shadow=Shadow(lambda of: FusedExecutor(of, threads)),
     )
     ask(front, ("u1",))
     kept.append(weakref.ref(held.pop("older")))

@@ -15,7 +15,7 @@ from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.pipeline.deadline import Deadline
 from remora.serving.bundle_follower import ActiveTraffic
-from remora.serving.executors import Executor, Fused
+from remora.serving.executors import Executor, FusedExecutor
 from remora.serving.explanation import Explanation
 from remora.serving.metrics import ServingMetrics
 from remora.serving.phases import Phases
@@ -35,7 +35,7 @@ class Front(BundleRouter):
         loaded = shop.load()
         phases = Phases(loaded, shop.users(loaded))
         now = ActiveTraffic(traffic=shop.traffic(), phases={shop.bundle: phases})
-        first = topology or Fused(phases, StagePool(1))
+        first = topology or FusedExecutor(phases, StagePool(1))
         shadow = Shadow(lambda of: first)
         super().__init__(lambda: now, lambda of: first, shop.settings.serving, ServingMetrics(), shadow=shadow)
         self.recommender = self._recommender(now, shop.bundle)

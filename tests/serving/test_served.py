@@ -80,14 +80,14 @@ def test_both_topologies_explain_alike(client: httpx.Client) -> None:
 
 def degraded_with(bundle: str, phases: list[DeploymentHandle]) -> list[str]:
     """What a full slate of a graph of these phases says that it lacks."""
-    from remora.serving.executors import Graph
+    from remora.serving.executors import GraphExecutor
     from remora.serving.metrics import ServingMetrics
     from remora.serving.recommender import Recommender
     from remora.serving.request_context import RequestContext
     from remora.serving.schemas import RecommendRequest
 
     shop = SmallShop(bundle=bundle)
-    recommender = Recommender(shop.load(), Graph(bundle, *phases), shop.settings.serving, ServingMetrics())
+    recommender = Recommender(shop.load(), GraphExecutor(bundle, *phases), shop.settings.serving, ServingMetrics())
     answer = asyncio.run(recommender.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), RequestContext("r")))
     assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
     return answer.degraded

@@ -13,7 +13,7 @@ from tests.serving.small_shop import USERS, SmallShop, Taste, settings
 
 from remora.contracts.home import Home
 from remora.pipeline import Candidates, Query, Scores
-from remora.registry.live import LiveReport, LiveReports
+from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.serving.loaded_bundle import LoadedBundle
 
@@ -61,13 +61,13 @@ class Apps:
         """Activate it and wait until every replica has it, with all that it names."""
         wanted = TrafficStore(self.home).publish(traffic)
         while True:
-            told = list(LiveReports(self.home).read().values())
+            told = list(ReplicaStatuses(self.home).read().values())
             if len(told) == REPLICAS and all(has(report, wanted) for report in told):
                 return
             httpx.get(f"{self.url}/swapped_fused/healthz", timeout=60)
 
 
-def has(report: LiveReport, traffic: Traffic) -> bool:
+def has(report: ReplicaStatus, traffic: Traffic) -> bool:
     return report.revision == traffic.revision and set(traffic.bundles) <= set(report.ready)
 
 
@@ -127,7 +127,7 @@ def test_a_canary_gets_its_users_and_a_bundle_that_is_damaged_none(apps: Apps) -
             assert httpx.get(url, timeout=60).json()["variant"] == ("canary" if canary.includes(user) else "production")
     wanted = TrafficStore(apps.home).publish(Traffic(production="b1", loading=("nonsense",)))
     while True:
-        told = list(LiveReports(apps.home).read().values())
+        told = list(ReplicaStatuses(apps.home).read().values())
         if all(report.revision == wanted.revision and "nonsense" in report.refused for report in told):
             break
         assert_answered(apps)  # by either bundle: a replica that has not read the change still has its canary

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from remora.registry.bundle import Bundle
     from remora.registry.bundles import Bundles, BundleSummary
-    from remora.registry.diff import Changed
+    from remora.registry.diff import ChangedFact
     from remora.registry.promotions import Promotion
 
 app = typer.Typer(
@@ -260,7 +260,7 @@ def _render_verified(out: Console, found: Mapping[str, str | None]) -> None:
         out.print("There is no bundle yet. Run `remora bundle build` first.")
 
 
-def _render_difference(out: Console, before: str, after: str, changed: Sequence[Changed]) -> None:
+def _render_difference(out: Console, before: str, after: str, changed: Sequence[ChangedFact]) -> None:
     table = Table(title=f"From {before} to {after}", title_justify="left")
     for column in ("part", "what", "before", "after", "change"):
         table.add_column(column, justify="right" if column == "change" else "left", overflow="fold")

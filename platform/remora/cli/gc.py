@@ -13,7 +13,7 @@ from remora.cli.terminal import line
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:
-    from remora.registry.home_garbage import Collected
+    from remora.registry.home_garbage import GarbageReport
 
 
 def gc(
@@ -39,7 +39,7 @@ def gc(
     emit(value, as_json, lambda out: render(out, collected, deleted=delete))
 
 
-def collect(settings: Settings, *, delete: bool) -> Collected:
+def collect(settings: Settings, *, delete: bool) -> GarbageReport:
     """See :func:`remora.registry.home_garbage.collect`; folders that killed processes left in /tmp go with it."""
     from remora.contracts.private_folder import SHORT, remove_abandoned
     from remora.features.store import registered_versions
@@ -51,7 +51,7 @@ def collect(settings: Settings, *, delete: bool) -> Collected:
     return home_garbage.collect(settings, in_use={"features": registered_versions(settings)}, delete=delete)
 
 
-def render(out: Console, collected: Collected, *, deleted: bool) -> None:
+def render(out: Console, collected: GarbageReport, *, deleted: bool) -> None:
     """A row for each thing, and the sum."""
     if not collected.garbage:
         out.print("Nothing to remove.")

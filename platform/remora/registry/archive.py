@@ -38,12 +38,12 @@ class Archive:
     path: Path
     manifest: Manifest
     signature: bytes | None
-    places: dict[str, tuple[int, int]]
+    offsets: dict[str, tuple[int, int]]
 
     @property
     def contents(self) -> dict[str, Source]:
         """Each file's bytes, read from the archive when they are asked for."""
-        return {name: partial(_part, self.path, *place) for name, place in self.places.items()}
+        return {name: partial(_member, self.path, *at) for name, at in self.offsets.items()}
 
     @classmethod
     def read(cls, path: Path) -> Archive:
@@ -59,18 +59,18 @@ class Archive:
             members = iter(tar)
             id, manifest = _manifest(path, tar, next(members, None))
             signature: bytes | None = None
-            places: dict[str, tuple[int, int]] = {}
+            offsets: dict[str, tuple[int, int]] = {}
             for member in members:
                 name = _name(path, member, id)
-                if name == SIGNATURE and signature is None and not places:
+                if name == SIGNATURE and signature is None and not offsets:
                     signature = _small(tar, member, MOST_SIGNATURE_BYTES, str(path))
-                elif name in manifest.files and name not in places:
-                    places[name] = _place(path, tar, member, manifest, name)
+                elif name in manifest.files and name not in offsets:
+                    offsets[name] = _offset(path, tar, member, manifest, name)
                 else:
                     raise Refused(f"'{path}' holds '{member.name}', which is not in its manifest. Export it again.")
-        if missing := [name for name in manifest.files if name not in places]:
+        if missing := [name for name in manifest.files if name not in offsets]:
             raise UnreadableInput(str(path), f"it ends before '{missing[0]}': it was not copied whole", COPY_AGAIN)
-        return cls(path=path, manifest=manifest, signature=signature, places=places)
+        return cls(path=path, manifest=manifest, signature=signature, offsets=offsets)
 
 
 def write(bundle: Bundle, path: Path) -> None:
@@ -120,7 +120,9 @@ def _name(path: Path, member: tarfile.TarInfo, id: str) -> str:
     return name
 
 
-def _place(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, manifest: Manifest, name: str) -> tuple[int, int]:
+def _offset(
+    path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, manifest: Manifest, name: str
+) -> tuple[int, int]:
     entry, digest = manifest.files[name], hashlib.sha256()
     content = tar.extractfile(member)
     assert content is not None
@@ -142,12 +144,12 @@ def _small(tar: tarfile.TarFile, member: tarfile.TarInfo, most: int, path: str) 
     return content.read()
 
 
-def _part(path: Path, offset: int, size: int) -> BinaryIO:
+def _member(path: Path, offset: int, size: int) -> BinaryIO:
     """The bytes of one file of the archive; what it was when it was checked is checked again once it is written."""
-    return cast("BinaryIO", _Part(path, offset, size))
+    return cast("BinaryIO", _Member(path, offset, size))
 
 
-class _Part:
+class _Member:
     """Reads so many bytes from an offset, and closes the file."""
 
     def __init__(self, path: Path, offset: int, size: int) -> None:
@@ -159,7 +161,7 @@ class _Part:
         self._left -= len(piece)
         return piece
 
-    def __enter__(self) -> _Part:
+    def __enter__(self) -> _Member:
         return self
 
     def __exit__(self, *_: object) -> None:

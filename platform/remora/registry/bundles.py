@@ -179,7 +179,7 @@ class Bundles:
         """Import what :meth:`export` wrote; its content and its signature are checked before anything is written.
 
         Errors as of :meth:`Archive.read` and :meth:`open`. When the disk fills or the process dies there is no bundle;
-        what was written goes at once, or with the next :meth:`collect`. A bundle that is there is mended, not replaced.
+        what was written goes at once, or with the next :meth:`gc`. A bundle that is there is mended, not replaced.
         """
         archive = Archive.read(file)
         manifest = archive.manifest

@@ -27,7 +27,7 @@ PART_OF: dict[str, Part] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changed:
+class ChangedFact:
     """One fact; None where a bundle has no such fact. ``by`` is after less before, of numbers."""
 
     part: Part
@@ -43,12 +43,12 @@ class Changed:
         return None
 
 
-def difference(one: Bundle, other: Bundle) -> list[Changed]:
+def difference(one: Bundle, other: Bundle) -> list[ChangedFact]:
     """Every fact that is not the same in both, by part; the files' hashes are those of the manifests."""
     facts, others = _facts(one), _facts(other)
     names = dict.fromkeys([*facts, *others])
     changed = [
-        Changed(part=part, name=name, before=facts.get((part, name)), after=others.get((part, name)))
+        ChangedFact(part=part, name=name, before=facts.get((part, name)), after=others.get((part, name)))
         for part, name in names
         if facts.get((part, name)) != others.get((part, name))
     ]

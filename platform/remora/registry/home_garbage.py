@@ -26,7 +26,7 @@ LINEAGE = "lineage.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Collected:
+class GarbageReport:
     """What can go, or has gone. ``freed_bytes``: without what versions that stay share with it on disk."""
 
     garbage: tuple[Garbage, ...]
@@ -35,7 +35,7 @@ class Collected:
 
 def collect(
     settings: Settings, *, in_use: Mapping[str, Collection[str]], delete: bool, now: datetime | None = None
-) -> Collected:
+) -> GarbageReport:
     """What `retention` of the settings no longer keeps; removed only when ``delete`` is set.
 
     ``in_use`` are versions by kind of artifact that stay besides: what Feast's registry names. Current versions stay,
@@ -61,7 +61,7 @@ def collect(
                 bundles.gc(keep=settings.retention.keep_bundles, delete=True, now=now)
             for one in found:
                 _remove(home, one)
-    return Collected(garbage=garbage, freed_bytes=freed)
+    return GarbageReport(garbage=garbage, freed_bytes=freed)
 
 
 def _versions_needed(home: Home, bundles: Bundles | None, in_use: Mapping[str, Collection[str]]) -> dict[str, set[str]]:

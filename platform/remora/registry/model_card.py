@@ -38,7 +38,7 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class CardSection:
     """A heading, what is said below it, facts as a list, and a table."""
 
     title: str
@@ -67,17 +67,17 @@ def _title(lineage: Lineage) -> str:
     return f"Model card: {lineage.dataset}"
 
 
-def _sections(lineage: Lineage, metrics: Mapping[str, Any], surfaces: Sequence[str]) -> Iterator[Section]:
-    yield Section(
+def _sections(lineage: Lineage, metrics: Mapping[str, Any], surfaces: Sequence[str]) -> Iterator[CardSection]:
+    yield CardSection(
         title="Intended use",
         text=f"Recommends items on: {', '.join(surfaces)}. Candidates come from a two-tower model, co-visitation and "
         "trends; a ranker orders them by what it predicts of each objective; rules filter and space them.",
     )
-    yield Section(title="Data", facts=tuple(_data(lineage)))
-    yield Section(title="How it was made", facts=tuple(_making(lineage)))
+    yield CardSection(title="Data", facts=tuple(_data(lineage)))
+    yield CardSection(title="How it was made", facts=tuple(_making(lineage)))
     yield _quality(metrics)
     yield _calibration(metrics)
-    yield Section(title="Limits", facts=LIMITS)
+    yield CardSection(title="Limits", facts=LIMITS)
 
 
 def _data(lineage: Lineage) -> Iterator[str]:
@@ -105,17 +105,17 @@ def _making(lineage: Lineage) -> Iterator[str]:
         yield f"MLflow run of {name}: {run}"
 
 
-def _quality(metrics: Mapping[str, Any]) -> Section:
+def _quality(metrics: Mapping[str, Any]) -> CardSection:
     title = "How good it is"
     found = [e for e in metrics.get("estimates", ()) if e["system"] == SURFACE and e["mean"] is not None]
     if not found:
-        return Section(title=title, text="It was not evaluated.")
+        return CardSection(title=title, text="It was not evaluated.")
     rows = []
     for e in found:
         ends = "–" if e["low"] is None else f"{e['low']:.4f} … {e['high']:.4f}"
         name = f"{_words(e['metric'])}@{e['cutoff']}"
         rows.append((name, _words(e["segment"]), f"{e['mean']:.4f}", ends, f"{e['queries']:,}", f"{e['users']:,}"))
-    return Section(
+    return CardSection(
         title=title,
         text=f"The whole surface on held-out time; intervals of {metrics['level']:.0%} by bootstrap over users "
         f"({metrics['samples']:,} resamples, seed {metrics['seed']}).",
@@ -123,11 +123,11 @@ def _quality(metrics: Mapping[str, Any]) -> Section:
     )
 
 
-def _calibration(metrics: Mapping[str, Any]) -> Section:
+def _calibration(metrics: Mapping[str, Any]) -> CardSection:
     title, found = "Calibration", metrics.get("reliability", ())
     if not found:
-        return Section(title=title, text="Whether its probabilities mean what they say was not measured.")
-    return Section(
+        return CardSection(title=title, text="Whether its probabilities mean what they say was not measured.")
+    return CardSection(
         title=title,
         text="Whether what the ranker predicts of each objective comes to pass, on held-out slates. The error is the "
         "expected calibration error over bins of equal counts, in the unit of the prediction; 0 is perfect.",
@@ -150,7 +150,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _markdown(section: Section) -> str:
+def _markdown(section: CardSection) -> str:
     parts = [f"## {section.title}", section.text, "\n".join(f"* {fact}" for fact in section.facts)]
     if (table := section.table) is not None:
         ruler = ["---"] * table.words + ["---:"] * (len(table.columns) - table.words)

@@ -14,7 +14,7 @@ from typing import Any
 
 from remora.contracts.errors import NotReady, Refused, RemoraError, StorageError
 from remora.registry.bundles import Bundles
-from remora.registry.live import LiveReports
+from remora.registry.replica_status import ReplicaStatuses
 from remora.registry.traffic import PRODUCTION, Traffic
 from remora.rollout.commands import CommandQueue, processed
 from remora.rollout.counters import CounterDelta
@@ -94,8 +94,8 @@ class Controller:
         return rollout
 
     def _carry_on(self, rollout: Rollout) -> Rollout:
-        reports = LiveReports(self.bundles.home).read()
-        present = self.presence.look(reports)
+        reports = ReplicaStatuses(self.bundles.home).read()
+        present = self.presence.poll(reports)
         sides = {"candidate": rollout.bundle, "production": rollout.production}
         counted = {name: CounterDelta.of(report, **sides) for name, report in reports.items()}
         rollout = rollout.model_copy(update={"tally": rollout.tally.seen(counted)})

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.registry.live import Answers, LiveReport, Shadowed
+from remora.registry.replica_status import ReplicaStatus, RequestStats, ShadowStats
 
 
 class CounterDelta(BaseModel):
@@ -15,17 +15,17 @@ class CounterDelta(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    candidate: Answers = Answers()
-    production: Answers = Answers()
-    shadowed: Shadowed = Shadowed()
+    candidate: RequestStats = RequestStats()
+    production: RequestStats = RequestStats()
+    shadowed: ShadowStats = ShadowStats()
 
     @classmethod
-    def of(cls, report: LiveReport, *, candidate: str, production: str) -> Self:
+    def of(cls, report: ReplicaStatus, *, candidate: str, production: str) -> Self:
         """What one replica counted since it started."""
         return cls(
-            candidate=report.answers.get(candidate, Answers()),
-            production=report.answers.get(production, Answers()),
-            shadowed=report.shadowed.get(candidate, Shadowed()),
+            candidate=report.answers.get(candidate, RequestStats()),
+            production=report.answers.get(production, RequestStats()),
+            shadowed=report.shadowed.get(candidate, ShadowStats()),
         )
 
     def __add__(self, other: Self) -> Self:

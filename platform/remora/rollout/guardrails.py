@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from remora.registry.live import Answers, Shadowed
+from remora.registry.replica_status import RequestStats, ShadowStats
 from remora.rollout.latency import slower
 from remora.rollout.plan import SHARED, Kind, Plan
 from remora.settings import RolloutSettings
@@ -36,9 +36,9 @@ class Count:
 class Compared:
     """Both sides of a step. ``production`` is of the same time, or, for full, of the time before."""
 
-    candidate: Answers
-    production: Answers
-    shadowed: Shadowed
+    candidate: RequestStats
+    production: RequestStats
+    shadowed: ShadowStats
     slow_after: int
     """The last bucket of latency that is not slow."""
 
@@ -57,7 +57,7 @@ class Guardrail:
 
 def _answers(field: str, of: str) -> Callable[[Compared], Count]:
     def counted(compared: Compared) -> Count:
-        answers: Answers = getattr(compared, of)
+        answers: RequestStats = getattr(compared, of)
         return Count(getattr(answers, field), answers.requests)
 
     return counted

@@ -1,19 +1,19 @@
-"""Which replicas live: those whose beat continues from look to look."""
+"""Which replicas live: those whose heartbeat continues from poll to poll."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from remora.registry.live import LiveReport
+from remora.registry.replica_status import ReplicaStatus
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiveReplicas:
     """Reports of replicas that are not gone; of some it is not known yet that they live."""
 
-    alive: Mapping[str, LiveReport]
-    unknown: Mapping[str, LiveReport]
+    alive: Mapping[str, ReplicaStatus]
+    unknown: Mapping[str, ReplicaStatus]
 
     def unready(self, bundle: str) -> tuple[str, ...]:
         """Replicas, alive or not known to be gone, that do not have a bundle ready."""
@@ -26,20 +26,22 @@ class LiveReplicas:
 
 @dataclass
 class Liveness:
-    """Counts looks rather than seconds: a controller that was stopped for an hour takes no replica for gone."""
+    """Counts polls rather than seconds: a controller that was stopped for an hour takes no replica for gone."""
 
     missed_heartbeats: int
-    _beats: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
+    _heartbeats: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
 
-    def look(self, reports: Mapping[str, LiveReport]) -> LiveReplicas:
-        """Sort the replicas by their beats; gone are those whose beat stood still for ``missed_heartbeats`` looks."""
-        beats: dict[str, tuple[int, int, bool]] = {}
+    def poll(self, reports: Mapping[str, ReplicaStatus]) -> LiveReplicas:
+        """Sort the replicas by their heartbeats; those that stood still for ``missed_heartbeats`` polls are gone."""
+        heartbeats: dict[str, tuple[int, int, bool]] = {}
         for name, report in reports.items():
-            beat, still, moved = self._beats.get(name, (report.beat, -1, False))
-            beats[name] = (beat, still + 1, moved) if beat == report.beat else (report.beat, 0, True)
-        self._beats = beats
-        here = {name: reports[name] for name, (_, still, _) in beats.items() if still < self.missed_heartbeats}
+            heartbeat, still, moved = self._heartbeats.get(name, (report.heartbeat, -1, False))
+            heartbeats[name] = (
+                (heartbeat, still + 1, moved) if heartbeat == report.heartbeat else (report.heartbeat, 0, True)
+            )
+        self._heartbeats = heartbeats
+        here = {name: reports[name] for name, (_, still, _) in heartbeats.items() if still < self.missed_heartbeats}
         return LiveReplicas(
-            alive={name: report for name, report in here.items() if beats[name][2]},
-            unknown={name: report for name, report in here.items() if not beats[name][2]},
+            alive={name: report for name, report in here.items() if heartbeats[name][2]},
+            unknown={name: report for name, report in here.items() if not heartbeats[name][2]},
         )

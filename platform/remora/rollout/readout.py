@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.registry.live import Shadowed
+from remora.registry.replica_status import ShadowStats
 from remora.rollout.guardrails import REWARDS, Compared, Count, Guardrail, alpha_of_each, rows_of
 from remora.rollout.latency import quantile_ms
 from remora.rollout.plan import SHARED, Kind, Plan, Step
@@ -190,7 +190,7 @@ def _rewards(outcomes: Mapping[str, UserSums], settings: RolloutSettings, alpha:
     )
 
 
-def _drift(shadowed: Shadowed, settings: RolloutSettings) -> Drift | None:
+def _drift(shadowed: ShadowStats, settings: RolloutSettings) -> Drift | None:
     items = min(shadowed.items, shadowed.production_items)
     if items < 2:
         return None

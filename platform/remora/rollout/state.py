@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
-from remora.registry.live import Answers
+from remora.registry.replica_status import RequestStats
 from remora.rollout.counters import Tally
 from remora.rollout.plan import Kind, Plan, Step
 from remora.rollout.readout import Readout
@@ -83,7 +83,7 @@ class Rollout(BaseModel):
     """How many there were when the last step was entered: later ones are this rollout's, or another's."""
     tally: Tally = Tally()
     slow_after: int = 0
-    usual: Answers = Answers()
+    usual: RequestStats = RequestStats()
     """Production's answers before the candidate became production, for the watch."""
     processed: tuple[str, ...] = ()
     readout: Readout | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from remora.registry.live import Answers
+from remora.registry.replica_status import RequestStats
 from remora.rollout.decision import Decision, Verdict
 from remora.rollout.guardrails import Compared
 from remora.rollout.latency import slow_bucket
@@ -48,7 +48,7 @@ def entered(rollout: Rollout, stage: int, reasons: tuple[str, ...], now: datetim
     return rollout.with_entry(now, "advanced", reasons, changes=changes)
 
 
-def _usual(rollout: Rollout, settings: Settings) -> Answers:
+def _usual(rollout: Rollout, settings: Settings) -> RequestStats:
     """Production's answers of the step that ends; where these are few, of all time."""
     step = rollout.tally.step.production
     return step if step.requests >= settings.rollout.min_requests else rollout.tally.ever.production

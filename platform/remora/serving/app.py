@@ -10,11 +10,11 @@ from ray.serve.config import AutoscalingPolicy, BackpressureConfig
 
 from remora.serving.autoscaling import by_queue_and_waits
 from remora.serving.bundle_loader import BundleLoader
-from remora.serving.filter import Filter
+from remora.serving.filter import FilterReplica
 from remora.serving.gateway import Gateway
 from remora.serving.loaded_bundle import Loader
-from remora.serving.ranker import Ranker
-from remora.serving.retriever import Retriever
+from remora.serving.ranker import RankerReplica
+from remora.serving.retriever import RetrieverReplica
 from remora.settings import Settings, load
 
 GATEWAY, PHASE = (64, 64), (16, 16)
@@ -52,7 +52,7 @@ def assemble(loader: Loader, topology: Literal["graph", "fused"]) -> Application
 
     if topology == "fused":
         return scaled(Gateway, GATEWAY).bind(loader)
-    phases = [scaled(deployment, PHASE).bind(loader) for deployment in (Retriever, Filter, Ranker)]
+    phases = [scaled(deployment, PHASE).bind(loader) for deployment in (RetrieverReplica, FilterReplica, RankerReplica)]
     return scaled(Gateway, GATEWAY).bind(loader, *phases)
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from remora.contracts.home import Home
 from remora.pipeline import Hydrator
-from remora.registry.live import LiveReport, LiveReports
+from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.store import BundleStore
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
@@ -57,10 +57,10 @@ class BundleLoader:
         followed = TrafficStore(self._home).read() if self.follows else None
         return followed or Traffic(production=self.bundle)
 
-    def report(self, report: LiveReport) -> None:
+    def report(self, report: ReplicaStatus) -> None:
         """Into the home; a replica that begins sweeps up after those that are gone."""
-        reports = LiveReports(self._home)
-        if report.beat == 1:
+        reports = ReplicaStatuses(self._home)
+        if report.heartbeat == 1:
             reports.forget(GONE_AFTER, datetime.now(UTC))
         reports.write(report)
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from remora.contracts.errors import NotReady, Refused
 from remora.contracts.home import Home
 from remora.contracts.printable import one_line
-from remora.registry.live import LiveReports
+from remora.registry.replica_status import ReplicaStatuses
 from remora.registry.store import BundleStore
 from remora.registry.traffic import TrafficStore
 from remora.registry.unrecorded import UnrecordedMove
@@ -178,7 +178,7 @@ def _refused(settings: Settings) -> dict[str, str]:
     home = Home(settings.home)
     traffic = TrafficStore(home).read()
     wanted = traffic.bundles if traffic else ()
-    return {b: why for r in LiveReports(home).read().values() for b, why in r.refused.items() if b in wanted}
+    return {b: why for r in ReplicaStatuses(home).read().values() for b, why in r.refused.items() if b in wanted}
 
 
 def stop(settings: Settings) -> bool:

@@ -30,7 +30,7 @@ class Executor(Protocol):
         """The explanation why the query's slate has the item of ``row``, or has not; NotReady as above."""
 
 
-class Fused:
+class FusedExecutor:
     """All phases in this replica: the lowest latency and the most requests per core."""
 
     name = "fused"
@@ -47,7 +47,7 @@ class Fused:
         return await self.threads.do(explain, self.phases, query, row)
 
 
-class Graph:
+class GraphExecutor:
     """Each phase in a deployment of its own, scaled by itself; what passes between them does not come back here."""
 
     name = "graph"

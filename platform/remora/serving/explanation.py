@@ -26,13 +26,13 @@ FURTHER = 5_000
 EXCLUDED, NOT_FOUND = "exclude", "retrieval"
 
 
-class Said(BaseModel):
+class ResponseModel(BaseModel):
     """A part of an explanation."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class FoundBy(Said):
+class FoundBy(ResponseModel):
     """A source, the rank it gave the item, from 1, and its score."""
 
     source: str
@@ -40,7 +40,7 @@ class FoundBy(Said):
     score: float | None
 
 
-class Contribution(Said):
+class Contribution(ResponseModel):
     """What one feature adds to the margin of an objective's trees; ``value`` None where it is missing."""
 
     feature: str
@@ -48,7 +48,7 @@ class Contribution(Said):
     contribution: float
 
 
-class Prediction(Said):
+class Prediction(ResponseModel):
     """One objective: the prediction, its weight, and the trees' margin as a base and what each feature adds (TreeSHAP).
 
     ``contributions`` has the largest; ``other_contributions`` is the sum of the rest. Both are empty without trees.
@@ -62,7 +62,7 @@ class Prediction(Said):
     other_contributions: float = 0.0
 
 
-class Explanation(Said):
+class Explanation(ResponseModel):
     """The answer: shown, or not and by whose doing."""
 
     user_id: str | None

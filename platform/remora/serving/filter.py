@@ -8,8 +8,8 @@ from remora.serving.phases import Errand
 from remora.serving.replica import Replica
 
 
-@serve.deployment
-class Filter(Replica):
+@serve.deployment(name="Filter")
+class FilterReplica(Replica):
     """Second phase of the graph: rules, and the backfill when they leave too little."""
 
     async def filter(self, errand: Errand) -> Errand:

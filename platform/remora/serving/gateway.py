@@ -9,8 +9,8 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from remora.contracts.errors import NotReady
-from remora.registry.live import Answers, Shadowed
-from remora.serving.executors import Executor, Fused, Graph
+from remora.registry.replica_status import RequestStats, ShadowStats
+from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
 from remora.serving.loaded_bundle import Loader
 from remora.serving.phases import Phases
@@ -35,7 +35,7 @@ class Gateway(Replica, Rpc):
         aside = StagePool(1)
 
         def executor(of: Phases, threads: StagePool) -> Executor:
-            return Graph(of.loaded.bundle, *phases) if phases else Fused(of, threads)
+            return GraphExecutor(of.loaded.bundle, *phases) if phases else FusedExecutor(of, threads)
 
         self._router = BundleRouter(
             lambda: self.bundles.active,
@@ -71,8 +71,8 @@ class Gateway(Replica, Rpc):
         such as ``timeout_ms`` and ``max_items``."""
         self._router.limits = ServingSettings(**{**self._limits.model_dump(), **user_config})
 
-    def _answers(self) -> dict[str, Answers]:
+    def _answers(self) -> dict[str, RequestStats]:
         return self._router.answers()
 
-    def _shadowed(self) -> dict[str, Shadowed]:
+    def _shadowed(self) -> dict[str, ShadowStats]:
         return self._router.shadowed()

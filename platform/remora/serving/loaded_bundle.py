@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from remora.pipeline import Hydrator, Pipeline
-from remora.registry.live import LiveReport
+from remora.registry.replica_status import ReplicaStatus
 from remora.registry.traffic import Traffic
 from remora.registry.unrecorded import UnrecordedMove
 from remora.settings import Settings
@@ -54,7 +54,7 @@ class Loader(Protocol):
     def traffic(self) -> Traffic:
         """Which bundle gets which requests now; asked every second of one that follows."""
 
-    def report(self, report: LiveReport) -> None:
+    def report(self, report: ReplicaStatus) -> None:
         """What a replica says of itself, for whoever directs the traffic."""
 
     def unrecorded_moves(self) -> Sequence[UnrecordedMove]:

@@ -9,8 +9,8 @@ from remora.serving.phases import Errand
 from remora.serving.replica import Replica
 
 
-@serve.deployment
-class Ranker(Replica):
+@serve.deployment(name="Ranker")
+class RankerReplica(Replica):
     """Third phase of the graph: item features in memory, the trees, the rerankers."""
 
     async def rank(self, errand: Errand) -> Slate:

@@ -17,9 +17,9 @@ from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.metrics import ServingMetrics
 from remora.serving.phases import BundleMismatch
 from remora.serving.request_context import RequestContext
+from remora.serving.request_counters import RequestCounter
 from remora.serving.requests import item_row, to_query
 from remora.serving.schemas import DEFAULT_SURFACE, ExplainRequest, RecommendRequest
-from remora.serving.tallies import AnswerTally
 from remora.serving.timeouts import with_timeout
 from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse, response_to
@@ -46,10 +46,10 @@ class Recommender:
         executor: Executor,
         limits: ServingSettings,
         meters: ServingMetrics | None = None,
-        tally: AnswerTally | None = None,
+        counter: RequestCounter | None = None,
     ) -> None:
         self.loaded, self.executor, self.limits, self.meters = loaded, executor, limits, meters
-        self.tally = tally or AnswerTally()
+        self.counter = counter or RequestCounter()
         self.cached_slate = CachedSlate(limits.slate_cache_size)
         self.warm = False
 
@@ -63,7 +63,7 @@ class Recommender:
         except (Refused, BundleMismatch):
             raise
         except Exception:
-            self.tally.broke()
+            self.counter.failed()
             raise
 
     async def explain(self, request: ExplainRequest, context: RequestContext) -> Explanation:
@@ -89,11 +89,11 @@ class Recommender:
             self.warm = True
 
     async def _answer(self, query: Query, context: RequestContext, variant: str, yields: bool) -> RecommendResponse:
-        start, timeout_ms, fell = time.perf_counter(), self._timeout_ms(context), True
+        start, timeout_ms, fell_back = time.perf_counter(), self._timeout_ms(context), True
         try:
             slate = await with_timeout(timeout_ms / 1e3, self.executor.slate(query))
             self.cached_slate.keep(query, slate)
-            fell = False
+            fell_back = False
         except TimeoutError:
             slate = self._fallback(query, f"no slate within {timeout_ms:g} ms")
         except NotReady as reason:
@@ -103,7 +103,7 @@ class Recommender:
         total = {"total": (time.perf_counter() - start) * 1e3}
         slate = replace(slate, timings_ms={**slate.timings_ms, **total})
         response = response_to(query, slate, self.loaded.parts, bundle=self.loaded.bundle, variant=variant)
-        self.tally.answered(response, requested=query.n, within_ms=timeout_ms, fell=fell)
+        self.counter.answered(response, requested=query.n, within_ms=timeout_ms, fell_back=fell_back)
         if self.meters is not None:
             self.meters.answered(query, slate, response)
         return response

@@ -10,7 +10,7 @@ from ray import serve
 from remora.contracts.errors import NotReady
 from remora.features.cached_users import CachedUsers
 from remora.pipeline import Query
-from remora.registry.live import Answers, LiveReport, Shadowed
+from remora.registry.replica_status import ReplicaStatus, RequestStats, ShadowStats
 from remora.registry.unrecorded import UnrecordedMove
 from remora.serving.autoscaling import LATE
 from remora.serving.bundle_follower import BundleFollower
@@ -43,7 +43,7 @@ class Replica:
         self._loader, self._asks_for_users, self.meters = loader, asks_for_users, ServingMetrics()
         self.threads = StagePool(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
         self._prober, self._probed = StagePool(1), dict[str, Query]()
-        self._beat = self._quiet = 0
+        self._heartbeat = self._quiet = 0
         self._unrecorded: set[UnrecordedMove] = set()
         self.bundles = self.threads.wait_for(BundleFollower, loader.traffic, self._opened)
         self._settle()
@@ -96,7 +96,7 @@ class Replica:
         self._quiet += 1
         if changed or tried or self._quiet >= QUIET_LOOKS:
             self._quiet = 0
-            self._beat += 1
+            self._heartbeat += 1
             self._see_unrecorded()
             self._loader.report(self._report())
         self._show_standing()  # at every look: Ray's exporter forgets a gauge that is not set again
@@ -124,12 +124,12 @@ class Replica:
         bundles, unrecorded = self.bundles, len(self._unrecorded)
         self.meters.standing(ready=bundles.is_current, refused=len(bundles.load_errors), unrecorded=unrecorded)
 
-    def _report(self) -> LiveReport:
+    def _report(self) -> ReplicaStatus:
         context, now = serve.get_replica_context(), self.bundles.active
-        return LiveReport(
+        return ReplicaStatus(
             replica=context.replica_id.unique_id,
             deployment=context.deployment,
-            beat=self._beat,
+            heartbeat=self._heartbeat,
             revision=now.traffic.revision,
             ready=tuple(now.phases),
             refused=dict(self.bundles.load_errors),
@@ -137,8 +137,8 @@ class Replica:
             shadowed=self._shadowed(),
         )
 
-    def _answers(self) -> dict[str, Answers]:
+    def _answers(self) -> dict[str, RequestStats]:
         return {}
 
-    def _shadowed(self) -> dict[str, Shadowed]:
+    def _shadowed(self) -> dict[str, ShadowStats]:
         return {}

@@ -11,8 +11,8 @@ from remora.serving.phases import Errand
 from remora.serving.replica import Replica
 
 
-@serve.deployment
-class Retriever(Replica):
+@serve.deployment(name="Retriever")
+class RetrieverReplica(Replica):
     """First phase of the graph: user, encoder, index, co-visitation."""
 
     def __init__(self, loader: Loader) -> None:

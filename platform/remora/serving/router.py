@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from remora.registry.live import Answers, Shadowed
+from remora.registry.replica_status import RequestStats, ShadowStats
 from remora.registry.traffic import PRODUCTION
 from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor
@@ -14,6 +14,7 @@ from remora.serving.metrics import ServingMetrics
 from remora.serving.phases import BundleMismatch, Phases
 from remora.serving.recommender import Recommender
 from remora.serving.request_context import RequestContext
+from remora.serving.request_counters import RequestCounter
 from remora.serving.schemas import (
     SIMILAR,
     ExplainRequest,
@@ -23,7 +24,6 @@ from remora.serving.schemas import (
     about,
 )
 from remora.serving.shadow import Shadow
-from remora.serving.tallies import AnswerTally
 from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse
 
@@ -45,11 +45,11 @@ class BundleRouter:
         shadow: Shadow,
         variant: str = PRODUCTION,
     ) -> None:
-        self._active, self._executor, self._limits, self._meters = active, executor, limits, meters
+        self._active, self._executor, self._limits, self._metrics = active, executor, limits, meters
         self._shadow, self._variant = shadow, variant
         self._recommenders: dict[str, Recommender] = {}
         self._last: ActiveTraffic | None = None
-        self._tallies: defaultdict[str, AnswerTally] = defaultdict(AnswerTally)
+        self._counters: defaultdict[str, RequestCounter] = defaultdict(RequestCounter)
 
     @property
     def limits(self) -> ServingSettings:
@@ -114,11 +114,11 @@ class BundleRouter:
         await self._recommender(now, now.traffic.production).warm_up()
         return Health(status="ready", bundle=now.traffic.production)
 
-    def answers(self) -> dict[str, Answers]:
+    def answers(self) -> dict[str, RequestStats]:
         """What was answered so far, by bundle."""
-        return {bundle: tally.sums() for bundle, tally in list(self._tallies.items())}
+        return {bundle: counter.sums() for bundle, counter in list(self._counters.items())}
 
-    def shadowed(self) -> dict[str, Shadowed]:
+    def shadowed(self) -> dict[str, ShadowStats]:
         """What shadows answered so far, by bundle."""
         return self._shadow.sums()
 
@@ -135,9 +135,9 @@ class BundleRouter:
         """Made when it is first asked."""
         phases, recommender = now.phases[bundle], self._recommenders.get(bundle)
         if recommender is None or recommender.loaded is not phases.loaded:
-            executor, tally = self._executor(phases), self._tallies[bundle]
+            executor, counter = self._executor(phases), self._counters[bundle]
             recommender = self._recommenders[bundle] = Recommender(
-                phases.loaded, executor, self._limits, self._meters, tally
+                phases.loaded, executor, self._limits, self._metrics, counter
             )
         return recommender
 

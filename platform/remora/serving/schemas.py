@@ -57,16 +57,16 @@ def _at_most(most: int) -> Callable[[object], object]:
     return short
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """A request; a field that nothing reads is a mistake of the caller."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Kind = TypeVar("Kind", bound=Asked)
+Model = TypeVar("Model", bound=RequestModel)
 
 
-class RecommendRequest(Asked):
+class RecommendRequest(RequestModel):
     """Body of ``POST /v1/recommend``."""
 
     model_config = ConfigDict(
@@ -111,7 +111,7 @@ def requested(**fields: Any) -> RecommendRequest:
     return checked(RecommendRequest, **fields)
 
 
-def checked(kind: type[Kind], **fields: Any) -> Kind:
+def checked(kind: type[Model], **fields: Any) -> Model:
     """One of a kind of requests; BadRequest says which field breaks the contract, and how."""
     try:
         return kind(**fields)
@@ -121,14 +121,14 @@ def checked(kind: type[Kind], **fields: Any) -> Kind:
         raise BadRequest(f"The request breaks the contract: {said}.") from error
 
 
-class RecommendParameters(Asked):
+class RecommendParameters(RequestModel):
     """Query string of ``GET /v1/recommend/{user_id}``."""
 
     n: Count = DEFAULT_N
     surface: SeedlessSurface = DEFAULT_SURFACE
 
 
-class SimilarParameters(Asked):
+class SimilarParameters(RequestModel):
     """Query string of ``GET /v1/similar/{item_id}``."""
 
     n: Count = DEFAULT_N

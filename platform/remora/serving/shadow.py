@@ -7,13 +7,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 
-from remora.registry.live import Shadowed
+from remora.registry.replica_status import ShadowStats
 from remora.serving.executors import Executor
 from remora.serving.phases import Phases
 from remora.serving.recommender import Recommender
 from remora.serving.request_context import RequestContext
+from remora.serving.request_counters import ShadowCounter
 from remora.serving.schemas import RecommendRequest
-from remora.serving.tallies import ShadowTally
 from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse
 
@@ -31,7 +31,7 @@ class Shadow:
         self._executor = executor
         self._at_work: asyncio.Task[None] | None = None
         self._recommender: Recommender | None = None
-        self._tallies: defaultdict[str, ShadowTally] = defaultdict(ShadowTally)
+        self._counters: defaultdict[str, ShadowCounter] = defaultdict(ShadowCounter)
 
     def offer(
         self,
@@ -42,33 +42,33 @@ class Shadow:
         shown: RecommendResponse,
     ) -> None:
         """Ask the shadow's ``phases`` as well, unless it is busy."""
-        tally = self._tallies[phases.loaded.bundle]
+        counter = self._counters[phases.loaded.bundle]
         if self._at_work is not None and not self._at_work.done():
-            tally.skipped()
+            counter.skipped()
             return
         if self._recommender is None or self._recommender.loaded is not phases.loaded:
-            self._recommender = Recommender(phases.loaded, self._executor(phases), limits, tally=tally.answers)
+            self._recommender = Recommender(phases.loaded, self._executor(phases), limits, counter=counter.answers)
         self._recommender.limits = limits  # a running replica may have been given others
-        self._at_work = asyncio.ensure_future(_compare(self._recommender, tally, request, context, shown))
+        self._at_work = asyncio.ensure_future(_compare(self._recommender, counter, request, context, shown))
 
     def keep(self, bundle: str | None) -> None:
         """Let any other bundle go."""
         if self._recommender is not None and self._recommender.loaded.bundle != bundle:
             self._recommender = None
 
-    def sums(self) -> dict[str, Shadowed]:
+    def sums(self) -> dict[str, ShadowStats]:
         """What was found so far, by bundle."""
-        return {bundle: tally.sums() for bundle, tally in list(self._tallies.items())}
+        return {bundle: counter.sums() for bundle, counter in list(self._counters.items())}
 
 
 async def _compare(
     recommender: Recommender,
-    tally: ShadowTally,
+    counter: ShadowCounter,
     request: RecommendRequest,
     context: RequestContext,
     shown: RecommendResponse,
 ) -> None:
     try:
-        tally.compared(await recommender.recommend(request, context), shown)
+        counter.compared(await recommender.recommend(request, context), shown)
     except Exception:  # counted as failed by the recommender
         logger.exception("the shadow bundle %s broke on a request", recommender.loaded.bundle)

@@ -46,5 +46,5 @@ class RolloutSettings(Section):
     )
     poll_seconds: float = Field(2.0, gt=0, le=3_600, description="between two looks of the controller")
     missed_heartbeats: int = Field(
-        5, ge=2, le=10_000, description="looks at a beat that stands still, after which its replica is gone"
+        5, ge=2, le=10_000, description="polls at which a heartbeat stands still, after which its replica is gone"
     )

@@ -1,4 +1,4 @@
-"""What came of requests, by bundle, as a replica counts it: see :mod:`remora.registry.live`."""
+"""Results of requests, by bundle, as a replica counts them: see :mod:`remora.registry.replica_status`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 
-from remora.registry.live import EMPTY, LATENCY_BOUNDS_MS, Answers, Shadowed
+from remora.registry.replica_status import EMPTY, LATENCY_BOUNDS_MS, RequestStats, ShadowStats
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 
-class AnswerTally:
+class RequestCounter:
     """Answers of one bundle so far; written by the event loop, read by the thread that reports."""
 
     def __init__(self) -> None:
         self._sums: Counter[str] = Counter()
         self._milliseconds = [*EMPTY]
 
-    def answered(self, response: RecommendResponse, *, requested: int, within_ms: float, fell: bool) -> None:
-        """Count a slate of ``requested`` items that had ``within_ms``; one that ``fell`` is of the fallback chain."""
+    def answered(self, response: RecommendResponse, *, requested: int, within_ms: float, fell_back: bool) -> None:
+        """Count a slate of ``requested`` items that had ``within_ms``; ``fell_back``: it is of the fallback chain."""
         total = response.timings_ms["total"]
         self._sums.update(
             requests=1,
-            failed=fell,
+            failed=fell_back,
             deadline_exceeded=total > within_ms,
             degraded=bool(response.degraded),
             underfilled=len(response.items) < requested,
@@ -31,20 +31,20 @@ class AnswerTally:
         )
         self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, total)] += 1
 
-    def broke(self) -> None:
+    def failed(self) -> None:
         """Count a request that a bug ended."""
         self._sums.update(requests=1, failed=1)
 
-    def sums(self) -> Answers:
+    def sums(self) -> RequestStats:
         """So far."""
-        return Answers(**self._sums, milliseconds=tuple(self._milliseconds))
+        return RequestStats(**self._sums, milliseconds=tuple(self._milliseconds))
 
 
-class ShadowTally:
+class ShadowCounter:
     """What a shadow answered so far, beside what was shown."""
 
     def __init__(self) -> None:
-        self.answers = AnswerTally()
+        self.answers = RequestCounter()
         self._sums: Counter[str] = Counter()
         self._scores: dict[str, float] = {}
         self._milliseconds = [*EMPTY]
@@ -67,10 +67,10 @@ class ShadowTally:
     def _add(self, name: str, more: float) -> None:
         self._scores[name] = self._scores.get(name, 0.0) + more
 
-    def sums(self) -> Shadowed:
+    def sums(self) -> ShadowStats:
         """So far."""
         answers = self.answers.sums()
-        return Shadowed(
+        return ShadowStats(
             compared=answers.requests,
             failed=answers.failed,
             deadline_exceeded=answers.deadline_exceeded,

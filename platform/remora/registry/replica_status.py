@@ -17,7 +17,7 @@ LATENCY_BOUNDS_MS = (5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500
 EMPTY = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
 
 
-class Counted(BaseModel):
+class Counters(BaseModel):
     """Sums since a replica started; sums of replicas add, and a later less an earlier one is what came between."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,7 @@ class Counted(BaseModel):
         return type(self)(**sums)
 
 
-class Answers(Counted):
+class RequestStats(Counters):
     """Answers of one bundle. One request may count in several of the fields that follow ``requests``."""
 
     requests: int = 0
@@ -53,7 +53,7 @@ class Answers(Counted):
     milliseconds: tuple[int, ...] = Field(EMPTY, description="requests per bucket of latency")
 
 
-class Shadowed(Counted):
+class ShadowStats(Counters):
     """Requests that were answered by production and then, aside, by the shadow."""
 
     compared: int = 0
@@ -73,38 +73,38 @@ class Shadowed(Counted):
     production_milliseconds: tuple[int, ...] = Field(EMPTY, description="of the answers that it is compared with")
 
 
-class LiveReport(BaseModel):
+class ReplicaStatus(BaseModel):
     """One replica, whole; each report replaces the one before."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     replica: str
     deployment: str
-    beat: int = Field(description="grows with every report: a replica whose beat stands still is gone or frozen")
+    heartbeat: int = Field(description="grows with every report: where it stands still, the replica is gone or frozen")
     revision: int = Field(description="of the traffic that it follows")
     ready: tuple[str, ...] = Field((), description="bundles that are loaded and warmed up")
     refused: dict[str, str] = Field({}, description="bundles that could not be loaded, and why")
-    answers: dict[str, Answers] = Field({}, description="by bundle; only of what takes requests in")
-    shadowed: dict[str, Shadowed] = Field({}, description="by the shadow's bundle")
+    answers: dict[str, RequestStats] = Field({}, description="by bundle; only of what takes requests in")
+    shadowed: dict[str, ShadowStats] = Field({}, description="by the shadow's bundle")
 
 
 @dataclass(frozen=True)
-class LiveReports:
+class ReplicaStatuses:
     """The reports of a home's replicas, one file each."""
 
     home: Home
 
-    def write(self, report: LiveReport) -> None:
+    def write(self, report: ReplicaStatus) -> None:
         """Replace the replica's report."""
         self.home.write_bytes(f"{FOLDER}/{report.replica}.json", report.model_dump_json().encode())
 
-    def read(self) -> dict[str, LiveReport]:
+    def read(self) -> dict[str, ReplicaStatus]:
         """By replica; of replicas that are gone as well, until they are removed."""
         found = {}
         for name in self.home.files(FOLDER):
             if name.endswith(".json"):
                 try:
-                    report = LiveReport.model_validate_json(self.home.read_bytes(f"{FOLDER}/{name}"))
+                    report = ReplicaStatus.model_validate_json(self.home.read_bytes(f"{FOLDER}/{name}"))
                 except (FileNotFoundError, ValidationError):  # removed just now, or of another version of Remora
                     continue
                 found[report.replica] = report
