@@ -41,7 +41,7 @@ class Gateway(Replica, Rpc):
             lambda: self.bundles.active,
             lambda of: executor(of, self.threads),
             self._limits,
-            self.meters,
+            self.metrics,
             shadow=Shadow(lambda of: executor(of, aside)),
             variant=loader.variant,
         )

@@ -45,10 +45,10 @@ class Recommender:
         loaded: LoadedBundle,
         executor: Executor,
         limits: ServingSettings,
-        meters: ServingMetrics | None = None,
+        metrics: ServingMetrics | None = None,
         counter: RequestCounter | None = None,
     ) -> None:
-        self.loaded, self.executor, self.limits, self.meters = loaded, executor, limits, meters
+        self.loaded, self.executor, self.limits, self.metrics = loaded, executor, limits, metrics
         self.counter = counter or RequestCounter()
         self.cached_slate = CachedSlate(limits.slate_cache_size)
         self.warm = False
@@ -104,8 +104,8 @@ class Recommender:
         slate = replace(slate, timings_ms={**slate.timings_ms, **total})
         response = response_to(query, slate, self.loaded.parts, bundle=self.loaded.bundle, variant=variant)
         self.counter.answered(response, requested=query.n, within_ms=timeout_ms, fell_back=fell_back)
-        if self.meters is not None:
-            self.meters.answered(query, slate, response)
+        if self.metrics is not None:
+            self.metrics.answered(query, slate, response)
         return response
 
     def _fallback(self, query: Query, reason: str) -> Slate:
@@ -115,14 +115,14 @@ class Recommender:
         chain, cache = self.loaded.popular_fallback, stage_name(self.cached_slate)
         slate, fallback = replace(chain, sources=(self.cached_slate,)).run(query), cache
         found = slate.counts[cache] > 0
-        if self.meters is not None:
-            self.meters.looked_up(cache, found)
+        if self.metrics is not None:
+            self.metrics.looked_up(cache, found)
         if not found:
             slate = chain.run(query)
             gave = (FALLBACK.format(name) for name in map(stage_name, chain.sources) if slate.counts[name])
             fallback = next(gave, POPULAR_FALLBACK)
-        if self.meters is not None:
-            self.meters.fell_back(query.surface, fallback)
+        if self.metrics is not None:
+            self.metrics.fell_back(query.surface, fallback)
         return replace(slate, degraded=(f"{fallback}: {reason}", *slate.degraded))
 
     def _timeout_ms(self, context: RequestContext) -> float:

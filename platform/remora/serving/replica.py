@@ -40,7 +40,7 @@ class Replica:
 
     def __init__(self, loader: Loader, *, asks_for_users: bool = False) -> None:
         limits = loader.settings.serving
-        self._loader, self._asks_for_users, self.meters = loader, asks_for_users, ServingMetrics()
+        self._loader, self._asks_for_users, self.metrics = loader, asks_for_users, ServingMetrics()
         self.threads = StagePool(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
         self._prober, self._probed = StagePool(1), dict[str, Query]()
         self._heartbeat = self._quiet = 0
@@ -64,7 +64,7 @@ class Replica:
                 self._loader.users(loaded), most=limits.user_cache_size, seconds=limits.user_cache_ttl_seconds
             )
             for cache in (users.cache, loaded.parts.encoder.cache):
-                cache.listener = self.meters.looked_up
+                cache.listener = self.metrics.looked_up
         phases = Phases(loaded, users)
         warm_up(phases, within_ms=limits.timeout_ms)
         return phases
@@ -122,7 +122,7 @@ class Replica:
 
     def _show_standing(self) -> None:
         bundles, unrecorded = self.bundles, len(self._unrecorded)
-        self.meters.standing(ready=bundles.is_current, refused=len(bundles.load_errors), unrecorded=unrecorded)
+        self.metrics.standing(ready=bundles.is_current, refused=len(bundles.load_errors), unrecorded=unrecorded)
 
     def _report(self) -> ReplicaStatus:
         context, now = serve.get_replica_context(), self.bundles.active

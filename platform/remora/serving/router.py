@@ -40,12 +40,12 @@ class BundleRouter:
         active: Callable[[], ActiveTraffic],
         executor: Callable[[Phases], Executor],
         limits: ServingSettings,
-        meters: ServingMetrics,
+        metrics: ServingMetrics,
         *,
         shadow: Shadow,
         variant: str = PRODUCTION,
     ) -> None:
-        self._active, self._executor, self._limits, self._metrics = active, executor, limits, meters
+        self._active, self._executor, self._limits, self._metrics = active, executor, limits, metrics
         self._shadow, self._variant = shadow, variant
         self._recommenders: dict[str, Recommender] = {}
         self._last: ActiveTraffic | None = None
