@@ -14,7 +14,7 @@ IMPORTED = (
     "remora.cli.main",
     "remora.cli.path",
     "remora.training.retraining.run_recorder",
-    "remora.rollout.gates.evidence.opened",
+    "remora.rollout.gates.evidence.bundle_under_test",
     "remora.wiring.parts",
     "ray.data",
     "ray.train",

@@ -156,7 +156,7 @@ def killed(at: Shop, kills: int, seed: int, note: Note) -> dict[str, Any]:
         note(f"Ray at {head.facts['address']}; {at.folder}")
         journal = at.folder / "kills.jsonl"
         lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
-        usual = _usual(at, lines, note)
+        usual = _baseline(at, lines, note)
         while (number := sum(line["killed"] for line in lines)) < kills:
             kind = _next(lines, kills)
             line = _one(at, kind, len(lines), usual, random.Random(f"{seed} {len(lines)}"))
@@ -170,7 +170,7 @@ def killed(at: Shop, kills: int, seed: int, note: Note) -> dict[str, Any]:
     return _summed(lines) | {"staging_left": whole.staging_folders(at.settings)}
 
 
-def _usual(at: Shop, lines: list[dict[str, Any]], note: Note) -> dict[str, float]:
+def _baseline(at: Shop, lines: list[dict[str, Any]], note: Note) -> dict[str, float]:
     """Seconds that each command takes; a full run of each the first time, two bundles among them."""
     file = at.folder / "usual.json"
     usual: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}

@@ -34,7 +34,7 @@ class Listed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class StepComparison:
     """The systems of the benchmark at any instant; pickles. ``rankers`` by model, ``peers`` by name."""
 
     moments: ReplayStates

@@ -78,7 +78,7 @@ def _run(chosen: argparse.Namespace, work: Path, note: Note) -> dict[str, Any]:
 
 def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Path, note: Note) -> dict[str, Any]:
     from benchmarks.two_stage.export import exported
-    from benchmarks.two_stage.lists import Compared
+    from benchmarks.two_stage.lists import StepComparison
 
     from remora.cli import path
     from remora.contracts.home import Home
@@ -130,11 +130,11 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     def systems(moments: ReplayStates) -> Any:
         kept.append(moments)
         alone = {name: rankers[name] for name in ("trees", "network")}
-        return Compared(moments=moments, rankers=alone, peers=lists).at
+        return StepComparison(moments=moments, rankers=alone, peers=lists).at
 
     note(f"{len(asked):,} queries of the test window, {len(lists) + 4} systems")
     report = compared(settings, lake, towers, rankers["both"], systems)
-    at_first = Compared(moments=kept[0], rankers={n: rankers[n] for n in ("trees", "network")}, peers={}).at
+    at_first = StepComparison(moments=kept[0], rankers={n: rankers[n] for n in ("trees", "network")}, peers={}).at
     return summarised(report, told, seconds, _timed(settings, lake, asked, at_first))
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from remora.rollout.gates.calibration import Calibrated, Calibration
-from remora.rollout.gates.coverage import Coverage
+from remora.rollout.gates.calibration import Calibration, ObjectiveCalibration
+from remora.rollout.gates.coverage import CoverageEvidence
 from remora.rollout.gates.index_recall import IndexRecall
 from remora.rollout.gates.latency import Latency
-from remora.rollout.gates.load import Loading
+from remora.rollout.gates.load import LoadResult
 from remora.rollout.gates.memory import Memory
-from remora.rollout.gates.offline import Compared, Offline
+from remora.rollout.gates.offline import MetricComparison, Offline
 from remora.rollout.gates.parity import Parity
 from remora.rollout.gates.slate_validity import SlateValidity
 
@@ -39,7 +39,7 @@ def offline(draw: st.DrawFn) -> Pair:
     low, high = sorted((draw(st.floats(-1, 1)), draw(st.floats(-1, 1))))
     mean, against = draw(share), draw(optional(share))
     ends = {} if against is None else {"production": against, "low": low, "high": high}
-    better = Compared(metric="ndcg", cutoff=10, candidate=mean, **ends)
+    better = MetricComparison(metric="ndcg", cutoff=10, candidate=mean, **ends)
     lost = draw(share)
     worse = replace(better, candidate=mean - lost, **({} if against is None else {"low": low - draw(share)}))
     window = {"queries": draw(counts), "users": 3, "start": "then", "end": "later"}
@@ -49,14 +49,16 @@ def offline(draw: st.DrawFn) -> Pair:
 @st.composite
 def coverage(draw: st.DrawFn) -> Pair:
     shown, less = sorted((draw(counts), draw(counts)), reverse=True)
-    better = Coverage(candidate=shown, production=draw(optional(counts)), slates=draw(counts), cutoff=10, items=20_000)
+    better = CoverageEvidence(
+        candidate=shown, production=draw(optional(counts)), slates=draw(counts), cutoff=10, items=20_000
+    )
     return Pair(better, replace(better, candidate=less))
 
 
 @st.composite
 def calibration(draw: st.DrawFn) -> Pair:
     error, more = sorted((draw(share), draw(share)))
-    better = Calibrated(objective="like", candidate=error, production=draw(optional(share)))
+    better = ObjectiveCalibration(objective="like", candidate=error, production=draw(optional(share)))
     return Pair(Calibration(objectives=(better,)), Calibration(objectives=(replace(better, candidate=more),)))
 
 
@@ -113,7 +115,9 @@ def parity(draw: st.DrawFn) -> Pair:
 @st.composite
 def loading(draw: st.DrawFn) -> Pair:
     code = draw(st.sampled_from((0, 1, -6, -11, None)))
-    return Pair(Loading(code=code, seconds=3.0), Loading(code=code or draw(st.sampled_from((1, -9))), seconds=3.0))
+    return Pair(
+        LoadResult(code=code, seconds=3.0), LoadResult(code=code or draw(st.sampled_from((1, -9))), seconds=3.0)
+    )
 
 
 DRAWN: dict[str, st.SearchStrategy[Pair]] = {

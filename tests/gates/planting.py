@@ -18,7 +18,7 @@ from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.lineage import Lineage
 from remora.retrieval.index import ItemIndex
-from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 from remora.wiring.hydration import online_users
@@ -129,16 +129,16 @@ class Broken(Ranker):
         return self
 
 
-def live_with(bundle: Bundle, ranker: Callable[[Ranker], Ranker]) -> Callable[[Bundle, Settings], Opened]:
+def live_with(bundle: Bundle, ranker: Callable[[Ranker], Ranker]) -> Callable[[Bundle, Settings], BundleUnderTest]:
     """Opens bundles; that one with another ranker in its place."""
 
-    def opened(which: Bundle, settings: Settings) -> Opened:
+    def loaded(which: Bundle, settings: Settings) -> BundleUnderTest:
         contents = BundleContents.load(which, settings)
         if which.id == bundle.id:
             contents = replace(contents, ranker=ranker(contents.ranker))
         parts = contents.parts
         surfaces = {name: surface(parts) for name, surface in SURFACES.items()}
         users = online_users(contents.settings, parts)
-        return Opened(bundle=which, contents=contents, parts=parts, surfaces=surfaces, users=users)
+        return BundleUnderTest(bundle=which, contents=contents, parts=parts, surfaces=surfaces, users=users)
 
-    return opened
+    return loaded

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from tests.gates.drawn import DRAWN
 
 from remora.rollout.gates.calibration import Calibration
-from remora.rollout.gates.coverage import Coverage
+from remora.rollout.gates.coverage import CoverageEvidence
 from remora.rollout.gates.latency import Latency
-from remora.rollout.gates.load import Loading
+from remora.rollout.gates.load import LoadResult
 from remora.rollout.gates.memory import Memory
-from remora.rollout.gates.offline import Compared, Offline
+from remora.rollout.gates.offline import MetricComparison, Offline
 from remora.rollout.gates.parity import Parity
 from remora.rollout.gates.report import GateReport
 from remora.rollout.gates.slate_validity import Offender, SlateValidity
 from remora.rollout.gates.table import GATES
-from remora.rollout.gates.verdict import Check, Verdict, number
+from remora.rollout.gates.verdict import Check, GateVerdict, number
 from remora.settings import GatesSettings, MetricBound
 
 BOUNDS = GatesSettings(offline=(MetricBound(metric="ndcg", cutoff=10, margin=0.1, floor=0.05),))
@@ -44,7 +44,7 @@ def test_worse_evidence_never_turns_a_failure_into_a_pass(gate: str, data: st.Da
 def test_a_verdict_is_on_the_side_of_its_bound_and_is_json(gate: str, data: st.DataObject) -> None:
     verdict = GATES[gate](data.draw(DRAWN[gate]).better, BOUNDS)
     assert verdict.gate == gate
-    assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+    assert GateVerdict.model_validate_json(verdict.model_dump_json()) == verdict
     json.dumps(verdict.evidence, allow_nan=False)
 
 
@@ -71,8 +71,8 @@ def test_what_was_not_measured_does_not_hold() -> None:
         assert "not measured" in check.sentence
 
 
-def offline(**of: float) -> Verdict:
-    compared = Compared(metric="ndcg", cutoff=10, **of)
+def offline(**of: float) -> GateVerdict:
+    compared = MetricComparison(metric="ndcg", cutoff=10, **of)
     window = {"queries": 300, "users": 100, "start": "2026-01-01", "end": "2026-02-01"}
     return GATES["offline"](Offline(compared=(compared,), **window), BOUNDS)  # type: ignore[arg-type]
 
@@ -98,13 +98,13 @@ def test_without_production_only_the_floor_holds_and_it_is_said() -> None:
 def test_nothing_asked_is_no_pass() -> None:
     verdict = GATES["offline"](Offline(queries=0, users=0, start="a", end="b", compared=()), BOUNDS)
     assert not verdict.passed
-    coverage = GATES["coverage"](Coverage(candidate=0, production=None, slates=0, cutoff=10, items=9), BOUNDS)
+    coverage = GATES["coverage"](CoverageEvidence(candidate=0, production=None, slates=0, cutoff=10, items=9), BOUNDS)
     assert not coverage.passed
 
 
 def test_a_metric_that_was_not_measured_fails() -> None:
     twice = GatesSettings(offline=(MetricBound(metric="ndcg"), MetricBound(metric="recall", cutoff=20)))
-    compared = Compared(metric="ndcg", cutoff=10, candidate=0.3)
+    compared = MetricComparison(metric="ndcg", cutoff=10, candidate=0.3)
     found = GATES["offline"](Offline(queries=9, users=9, start="a", end="b", compared=(compared,)), twice)
     assert not found.passed
     assert "recall@20 is not measured" in found.sentence
@@ -115,7 +115,7 @@ def test_a_metric_that_was_not_measured_fails() -> None:
     [(-11, "signal 11 (SIGSEGV)"), (-6, "signal 6 (SIGABRT)"), (3, "exit code 3"), (None, "not loaded in 9.0 s")],
 )
 def test_a_process_that_dies_fails_in_words(code: int | None, words: str) -> None:
-    verdict = GATES["loads"](Loading(code=code, seconds=9.0, said="OSError: no such file"), BOUNDS)
+    verdict = GATES["loads"](LoadResult(code=code, seconds=9.0, said="OSError: no such file"), BOUNDS)
     assert not verdict.passed
     assert words in verdict.sentence
     assert "OSError: no such file" in verdict.sentence
@@ -188,18 +188,18 @@ def test_failures_that_another_moment_may_not_have_are_named() -> None:
         timeout_ms=150,
     )
     measured = [
-        GATES["loads"](Loading(code=None, seconds=61), BOUNDS),
+        GATES["loads"](LoadResult(code=None, seconds=61), BOUNDS),
         GATES["latency"](replace(quick, p99_ms=5_000), BOUNDS),
         GATES["memory"](Memory(candidate_mib=1e6, production_mib=None), BOUNDS),
     ]
     for verdict in measured:
         assert report_of(verdict).momentary == (verdict.gate,)
-    assert report_of(GATES["loads"](Loading(code=-9, seconds=1), BOUNDS)).momentary == ("loads",)
-    assert report_of(GATES["loads"](Loading(code=1, seconds=1), BOUNDS)).momentary == ()
+    assert report_of(GATES["loads"](LoadResult(code=-9, seconds=1), BOUNDS)).momentary == ("loads",)
+    assert report_of(GATES["loads"](LoadResult(code=1, seconds=1), BOUNDS)).momentary == ()
     assert report_of(GATES["latency"](quick, BOUNDS)).momentary == ()
 
 
-def report_of(verdict: Verdict) -> GateReport:
+def report_of(verdict: GateVerdict) -> GateReport:
     return GateReport(
         candidate="a",
         production=None,

@@ -12,7 +12,7 @@ import pytest
 from remora.datasets.splits import Window
 from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.segments import ALL
-from remora.rollout.gates.evidence.replays import CANDIDATE, PRODUCTION, Replayed, after_training, offline
+from remora.rollout.gates.evidence.replays import CANDIDATE, PRODUCTION, GateReplay, after_training, offline
 from remora.settings import EvaluationSettings, GatesSettings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -52,7 +52,7 @@ def test_the_interval_is_that_of_a_bootstrap_of_users_by_hand(level: float) -> N
     theirs = counts * (skill + draw.normal(0.0, 0.05, users))
     both = replay_sums(CANDIDATE, users, mine, counts) + replay_sums(PRODUCTION, users, theirs, counts)
     found = offline(
-        Replayed(window=WINDOW, queries=int(counts.sum()), sums=both, items=10),
+        GateReplay(window=WINDOW, queries=int(counts.sum()), sums=both, items=10),
         GatesSettings(confidence_level=level),
         EvaluationSettings(bootstrap_samples=8_000),
     ).compared[0]

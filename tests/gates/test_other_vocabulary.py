@@ -13,7 +13,7 @@ from remora.ingest.lake import Lake
 from remora.registry.bundle import Bundle
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
-from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.evidence.replays import CANDIDATE, PRODUCTION, covered, offline, replayed
 from remora.settings import Settings
 from remora.wiring.parts import Towers
@@ -22,28 +22,28 @@ GONE = 40
 """Items at the end of the vocabulary that production does not know."""
 
 
-def of_fewer_items(opened: Opened) -> Opened:
-    contents = opened.contents
-    n = len(opened.vocabulary) - GONE
+def of_fewer_items(loaded: BundleUnderTest) -> BundleUnderTest:
+    contents = loaded.contents
+    n = len(loaded.vocabulary) - GONE
     table = contents.snapshot.table.slice(0, n)
     snapshot = replace(contents.snapshot, vocabulary=Vocabulary(table["item_id"].to_pylist()), table=table)
     encoder = contents.towers.encoder
     fewer = UserEncoder(encoder.spec, encoder.tower, encoder.item_vectors[:n])
     towers = Towers(fewer, ItemIndex.build(fewer.item_vectors.numpy()))
     contents = replace(contents, snapshot=snapshot, towers=towers)
-    return replace(opened, contents=contents, parts=replace(opened.parts, vocabulary=snapshot.vocabulary))
+    return replace(loaded, contents=contents, parts=replace(loaded.parts, vocabulary=snapshot.vocabulary))
 
 
 def test_both_are_asked_the_same_queries_each_in_its_own_rows(
     settings: Settings, lake: Lake, production: Bundle
 ) -> None:
-    opened = Opened.open(production, settings)
-    found = replayed(settings, lake, open_store(settings), opened, of_fewer_items(opened))
+    loaded = BundleUnderTest.load(production, settings)
+    found = replayed(settings, lake, open_store(settings), loaded, of_fewer_items(loaded))
     both = offline(found, settings.gates, settings.evaluation).compared[0]
     assert both.production is not None
     assert both.candidate > both.production > 0  # a fifth of what is wanted is not in production's catalogue
     counts = {column.system: found.sums.mean(column).count for column in found.sums.columns if column.segment == ALL}
     assert counts[CANDIDATE] == counts[PRODUCTION] == found.queries
     shown = next(rows for column, rows in found.sums.covered.items() if column.system == PRODUCTION).rows
-    assert int(np.max(shown)) < len(opened.vocabulary) - GONE
+    assert int(np.max(shown)) < len(loaded.vocabulary) - GONE
     assert covered(found).production == len(shown)

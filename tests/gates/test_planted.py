@@ -12,8 +12,8 @@ from tests.gates.planting import Ticking, live_with
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.registry.bundle import Bundle
-from remora.rollout.gates.evidence.opened import Opened
-from remora.rollout.gates.evidence.requests import asked_of, recorded
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
+from remora.rollout.gates.evidence.requests import queries_of, sample_requests
 from remora.rollout.gates.runner import Findings, measure
 from remora.rollout.gates.table import GATES
 from remora.settings import Settings
@@ -70,7 +70,7 @@ def test_four_hundred_milliseconds_more_fail_latency(
     def slow(ranker: Ranker) -> Ranker:
         return planting.Slow(spec=ranker.spec, models=ranker.models, clock=clock)
 
-    findings = found(settings, lake, good, production, opener=live_with(good, slow), clock=clock)
+    findings = found(settings, lake, good, production, load_bundle=live_with(good, slow), clock=clock)
     assert set(failed(findings)) == {"latency"}
     assert "401 ms, 326 ms above the bound of 75 ms" in failed(findings)["latency"]
 
@@ -84,8 +84,8 @@ def test_an_index_of_another_version_fails_index_recall(settings: Settings, lake
 def test_two_requests_in_a_hundred_without_scores_fail_slate_validity(
     settings: Settings, lake: Lake, good: Bundle, production: Bundle
 ) -> None:
-    opened = Opened.open(good, settings)
-    known = [query for query in asked_of(opened, recorded(settings, [opened])) if len(query.history) > 3]
+    loaded = BundleUnderTest.load(good, settings)
+    known = [query for query in queries_of(loaded, sample_requests(settings, [loaded])) if len(query.history) > 3]
     history = known[0].history
     share = np.mean([np.array_equal(query.history, history) for query in known])
     assert 0 < share <= 0.03
@@ -93,7 +93,7 @@ def test_two_requests_in_a_hundred_without_scores_fail_slate_validity(
     def forgetful(ranker: Ranker) -> Ranker:
         return planting.Forgetful(spec=ranker.spec, models=ranker.models, of=history)
 
-    findings = found(settings, lake, good, production, opener=live_with(good, forgetful))
+    findings = found(settings, lake, good, production, load_bundle=live_with(good, forgetful))
     assert set(failed(findings)) == {"slate_validity"}
     assert "unscored item: 1" in failed(findings)["slate_validity"]
     evidence = next(v for v in findings.verdicts if v.gate == "slate_validity").evidence
@@ -140,7 +140,7 @@ def test_a_bug_fails_slate_validity_and_is_not_replayed(
     def broken(ranker: Ranker) -> Ranker:
         return planting.Broken(spec=ranker.spec, models=ranker.models)
 
-    findings = found(settings, lake, good, production, opener=live_with(good, broken))
+    findings = found(settings, lake, good, production, load_bundle=live_with(good, broken))
     assert set(failed(findings)) == {"slate_validity"}
     assert "KeyError" in str(findings.verdicts)
     assert set(findings.not_run) == {"offline", "coverage", "latency"}

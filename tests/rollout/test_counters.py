@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.registry.replica_status import ReplicaStatus, RequestStats
-from remora.rollout.counters import CounterDelta, Tally
+from remora.rollout.counters import CounterDelta, StepCounters
 from remora.rollout.liveness import Liveness
 
 
@@ -20,21 +20,23 @@ def test_a_step_holds_what_came_since_it_began_whoever_was_gone_meanwhile(
 ) -> None:
     """Replicas grow by these numbers at the looks at which they are there, and only then."""
     totals: dict[str, int] = {}
-    tally, since = Tally(), 0
+    counters, since = StepCounters(), 0
     for look, growth in enumerate(grown):
         if look == begins:
-            tally, since = tally.begun(), sum(totals.values())
+            counters, since = counters.begun(), sum(totals.values())
         totals |= {name: totals.get(name, 0) + more for name, more in growth.items()}
-        tally = tally.seen({name: sums(totals[name]) for name in growth})
+        counters = counters.seen({name: sums(totals[name]) for name in growth})
     began = since if begins < len(grown) else 0
-    assert tally.step.candidate.requests == sum(totals.values()) - began
-    assert tally.ever.candidate.requests == sum(totals.values())
+    assert counters.step.candidate.requests == sum(totals.values()) - began
+    assert counters.ever.candidate.requests == sum(totals.values())
 
 
 def test_a_replica_that_begins_anew_under_its_name_loses_nothing() -> None:
-    tally = Tally().seen({"a": sums(10)}).begun().seen({"a": sums(16)}).seen({"a": sums(4)}).seen({"a": sums(5)})
-    assert tally.step.candidate.requests == 6 + 5
-    assert tally.begun().step == CounterDelta()
+    counters = (
+        StepCounters().seen({"a": sums(10)}).begun().seen({"a": sums(16)}).seen({"a": sums(4)}).seen({"a": sums(5)})
+    )
+    assert counters.step.candidate.requests == 6 + 5
+    assert counters.begun().step == CounterDelta()
 
 
 def report(heartbeat: int, *, ready: tuple[str, ...] = (), refused: str = "") -> ReplicaStatus:

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from remora.registry.replica_status import ReplicaStatus
 from remora.rollout.decision import Verdict, decide, decide_to_begin
 from remora.rollout.liveness import LiveReplicas
-from remora.rollout.readout import Drift, Finding, Rate, Readout
+from remora.rollout.readout import Drift, GuardrailReading, Rate, Readout
 from remora.settings import RolloutSettings
 
 CHOSEN = RolloutSettings(min_requests=500, max_wait_factor=4)
-BAD = Finding(
+BAD = GuardrailReading(
     name="failed",
     about="answers that no pipeline made",
     candidate=Rate(hits=50, n=100, low=0.3, high=0.7),
@@ -20,7 +20,7 @@ BAD = Finding(
 GOOD = BAD.model_copy(update={"candidate": Rate(hits=0, n=100, low=0.0, high=0.05)})
 
 
-def readout(seconds: float, requests: int, *findings: Finding) -> Readout:
+def readout(seconds: float, requests: int, *findings: GuardrailReading) -> Readout:
     return Readout(step="canary:5%:1m", seconds=seconds, duration=60, requests=requests, findings=findings)
 
 

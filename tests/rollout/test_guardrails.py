@@ -7,9 +7,9 @@ from scipy.stats import beta
 import remora.rollout.readout as module_of_readouts
 from remora.registry.replica_status import EMPTY, RequestStats, ShadowStats
 from remora.rollout.decision import Verdict, decide
-from remora.rollout.guardrails import GUARDRAILS, Compared, alpha_of_each, rows_of
+from remora.rollout.guardrails import GUARDRAILS, StepComparison, alpha_of_each, rows_of
 from remora.rollout.latency import bucket_of_quantile, quantile_ms, slow_bucket, slower
-from remora.rollout.plan import Kind, Plan
+from remora.rollout.plan import Plan, StepKind
 from remora.rollout.readout import Readout, make_readout
 from remora.rollout.sequential.rates import Bounds
 from remora.settings import MarginSettings, RolloutSettings
@@ -38,14 +38,14 @@ def misled(random: np.random.Generator, settings: RolloutSettings, rate: float, 
     """Is a bundle that is exactly as production is rolled back somewhere in a whole rollout?"""
     for step in PLAN.steps:
         candidate = production = RequestStats()
-        beside, usual = ShadowStats(), answers(random, 4_000, rate)
+        beside, baseline = ShadowStats(), answers(random, 4_000, rate)
         for look in range(looks):
             n = 100
             candidate = candidate + answers(random, int(random.binomial(n, max(step.share, 0.05))), rate)
             production = production + answers(random, n, rate)
             beside = beside + shadowed(random, n, rate)
-            before = usual if step.kind is Kind.FULL else production
-            sides = Compared(candidate=candidate, production=before, shadowed=beside, slow_after=5)
+            before = baseline if step.kind is StepKind.FULL else production
+            sides = StepComparison(candidate=candidate, production=before, shadowed=beside, slow_after=5)
             readout = make_readout(step, sides, {}, settings, plan=PLAN, seconds=look)
             if decide(readout, {}, settings, paused=False).verdict is Verdict.ROLL_BACK:
                 return True
@@ -77,45 +77,45 @@ def test_the_tests_share_alpha() -> None:
 
 
 def test_every_row_is_tested_somewhere_and_named_once_a_step() -> None:
-    assert {row.name for kind in Kind for row in rows_of(kind)} == {row.name for row in GUARDRAILS}
-    for kind in Kind:
+    assert {row.name for kind in StepKind for row in rows_of(kind)} == {row.name for row in GUARDRAILS}
+    for kind in StepKind:
         names = [row.name for row in rows_of(kind)]
         assert len(names) == len(set(names)) > 0
 
 
-def readout(kind: Kind, candidate: RequestStats, production: RequestStats, settings: RolloutSettings) -> Readout:
+def readout(kind: StepKind, candidate: RequestStats, production: RequestStats, settings: RolloutSettings) -> Readout:
     step = next(step for step in PLAN.steps if step.kind is kind)
-    sides = Compared(candidate=candidate, production=production, shadowed=ShadowStats(), slow_after=5)
+    sides = StepComparison(candidate=candidate, production=production, shadowed=ShadowStats(), slow_after=5)
     return make_readout(step, sides, {}, settings, plan=PLAN, seconds=1)
 
 
 def test_harm_is_named_with_both_rates_and_the_margin() -> None:
-    worse, usual = RequestStats(requests=400, failed=60), RequestStats(requests=8_000, failed=8)
-    (harm,) = readout(Kind.CANARY, worse, usual, RolloutSettings()).harms
+    worse, baseline = RequestStats(requests=400, failed=60), RequestStats(requests=8_000, failed=8)
+    (harm,) = readout(StepKind.CANARY, worse, baseline, RolloutSettings()).harms
     for part in ("failed", "15.00% of 400", "0.10% of 8,000", "margin 0.50%"):
         assert part in harm
 
 
 def test_what_is_worse_within_the_margin_is_no_harm() -> None:
-    worse, usual = (
+    worse, baseline = (
         RequestStats(requests=100_000, deadline_exceeded=2_500),
         RequestStats(requests=1_000_000, deadline_exceeded=10_000),
     )
-    assert readout(Kind.CANARY, worse, usual, RolloutSettings()).harms == ()
-    assert readout(Kind.CANARY, worse, usual, STRICT).harms != ()
+    assert readout(StepKind.CANARY, worse, baseline, RolloutSettings()).harms == ()
+    assert readout(StepKind.CANARY, worse, baseline, STRICT).harms != ()
 
 
 def test_an_outage_that_meets_both_is_no_harm() -> None:
     assert (
         readout(
-            Kind.CANARY, RequestStats(requests=900, failed=880), RequestStats(requests=9_000, failed=8_800), STRICT
+            StepKind.CANARY, RequestStats(requests=900, failed=880), RequestStats(requests=9_000, failed=8_800), STRICT
         ).harms
         == ()
     )
 
 
 def test_nothing_is_known_where_production_has_no_answers() -> None:
-    assert readout(Kind.FULL, RequestStats(requests=900, failed=900), RequestStats(), RolloutSettings()).harms == ()
+    assert readout(StepKind.FULL, RequestStats(requests=900, failed=900), RequestStats(), RolloutSettings()).harms == ()
 
 
 def test_quantiles_of_buckets() -> None:

@@ -10,7 +10,7 @@ from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
 from remora.registry.replica_status import RequestStats
 from remora.rollout.commands import Action, Command, CommandQueue, processed
-from remora.rollout.counters import CounterDelta, Tally
+from remora.rollout.counters import CounterDelta, StepCounters
 from remora.rollout.readout import Readout, Rewards
 from remora.rollout.state import Rollout, Rollouts, Status
 
@@ -26,7 +26,7 @@ ROLLOUT = Rollout(
     started_at=NOW,
     stage=0,
     since=NOW,
-    tally=Tally().seen({"one": CounterDelta(candidate=RequestStats(requests=3, deadline_exceeded=1))}),
+    counters=StepCounters().seen({"one": CounterDelta(candidate=RequestStats(requests=3, deadline_exceeded=1))}),
     readout=Readout(
         step="canary:5%:1h",
         seconds=3.0,

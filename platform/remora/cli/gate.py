@@ -15,7 +15,7 @@ from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
     from remora.rollout.gates.report import GateReport
-    from remora.rollout.gates.verdict import Verdict
+    from remora.rollout.gates.verdict import GateVerdict
 
 
 def gate(
@@ -85,7 +85,7 @@ def render(out: Console, found: GateReport, *, reused: bool = False) -> None:
         out.print(f"Next: remora bundle promote {found.candidate}")
 
 
-def _numbers(verdict: Verdict) -> tuple[str, str]:
+def _numbers(verdict: GateVerdict) -> tuple[str, str]:
     from remora.rollout.gates.verdict import number
 
     return tuple("–" if value is None else number(value) for value in (verdict.measured, verdict.bound))  # type: ignore[return-value]

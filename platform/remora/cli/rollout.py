@@ -85,7 +85,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     rollout, controlled = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
-    shown = json.loads(rollout.model_dump_json(exclude={"tally", "processed"})) | {
+    shown = json.loads(rollout.model_dump_json(exclude={"counters", "processed"})) | {
         "stage": rollout.stage_name,
         "share": rollout.step.share if rollout.step else 0.0,
         "controlled": controlled,

@@ -41,7 +41,7 @@ class CommandQueue:
 
     @property
     def _folder(self) -> str:
-        return f"{FOLDER}/{self.rollout}/asked"
+        return f"{FOLDER}/{self.rollout}/commands"
 
     def ask(self, command: Command) -> str:
         """Write it down; returns its key."""

@@ -98,7 +98,7 @@ class Controller:
         present = self.presence.poll(reports)
         sides = {"candidate": rollout.bundle, "production": rollout.production}
         counted = {name: CounterDelta.of(report, **sides) for name, report in reports.items()}
-        rollout = rollout.model_copy(update={"tally": rollout.tally.seen(counted)})
+        rollout = rollout.model_copy(update={"counters": rollout.counters.seen(counted)})
         if rollout.stage == PREFLIGHT:
             return self._prove(rollout)
         rollout = self._put_in_force(rollout)

@@ -52,7 +52,7 @@ class CounterDelta(BaseModel):
         return self.candidate.requests, self.production.requests, self.shadowed.compared
 
 
-class Tally(BaseModel):
+class StepCounters(BaseModel):
     """Counts by replica when the step began and as last seen; a replica that is gone keeps what it had counted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remora.registry.traffic import Canary, Traffic
-from remora.rollout.plan import SHARED, Kind
+from remora.rollout.plan import SHARED, StepKind
 from remora.rollout.state import LOAD, Rollout, Status
 
 
@@ -18,7 +18,7 @@ def desired_traffic(now: Traffic, rollout: Rollout) -> Traffic:
     if rollout.stage == LOAD:
         return here.model_copy(update={"loading": (*here.loading, rollout.bundle)})
     step = rollout.step
-    if step is not None and step.kind is Kind.SHADOW:
+    if step is not None and step.kind is StepKind.SHADOW:
         return here.model_copy(update={"shadow": rollout.bundle})
     if step is not None and step.kind in SHARED:
         canary = Canary(bundle=rollout.bundle, share=step.share, salt=rollout.id)

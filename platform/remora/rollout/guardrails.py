@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 from remora.registry.replica_status import RequestStats, ShadowStats
 from remora.rollout.latency import slower
-from remora.rollout.plan import SHARED, Kind, Plan
+from remora.rollout.plan import SHARED, Plan, StepKind
 from remora.settings import RolloutSettings
 
 REWARDS = "rewards"
-SERVING = (Kind.CANARY, Kind.RAMP, Kind.FULL)
-SHADOWING = (Kind.SHADOW,)
+SERVING = (StepKind.CANARY, StepKind.RAMP, StepKind.FULL)
+SHADOWING = (StepKind.SHADOW,)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Count:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class StepComparison:
     """Both sides of a step. ``production`` is of the same time, or, for full, of the time before."""
 
     candidate: RequestStats
@@ -49,21 +49,21 @@ class Guardrail:
 
     name: str
     about: str
-    kinds: tuple[Kind, ...]
-    candidate: Callable[[Compared], Count]
-    production: Callable[[Compared], Count] | None
+    kinds: tuple[StepKind, ...]
+    candidate: Callable[[StepComparison], Count]
+    production: Callable[[StepComparison], Count] | None
     margin: Callable[[RolloutSettings], float]
 
 
-def _answers(field: str, of: str) -> Callable[[Compared], Count]:
-    def counted(compared: Compared) -> Count:
+def _answers(field: str, of: str) -> Callable[[StepComparison], Count]:
+    def counted(compared: StepComparison) -> Count:
         answers: RequestStats = getattr(compared, of)
         return Count(getattr(answers, field), answers.requests)
 
     return counted
 
 
-def _shadowed(field: str) -> Callable[[Compared], Count]:
+def _shadowed(field: str) -> Callable[[StepComparison], Count]:
     return lambda compared: Count(getattr(compared.shadowed, field), compared.shadowed.compared)
 
 
@@ -137,7 +137,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
 )
 
 
-def rows_of(kind: Kind) -> tuple[Guardrail, ...]:
+def rows_of(kind: StepKind) -> tuple[Guardrail, ...]:
     """The guardrails of a step."""
     return tuple(row for row in GUARDRAILS if kind in row.kinds)
 

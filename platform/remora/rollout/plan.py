@@ -19,7 +19,7 @@ UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 LONGEST_SECONDS = 90 * 86_400
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     """What a step does with the candidate."""
 
     SHADOW = "shadow"
@@ -28,8 +28,8 @@ class Kind(StrEnum):
     FULL = "full"
 
 
-ORDER = tuple(Kind)
-SHARED = (Kind.CANARY, Kind.RAMP)
+ORDER = tuple(StepKind)
+SHARED = (StepKind.CANARY, StepKind.RAMP)
 
 
 class PlanRefused(BadRequest):
@@ -48,19 +48,19 @@ class PlanRefused(BadRequest):
 class Step:
     """One step; ``percent`` of the users for canary and ramp, ``seconds`` for all but full."""
 
-    kind: Kind
+    kind: StepKind
     percent: Decimal | None = None
     seconds: int = 0
 
     @property
     def share(self) -> float:
         """Of the users who get the candidate: 0 for a shadow, 1 for full."""
-        return float(self.percent / 100) if self.percent is not None else float(self.kind is Kind.FULL)
+        return float(self.percent / 100) if self.percent is not None else float(self.kind is StepKind.FULL)
 
     def __str__(self) -> str:
         """As it is parsed."""
         share = () if self.percent is None else (f"{self.percent.normalize():f}%",)
-        return ":".join((self.kind, *share, *(() if self.kind is Kind.FULL else (_duration(self.seconds),))))
+        return ":".join((self.kind, *share, *(() if self.kind is StepKind.FULL else (_duration(self.seconds),))))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Plan:
             place += len(part) + 1
         for (before, after), where in zip(pairwise(steps), places[1:], strict=True):
             _check_order(text, where, before, after)
-        if steps[-1].kind is not Kind.FULL:
+        if steps[-1].kind is not StepKind.FULL:
             raise PlanRefused(text, len(text), "the plan does not end with full")
         return cls(tuple(steps))
 
@@ -93,8 +93,8 @@ def _step(text: str, part: str, place: int) -> Step:
     place += len(part) - len(part.lstrip())
     if name not in ORDER:
         raise PlanRefused(text, place, f"'{name}' is no step" if name else "a step is missing")
-    kind = Kind(name)
-    wanted = {Kind.SHADOW: ("duration",), Kind.FULL: ()}.get(kind, ("share", "duration"))
+    kind = StepKind(name)
+    wanted = {StepKind.SHADOW: ("duration",), StepKind.FULL: ()}.get(kind, ("share", "duration"))
     after = place + len(name)
     if len(rest) != len(wanted):
         takes = " and a ".join(wanted) if wanted else "nothing"
@@ -125,9 +125,9 @@ def _seconds(text: str, place: int, found: str) -> int:
 
 
 def _check_order(text: str, place: int, before: Step, after: Step) -> None:
-    if before.kind is Kind.FULL:
+    if before.kind is StepKind.FULL:
         raise PlanRefused(text, place, f"{after} comes after full, which is the last step")
-    if ORDER.index(after.kind) < ORDER.index(before.kind) or after.kind is before.kind is Kind.SHADOW:
+    if ORDER.index(after.kind) < ORDER.index(before.kind) or after.kind is before.kind is StepKind.SHADOW:
         raise PlanRefused(text, place, f"{after} cannot come after {before}")
     if before.percent is not None and after.percent is not None and after.percent <= before.percent:
         raise PlanRefused(text, place, f"the share of {after} is not larger than that of {before}")

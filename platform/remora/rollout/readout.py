@@ -9,9 +9,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from remora.registry.replica_status import ShadowStats
-from remora.rollout.guardrails import REWARDS, Compared, Count, Guardrail, alpha_of_each, rows_of
+from remora.rollout.guardrails import REWARDS, Count, Guardrail, StepComparison, alpha_of_each, rows_of
 from remora.rollout.latency import quantile_ms
-from remora.rollout.plan import SHARED, Kind, Plan, Step
+from remora.rollout.plan import SHARED, Plan, Step, StepKind
 from remora.rollout.sequential.rates import rate_bounds
 from remora.rollout.sequential.ratios import UserSums, difference_bounds
 from remora.settings import RolloutSettings
@@ -41,7 +41,7 @@ class Rate(_Value):
         return f"{share} of {self.n:,} (at least {self.low:.2%}, at most {self.high:.2%})"
 
 
-class Finding(_Value):
+class GuardrailReading(_Value):
     """One guardrail at one look."""
 
     name: str
@@ -118,7 +118,7 @@ class Readout(_Value):
     seconds: float
     duration: float
     requests: int
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[GuardrailReading, ...] = ()
     rewards: Rewards | None = None
     drift: Drift | None = None
     overlap: float | None = None
@@ -134,7 +134,7 @@ class Readout(_Value):
 
 def make_readout(
     step: Step,
-    compared: Compared,
+    compared: StepComparison,
     outcomes: Mapping[str, UserSums],
     settings: RolloutSettings,
     *,
@@ -142,7 +142,7 @@ def make_readout(
     seconds: float,
 ) -> Readout:
     """Both sides of a step, ``seconds`` after it began; ``outcomes`` has the sides candidate and production, if any."""
-    shadow = step.kind is Kind.SHADOW
+    shadow = step.kind is StepKind.SHADOW
     alpha, shadowed = alpha_of_each(plan, settings.alpha), compared.shadowed
     drift = _drift(shadowed, settings) if shadow else None
     taken = shadowed.milliseconds if shadow else compared.candidate.milliseconds
@@ -161,9 +161,9 @@ def make_readout(
     )
 
 
-def _finding(row: Guardrail, compared: Compared, settings: RolloutSettings, alpha: float) -> Finding:
+def _finding(row: Guardrail, compared: StepComparison, settings: RolloutSettings, alpha: float) -> GuardrailReading:
     production = Rate.of(row.production(compared), alpha=alpha / 2) if row.production else None
-    return Finding(
+    return GuardrailReading(
         name=row.name,
         about=row.about,
         candidate=Rate.of(row.candidate(compared), alpha=alpha / 2),
@@ -195,10 +195,10 @@ def _drift(shadowed: ShadowStats, settings: RolloutSettings) -> Drift | None:
     if items < 2:
         return None
     mean, deviation = _moments(shadowed.scores, shadowed.squares, shadowed.items)
-    beside, usual = _moments(shadowed.production_scores, shadowed.production_squares, shadowed.production_items)
-    if not (usual > 0 and math.isfinite(mean - beside) and math.isfinite(deviation)):
+    beside, unit = _moments(shadowed.production_scores, shadowed.production_squares, shadowed.production_items)
+    if not (unit > 0 and math.isfinite(mean - beside) and math.isfinite(deviation)):
         return None  # production scores everything alike: there is nothing to measure by
-    return Drift(items=items, mean=(mean - beside) / usual, spread=deviation / usual, most=settings.max_score_shift)
+    return Drift(items=items, mean=(mean - beside) / unit, spread=deviation / unit, most=settings.max_score_shift)
 
 
 def _moments(total: float, squares: float, n: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from remora.rollout.readout import Finding, Rate, Readout
+from remora.rollout.readout import GuardrailReading, Rate, Readout
 from remora.rollout.state import Rollout, Status
 
 COLOURS = {
@@ -88,7 +88,7 @@ def _rate(rate: Rate) -> Text:
     return Text(f"{share}  ").append(f"{rate.low:.2%}–{rate.high:.2%}", "dim")
 
 
-def _judged(found: Finding) -> Text:
+def _judged(found: GuardrailReading) -> Text:
     return Text("harm", "red") if found.harm else Text("no harm shown")
 
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
 from remora.registry.replica_status import RequestStats
-from remora.rollout.counters import Tally
-from remora.rollout.plan import Kind, Plan, Step
+from remora.rollout.counters import StepCounters
+from remora.rollout.plan import Plan, Step, StepKind
 from remora.rollout.readout import Readout
 
 FOLDER = "rollouts"
@@ -81,9 +81,9 @@ class Rollout(BaseModel):
     """Did it pause itself, for want of traffic?"""
     promotions: int = 0
     """How many there were when the last step was entered: later ones are this rollout's, or another's."""
-    tally: Tally = Tally()
+    counters: StepCounters = StepCounters()
     slow_after: int = 0
-    usual: RequestStats = RequestStats()
+    baseline: RequestStats = RequestStats()
     """Production's answers before the candidate became production, for the watch."""
     processed: tuple[str, ...] = ()
     readout: Readout | None = None
@@ -102,7 +102,7 @@ class Rollout(BaseModel):
     @property
     def is_full(self) -> bool:
         """Is it at the step that makes the candidate production?"""
-        return self.step is not None and self.step.kind is Kind.FULL
+        return self.step is not None and self.step.kind is StepKind.FULL
 
     @property
     def stage_name(self) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from remora.registry.replica_status import RequestStats
 from remora.rollout.decision import Decision, Verdict
-from remora.rollout.guardrails import Compared
+from remora.rollout.guardrails import StepComparison
 from remora.rollout.latency import slow_bucket
 from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
@@ -36,30 +36,30 @@ def leaving(rollout: Rollout, ending: Status, reasons: tuple[str, ...], now: dat
 
 def entered(rollout: Rollout, stage: int, reasons: tuple[str, ...], now: datetime, settings: Settings) -> Rollout:
     """At a stage that is not yet active; counting starts over."""
-    serving, ever = settings.serving, rollout.tally.ever.production
+    serving, ever = settings.serving, rollout.counters.ever.production
     changes = {
         "stage": stage,
         "since": None,
-        "tally": rollout.tally.begun(),
+        "counters": rollout.counters.begun(),
         "slow_after": slow_bucket(ever.milliseconds, timeout_ms=serving.timeout_ms),
-        "usual": _usual(rollout, settings),
+        "baseline": _baseline(rollout, settings),
         "readout": None,
     }
     return rollout.with_entry(now, "advanced", reasons, changes=changes)
 
 
-def _usual(rollout: Rollout, settings: Settings) -> RequestStats:
+def _baseline(rollout: Rollout, settings: Settings) -> RequestStats:
     """Production's answers of the step that ends; where these are few, of all time."""
-    step = rollout.tally.step.production
-    return step if step.requests >= settings.rollout.min_requests else rollout.tally.ever.production
+    step = rollout.counters.step.production
+    return step if step.requests >= settings.rollout.min_requests else rollout.counters.ever.production
 
 
-def compared(rollout: Rollout) -> Compared:
+def compared(rollout: Rollout) -> StepComparison:
     """Both sides of the step that it is at."""
-    sums = rollout.tally.step
-    return Compared(
+    sums = rollout.counters.step
+    return StepComparison(
         candidate=sums.candidate,
-        production=rollout.usual if rollout.is_full else sums.production,
+        production=rollout.baseline if rollout.is_full else sums.production,
         shadowed=sums.shadowed,
         slow_after=rollout.slow_after,
     )

@@ -32,9 +32,7 @@ class GatesSettings(Section):
     parity_users: int = Field(50, ge=1, le=10_000_000, description="users whose served features are computed again")
     parity_items: int = Field(5_000, ge=1, le=100_000_000, description="most items whose features are computed again")
 
-    requests: int = Field(
-        200, ge=1, le=1_000_000, description="recorded requests that slates and latency are judged by"
-    )
+    requests: int = Field(200, ge=1, le=1_000_000, description="sample requests that slates and latency are judged by")
     min_valid_fraction: float = Field(1.0, gt=0, le=1, description="of the requests whose slates must be without fault")
 
     min_index_recall: float = Field(0.95, gt=0, le=1, description="of exact search over the bundle's own item vectors")

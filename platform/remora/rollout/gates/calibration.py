@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
 
-from remora.rollout.gates.verdict import ALONE, Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import ALONE, Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings
 
 GATE = "calibration"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibrated:
+class ObjectiveCalibration:
     """Expected calibration error of one objective: of a probability as it is, of an amount by its observed mean.
 
     ``candidate`` is None where nothing was measured, ``production`` where it has no such objective.
@@ -28,10 +28,10 @@ class Calibrated:
 class Calibration:
     """Of every objective with a weight, as the bundles' own evaluations found it."""
 
-    objectives: tuple[Calibrated, ...]
+    objectives: tuple[ObjectiveCalibration, ...]
 
 
-def decide(evidence: Calibration, bounds: GatesSettings) -> Verdict:
+def decide(evidence: Calibration, bounds: GatesSettings) -> GateVerdict:
     """Passed when no error is above the bound, or above production's by more than the margin."""
     checks = [check for one in evidence.objectives for check in _checks(one, bounds)]
     if not checks:
@@ -40,7 +40,7 @@ def decide(evidence: Calibration, bounds: GatesSettings) -> Verdict:
     return verdict_of(GATE, checks, evidence, remarks=[ALONE] if alone else ())
 
 
-def _checks(found: Calibrated, bounds: GatesSettings) -> Iterator[Check]:
+def _checks(found: ObjectiveCalibration, bounds: GatesSettings) -> Iterator[Check]:
     what = f"The calibration error of {found.objective}"
     measured = nan if found.candidate is None else found.candidate
     yield Check(what=what, measured=measured, bound=bounds.calibration_error, unit="")

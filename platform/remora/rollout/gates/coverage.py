@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
 
-from remora.rollout.gates.verdict import ALONE, Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import ALONE, Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings
 
 GATE = "coverage"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coverage:
+class CoverageEvidence:
     """Distinct items among the first ``cutoff`` of ``slates``, of a catalogue of ``items``; production on the same."""
 
     candidate: int
@@ -28,13 +28,13 @@ class Coverage:
         return min(self.items, self.slates * self.cutoff)
 
 
-def decide(evidence: Coverage, bounds: GatesSettings) -> Verdict:
+def decide(evidence: CoverageEvidence, bounds: GatesSettings) -> GateVerdict:
     """Passed when the share of what could be shown, and of what production shows, are at least the bounds."""
     remarks = [ALONE] if evidence.production is None else ()
     return verdict_of(GATE, [*_checks(evidence, bounds)], evidence, remarks=remarks)
 
 
-def _checks(found: Coverage, bounds: GatesSettings) -> Iterator[Check]:
+def _checks(found: CoverageEvidence, bounds: GatesSettings) -> Iterator[Check]:
     yield Check(
         what=f"The share of the {found.attainable:,} items that {found.slates:,} slates can show",
         measured=found.candidate / found.attainable if found.attainable else nan,

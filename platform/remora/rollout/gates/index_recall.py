@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.rollout.gates.verdict import Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings
 
 GATE = "index_recall"
@@ -21,7 +21,7 @@ class IndexRecall:
     kind: str
 
 
-def decide(evidence: IndexRecall, bounds: GatesSettings) -> Verdict:
+def decide(evidence: IndexRecall, bounds: GatesSettings) -> GateVerdict:
     """Passed for a recall of at least the bound."""
     what = f"Recall@{evidence.k} of the index ({evidence.kind}) against the bundle's own item vectors"
     check = Check(what=what, measured=evidence.recall, bound=bounds.min_index_recall, unit="", at_most=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from remora.rollout.gates.verdict import ALONE, Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import ALONE, Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings
 
 GATE = "latency"
@@ -29,7 +29,7 @@ class Latency:
     timeout_ms: float
 
 
-def decide(evidence: Latency, bounds: GatesSettings) -> Verdict:
+def decide(evidence: Latency, bounds: GatesSettings) -> GateVerdict:
     """Passed when p99 is at most a share of a request's time, and the ratio at most its bound."""
     p50 = f"p50 is {evidence.p50_ms:.3g} ms"
     beside = f", production's {evidence.production_p50_ms:.3g} ms." if evidence.production_p50_ms is not None else "."

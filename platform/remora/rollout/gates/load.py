@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 from dataclasses import asdict, dataclass
 
-from remora.rollout.gates.verdict import Verdict
+from remora.rollout.gates.verdict import GateVerdict
 from remora.settings import GatesSettings
 
 GATE = "loads"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loading:
+class LoadResult:
     """How a fresh process ended: its exit code, negative for a signal, None when it was ended for taking too long.
 
     ``said``: the end of what it wrote to stderr. ``growth_mib``: resident memory after less before, where it lived.
@@ -24,7 +24,7 @@ class Loading:
     growth_mib: float | None = None
 
 
-def decide(evidence: Loading, bounds: GatesSettings) -> Verdict:
+def decide(evidence: LoadResult, bounds: GatesSettings) -> GateVerdict:
     """Passed for exit code 0."""
     said = f" It said: {evidence.said}" if evidence.said else ""
     if evidence.code == 0:
@@ -35,7 +35,7 @@ def decide(evidence: Loading, bounds: GatesSettings) -> Verdict:
         )
     else:
         sentence = f"The process that loads it {ended(evidence.code)}; 0 is asked for.{said}"
-    return Verdict(
+    return GateVerdict(
         gate=GATE,
         passed=evidence.code == 0,
         measured=evidence.code,

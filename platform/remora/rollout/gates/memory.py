@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
 
-from remora.rollout.gates.verdict import ALONE, Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import ALONE, Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings
 
 GATE = "memory"
@@ -20,7 +20,7 @@ class Memory:
     production_mib: float | None
 
 
-def decide(evidence: Memory, bounds: GatesSettings) -> Verdict:
+def decide(evidence: Memory, bounds: GatesSettings) -> GateVerdict:
     """Passed when the growth is within the budget, and within the ratio to production's and some slack."""
     remarks = [ALONE] if evidence.production_mib is None else ()
     return verdict_of(GATE, [*_checks(evidence, bounds)], evidence, remarks=remarks, repeatable=False)

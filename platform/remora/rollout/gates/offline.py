@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
 
-from remora.rollout.gates.verdict import ALONE, Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import ALONE, Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings, MetricBound
 
 GATE = "offline"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class MetricComparison:
     """One metric's means, and the interval of candidate less production; None where there is no production."""
 
     metric: str
@@ -36,17 +36,17 @@ class Offline:
     users: int
     start: str
     end: str
-    compared: tuple[Compared, ...]
+    compared: tuple[MetricComparison, ...]
 
-    def of(self, bound: MetricBound) -> Compared:
+    def of(self, bound: MetricBound) -> MetricComparison:
         """The comparison by one metric; of NaN where it was not measured."""
         for one in self.compared:
             if (one.metric, one.cutoff) == (bound.metric, bound.cutoff):
                 return one
-        return Compared(metric=bound.metric, cutoff=bound.cutoff, candidate=nan)
+        return MetricComparison(metric=bound.metric, cutoff=bound.cutoff, candidate=nan)
 
 
-def decide(evidence: Offline, bounds: GatesSettings) -> Verdict:
+def decide(evidence: Offline, bounds: GatesSettings) -> GateVerdict:
     """Passed when every metric of the settings reaches its floor, and loses no more than its margin of production."""
     checks = [
         check for bound in bounds.offline for check in _checks(evidence.of(bound), bound, bounds.confidence_level)
@@ -57,7 +57,7 @@ def decide(evidence: Offline, bounds: GatesSettings) -> Verdict:
     return verdict_of(GATE, checks, evidence, remarks=[ALONE] if alone else _means(evidence))
 
 
-def _checks(found: Compared, bound: MetricBound, level: float) -> Iterator[Check]:
+def _checks(found: MetricComparison, bound: MetricBound, level: float) -> Iterator[Check]:
     name = f"{found.metric}@{found.cutoff}"
     yield Check(what=name, measured=found.candidate, bound=bound.floor, unit="", at_most=False)
     if found.production is not None:

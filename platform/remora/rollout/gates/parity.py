@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.rollout.gates.verdict import Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings
 
 GATE = "parity"
@@ -33,7 +33,7 @@ class Parity:
         )
 
 
-def decide(evidence: Parity, bounds: GatesSettings) -> Verdict:
+def decide(evidence: Parity, bounds: GatesSettings) -> GateVerdict:
     """Passed when no service changed and no column differs."""
     wrong = (*evidence.changed, *evidence.differing)
     checks = [Check(what="The number of differences", measured=len(wrong), bound=0, unit="")]

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
 from remora.contracts.home import Home
-from remora.rollout.gates.verdict import Verdict
+from remora.rollout.gates.verdict import GateVerdict
 
 FOLDER = "gates"
 NONE = "none"
@@ -25,7 +25,7 @@ class GateReport(BaseModel):
     lake: str = Field(description="version of the lake that both were replayed on")
     created_at: datetime
     seconds: float
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[GateVerdict, ...]
     not_run: dict[str, str] = Field({}, description="gate -> why it was not measured")
     remarks: tuple[str, ...] = ()
 
@@ -36,7 +36,7 @@ class GateReport(BaseModel):
         return bool(self.verdicts) and not self.failed and not self.not_run
 
     @property
-    def failed(self) -> tuple[Verdict, ...]:
+    def failed(self) -> tuple[GateVerdict, ...]:
         """The verdicts that say no."""
         return tuple(verdict for verdict in self.verdicts if not verdict.passed)
 

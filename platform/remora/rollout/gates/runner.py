@@ -32,24 +32,24 @@ from remora.rollout.gates.evidence import index_recall as of_index
 from remora.rollout.gates.evidence import latency as of_latency
 from remora.rollout.gates.evidence import parity as of_parity
 from remora.rollout.gates.evidence import replays, requests, slates
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.evidence.fresh_process import FreshProcess
-from remora.rollout.gates.evidence.opened import Opened
-from remora.rollout.gates.load import Loading
+from remora.rollout.gates.load import LoadResult
 from remora.rollout.gates.memory import Memory
 from remora.rollout.gates.table import GATES
-from remora.rollout.gates.verdict import Verdict
+from remora.rollout.gates.verdict import GateVerdict
 from remora.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Opener = Callable[[Bundle, Settings], Opened]
+LoadBundle = Callable[[Bundle, Settings], BundleUnderTest]
 
 
 @dataclass
 class Findings:
     """What has been found so far."""
 
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[GateVerdict] = field(default_factory=list)
     not_run: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -60,7 +60,7 @@ def measure(
     candidate: Bundle,
     production: Bundle | None,
     *,
-    opener: Opener = Opened.open,
+    load_bundle: LoadBundle = BundleUnderTest.load,
     clock: of_latency.Clock = time.perf_counter,
 ) -> Findings:
     """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
@@ -82,8 +82,8 @@ def measure(
     pair = Pair(
         settings=settings,
         lake=lake,
-        candidate=opener(candidate, settings),
-        production=opener(production, settings) if production else None,
+        candidate=load_bundle(candidate, settings),
+        production=load_bundle(production, settings) if production else None,
         found=found,
         clock=clock,
     )
@@ -95,12 +95,12 @@ def measure(
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Both bundles, opened."""
+    """Both bundles, loaded."""
 
     settings: Settings
     lake: Lake
-    candidate: Opened
-    production: Opened | None
+    candidate: BundleUnderTest
+    production: BundleUnderTest | None
     found: Findings
     clock: of_latency.Clock
 
@@ -128,16 +128,16 @@ class Pair:
         return open_store(self.settings)
 
     @cached_property
-    def recorded(self) -> tuple[requests.Request, ...]:
+    def sample_requests(self) -> tuple[requests.Request, ...]:
         """The requests, of both."""
-        return requests.recorded(
+        return requests.sample_requests(
             self.settings, [self.candidate, *([self.production] if self.production is not None else [])]
         )
 
     @cached_property
     def mine(self) -> tuple[Query, ...]:
         """The requests in the candidate's rows."""
-        return requests.asked_of(self.candidate, self.recorded)
+        return requests.queries_of(self.candidate, self.sample_requests)
 
     @property
     def _home_feed(self) -> list[Query]:
@@ -154,7 +154,7 @@ class Pair:
         self._decide(coverage.GATE, lambda: replays.covered(done))
 
     @property
-    def _replayable(self) -> Opened | None:
+    def _replayable(self) -> BundleUnderTest | None:
         """Production, unless its features are not those of the store any more."""
         if self.production is None:
             return None
@@ -169,9 +169,9 @@ class Pair:
     def _latency(self) -> latency.Latency:
         other = None
         if self.production is not None:
-            queries = requests.asked_of(self.production, self.recorded)
-            other = of_latency.Asked(opened=self.production, queries=queries)
-        mine = of_latency.Asked(opened=self.candidate, queries=self.mine)
+            queries = requests.queries_of(self.production, self.sample_requests)
+            other = of_latency.BundleQueries(loaded=self.production, queries=queries)
+        mine = of_latency.BundleQueries(loaded=self.candidate, queries=self.mine)
         return of_latency.latency(mine, other, self.settings, self.clock)
 
     def _decide(self, gate: str, measured: Callable[[], Any]) -> Any:
@@ -193,7 +193,7 @@ def _leave_out(found: Findings, why: str, *gates: str) -> None:
     found.not_run.update(dict.fromkeys(gates, why))
 
 
-def _loaded(settings: Settings, candidate: Bundle, production: Bundle | None) -> tuple[Loading, Loading | None]:
+def _loaded(settings: Settings, candidate: Bundle, production: Bundle | None) -> tuple[LoadResult, LoadResult | None]:
     """Both loaded at the same time, each in a process of its own."""
     mine = FreshProcess.start(candidate, settings)
     theirs = FreshProcess.start(production, settings) if production else None

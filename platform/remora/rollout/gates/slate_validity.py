@@ -1,11 +1,11 @@
-"""Gate: is every slate of the recorded requests full, allowed, scored and whole?"""
+"""Gate: is every slate of the sample requests full, allowed, scored and whole?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
 
-from remora.rollout.gates.verdict import Check, Verdict, verdict_of
+from remora.rollout.gates.verdict import Check, GateVerdict, verdict_of
 from remora.settings import GatesSettings
 
 GATE = "slate_validity"
@@ -38,7 +38,7 @@ class SlateValidity:
     offenders: tuple[Offender, ...]
 
 
-def decide(evidence: SlateValidity, bounds: GatesSettings) -> Verdict:
+def decide(evidence: SlateValidity, bounds: GatesSettings) -> GateVerdict:
     """Passed when the share of requests without a fault is at least the bound."""
     share = 1 - evidence.invalid / evidence.requests if evidence.requests else nan
     check = Check(

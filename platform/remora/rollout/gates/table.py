@@ -16,10 +16,10 @@ from remora.rollout.gates import (
     parity,
     slate_validity,
 )
-from remora.rollout.gates.verdict import Verdict
+from remora.rollout.gates.verdict import GateVerdict
 from remora.settings import GatesSettings
 
-GATES: Mapping[str, Callable[[Any, GatesSettings], Verdict]] = {
+GATES: Mapping[str, Callable[[Any, GatesSettings], GateVerdict]] = {
     gate.GATE: gate.decide
     for gate in (load, parity, slate_validity, index_recall, offline, coverage, calibration, latency, memory)
 }

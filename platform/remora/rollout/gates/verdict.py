@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
-class Verdict(BaseModel):
+class GateVerdict(BaseModel):
     """One gate's. ``measured`` and ``bound`` are of the check that is nearest to failing, or furthest behind."""
 
     model_config = ConfigDict(frozen=True)
@@ -74,11 +74,11 @@ def number(value: float) -> str:
 
 def verdict_of(
     gate: str, checks: Sequence[Check], evidence: Any, *, remarks: Iterable[str] = (), repeatable: bool = True
-) -> Verdict:
+) -> GateVerdict:
     """Passed when every check holds. ``evidence``: a dataclass; ``remarks`` follow the checks' sentences."""
     worst = max(checks, key=_urgency)
     failing = [check for check in checks if not check.holds]
-    return Verdict(
+    return GateVerdict(
         gate=gate,
         passed=not failing,
         measured=None if math.isnan(worst.measured) else worst.measured,

@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from remora.registry.bundle import Bundle
-from remora.rollout.gates.load import Loading
+from remora.rollout.gates.load import LoadResult
 from remora.settings import Settings
 
 MOST_SAID = 300
@@ -55,7 +55,7 @@ class FreshProcess:
             pass
         return cls(process=process, said=said, started=started, within_seconds=settings.gates.load_timeout_seconds)
 
-    def ended(self) -> Loading:
+    def ended(self) -> LoadResult:
         """How it ended; it is ended when it takes too long."""
         left = self.started + self.within_seconds - time.monotonic()
         code: int | None
@@ -70,7 +70,7 @@ class FreshProcess:
             growth = out.read().split()
             said.seek(0)
             last = said.read().strip()[-MOST_SAID:] if code != 0 else ""
-        return Loading(
+        return LoadResult(
             code=code,
             seconds=round(time.monotonic() - self.started, 2),
             said=last,

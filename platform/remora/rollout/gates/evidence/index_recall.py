@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from remora.pipeline import Query
-from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.index_recall import IndexRecall
 
 MOST = 200
 """Questions."""
 
 
-def index_recall(opened: Opened, queries: Sequence[Query], k: int) -> IndexRecall:
+def index_recall(loaded: BundleUnderTest, queries: Sequence[Query], k: int) -> IndexRecall:
     """Over the users of ``queries`` that have a history; all of them where none has."""
-    encoder, index = opened.parts.encoder, opened.parts.index
+    encoder, index = loaded.parts.encoder, loaded.parts.index
     known = [query for query in queries if len(query.history)] or list(queries)
     questions = np.stack([encoder.encode(query) for query in known[:MOST]])
     exact = encoder.item_vectors.numpy()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from remora.pipeline import Query
 from remora.pipeline.cache import Cache
-from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.latency import Latency
 from remora.settings import Settings
 
@@ -19,21 +19,21 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class BundleQueries:
     """A bundle and the requests in its rows."""
 
-    opened: Opened
+    loaded: BundleUnderTest
     queries: Sequence[Query]
 
 
 def latency(
-    candidate: Asked, production: Asked | None, settings: Settings, clock: Clock = time.perf_counter
+    candidate: BundleQueries, production: BundleQueries | None, settings: Settings, clock: Clock = time.perf_counter
 ) -> Latency:
     """Ask each request of both, one right after the other, in several rounds; ``clock`` gives seconds."""
     both = [candidate, *([production] if production else [])]
-    for asked in both:
+    for of in both:
         # A vector that is remembered costs nothing; here every request is to cost what a user's first one does.
-        asked.opened.parts.encoder.cache = Cache("vectors", 1, ttl_seconds=0.0)
+        of.loaded.parts.encoder.cache = Cache("vectors", 1, ttl_seconds=0.0)
     rounds = [_round(both, clock) for _ in range(1 + settings.gates.latency_rounds)][1:]  # the first one warms up
     fastest = np.min(rounds, axis=0)
     p50, p99 = _percentiles(fastest[0])
@@ -50,14 +50,14 @@ def latency(
     )
 
 
-def _round(both: Sequence[Asked], clock: Clock) -> npt.NDArray[np.float64]:
+def _round(both: Sequence[BundleQueries], clock: Clock) -> npt.NDArray[np.float64]:
     """Milliseconds (bundles, requests); who is asked first changes from request to request."""
     taken = np.zeros((len(both), len(both[0].queries)))
     for place in range(taken.shape[1]):
         order = range(len(both)) if place % 2 else reversed(range(len(both)))
         for which in order:
             query = both[which].queries[place]
-            pipeline = both[which].opened.surfaces[query.surface]
+            pipeline = both[which].loaded.surfaces[query.surface]
             start = clock()
             pipeline.run(query)
             taken[which, place] = (clock() - start) * 1e3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from remora.features import parity as of_features
 from remora.features.services import schemas
 from remora.ingest.lake import Lake
-from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.parity import Parity
 from remora.settings import Settings
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 
-def services(opened: Opened, store: FeatureStore) -> dict[str, tuple[str, str | None]]:
+def services(loaded: BundleUnderTest, store: FeatureStore) -> dict[str, tuple[str, str | None]]:
     """Service -> schema that the bundle was made of, and the one now."""
     now = schemas(store)
-    return {name: (then, now.get(name)) for name, then in opened.lineage.feature_services.items()}
+    return {name: (then, now.get(name)) for name, then in loaded.lineage.feature_services.items()}
 
 
-def parity(settings: Settings, lake: Lake, store: FeatureStore, opened: Opened) -> Parity:
+def parity(settings: Settings, lake: Lake, store: FeatureStore, loaded: BundleUnderTest) -> Parity:
     """Compare; the values are looked at only while the schema is the same. Needs a Ray cluster."""
-    then_and_now = services(opened, store)
+    then_and_now = services(loaded, store)
     if any(then != now for then, now in then_and_now.values()):
         return Parity(services=then_and_now, differing=(), columns=0, users=0, items=0)
     bounds = settings.gates
-    found = of_features.served(settings, store, opened.contents.snapshot, bounds.parity_users)
+    found = of_features.served(settings, store, loaded.contents.snapshot, bounds.parity_users)
     report = of_features.parity(settings, lake, store, found, max_items=bounds.parity_items)
     return Parity(
         services=then_and_now,

@@ -23,9 +23,9 @@ from remora.evaluation.metrics.table import metrics_at
 from remora.evaluation.parallel import replay_on_ray
 from remora.evaluation.segments import ALL
 from remora.ingest.lake import Lake
-from remora.rollout.gates.coverage import Coverage
-from remora.rollout.gates.evidence.opened import Opened
-from remora.rollout.gates.offline import Compared, Offline
+from remora.rollout.gates.coverage import CoverageEvidence
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
+from remora.rollout.gates.offline import MetricComparison, Offline
 from remora.settings import EvaluationSettings, GatesSettings, Settings
 from remora.wiring.replay_window import ReplayWindow
 
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replayed:
+class GateReplay:
     """``sums`` of both systems over ``queries`` queries of a window, of a catalogue of ``items``."""
 
     window: Window
@@ -51,29 +51,29 @@ class Replayed:
 
 
 def replayed(
-    settings: Settings, lake: Lake, store: FeatureStore, candidate: Opened, production: Opened | None
-) -> Replayed:
+    settings: Settings, lake: Lake, store: FeatureStore, candidate: BundleUnderTest, production: BundleUnderTest | None
+) -> GateReplay:
     """Replay what lies after both were trained, at most ``gates.max_queries`` queries. Needs a Ray cluster."""
     systems = {CANDIDATE: candidate, **({PRODUCTION: production} if production else {})}
     window = after_training(time_split(settings, lake).test, list(systems.values()))
     asked = sampled(queries(settings, lake, window), settings.gates.max_queries, settings.evaluation.seed)
     log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
     if not len(asked):
-        return Replayed(window=window, queries=0, sums=_nothing(), items=len(candidate.vocabulary))
+        return GateReplay(window=window, queries=0, sums=_nothing(), items=len(candidate.vocabulary))
     parts, prepared = [], None
-    for name, opened in systems.items():
-        prepared = _window(settings, lake, store, window, asked, opened, prepared)
-        contents = opened.contents
+    for name, loaded in systems.items():
+        prepared = _window(settings, lake, store, window, asked, loaded, prepared)
+        contents = loaded.contents
         moments = prepared.moments(contents.towers, contents.ranker, contents.settings)
         metrics = _metrics(settings.gates, prepared.catalogue)
         replay = prepared.replay(partial(moments.alone, name), metrics)
         parts.append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
-    return Replayed(window=window, queries=len(asked), sums=reduce(add, parts), items=len(candidate.vocabulary))
+    return GateReplay(window=window, queries=len(asked), sums=reduce(add, parts), items=len(candidate.vocabulary))
 
 
-def after_training(test: Window, bundles: Sequence[Opened]) -> Window:
+def after_training(test: Window, bundles: Sequence[BundleUnderTest]) -> Window:
     """The part of the test window that is later than all that any of the bundles learned from; perhaps empty."""
-    learned = [cut for opened in bundles if (cut := opened.lineage.split.get(VALIDATION)) is not None]
+    learned = [cut for loaded in bundles if (cut := loaded.lineage.split.get(VALIDATION)) is not None]
     return Window(min(max([test.start, *learned]), test.end), test.end)
 
 
@@ -83,20 +83,20 @@ def _window(
     store: FeatureStore,
     window: Window,
     asked: pa.Table,
-    opened: Opened,
+    loaded: BundleUnderTest,
     other: ReplayWindow | None,
 ) -> ReplayWindow:
     """The window as this bundle sees it; that of the other bundle where all that it depends on is the same."""
-    own = opened.contents.settings
+    own = loaded.contents.settings
     # How queries are made and judged is the same for all bundles, whatever the bundle was built with.
     merged = own.model_copy(update={"evaluation": settings.evaluation, "data": settings.data})
-    if other is not None and _depends_on(merged, opened) == _of(other):
+    if other is not None and _depends_on(merged, loaded) == _of(other):
         return other
-    return ReplayWindow.prepare(merged, lake, store, window, asked, opened.vocabulary)
+    return ReplayWindow.prepare(merged, lake, store, window, asked, loaded.vocabulary)
 
 
-def _depends_on(settings: Settings, opened: Opened) -> tuple[object, ...]:
-    return settings.retrieval, settings.features, opened.vocabulary.ids
+def _depends_on(settings: Settings, loaded: BundleUnderTest) -> tuple[object, ...]:
+    return settings.retrieval, settings.features, loaded.vocabulary.ids
 
 
 def _of(window: ReplayWindow) -> tuple[object, ...]:
@@ -108,11 +108,11 @@ def _metrics(bounds: GatesSettings, catalogue: ItemStatistics) -> tuple[Metric[A
     asked = {(one.metric, one.cutoff) for one in bounds.offline}
     every = metrics_at({COVERED_AT, *(cutoff for _, cutoff in asked)}, catalogue)
     there = {(metric.name, metric.k): metric for metric in every if isinstance(metric, RelevanceMetric)}
-    covers = (metric for metric in every if isinstance(metric, coverage.Coverage) and metric.k == COVERED_AT)
+    covers = (metric for metric in every if isinstance(metric, coverage.CoverageEvidence) and metric.k == COVERED_AT)
     return (*(there[one] for one in sorted(asked)), *covers)
 
 
-def offline(found: Replayed, bounds: GatesSettings, evaluation: EvaluationSettings) -> Offline:
+def offline(found: GateReplay, bounds: GatesSettings, evaluation: EvaluationSettings) -> Offline:
     """Means, and intervals of the differences by the paired bootstrap over users."""
     sums = found.sums
     columns = [column for column in sums.columns if column.segment == ALL]
@@ -135,7 +135,7 @@ def offline(found: Replayed, bounds: GatesSettings, evaluation: EvaluationSettin
         if theirs in place:
             difference = means.difference(place[mine], place[theirs])
             facts |= {"production": means.interval(place[theirs]).mean, "low": difference.low, "high": difference.high}
-        compared.append(Compared(**facts))
+        compared.append(MetricComparison(**facts))
     return Offline(
         queries=found.queries,
         users=int((counts > 0).any(axis=1).sum()),
@@ -145,10 +145,10 @@ def offline(found: Replayed, bounds: GatesSettings, evaluation: EvaluationSettin
     )
 
 
-def covered(found: Replayed) -> Coverage:
+def covered(found: GateReplay) -> CoverageEvidence:
     """Distinct items of the same slates."""
     shown = {column.system: len(sum_.rows) for column, sum_ in found.sums.covered.items() if column.segment == ALL}
-    return Coverage(
+    return CoverageEvidence(
         candidate=shown.get(CANDIDATE, 0),
         production=shown.get(PRODUCTION),
         slates=found.queries,

@@ -11,7 +11,7 @@ import numpy as np
 from remora.contracts.home import Home
 from remora.features.tables import FeatureTables
 from remora.pipeline import Query
-from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 
@@ -32,11 +32,11 @@ class Request:
     item: str
 
 
-def recorded(settings: Settings, bundles: Sequence[Opened]) -> tuple[Request, ...]:
+def sample_requests(settings: Settings, bundles: Sequence[BundleUnderTest]) -> tuple[Request, ...]:
     """``gates.requests`` of all surfaces in turn: users with features spread evenly over all, some that are nameless or
     unknown, about items that every bundle has."""
     most = settings.gates.requests
-    shared = sorted(set.intersection(*(set(opened.vocabulary.ids.to_pylist()) for opened in bundles)))
+    shared = sorted(set.intersection(*(set(loaded.vocabulary.ids.to_pylist()) for loaded in bundles)))
     items = [shared[place] for place in np.linspace(0, len(shared) - 1, min(most, len(shared))).astype(int)]
     per_surface = max(1, most // len(SURFACES))
     users = _with_strangers(FeatureTables.open(Home(settings.home)).some_users(per_surface))
@@ -59,17 +59,17 @@ def _with_strangers(users: Sequence[str]) -> list[str | None]:
     return mixed or [NAMELESS, UNKNOWN]
 
 
-def asked_of(opened: Opened, requests: Sequence[Request]) -> tuple[Query, ...]:
+def queries_of(loaded: BundleUnderTest, requests: Sequence[Request]) -> tuple[Query, ...]:
     """The requests in the rows of one bundle, with what its store knows of each user; NotReady when that is out."""
     return tuple(
-        opened.users.hydrate(
+        loaded.users.hydrate(
             Query(
                 request_id=f"gate-{request.surface}-{request.number}",
                 surface=request.surface,
                 n=request.n,
-                instant=opened.parts.instant(),
+                instant=loaded.parts.instant(),
                 user_id=request.user,
-                seed_item=opened.vocabulary.row(request.item),
+                seed_item=loaded.vocabulary.row(request.item),
             )
         )
         for request in requests

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from remora.pipeline import Pipeline, Query, Slate
 from remora.pipeline.runner import BACKFILL
 from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
-from remora.rollout.gates.evidence.opened import Opened
+from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
 from remora.surfaces.parts import Parts
 from remora.surfaces.responses import response_to
@@ -21,13 +21,13 @@ Faults = list[tuple[str, str]]
 """Kind of fault, and what is wrong."""
 
 
-def slate_validity(opened: Opened, queries: Sequence[Query]) -> SlateValidity:
+def slate_validity(loaded: BundleUnderTest, queries: Sequence[Query]) -> SlateValidity:
     """Ask every query of the bundle's own pipelines, and look at what comes out: the slate, and the response of it."""
     kinds: Counter[str] = Counter()
     offenders: list[Offender] = []
     invalid = 0
     for query in queries:
-        faults = answered(opened.surfaces[query.surface], query, opened.parts)
+        faults = answered(loaded.surfaces[query.surface], query, loaded.parts)
         kinds.update({kind for kind, _ in faults})
         invalid += bool(faults)
         if faults and len(offenders) < SHOWN:
@@ -35,7 +35,7 @@ def slate_validity(opened: Opened, queries: Sequence[Query]) -> SlateValidity:
                 Offender(
                     surface=query.surface,
                     user=query.user_id,
-                    item=None if query.seed_item is None else opened.vocabulary.id(query.seed_item),
+                    item=None if query.seed_item is None else loaded.vocabulary.id(query.seed_item),
                     faults=tuple(f"{kind}: {what}" for kind, what in faults),
                 )
             )

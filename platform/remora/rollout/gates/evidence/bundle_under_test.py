@@ -1,4 +1,4 @@
-"""A bundle opened to be measured: what its files hold, its pipelines, and who tells it of users."""
+"""A bundle that gates measure: what its files hold, its pipelines, and where its users' features come from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remora.wiring.parts import BundleContents
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
+class BundleUnderTest:
     """One bundle as a replica would hold it."""
 
     bundle: Bundle
@@ -27,7 +27,7 @@ class Opened:
     users: Hydrator
 
     @classmethod
-    def open(cls, bundle: Bundle, settings: Settings) -> Opened:
+    def load(cls, bundle: Bundle, settings: Settings) -> BundleUnderTest:
         """Load it here; one that may crash its process is first loaded in another."""
         contents = BundleContents.load(bundle, settings)
         parts = contents.parts
