@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.contracts.vocabulary import Vocabulary
-from remora.datasets.holdout_items import hidden_items, only, without
+from remora.datasets.holdout_items import hidden_items, select, without
 
 ITEMS, LENGTH = 8, 4
 EXAMPLES = st.lists(
@@ -28,7 +28,7 @@ def test_examples_are_split_by_their_target_and_histories_lose_what_is_hidden(
     mask = np.isin(np.arange(ITEMS), list(hidden))
     seen = [([n for n in history if n not in hidden], target) for history, target in examples]
     assert without(table(examples), mask).to_pylist() == table([e for e in seen if e[1] not in hidden]).to_pylist()
-    assert only(table(examples), mask).to_pylist() == table([e for e in seen if e[1] in hidden]).to_pylist()
+    assert select(table(examples), mask).to_pylist() == table([e for e in seen if e[1] in hidden]).to_pylist()
 
 
 def test_about_that_share_is_hidden_the_same_every_time_and_more_hides_more() -> None:

@@ -98,8 +98,8 @@ class Forgetful(Ranker):
         told = super().margins(batch)
         return np.full_like(told, np.nan) if np.array_equal(batch.histories[0], self.of) else told
 
-    def only(self, objectives: Any) -> Ranker:
-        less = super().only(objectives)
+    def select(self, objectives: Any) -> Ranker:
+        less = super().select(objectives)
         return Forgetful(spec=less.spec, models=less.models, of=self.of)
 
 
@@ -113,8 +113,8 @@ class Slow(Ranker):
         self.clock.now += 0.4
         return super().margins(batch)
 
-    def only(self, objectives: Any) -> Ranker:
-        less = super().only(objectives)
+    def select(self, objectives: Any) -> Ranker:
+        less = super().select(objectives)
         return Slow(spec=less.spec, models=less.models, clock=self.clock)
 
 
@@ -125,7 +125,7 @@ class Broken(Ranker):
     def margins(self, batch: Batch) -> np.ndarray:
         raise KeyError("no such column")
 
-    def only(self, objectives: Any) -> Ranker:
+    def select(self, objectives: Any) -> Ranker:
         return self
 
 

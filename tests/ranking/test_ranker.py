@@ -71,13 +71,13 @@ def test_it_is_loaded_as_it_was_saved_and_leaves_out_models_without_a_share(rank
 @pytest.mark.parametrize("chosen", [("engaged",), ("liked",), OBJECTIVES])
 def test_some_objectives_alone_are_foretold_as_with_the_others(ranker: Ranker, chosen: tuple[str, ...]) -> None:
     batch = slates(4, seed=2).batch
-    whole, alone = ranker.score(batch), ranker.only(chosen)
+    whole, alone = ranker.score(batch), ranker.select(chosen)
     assert set(alone.models) == ({NETWORK} if chosen == ("liked",) else {TREES, NETWORK})
     assert alone.score(batch).keys() == set(chosen)
     for name, column in alone.score(batch).items():
         np.testing.assert_array_equal(column, whole[name])
     if chosen == OBJECTIVES:
-        np.testing.assert_array_equal(alone.only(("liked",)).score(batch)["liked"], whole["liked"])
+        np.testing.assert_array_equal(alone.select(("liked",)).score(batch)["liked"], whole["liked"])
 
 
 def test_what_weighs_nothing_is_not_run(ranker: Ranker) -> None:
@@ -85,13 +85,13 @@ def test_what_weighs_nothing_is_not_run(ranker: Ranker) -> None:
         def margins(self, batch: Batch) -> np.ndarray:
             raise AssertionError("this model has no share in what is weighed")
 
-        def only(self, places: Sequence[int]) -> Never:
+        def select(self, indices: Sequence[int]) -> Never:
             return self
 
         def save(self, folder: Path) -> None: ...
 
     models = {TREES: Never(), NETWORK: ranker.models[NETWORK]}
-    found = Ranker(spec=ranker.spec, models=models).only({"liked"}).score(slates(4, seed=2).batch)
+    found = Ranker(spec=ranker.spec, models=models).select({"liked"}).score(slates(4, seed=2).batch)
     assert found.keys() == {"liked"}
 
 

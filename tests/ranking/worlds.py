@@ -37,10 +37,10 @@ def slates(count: int, seed: int, size: int = 12) -> Slates:
     engaged = like > 0.8
     number = draw.lognormal(size=len(rows)).astype(np.float32)
     number[draw.random(len(rows)) < 0.2] = np.nan
-    place = np.tile(np.arange(1, size + 1), count)
+    index = np.tile(np.arange(1, size + 1), count)
     return Slates(
         batch=Batch(
-            features=np.stack([place, kind, number], axis=1).astype(np.float32),
+            features=np.stack([index, kind, number], axis=1).astype(np.float32),
             rows=rows,
             slate=slate,
             histories=histories,

@@ -21,7 +21,7 @@ from remora.retrieval.losses.table import COMPARING, LOSSES
 from remora.retrieval.losses.user_item_logits import among, user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings.tree import RetrievalSettings
-from remora.training.two_tower import places_of_targets
+from remora.training.two_tower import ranks_of_targets
 
 ITEMS, CLUSTERS = 40, 4
 
@@ -171,7 +171,7 @@ def test_what_was_wanted_before_takes_a_place_in_the_ranking_only_where_it_may_b
     one = {"tags": [0], "words": [0], "numbers": [0.0]}
     columns = {name: pa.FixedSizeListArray.from_arrays(pa.array(value), 1) for name, value in one.items()}
     example = {"history": histories, "target": pa.array([3], pa.int32()), "weight": pa.array([1.0], pa.float32())}
-    hidden, had = places_of_targets(model, vectors, pa.table(example | columns))
-    shown, none = places_of_targets(model, vectors, pa.table(example | columns), repeats=True)
+    hidden, had = ranks_of_targets(model, vectors, pa.table(example | columns))
+    shown, none = ranks_of_targets(model, vectors, pa.table(example | columns), repeats=True)
     assert (had.tolist(), none.tolist()) == ([5], [0])
     assert shown[0] > hidden[0]  # the other four of the history resemble the user as well

@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss, ndcg_score
 from remora.contracts.home import Home
 from remora.settings import RankingSettings, TreeSettings
 from remora.training import boosting
-from remora.training.boosting import LISTWISE, PROBABILITY, Boosted, Config, Groups, Head, boost, boost_in_process
+from remora.training.boosting import LISTWISE, PROBABILITY, BoostedTrees, Config, Groups, Head, boost, boost_in_process
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -45,7 +45,7 @@ def boosted(
     *,
     here: bool = False,
     **how: list[Any],
-) -> Boosted:
+) -> BoostedTrees:
     kinds, monotone = tuple(how.get("kinds", ["q"] * 4)), tuple(how.get("monotone", [0] * 4))
     config = Config(trees=chosen.trees, head=head, kinds=kinds, monotone=monotone, refit=chosen.refit, seed=chosen.seed)
     if here:

@@ -26,7 +26,7 @@ from remora.training import ranking, ranking_examples, retrieval
 from remora.training.ablations import ablate
 from remora.training.evaluation import PLOT, evaluate, read_report
 from remora.training.leakage import leaks
-from remora.training.ranking_data import Windows
+from remora.training.ranking_data import RankingWindows
 from remora.training.ranking_report import RankingReport
 from remora.training.retrieval import retrieval_artifacts
 from remora.training.tuning.outcome import read_search
@@ -207,7 +207,7 @@ def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
     trusted = settings.ranking.model_copy(update={"leakage_allowlist": ("item_profile__sold_later",)})
     settings = settings.model_copy(update={"ranking": trusted})
     lake = Lake.open(Home(settings.home))
-    data = Windows.read(ranking_examples.make(settings), lake)
+    data = RankingWindows.read(ranking_examples.make(settings), lake)
     window = time_split(settings, lake).ranking
     assert [leak.feature for leak in leaks(settings, lake, window, data.train, data.columns)] == [
         "item_profile__sold_later"

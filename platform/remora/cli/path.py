@@ -42,7 +42,7 @@ BY, WHY = "remora run", "end of a run"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class PathStep:
     """One step of the path: the command that runs it alone, and what it does."""
 
     name: str
@@ -51,60 +51,62 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
+class StepResult:
     """A step that ended. ``unchanged`` when its inputs were those of an earlier run."""
 
-    step: Step
+    step: PathStep
     seconds: float
     unchanged: bool
     result: Any
 
 
-def steps(settings: Settings, *, since_last: bool = False) -> tuple[Step, ...]:
+def steps(settings: Settings, *, since_last: bool = False) -> tuple[PathStep, ...]:
     """The steps of a run in order, without serving.
 
     With ``since_last`` only new files are read, and the last step is the one that `retraining.on_success` names.
     """
     ingesting = ("remora data ingest --since last", partial(ingest, since_last=True))
     command, bring = ingesting if since_last else ("remora data ingest", ingest)
-    fetch = Step(name="download", command="remora data download", run=_download)
+    fetch = PathStep(name="download", command="remora data download", run=_download)
     return (
         *((fetch,) if settings.data.dataset else ()),
-        Step(name="ingest", command=command, run=bring),
-        Step(name="quality report", command="remora data report", run=_report),
-        Step(name="feature build", command="remora features build", run=_build_features),
-        Step(name="feast apply", command="remora features apply", run=apply),
-        Step(name="materialize", command="remora features materialize", run=materialize),
-        Step(name="train retrieval", command="remora train retrieval", run=retrieval.train),
-        Step(name="train ranking", command="remora train ranking", run=ranking.train),
-        Step(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
-        Step(name="bundle", command="remora bundle build", run=build_bundle.record),
-        Step(name="gates", command="remora gate", run=_gates),
+        PathStep(name="ingest", command=command, run=bring),
+        PathStep(name="quality report", command="remora data report", run=_report),
+        PathStep(name="feature build", command="remora features build", run=_build_features),
+        PathStep(name="feast apply", command="remora features apply", run=apply),
+        PathStep(name="materialize", command="remora features materialize", run=materialize),
+        PathStep(name="train retrieval", command="remora train retrieval", run=retrieval.train),
+        PathStep(name="train ranking", command="remora train ranking", run=ranking.train),
+        PathStep(name="evaluate", command="remora evaluate", run=evaluation.evaluate),
+        PathStep(name="bundle", command="remora bundle build", run=build_bundle.record),
+        PathStep(name="gates", command="remora gate", run=_gates),
         *_last(settings, since_last=since_last),
     )
 
 
-def _last(settings: Settings, *, since_last: bool) -> tuple[Step, ...]:
+def _last(settings: Settings, *, since_last: bool) -> tuple[PathStep, ...]:
     """What becomes of a candidate that has passed its gates."""
     chosen = settings.retraining
     if not since_last or chosen.policy == "promote":
-        return (Step(name="promote", command="remora bundle promote", run=_promote),)
+        return (PathStep(name="promote", command="remora bundle promote", run=_promote),)
     if chosen.policy == "rollout":
         plan = Plan.parse(chosen.plan)  # what is wrong with it is said before hours of training
         command = f"remora rollout start --bundle candidate --plan {plan}"
-        return (Step(name="rollout", command=command, run=partial(_roll_out, plan=plan)),)
+        return (PathStep(name="rollout", command=command, run=partial(_roll_out, plan=plan)),)
     return ()
 
 
 def run(
-    settings: Settings, *, since_last: bool = False, begun: Callable[[Step], None] = lambda step: None
-) -> Iterator[Done]:
+    settings: Settings, *, since_last: bool = False, begun: Callable[[PathStep], None] = lambda step: None
+) -> Iterator[StepResult]:
     """Run every step; yields each as it ends. ``begun`` is called with a step before it starts."""
     for step in steps(settings, since_last=since_last):
         begun(step)
         start, clock = datetime.now(UTC), time.monotonic()
         result = step.run(settings)
-        yield Done(step=step, seconds=time.monotonic() - clock, unchanged=_older(result, than=start), result=result)
+        yield StepResult(
+            step=step, seconds=time.monotonic() - clock, unchanged=_older(result, than=start), result=result
+        )
 
 
 def _older(result: Any, *, than: datetime) -> bool:

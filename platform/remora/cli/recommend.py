@@ -60,10 +60,10 @@ def render(out: Console, user: str, slate: RecommendResponse) -> None:
     table = Table(title=f"{slate.surface} for {one_line(user)}", title_justify="left")
     for column in ("", "item", "title", "score", "sources"):
         table.add_column(column, justify="right" if column in {"", "score"} else "left", overflow="fold")
-    for place in slate.items:
-        score = "–" if place.score is None else f"{place.score:.4f}"
-        item, title = one_line(place.item_id), one_line(place.title or "")
-        table.add_row(str(place.position), item, title, score, ", ".join(place.sources))
+    for item in slate.items:
+        score = "–" if item.score is None else f"{item.score:.4f}"
+        item_id, title = one_line(item.item_id), one_line(item.title or "")
+        table.add_row(str(item.position), item_id, title, score, ", ".join(item.sources))
     out.print(table)
     for reason in slate.degraded:
         out.print(line(styled("degraded", "yellow"), f" {reason}"))

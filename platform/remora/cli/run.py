@@ -19,7 +19,7 @@ from remora.contracts.redaction import redacted
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
-    from remora.cli.path import Done, Step
+    from remora.cli.path import PathStep, StepResult
     from remora.training.retraining.run_recorder import RunRecorder
 
 ASKED = 5
@@ -93,18 +93,18 @@ def _connect(settings: Settings, *, serve: bool) -> None:
     cluster.connect(settings)
 
 
-def _steps(settings: Settings, record: RunRecorder, *, since_last: bool) -> Iterator[Done]:
+def _steps(settings: Settings, record: RunRecorder, *, since_last: bool) -> Iterator[StepResult]:
     """The steps as they end, told to people and to the record."""
     from remora.cli import path
 
-    def begun(step: Step) -> None:
+    def begun(step: PathStep) -> None:
         console.print(line(styled(step.name, "bold"), f"  {step.command}"))
         record.begun(step)
 
     return record.through(path.run(settings, since_last=since_last, begun=begun))
 
 
-def _say(done: Done, *, draw: bool) -> None:
+def _say(done: StepResult, *, draw: bool) -> None:
     """One line when a step ends, and what the report and the evaluation found."""
     how = "unchanged" if done.unchanged else f"{done.seconds:.1f} s"
     console.print(line("  ", styled("done", "green"), f" {how}"))
@@ -157,7 +157,7 @@ def _extremes(settings: Settings) -> tuple[str, str]:
     return users[0], users[-1]
 
 
-def _times(out: Console, ended: list[Done]) -> None:
+def _times(out: Console, ended: list[StepResult]) -> None:
     table = Table(title="Steps", title_justify="left")
     table.add_column("step")
     table.add_column("seconds", justify="right")

@@ -37,10 +37,10 @@ class Terminal(Console):
 
     def status(self, status: RenderableType, **options: Any) -> Status:
         """A spinner with a message beside it."""
-        return _Spinning(_as_text(status), console=self, **options)
+        return _Spinner(_as_text(status), console=self, **options)
 
 
-class _Spinning(Status):
+class _Spinner(Status):
     def update(self, status: RenderableType | None = None, **options: Any) -> None:
         super().update(None if status is None else _as_text(status), **options)
 

@@ -39,11 +39,11 @@ class _Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(fullname, path, target) if fullname == MODULE else None
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+            spec.loader = _FeastLoader(spec.loader.name, spec.loader.path)
         return spec
 
 
-class _Loader(SourceFileLoader):
+class _FeastLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         with _kept(os.environ):
             import prometheus_client  # noqa: F401  - without the variables it decides to count in memory

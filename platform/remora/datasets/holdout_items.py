@@ -23,7 +23,7 @@ def without(examples: pa.Table, hidden: Hidden) -> pa.Table:
     return _forgotten(examples.filter(pa.array(~hidden[examples[TARGET].to_numpy()])), hidden)
 
 
-def only(examples: pa.Table, hidden: Hidden) -> pa.Table:
+def select(examples: pa.Table, hidden: Hidden) -> pa.Table:
     """The rows of ``examples`` that want an item of ``hidden`` (items,), with histories of the other items alone."""
     return _forgotten(examples.filter(pa.array(hidden[examples[TARGET].to_numpy()])), hidden)
 

@@ -125,9 +125,9 @@ def _queries(
 def _query_rows(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Columns user_id and instant: which moments are asked about."""
     every, most = settings.evaluation.events_between_queries, settings.evaluation.queries_per_user
-    place = pl.int_range(pl.len()).over(USER_ID)
+    index = pl.int_range(pl.len()).over(USER_ID)
     moments = (
-        inside.filter(place % every == 0)
+        inside.filter(index % every == 0)
         .select(USER_ID, pl.col(EVENT_TIMESTAMP).alias("instant"))
         .unique(maintain_order=True)
     )

@@ -96,8 +96,8 @@ class CandidateRows:
             known = [(self.vocabulary.row(i), v) for i, v in zip(query_row[OUTCOMES], query_row[name], strict=True)]
             at = {row: value for row, value in known if row is not None}
             labels[name] = np.zeros(len(rows), np.float32)
-            for place in np.flatnonzero(np.isin(rows, list(at))):
-                labels[name][place] = at[int(rows[place])]
+            for index in np.flatnonzero(np.isin(rows, list(at))):
+                labels[name][index] = at[int(rows[index])]
         return labels
 
     def _sample(

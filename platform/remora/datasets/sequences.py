@@ -56,13 +56,13 @@ def _examples(
         .with_columns(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float32).alias(WEIGHT))
     )
     here = pl.col("here")
-    place = positives.with_row_index("here").select(
+    positions = positives.with_row_index("here").select(
         start=here.min().over(USER_ID), now=here.min().over(USER_ID, EVENT_TIMESTAMP), row="row"
     )
     histories = windows_before(
-        place["row"].to_numpy(),
-        place["start"].to_numpy().astype(np.int64),
-        place["now"].to_numpy().astype(np.int64),
+        positions["row"].to_numpy(),
+        positions["start"].to_numpy().astype(np.int64),
+        positions["now"].to_numpy().astype(np.int64),
         settings.features.history_length,
     )
     keep = positives["first"].to_numpy() if settings.surfaces.home_feed.hide_seen else np.ones(len(positives), bool)
@@ -84,18 +84,18 @@ def windows_before(
 ) -> npt.NDArray[np.int32]:
     """``rows[max(start, now - length):now]`` for each position, right-aligned in (n, length), -1 at the front.
 
-    ``start`` and ``now`` (n,) are positions in ``rows``: of its user's first row, and of the place itself.
+    ``start`` and ``now`` (n,) are positions in ``rows``: of its user's first row, and of the position itself.
 
     >>> windows_before(np.array([5, 6, 7], np.int32), np.array([0, 0, 0]), np.array([0, 1, 2]), 2)
     array([[-1, -1],
            [-1,  5],
            [ 5,  6]], dtype=int32)
     """
-    places = now[:, None] - length + np.arange(length)
-    inside = places >= start[:, None]
+    at_positions = now[:, None] - length + np.arange(length)
+    inside = at_positions >= start[:, None]
     if not len(rows):
         return np.empty((0, length), np.int32)
-    return np.where(inside, rows[np.where(inside, places, 0)], np.int32(PADDING))
+    return np.where(inside, rows[np.where(inside, at_positions, 0)], np.int32(PADDING))
 
 
 def _profiles(users: pa.Table, settings: Settings) -> pl.DataFrame:

@@ -44,10 +44,10 @@ class Slates:
         ids = rows[QUERY_ID].to_numpy(zero_copy_only=False)
         begins = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else np.empty(0, np.int64)
         keys = zip(histories[USER_ID].to_pylist(), histories[INSTANT].to_pylist(), strict=True)
-        at = {key: place for place, key in enumerate(keys)}
+        at = {key: index for index, key in enumerate(keys)}
         groups = rows.select([USER_ID, INSTANT]).take(begins)
-        places = [at[key] for key in zip(groups[USER_ID].to_pylist(), groups[INSTANT].to_pylist(), strict=True)]
-        read = [np.asarray(history, np.int32) for history in histories["history"].take(places).to_pylist()]
+        indices = [at[key] for key in zip(groups[USER_ID].to_pylist(), groups[INSTANT].to_pylist(), strict=True)]
+        read = [np.asarray(history, np.int32) for history in histories["history"].take(indices).to_pylist()]
         return cls(
             batch=Batch(
                 features=columns.matrix_of(rows),
@@ -67,7 +67,7 @@ class Slates:
     def take(self, slates: npt.NDArray[np.int64]) -> Slates:
         """The slates numbered ``slates`` (k,), ascending and without repeats, renumbered from 0."""
         slates = np.unique(slates)
-        at = self.batch.places(slates)
+        at = self.batch.indices(slates)
         return Slates(
             batch=self.batch.take(slates),
             labels={name: label[at] for name, label in self.labels.items()},
@@ -75,9 +75,9 @@ class Slates:
             history_events=self.history_events[slates],
         )
 
-    def with_features(self, places: Sequence[int]) -> Slates:
+    def with_features(self, indices: Sequence[int]) -> Slates:
         """The same with some of the features."""
-        features = np.ascontiguousarray(self.batch.features[:, places])
+        features = np.ascontiguousarray(self.batch.features[:, indices])
         return replace(self, batch=replace(self.batch, features=features))
 
     def with_any(self, *labels: Floats) -> Slates:

@@ -18,7 +18,7 @@ from remora.settings import SourceSettings
 BLOCK_BYTES = 4 << 20
 
 
-class _Ragged:
+class _RaggedRows:
     """Rows that could not be split, by row number (1 is the first data row; the reader counts the header as 1)."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ CSV = FileFormat(inspect, read)
 
 
 def _header(file: SourceFile, source: SourceSettings) -> list[str]:
-    with _reader(file, source, pacsv.ConvertOptions(), _Ragged()) as reader:
+    with _reader(file, source, pacsv.ConvertOptions(), _RaggedRows()) as reader:
         names = reader.schema.names
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise UnreadableInput(file.path, f"its header names a column twice: {', '.join(twice)}")
@@ -56,7 +56,7 @@ def _header(file: SourceFile, source: SourceSettings) -> list[str]:
 
 def _parse(file: SourceFile, source: SourceSettings, names: list[str]) -> Iterator[pa.Table]:
     as_text = pacsv.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False)
-    ragged, given, next_row = _Ragged(), 0, 1
+    ragged, given, next_row = _RaggedRows(), 0, 1
     with _reader(file, source, as_text, ragged) as reader:
         for batch in reader:
             unread = sorted(row for row in ragged.texts if row >= next_row)
@@ -79,7 +79,7 @@ def _numbered(table: pa.Table, file: SourceFile, rows: np.ndarray, texts: list[s
 
 
 def _reader(
-    file: SourceFile, source: SourceSettings, convert: pacsv.ConvertOptions, ragged: _Ragged
+    file: SourceFile, source: SourceSettings, convert: pacsv.ConvertOptions, ragged: _RaggedRows
 ) -> pacsv.CSVStreamingReader:
     stream = file.filesystem.open_input_stream(file.path)
     delimiter = source.delimiter

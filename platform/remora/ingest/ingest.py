@@ -89,7 +89,7 @@ def _bring(
         raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths.values())}.")
     latest = latest_instant(data)
     earliest = datetime.combine(data.earliest, time(), UTC)
-    fresh = tables["events"] if before is None else tables["events"].only(before.is_new)
+    fresh = tables["events"] if before is None else tables["events"].select(before.is_new)
     refuse(time_reading(fresh, data, earliest, latest, tables["events"].rows))
     catalogues = _catalogues(tables, data, earliest, latest, before)
     log.info("%s rows of events in %s files to read", f"{fresh.rows:,}", len(fresh.paths))

@@ -45,7 +45,7 @@ class TableSources:
         for _, file_schemas in self.sources:
             yield from file_schemas
 
-    def only(self, wanted: Callable[[SourceFile], bool]) -> TableSources:
+    def select(self, wanted: Callable[[SourceFile], bool]) -> TableSources:
         """The same with some of the files; a source of which none is left is left out."""
         chosen = [(source, tuple(s for s in file_schemas if wanted(s.file))) for source, file_schemas in self.sources]
         return TableSources(

@@ -34,23 +34,23 @@ class Batch:
         """Where each slate begins, and after the last one n: shape (q + 1,)."""
         return np.searchsorted(self.slate, np.arange(len(self.histories) + 1))
 
-    def places(self, slates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def indices(self, slates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Positions (m,) of the candidates of ``slates`` (k,), one slate after another."""
         parts = [np.arange(self.begins[slate], self.begins[slate + 1]) for slate in slates]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    def one(self, place: int) -> Batch:
-        """The candidate at position ``place`` alone: a batch of one row and one slate."""
+    def one(self, index: int) -> Batch:
+        """The candidate at position ``index`` alone: a batch of one row and one slate."""
         return Batch(
-            features=self.features[place : place + 1],
-            rows=self.rows[place : place + 1],
+            features=self.features[index : index + 1],
+            rows=self.rows[index : index + 1],
             slate=np.zeros(1, np.int64),
-            histories=[self.histories[self.slate[place]]],
+            histories=[self.histories[self.slate[index]]],
         )
 
     def take(self, slates: npt.NDArray[np.int64]) -> Batch:
         """The slates numbered ``slates`` (k,), in this order, renumbered 0 to k - 1."""
-        at = self.places(slates)
+        at = self.indices(slates)
         return Batch(
             features=self.features[at],
             rows=self.rows[at],

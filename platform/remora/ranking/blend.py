@@ -31,11 +31,11 @@ class Blend(BaseModel):
         """The models that have a share in anything."""
         return tuple(model for model, shares in self.shares.items() if any(shares))
 
-    def only(self, places: Sequence[int]) -> Blend:
-        """The same for the objectives at these places."""
+    def select(self, indices: Sequence[int]) -> Blend:
+        """The same for the objectives at these indices."""
 
         def chosen(of: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
-            return {model: tuple(values[place] for place in places) for model, values in of.items()}
+            return {model: tuple(values[index] for index in indices) for model, values in of.items()}
 
         return Blend(shares=chosen(self.shares), spread=chosen(self.spread))
 

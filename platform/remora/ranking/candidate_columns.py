@@ -18,9 +18,9 @@ def candidate_columns(candidates: Candidates) -> dict[str, npt.NDArray[np.float3
     """
     columns = {"candidate__place": np.arange(1, len(candidates) + 1, dtype=np.float32)}
     columns[FOUND_BY] = (~np.isnan(candidates.source_ranks)).sum(axis=1).astype(np.float32)
-    for place, source in enumerate(candidates.sources):
-        columns[f"candidate__{source}_score"] = candidates.source_scores[:, place]
-        columns[f"candidate__{source}_rank"] = candidates.source_ranks[:, place]
+    for index, source in enumerate(candidates.sources):
+        columns[f"candidate__{source}_score"] = candidates.source_scores[:, index]
+        columns[f"candidate__{source}_rank"] = candidates.source_ranks[:, index]
     return columns
 
 
@@ -29,10 +29,10 @@ def columns_of_rows(candidates: Candidates, rows: ItemCodes) -> dict[str, npt.ND
     source, and all else of it is missing."""
     order = np.argsort(candidates.rows)
     at = np.searchsorted(candidates.rows, rows, sorter=order)
-    place = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(rows), np.intp)
-    known = candidates.rows[place] == rows if len(order) else np.zeros(len(rows), bool)
+    index = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(rows), np.intp)
+    known = candidates.rows[index] == rows if len(order) else np.zeros(len(rows), bool)
     columns = {}
     for name, column in candidate_columns(candidates).items():
         columns[name] = np.full(len(rows), 0 if name == FOUND_BY else np.nan, np.float32)
-        columns[name][known] = column[place[known]]
+        columns[name][known] = column[index[known]]
     return columns

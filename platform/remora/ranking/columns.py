@@ -27,9 +27,9 @@ class RankerColumn(BaseModel):
     categories: tuple[str, ...] | None = None
 
     def encode(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Numbers as float32; text as its place among the categories; NaN for null and for what was never seen.
+        """Numbers as float32; text as its index among the categories; NaN for null and for what was never seen.
 
-        Shape (n,) to (n,). Floats in place of texts are such places already.
+        Shape (n,) to (n,). Floats in place of texts are such indices already.
         """
         if self.categories is None or values.dtype.kind == "f":
             return values.astype(np.float32, copy=False)
@@ -37,11 +37,11 @@ class RankerColumn(BaseModel):
         # Each distinct text is looked up once, however many rows have it.
         texts, inverse = np.unique(np.array([str(v) for v in values[there]]), return_inverse=True)
         encoded = np.full(len(values), np.nan, np.float32)
-        encoded[there] = np.array([self._places.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]
+        encoded[there] = np.array([self._indices.get(text, np.nan) for text in texts.tolist()], np.float32)[inverse]
         return encoded
 
     @cached_property
-    def _places(self) -> dict[str, float]:
+    def _indices(self) -> dict[str, float]:
         return {text: float(number) for number, text in enumerate(self.categories or ())}
 
 
@@ -92,10 +92,10 @@ class RankerColumns(BaseModel):
         MissingInput names a column that is not there.
         """
         out = np.empty((n, len(self.columns)), np.float32)
-        for place, column in enumerate(self.columns):
+        for index, column in enumerate(self.columns):
             if column.name not in columns:
                 raise MissingInput("feature column", column.name, sorted(columns), "Train the ranker again.")
-            out[:, place] = column.encode(np.atleast_1d(columns[column.name]))
+            out[:, index] = column.encode(np.atleast_1d(columns[column.name]))
         out[~np.isfinite(out)] = np.nan
         return out
 

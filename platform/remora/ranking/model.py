@@ -20,8 +20,8 @@ class RankingModel(Protocol):
     def margins(self, batch: Batch) -> Margins:
         """Shape (n, objectives): the larger the likelier, on the model's own scale."""
 
-    def only(self, places: Sequence[int]) -> Self:
-        """The same model for the objectives at these places."""
+    def select(self, indices: Sequence[int]) -> Self:
+        """The same model for the objectives at these indices."""
 
     def save(self, folder: Path) -> None:
         """Write what loading it takes."""

@@ -63,16 +63,16 @@ class Ranker:
     def score(self, batch: Batch) -> dict[str, npt.NDArray[np.float64]]:
         """By objective, shape (n,): the probability that it happens, or the expected amount."""
         margins = self.margins(batch)
-        return {name: of(margins[:, place]) for place, (name, of) in enumerate(self.spec.calibrators.items())}
+        return {name: of(margins[:, index]) for index, (name, of) in enumerate(self.spec.calibrators.items())}
 
-    def only(self, objectives: Collection[str]) -> Ranker:
+    def select(self, objectives: Collection[str]) -> Ranker:
         """One that predicts these as this one does, and runs nothing that they do not need."""
-        places = [place for place, name in enumerate(self.objectives) if name in objectives]
-        calibrators = {self.objectives[place]: self.spec.calibrators[self.objectives[place]] for place in places}
-        blend = self.spec.blend.only(places)
+        indices = [index for index, name in enumerate(self.objectives) if name in objectives]
+        calibrators = {self.objectives[index]: self.spec.calibrators[self.objectives[index]] for index in indices}
+        blend = self.spec.blend.select(indices)
         return Ranker(
             spec=self.spec.model_copy(update={"calibrators": calibrators, "blend": blend}),
-            models={name: self.models[name].only(places) for name in blend.models},
+            models={name: self.models[name].select(indices) for name in blend.models},
         )
 
     def save(self, folder: Path) -> None:

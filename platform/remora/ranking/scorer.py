@@ -37,7 +37,7 @@ class ObjectiveScorer:
         self.ranker, self.weights, self.cross = ranker, weights, cross
         self.item_columns, self.user_columns = item_columns, user_columns
         weighed = {name for name, weight in weights.items() if weight}
-        self._weighed = ranker.only(weighed) if weighed <= set(ranker.objectives) and weighed else ranker
+        self._weighed = ranker.select(weighed) if weighed <= set(ranker.objectives) and weighed else ranker
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """The slate's value of each candidate, shape (n,) float32."""

@@ -38,10 +38,10 @@ class Trees:
         matrix = xgboost.DMatrix(batch.features, nthread=1, feature_types=booster.feature_types)
         return booster.predict(matrix, pred_contribs=True)
 
-    def only(self, places: Sequence[int]) -> Trees:
-        """The trees of the objectives at these places; the others are not run."""
+    def select(self, indices: Sequence[int]) -> Trees:
+        """The trees of the objectives at these indices; the others are not run."""
         names = tuple(self.boosters)
-        return Trees({names[place]: self.boosters[names[place]] for place in places})
+        return Trees({names[index]: self.boosters[names[index]] for index in indices})
 
     def save(self, folder: Path) -> None:
         """``trees.<objective>.ubj`` for each."""

@@ -33,15 +33,15 @@ SHARED = (StepKind.CANARY, StepKind.RAMP)
 
 
 class PlanRefused(BadRequest):
-    """A plan that does not parse: what is wrong, at which place, and what is allowed."""
+    """A plan that does not parse: what is wrong, at which position, and what is allowed."""
 
-    def __init__(self, text: str, place: int, why: str) -> None:
-        super().__init__(text, place, why)
-        self.text, self.place, self.why = text, place, why
+    def __init__(self, text: str, position: int, why: str) -> None:
+        super().__init__(text, position, why)
+        self.text, self.position, self.why = text, position, why
 
     def __str__(self) -> str:
-        """Point at the place, counted from 1."""
-        return f"Plan '{self.text}', character {self.place + 1}: {self.why}. Allowed: {ALLOWED}."
+        """Point at the position, counted from 1."""
+        return f"Plan '{self.text}', character {self.position + 1}: {self.why}. Allowed: {ALLOWED}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +72,12 @@ class Plan:
     @classmethod
     def parse(cls, text: str) -> Plan:
         """PlanRefused with the place of the first mistake."""
-        steps, places, place = [], [], 0
+        steps, positions, position = [], [], 0
         for part in text.split(","):
-            steps.append(_step(text, part, place))
-            places.append(place)
-            place += len(part) + 1
-        for (before, after), where in zip(pairwise(steps), places[1:], strict=True):
+            steps.append(_step(text, part, position))
+            positions.append(position)
+            position += len(part) + 1
+        for (before, after), where in zip(pairwise(steps), positions[1:], strict=True):
             _check_order(text, where, before, after)
         if steps[-1].kind is not StepKind.FULL:
             raise PlanRefused(text, len(text), "the plan does not end with full")
@@ -88,14 +88,14 @@ class Plan:
         return ",".join(map(str, self.steps))
 
 
-def _step(text: str, part: str, place: int) -> Step:
+def _step(text: str, part: str, position: int) -> Step:
     name, *rest = part.strip().split(":")
-    place += len(part) - len(part.lstrip())
+    position += len(part) - len(part.lstrip())
     if name not in ORDER:
-        raise PlanRefused(text, place, f"'{name}' is no step" if name else "a step is missing")
+        raise PlanRefused(text, position, f"'{name}' is no step" if name else "a step is missing")
     kind = StepKind(name)
     wanted = {StepKind.SHADOW: ("duration",), StepKind.FULL: ()}.get(kind, ("share", "duration"))
-    after = place + len(name)
+    after = position + len(name)
     if len(rest) != len(wanted):
         takes = " and a ".join(wanted) if wanted else "nothing"
         raise PlanRefused(text, after, f"{kind} takes {'a ' if wanted else ''}{takes}, not {len(rest)} values")
@@ -106,31 +106,33 @@ def _step(text: str, part: str, place: int) -> Step:
     return Step(kind=kind, percent=percent, seconds=seconds)
 
 
-def _percent(text: str, place: int, found: str) -> Decimal:
+def _percent(text: str, position: int, found: str) -> Decimal:
     if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,4})?%", found, re.ASCII):
-        raise PlanRefused(text, place, f"'{found}' is no share, like 5% or 0.5%")
+        raise PlanRefused(text, position, f"'{found}' is no share, like 5% or 0.5%")
     percent = Decimal(found[:-1])
     if not percent:
-        raise PlanRefused(text, place, "a share of 0% is no user")
+        raise PlanRefused(text, position, "a share of 0% is no user")
     return percent
 
 
-def _seconds(text: str, place: int, found: str) -> int:
+def _seconds(text: str, position: int, found: str) -> int:
     if not re.fullmatch(r"[0-9]{1,7}[smhd]", found, re.ASCII):
-        raise PlanRefused(text, place, f"'{found}' is no duration, like 90s, 30m, 1h or 2d")
+        raise PlanRefused(text, position, f"'{found}' is no duration, like 90s, 30m, 1h or 2d")
     seconds = int(found[:-1]) * UNITS[found[-1]]
     if not 0 < seconds <= LONGEST_SECONDS:
-        raise PlanRefused(text, place, f"a duration of {found} is not above 0 and at most {_duration(LONGEST_SECONDS)}")
+        raise PlanRefused(
+            text, position, f"a duration of {found} is not above 0 and at most {_duration(LONGEST_SECONDS)}"
+        )
     return seconds
 
 
-def _check_order(text: str, place: int, before: Step, after: Step) -> None:
+def _check_order(text: str, position: int, before: Step, after: Step) -> None:
     if before.kind is StepKind.FULL:
-        raise PlanRefused(text, place, f"{after} comes after full, which is the last step")
+        raise PlanRefused(text, position, f"{after} comes after full, which is the last step")
     if ORDER.index(after.kind) < ORDER.index(before.kind) or after.kind is before.kind is StepKind.SHADOW:
-        raise PlanRefused(text, place, f"{after} cannot come after {before}")
+        raise PlanRefused(text, position, f"{after} cannot come after {before}")
     if before.percent is not None and after.percent is not None and after.percent <= before.percent:
-        raise PlanRefused(text, place, f"the share of {after} is not larger than that of {before}")
+        raise PlanRefused(text, position, f"the share of {after} is not larger than that of {before}")
 
 
 def _duration(seconds: int) -> str:

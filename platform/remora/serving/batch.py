@@ -119,12 +119,12 @@ class SlateWriter:
 def slate_rows(user: str, slate: Slate, loaded: LoadedBundle) -> Iterator[dict[str, Any]]:
     """The places of one slate as rows of :data:`SLATES`."""
     candidates = slate.candidates
-    for place, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True)):
+    for position, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True)):
         yield {
             USER_ID: user,
-            "position": place + 1,
+            "position": position + 1,
             "item_id": loaded.parts.vocabulary.id(row),
             "score": None if score != score else score,
-            "sources": candidates.found_by(place),
+            "sources": candidates.found_by(position),
             "degraded": slate.degraded,
         }

@@ -94,18 +94,18 @@ def explain(phases: Phases, query: Query, row: int) -> Explanation:
     query = replace(query, retrieval_deadline=NEVER, ranking_deadline=NEVER)
     errand = phases.filter(phases.retrieve(loaded.bundle, query))
     query, ordered = errand.query, pipeline.order(errand.query, errand.passage)
-    place = _place(ordered.candidates, row)
+    index = _index(ordered.candidates, row)
     said: dict[str, Any] = {}
-    if place is None:
+    if index is None:
         said["removed_by"] = next(_forbidding(pipeline, query, row), NOT_FOUND)
         found = tuple(_found(pipeline, query, row, limited=True))
         if not found and said["removed_by"] == NOT_FOUND:
             said["below_limit_in"] = tuple(_found(pipeline, query, row, limited=False))
     else:
-        found = tuple(_sources(ordered.candidates, place))
-        value = float(ordered.candidates.scores[place])
-        said["rank"] = place + 1
-        said["rank_before_reranking"] = (_place(ordered.candidates.by_score(), row) or 0) + 1
+        found = tuple(_sources(ordered.candidates, index))
+        value = float(ordered.candidates.scores[index])
+        said["rank"] = index + 1
+        said["rank_before_reranking"] = (_index(ordered.candidates.by_score(), row) or 0) + 1
         said["score"] = None if math.isnan(value) else value
         if isinstance(pipeline.scorer, ObjectiveScorer):
             said["predictions"] = _predictions(pipeline.scorer, query, errand.passage.candidates, row)
@@ -116,7 +116,7 @@ def explain(phases: Phases, query: Query, row: int) -> Explanation:
         item_id=loaded.parts.vocabulary.id(row),
         title=loaded.parts.snapshot.titles[row],
         bundle=loaded.bundle,
-        shown=place is not None and place < query.n,
+        shown=index is not None and index < query.n,
         candidates=len(ordered.candidates),
         sources=found,
         degraded=tuple(dict.fromkeys(ordered.degraded)),
@@ -124,7 +124,7 @@ def explain(phases: Phases, query: Query, row: int) -> Explanation:
     )
 
 
-def _place(candidates: Candidates, row: int) -> int | None:
+def _index(candidates: Candidates, row: int) -> int | None:
     at = np.flatnonzero(candidates.rows == row)
     return int(at[0]) if len(at) else None
 
@@ -157,12 +157,12 @@ def _found(pipeline: Pipeline, query: Query, row: int, *, limited: bool) -> Iter
             yield FoundBy(source=stage_name(source), rank=int(at[0]) + 1, score=_number(found.scores[at[0]]))
 
 
-def _sources(candidates: Candidates, place: int) -> Iterator[FoundBy]:
+def _sources(candidates: Candidates, index: int) -> Iterator[FoundBy]:
     for column, (name, rank) in enumerate(
-        zip(candidates.sources, candidates.source_ranks[place].tolist(), strict=True)
+        zip(candidates.sources, candidates.source_ranks[index].tolist(), strict=True)
     ):
         if not math.isnan(rank):
-            yield FoundBy(source=name, rank=int(rank), score=_number(candidates.source_scores[place, column]))
+            yield FoundBy(source=name, rank=int(rank), score=_number(candidates.source_scores[index, column]))
 
 
 def _number(value: np.floating) -> float | None:
@@ -172,7 +172,7 @@ def _number(value: np.floating) -> float | None:
 def _predictions(scorer: ObjectiveScorer, query: Query, candidates: Candidates, row: int) -> tuple[Prediction, ...]:
     batch, columns = scorer.batch(query, candidates), scorer.ranker.columns.columns
     trees = scorer.ranker.models.get(TREES)
-    at = _place(candidates, row) or 0
+    at = _index(candidates, row) or 0
     one = batch.one(at)
     found = []
     for objective, predicted in scorer.ranker.score(batch).items():

@@ -40,7 +40,7 @@ def read_text(file: Path) -> str:
 def parse(text: str, file: Path) -> dict[str, Any]:
     """The settings in ``text``; SettingsError names ``file`` and the lines of the mistake."""
     try:
-        values = yaml.load(text, _Loader)
+        values = yaml.load(text, _YamlLoader)
     except yaml.YAMLError as error:
         raise SettingsError(f"{file} is not valid YAML: {error}") from error
     except (RecursionError, ValueError) as error:
@@ -57,7 +57,7 @@ def dump(values: dict[str, Any]) -> str:
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False)
 
 
-class _Loader(yaml.SafeLoader):
+class _YamlLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         first: dict[str, yaml.Node] = {}
         for key, _ in node.value:
@@ -96,16 +96,16 @@ SCALARS = (
 )
 """What a text without quotes means, and the characters that it may begin with; all else is text."""
 
-_Loader.yaml_implicit_resolvers = {}  # without those of YAML 1.1
+_YamlLoader.yaml_implicit_resolvers = {}  # without those of YAML 1.1
 for _tag, _pattern, _first in SCALARS:
-    for _side in (_Loader, _Dumper):
+    for _side in (_YamlLoader, _Dumper):
         _side.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
-def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+def _whole(loader: _YamlLoader, node: yaml.ScalarNode) -> int:
     """A whole number; a leading zero is no octal."""
     text = node.value.replace("_", "")
     return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
+_YamlLoader.add_constructor("tag:yaml.org,2002:int", _whole)

@@ -73,10 +73,10 @@ def _items(candidates: Candidates, parts: Parts) -> list[RecommendedItem]:
     return [
         RecommendedItem(
             item_id=parts.vocabulary.id(row),
-            position=place + 1,
+            position=position + 1,
             score=None if math.isnan(score) else score,
-            sources=list(candidates.found_by(place)),
+            sources=list(candidates.found_by(position)),
             title=parts.snapshot.titles[row],
         )
-        for place, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True))
+        for position, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True))
     ]

@@ -20,7 +20,7 @@ from remora.settings.one_writer import writes
 from remora.training import ranking, ranking_examples
 from remora.training.evaluation import REPORT, compared, evaluation_version
 from remora.training.ranking import ranking_artifacts
-from remora.training.ranking_data import Windows
+from remora.training.ranking_data import RankingWindows
 from remora.training.ranking_fit import Fit
 from remora.training.retrieval import retrieval_artifacts
 from remora.wiring.ablations import Ablations
@@ -66,7 +66,7 @@ def ablate(settings: Settings) -> Artifact:
 def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) -> dict[str, Ranker]:
     """A ranker without each part of it, under the part's name."""
     rows = ranking_examples.make(settings)
-    data = Windows.read(rows, lake)
+    data = RankingWindows.read(rows, lake)
     groups = sorted({name.split("__")[0] for name in data.columns.names})
     parts = {f"features {group}": (settings, data.without(f"{group}__")) for group in groups if len(groups) > 1}
     for model in settings.ranking.models if len(settings.ranking.models) > 1 else ():
@@ -93,7 +93,7 @@ def _rankers_artifacts(home: Home) -> ArtifactStore:
     return ArtifactStore(home, "ablated_rankers", "remora evaluate --ablations")
 
 
-def _fit(settings: Settings, data: Windows, vectors: torch.Tensor, version: str) -> None:
+def _fit(settings: Settings, data: RankingWindows, vectors: torch.Tensor, version: str) -> None:
     """One ranker, in one process, kept under its version."""
     torch.set_num_threads(1)
     home = Home(settings.home)

@@ -116,7 +116,7 @@ class Config:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boosted:
+class BoostedTrees:
     """The trees of the rounds that were best on validation; as many from both windows, or the same without a refit; and
     the head's metric on the validation groups after each round of those that had not seen them."""
 
@@ -134,7 +134,7 @@ def boost(
     train: Groups,
     validation: Groups,
     report: Callable[[Report], None] = lambda values: None,
-) -> Boosted:
+) -> BoostedTrees:
     """Fit one objective on Ray Train. The run of a version that was cut off continues from its last checkpoint.
 
     The rounds are those that were best on ``validation``; with a refit as many are then learned from both together, for
@@ -154,7 +154,7 @@ def boost(
     assert result.metrics is not None
     with result.checkpoint.as_directory() as folder:
         chosen, booster = (xgboost.Booster(model_file=str(Path(folder) / file)) for file in (MODEL, AGAIN))
-    return Boosted(chosen=chosen, booster=booster, history=tuple(result.metrics["history"]))
+    return BoostedTrees(chosen=chosen, booster=booster, history=tuple(result.metrics["history"]))
 
 
 def _each_round_once(report: Callable[[Report], None]) -> Callable[[Report], None]:
@@ -181,14 +181,14 @@ def _loop(given: dict[str, Any]) -> None:
     _report(found.chosen, list(found.history), config, found.booster)
 
 
-def boost_in_process(config: Config, train: Groups, validation: Groups) -> Boosted:
+def boost_in_process(config: Config, train: Groups, validation: Groups) -> BoostedTrees:
     """The same in this process, from the beginning: for many small fits, each of which would wait for its workers."""
     return _fitted(config, train, validation, _History([], config))
 
 
 def _fitted(
     config: Config, fit: Groups, judge: Groups, history: _History, begun: xgboost.Booster | None = None
-) -> Boosted:
+) -> BoostedTrees:
     matrix = config.matrix(fit)
     booster = xgboost.train(
         config.parameters,
@@ -213,7 +213,7 @@ def _fitted(
         again = xgboost.train(
             config.parameters, config.matrix(_both(fit, judge)), num_boost_round=best.num_boosted_rounds()
         )
-    return Boosted(chosen=best, booster=again, history=tuple(history.values))
+    return BoostedTrees(chosen=best, booster=again, history=tuple(history.values))
 
 
 def _both(first: Groups, then: Groups) -> Groups:
@@ -234,8 +234,8 @@ def _own_groups(shard: Any, rank: int, size: int) -> Groups:
         own = groups % size == rank
         named = (batch[name].to_numpy()[own] for name in ("row", "label", "group", "count"))
         parts.append((_matrix(batch["features"])[own], *named))
-    features, place, labels, groups, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(place)
+    features, positions, labels, groups, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(positions)
     return Groups(features=features[order], labels=labels[order], groups=groups[order], counts=counts[order])
 
 

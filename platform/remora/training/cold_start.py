@@ -14,7 +14,7 @@ from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
-from remora.datasets.holdout_items import hidden_items, only
+from remora.datasets.holdout_items import hidden_items, select
 from remora.datasets.splits import TimeSplit, time_split
 from remora.evaluation.cold_start import ColdStart, HoldoutRanks, cold_start
 from remora.ingest.lake import Lake
@@ -23,7 +23,7 @@ from remora.settings.one_writer import writes
 from remora.training import retrieval, retrieval_inputs
 from remora.training.progress import Report
 from remora.training.runs import forget
-from remora.training.two_tower import Inputs, places_of_targets
+from remora.training.two_tower import Inputs, ranks_of_targets
 
 NAME, REPORT = "cold_start", "report.json"
 MOST_EXAMPLES = 5_000
@@ -86,8 +86,8 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     model = retrieval.trained_towers(few, inputs, weights)
     counts = np.round(inputs.share * inputs.examples).astype(np.int64)
     vectors, untouched = torch.as_tensor(model.item_vectors()), torch.as_tensor(counts == 0)
-    among_all, had = places_of_targets(model, vectors, query_rows, repeats=inputs.repeats)
-    among_new, _ = places_of_targets(model, vectors, query_rows, among=untouched, repeats=inputs.repeats)
+    among_all, had = ranks_of_targets(model, vectors, query_rows, repeats=inputs.repeats)
+    among_new, _ = ranks_of_targets(model, vectors, query_rows, among=untouched, repeats=inputs.repeats)
     users = query_rows[USER_ID].to_numpy().astype(str)
     return cold_start(
         HoldoutRanks(among_all=among_all, among_new=among_new, had=had, users=users),
@@ -102,7 +102,7 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
 def _query_rows(settings: Settings, lake: Lake, split: TimeSplit, inputs: Inputs, hidden: np.ndarray) -> pa.Table:
     """At most so many of the examples that want a hidden item, spread evenly, in order of user and item."""
     every = retrieval_inputs.encoded_sequences(settings, lake, split, inputs.spec.user_content)
-    positives = every.map_batches(only, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
+    positives = every.map_batches(select, batch_format="pyarrow", batch_size=None, fn_kwargs={"hidden": hidden})  # type: ignore[arg-type]
     parts = [t for t in positives.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not parts:
         return pa.table({USER_ID: pa.array([], pa.string())})

@@ -25,8 +25,8 @@ def blended(margins: Mapping[str, Margins], judged: Slates, objectives: tuple[st
     slate = judged.batch.slate
     spread = {name: _within(columns, slate) for name, columns in margins.items()}
     shares = {name: [0.0] * len(objectives) for name in margins}
-    for place, objective in enumerate(objectives):
-        ready = {name: columns[:, place] / spread[name][place] for name, columns in margins.items()}
+    for index, objective in enumerate(objectives):
+        ready = {name: columns[:, index] / spread[name][index] for name, columns in margins.items()}
         chosen, total = {first: 1.0}, ready[first]
         for name in others:
             tried = [mean_ndcg((1 - s) * total + s * ready[name], judged.labels[objective], slate) for s in SHARES]
@@ -34,7 +34,7 @@ def blended(margins: Mapping[str, Margins], judged: Slates, objectives: tuple[st
             chosen = {other: kept * (1 - share) for other, kept in chosen.items()} | {name: share}
             total = (1 - share) * total + share * ready[name]
         for name, share in chosen.items():
-            shares[name][place] = round(share, 6)
+            shares[name][index] = round(share, 6)
     return Blend(
         shares={name: tuple(found) for name, found in shares.items()},
         spread={name: tuple(found.tolist()) for name, found in spread.items()},

@@ -17,7 +17,7 @@ from remora.settings.one_writer import writes
 from remora.training import ranking_examples
 from remora.training.leakage import leaks
 from remora.training.progress import Report
-from remora.training.ranking_data import Windows
+from remora.training.ranking_data import RankingWindows
 from remora.training.ranking_fit import NAME, Fit
 from remora.training.ranking_network import NDCG
 from remora.training.ranking_report import RankingReport, html
@@ -49,7 +49,7 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
         artifacts.set_current(name)
         return done
     lake = Lake.open(home)
-    data = Windows.read(rows, lake)
+    data = RankingWindows.read(rows, lake)
     suspected = leaks(settings, lake, time_split(settings, lake).ranking, data.train, data.columns)
     vectors = Towers.load(home.local_copy(retrieval.folder)).encoder.item_vectors
     params = settings.ranking.model_dump() | {"retrieval": retrieval.version, "rows": len(data.train.batch)}

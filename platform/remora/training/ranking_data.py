@@ -22,7 +22,7 @@ from remora.training.ranking_network import NetworkInputs, NetworkSchedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Windows:
+class RankingWindows:
     """What models learn from, and what they are chosen by."""
 
     columns: RankerColumns
@@ -30,7 +30,7 @@ class Windows:
     validation: Slates
 
     @classmethod
-    def read(cls, rows: Artifact, lake: Lake) -> Windows:
+    def read(cls, rows: Artifact, lake: Lake) -> RankingWindows:
         """The columns are those that say something in the ranking window."""
         vocabulary = lake.vocabulary()
         train, validation = (
@@ -53,11 +53,11 @@ class Windows:
             )
         return [trees.monotone_constraints.get(name, 0) for name in self.columns.names]
 
-    def without(self, prefix: str) -> Windows:
+    def without(self, prefix: str) -> RankingWindows:
         """The same without the features whose names begin so."""
-        keep = [place for place, name in enumerate(self.columns.names) if not name.startswith(prefix)]
-        return Windows(
-            columns=RankerColumns(columns=tuple(self.columns.columns[place] for place in keep)),
+        keep = [index for index, name in enumerate(self.columns.names) if not name.startswith(prefix)]
+        return RankingWindows(
+            columns=RankerColumns(columns=tuple(self.columns.columns[index] for index in keep)),
             train=self.train.with_features(keep),
             validation=self.validation.with_features(keep),
         )
@@ -79,7 +79,7 @@ def head_of(objective: ObjectiveSettings) -> Head:
     return AMOUNT if objective.label == "value" else PROBABILITY
 
 
-def boosting_of(ranking: RankingSettings, objective: ObjectiveSettings, data: Windows) -> Config:
+def boosting_of(ranking: RankingSettings, objective: ObjectiveSettings, data: RankingWindows) -> Config:
     """How the trees of one objective are boosted."""
     return Config(
         trees=ranking.trees,
@@ -104,7 +104,9 @@ def groups(found: Slates, objective: str, head: Head) -> Groups:
     )
 
 
-def network_inputs(settings: Settings, data: Windows, vectors: torch.Tensor) -> tuple[NetworkInputs, NetworkSchedule]:
+def network_inputs(
+    settings: Settings, data: RankingWindows, vectors: torch.Tensor
+) -> tuple[NetworkInputs, NetworkSchedule]:
     """What the network learns from and how, as the settings say; ``vectors`` (items, d) are those of the items."""
     chosen = settings.ranking.network
     spec = NetworkSpec(

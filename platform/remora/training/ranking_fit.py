@@ -20,12 +20,12 @@ from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec
 from remora.ranking.trees import Trees
 from remora.settings import Settings
 from remora.settings.ranking import ObjectiveSettings
-from remora.training.boosting import Boosted, boost, boost_in_process
+from remora.training.boosting import BoostedTrees, boost, boost_in_process
 from remora.training.fit_blend import blended
 from remora.training.fit_calibration import calibrator
 from remora.training.fitting import Resources, described, fit_network
 from remora.training.progress import Report
-from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
+from remora.training.ranking_data import RankingWindows, boosting_of, groups, network_inputs
 from remora.training.ranking_network import NDCG, NetworkInputs, NetworkSchedule, fit_in_process
 from remora.training.ranking_report import RankingReport, data_of, dependences, importances, qualities
 from remora.training.runs import forget
@@ -45,7 +45,7 @@ class Fit:
     settings: Settings
     home: Home
     version: str
-    data: Windows
+    data: RankingWindows
     vectors: torch.Tensor
     run: TrackedRun | None
     say: Callable[[Report], None] | None
@@ -57,7 +57,7 @@ class Fit:
         """What is predicted."""
         return self.settings.objectives
 
-    def ranker(self) -> Fitted:
+    def ranker(self) -> FittedRanker:
         """All models, chosen on the validation window and then, with a refit, learned from it too."""
         fits = {TREES: self.trees, NETWORK: self.network}
         chosen: dict[str, RankingModel] = {}
@@ -69,15 +69,15 @@ class Fit:
         blend = blended(margins, judged, tuple(self.objectives))
         together = blend.of(margins)
         calibrators = {
-            name: calibrator(o.calibrated_by, together[:, place], judged.labels[name], judged.counts)
-            for place, (name, o) in enumerate(self.objectives.items())
+            name: calibrator(o.calibrated_by, together[:, index], judged.labels[name], judged.counts)
+            for index, (name, o) in enumerate(self.objectives.items())
         }
         spec = RankerSpec(columns=self.data.columns, calibrators=calibrators, blend=blend)
-        return Fitted(before=Ranker(spec=spec, models=chosen), ranker=Ranker(spec=spec, models=final))
+        return FittedRanker(before=Ranker(spec=spec, models=chosen), ranker=Ranker(spec=spec, models=final))
 
     def trees(self) -> tuple[RankingModel, RankingModel]:
         """The trees chosen on validation, and those that learned from it too."""
-        found: dict[str, Boosted] = {}
+        found: dict[str, BoostedTrees] = {}
         for name, objective in self.objectives.items():
             config = boosting_of(self.settings.ranking, objective, self.data)
             train, validation = (groups(part, name, config.head) for part in (self.data.train, self.data.validation))
@@ -140,7 +140,7 @@ class Fit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
+class FittedRanker:
     """The ranker ``before`` it learned from the validation window, which may be judged there, and as it is kept."""
 
     before: Ranker
@@ -150,7 +150,7 @@ class Fitted:
         self,
         settings: Settings,
         version: str,
-        data: Windows,
+        data: RankingWindows,
         suspected: tuple[Leak, ...],
         curves: Mapping[str, tuple[float, ...]],
     ) -> RankingReport:
@@ -177,12 +177,12 @@ def crossed_reliability(ranker: Ranker, judged: Slates, settings: Settings) -> t
     margins, slate = ranker.margins(judged.batch), judged.batch.slate
     half = np.random.default_rng(settings.ranking.seed).permutation(len(judged)) % 2 == 0
     columns = {}
-    for place, (name, objective) in enumerate(settings.objectives.items()):
+    for index, (name, objective) in enumerate(settings.objectives.items()):
         columns[name] = np.empty(len(slate))
         for fitted in (half[slate], ~half[slate]):
             known = judged.labels[name][fitted], judged.counts[fitted]
-            of = calibrator(objective.calibrated_by, margins[fitted, place], *known)
-            columns[name][~fitted] = of(margins[~fitted, place])
+            of = calibrator(objective.calibrated_by, margins[fitted, index], *known)
+            columns[name][~fitted] = of(margins[~fitted, index])
     return by_segment(columns, judged, settings.evaluation)
 
 

@@ -107,7 +107,7 @@ def optimiser_of(model: nn.Module, schedule: NetworkSchedule) -> torch.optim.Opt
     return torch.optim.AdamW(model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
 
 
-class Told(NamedTuple):
+class EpochResult(NamedTuple):
     """Of an epoch: its mean loss, and seconds spent on putting batches together."""
 
     loss: float
@@ -122,7 +122,7 @@ def one_epoch(
     state: dict[str, Any],
     rank: int = 0,
     world: int = 1,
-) -> Told:
+) -> EpochResult:
     """All slates once, in an order of the epoch's own.
 
     All workers plan the same batches and take every n-th slate of each, so any number of them computes the gradient of
@@ -141,7 +141,7 @@ def one_epoch(
         asked = time.monotonic()
         whole = order[step * schedule.batch_queries : (step + 1) * schedule.batch_queries]
         own = np.sort(whole[rank::world])
-        at, every = slates.batch.places(own), slates.batch.places(whole)
+        at, every = slates.batch.indices(own), slates.batch.indices(whole)
         read = [part.to(device) for part in tensors(slates.batch.take(own), inputs.item_vectors, inputs.history)]
         totals = _totals(labels[every], counts[every], slates.batch.slate[every])
         waited += time.monotonic() - asked
@@ -155,7 +155,7 @@ def one_epoch(
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
         total += float(loss.detach())
-    return Told(total / steps, waited)
+    return EpochResult(total / steps, waited)
 
 
 def epochs_in_process(
@@ -220,15 +220,15 @@ def _loss(
     different slates to one scale (X. Sheng et al., Joint optimization of ranking and calibration, KDD 2023).
     """
     parts = []
-    for place, objective in enumerate(inputs.objectives.values()):
-        margin, label = margins[:, place], labels[:, place]
+    for index, objective in enumerate(inputs.objectives.values()):
+        margin, label = margins[:, index], labels[:, index]
         if objective.label == "value":
             alone = F.smooth_l1_loss(F.softplus(margin), torch.log1p(label), reduction="none")
         else:
             alone = F.binary_cross_entropy_with_logits(margin, label, reduction="none")
         within = inputs.spec.settings.listwise_loss_weight if objective.loss == "listwise" else 0.0
         pointwise = (alone * counts).sum() / totals.rows
-        together = _within_slates(margin, label, slate, slates) / totals.slates[place]
+        together = _within_slates(margin, label, slate, slates) / totals.slates[index]
         parts.append(within * together + (1 - within) * pointwise)
     return torch.stack(parts).sum()
 

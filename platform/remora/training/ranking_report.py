@@ -118,8 +118,8 @@ def importances(ranker: Ranker, judged: Slates, seed: int) -> dict[str, dict[str
 
     lost = permutation_importance(quality, some.batch, seed)
     return {
-        objective: dict(zip(ranker.columns.names, lost[:, place].tolist(), strict=True))
-        for place, objective in enumerate(ranker.objectives)
+        objective: dict(zip(ranker.columns.names, lost[:, index].tolist(), strict=True))
+        for index, objective in enumerate(ranker.objectives)
     }
 
 
@@ -133,12 +133,12 @@ def dependences(
     batch = _thinned(judged.batch, step)
     found = []
     for name in chosen:
-        place = ranker.columns.names.index(name)
-        values = grid(judged.batch.features[:, place])
+        index = ranker.columns.names.index(name)
+        values = grid(judged.batch.features[:, index])
         if not len(values):
             continue
-        categories = ranker.columns.columns[place].categories
-        means = partial_dependence(ranker.score, batch, place, values)
+        categories = ranker.columns.columns[index].categories
+        means = partial_dependence(ranker.score, batch, index, values)
         labels = tuple(categories[int(value)] for value in values) if categories else None
         found.append(
             Dependence(

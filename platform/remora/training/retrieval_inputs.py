@@ -155,8 +155,8 @@ def in_order(examples: Dataset) -> Dataset:
     """
     blocks = [b for b in examples.materialize().to_arrow_refs() if b is not None]
     users = ray.get([_first_user.remote(block) for block in blocks])
-    order = sorted((user, place) for place, user in enumerate(users) if user is not None)
-    return ray.data.from_arrow_refs([blocks[place] for _, place in order])
+    order = sorted((user, index) for index, user in enumerate(users) if user is not None)
+    return ray.data.from_arrow_refs([blocks[index] for _, index in order])
 
 
 @ray.remote(num_cpus=0)

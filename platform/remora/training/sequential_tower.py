@@ -78,7 +78,7 @@ class Objective(nn.Module):
         self.loss = LOSSES[loss]()
 
     def forward(self, sequences: Tensor, sampled: SampledNegatives | None) -> Tensor:
-        """The mean loss, a scalar tensor, over the places of (n, L + 1) items whose next item is known."""
+        """The mean loss, a scalar tensor, over the positions of (n, L + 1) items whose next item is known."""
         targets = sequences[:, 1:]
         there = targets >= 0
         return self.loss(self.tower(sequences[:, :-1])[there], self.tower.vectors(), targets[there], sampled)
@@ -166,11 +166,11 @@ def validated(tower: SequentialTower, asked: NextItems, step: int = 512) -> floa
     """NDCG@10 of the tower alone, in [0, 1]: the mean over the histories; items that a user had do not stand before."""
     vectors = tower.vectors().detach().float().cpu().numpy()
     users = user_vectors(tower, asked.histories)
-    places = []
+    found = []
     for begin in range(0, len(users), step):
         part = np.arange(begin, min(begin + step, len(users)))
-        places.append(ranks(users[part] @ vectors.T, asked.histories.chosen(part), asked.targets[part]))
-    return float(ndcg_of_one(np.concatenate(places), 10).mean())
+        found.append(ranks(users[part] @ vectors.T, asked.histories.chosen(part), asked.targets[part]))
+    return float(ndcg_of_one(np.concatenate(found), 10).mean())
 
 
 def _autocast(device: torch.device, model: nn.Module, sequences: Tensor, sampled: SampledNegatives | None) -> Tensor:

@@ -194,12 +194,12 @@ def held_out_recall(model: TwoTower, inputs: Inputs, k: int = CUTOFF) -> float:
     """Share of held-out examples whose target is among the k nearest items; those of the history take no place unless
     repeats may be shown."""
     vectors = torch.as_tensor(model.item_vectors(), device=model.catalogue_identity.device)
-    places, _ = places_of_targets(model, vectors, inputs.held_out, repeats=inputs.repeats)
-    return float((places < k).sum()) / max(1, len(places))
+    ranks, _ = ranks_of_targets(model, vectors, inputs.held_out, repeats=inputs.repeats)
+    return float((ranks < k).sum()) / max(1, len(ranks))
 
 
 @torch.inference_mode()
-def places_of_targets(
+def ranks_of_targets(
     model: TwoTower,
     vectors: Tensor,
     examples: pa.Table,
@@ -208,13 +208,13 @@ def places_of_targets(
     repeats: bool = False,
     step: int = 512,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Place (n,), from 0, of each example's target among the items that could be shown; and how many could not (n,).
+    """Rank (n,), from 0, of each example's target among the items that could be shown; and how many could not (n,).
 
     Those of its history cannot, unless ``repeats`` are shown. ``vectors`` (items, d + 1) are those of the index;
     ``among`` (items,) leaves out others than the target. An item that scores as the target does not stand before it.
     """
     model.eval()
-    places, had = [], []
+    ranks, had = [], []
     for begin in range(0, len(examples), step):
         batch = to_tensors(examples.slice(begin, step), vectors.device)
         rows, present = batch["history"].clamp(min=0), batch["history"] >= 0
@@ -223,10 +223,10 @@ def places_of_targets(
         if not repeats:
             scores.scatter_(1, rows, torch.where(present, -torch.inf, scores.gather(1, rows)))
         before = scores > own if among is None else (scores > own) & among
-        places.append(before.sum(1).cpu().numpy())
+        ranks.append(before.sum(1).cpu().numpy())
         had.append(torch.isinf(scores).sum(1).cpu().numpy())
     none = np.empty(0, np.int64)
-    return np.concatenate([none, *places]), np.concatenate([none, *had])
+    return np.concatenate([none, *ranks]), np.concatenate([none, *had])
 
 
 @torch.inference_mode()

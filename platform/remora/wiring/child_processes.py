@@ -19,7 +19,7 @@ FOLDER = Path(".remora/processes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class ChildProcess:
     """A process that this checkout started. ``started`` (epoch seconds) tells it from a later one with its id."""
 
     name: str
@@ -36,12 +36,12 @@ class Running:
             return False
 
 
-def find(name: str) -> Running | None:
+def find(name: str) -> ChildProcess | None:
     """The running process of that name, if there is one."""
     record = FOLDER / f"{name}.json"
     if not record.exists():
         return None
-    running = Running(**json.loads(record.read_text()))
+    running = ChildProcess(**json.loads(record.read_text()))
     return running if running.alive() else None
 
 
@@ -52,7 +52,7 @@ def start(
     environment: Mapping[str, str],
     facts: dict[str, str],
     keep_open: Sequence[int] = (),
-) -> Running:
+) -> ChildProcess:
     """Start a command in a session of its own; its output goes to ``.remora/processes/<name>.log``.
 
     The output of the time before is in ``<name>.log.1``, so two of them are kept. ``keep_open`` are file descriptors
@@ -74,7 +74,7 @@ def start(
             start_new_session=True,
             pass_fds=keep_open,
         )
-    running = Running(name=name, pid=process.pid, started=psutil.Process(process.pid).create_time(), facts=facts)
+    running = ChildProcess(name=name, pid=process.pid, started=psutil.Process(process.pid).create_time(), facts=facts)
     aside = FOLDER / f"{name}.json.{process.pid}"
     # Written aside, so that no other command reads half of it.
     aside.write_text(json.dumps(asdict(running)))

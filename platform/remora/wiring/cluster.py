@@ -94,7 +94,7 @@ def _join(address: str, tries: int = 3) -> None:
                 ) from error
 
 
-def start_head(settings: Settings) -> child_processes.Running:
+def start_head(settings: Settings) -> child_processes.ChildProcess:
     """This checkout's own head node, started if need be; it outlives the command until :func:`stop_head`."""
     running = child_processes.find(HEAD)
     if running is not None:
@@ -219,7 +219,7 @@ def free_port(preferred: int) -> int:
     raise NotReady("No free port on 127.0.0.1.")
 
 
-def _wait_for_head(running: child_processes.Running, patience_seconds: float = 90) -> None:
+def _wait_for_head(running: child_processes.ChildProcess, patience_seconds: float = 90) -> None:
     deadline = time.monotonic() + patience_seconds
     check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", running.facts["address"]]
     while time.monotonic() < deadline and running.alive():

@@ -44,18 +44,18 @@ class ReplayStates:
 
     def parts(self, instant: datetime) -> Parts:
         """What served at ``instant``; ValueError before the first snapshot."""
-        place = bisect_right(self._instants, instant) - 1
-        if place < 0:
+        index = bisect_right(self._instants, instant) - 1
+        if index < 0:
             raise ValueError(f"{instant} is before the first snapshot, {self._instants[0]}")
-        if place not in self._made:  # what is derived from a snapshot is derived once, not for every query
-            self._made[place] = parts_from(
+        if index not in self._made:  # what is derived from a snapshot is derived once, not for every query
+            self._made[index] = parts_from(
                 self.settings,
-                snapshot=self.snapshots[place],
+                snapshot=self.snapshots[index],
                 towers=self.towers,
                 lists=self.lists,
                 ranker=self.ranker,
             )
-        return self._made[place]
+        return self._made[index]
 
     def home_feed(self, instant: datetime) -> Pipeline:
         """The home feed as it was."""
@@ -99,5 +99,5 @@ def refreshes(settings: Settings, queries: pa.Table) -> list[datetime]:
     midnights = pc.unique(pc.floor_temporal(queries["instant"], unit="day")).sort().to_pylist()
     most = settings.evaluation.max_snapshots
     if len(midnights) > most:
-        midnights = [midnights[place] for place in np.unique(np.linspace(0, len(midnights) - 1, most).astype(int))]
+        midnights = [midnights[index] for index in np.unique(np.linspace(0, len(midnights) - 1, most).astype(int))]
     return [midnight.astimezone(UTC) for midnight in midnights]

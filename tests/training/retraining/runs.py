@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from remora.cli import path
-from remora.cli.path import Done, Step
+from remora.cli.path import PathStep, StepResult
 from remora.contracts.artifacts import Artifact
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
@@ -23,12 +23,12 @@ def lake(settings: Settings, version: str) -> Lake:
     return Lake(Artifact(Home(settings.home), "lake", version, {"last": LAST_EVENT.isoformat(), "build": made}))
 
 
-def whole_path(settings: Settings, version: str, **planted: Callable[[Settings], Any]) -> Iterator[Done]:
+def whole_path(settings: Settings, version: str, **planted: Callable[[Settings], Any]) -> Iterator[StepResult]:
     """The steps of the path by their names, each of which gives nothing but the ingest; `planted` replaces some."""
     given = {"ingest": lambda settings: lake(settings, version)} | planted
     for step in path.steps(settings, since_last=True):
         run = given.get(step.name.replace(" ", "_"), lambda settings: None)
-        yield Done(step=step, seconds=0.25, unchanged=False, result=run(settings))
+        yield StepResult(step=step, seconds=0.25, unchanged=False, result=run(settings))
 
 
 def run(settings: Settings, version: str = "a-lake", since: str | None = "last", **planted: Any) -> list[str]:
@@ -37,7 +37,9 @@ def run(settings: Settings, version: str = "a-lake", since: str | None = "last",
         return [done.step.name for done in record.through(announced(record.begun, settings, version, **planted))]
 
 
-def announced(begun: Callable[[Step], None], settings: Settings, version: str, **planted: Any) -> Iterator[Done]:
+def announced(
+    begun: Callable[[PathStep], None], settings: Settings, version: str, **planted: Any
+) -> Iterator[StepResult]:
     """As the path does: a step is announced before it runs."""
     names = [step.name for step in path.steps(settings, since_last=True)]
     steps = {step.name: step for step in path.steps(settings, since_last=True)}

@@ -44,12 +44,12 @@ class FeatureInput(nn.Module):
     def __init__(self, columns: RankerColumns, scale: Scale, width: int) -> None:
         super().__init__()
         kinds = [column.categories for column in columns.columns]
-        self.numbers = [place for place, categories in enumerate(kinds) if categories is None]
-        self.tags = [place for place, categories in enumerate(kinds) if categories is not None]
+        self.numbers = [index for index, categories in enumerate(kinds) if categories is None]
+        self.tags = [index for index, categories in enumerate(kinds) if categories is not None]
         at: Any = self.numbers
         self.register_buffer("centre", torch.tensor(scale.centre, dtype=torch.float32)[at], persistent=False)
         self.register_buffer("spread", torch.tensor(scale.spread, dtype=torch.float32)[at], persistent=False)
-        sizes = [len(kinds[place] or ()) for place in self.tags]
+        sizes = [len(kinds[index] or ()) for index in self.tags]
         depths = [min(16, 2 + size // 4) for size in sizes]
         self.embeddings = nn.ModuleList(nn.Embedding(s + 1, d) for s, d in zip(sizes, depths, strict=True))
         self.project = nn.Linear(2 * len(self.numbers) + sum(depths), width)
@@ -60,8 +60,8 @@ class FeatureInput(nn.Module):
         known = torch.isfinite(tamed)
         scaled = torch.where(known, (tamed - self.centre) / self.spread, 0.0).clamp(-CLIP, CLIP)
         parts = [scaled, (~known).to(scaled.dtype)]
-        for place, embedding in zip(self.tags, self.embeddings, strict=True):
-            tag = features[:, place]
+        for index, embedding in zip(self.tags, self.embeddings, strict=True):
+            tag = features[:, index]
             parts.append(embedding(torch.where(torch.isfinite(tag), tag + 1, 0.0).long()))  # 0: missing or unseen
         return self.project(torch.cat(parts, dim=1))  # type: ignore[no-any-return]
 

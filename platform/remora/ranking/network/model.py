@@ -22,12 +22,12 @@ SPEC, WEIGHTS = "network.json", "network.safetensors"
 
 @dataclass(frozen=True)
 class Network:
-    """Weights, and the vectors (items, d) of the items by row. ``places``: of the objectives that are predicted."""
+    """Weights, and the vectors (items, d) of the items by row. ``indices``: of the objectives that are predicted."""
 
     spec: NetworkSpec
     network: RankingNetwork
     item_vectors: Tensor
-    places: tuple[int, ...] | None = None
+    indices: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -39,14 +39,14 @@ class Network:
 
     @torch.inference_mode()
     def margins(self, batch: Batch) -> Margins:
-        """Shape (n, objectives) float32, in the order of ``spec.objectives`` or of ``places``."""
+        """Shape (n, objectives) float32, in the order of ``spec.objectives`` or of ``indices``."""
         found: Margins = self.network(*tensors(batch, self.item_vectors, self.spec.settings.history)).numpy()
-        return found if self.places is None else found[:, self.places]
+        return found if self.indices is None else found[:, self.indices]
 
-    def only(self, places: Sequence[int]) -> Network:
+    def select(self, indices: Sequence[int]) -> Network:
         """The same network, of which fewer columns are predicted: objectives share all but the last layers."""
-        before = range(len(self.spec.objectives)) if self.places is None else self.places
-        return replace(self, places=tuple(before[place] for place in places))
+        before = range(len(self.spec.objectives)) if self.indices is None else self.indices
+        return replace(self, indices=tuple(before[index] for index in indices))
 
     def save(self, folder: Path) -> None:
         """``network.json`` and ``network.safetensors``."""
@@ -82,6 +82,6 @@ def padded(histories: Sequence[ItemCodes], length: int) -> np.ndarray:
     """The last ``length`` rows of each, shape (q, longest of them), -1 where none exists."""
     recent = [rows[-length:] if length else rows[:0] for rows in histories]
     found = np.full((len(recent), max((len(rows) for rows in recent), default=0)), -1, np.int64)
-    for place, rows in enumerate(recent):
-        found[place, : len(rows)] = rows
+    for index, rows in enumerate(recent):
+        found[index, : len(rows)] = rows
     return found

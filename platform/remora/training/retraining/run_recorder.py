@@ -40,7 +40,7 @@ NO_INPUTS = {"cluster", "retention", "retraining", "serving", "tracking_uri", "h
 """Sections of the settings that change nothing in what a run makes."""
 
 
-class Step(Protocol):
+class NamedStep(Protocol):
     """A step of the path."""
 
     @property
@@ -48,11 +48,11 @@ class Step(Protocol):
         """What it is called."""
 
 
-class Done(Protocol):
+class EndedStep(Protocol):
     """A step of the path that ended."""
 
     @property
-    def step(self) -> Step:
+    def step(self) -> NamedStep:
         """Which."""
 
     @property
@@ -68,7 +68,7 @@ class Done(Protocol):
         """What it gave."""
 
 
-D = TypeVar("D", bound=Done)
+D = TypeVar("D", bound=EndedStep)
 
 
 class RunRecorder:
@@ -92,11 +92,11 @@ class RunRecorder:
                 log.info("nothing is new since the last run that succeeded: its bundle stands")
                 return
 
-    def begun(self, step: Step) -> None:
+    def begun(self, step: NamedStep) -> None:
         """A step begins."""
         self._change(step=step.name)
 
-    def ended(self, done: Done) -> None:
+    def ended(self, done: EndedStep) -> None:
         """A step ended."""
         step = StepRecord(name=done.step.name, seconds=round(done.seconds, 3), unchanged=done.unchanged)
         self._change(steps=(*self.record.steps, step), **self._found(done.result))

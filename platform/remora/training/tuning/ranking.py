@@ -25,7 +25,7 @@ from remora.ranking.trees import Trees
 from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
 from remora.settings.one_writer import writes
 from remora.training import ranking_examples
-from remora.training.ranking_data import Windows, boosting_of, groups, network_inputs
+from remora.training.ranking_data import RankingWindows, boosting_of, groups, network_inputs
 from remora.training.ranking_network import NDCG, epochs_in_process
 from remora.training.retrieval import retrieval_artifacts
 from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
@@ -72,7 +72,7 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
 
     def plan() -> SearchPlan:
         vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
-        data = Windows.read(rows, Lake.open(home))
+        data = RankingWindows.read(rows, Lake.open(home))
         return SearchPlan(
             path=f"ranking.{model}",
             before=getattr(settings.ranking, model),
@@ -99,7 +99,9 @@ def most_epochs(ranking: RankingSettings, model: Model) -> int:
     return ranking.network.epochs if model == "network" else max(1, ranking.trees.num_boost_round // ROUNDS_AT_ONCE)
 
 
-def _trial(changes: dict[str, Any], settings: Settings, model: Model, data: Windows, vectors: torch.Tensor) -> None:
+def _trial(
+    changes: dict[str, Any], settings: Settings, model: Model, data: RankingWindows, vectors: torch.Tensor
+) -> None:
     """One trial on one CPU."""
     torch.set_num_threads(1)
     ranking = settings.ranking
@@ -115,7 +117,7 @@ def _trial(changes: dict[str, Any], settings: Settings, model: Model, data: Wind
         ray.tune.report({"epoch": epoch, "epochs": most, NDCG: quality, COST: cost})
 
 
-def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingModel]]:
+def _trees(settings: Settings, data: RankingWindows) -> Iterator[tuple[float, RankingModel]]:
     """So many more rounds of each objective at a time."""
     ranking, judged = settings.ranking, data.validation
     boosters: dict[str, xgboost.Booster] = {}
@@ -133,7 +135,7 @@ def _trees(settings: Settings, data: Windows) -> Iterator[tuple[float, RankingMo
         yield float(np.mean([*found.values()])), trees
 
 
-def _network(settings: Settings, data: Windows, vectors: torch.Tensor) -> Iterator[tuple[float, RankingModel]]:
+def _network(settings: Settings, data: RankingWindows, vectors: torch.Tensor) -> Iterator[tuple[float, RankingModel]]:
     """An epoch at a time."""
     inputs, schedule = network_inputs(settings, data, vectors)
     for quality, network in epochs_in_process(inputs, replace(schedule, patience=schedule.epochs)):

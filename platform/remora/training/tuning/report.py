@@ -45,7 +45,7 @@ def written(report: SearchReport) -> dict[str, bytes]:
 
 
 def rows(report: SearchReport) -> list[list[str]]:
-    """A row for each trial: place, quality, epochs, seconds, what it changed, and how it ended."""
+    """A row for each trial: rank, quality, epochs, seconds, what it changed, and how it ended."""
     most = max(trial.epochs for trial in report.trials)
     costs, best_for_their_cost = report.has_costs, front(report.trials)
 
@@ -56,7 +56,7 @@ def rows(report: SearchReport) -> list[list[str]]:
 
     return [
         [
-            str(place),
+            str(rank),
             f"{trial.best:.4f}",
             str(trial.epochs),
             f"{trial.seconds:.0f}",
@@ -64,7 +64,7 @@ def rows(report: SearchReport) -> list[list[str]]:
             *(_shown(trial.changes.get(name)) for name in report.first),
             "in the front " * (trial in best_for_their_cost) + "as before " * (trial == report.before) + ended(trial),
         ]
-        for place, trial in enumerate(report.trials, 1)
+        for rank, trial in enumerate(report.trials, 1)
     ]
 
 

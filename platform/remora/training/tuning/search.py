@@ -135,11 +135,11 @@ class Search:
             storage_path=self.home.make_folder(FOLDER),
             storage_filesystem=self.home.filesystem,
             verbose=0,
-            callbacks=[_Told(on_report)],
+            callbacks=[_TrialReporter(on_report)],
         )
 
 
-class _Told(tune.Callback):
+class _TrialReporter(tune.Callback):
     """Says what a trial reports."""
 
     def __init__(self, on_report: Callable[[dict[str, Any]], None]) -> None:
@@ -170,7 +170,7 @@ def as_domain(space: Range | Choice, whole: bool) -> Any:
 def trials_of(grid: ResultGrid, metric: str, names: tuple[str, ...]) -> tuple[Trial, ...]:
     """What Ray Tune kept of each trial, the best first; those that never reported last."""
     found = []
-    for result in (grid[place] for place in range(len(grid))):
+    for result in (grid[index] for index in range(len(grid))):
         frame = result.metrics_dataframe
         reported = frame is not None and metric in frame
         history = tuple(zip(frame["time_total_s"], frame[metric], strict=True)) if reported else ()  # type: ignore[index]

@@ -53,14 +53,14 @@ def latency(
 def _round(both: Sequence[BundleQueries], clock: Clock) -> npt.NDArray[np.float64]:
     """Milliseconds (bundles, requests); who is asked first changes from request to request."""
     taken = np.zeros((len(both), len(both[0].queries)))
-    for place in range(taken.shape[1]):
-        order = range(len(both)) if place % 2 else reversed(range(len(both)))
+    for index in range(taken.shape[1]):
+        order = range(len(both)) if index % 2 else reversed(range(len(both)))
         for which in order:
-            query = both[which].queries[place]
+            query = both[which].queries[index]
             pipeline = both[which].loaded.surfaces[query.surface]
             start = clock()
             pipeline.run(query)
-            taken[which, place] = (clock() - start) * 1e3
+            taken[which, index] = (clock() - start) * 1e3
     return taken
 
 

@@ -121,20 +121,20 @@ def offline(found: GateReplay, bounds: GatesSettings, evaluation: EvaluationSett
     means = Bootstrap.over_users(
         totals, counts, samples=evaluation.bootstrap_samples, seed=evaluation.seed, level=bounds.confidence_level
     )
-    place = {column: n for n, column in enumerate(columns)}
+    index = {column: n for n, column in enumerate(columns)}
     compared = []
     for one in bounds.offline:
         mine, theirs = (Column(name, one.metric, one.cutoff, ALL) for name in (CANDIDATE, PRODUCTION))
-        if mine not in place:
+        if mine not in index:
             continue
         facts: dict[str, Any] = {
             "metric": one.metric,
             "cutoff": one.cutoff,
-            "candidate": means.interval(place[mine]).mean,
+            "candidate": means.interval(index[mine]).mean,
         }
-        if theirs in place:
-            difference = means.difference(place[mine], place[theirs])
-            facts |= {"production": means.interval(place[theirs]).mean, "low": difference.low, "high": difference.high}
+        if theirs in index:
+            difference = means.difference(index[mine], index[theirs])
+            facts |= {"production": means.interval(index[theirs]).mean, "low": difference.low, "high": difference.high}
         compared.append(MetricComparison(**facts))
     return Offline(
         queries=found.queries,

@@ -37,7 +37,7 @@ def sample_requests(settings: Settings, bundles: Sequence[BundleUnderTest]) -> t
     unknown, about items that every bundle has."""
     most = settings.gates.requests
     shared = sorted(set.intersection(*(set(loaded.vocabulary.ids.to_pylist()) for loaded in bundles)))
-    items = [shared[place] for place in np.linspace(0, len(shared) - 1, min(most, len(shared))).astype(int)]
+    items = [shared[index] for index in np.linspace(0, len(shared) - 1, min(most, len(shared))).astype(int)]
     per_surface = max(1, most // len(SURFACES))
     users = _with_strangers(FeatureTables.open(Home(settings.home)).some_users(per_surface))
     return tuple(
@@ -52,8 +52,8 @@ def sample_requests(settings: Settings, bundles: Sequence[BundleUnderTest]) -> t
 def _with_strangers(users: Sequence[str]) -> list[str | None]:
     """The users, at every tenth place a nameless one and after it an unknown one."""
     mixed: list[str | None] = []
-    for place, user in enumerate(users):
-        if place % STRANGERS_EVERY == 0:
+    for index, user in enumerate(users):
+        if index % STRANGERS_EVERY == 0:
             mixed += [NAMELESS, UNKNOWN]
         mixed.append(user)
     return mixed or [NAMELESS, UNKNOWN]
