@@ -17,7 +17,7 @@ from remora.serving.loaded_bundle import LoadedBundle
 
 
 def exported(release: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: Path) -> None:
-    """``about.json``, ``users.npz``, ``items.npz``, ``items.json`` and the boosters, for ``afternoon.py``."""
+    """``about.json``, ``users.npz``, ``items.npz``, ``items.json`` and the boosters, for ``fastapi_service.py``."""
     parts = release.parts
     scorer = parts.scorer
     assert isinstance(scorer, ObjectiveScorer), "the bundle has no ranker"

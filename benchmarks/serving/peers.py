@@ -18,10 +18,10 @@ PATIENCE_SECONDS = 600.0  # a million items go into Redis one by one
 
 
 @contextmanager
-def afternoon(folder: Path) -> Iterator[str]:
-    """What a good engineer writes in an afternoon: ``afternoon.py``."""
+def fastapi_service(folder: Path) -> Iterator[str]:
+    """What a good engineer writes in an afternoon: ``fastapi_service.py``."""
     port = free_port()
-    with _up([sys.executable, str(HERE / "afternoon.py"), str(folder), str(port)], port) as url:
+    with _up([sys.executable, str(HERE / "fastapi_service.py"), str(folder), str(port)], port) as url:
         yield url
 
 

@@ -86,7 +86,7 @@ def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, 
             found[name] = loaded(at, users, clients, seconds)
         note(f"{name}: {found[name]['requests_per_second']} requests/s")
 
-    measure("an afternoon's FastAPI service", lambda: peers.afternoon(folder))
+    measure("an afternoon's FastAPI service", lambda: peers.fastapi_service(folder))
     if chosen.peers:
         python = chosen.peers / "bin" / "python"
         measure("LibRecommender, retrieval only", lambda: peers.librecommender(folder, python))

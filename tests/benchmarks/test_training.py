@@ -48,7 +48,7 @@ def test_without_two_items_there_is_nothing_to_hold_out() -> None:
 
 
 @pytest.mark.slow
-def test_the_pair_tower_counts_the_pairs_of_all_full_batches(ray_cluster: None, tmp_path: Path) -> None:
+def test_matrix_factorization_counts_the_pairs_of_all_full_batches(ray_cluster: None, tmp_path: Path) -> None:
     data = generated(tmp_path)
     rounds, vectors = ours.matrix_factorization(data, WORK, 16, tmp_path / "work", lambda what: None)
     pairs = len(data.train.flat)
@@ -60,7 +60,7 @@ def test_the_pair_tower_counts_the_pairs_of_all_full_batches(ray_cluster: None, 
 
 @pytest.mark.parametrize("negatives", [None, 4])
 @pytest.mark.slow
-def test_the_sequence_tower_counts_every_place_with_a_known_next_item(
+def test_the_sequential_tower_counts_every_position_with_a_known_next_item(
     negatives: int | None, ray_cluster: None, tmp_path: Path
 ) -> None:
     data = generated(tmp_path)
@@ -104,7 +104,7 @@ def test_rounds_without_examples_or_warm_up_are_refused(examples: list[int]) -> 
         parsed(json.dumps({"rounds": rounds, "positives": 70, "versions": {}}))
 
 
-def test_the_first_epoch_warms_up_and_a_cut_one_is_foretold_from_its_rate() -> None:
+def test_the_first_epoch_warms_up_and_a_cut_one_is_predicted_from_its_rate() -> None:
     rounds = [Round(examples=10, seconds=s, waited=s / 4, whole=s < 2) for s in (100.0, 1.0, 2.0, 1.0)]
     row = summary(PEERS[0], rounds, positives=1_000)
     assert (row["examples_per_second"], row["data_wait"], row["seconds_per_epoch"]) == (10, 0.25, 100.0)

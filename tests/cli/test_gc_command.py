@@ -29,7 +29,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "shop.yaml"
 
 
-def test_it_lists_what_can_go_with_the_reason_and_removes_it_when_it_is_told_to(config: str) -> None:
+def test_it_lists_what_can_go_with_the_reason_and_removes_it_on_request(config: str) -> None:
     def found(*options: str) -> dict[str, object]:
         ended = CliRunner().invoke(app, ["gc", "--config", config, "--json", *options], catch_exceptions=False)
         assert ended.exit_code == 0

@@ -66,7 +66,7 @@ def interrupt(settings: Settings, bundle: str) -> None:
     raise KeyboardInterrupt
 
 
-def test_without_replicas_it_is_taken_back_and_says_why(config: Path, candidate: str) -> None:
+def test_without_replicas_it_is_rolled_back_and_says_why(config: Path, candidate: str) -> None:
     out = said(config, "start", "--bundle", candidate, *PLAN, "--by", "ann", "--why", "[try]", code=1)
     assert "rolled back" in out
     assert "no replica reports; does the endpoint run?" in out
@@ -77,7 +77,7 @@ def test_without_replicas_it_is_taken_back_and_says_why(config: Path, candidate:
         assert part in drawn
 
 
-def test_ctrl_c_leaves_it_where_it_is_and_resume_goes_on(
+def test_ctrl_c_leaves_it_where_it_is_and_resume_continues(
     config: Path, candidate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proving(interrupt, monkeypatch)
@@ -89,7 +89,7 @@ def test_ctrl_c_leaves_it_where_it_is_and_resume_goes_on(
     assert "rolled back" in said(config, "resume", code=1)
 
 
-def test_what_nobody_carries_out_is_paused_and_given_up_here_and_now(
+def test_what_no_controller_carries_out_is_paused_and_given_up_here_and_now(
     config: Path, candidate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proving(interrupt, monkeypatch)

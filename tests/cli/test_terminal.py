@@ -76,7 +76,7 @@ def test_a_slate_shows_titles_and_ids_as_they_are(title: str, item: str) -> None
     assert not COMMANDS.search(drawn(lambda out: recommend.render(out, item, slate)))
 
 
-def test_why_shows_titles_and_ids_as_they_are() -> None:
+def test_explain_shows_titles_and_ids_as_they_are() -> None:
     found = Explanation.model_construct(
         item_id="AC/DC [x]",
         title="Sticker [/b]",

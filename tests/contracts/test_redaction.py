@@ -71,6 +71,6 @@ def test_what_is_no_credential_stays(text: str) -> None:
     assert redacted(text) == text
 
 
-def test_a_place_is_told_without_its_credentials() -> None:
+def test_a_url_is_shown_without_its_credentials() -> None:
     assert without_credentials("s3://k:s@lake/shop?x=1") == "s3://lake/shop"
     assert without_credentials("/home/a?b@c") == "/home/a?b@c"

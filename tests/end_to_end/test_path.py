@@ -66,7 +66,7 @@ def test_the_surface_finds_the_taste_that_was_planted(shop: Shop) -> None:
     assert found.difference("popularity", "ndcg", 10).low > 0  # type: ignore[operator]
 
 
-def test_nobody_is_shown_what_they_have_seen_or_what_is_not_on_sale(shop: Shop, loader: BundleLoader) -> None:
+def test_no_user_is_shown_what_they_have_seen_or_what_is_not_on_sale(shop: Shop, loader: BundleLoader) -> None:
     lake = Lake.open(Home(shop.settings.home))
     events = pl.concat([pl.DataFrame(pl.from_arrow(b)) for b in lake.events().iter_batches(batch_format="pyarrow")])
     items = pl.DataFrame(pl.from_arrow(lake.items()))
@@ -126,7 +126,7 @@ def test_an_unknown_user_gets_a_full_slate_and_the_reason(endpoint: str) -> None
     assert any("user_unknown" in reason for reason in answer["degraded"])
 
 
-def test_similar_items_are_of_the_same_shelf_more_often_than_not(shop: Shop, endpoint: str) -> None:
+def test_similar_items_are_of_the_same_category_more_often_than_not(shop: Shop, endpoint: str) -> None:
     items = pl.DataFrame(pl.from_arrow(Lake.open(Home(shop.settings.home)).items()))
     shelf = dict(zip(items["item_id"], items["shelf"], strict=True))
     shares = []

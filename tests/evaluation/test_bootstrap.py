@@ -67,7 +67,7 @@ def test_a_query_weighs_the_same_whoever_asked_it() -> None:
     assert found.interval(0).mean == 0.75
 
 
-def test_a_column_that_counts_nobody_has_no_value() -> None:
+def test_a_column_without_a_count_has_no_value() -> None:
     found = Bootstrap.over_users(np.zeros((3, 2)), np.array([[0.0, 1.0]] * 3), samples=10, seed=1)
     assert np.isnan([found.interval(0).mean, found.interval(0).low, found.interval(0).high]).all()
     assert not found.interval(0).excludes_zero

@@ -57,7 +57,7 @@ def test_within_one_slate_it_is_the_area_under_the_curve(seed: int, levels: int)
     assert within_slates(np.empty(0), np.empty(0, bool), np.empty(0, np.int64)) == (0.5, 0)
 
 
-def test_a_count_of_the_future_is_told_from_counts_of_the_past() -> None:
+def test_a_count_of_the_future_is_distinguished_from_counts_of_the_past() -> None:
     appeal = DRAW.lognormal(sigma=1.0, size=300)
     trend = appeal * DRAW.lognormal(sigma=0.8, size=300)  # taste moves on
     before, after = DRAW.poisson(20 * appeal), DRAW.poisson(20 * trend)

@@ -62,7 +62,7 @@ def test_categories_are_in_order_of_items_then_name(shop: Shop) -> None:
     assert shop.tables.categories == ["a", "b", "c", "d"]
 
 
-def test_unchanged_inputs_are_a_look_up(shop: Shop) -> None:
+def test_unchanged_inputs_reuse_the_result(shop: Shop) -> None:
     again = build(shop.settings, shop.lake)
     assert (again.version, again.metadata) == (shop.tables.artifact.version, shop.tables.artifact.metadata)
 

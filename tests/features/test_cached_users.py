@@ -52,7 +52,7 @@ def test_without_seconds_the_store_is_asked_every_time() -> None:
 
 
 @pytest.mark.parametrize(("user", "asked"), [("stranger", 3), (None, 0)])
-def test_a_stranger_is_asked_for_every_time_and_nobody_never(user: str | None, asked: int) -> None:
+def test_an_unknown_user_is_asked_for_every_time_and_no_user_never(user: str | None, asked: int) -> None:
     users = CachedUsers(store := Store(), most=10, seconds=HOURS)
     assert not any(users.hydrate(query(user)).user_found for _ in range(3))
     assert store.asked == asked

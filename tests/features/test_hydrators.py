@@ -82,7 +82,7 @@ def test_a_user_that_was_not_prepared_is_not_ready(shop: Shop, vocabulary: Vocab
         replay.hydrate(shop.query("u2", START))
 
 
-def test_before_the_first_event_nobody_is_known(shop: Shop, vocabulary: Vocabulary) -> None:
+def test_before_the_first_event_no_user_is_known(shop: Shop, vocabulary: Vocabulary) -> None:
     instant = START - timedelta(days=400)
     found = prepared(shop, vocabulary, [("u1", instant), ("nobody", instant)])
     assert found.hydrate(shop.query("nobody", instant)).user_found is False

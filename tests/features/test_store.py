@@ -163,7 +163,7 @@ def test_features_that_were_built_and_not_applied_are_not_read_from_the_tables_o
         open_store(settings)
 
 
-def test_a_copied_home_and_other_settings_are_told_from_those_that_were_applied(shop: Shop, tmp_path: Path) -> None:
+def test_a_copied_home_and_other_settings_differ_from_those_that_were_applied(shop: Shop, tmp_path: Path) -> None:
     shutil.copytree(shop.settings.home, tmp_path / "copy")
     copied = shop.settings.model_copy(update={"home": str(tmp_path / "copy")})
     with pytest.raises(NotReady, match=f"reads user_activity from {shop.settings.home}"):

@@ -71,7 +71,7 @@ def until(true: Callable[[], bool], what: str, load: Load) -> None:
         load.wait_for(20)
 
 
-def test_the_store_hangs_comes_back_and_dies_and_nobody_goes_without_a_slate(
+def test_the_store_hangs_comes_back_and_dies_and_no_request_goes_without_a_slate(
     shop: Shop, redis: ValkeyServer, url: str
 ) -> None:
     users = shop.lake.users()["user_id"].to_pylist()

@@ -95,8 +95,8 @@ class Forgetful(Ranker):
     of: ItemCodes = field(default_factory=lambda: np.empty(0, np.int32))
 
     def margins(self, batch: Batch) -> np.ndarray:
-        told = super().margins(batch)
-        return np.full_like(told, np.nan) if np.array_equal(batch.histories[0], self.of) else told
+        margins = super().margins(batch)
+        return np.full_like(margins, np.nan) if np.array_equal(batch.histories[0], self.of) else margins
 
     def select(self, objectives: Any) -> Ranker:
         less = super().select(objectives)

@@ -128,7 +128,7 @@ def test_a_bundle_that_crashes_is_loaded_once_and_nothing_more_is_asked(
     assert set(findings.not_run) == set(GATES) - {"loads"}
 
 
-def test_production_that_crashes_keeps_nobody_out(settings: Settings, lake: Lake, good: Bundle) -> None:
+def test_production_that_crashes_keeps_no_candidate_out(settings: Settings, lake: Lake, good: Bundle) -> None:
     findings = found(settings, lake, good, planting.that_crashes(settings, good))
     assert failed(findings) == {}
     assert "does not load" in findings.remarks[0]

@@ -69,7 +69,7 @@ def test_a_wrong_column_name_lists_the_columns_there_are(refused):
     )
 
 
-def test_a_column_that_is_a_partition_folder_is_told_from_one_that_is_missing(refused, home_folder):
+def test_a_column_that_is_a_partition_folder_is_distinguished_from_one_that_is_missing(refused, home_folder):
     (home_folder / "raw" / "day=2024-01-01").mkdir(parents=True)
     shop_events().write_parquet(home_folder / "raw" / "day=2024-01-01" / "part.parquet")
     columns = COLUMNS | {"event_timestamp": "day"}

@@ -182,7 +182,7 @@ def test_equal_rows_have_equal_event_ids_and_only_they(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["V", "", " ", "rowid", 'a"b'])
-def test_a_column_of_any_name_tells_rows_apart(tmp_path, other):
+def test_a_column_of_any_name_distinguishes_rows(tmp_path, other):
     frame = pl.DataFrame({"u": "a", "i": "x", "t": 1, "v": 1.0, other: ["p", "q", "q"]})
     for names in (frame.columns, [other, "v", "u", "i", "t"]):
         ids = validated(tmp_path, frame.select(names))["event_id"].to_list()

@@ -147,7 +147,7 @@ def test_a_file_of_a_crowded_day_that_gets_no_new_row_is_there_all_the_same(
     assert content_of(lake) == content_of(whole(exports, tmp_path))
 
 
-def test_nothing_new_is_a_look_up_that_opens_no_file(exports: Exports, tmp_path: Path) -> None:
+def test_nothing_new_reuses_the_lake_and_opens_no_file(exports: Exports, tmp_path: Path) -> None:
     file = exports.write(SOUND)
     before = ingest(exports.settings(tmp_path))
     spoil(file)
@@ -243,7 +243,7 @@ class TestAWholeBuildIsMadeAndSaysWhyWhen:
         exports.write([event(id="2")], source=0)
         assert "1 events come again in new files that stand before their own" in self.why(exports, tmp_path)
 
-    def test_an_event_that_was_in_the_future_is_due(
+    def test_an_event_that_was_in_the_future_is_not_any_more(
         self, exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from datetime import UTC, datetime

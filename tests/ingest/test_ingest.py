@@ -113,7 +113,7 @@ def test_an_event_for_an_unknown_item_is_quarantined_or_kept_as_the_settings_say
     assert lenient.artifact.metadata["counts"]["items"]["from_events"] == 1
 
 
-def test_unchanged_sources_are_a_look_up_and_a_changed_row_is_a_new_version(shop):
+def test_unchanged_sources_reuse_the_lake_and_a_changed_row_is_a_new_version(shop):
     first, changed = ingest(shop()), ingest(shop(events=shop_events(rows=390)))
     assert changed.version != first.version
     again = ingest(shop())

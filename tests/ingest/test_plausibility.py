@@ -354,15 +354,15 @@ def test_a_quote_that_swallows_most_of_a_file_stops_the_ingest(tmp_path: Path, r
 def test_points_that_may_divide_thousands_are_a_doubt(tmp_path: Path) -> None:
     weights = ["1.000", "2.500", "12.500", "999.125", "3.000", "1"]
     rows = pl.DataFrame({"u": ["a"] * 6, "i": [f"i{n}" for n in range(6)], "t": range(6), "w": weights})
-    told = {"columns": {"value": "w"}, "types": {"value": "number"}}
-    seen = doubted(tmp_path, rows, Doubts(), **told)
+    source = {"columns": {"value": "w"}, "types": {"value": "number"}}
+    seen = doubted(tmp_path, rows, Doubts(), **source)
     assert seen["thousands_points:value"] == (5, sorted(weights)[1:])
     row_counts = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
     row_counts["examples"] = {doubt: some for doubt, (_, some) in seen.items()}
     finding = found(**row_counts)["thousands_points"]
     assert (finding.level, finding.column, finding.count) == ("warning", "value", 5)
     for other in ("1.5", "0.125", "10.2500"):
-        seen = doubted(tmp_path, rows.with_columns(w=pl.Series([*weights[:5], other])), Doubts(), **told)
+        seen = doubted(tmp_path, rows.with_columns(w=pl.Series([*weights[:5], other])), Doubts(), **source)
         assert seen["other_points:value"] == (1, [other])
         row_counts = {"doubts": {doubt: rows for doubt, (rows, _) in seen.items()}}
         row_counts["examples"] = {doubt: some for doubt, (_, some) in seen.items()}

@@ -53,7 +53,7 @@ def test_distributions_are_those_of_duckdb(lake, made):
     assert made.cold_items == made.items - touched
 
 
-def test_the_books_are_the_lakes_and_add_up(lake, made):
+def test_the_row_counts_are_the_lakes_and_add_up(lake, made):
     for name, quality in made.tables.items():
         assert quality.rows == quality.accepted + quality.quarantined, name
     assert made.duplicates == made.tables["events"].reasons["duplicate of another row"]

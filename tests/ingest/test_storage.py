@@ -130,7 +130,7 @@ def test_on_a_disk_without_hard_links_days_are_copied(tmp_path, monkeypatch, cod
             assert not os.path.samefile(lake.artifact.at(path), before.artifact.at(path))
 
 
-def test_a_full_disk_while_days_are_taken_over_leaves_the_lake_before(tmp_path, monkeypatch):
+def test_a_full_disk_while_days_are_reused_leaves_the_lake_before(tmp_path, monkeypatch):
     exports = Exports(tmp_path / "exports")
     exports.write([event(id=str(n), day=n) for n in range(3)])
     before = ingest(exports.settings(tmp_path))

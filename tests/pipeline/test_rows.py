@@ -12,7 +12,7 @@ ROWS = st.lists(st.integers(0, 40), max_size=60).map(lambda rows: np.array(rows,
 
 
 @given(rows=ROWS, these=ROWS)
-def test_among_is_membership(rows: np.ndarray, these: np.ndarray) -> None:
+def test_isin_is_membership(rows: np.ndarray, these: np.ndarray) -> None:
     assert np.array_equal(isin(rows, these), np.isin(rows, these))
 
 

@@ -73,7 +73,7 @@ def test_any_rows_give_probabilities_in_the_order_of_the_margins(kind, rows) -> 
     assert type(found).model_validate_json(found.model_dump_json()) == found
 
 
-def test_what_cannot_be_told_apart_gets_the_mean() -> None:
+def test_what_cannot_be_distinguished_gets_the_mean() -> None:
     labels, counts = np.array([0.0, 1.0, 0.0]), np.array([1.0, 1.0, 2.0])
     assert calibrator("isotonic", np.zeros(3), labels, counts)(np.array([-5.0, 9.0])).tolist() == [0.25, 0.25]
     said = calibrator("platt", np.arange(3.0), np.zeros(3), counts)(np.array([0.0, 100.0]))

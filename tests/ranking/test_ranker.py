@@ -69,7 +69,7 @@ def test_it_is_loaded_as_it_was_saved_and_leaves_out_models_without_a_share(rank
 
 
 @pytest.mark.parametrize("chosen", [("engaged",), ("liked",), OBJECTIVES])
-def test_some_objectives_alone_are_foretold_as_with_the_others(ranker: Ranker, chosen: tuple[str, ...]) -> None:
+def test_some_objectives_alone_are_predicted_as_with_the_others(ranker: Ranker, chosen: tuple[str, ...]) -> None:
     batch = slates(4, seed=2).batch
     whole, alone = ranker.score(batch), ranker.select(chosen)
     assert set(alone.models) == ({NETWORK} if chosen == ("liked",) else {TREES, NETWORK})

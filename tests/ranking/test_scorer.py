@@ -51,12 +51,12 @@ def candidates() -> Candidates:
 
 
 @given(WEIGHTS)
-def test_a_score_is_the_weighted_sum_of_all_that_the_ranker_foretells(weights: dict[str, float]) -> None:
+def test_a_score_is_the_weighted_sum_of_all_that_the_ranker_predicts(weights: dict[str, float]) -> None:
     chosen = scorer(weights)
     whole = value_of(RANKER.score(chosen.batch(QUERY, candidates())), weights)
     np.testing.assert_array_equal(chosen.score(QUERY, candidates()), whole.astype(np.float32))
 
 
-def test_a_weight_for_what_is_not_foretold_names_what_is() -> None:
+def test_a_weight_for_what_is_not_predicted_names_what_is() -> None:
     with pytest.raises(DataError, match=r"predicts engaged, liked, and .* weighs bought"):
         scorer({"liked": 1.0, "bought": 1.0}).score(QUERY, candidates())

@@ -88,7 +88,7 @@ def test_an_alias_of_a_bundle_that_is_gone_says_what_to_do(bundles: Bundles) -> 
     assert bundles.list() == []
 
 
-def test_what_was_cut_off_goes_once_it_is_surely_not_going_on(bundles: Bundles) -> None:
+def test_what_was_cut_off_goes_once_it_surely_does_not_run(bundles: Bundles) -> None:
     built, cut = releases.build(bundles), releases.build(bundles, b"cut off")
     Path(cut.at(MANIFEST)).unlink()
     for name in (f"ranker.ubj.{'0' * 32}", ".manifest.json.ab12cd_f"):
@@ -123,7 +123,7 @@ STORED = st.lists(FILES, unique_by=lambda file: file.path)
 
 
 @given(STORED, st.sets(IDS), st.integers(0, 3))
-def test_nothing_that_is_needed_or_going_on_is_ever_among_what_goes(
+def test_nothing_that_is_needed_or_running_is_ever_among_what_goes(
     files: list[StoredFile], needed: set[str], keep: int
 ) -> None:
     going = bundle_garbage(files, needed, keep=keep, now=NOW)

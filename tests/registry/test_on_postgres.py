@@ -71,7 +71,7 @@ def test_a_process_that_dies_holds_no_lock_and_changed_nothing(scaled: Settings)
 
 def test_a_database_that_is_out_is_a_storage_error_without_its_password(settings: Settings) -> None:
     out = "postgresql+psycopg://ann:sesame@127.0.0.1:9/mlflow"
-    with pytest.raises(StorageError, match="Nothing was changed") as told:
+    with pytest.raises(StorageError, match="Nothing was changed") as error:
         releases.build(Bundles(settings.model_copy(update={"tracking_uri": out})))
-    assert "sesame" not in str(told.value)
+    assert "sesame" not in str(error.value)
     assert redacted(out) == "postgresql+psycopg://***@127.0.0.1:9/mlflow"

@@ -121,7 +121,7 @@ MOVES = st.lists(st.sampled_from(["a", "b", "c", "d", "rollback"]), max_size=30)
 
 
 @given(MOVES)
-def test_rollbacks_never_return_to_what_was_taken_back(moves: list[str]) -> None:
+def test_rollbacks_never_return_to_what_was_rolled_back(moves: list[str]) -> None:
     history: list[Promotion] = []
     taken_back: set[str] = set()
     now = None

@@ -88,7 +88,7 @@ def nonsense(bundles: Bundles, folder: Path) -> None:
         (nonsense, "damaged"),
     ],
 )
-def test_no_door_opens_for_a_bundle_that_nobody_trusted_vouches_for(
+def test_no_command_takes_a_bundle_without_the_signature_of_a_trusted_key(
     strict: Bundles, bundles: Bundles, tmp_path: Path, damage: Callable[[Bundles, Path], None], says: str
 ) -> None:
     good, bad = releases.build(strict, b"good"), releases.build(strict, b"bad")

@@ -33,7 +33,7 @@ def test_a_user_stays_in_a_canary_that_grows(one: float, other: float, salt: str
     assert not small.includes(who) or large.includes(who)
 
 
-def test_a_canary_of_all_has_everybody_and_another_salt_deals_anew() -> None:
+def test_a_canary_of_all_has_all_users_and_another_salt_assigns_them_again() -> None:
     assert all(Canary(bundle="b", share=1.0, salt="x").includes(who) for who in WHO)
     one, other = ({who for who in WHO if Canary(bundle="b", share=0.5, salt=salt).includes(who)} for salt in "xy")
     assert 0.4 < len(one & other) / len(one) < 0.6

@@ -58,7 +58,7 @@ def test_settings_offer_every_linear_model() -> None:
     assert set(get_args(RetrievalSettings.model_fields["linear_model"].annotation)) == set(LINEAR_MODELS)
 
 
-def test_a_lake_gives_the_lists_of_what_each_user_wanted_before_the_instant(
+def test_a_lake_gives_the_lists_of_each_users_positive_items_before_the_instant(
     ray_cluster: None, home_folder: Path
 ) -> None:
     events = clustered_events(users=20, items=24, clusters=3, days=60, per_user=9, seed=2)
@@ -76,7 +76,7 @@ def test_a_lake_gives_the_lists_of_what_each_user_wanted_before_the_instant(
     assert any(lists(found))
 
 
-def test_a_catalogue_beyond_the_limit_is_known_by_its_most_wanted_items() -> None:
+def test_a_catalogue_beyond_the_limit_is_known_by_its_most_popular_items() -> None:
     found = lists(of_histories(histories(), ITEMS, chosen(linear_max_items=5)))
     counts = np.bincount(np.concatenate(histories()), minlength=ITEMS)
     head = set(np.argsort(-counts, kind="stable")[:5].tolist())

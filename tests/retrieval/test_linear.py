@@ -125,7 +125,7 @@ def test_a_ridge_of_nothing_on_a_singular_matrix_says_so(matrix: sp.csr_array) -
         Ease.fit(matrix, ridge=0.0)
 
 
-def test_one_user_and_items_that_nobody_had_are_no_trouble() -> None:
+def test_one_user_and_items_without_users_are_no_trouble() -> None:
     alone = sp.csr_array(np.array([[1, 1, 0, 1]], np.float32))
     scores = GraphFilter.fit(alone, rank=8, low_pass=0.3, sharpening=1.0).scores(alone)
     assert np.isfinite(scores).all()

@@ -82,12 +82,12 @@ def test_without_a_segment_nothing_is_counted_and_a_column_that_is_not_there_is_
     ray_cluster: None, home_folder: Path, tmp_path: Path
 ) -> None:
     lake = make_lake(home_folder, clustered_events(users=4, items=6, clusters=1, days=9, per_user=3, seed=1))
-    bare, nobody = settings_for(home_folder), pa.table({"user_id": pa.array([], pa.string())})
-    count(lake.events(columns=COLUMNS), nobody, lake.vocabulary(), bare, AS_OF).save(tmp_path / "segments.parquet")
+    bare, no_users = settings_for(home_folder), pa.table({"user_id": pa.array([], pa.string())})
+    count(lake.events(columns=COLUMNS), no_users, lake.vocabulary(), bare, AS_OF).save(tmp_path / "segments.parquet")
     assert Segments.load(tmp_path / "segments.parquet").names == ()
     named = settings_for(home_folder, retrieval={"segment": "gender"})
     with pytest.raises(MissingInput, match="No column of users 'gender'"):
-        count(lake.events(columns=COLUMNS), nobody, lake.vocabulary(), named, AS_OF)
+        count(lake.events(columns=COLUMNS), no_users, lake.vocabulary(), named, AS_OF)
 
 
 def test_a_segment_must_be_a_column_of_the_users(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ class TestTheSource:
         return PopularInSegment(segments=SEGMENTS, column="age", limit=2)
 
     @pytest.mark.parametrize("told", [25, 25.0, "25"])
-    def test_the_context_says_the_segment_however_it_writes_it(self, told: object) -> None:
-        assert self.source().find(asked(context={"age": told})).rows.tolist() == [3, 1]
+    def test_the_context_says_the_segment_however_it_writes_it(self, value: object) -> None:
+        assert self.source().find(asked(context={"age": value})).rows.tolist() == [3, 1]
 
     def test_what_the_caller_says_goes_before_the_profile(self) -> None:
         profile = {"user_profile__age": 25}
@@ -122,20 +122,20 @@ class TestTheSource:
 
     @pytest.mark.parametrize("names", [("true", "false"), ("1", "0"), ("1.0", "0.0")])
     @pytest.mark.parametrize("told", [True, np.True_, "true", "True", 1, 1.0, "1"])
-    def test_what_means_the_same_names_the_same_segment(self, names: tuple[str, str], told: object) -> None:
+    def test_what_means_the_same_names_the_same_segment(self, names: tuple[str, str], value: object) -> None:
         of_truth = Segments.of_lists({names[0]: shared(3, 1), names[1]: shared(2, 4)})
         source = PopularInSegment(segments=of_truth, column="student")
-        assert source.find(asked(context={"student": told})).rows.tolist() == [3, 1]
-        assert source.find(asked(user={"user_profile__student": told})).rows.tolist() == [3, 1]
+        assert source.find(asked(context={"student": value})).rows.tolist() == [3, 1]
+        assert source.find(asked(user={"user_profile__student": value})).rows.tolist() == [3, 1]
 
     def test_what_is_written_alike_goes_before_what_means_the_same(self) -> None:
         both = Segments.of_lists({"01": shared(3), "1": shared(2)})
-        assert [both.named(told) for told in ("01", 1, "1.0")] == ["01", "1", None]
+        assert [both.named(value) for value in ("01", 1, "1.0")] == ["01", "1", None]
 
     @pytest.mark.parametrize("told", ["99", True, 3.5])
-    def test_a_segment_that_is_not_known_is_named_with_those_that_are(self, told: object) -> None:
+    def test_a_segment_that_is_not_known_is_named_with_those_that_are(self, value: object) -> None:
         with pytest.raises(NotReady, match=r"no segment of age is called .*; there are: 25, 56"):
-            self.source().find(asked(context={"age": told}))
+            self.source().find(asked(context={"age": value}))
 
     @pytest.mark.parametrize("of", [{}, {"user": {"user_profile__age": "99"}}, {"user": {"user_profile__age": None}}])
     def test_of_an_unknown_segment_nothing_is_found(self, of: dict) -> None:

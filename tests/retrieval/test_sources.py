@@ -270,7 +270,7 @@ class TestRepeats(StageContract):
     def query(self) -> Query:
         return self.asked
 
-    def test_what_was_wanted_often_and_lately_comes_first(self) -> None:
+    def test_what_had_many_and_late_positive_events_comes_first(self) -> None:
         found = Repeats(decay=0.5).find(self.asked)
         assert found.rows.tolist() == [3, 8, 21]
         assert found.scores.tolist() == [1 + 1 / 8 + 1 / 32, 1 / 2 + 1 / 16, 1 / 4]

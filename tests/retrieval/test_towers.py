@@ -164,7 +164,7 @@ def test_settings_offer_every_reader_and_every_loss() -> None:
     assert set(get_args(fields["loss"].annotation)) == set(LOSSES) == set(COMPARING)
 
 
-def test_what_was_wanted_before_takes_a_place_in_the_ranking_only_where_it_may_be_shown() -> None:
+def test_a_positive_item_of_before_takes_a_rank_only_where_it_may_be_shown() -> None:
     model = towers()
     vectors = torch.as_tensor(model.item_vectors())
     histories = pa.FixedSizeListArray.from_arrays(pa.array([-1, 3, 4, 5, 6, 7], pa.int32()), 6)

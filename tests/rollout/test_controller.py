@@ -42,7 +42,7 @@ def test_a_healthy_bundle_goes_all_the_way_and_what_was_there_is_kept_warm(world
     assert [p.bundle for p in world.bundles.history()] == [world.production, world.candidate]
 
 
-def test_nobody_is_sent_to_a_bundle_before_every_replica_has_it(world: World) -> None:
+def test_no_request_is_sent_to_a_bundle_before_every_replica_has_it(world: World) -> None:
     world.natures[world.candidate] = Nature(loads_in=10)
     begun(world)
     one = controller(world)
@@ -71,7 +71,7 @@ def test_a_share_of_the_users_is_given_to_a_canary_and_grows(world: World) -> No
 
 
 @pytest.mark.parametrize("fault", ["failed", "deadline_exceeded", "degraded", "underfilled", "unscored", "latency"])
-def test_a_canary_that_is_worse_is_taken_back_with_its_numbers(world: World, fault: str) -> None:
+def test_a_canary_that_is_worse_is_rolled_back_with_its_numbers(world: World, fault: str) -> None:
     world.natures[world.candidate] = Nature(**{fault: 0.3})
     begun(world, "canary:5%:5m,full")
     ended = driven(world)
@@ -114,7 +114,7 @@ def test_scores_that_are_elsewhere_are_found_by_the_shadow_and_small_drift_is_on
     assert "drift of scores" in str(driven(world, one).journal[-2].why)
 
 
-def test_a_bundle_that_harms_as_production_is_taken_back_and_forgotten(world: World) -> None:
+def test_a_bundle_that_harms_as_production_is_rolled_back_and_forgotten(world: World) -> None:
     begun(world)
     one = controller(world)
     driven(world, one, until=at("full"))
@@ -128,7 +128,7 @@ def test_a_bundle_that_harms_as_production_is_taken_back_and_forgotten(world: Wo
     assert "failed" in back.why
 
 
-def test_what_is_not_proved_is_named_to_no_replica(world: World) -> None:
+def test_what_did_not_pass_preflight_is_named_to_no_replica(world: World) -> None:
     begun(world)
     revision = world.traffic.revision
     ended = driven(world, controller(world, preflight=refusing))
@@ -147,7 +147,7 @@ def test_what_a_replica_refuses_or_does_not_load_in_time_is_given_no_request(wor
     assert alone(world.traffic, world.production)
 
 
-def test_replicas_that_are_gone_keep_nobody_waiting_and_keep_what_they_counted(world: World) -> None:
+def test_replicas_that_are_gone_hold_nothing_up_and_keep_what_they_counted(world: World) -> None:
     begun(world)
     one = controller(world)
     before = driven(world, one, until=lambda r: r.stage_name.startswith("canary") and r.seconds(world.now) > 8)
@@ -167,7 +167,7 @@ def test_a_replica_of_yesterday_is_not_waited_for(world: World) -> None:
     assert driven(world).status is Status.DONE
 
 
-def test_with_no_traffic_it_pauses_and_says_so_and_goes_on_when_asked(world: World) -> None:
+def test_with_no_traffic_it_pauses_and_says_so_and_continues_when_asked(world: World) -> None:
     world.requests_per_second = 4
     begun(world, "canary:5%:20s,full")
     one = controller(world)
@@ -208,7 +208,7 @@ def test_a_pause_is_no_part_of_a_steps_time(world: World) -> None:
     assert resumed.seconds(world.now) < 10
 
 
-def test_a_pause_before_a_larger_share_is_in_force_keeps_the_smaller(world: World) -> None:
+def test_a_pause_before_a_larger_share_is_active_keeps_the_smaller(world: World) -> None:
     begun(world)
     one = controller(world)
     decided = driven(world, one, until=lambda rollout: rollout.stage_name.startswith("ramp"))

@@ -23,7 +23,7 @@ from remora.settings import Settings
 PATIENCE_SECONDS = 180.0
 
 
-def refuses_when_told(settings: Settings, bundle: str) -> None:
+def refuses_on_request(settings: Settings, bundle: str) -> None:
     """A proof that says in one pipe which process asks for it, waits for a word in another, and then fails."""
     Path(settings.home, "asked").write_text(str(os.getpid()))
     Path(settings.home, "told").read_text()
@@ -38,7 +38,7 @@ def said(pipe: int) -> int:
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_an_actor_that_is_killed_goes_on_and_ends_with_the_rollout(settings: Settings) -> None:
+def test_an_actor_that_is_killed_continues_and_ends_with_the_rollout(settings: Settings) -> None:
     bundles = Bundles(settings)
     bundles.promote(releases.build(bundles, b"old").id, by="ann", why="first")
     new = releases.build(bundles, b"new").id
@@ -46,9 +46,9 @@ def test_an_actor_that_is_killed_goes_on_and_ends_with_the_rollout(settings: Set
     for pipe in ("asked", "told"):
         os.mkfifo(Path(settings.home, pipe))
     asked = os.open(Path(settings.home, "asked"), os.O_RDWR)  # so that it has no end while a writer is gone
-    controller_actor.host(settings, refuses_when_told)
+    controller_actor.host(settings, refuses_on_request)
     with pytest.raises(NotReady, match="already"):
-        controller_actor.host(settings, refuses_when_told)
+        controller_actor.host(settings, refuses_on_request)
     first = said(asked)
     os.kill(first, signal.SIGKILL)
     assert said(asked) != first

@@ -112,7 +112,7 @@ def hold(settings: Settings, ready: Any) -> None:
         signal.pause()
 
 
-def test_a_killed_process_lets_go_and_a_second_controller_is_told_of_the_first(settings: Settings) -> None:
+def test_a_killed_process_lets_go_and_a_second_controller_names_the_first(settings: Settings) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=hold, args=(settings, ready))

@@ -31,7 +31,7 @@ def test_a_step_holds_what_came_since_it_began_whoever_was_gone_meanwhile(
     assert counters.ever.candidate.requests == sum(totals.values())
 
 
-def test_a_replica_that_begins_anew_under_its_name_loses_nothing() -> None:
+def test_a_replica_that_begins_again_under_its_name_loses_nothing() -> None:
     counters = (
         StepCounters().seen({"a": sums(10)}).begun().seen({"a": sums(16)}).seen({"a": sums(4)}).seen({"a": sums(5)})
     )
@@ -44,7 +44,7 @@ def report(heartbeat: int, *, ready: tuple[str, ...] = (), refused: str = "") ->
     return ReplicaStatus(replica="a", deployment="Gateway", heartbeat=heartbeat, revision=1, ready=ready, refused=why)
 
 
-def test_a_replica_whose_beat_stands_still_is_gone_after_so_many_looks_and_lives_when_it_goes_on() -> None:
+def test_a_replica_whose_heartbeat_stands_still_is_gone_after_so_many_polls_and_lives_when_it_continues() -> None:
     presence = Liveness(missed_heartbeats=3)
     assert set(presence.poll({"a": report(7)}).unknown) == {"a"}
     assert set(presence.poll({"a": report(8)}).alive) == {"a"}

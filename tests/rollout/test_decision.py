@@ -25,7 +25,7 @@ def readout(seconds: float, requests: int, *findings: GuardrailReading) -> Reado
 
 
 @given(st.floats(0, 1e6), st.integers(0, 10**6), st.booleans())
-def test_harm_is_taken_back_at_any_look(seconds: float, requests: int, paused: bool) -> None:
+def test_harm_is_rolled_back_at_any_look(seconds: float, requests: int, paused: bool) -> None:
     decision = decide(readout(seconds, requests, GOOD, BAD), {}, CHOSEN, paused=paused)
     assert decision.verdict is Verdict.ROLL_BACK
     assert len(decision.reasons) == 1
@@ -60,17 +60,17 @@ def live(*ready: str, refused: str = "") -> ReplicaStatus:
     return ReplicaStatus(replica="x", deployment="Gateway", heartbeat=1, revision=1, ready=ready, refused=why)
 
 
-def test_requests_are_sent_when_every_replica_is_ready_and_somebody_lives() -> None:
+def test_requests_are_sent_when_every_replica_is_ready_and_one_lives() -> None:
     def verdict(present: LiveReplicas, seconds: float = 1, paused: bool = False) -> Verdict:
         return decide_to_begin(present, "new", CHOSEN, seconds=seconds, paused=paused).verdict
 
     all_ready = LiveReplicas(alive={"a": live("new"), "b": live("new")}, unknown={})
     one_unready = LiveReplicas(alive={"a": live("new"), "b": live("old")}, unknown={})
     one_unsure = LiveReplicas(alive={"a": live("new")}, unknown={"b": live("old")})
-    nobody = LiveReplicas(alive={}, unknown={})
+    no_replicas = LiveReplicas(alive={}, unknown={})
     assert verdict(all_ready) is Verdict.ADVANCE
     assert verdict(all_ready, paused=True) is Verdict.WAIT
-    for waiting in (one_unready, one_unsure, nobody):
+    for waiting in (one_unready, one_unsure, no_replicas):
         assert verdict(waiting) is Verdict.WAIT
         assert verdict(waiting, seconds=1e4, paused=True) is Verdict.WAIT
         assert verdict(waiting, seconds=1e4) is Verdict.ROLL_BACK

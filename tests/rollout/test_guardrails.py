@@ -53,14 +53,14 @@ def misled(random: np.random.Generator, settings: RolloutSettings, rate: float, 
 
 
 @pytest.mark.slow
-def test_a_whole_rollout_of_a_bundle_that_is_as_production_is_seldom_taken_back_without_any_margin() -> None:
+def test_a_whole_rollout_of_a_bundle_that_is_as_production_is_seldom_rolled_back_without_any_margin() -> None:
     """With alpha a half so that the draws could show it: no margin, a look at every hundred requests, all rows."""
     settings = STRICT.model_copy(update={"alpha": 0.5})
     random, worlds = np.random.default_rng(12), 24
     assert sum(misled(random, settings, rate=0.2) for _ in range(worlds)) / worlds <= 0.5
 
 
-def test_with_bounds_for_one_look_the_same_bundle_is_mostly_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_bounds_for_one_look_the_same_bundle_is_mostly_rolled_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def exact(hits: float, n: int, *, alpha: float) -> Bounds:
         low = beta.ppf(alpha / 2, hits, n - hits + 1) if hits else 0.0
         return Bounds(float(low), float(beta.ppf(1 - alpha / 2, hits + 1, n - hits)) if hits < n else 1.0)

@@ -66,7 +66,7 @@ class Rollouts(RuleBasedStateMachine):
         self.world.natures[self.world.candidate] = nature
 
     @rule(what=st.sampled_from([*[Action.PAUSE] * 3, *[Action.RESUME] * 5, Action.ABORT]))
-    def somebody_asks(self, what: Action) -> None:
+    def an_operator_asks(self, what: Action) -> None:
         asked(self.world, what)
 
     @precondition(lambda self: len(self.world.replicas) > 1)

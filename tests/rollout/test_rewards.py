@@ -101,7 +101,7 @@ def rewards(users: int, clicked: float) -> UserSums:
 
 
 @pytest.mark.parametrize(("clicked", "status"), [(0.3, Status.ROLLED_BACK), (0.5, Status.DONE)])
-def test_a_canary_that_loses_rewards_is_taken_back(world: World, clicked: float, status: Status) -> None:
+def test_a_canary_that_loses_rewards_is_rolled_back(world: World, clicked: float, status: Status) -> None:
     def read(settings: Settings, since: datetime) -> dict[str, UserSums]:
         return {world.candidate: rewards(2_000, clicked), world.production: rewards(20_000, 0.5)}
 

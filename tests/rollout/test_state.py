@@ -66,7 +66,7 @@ def test_the_evidence_is_plain_json_with_the_last_readout_of_each_step() -> None
     assert evidence["steps"]["canary:5%:1h"]["p99_ms"] == {"candidate": "Infinity", "production": None}
 
 
-def test_a_wish_is_heard_once_and_one_that_does_not_fit_is_noted(tmp_path: Path) -> None:
+def test_a_command_is_processed_once_and_one_that_does_not_fit_is_noted(tmp_path: Path) -> None:
     commands, rollout = CommandQueue(Home(str(tmp_path)), "r"), ROLLOUT
     for what in (Action.PAUSE, Action.PAUSE, Action.RESUME, Action.ABORT, Action.RESUME):
         commands.ask(Command(what=what, by="bob"))
@@ -90,6 +90,6 @@ def test_a_pause_is_no_part_of_the_time_of_a_step() -> None:
     assert resumed.seconds(after(51)) == 660
 
 
-def test_after_a_pause_for_want_of_traffic_the_step_begins_anew() -> None:
+def test_after_a_pause_for_want_of_traffic_the_step_begins_again() -> None:
     low_traffic = ROLLOUT.model_copy(update={"status": Status.PAUSED, "paused_at": after(10), "low_traffic": True})
     assert processed(low_traffic, "1", Command(what=Action.RESUME, by="bob"), after(50)).seconds(after(51)) == 60

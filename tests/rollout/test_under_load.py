@@ -116,7 +116,7 @@ def outside_of_the_canary(answers: pl.DataFrame, bundle: str, share: float, salt
         (planted.UNSCORED, CAREFUL, "unscored"),
     ],
 )
-def test_a_planted_bundle_is_stopped_before_anybody_gets_it(
+def test_a_planted_bundle_is_stopped_before_any_user_gets_it(
     world: World, defect: str, plan: str, found_by: str
 ) -> None:
     before = world.production
@@ -138,7 +138,7 @@ def test_a_slow_bundle_without_a_shadow_reaches_no_more_than_the_canary(world: W
     assert set(outcome.answers[-20:]["bundle"]) == {before}
 
 
-def test_a_good_bundle_goes_from_shadow_to_canary_to_all_and_can_be_taken_back(world: World) -> None:
+def test_a_good_bundle_goes_from_shadow_to_canary_to_all_and_can_be_rolled_back(world: World) -> None:
     before, good = world.production, world.ids[GOOD]
     outcome = carried_out(world, GOOD, PLAN)
     assert outcome.rollout.status is Status.DONE, (stages(outcome.rollout), outcome.rollout.journal[-2:])
@@ -156,15 +156,17 @@ def test_a_good_bundle_goes_from_shadow_to_canary_to_all_and_can_be_taken_back(w
     assert set(load.answers[-20:]["bundle"]) == {before}
 
 
-def test_a_bundle_promoted_unproved_that_ends_its_process_ends_one_replica_and_is_taken_back(world: World) -> None:
+def test_a_bundle_without_preflight_that_ends_its_process_ends_one_replica_and_is_rolled_back(
+    world: World,
+) -> None:
     before, crashing = world.production, world.ids[planted.CRASHES]
     with world.load() as load:
         load.wait_for(100)
         world.bundles.promote(crashing, by="test", why="forced")
-        told: list[ReplicaStatus] = []
-        while not any(crashing in report.refused for report in told):
+        statuses: list[ReplicaStatus] = []
+        while not any(crashing in report.refused for report in statuses):
             load.wait_for(BETWEEN_LOOKS)
-            told = list(ReplicaStatuses(world.bundles.home).read().values())
+            statuses = list(ReplicaStatuses(world.bundles.home).read().values())
         world.bundles.rollback(by="test", why="it ends replicas")
         load.wait_for(300)
     assert set(load.answers["bundle"].unique()) <= {before, ""}

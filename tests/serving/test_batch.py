@@ -58,17 +58,17 @@ def test_a_batch_is_what_the_pipeline_replays(batch: Artifact) -> None:
 
 
 def test_a_batch_that_was_made_is_not_made_again(batch: Artifact) -> None:
-    told: list[int] = []
-    again = recommend_all(SmallShop(), ASKED, batch.home, n=N, advanced=told.append)
+    advanced: list[int] = []
+    again = recommend_all(SmallShop(), ASKED, batch.home, n=N, advanced=advanced.append)
     assert again.version == batch.version
     assert again.metadata["created_at"] == batch.metadata["created_at"]
-    assert told == []
+    assert advanced == []
 
 
 def test_progress_adds_up_to_all_users(ray_cluster: None, tmp_path: Path) -> None:
-    told: list[int] = []
-    made = recommend_all(SmallShop(), ASKED, Home(str(tmp_path)), n=2, advanced=told.append)
-    assert sum(told) == len(ASKED) == made.metadata["users"]
+    advanced: list[int] = []
+    made = recommend_all(SmallShop(), ASKED, Home(str(tmp_path)), n=2, advanced=advanced.append)
+    assert sum(advanced) == len(ASKED) == made.metadata["users"]
 
 
 def test_a_batch_that_fails_commits_nothing_and_the_next_one_succeeds(ray_cluster: None, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_going_back_opens_nothing(board: Board) -> None:
     assert list(bundles.active.phases) == ["one"]
 
 
-def test_a_bundle_that_cannot_be_opened_is_refused_and_what_served_goes_on(board: Board) -> None:
+def test_a_bundle_that_cannot_be_opened_is_refused_and_what_served_continues(board: Board) -> None:
     board.broken = {"two"}
     bundles = board.bundles()
     board.wants(production="two", previous="one")
@@ -120,7 +120,7 @@ def test_a_new_replica_serves_what_was_before_a_broken_production(board: Board) 
         board.bundles()
 
 
-def test_who_is_dealt_a_canary_that_is_not_here_yet_gets_production(board: Board) -> None:
+def test_who_is_assigned_a_canary_that_is_not_here_yet_gets_production(board: Board) -> None:
     board.broken = {"new"}
     bundles = board.bundles()
     board.wants(canary=Canary(bundle="new", share=1.0, salt="s"))
@@ -132,7 +132,7 @@ def test_who_is_dealt_a_canary_that_is_not_here_yet_gets_production(board: Board
     assert bundles.active.assign("anybody") == ("new", "canary")
 
 
-def test_what_nobody_names_any_more_is_let_go_while_production_cannot_be_opened(board: Board) -> None:
+def test_what_no_traffic_names_any_more_is_let_go_while_production_cannot_be_opened(board: Board) -> None:
     board.broken = {"three", "four"}
     bundles = board.bundles()
     board.wants(production="three", previous="two")
@@ -162,7 +162,7 @@ CHANGES = st.fixed_dictionaries(
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(CHANGES, st.sets(NAMES)), max_size=8), st.lists(st.text(max_size=3), min_size=3, max_size=3))
-def test_whatever_is_wanted_and_broken_everybody_is_dealt_a_bundle_that_is_here(
+def test_whatever_traffic_names_and_fails_to_load_each_user_is_assigned_a_bundle_that_is_here(
     steps: list[tuple[dict[str, object], set[str]]], users: list[str]
 ) -> None:
     board = Board("one")

@@ -19,7 +19,7 @@ app.command()(recommend)
 @pytest.mark.parametrize(
     ("arguments", "says"), [([], "give a USER"), (["u1", "--all"], "give a USER"), (["--all"], "--out")]
 )
-def test_half_a_command_is_told_what_is_missing(arguments: list[str], says: str) -> None:
+def test_half_a_command_gets_what_is_missing_as_advice(arguments: list[str], says: str) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert says in result.output

@@ -57,7 +57,7 @@ def test_a_server_on_all_interfaces_is_asked_on_loopback() -> None:
     assert deploy.url_of(settings(host="0.0.0.0", port=81)) == "http://127.0.0.1:81"
 
 
-def test_status_names_bundles_that_replicas_refuse_as_long_as_they_are_wanted(tmp_path: Path) -> None:
+def test_status_names_bundles_that_replicas_refuse_as_long_as_traffic_names_them(tmp_path: Path) -> None:
     home = Home(str(tmp_path))
     refused = {"two": "ChecksumMismatch: it was changed", "gone": "NotFound"}
     ReplicaStatuses(home).write(

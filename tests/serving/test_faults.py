@@ -43,7 +43,7 @@ def load(url: str, app: str) -> Load:
 
 
 @pytest.mark.parametrize(("deployment", "how"), [("Retriever", "killed"), ("Filter", "frozen"), ("Ranker", "killed")])
-def test_a_phase_of_the_graph_is_lost_and_nobody_goes_without_a_slate(sturdy: str, deployment: str, how: str) -> None:
+def test_a_phase_of_the_graph_is_lost_and_each_request_gets_a_slate(sturdy: str, deployment: str, how: str) -> None:
     from benchmarks.faults import scenarios
 
     fault = scenarios.faults("sturdy_graph")[f"{deployment}: one replica {how}"]
@@ -51,7 +51,7 @@ def test_a_phase_of_the_graph_is_lost_and_nobody_goes_without_a_slate(sturdy: st
     assert seen.failed == 0, seen
 
 
-def test_the_controller_is_lost_and_nobody_notices(sturdy: str) -> None:
+def test_the_controller_is_lost_and_no_request_fails(sturdy: str) -> None:
     from benchmarks.faults import scenarios
 
     fault = scenarios.controller_killed

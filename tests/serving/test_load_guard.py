@@ -19,7 +19,7 @@ from remora.serving.phases import Phases
 
 
 @pytest.fixture
-def openings(tmp_path: Path) -> LoadGuard:
+def load_guard(tmp_path: Path) -> LoadGuard:
     return LoadGuard(Home(str(tmp_path)))
 
 
@@ -34,45 +34,45 @@ def hold_it(home: str, held: Any, let_go: Any) -> None:
         let_go.wait()
 
 
-def test_what_ended_a_process_is_refused_until_traffic_is_directed_anew(openings: LoadGuard) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=die_in_it, args=(openings.home.url,))
+def test_what_ended_a_process_is_refused_until_traffic_is_directed_again(load_guard: LoadGuard) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=die_in_it, args=(load_guard.home.url,))
     process.start()
     process.join()
     assert process.exitcode == 11
     for _ in range(2):
         with (
             pytest.raises(Refused, match="A replica died while it opened bundle bad"),
-            openings.opening("bad", revision=3),
+            load_guard.opening("bad", revision=3),
         ):
             raise AssertionError("it was opened")
-    with openings.opening("bad", revision=4):
+    with load_guard.opening("bad", revision=4):
         pass
-    with openings.opening("bad", revision=3):  # it was opened once, and nobody died
+    with load_guard.opening("bad", revision=3):  # it was opened once, and nobody died
         pass
 
 
-def test_others_wait_while_one_makes_the_first_opening(openings: LoadGuard) -> None:
+def test_others_wait_while_one_makes_the_first_opening(load_guard: LoadGuard) -> None:
     context = multiprocessing.get_context("spawn")
     held, let_go = context.Event(), context.Event()
-    process = context.Process(target=hold_it, args=(openings.home.url, held, let_go))
+    process = context.Process(target=hold_it, args=(load_guard.home.url, held, let_go))
     process.start()
     held.wait()
-    with pytest.raises(LoadInProgress), openings.opening("new", revision=3):
+    with pytest.raises(LoadInProgress), load_guard.opening("new", revision=3):
         raise AssertionError("it was opened")
     let_go.set()
     process.join()
-    with openings.opening("new", revision=3), openings.opening("new", revision=3):
+    with load_guard.opening("new", revision=3), load_guard.opening("new", revision=3):
         pass
 
 
 @pytest.mark.parametrize("error", [DataError("it does not fit"), NotReady("the store is out")])
-def test_what_only_fails_is_no_death(openings: LoadGuard, error: Exception) -> None:
+def test_what_only_fails_is_no_death(load_guard: LoadGuard, error: Exception) -> None:
     for _ in range(2):
-        with pytest.raises(type(error), match=str(error)), openings.opening("broken", revision=3):
+        with pytest.raises(type(error), match=str(error)), load_guard.opening("broken", revision=3):
             raise error
 
 
-def test_a_replica_goes_on_while_another_opens_and_takes_the_bundle_at_a_later_look() -> None:
+def test_a_replica_continues_while_another_opens_and_takes_the_bundle_at_a_later_look() -> None:
     wanted = [Traffic(production="one")]
     busy = [True]
 

@@ -55,7 +55,7 @@ class TestAnOddId:
             assert answer.status_code == 404
             assert f"item '{name}'" in answer.json()["detail"]
 
-    def test_of_a_user_and_of_an_item_are_told_apart(self, ask: Ask, name: str) -> None:
+    def test_of_a_user_and_of_an_item_are_distinguished(self, ask: Ask, name: str) -> None:
         for answer in (
             ask("GET", f"/v1/explain/{quote(name, safe='')}/i21"),
             ask("POST", "/v1/explain", json={"user_id": name, "item_id": "i21"}),

@@ -114,7 +114,7 @@ def test_what_a_variant_shows_is_of_its_bundle_alone() -> None:
     assert items[0] == items[1] != items[2]
 
 
-def test_the_nameless_are_dealt_by_request() -> None:
+def test_the_nameless_are_assigned_by_request() -> None:
     answers = ask(router(Traffic(production="old", canary=HALF)), (None,) * 40)
     assert {answer.variant for answer in answers} == {"production", "canary"}
 
@@ -151,7 +151,7 @@ def test_a_phase_without_the_bundle_is_made_up_for_by_another_bundle_whole() -> 
     assert "new" not in front.answers() or front.answers()["new"] == RequestStats()
 
 
-def test_where_no_bundle_can_answer_the_last_resort_does() -> None:
+def test_where_no_bundle_can_answer_the_popular_fallback_does() -> None:
     broken = {name: BundleMismatch(name, "another") for name in HELD}
     answer = ask(router(Traffic(production="new", previous="old"), broken), ("u1",))[0]
     assert answer.degraded == ["popular_fallback: the request is of bundle old, this replica serves another"]
@@ -182,7 +182,7 @@ def test_a_score_that_is_none_is_counted_and_spoils_no_sum(score: float | None) 
     assert ShadowStats.model_validate_json(sums.model_dump_json()) == sums
 
 
-def test_desks_of_bundles_that_are_gone_are_let_go() -> None:
+def test_recommenders_of_bundles_that_are_gone_are_let_go() -> None:
     held, kept = {**HELD, "older": phases("older")}, []
     now = [ActiveTraffic(traffic=Traffic(production="older", previous="old"), phases=held)]
     threads = StagePool(1)
@@ -233,7 +233,7 @@ class TestAShadow:
         assert found.overlap == found.compared == len(USERS)
         assert found.scores == found.production_scores
 
-    def test_that_breaks_is_counted_and_nobody_sees_it(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_that_breaks_is_counted_and_no_answer_shows_it(self, caplog: pytest.LogCaptureFixture) -> None:
         front = router(Traffic(production="old", shadow="new"), {"new": ZeroDivisionError()})
         assert all(answer.degraded == [] for answer in ask(front, USERS))
         assert front.shadowed()["new"].failed == len(USERS)

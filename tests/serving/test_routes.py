@@ -227,19 +227,19 @@ class TestBadInput:
             ("/v1/explain/u1/i01?exclude=" + "&exclude=".join(["i02"] * 21), "/exclude"),
         ],
     )
-    def test_in_a_parameter_is_named_by_its_place(self, ask: Ask, path: str, place: str) -> None:
+    def test_in_a_parameter_is_named_by_its_location(self, ask: Ask, path: str, place: str) -> None:
         assert_problem(ask("GET", path), 422, "invalid-request", place)
 
-    def test_that_asks_for_too_many_items_is_told_the_limit(self, ask: Ask) -> None:
+    def test_that_asks_for_too_many_items_names_the_limit(self, ask: Ask) -> None:
         assert_problem(ask("GET", "/v1/recommend/u1?n=501"), 422, "invalid-request", "less than or equal to 500")
         stricter = asking(Front(SmallShop(settings(max_items=20))))
         assert_problem(stricter("GET", "/v1/recommend/u1?n=21"), 422, "invalid-request", "at most 20")
 
-    def test_that_names_no_surface_is_told_which_there_are(self, ask: Ask) -> None:
+    def test_that_names_no_surface_names_those_there_are(self, ask: Ask) -> None:
         body = {"user_id": "u1", "surface": "checkout"}
         assert_problem(ask("POST", "/v1/recommend", json=body), 422, "invalid-request", "home_feed, similar_items")
 
-    def test_that_asks_for_similar_items_without_a_seed_is_told_what_is_missing(self, ask: Ask) -> None:
+    def test_that_asks_for_similar_items_without_a_seed_names_what_is_missing(self, ask: Ask) -> None:
         body = {"user_id": "u1", "surface": "similar_items"}
         assert_problem(ask("POST", "/v1/recommend", json=body), 422, "invalid-request", "context.seed_item_id")
 
@@ -287,7 +287,7 @@ class TestWhenSomethingFails:
         assert [item["item_id"] for item in answer["items"]] == [f"i{row:02}" for row in best]
         assert answer["degraded"] == ["popular_fallback: the retriever is gone"]
 
-    def test_what_the_segment_of_the_context_wants_comes_before_what_everyone_does(self) -> None:
+    def test_what_is_popular_in_the_segment_of_the_context_comes_before_what_is_popular(self) -> None:
         ask = asking(Front(SmallShop(), Stuck(NotReady("gone"))))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "context": {"country": "at"}}).json()
         assert answer["degraded"] == ["popular_in_segment_fallback: gone"]
@@ -321,7 +321,7 @@ class TestWhenSomethingFails:
         assert [item["item_id"] for item in answer["items"]] == [item["item_id"] for item in whole]
         assert all(item["score"] is None and item["sources"] == ["cached_slate"] for item in answer["items"])
 
-    def test_a_remembered_slate_is_filtered_and_filled_up_like_any_other(self) -> None:
+    def test_a_cached_slate_is_filtered_and_filled_up_like_any_other(self) -> None:
         front = Front(SmallShop())
         ask = asking(front)
         whole = [i["item_id"] for i in ask("POST", "/v1/recommend", json={"user_id": "u5", "n": 8}).json()["items"]]
@@ -332,7 +332,7 @@ class TestWhenSomethingFails:
         assert len(set(shown)) == 20
         assert not set(shown) & {*whole[:3], *(f"i{row:02}" for row in UNAVAILABLE)}
 
-    def test_a_slate_is_remembered_for_its_user_and_surface_alone(self) -> None:
+    def test_a_slate_is_cached_for_its_user_and_surface_alone(self) -> None:
         front = Front(SmallShop())
         ask = asking(front)
         ask("GET", "/v1/recommend/u5")
@@ -340,14 +340,14 @@ class TestWhenSomethingFails:
         for path in ("/v1/recommend/u6", "/v1/similar/i20?user_id=u5"):
             assert ask("GET", path).json()["degraded"] == ["popular_fallback: gone"]
 
-    def test_a_slate_that_is_not_whole_is_not_remembered(self) -> None:
+    def test_a_slate_that_is_not_whole_is_not_cached(self) -> None:
         front = Front(SmallShop(closed=True))
         ask = asking(front)
         assert ask("GET", "/v1/recommend/u5").json()["degraded"]
         front.recommender.executor = Stuck(NotReady("gone"))
         assert ask("GET", "/v1/recommend/u5").json()["degraded"] == ["popular_fallback: gone"]
 
-    def test_no_more_slates_are_remembered_than_the_settings_say(self) -> None:
+    def test_no_more_slates_are_cached_than_the_settings_say(self) -> None:
         front = Front(SmallShop(settings(slate_cache_size=2)))
         ask = asking(front)
         for user in ("u1", "u2", "u3"):
@@ -364,12 +364,12 @@ class TestWhenSomethingFails:
         response = asking(Front(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/u1")
         assert_problem(response, 500, "internal-error", "log")
 
-    def test_a_bug_is_one_line_and_its_trace_in_the_log_and_names_nobody(
+    def test_a_bug_is_one_line_and_its_trace_in_the_log_and_names_no_user(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         asking(Front(SmallShop(), Stuck(ZeroDivisionError())))("GET", "/v1/recommend/ann-smith")
-        told = [record for record in caplog.records if record.name.startswith("remora")]
-        assert [record.getMessage() for record in told] == ["GET /v1/recommend/{user_id} failed"]
+        logged = [record for record in caplog.records if record.name.startswith("remora")]
+        assert [record.getMessage() for record in logged] == ["GET /v1/recommend/{user_id} failed"]
         assert "ann-smith" not in caplog.text
 
     def test_bad_input_is_not_in_the_log(self, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:

@@ -45,7 +45,7 @@ def of(topology: str, **more: str) -> dict[str, Any]:
     return {"metadata": [("application", topology), *((name.replace("_", "-"), v) for name, v in more.items())]}
 
 
-def told(answer: Any) -> dict[str, Any]:
+def as_json(answer: Any) -> dict[str, Any]:
     return MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
@@ -67,25 +67,25 @@ class TestAnApp:
             {"user_id": "u2", "surface": "similar_items", "context": {"seed_item_id": "i30"}},
         ):
             over_http = client.post(f"/{topology}/v1/recommend", json=body).json()
-            answer = told(stub.Recommend(wire.RecommendRequest(**body), **of(topology)))
+            answer = as_json(stub.Recommend(wire.RecommendRequest(**body), **of(topology)))
             for name in ("items", "surface", "bundle", "variant", "degraded"):
                 assert answer[name] == without_nulls(over_http[name]), (name, body)
             assert answer["timings_ms"].keys() == over_http["timings_ms"].keys()
 
     def test_gives_similar_items_and_reasons(self, stub: RecommenderStub, client: httpx.Client, topology: str) -> None:
         over_http = client.get(f"/{topology}/v1/similar/i30", params={"n": 4, "user_id": "u3"}).json()
-        answer = told(stub.Similar(wire.SimilarRequest(item_id="i30", n=4, user_id="u3"), **of(topology)))
+        answer = as_json(stub.Similar(wire.SimilarRequest(item_id="i30", n=4, user_id="u3"), **of(topology)))
         assert answer["items"] == without_nulls(over_http["items"])
         for item in ("i07", "i10", "i30"):
             over_http = client.get(f"/{topology}/v1/explain/u3/{item}", params={"n": 4}).json()
-            answer = told(stub.Explain(wire.ExplainRequest(user_id="u3", item_id=item, n=4), **of(topology)))
+            answer = as_json(stub.Explain(wire.ExplainRequest(user_id="u3", item_id=item, n=4), **of(topology)))
             assert answer == without_nulls(over_http)
         body = {"n": 60, "context": {"country": "at", "late": True}, "item_id": "i59"}
         over_http = client.post(f"/{topology}/v1/explain", json={**body, "user_id": None}).json()
-        answer = told(stub.Explain(wire.ExplainRequest(**body), **of(topology)))
+        answer = as_json(stub.Explain(wire.ExplainRequest(**body), **of(topology)))
         assert "popular_in_segment" in [one["source"] for one in answer["sources"]]
         assert answer == without_nulls(over_http)
-        assert told(stub.Ready(Empty(), **of(topology))) == {"status": "ready", "bundle": "small"}
+        assert as_json(stub.Ready(Empty(), **of(topology))) == {"status": "ready", "bundle": "small"}
 
     def test_takes_the_request_id_over_and_sends_it_back(self, stub: RecommenderStub, topology: str) -> None:
         asked = wire.RecommendRequest(user_id="u1")
@@ -154,7 +154,7 @@ class Saying(Rpc):
         return self.said
 
 
-def test_a_bug_is_an_internal_error_that_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_an_internal_error_that_names_no_user(caplog: pytest.LogCaptureFixture) -> None:
     call = Call()
     asyncio.run(Saying(ZeroDivisionError()).Explain(wire.ExplainRequest(user_id="u1", item_id="i1"), call))
     assert call.code == grpc.StatusCode.INTERNAL
@@ -195,7 +195,7 @@ def test_every_field_of_an_explanation_has_its_place() -> None:
     answer = asyncio.run(Saying(said).Explain(wire.ExplainRequest(user_id="u", item_id="i1"), Call()))
     expected = said.model_dump(mode="json")
     expected["below_limit_in"][0].pop("score")
-    assert told(answer) == expected
+    assert as_json(answer) == expected
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ class Apps:
         """Activate it and wait until every replica has it, with all that it names."""
         wanted = TrafficStore(self.home).publish(traffic)
         while True:
-            told = list(ReplicaStatuses(self.home).read().values())
-            if len(told) == REPLICAS and all(has(report, wanted) for report in told):
+            statuses = list(ReplicaStatuses(self.home).read().values())
+            if len(statuses) == REPLICAS and all(has(report, wanted) for report in statuses):
                 return
             httpx.get(f"{self.url}/swapped_fused/healthz", timeout=60)
 
@@ -87,7 +87,7 @@ def apps(serve_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         serve.delete(f"swapped_{way}")
 
 
-def test_a_hundred_swaps_under_load_fail_nobody(apps: Apps) -> None:
+def test_a_hundred_swaps_under_load_fail_no_request(apps: Apps) -> None:
     with Load(f"{apps.url}/swapped_fused", USERS, clients=1, n=5) as fused:  # noqa: SIM117
         with Load(f"{apps.url}/swapped_graph", USERS, clients=1, n=5) as graph:
             for number in range(1, SWAPS + 1):
@@ -127,11 +127,11 @@ def test_a_canary_gets_its_users_and_a_bundle_that_is_damaged_none(apps: Apps) -
             assert httpx.get(url, timeout=60).json()["variant"] == ("canary" if canary.includes(user) else "production")
     wanted = TrafficStore(apps.home).publish(Traffic(production="b1", loading=("nonsense",)))
     while True:
-        told = list(ReplicaStatuses(apps.home).read().values())
-        if all(report.revision == wanted.revision and "nonsense" in report.refused for report in told):
+        statuses = list(ReplicaStatuses(apps.home).read().values())
+        if all(report.revision == wanted.revision and "nonsense" in report.refused for report in statuses):
             break
         assert_answered(apps)  # by either bundle: a replica that has not read the change still has its canary
     assert_whole(apps, "b1")
-    answered = [report.answers for report in told if report.deployment == "Gateway"]
+    answered = [report.answers for report in statuses if report.deployment == "Gateway"]
     assert len(answered) == len(WAYS)
     assert all(counted["b2"].requests and not counted["b2"].failed for counted in answered)

@@ -21,7 +21,7 @@ def test_what_comes_in_time_is_the_answer_or_the_error() -> None:
         asyncio.run(with_timeout(60, answered(ZeroDivisionError())))
 
 
-def test_work_that_does_not_stop_when_told_is_not_waited_for() -> None:
+def test_work_that_does_not_stop_when_cancelled_is_not_waited_for() -> None:
     async def asked() -> list[str]:
         seen, free = [], asyncio.Event()
 
@@ -45,7 +45,7 @@ def test_work_that_does_not_stop_when_told_is_not_waited_for() -> None:
     assert asyncio.run(asked()) in (["told to stop", "given up", "stopped"], ["given up", "told to stop", "stopped"])
 
 
-def test_who_is_not_waited_for_any_more_tells_the_work_to_stop() -> None:
+def test_work_whose_caller_is_gone_is_cancelled() -> None:
     async def asked() -> bool:
         stopped, begun = asyncio.Event(), asyncio.Event()
 

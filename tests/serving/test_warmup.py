@@ -60,7 +60,7 @@ class BreakingShop(SmallShop):
         return Watched(regulars(self.closed), self.asked)
 
 
-def test_every_surface_is_rehearsed_with_every_length_of_history_and_fills_a_slate() -> None:
+def test_every_surface_is_warmed_up_with_every_length_of_history_and_fills_a_slate() -> None:
     loaded = SmallShop().load()
     found = warmup_queries(loaded.parts)
     assert {(q.surface, len(q.history)) for q in found} == {
@@ -72,13 +72,13 @@ def test_every_surface_is_rehearsed_with_every_length_of_history_and_fills_a_sla
         assert slate.degraded == ()
 
 
-def test_the_store_is_asked_for_nobody() -> None:
+def test_the_store_is_asked_for_the_unknown_user_alone() -> None:
     watched = Watched(regulars(), [])
     warm_up(Phases(SmallShop().load(), watched), within_ms=float("inf"))
     assert set(watched.asked) == {UNKNOWN_USER}
 
 
-def test_a_slow_machine_is_told_of_and_serves(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slow_machine_is_logged_and_serves(caplog: pytest.LogCaptureFixture) -> None:
     shop = BreakingShop()
     with caplog.at_level(logging.WARNING):
         warm_up(Phases(shop.load()), within_ms=0.0)
@@ -91,7 +91,7 @@ def test_a_bundle_that_breaks_is_found_out_before_it_is_given_a_request() -> Non
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["store open", "store closed"])
-def test_a_worker_is_healthy_whether_or_not_the_store_of_users_answers(closed: bool) -> None:
+def test_a_replica_is_healthy_whether_or_not_the_online_store_answers(closed: bool) -> None:
     shop = BreakingShop(closed=closed)
     worker = Replica(shop, asks_for_users=True)
     assert set(shop.asked) == {UNKNOWN_USER}
@@ -100,7 +100,7 @@ def test_a_worker_is_healthy_whether_or_not_the_store_of_users_answers(closed: b
     assert shop.asked == []
 
 
-def test_a_worker_whose_stages_break_is_not_healthy() -> None:
+def test_a_replica_whose_stages_break_is_not_healthy() -> None:
     worker = Replica(BreakingShop(settings=settings()))
     scorer: Any = worker.bundles.active.production.loaded.parts.scorer
     scorer.good = 0
@@ -121,7 +121,7 @@ async def held(worker: Replica) -> tuple[threading.Event, list[asyncio.Task[bool
     return let_go, requests
 
 
-def test_a_full_worker_is_healthy() -> None:
+def test_a_full_replica_is_healthy() -> None:
     async def full() -> None:
         worker = Replica(BreakingShop())
         let_go, requests = await held(worker)
@@ -133,7 +133,7 @@ def test_a_full_worker_is_healthy() -> None:
     asyncio.run(full())
 
 
-def test_a_worker_with_a_thread_that_does_not_come_back_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replica_with_a_thread_that_does_not_come_back_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hung() -> None:
         worker = Replica(BreakingShop())
         let_go, requests = await held(worker)

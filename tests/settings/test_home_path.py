@@ -61,7 +61,7 @@ def test_a_file_is_no_home(config: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert at(config, str(config.parent / "link"), monkeypatch).home == str(config.parent / "gone")
 
 
-def test_a_home_of_nobody_s_is_refused(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_of_an_unknown_owner_is_refused(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match="has no absolute path"):
         at(config, "~no-such-user-here/home", monkeypatch)
 

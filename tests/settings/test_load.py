@@ -51,7 +51,7 @@ def test_the_least_configuration_has_a_home_of_its_name(tmp_path: Path, monkeypa
         ({"data": {**LEAST["data"], "event_types": {"buy": {"sign": 0}}}}, "nothing could be recommended"),  # type: ignore[dict-item]
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Path, change: dict[str, object], message: str) -> None:
+def test_a_mistake_is_named_with_its_location(tmp_path: Path, change: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError) as raised:
         load(write(tmp_path, LEAST | change))
     assert message in str(raised.value)

@@ -38,7 +38,7 @@ def test_a_table_that_cannot_be_says_why(ranking: dict[str, Any], said: str) -> 
         settings_for(Path("/nowhere"), ranking=ranking)
 
 
-def test_without_a_table_each_weight_of_a_wanted_event_is_an_objective() -> None:
+def test_without_a_table_each_weight_of_a_positive_event_is_an_objective() -> None:
     found = settings_for(Path("/nowhere")).objectives
     assert {name: (o.events, o.weight) for name, o in found.items()} == {
         "like_or_view": (("like", "view"), 0.5),

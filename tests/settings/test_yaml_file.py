@@ -132,7 +132,7 @@ def test_switches_may_still_be_written_as_words(tmp_path: Path) -> None:
         ("evaluation: {cutoffs: []}", "evaluation.cutoffs"),
     ],
 )
-def test_a_misspelt_name_is_told_the_nearest_one(tmp_path: Path, line: str, says: str) -> None:
+def test_a_misspelt_name_gets_the_nearest_one_as_advice(tmp_path: Path, line: str, says: str) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text(LEAST + line + "\n")
     with pytest.raises(SettingsError) as raised:

@@ -57,7 +57,7 @@ class TestTheHomeFeed:
         shown = home_feed(parts(of("home_feed", hide_seen=False))).run(asked()).candidates.rows
         assert set(shown.tolist()) == set(range(N_ITEMS)) - set(UNAVAILABLE)
 
-    def test_finds_what_the_user_wanted_before_where_it_may_be_shown(self) -> None:
+    def test_finds_the_users_positive_items_again_where_they_may_be_shown(self) -> None:
         query = asked()
         stock = parts(of("home_feed", hide_seen=False))
         (repeats,) = [s for s in home_feed(stock).sources if stage_name(s) == "repeats"]
@@ -91,7 +91,7 @@ class TestSimilarItems:
         assert filled == np.flatnonzero(np.isnan(candidates.scores)).tolist()
 
 
-def test_the_last_resort_is_what_is_most_popular_and_available() -> None:
+def test_the_popular_fallback_is_what_is_most_popular_and_available() -> None:
     stock = parts(settings())
     shown = popular_fallback(stock).run(asked("nobody", n=12, item=3)).candidates.rows.tolist()
     eligible = [row for row in range(N_ITEMS) if row not in {3, *UNAVAILABLE}]

@@ -23,7 +23,7 @@ def shop(folder: Path, share: float) -> Settings:
 
 
 @pytest.mark.slow
-def test_hidden_items_are_found_by_their_content_and_unchanged_is_a_look_up(
+def test_hidden_items_are_found_by_their_content_and_unchanged_reuses_the_result(
     ray_cluster: None, home_folder: Path
 ) -> None:
     settings, epochs = shop(home_folder, 0.15), []
@@ -37,6 +37,6 @@ def test_hidden_items_are_found_by_their_content_and_unchanged_is_a_look_up(
     assert len(epochs) == 4
 
 
-def test_nothing_hidden_that_anyone_wanted_is_said(ray_cluster: None, tmp_path: Path) -> None:
+def test_no_hidden_item_with_a_positive_event_is_an_error_that_says_so(ray_cluster: None, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Of 0 hidden items none was wanted"):
         measure(shop(tmp_path, 1e-9))

@@ -90,7 +90,7 @@ def test_it_begins_at_the_vectors_it_is_given(alone: tuple[Any, Any], tmp_path: 
     np.testing.assert_allclose(begun.vectors().detach(), start, atol=0.01)
 
 
-def test_it_goes_on_from_a_tower_without_anything_to_judge_by(alone: tuple[Any, Any], tmp_path: Path) -> None:
+def test_it_continues_from_a_tower_without_a_validation_set(alone: tuple[Any, Any], tmp_path: Path) -> None:
     weights = alone[0].state_dict()
     still = replace(SCHEDULE, epochs=2, patience=1, learning_rate=0.0)
     inputs = replace(circles(), validation=None, weights=weights)
@@ -168,7 +168,7 @@ def test_without_a_bound_in_time_every_epoch_has_the_same_share() -> None:
 
 
 @pytest.mark.slow
-def test_factors_find_the_kinds_and_begin_where_they_are_told(ray_cluster: None, tmp_path: Path) -> None:
+def test_factors_find_the_kinds_and_begin_at_given_vectors(ray_cluster: None, tmp_path: Path) -> None:
     inputs = kinds()
     tower, epochs = fit_pairs(Home(str(tmp_path)), "cold", inputs, PAIRS, ONE)
     assert epochs[-1]["ndcg@20"] > 0.6 > 2 * epochs[0]["ndcg@20"]
@@ -182,9 +182,9 @@ def test_nothing_to_learn_from_is_said_before_anything_starts(tmp_path: Path) ->
     short = replace(inputs, train=Histories.of([[1], [2]], ITEMS))
     with pytest.raises(DataError, match="None of 2 users had two items"):
         fit_sequences(Home(str(tmp_path)), "x", short, SCHEDULE, ONE)
-    nobody = NextItems(histories=Histories.of([], ITEMS), targets=np.empty(0, np.int64))
+    no_users = NextItems(histories=Histories.of([], ITEMS), targets=np.empty(0, np.int64))
     with pytest.raises(DataError, match="validation split is empty"):
-        fit_sequences(Home(str(tmp_path)), "x", replace(inputs, validation=nobody), SCHEDULE, ONE)
+        fit_sequences(Home(str(tmp_path)), "x", replace(inputs, validation=no_users), SCHEDULE, ONE)
 
 
 def test_a_checkpoint_of_another_vocabulary_is_refused_with_what_differs() -> None:

@@ -137,7 +137,7 @@ def test_the_report_says_what_a_person_wants_to_know(trained: tuple[Settings, Ar
     assert len(re.findall(r"data:image/svg\+xml;base64,", page)) == 3
 
 
-def test_the_evaluation_says_what_came_of_what_was_foretold(trained: tuple[Settings, Artifact]) -> None:
+def test_the_evaluation_compares_what_was_predicted_with_what_was_observed(trained: tuple[Settings, Artifact]) -> None:
     settings, _ = trained
     made = evaluate(settings)
     found = read_report(made)
@@ -195,12 +195,12 @@ def test_a_monotone_feature_that_is_none_is_refused(trained: tuple[Settings, Art
 
 
 def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
-    def wanted_in_the_end(settings: Settings, events: list[Any], ids: list[str]) -> list[float]:
+    def positive_in_the_end(settings: Settings, events: list[Any], ids: list[str]) -> list[float]:
         """Events of the time that the ranker learns from: nobody could know them before."""
         begin, end = (events[int(share * len(events))][3] for share in (0.65, 0.8))
         return [float(sum(i == item and begin <= t < end for _, i, _, t in events)) for item in ids]
 
-    settings = world(home_folder, users=150, per_user=8, sold_later=wanted_in_the_end)
+    settings = world(home_folder, users=150, per_user=8, sold_later=positive_in_the_end)
     with pytest.raises(DataError, match="item_profile__sold_later") as raised:
         ranking.train(settings)
     assert "ranking.leakage_allowlist" in str(raised.value)

@@ -93,7 +93,7 @@ def test_every_parameter_has_a_gradient_whatever_is_in_a_workers_share(share: st
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
 
 
-def test_it_goes_on_from_weights_without_anything_to_judge_by(alone: Any, tmp_path: Path) -> None:
+def test_it_continues_from_weights_without_a_validation_set(alone: Any, tmp_path: Path) -> None:
     weights = alone[0].state_dict()
     still = replace(SCHEDULE, epochs=2, patience=1, learning_rate=0.0)
     more = replace(inputs(), train=both(TRAIN, JUDGED), validation=None, weights=weights)

@@ -67,7 +67,7 @@ def test_an_index_of_other_towers_is_refused(trained: tuple, tmp_path: Path) -> 
         Towers.load(folder)
 
 
-def test_an_item_that_nobody_touched_lies_among_its_own_kind(trained: tuple) -> None:
+def test_an_item_without_events_lies_among_its_own_kind(trained: tuple) -> None:
     vectors = load_file(Path(trained[1].at("item_vectors.safetensors")))["vectors"][:, :-1]
     for new in (ITEMS - 2, ITEMS - 1):
         likeness = vectors[: ITEMS - 2] @ vectors[new]
@@ -75,7 +75,7 @@ def test_an_item_that_nobody_touched_lies_among_its_own_kind(trained: tuple) -> 
         assert likeness[own].mean() > likeness[~own].mean() + 0.2
 
 
-def test_unchanged_is_a_look_up(trained: tuple) -> None:
+def test_unchanged_reuses_the_result(trained: tuple) -> None:
     settings, artifact, _ = trained
     again: list[dict] = []
     assert train(settings, again.append).metadata == artifact.metadata

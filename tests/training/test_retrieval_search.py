@@ -68,7 +68,7 @@ def test_the_report_is_a_table_a_plot_and_settings_to_copy(found: tuple) -> None
     assert yaml.safe_load(artifact.read_bytes("best.yaml")) == {"retrieval": report.trials[0].changes}
 
 
-def test_unchanged_is_a_look_up_and_nothing_is_left_of_the_run(found: tuple) -> None:
+def test_unchanged_reuses_the_result_and_nothing_is_left_of_the_run(found: tuple) -> None:
     settings, artifact, _ = found
     again: list[dict] = []
     assert search(settings, "first", again.append).metadata == artifact.metadata

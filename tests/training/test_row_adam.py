@@ -25,7 +25,7 @@ def test_every_step_is_that_of_torch_s_sparse_adam() -> None:
     assert torch.equal(tables[0][7:], start[7:])
 
 
-def test_it_goes_on_from_a_saved_state_and_leaves_a_table_without_a_gradient_alone() -> None:
+def test_it_continues_from_a_saved_state_and_leaves_a_table_without_a_gradient_alone() -> None:
     tables = [torch.ones(3, 2, requires_grad=True) for _ in range(2)]
     first = RowAdam(tables, lr=0.1)
     F.embedding(torch.tensor([1]), tables[0], sparse=True).sum().backward()

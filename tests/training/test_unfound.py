@@ -25,7 +25,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
         ([None, None, None], "Raise retrieval.nearest_limit"),
     ],
 )
-def test_items_that_are_newer_than_the_queries_are_told_from_a_limit_that_is_too_low(
+def test_items_that_are_newer_than_the_queries_are_distinguished_from_a_limit_that_is_too_low(
     since: list[int | None], said: str
 ) -> None:
     asked = pa.table({"instant": [START + timedelta(days=1)] * 3, "outcomes": [["a", "b"], ["b", "c"], []]})

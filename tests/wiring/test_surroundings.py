@@ -53,12 +53,12 @@ def test_what_was_said_of_proxies_stays_and_nothing_is_said_twice(monkeypatch: p
 def test_a_user_without_an_entry_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     import pwd
 
-    def nobody(uid: int) -> object:
+    def unknown_user(uid: int) -> object:
         raise KeyError(uid)
 
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setattr(pwd, "getpwuid", unknown_user)
     settle()
     assert getpass.getuser().startswith("uid")
 

@@ -41,15 +41,15 @@ def test_each_row_is_what_its_two_sides_say(rows: list[tuple], instant: float) -
 
 @given(row, st.lists(row, min_size=1, max_size=8), st.floats(0, 2e9))
 @settings(max_examples=100)
-def test_a_user_told_once_is_a_user_told_for_every_item(user: tuple, items: list[tuple], instant: float) -> None:
+def test_a_user_given_once_is_a_user_given_for_every_item(user: tuple, items: list[tuple], instant: float) -> None:
     def columns(users: list[tuple]) -> dict[str, np.ndarray]:
         sides = {name: users if name.startswith("user_") else items for name in NUMBERS}
         made = {name: np.array([r[0][at] for r in sides[name]]) for at, name in enumerate(NUMBERS)}
         return made | {AFFINITY: objects([r[1] for r in users]), CATEGORIES: objects([r[2] for r in items])}
 
-    told = cross(columns([user] * len(items)), instant)
+    columns_of_user = cross(columns([user] * len(items)), instant)
     for name, values in cross(columns([user]), instant).items():
-        np.testing.assert_array_equal(np.broadcast_to(values, (len(items),)), told[name], err_msg=name)
+        np.testing.assert_array_equal(np.broadcast_to(values, (len(items),)), columns_of_user[name], err_msg=name)
 
 
 def test_matrices_give_what_lists_give() -> None:

@@ -94,7 +94,7 @@ def test_an_alias_that_cannot_be_moved_stays(
     assert len(webhook.posted) == 1
 
 
-def test_a_run_that_succeeds_is_written_down_and_tells_nobody(scheduled: Settings, webhook: Webhook) -> None:
+def test_a_run_that_succeeds_is_recorded_and_raises_no_alert(scheduled: Settings, webhook: Webhook) -> None:
     assert runs.run(scheduled) == list(STEPS)
     (record,) = all_of(scheduled)
     assert (record.by, record.since, record.policy, record.outcome) == ("ann", "last", "promote", "succeeded")
@@ -110,17 +110,17 @@ class TestNothingIsNew:
         assert runs.run(scheduled, quality_report=fail) == ["ingest"]
         assert [(r.outcome, r.nothing_new) for r in all_of(scheduled)] == [("succeeded", False), ("succeeded", True)]
 
-    def test_but_the_run_before_failed_so_the_steps_go_on(self, scheduled: Settings) -> None:
+    def test_but_the_run_before_failed_so_the_steps_continue(self, scheduled: Settings) -> None:
         with pytest.raises(PlantedError):
             runs.run(scheduled, evaluate=fail)
         assert runs.run(scheduled) == list(STEPS)
 
-    def test_but_the_settings_changed_so_the_steps_go_on(self, scheduled: Settings) -> None:
+    def test_but_the_settings_changed_so_the_steps_continue(self, scheduled: Settings) -> None:
         runs.run(scheduled)
         changed = scheduled.retrieval.model_copy(update={"epochs": 1})
         assert runs.run(scheduled.model_copy(update={"retrieval": changed})) == list(STEPS)
 
-    def test_but_nobody_asked_for_what_is_new_so_the_steps_go_on(self, scheduled: Settings) -> None:
+    def test_but_all_was_asked_for_so_the_steps_continue(self, scheduled: Settings) -> None:
         runs.run(scheduled)
         assert runs.run(scheduled, since=None) == list(STEPS)
 
@@ -148,7 +148,7 @@ def test_an_interrupted_run_has_failed(scheduled: Settings, webhook: Webhook) ->
     assert webhook.posted[0]["run"]["error"]["type"] == "KeyboardInterrupt"
 
 
-def test_a_run_that_nobody_scheduled_fails_without_an_alert(scheduled: Settings, webhook: Webhook) -> None:
+def test_a_run_that_was_not_scheduled_fails_without_an_alert(scheduled: Settings, webhook: Webhook) -> None:
     with pytest.raises(PlantedError):
         runs.run(scheduled, since=None, evaluate=fail)
     assert not webhook.posted
@@ -164,18 +164,18 @@ class TestADeadProcess:
         assert process.exitcode == 9
         return scheduled
 
-    def test_is_found_by_the_check_and_told_once(self, dead: Settings, webhook: Webhook) -> None:
+    def test_is_found_by_the_check_and_reported_once(self, dead: Settings, webhook: Webhook) -> None:
         assert [alert.alert for alert in check(dead)] == ["run_died", "run_late"]
         assert [alert.alert for alert in check(dead)] == ["run_late"]
         assert "died in step 'feature build'" in webhook.posted[0]["text"]
 
-    def test_is_found_by_the_next_run_which_goes_on(self, dead: Settings, webhook: Webhook) -> None:
+    def test_is_found_by_the_next_run_which_continues(self, dead: Settings, webhook: Webhook) -> None:
         runs.run(dead)
         assert [record.outcome for record in all_of(dead)] == ["died", "succeeded"]
         assert [alert["alert"] for alert in webhook.posted] == ["run_died"]
 
 
-def test_a_run_that_goes_on_has_not_died(scheduled: Settings) -> None:
+def test_a_run_that_continues_has_not_died(scheduled: Settings) -> None:
     runs.run(scheduled)
     with recorded_run(scheduled, by="ann", since="last"):
         assert check(scheduled) == []
@@ -197,7 +197,7 @@ class TestARunIsLate:
         assert not is_late(found, ended + timedelta(hours=26), max_age_hours=26)
         assert is_late(found, ended + timedelta(hours=26, seconds=1), max_age_hours=26)
 
-    def test_and_told_with_the_last_success(self, scheduled: Settings, webhook: Webhook) -> None:
+    def test_and_reported_with_the_last_success(self, scheduled: Settings, webhook: Webhook) -> None:
         runs.run(scheduled)
         records = Records(Home(scheduled.home))
         old = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -110,8 +110,8 @@ def test_its_views_are_read(page: httpx.Client, run: str, prefix: str) -> None:
     versions = page.get(f"{prefix}/model-versions/search", params={"filter": "name = 'shop'"}).json()["model_versions"]
     assert {v["version"] for v in versions} == {"1", "2"}
     question = {"query": "query Q($i: MlflowGetRunInput!) { mlflowGetRun(input: $i) { run { info { runId } } } }"}
-    told = page.post("/graphql", json=question | {"operationName": "Q", "variables": {"i": {"runId": run}}}).json()
-    assert told["data"]["mlflowGetRun"]["run"]["info"]["runId"] == run
+    answer = page.post("/graphql", json=question | {"operationName": "Q", "variables": {"i": {"runId": run}}}).json()
+    assert answer["data"]["mlflowGetRun"]["run"]["info"]["runId"] == run
 
 
 def writes(run: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -153,7 +153,7 @@ def writes(run: str) -> list[tuple[str, str, dict[str, Any]]]:
     return [(method, prefix + path, body) for prefix in API for method, path, body in under] + elsewhere
 
 
-def test_nobody_writes_through_it(page: httpx.Client, client: MlflowClient, run: str) -> None:
+def test_no_write_passes_through_it(page: httpx.Client, client: MlflowClient, run: str) -> None:
     before = state(client)
     for method, path, body in writes(run):
         answer = page.request(method, path, json=body)
@@ -170,8 +170,8 @@ def test_a_method_in_a_header_does_not_help(page: httpx.Client, client: MlflowCl
 
 
 def test_another_host_name_is_refused(page: httpx.Client) -> None:
-    told = page.get(f"{API[1]}/experiments/search", headers={"Host": "attacker.example"})
-    assert told.status_code == 403
+    answer = page.get(f"{API[1]}/experiments/search", headers={"Host": "attacker.example"})
+    assert answer.status_code == 403
 
 
 def test_it_is_found_again_and_its_record_names_no_database(settings: Settings, page: httpx.Client) -> None:

@@ -1,6 +1,6 @@
 """The peer: the service that a good engineer writes in an afternoon. One process, FastAPI, FAISS, XGBoost, NumPy.
 
-``python benchmarks/serving/afternoon.py FOLDER PORT`` serves what export.py wrote. It finds 500 candidates by one
+``python benchmarks/serving/fastapi_service.py FOLDER PORT`` serves what export.py wrote. It finds 500 candidates by one
 search, looks features up in arrays, runs the same trees and shows the best. It has one source, no cross features (they
 are missing to the trees), no store, no fallback, no deadline, and two rules.
 """

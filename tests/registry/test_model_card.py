@@ -32,7 +32,7 @@ def test_the_card_says_whether_probabilities_mean_what_they_say() -> None:
     assert "was not measured" in card(releases.LINEAGE, releases.METRICS, ())
 
 
-def test_the_card_tells_of_the_rows_that_the_ranker_learned_from() -> None:
+def test_the_card_reports_the_rows_that_the_ranker_learned_from() -> None:
     view = {
         "fingerprint": "f",
         "rows": 40,

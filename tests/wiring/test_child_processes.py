@@ -39,8 +39,8 @@ def test_a_later_process_with_the_same_id_is_left_alone() -> None:
 def test_a_process_inherits_no_folder_of_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "/gone")
-    told = [sys.executable, "-c", "import os; print(sorted(os.environ), flush=True)"]
-    started = child_processes.start("teller", told, environment={"MARK": "1"}, facts={})
+    command = [sys.executable, "-c", "import os; print(sorted(os.environ), flush=True)"]
+    started = child_processes.start("teller", command, environment={"MARK": "1"}, facts={})
     os.waitpid(started.pid, 0)
     inherited = child_processes.log_tail("teller")
     assert "MARK" in inherited
