@@ -59,16 +59,16 @@ def suffered(config: Path | None, proxy: str, rate: float, n: int, note: Note) -
     loader = BundleLoader.named(settings, "production")
     found = []
     with endpoint(settings) as url:
-        ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
-        for way in ways:
-            note(f"deploying {way}")
-            serve.run(assemble(loader, way), name=way, route_prefix=f"/{way}")
-            for name, fault in scenarios.faults(way).items():
-                under = Load(f"{url}/{way}", users, rate=rate, n=n)
-                seen = scenarios.outcome(name, fault, app=way, under=under)
-                note(f"{way}, {name}: {seen.failed} failed, {seen.degraded} degraded, {seen.seconds} s")
-                found.append({"topology": way, **seen._asdict()})
-            serve.delete(way)
+        topologies: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
+        for topology in topologies:
+            note(f"deploying {topology}")
+            serve.run(assemble(loader, topology), name=topology, route_prefix=f"/{topology}")
+            for name, fault in scenarios.faults(topology).items():
+                under = Load(f"{url}/{topology}", users, rate=rate, n=n)
+                seen = scenarios.outcome(name, fault, app=topology, under=under)
+                note(f"{topology}, {name}: {seen.failed} failed, {seen.degraded} degraded, {seen.seconds} s")
+                found.append({"topology": topology, **seen._asdict()})
+            serve.delete(topology)
     return {"dataset": settings.name, "timeout_ms": settings.serving.timeout_ms, "faults": found}
 
 

@@ -16,15 +16,15 @@ from remora.ranking.scorer import ObjectiveScorer
 from remora.serving.loaded_bundle import LoadedBundle
 
 
-def exported(release: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: Path) -> None:
+def exported(loaded: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: Path) -> None:
     """``about.json``, ``users.npz``, ``items.npz``, ``items.json`` and the boosters, for ``fastapi_service.py``."""
-    parts = release.parts
+    parts = loaded.parts
     scorer = parts.scorer
     assert isinstance(scorer, ObjectiveScorer), "the bundle has no ranker"
     columns = scorer.ranker.columns.columns
     of_users = [place for place, one in enumerate(columns) if one.name.startswith("user_") and "item__" not in one.name]
     of_items = [place for place, one in enumerate(columns) if one.name.startswith("item_")]
-    known = [users.hydrate(_query(release, user)) for user in ids]
+    known = [users.hydrate(_query(loaded, user)) for user in ids]
     np.savez(
         folder / "users.npz",
         ids=np.array(ids),
@@ -58,8 +58,8 @@ def exported(release: LoadedBundle, users: Hydrator, ids: Sequence[str], folder:
     (folder / "about.json").write_text(json.dumps(about))
 
 
-def _query(release: LoadedBundle, user: str) -> Query:
-    return Query(request_id="export", surface="home_feed", n=10, instant=release.parts.instant(), user_id=user)
+def _query(loaded: LoadedBundle, user: str) -> Query:
+    return Query(request_id="export", surface="home_feed", n=10, instant=loaded.parts.instant(), user_id=user)
 
 
 def _encoded(column: RankerColumn, value: Any) -> float:

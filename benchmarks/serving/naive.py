@@ -36,8 +36,8 @@ class Find:
     """Users and sources."""
 
     def __init__(self, loader: BundleLoader) -> None:
-        release = loader.load(loader.bundle)
-        self.phases = Phases(release, loader.users(release))
+        loaded = loader.load(loader.bundle)
+        self.phases = Phases(loaded, loader.users(loaded))
 
     def __call__(self, query: Query) -> Errand:
         """The candidates."""

@@ -73,10 +73,10 @@ def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, 
     users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
     note("exporting for the peer")
     loader = BundleLoader.named(settings, "production")
-    release = loader.load(loader.bundle)
-    phases = Phases(release, loader.users(release))
+    loaded = loader.load(loader.bundle)
+    phases = Phases(loaded, loader.users(loaded))
     assert phases.users is not None
-    exported(release, phases.users, users, folder)
+    exported(loaded, phases.users, users, folder)
     found = {"in process, one thread": in_process(phases, users, seconds)}
     note(f"in process: {found['in process, one thread']}")
 

@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def swapped(
-    config: Path | None, way: Literal["fused", "graph"], rate: float, swaps: int, rollbacks: int, note: Note
+    config: Path | None, topology: Literal["fused", "graph"], rate: float, swaps: int, rollbacks: int, note: Note
 ) -> dict[str, Any]:
     """Swaps, then rollbacks, under one load each; what was in production is so again at the end."""
     from remora.wiring.cluster import quiet, use_token
@@ -77,7 +77,7 @@ def swapped(
     note("building bundles that differ in a setting")
     others = variants(bundles, first)
     with endpoint(settings) as url:
-        serve.run(assemble(BundleLoader.named(settings, "production"), way), name="swaps", route_prefix="/swaps")
+        serve.run(assemble(BundleLoader.named(settings, "production"), topology), name="swaps", route_prefix="/swaps")
         try:
             at = f"{url}/swaps"
             found = {"calm": calm(Load(at, users, rate=rate), first)}

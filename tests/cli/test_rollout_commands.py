@@ -71,7 +71,7 @@ def test_without_replicas_it_is_rolled_back_and_says_why(config: Path, candidate
     assert "rolled back" in out
     assert "no replica reports; does the endpoint run?" in out
     status = json.loads(said(config, "status", "--json"))
-    assert (status["status"], status["bundle"], status["controlled"]) == ("rolled back", candidate, False)
+    assert (status["status"], status["bundle"], status["controller_alive"]) == ("rolled back", candidate, False)
     drawn = said(config, "status")
     for part in (candidate, "canary:5%:1h", "[try]", "ann", "Journal"):
         assert part in drawn

@@ -37,7 +37,7 @@ class Store:
 
 def test_the_second_answer_is_the_first_in_another_request() -> None:
     store = Store()
-    users = CachedUsers(store, most=10, seconds=HOURS)
+    users = CachedUsers(store, max_size=10, ttl_seconds=HOURS)
     first, again = users.hydrate(query("k1")), users.hydrate(query("k1", "other"))
     assert store.asked == 1
     assert (again.request_id, again.user_found, again.user) == ("other", True, first.user)
@@ -46,20 +46,20 @@ def test_the_second_answer_is_the_first_in_another_request() -> None:
 
 
 def test_without_seconds_the_store_is_asked_every_time() -> None:
-    users = CachedUsers(store := Store(), most=10, seconds=0)
+    users = CachedUsers(store := Store(), max_size=10, ttl_seconds=0)
     assert [users.hydrate(query("k1")).history.tolist() for _ in range(3)] == [[1], [2], [3]]
     assert store.asked == 3
 
 
 @pytest.mark.parametrize(("user", "asked"), [("stranger", 3), (None, 0)])
 def test_an_unknown_user_is_asked_for_every_time_and_no_user_never(user: str | None, asked: int) -> None:
-    users = CachedUsers(store := Store(), most=10, seconds=HOURS)
+    users = CachedUsers(store := Store(), max_size=10, ttl_seconds=HOURS)
     assert not any(users.hydrate(query(user)).user_found for _ in range(3))
     assert store.asked == asked
 
 
 def test_it_answers_while_the_store_is_out() -> None:
-    users = CachedUsers(store := Store(), most=10, seconds=HOURS)
+    users = CachedUsers(store := Store(), max_size=10, ttl_seconds=HOURS)
     users.hydrate(query("k1"))
     store.out = True
     assert users.hydrate(query("k1")).user_found

@@ -14,7 +14,7 @@ from remora.ranking.ranker import Ranker
 from remora.registry.bundle import Bundle
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.evidence.requests import queries_of, sample_requests
-from remora.rollout.gates.runner import Findings, measure
+from remora.rollout.gates.runner import GateResults, measure
 from remora.rollout.gates.table import GATES
 from remora.settings import Settings
 
@@ -24,11 +24,11 @@ def good(settings: Settings, production: Bundle) -> Bundle:
     return planting.as_good(settings, production)
 
 
-def found(settings: Settings, lake: Lake, candidate: Bundle, production: Bundle | None, **live: Any) -> Findings:
+def found(settings: Settings, lake: Lake, candidate: Bundle, production: Bundle | None, **live: Any) -> GateResults:
     return measure(settings, lake, candidate, production, **{"clock": Ticking(), **live})
 
 
-def failed(findings: Findings) -> dict[str, str]:
+def failed(findings: GateResults) -> dict[str, str]:
     return {verdict.gate: verdict.sentence for verdict in findings.verdicts if not verdict.passed}
 
 

@@ -54,7 +54,7 @@ def test_the_card_reports_the_rows_that_the_ranker_learned_from() -> None:
     )
     text = card(releases.LINEAGE.model_copy(update={"rows": {"train": rows}}), {}, ())
     assert "rows of train: 10, each with its features as they were known at its instant, report abcdabcd" in text
-    assert "told 24 of its answers the future" in text
+    assert "leaked the future into 24 of its rows" in text
     assert "created_at" not in rows.model_dump()  # no clock: the same bundle has the same id
 
 

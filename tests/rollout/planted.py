@@ -46,7 +46,7 @@ def _among(request: str, share: float) -> bool:
     return int.from_bytes(hashlib.blake2b(request.encode(), digest_size=4).digest(), "big") < share * 2**32
 
 
-class Everybody:
+class EveryUser:
     """Knows each of :data:`MANY` as the regular that the name begins with."""
 
     def hydrate(self, query: Query) -> Query:
@@ -71,7 +71,7 @@ class PlantedShop(SmallShop):
         return LoadedBundle.of(replace(whole, scorer=scorer), bundle=bundle)
 
     def users(self, release: LoadedBundle) -> Hydrator:
-        return Everybody()
+        return EveryUser()
 
 
 @dataclass(frozen=True)

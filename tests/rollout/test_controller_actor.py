@@ -46,9 +46,9 @@ def test_an_actor_that_is_killed_continues_and_ends_with_the_rollout(settings: S
     for pipe in ("asked", "told"):
         os.mkfifo(Path(settings.home, pipe))
     asked = os.open(Path(settings.home, "asked"), os.O_RDWR)  # so that it has no end while a writer is gone
-    controller_actor.host(settings, refuses_on_request)
+    controller_actor.start(settings, refuses_on_request)
     with pytest.raises(NotReady, match="already"):
-        controller_actor.host(settings, refuses_on_request)
+        controller_actor.start(settings, refuses_on_request)
     first = said(asked)
     os.kill(first, signal.SIGKILL)
     assert said(asked) != first

@@ -88,7 +88,7 @@ class Rollouts(RuleBasedStateMachine):
             assert rollout.is_full
         assert rollout.journal[: len(self.journal)] == self.journal  # nothing is struck out
         self._ended_well(rollout.status, traffic)
-        self.left |= rollout.status in (Status.LEAVING, Status.ROLLED_BACK, Status.ABORTED)
+        self.left |= rollout.status in (Status.ROLLING_BACK, Status.ROLLED_BACK, Status.ABORTED)
         self.share, self.journal = share, rollout.journal
 
     def _ended_well(self, status: Status, traffic: Traffic) -> None:

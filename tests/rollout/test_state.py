@@ -78,9 +78,9 @@ def test_a_command_is_processed_once_and_one_that_does_not_fit_is_noted(tmp_path
         "asked to pause, while paused: nothing was done",
         "resumed",
         "aborted",
-        "asked to resume, while going back: nothing was done",
+        "asked to resume, while rolling back: nothing was done",
     ]
-    assert (rollout.status, rollout.ending) == (Status.LEAVING, Status.ABORTED)
+    assert (rollout.status, rollout.ending) == (Status.ROLLING_BACK, Status.ABORTED)
 
 
 def test_a_pause_is_no_part_of_the_time_of_a_step() -> None:

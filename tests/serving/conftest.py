@@ -26,8 +26,10 @@ def served(serve_url: str) -> Iterator[str]:
 
     from remora.serving.app import assemble
 
-    ways: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
-    serve.run_many([serve.RunTarget(assemble(SmallShop(), way), name=way, route_prefix=f"/{way}") for way in ways])
+    topologies: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
+    serve.run_many(
+        [serve.RunTarget(assemble(SmallShop(), way), name=way, route_prefix=f"/{way}") for way in topologies]
+    )
     yield serve_url
-    for way in ways:
+    for way in topologies:
         serve.delete(way)

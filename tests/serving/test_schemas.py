@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from remora.contracts.errors import BadRequest
-from remora.serving.schemas import RecommendRequest, requested
+from remora.serving.schemas import RecommendRequest, recommend_request
 
 
 def test_a_whole_request_is_what_it_says() -> None:
-    assert requested(user_id="u1", n=3) == RecommendRequest(user_id="u1", n=3)
+    assert recommend_request(user_id="u1", n=3) == RecommendRequest(user_id="u1", n=3)
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ def test_a_whole_request_is_what_it_says() -> None:
 )
 def test_what_breaks_it_is_named(fields: dict, says: str) -> None:
     with pytest.raises(BadRequest, match=says):
-        requested(**fields)
+        recommend_request(**fields)

@@ -41,11 +41,11 @@ def explain(
     from remora.serving.explanation import explain as explained
     from remora.serving.phases import Phases
     from remora.serving.requests import item_row, to_query
-    from remora.serving.schemas import about, requested
+    from remora.serving.schemas import recommend_request, surface_and_context
 
     loader = BundleLoader.named(load(config), bundle)
     loaded = loader.load(loader.bundle)
-    request = requested(user_id=user, n=n, **about(surface, seed, _told(context or [])))
+    request = recommend_request(user_id=user, n=n, **surface_and_context(surface, seed, _told(context or [])))
     query = to_query(loaded, request, "why")
     found = explained(Phases(loaded, loader.users(loaded)), query, item_row(loaded, item))
     emit(found.model_dump(), as_json, lambda out: render(out, found))

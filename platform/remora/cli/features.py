@@ -140,8 +140,8 @@ def training_set(
 def render_join_report(out: Console, report: JoinReport) -> None:
     """What a point-in-time join did, as a table."""
     table = Table(title=f"{report.rows_in:,} rows in, {report.rows_out:,} rows out", title_justify="left")
-    for name in ("view", "way", "matched", "unmatched", "expired", "mean age", "oldest", "would leak"):
-        table.add_column(name, justify="left" if name in ("view", "way") else "right")
+    for name in ("view", "strategy", "matched", "unmatched", "expired", "mean age", "oldest", "would leak"):
+        table.add_column(name, justify="left" if name in ("view", "strategy") else "right")
     for name, view in report.views.items():
         ages = [_days(seconds) for seconds in (view.mean_age_seconds, view.max_age_seconds)]
         counts = [f"{count:,}" for count in (view.matched, view.unmatched, view.expired)]

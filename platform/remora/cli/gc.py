@@ -64,5 +64,5 @@ def render(out: Console, collected: GarbageReport, *, deleted: bool) -> None:
     out.print(table)
     size, freed = sum(one.bytes for one in collected.garbage), collected.freed_bytes
     shared = f" ({(size - freed) / 1e6:,.1f} MB are shared with versions that stay)" if size != freed else ""
-    told = f"{freed / 1e6:,.1f} MB" + (" freed" if deleted else " would be freed") + f"{shared}."
-    out.print(told if deleted else f"{told} Remove it: remora gc --delete")
+    freed_text = f"{freed / 1e6:,.1f} MB" + (" freed" if deleted else " would be freed") + f"{shared}."
+    out.print(freed_text if deleted else f"{freed_text} Remove it: remora gc --delete")

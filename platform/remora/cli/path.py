@@ -154,5 +154,5 @@ def _roll_out(settings: Settings, *, plan: Plan) -> Rollout:
             if ended.status is not Status.DONE:
                 raise Refused(f"Rollout {ended.id} is {ended.status}: {'; '.join(ended.journal[-1].why)}")
             return ended
-    controller_actor.host(settings, preflight)
+    controller_actor.start(settings, preflight)
     return begun

@@ -48,9 +48,9 @@ def recommend(
 def _one(settings: Settings, user: str, *, n: int, surface: str, item: str | None, as_json: bool) -> None:
     from remora.serving.client import ask
     from remora.serving.deploy import url_of
-    from remora.serving.schemas import about, requested
+    from remora.serving.schemas import recommend_request, surface_and_context
 
-    request = requested(user_id=user, n=n, **about(surface, item or None))
+    request = recommend_request(user_id=user, n=n, **surface_and_context(surface, item or None))
     slate = ask(url_of(settings), request)
     emit(slate.model_dump(), as_json, lambda out: render(out, user, slate))
 

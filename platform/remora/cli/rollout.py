@@ -84,13 +84,13 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from remora.rollout.state import Rollouts
 
     settings = load(config)
-    rollout, controlled = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
+    rollout, controller_alive = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
     shown = json.loads(rollout.model_dump_json(exclude={"counters", "processed"})) | {
         "stage": rollout.stage_name,
         "share": rollout.step.share if rollout.step else 0.0,
-        "controlled": controlled,
+        "controller_alive": controller_alive,
     }
-    emit(shown, as_json, lambda out: render(out, rollout, utc_now(), controlled=controlled))
+    emit(shown, as_json, lambda out: render(out, rollout, utc_now(), controller_alive=controller_alive))
 
 
 @app.command()
@@ -193,7 +193,7 @@ def _detach(settings: Settings) -> None:
     from remora.rollout import controller_actor
     from remora.rollout.preflight import preflight
 
-    controller_actor.host(settings, preflight)
+    controller_actor.start(settings, preflight)
     console.print(f"The actor {controller_actor.name_of(settings)} carries it out; `remora rollout status` shows it.")
 
 
@@ -223,10 +223,10 @@ def _drawn(settings: Settings) -> Rollout:
 
     with Live(console=console, auto_refresh=False) as screen:
 
-        def told(what: Rollout | str) -> None:
+        def on_progress(what: Rollout | str) -> None:
             screen.update(Text(printable(what)) if isinstance(what, str) else drawn(what, utc_now()), refresh=True)
 
-        return _controller(settings).run(rest=time.sleep, told=told)
+        return _controller(settings).run(rest=time.sleep, on_progress=on_progress)
 
 
 def _in_lines(settings: Settings) -> Rollout:
@@ -235,7 +235,7 @@ def _in_lines(settings: Settings) -> Rollout:
 
     entries = 0
 
-    def told(what: Rollout | str) -> None:
+    def on_progress(what: Rollout | str) -> None:
         nonlocal entries
         if isinstance(what, str):
             console.print(what)
@@ -243,4 +243,4 @@ def _in_lines(settings: Settings) -> Rollout:
             entries = len(what.journal)
             console.print(line(what, utc_now()))
 
-    return _controller(settings).run(rest=time.sleep, told=told)
+    return _controller(settings).run(rest=time.sleep, on_progress=on_progress)

@@ -37,22 +37,22 @@ def runs(
     from remora.training.retraining.run_recorder import check as look
 
     settings = load(config)
-    told = look(settings) if check else []
+    sent = look(settings) if check else []
     found = Records(Home(settings.home)).all()[-last:]
     value: dict[str, Any] = {"runs": [record.model_dump(mode="json") for record in found]}
     if check:
-        value["alerts"] = [alert.model_dump(mode="json") for alert in told]
-    emit(value, as_json, lambda out: _render(out, found, [alert.text for alert in told]))
-    if told:
+        value["alerts"] = [alert.model_dump(mode="json") for alert in sent]
+    emit(value, as_json, lambda out: _render(out, found, [alert.text for alert in sent]))
+    if sent:
         raise typer.Exit(LATE)
 
 
-def _render(out: Console, found: list[RunRecord], told: list[str]) -> None:
+def _render(out: Console, found: list[RunRecord], sent: list[str]) -> None:
     if not found:
         out.print("No run yet. `remora run` makes one.")
     else:
         out.print(_table(found))
-    for text in told:
+    for text in sent:
         out.print(line(styled("alert", "red"), f" {text}"))
 
 
@@ -67,7 +67,7 @@ def _table(found: list[RunRecord]) -> Table:
         outcome = styled(record.outcome, COLOURS[record.outcome])
         seconds = "" if record.seconds is None else f"{record.seconds:,.0f}"
         began, by = f"{record.started_at:%Y-%m-%d %H:%M:%S}", one_line(record.by)
-        table.add_row(began, by, outcome, *_new(record), seconds, _came_of_it(record))
+        table.add_row(began, by, outcome, *_new(record), seconds, _result(record))
     return table
 
 
@@ -79,7 +79,7 @@ def _new(record: RunRecord) -> tuple[str, str, str]:
     return f"{record.new['files']['read']:,}", f"{record.new['rows_read']:,}", f"{days['new'] + days['merged']:,}"
 
 
-def _came_of_it(record: RunRecord) -> str:
+def _result(record: RunRecord) -> str:
     if record.error is not None:
         return f"{record.error.step or 'start'}: {record.error.type}: {record.error.message.splitlines()[0]}"
     if record.outcome in ("running", "died"):

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from remora.contracts.vocabulary import Vocabulary
-from remora.datasets.hash_sampling import in_share
+from remora.datasets.hash_sampling import in_sample
 from remora.datasets.sequences import HISTORY, PADDING, TARGET
 
 Hidden = npt.NDArray[np.bool_]
@@ -15,7 +15,7 @@ Hidden = npt.NDArray[np.bool_]
 
 def hidden_items(vocabulary: Vocabulary, share: float) -> Hidden:
     """Which items (items,) are hidden: about that share of them, chosen by a hash of their ids."""
-    return in_share(vocabulary.ids.to_pylist(), share, "hidden ")
+    return in_sample(vocabulary.ids.to_pylist(), share, "hidden ")
 
 
 def without(examples: pa.Table, hidden: Hidden) -> pa.Table:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, PROFILE, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.by_user import map_users
-from remora.datasets.hash_sampling import in_share
+from remora.datasets.hash_sampling import in_sample
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
@@ -117,4 +117,4 @@ def _as_of(chosen: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
 def _share_of(users: pl.Series, share: float) -> npt.NDArray[np.bool_]:
     """True for users who fall into the share."""
     names, codes = np.unique(users.to_numpy().astype(str), return_inverse=True)
-    return in_share(names, share)[codes] if len(names) else np.empty(0, bool)
+    return in_sample(names, share)[codes] if len(names) else np.empty(0, bool)

@@ -11,15 +11,15 @@ USERS = "users"
 
 
 class CachedUsers:
-    """A Hydrator around another, for ``seconds``; what the store learns meanwhile is seen that much later.
+    """A Hydrator around another, for ``ttl_seconds``; what the store learns meanwhile is seen that much later.
 
     A user that nothing is known of is asked for each time: the first events count at once. It stands before the circuit
     breaker, so it answers while the store is out.
     """
 
-    def __init__(self, users: Hydrator, *, most: int, seconds: float) -> None:
+    def __init__(self, users: Hydrator, *, max_size: int, ttl_seconds: float) -> None:
         self._users = users
-        self.cache: Cache[Query] = Cache(USERS, most, seconds)
+        self.cache: Cache[Query] = Cache(USERS, max_size, ttl_seconds)
 
     def hydrate(self, query: Query) -> Query:
         """What the other says, or said; NotReady where it is out and nothing is kept."""

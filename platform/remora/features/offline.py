@@ -22,14 +22,14 @@ INSTANT, INSTANT_SECONDS = "instant", "instant_seconds"
 
 
 def historical(
-    store: FeatureStore, rows: pa.Table, service: str, noted: Callable[[JoinReport], None] | None = None
+    store: FeatureStore, rows: pa.Table, service: str, on_report: Callable[[JoinReport], None] | None = None
 ) -> pa.Table:
     """``rows`` with the features of a feature service as they were at each row's instant, by full name.
 
     ``rows`` has ``instant`` (timestamp[us, UTC]), the join keys of the service's views (``user_id``, ``item_id``:
     strings) and any further columns, which are kept; their order is kept too. A row of a view counts at and after its
-    timestamp. An unknown or null key gives nulls. ``noted`` is called with the join's report. NotFound for an unknown
-    service, MissingInput for a missing key.
+    timestamp. An unknown or null key gives nulls. ``on_report`` is called with the join's report. NotFound for an
+    unknown service, MissingInput for a missing key.
     """
     declared = service_of(store, service)
     keys = _join_keys(store, declared)
@@ -39,8 +39,8 @@ def historical(
     entity_rows = rows.select([*keys, INSTANT]).rename_columns({INSTANT: EVENT_TIMESTAMP})
     job = _job(store, _with_seconds(entity_rows), declared)
     found = job.to_arrow()
-    if noted is not None:
-        noted(job.report)
+    if on_report is not None:
+        on_report(job.report)
     for name in found.column_names:
         if "__" in name:
             rows = rows.append_column(name, found[name])

@@ -190,17 +190,17 @@ class _Steps:
         finally:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 
-    def attempt(self, name: str, ask: Callable[[], Answer], otherwise: Answer, *, until: Deadline = NEVER) -> Answer:
+    def attempt(self, name: str, ask: Callable[[], Answer], fallback: Answer, *, until: Deadline = NEVER) -> Answer:
         """The stage's answer; ``otherwise``, with the reason in ``degraded``, when it is not ready.
 
         A stage that the slate can do without is not asked after ``until``.
         """
         if until.left < 0:
             self.degraded.append(f"{name}: skipped, the request's time is spent")
-            return otherwise
+            return fallback
         with self.timed(name):
             try:
                 return ask()
             except NotReady as reason:
                 self.degraded.append(f"{name}: {reason}")
-                return otherwise
+                return fallback

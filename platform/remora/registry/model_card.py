@@ -89,7 +89,7 @@ def _data(lineage: Lineage) -> Iterator[str]:
         leaks = sum(view.leaks for view in rows.views.values())
         yield (
             f"rows of {window}: {rows.rows_out:,}, each with its features as they were known at its instant, report "
-            f"{rows.fingerprint[:16]}; a join without time would have told {leaks:,} of its answers the future"
+            f"{rows.fingerprint[:16]}; a join without time would have leaked the future into {leaks:,} of its rows"
         )
 
 

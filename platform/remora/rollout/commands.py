@@ -71,8 +71,8 @@ def processed(rollout: Rollout, key: str, command: Command, now: datetime) -> Ro
         case Action.RESUME, Status.PAUSED:
             return rollout.with_entry(now, "resumed", why, command.by, changes=_going_on(rollout, now) | done)
         case Action.ABORT, Status.RUNNING | Status.PAUSED:
-            leaving = {"status": Status.LEAVING, "ending": Status.ABORTED, "paused_at": None}
-            return rollout.with_entry(now, "aborted", why, command.by, changes=leaving | done)
+            changes = {"status": Status.ROLLING_BACK, "ending": Status.ABORTED, "paused_at": None}
+            return rollout.with_entry(now, "aborted", why, command.by, changes=changes | done)
     said = f"asked to {command.what}, while {rollout.status}: nothing was done"
     return rollout.with_entry(now, said, why, command.by, changes=done)
 

@@ -26,7 +26,7 @@ from remora.rollout.readout import make_readout
 from remora.rollout.rewards import LakeRewards
 from remora.rollout.sequential.ratios import UserSums
 from remora.rollout.state import LOAD, PREFLIGHT, Rollout, Rollouts, Status
-from remora.rollout.transitions import after, compared, entered, leaving
+from remora.rollout.transitions import compared, enter_stage, next_state, start_rollback
 from remora.settings import Settings
 
 Preflight = Callable[[Settings, str], None]
@@ -69,16 +69,18 @@ class Controller:
         """Where the document is."""
         return Rollouts(self.bundles.home)
 
-    def run(self, *, rest: Callable[[float], None], told: Callable[[Rollout | str], None] = lambda _: None) -> Rollout:
+    def run(
+        self, *, rest: Callable[[float], None], on_progress: Callable[[Rollout | str], None] = lambda _: None
+    ) -> Rollout:
         """Look again and again until it has ended; a store that fails or is not ready is waited for."""
         while True:
             try:
                 rollout = self.look()
-                told(rollout)
+                on_progress(rollout)
                 if rollout.status.ended:
                     return rollout
             except (NotReady, StorageError) as error:
-                told(str(error))
+                on_progress(str(error))
             rest(self.settings.rollout.poll_seconds)
 
     def look(self) -> Rollout:
@@ -86,7 +88,7 @@ class Controller:
         rollout = self._listen(self.rollouts.current())
         if rollout.status in (Status.RUNNING, Status.PAUSED):
             rollout = self._carry_on(rollout)
-        return self._leave(rollout) if rollout.status is Status.LEAVING else rollout
+        return self._leave(rollout) if rollout.status is Status.ROLLING_BACK else rollout
 
     def _listen(self, rollout: Rollout) -> Rollout:
         for key, command in CommandQueue(self.bundles.home, rollout.id).pending(rollout.processed).items():
@@ -101,11 +103,11 @@ class Controller:
         rollout = rollout.model_copy(update={"counters": rollout.counters.seen(counted)})
         if rollout.stage == PREFLIGHT:
             return self._prove(rollout)
-        rollout = self._put_in_force(rollout)
-        if rollout.status is Status.LEAVING:
+        rollout = self._activate(rollout)
+        if rollout.status is Status.ROLLING_BACK:
             return rollout
         rollout, decision = self._decide(rollout, present)
-        decided = after(rollout, decision, self.clock(), self.settings)
+        decided = next_state(rollout, decision, self.clock(), self.settings)
         if decided.is_full and not rollout.is_full:
             decided = decided.model_copy(update={"promotions": len(self.bundles.history())})
         return self.rollouts.write(decided)
@@ -117,21 +119,21 @@ class Controller:
         try:
             self.preflight(self.settings, rollout.bundle)
         except RemoraError as error:
-            reasons = (f"it was not proved: {error}",)
-            return self.rollouts.write(leaving(rollout, Status.ROLLED_BACK, reasons, self.clock()))
-        return self.rollouts.write(entered(rollout, LOAD, ("proved",), self.clock(), self.settings))
+            reasons = (f"preflight failed: {error}",)
+            return self.rollouts.write(start_rollback(rollout, Status.ROLLED_BACK, reasons, self.clock()))
+        return self.rollouts.write(enter_stage(rollout, LOAD, ("preflight passed",), self.clock(), self.settings))
 
-    def _put_in_force(self, rollout: Rollout) -> Rollout:
+    def _activate(self, rollout: Rollout) -> Rollout:
         held = rollout.status is Status.PAUSED and rollout.since is None
         try:
             traffic = self.bundles.traffic() if held else self._direct(rollout)
         except Refused as error:
             reasons = (f"it is refused: {error}",)
-            return self.rollouts.write(leaving(rollout, Status.ROLLED_BACK, reasons, self.clock()))
+            return self.rollouts.write(start_rollback(rollout, Status.ROLLED_BACK, reasons, self.clock()))
         wanted = rollout.bundle if rollout.is_full and not held else rollout.production
         if traffic.production != wanted:
             reasons = (f"production became {traffic.production} by other hands",)
-            return self.rollouts.write(leaving(rollout, Status.ABORTED, reasons, self.clock()))
+            return self.rollouts.write(start_rollback(rollout, Status.ABORTED, reasons, self.clock()))
         if rollout.since is None and not held:
             return self.rollouts.write(rollout.model_copy(update={"since": self.clock()}))
         return rollout

@@ -28,7 +28,7 @@ def name_of(settings: Settings) -> str:
     return f"rollout:{settings.name}"
 
 
-def host(settings: Settings, preflight: Preflight) -> None:
+def start(settings: Settings, preflight: Preflight) -> None:
     """Carry the current rollout out on the cluster that this program is connected to, and return at once.
 
     Ray starts the actor again wherever it dies; it ends when the rollout has ended. NotReady while one is there.
@@ -70,7 +70,7 @@ class ControllerActor:
         while True:
             try:
                 with controller_lock(self.settings):
-                    Controller(self.settings, preflight=self.preflight).run(rest=time.sleep, told=_log)
+                    Controller(self.settings, preflight=self.preflight).run(rest=time.sleep, on_progress=_log)
                 return
             except NotReady:  # whoever began it has not let go yet, or died and its process is not gone yet
                 time.sleep(LOCK_SECONDS)

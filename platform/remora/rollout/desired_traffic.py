@@ -13,7 +13,7 @@ def desired_traffic(now: Traffic, rollout: Rollout) -> Traffic:
     Whoever else is made production in the meantime ends the rollout: the candidate then gets nothing.
     """
     here = _alone(now, rollout)
-    if rollout.status is Status.LEAVING or rollout.status.ended or now.production != rollout.production:
+    if rollout.status is Status.ROLLING_BACK or rollout.status.ended or now.production != rollout.production:
         return here
     if rollout.stage == LOAD:
         return here.model_copy(update={"loading": (*here.loading, rollout.bundle)})

@@ -15,7 +15,7 @@ COLOURS = {
     Status.DONE: "green",
     Status.RUNNING: "cyan",
     Status.PAUSED: "yellow",
-    Status.LEAVING: "red",
+    Status.ROLLING_BACK: "red",
     Status.ROLLED_BACK: "red",
     Status.ABORTED: "yellow",
 }
@@ -39,10 +39,10 @@ def drawn(rollout: Rollout, now: datetime) -> RenderableType:
     return Group(*parts, _journal(rollout))
 
 
-def render(out: Console, rollout: Rollout, now: datetime, *, controlled: bool) -> None:
+def render(out: Console, rollout: Rollout, now: datetime, *, controller_alive: bool) -> None:
     """:func:`drawn`, and whether anybody carries it out."""
     out.print(drawn(rollout, now))
-    if not controlled and not rollout.status.ended:
+    if not controller_alive and not rollout.status.ended:
         warning = Text("No controller carries it out now.", "yellow")
         out.print(warning.append(" Resume it with `remora rollout resume`.", "none"))
 

@@ -32,7 +32,7 @@ class Status(StrEnum):
 
     RUNNING = "running"
     PAUSED = "paused"
-    LEAVING = "going back"
+    ROLLING_BACK = "rolling back"
     DONE = "done"
     ROLLED_BACK = "rolled back"
     ABORTED = "aborted"
@@ -72,7 +72,7 @@ class Rollout(BaseModel):
     started_at: datetime
     status: Status = Status.RUNNING
     ending: Status | None = None
-    """What it will be when it has gone back."""
+    """What it will be once it is rolled back."""
     stage: int = PREFLIGHT
     since: datetime | None = None
     """When the stage was activated; None until then."""
@@ -96,7 +96,7 @@ class Rollout(BaseModel):
 
     @property
     def step(self) -> Step | None:
-        """The plan's step that it is at; None while the candidate is proved or loaded."""
+        """The plan's step that it is at; None while the candidate is in preflight or loaded."""
         return self.steps[self.stage] if self.stage >= 0 else None
 
     @property

@@ -12,29 +12,29 @@ from remora.rollout.state import Rollout, Status
 from remora.settings import Settings
 
 
-def after(rollout: Rollout, decision: Decision, now: datetime, settings: Settings) -> Rollout:
+def next_state(rollout: Rollout, decision: Decision, now: datetime, settings: Settings) -> Rollout:
     """The rollout after a decision; waiting leaves it as it is."""
     match decision.verdict:
         case Verdict.ROLL_BACK:
-            return leaving(rollout, Status.ROLLED_BACK, decision.reasons, now)
+            return start_rollback(rollout, Status.ROLLED_BACK, decision.reasons, now)
         case Verdict.PAUSE:
             paused = {"status": Status.PAUSED, "paused_at": now, "low_traffic": True}
             return rollout.with_entry(now, "paused", decision.reasons, changes=paused)
         case Verdict.ADVANCE if rollout.is_full:
             return rollout.with_entry(now, "done", decision.reasons, changes={"status": Status.DONE})
         case Verdict.ADVANCE:
-            return entered(rollout, rollout.stage + 1, decision.reasons, now, settings)
+            return enter_stage(rollout, rollout.stage + 1, decision.reasons, now, settings)
     return rollout
 
 
-def leaving(rollout: Rollout, ending: Status, reasons: tuple[str, ...], now: datetime) -> Rollout:
+def start_rollback(rollout: Rollout, ending: Status, reasons: tuple[str, ...], now: datetime) -> Rollout:
     """On its way back: from here on it gets no request any more."""
     what = {Status.ROLLED_BACK: "harm, or not fit to serve: rolling back"}.get(ending, "given up")
-    changes = {"status": Status.LEAVING, "ending": ending, "paused_at": None}
+    changes = {"status": Status.ROLLING_BACK, "ending": ending, "paused_at": None}
     return rollout.with_entry(now, what, reasons, changes=changes)
 
 
-def entered(rollout: Rollout, stage: int, reasons: tuple[str, ...], now: datetime, settings: Settings) -> Rollout:
+def enter_stage(rollout: Rollout, stage: int, reasons: tuple[str, ...], now: datetime, settings: Settings) -> Rollout:
     """At a stage that is not yet active; counting starts over."""
     serving, ever = settings.serving, rollout.counters.ever.production
     changes = {

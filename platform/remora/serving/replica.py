@@ -61,7 +61,7 @@ class Replica:
         loaded, users, limits = self._loader.load(bundle), None, self._loader.settings.serving
         if self._asks_for_users:
             users = CachedUsers(
-                self._loader.users(loaded), most=limits.user_cache_size, seconds=limits.user_cache_ttl_seconds
+                self._loader.users(loaded), max_size=limits.user_cache_size, ttl_seconds=limits.user_cache_ttl_seconds
             )
             for cache in (users.cache, loaded.parts.encoder.cache):
                 cache.listener = self.metrics.looked_up

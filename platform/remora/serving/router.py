@@ -21,7 +21,7 @@ from remora.serving.schemas import (
     Health,
     RecommendRequest,
     SimilarParameters,
-    about,
+    surface_and_context,
 )
 from remora.serving.shadow import Shadow
 from remora.settings.serving import ServingSettings
@@ -94,7 +94,7 @@ class BundleRouter:
 
     async def similar(self, item_id: str, parameters: SimilarParameters, context: RequestContext) -> RecommendResponse:
         """Items similar to one; NotFound when the catalogue does not have it."""
-        request = RecommendRequest(user_id=parameters.user_id, n=parameters.n, **about(SIMILAR, item_id))
+        request = RecommendRequest(user_id=parameters.user_id, n=parameters.n, **surface_and_context(SIMILAR, item_id))
         return await self.recommend(request, context)
 
     async def explain(self, request: ExplainRequest, context: RequestContext) -> Explanation:

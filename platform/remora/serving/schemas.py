@@ -98,20 +98,22 @@ class ExplainRequest(RecommendRequest):
     item_id: Id
 
 
-def about(surface: str, seed: str | None, context: Context | None = None) -> dict[str, Any]:
+def surface_and_context(surface: str, seed: str | None, context: Context | None = None) -> dict[str, Any]:
     """Surface and context of a request; one with a seed is for the items that are similar to it."""
-    told = dict(context or {})
+    given = dict(context or {})
     return (
-        {"surface": surface, "context": told} if seed is None else {"surface": SIMILAR, "context": told | {SEED: seed}}
+        {"surface": surface, "context": given}
+        if seed is None
+        else {"surface": SIMILAR, "context": given | {SEED: seed}}
     )
 
 
-def requested(**fields: Any) -> RecommendRequest:
-    """A request that did not come over HTTP; BadRequest as of :func:`checked`."""
-    return checked(RecommendRequest, **fields)
+def recommend_request(**fields: Any) -> RecommendRequest:
+    """A request that did not come over HTTP; BadRequest as of :func:`validated`."""
+    return validated(RecommendRequest, **fields)
 
 
-def checked(kind: type[Model], **fields: Any) -> Model:
+def validated(kind: type[Model], **fields: Any) -> Model:
     """One of a kind of requests; BadRequest says which field breaks the contract, and how."""
     try:
         return kind(**fields)
@@ -156,8 +158,8 @@ class ExplainParameters(RecommendParameters):
 
     def request(self, user_id: str | None, item_id: str, context: Context | None = None) -> ExplainRequest:
         """The whole question."""
-        where = about(self.surface, self.seed_item_id, context)
-        return checked(ExplainRequest, user_id=user_id, item_id=item_id, n=self.n, exclude=self.exclude, **where)
+        where = surface_and_context(self.surface, self.seed_item_id, context)
+        return validated(ExplainRequest, user_id=user_id, item_id=item_id, n=self.n, exclude=self.exclude, **where)
 
 
 class Health(BaseModel):

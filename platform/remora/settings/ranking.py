@@ -164,10 +164,10 @@ def by_weight(event_types: dict[str, EventTypeSettings]) -> dict[str, ObjectiveS
     >>> {name: objective.weight for name, objective in by_weight(types).items()}
     {'like_or_watch': 0.5, 'like': 0.5}
     """
-    wanted = {name: t.weight for name, t in event_types.items() if t.sign > 0 and t.weight > 0}
+    positive = {name: t.weight for name, t in event_types.items() if t.sign > 0 and t.weight > 0}
     found, below = {}, 0.0
-    for weight in sorted(set(wanted.values())):
-        names = tuple(sorted(name for name in wanted if wanted[name] >= weight))
+    for weight in sorted(set(positive.values())):
+        names = tuple(sorted(name for name in positive if positive[name] >= weight))
         name = "_or_".join(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names)
         found[name] = ObjectiveSettings(events=names, weight=weight - below)
         below = weight

@@ -30,7 +30,7 @@ class RegistrySettings(Section):
         return bool(self.trusted_keys) if self.require_signature is None else self.require_signature
 
     @model_validator(mode="after")
-    def _somebody_is_trusted(self) -> RegistrySettings:
+    def _has_trusted_keys(self) -> RegistrySettings:
         if self.require_signature and not self.trusted_keys:
             raise ValueError("require_signature is set and trusted_keys is empty: no bundle could be served")
         return self

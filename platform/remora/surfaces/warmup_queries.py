@@ -23,7 +23,7 @@ def warmup_queries(parts: Parts) -> tuple[Query, ...]:
     """A request of each surface for a user of nothing, of one positive item, of some, of many."""
     popular = _popular(parts)
     return tuple(
-        _query(parts, surface, popular[: wanted + 1], UNKNOWN_USER) for surface in SURFACES for wanted in HISTORIES
+        _query(parts, surface, popular[: length + 1], UNKNOWN_USER) for surface in SURFACES for length in HISTORIES
     )
 
 

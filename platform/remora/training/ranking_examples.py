@@ -165,5 +165,5 @@ class ExampleBuilder:
         log.info(
             "%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(query_rows), len(candidates)
         )
-        rows = historical(self.store, candidates, "ranking", noted=self.reports.append)
+        rows = historical(self.store, candidates, "ranking", on_report=self.reports.append)
         return RankingExamples(rows, past.users.table.select([USER_ID, INSTANT, "history"]))

@@ -81,14 +81,14 @@ def train_worker(config: dict[str, Any]) -> None:
     state = resumed(plain, optimiser)
     while not is_over(state, schedule):
         begun = time.monotonic()
-        told = one_epoch(model, optimiser, inputs, schedule, state, rank, world)
+        epoch = one_epoch(model, optimiser, inputs, schedule, state, rank, world)
         passed = time.monotonic() - begun
         found = validated(plain, inputs) if rank == 0 else None
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule) | {
-            "loss": told.loss,
+            "loss": epoch.loss,
             "examples_per_second": len(inputs.train.batch) / passed,
-            "data_wait": told.waited / passed,
+            "data_wait": epoch.waited / passed,
         }
         report(state, plain, optimiser, first=rank == 0)
 

@@ -24,10 +24,10 @@ def item_activity(
     columns["first_event_at"] = pl.Series(activity.windows.first("first") / 1e6, dtype=pl.Float64)
 
     def popularity(window: int | None) -> Doubles:
-        wanted = np.zeros(len(activity.windows.keys))
+        positive = np.zeros(len(activity.windows.keys))
         for name, weight in weights.items():
-            wanted += weight * activity.count(name, window)
-        return wanted
+            positive += weight * activity.count(name, window)
+        return positive
 
     columns["popularity"] = pl.Series(popularity(None), dtype=pl.Float32)
     for window in windows:

@@ -32,7 +32,7 @@ def user_item_logits(
     show it again.
     """
     scores = users @ negatives.T / temperature
-    masked = among(history, rows) | (rows[None, :] == targets[:, None])
+    masked = is_in_history(history, rows) | (rows[None, :] == targets[:, None])
     return Logits(
         positive=(users * positive).sum(1) / temperature,
         negatives=scores.masked_fill(masked, OUT),
@@ -43,7 +43,7 @@ def user_item_logits(
     )
 
 
-def among(history: Tensor, rows: Tensor) -> Tensor:
+def is_in_history(history: Tensor, rows: Tensor) -> Tensor:
     """(n, m) bool: does candidate j stand in the history of user i?
 
     >>> among(torch.tensor([[-1, 4], [7, 5]]), torch.tensor([5, 4, 5])).int().tolist()

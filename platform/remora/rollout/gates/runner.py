@@ -46,7 +46,7 @@ LoadBundle = Callable[[Bundle, Settings], BundleUnderTest]
 
 
 @dataclass
-class Findings:
+class GateResults:
     """What has been found so far."""
 
     verdicts: list[GateVerdict] = field(default_factory=list)
@@ -62,14 +62,14 @@ def measure(
     *,
     load_bundle: LoadBundle = BundleUnderTest.load,
     clock: of_latency.Clock = time.perf_counter,
-) -> Findings:
+) -> GateResults:
     """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
 
     ``opener`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the store
     of users does not answer, or holds other features than those of now.
     """
     check_materialized(settings)
-    found = Findings()
+    found = GateResults()
     mine, theirs = _loaded(settings, candidate, production)
     _decide(found, load.GATE, lambda: mine, settings)
     if mine.code != 0:
@@ -101,7 +101,7 @@ class Pair:
     lake: Lake
     candidate: BundleUnderTest
     production: BundleUnderTest | None
-    found: Findings
+    found: GateResults
     clock: of_latency.Clock
 
     def decide(self) -> None:
@@ -178,7 +178,7 @@ class Pair:
         return _decide(self.found, gate, measured, self.settings)
 
 
-def _decide(found: Findings, gate: str, measured: Callable[[], Any], settings: Settings) -> Any:
+def _decide(found: GateResults, gate: str, measured: Callable[[], Any], settings: Settings) -> Any:
     """Measure, add the verdict, and give the evidence."""
     start = time.monotonic()
     evidence = measured()
@@ -189,7 +189,7 @@ def _decide(found: Findings, gate: str, measured: Callable[[], Any], settings: S
     return evidence
 
 
-def _leave_out(found: Findings, why: str, *gates: str) -> None:
+def _leave_out(found: GateResults, why: str, *gates: str) -> None:
     found.not_run.update(dict.fromkeys(gates, why))
 
 

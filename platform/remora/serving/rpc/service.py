@@ -18,7 +18,7 @@ from remora.serving.router import BundleRouter
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.as_message import as_message
 from remora.serving.schemas import Context as Told
-from remora.serving.schemas import ExplainParameters, Id, SimilarParameters, checked, requested
+from remora.serving.schemas import ExplainParameters, Id, SimilarParameters, recommend_request, validated
 
 SERVICER = "remora.serving.rpc.recommender_pb2_grpc.add_RecommenderServicer_to_server"
 """What Serve's proxy imports, and with it the methods that it passes on."""
@@ -76,7 +76,7 @@ class Rpc:
         """A slate for a user."""
 
         async def answer(context: RequestContext) -> BaseModel:
-            return await self._router.recommend(requested(**{"user_id": None, **fields(request)}), context)
+            return await self._router.recommend(recommend_request(**{"user_id": None, **fields(request)}), context)
 
         return await answered(answer, wire.RecommendResponse(), grpc_context)
 
@@ -84,7 +84,7 @@ class Rpc:
         """Items similar to one."""
 
         async def answer(context: RequestContext) -> BaseModel:
-            message = checked(SimilarRequest, **fields(request))
+            message = validated(SimilarRequest, **fields(request))
             return await self._router.similar(message.item_id, message, context)
 
         return await answered(answer, wire.RecommendResponse(), grpc_context)
@@ -93,7 +93,7 @@ class Rpc:
         """Why a user's slate has an item, or has not."""
 
         async def answer(context: RequestContext) -> BaseModel:
-            message = checked(ExplainMessage, **fields(request))
+            message = validated(ExplainMessage, **fields(request))
             return await self._router.explain(
                 message.request(message.user_id, message.item_id, message.context), context
             )

@@ -160,17 +160,17 @@ def check(settings: Settings) -> list[alerts.Alert]:
     Writes the textfile too, so that a home without runs has one.
     """
     home = Home(settings.home)
-    records, told = Records(home), []
+    records, alerts_sent = Records(home), []
     with contextlib.suppress(NotReady), exclusive_lock(home, LOCK, on_busy=lambda: _other_run(records)):
-        told = [alerts.failed(settings, record) for record in _mark_dead(settings, records)]
+        alerts_sent = [alerts.failed(settings, record) for record in _mark_dead(settings, records)]
     found = records.all()
     if is_late(found, datetime.now(UTC), settings.retraining.max_age_hours):
-        told.append(alerts.late(settings, found))
-    for alert in told:
+        alerts_sent.append(alerts.late(settings, found))
+    for alert in alerts_sent:
         alerts.send(settings, alert)
     with _nothing_hidden():
         write_textfile(settings, found)
-    return told
+    return alerts_sent
 
 
 def _other_run(records: Records) -> NotReady:
