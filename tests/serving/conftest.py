@@ -27,9 +27,8 @@ def served(serve_url: str) -> Iterator[str]:
     from remora.serving.app import assemble
 
     topologies: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
-    serve.run_many(
-        [serve.RunTarget(assemble(SmallShop(), way), name=way, route_prefix=f"/{way}") for way in topologies]
-    )
+    targets = [serve.RunTarget(assemble(SmallShop(), one), name=one, route_prefix=f"/{one}") for one in topologies]
+    serve.run_many(targets)
     yield serve_url
-    for way in topologies:
-        serve.delete(way)
+    for topology in topologies:
+        serve.delete(topology)
