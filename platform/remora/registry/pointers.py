@@ -186,7 +186,7 @@ class Pointers:
             return self._move(bundle, PRODUCTION, now, by=by, why=why, evidence=kept, kind=ROLLBACK)
 
     def set_traffic(self, change: Change) -> Traffic:
-        """See :meth:`Bundles.direct`."""
+        """See :meth:`Bundles.set_traffic`."""
         with self.lock():
             self.recover()
             return self._publish(change, self.resolve(PRODUCTION))
