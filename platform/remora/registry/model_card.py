@@ -58,7 +58,7 @@ def page(lineage: Lineage, metrics: Mapping[str, Any], surfaces: Sequence[str], 
     It is made when it is asked for and not kept in the bundle: a browser would run what is in it, and nothing in a
     bundle may be run.
     """
-    source = files("remora.registry").joinpath("card.html.j2").read_text(encoding="utf-8")
+    source = files("remora.registry").joinpath("model_card.html.j2").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=shown).from_string(source)
     return template.render(title=_title(lineage), id=id, sections=list(_sections(lineage, metrics, surfaces)))
 

@@ -175,9 +175,9 @@ def _loop(given: dict[str, Any]) -> None:
     context = ray.train.get_context()
     own = (context.get_world_rank(), context.get_world_size())
     fit = _own_groups(ray.train.get_dataset_shard("train"), *own)
-    judge = _own_groups(ray.train.get_dataset_shard(VALIDATION), *own)
+    validation = _own_groups(ray.train.get_dataset_shard(VALIDATION), *own)
     begun, history = _resumed()
-    found = _fitted(config, fit, judge, _Checkpoints(history, config), begun)
+    found = _fitted(config, fit, validation, _Checkpoints(history, config), begun)
     _report(found.chosen, list(found.history), config, found.booster)
 
 
@@ -187,14 +187,14 @@ def boost_in_process(config: Config, train: Groups, validation: Groups) -> Boost
 
 
 def _fitted(
-    config: Config, fit: Groups, judge: Groups, history: _History, begun: xgboost.Booster | None = None
+    config: Config, fit: Groups, validation: Groups, history: _History, begun: xgboost.Booster | None = None
 ) -> BoostedTrees:
     matrix = config.matrix(fit)
     booster = xgboost.train(
         config.parameters,
         matrix,
         num_boost_round=config.trees.num_boost_round - (begun.num_boosted_rounds() if begun else 0),
-        evals=[(config.matrix(judge, ref=matrix), VALIDATION)],
+        evals=[(config.matrix(validation, ref=matrix), VALIDATION)],
         xgb_model=begun,
         verbose_eval=False,
         callbacks=[
@@ -211,7 +211,7 @@ def _fitted(
     best = again = booster[: booster.best_iteration + 1]
     if config.refit:
         again = xgboost.train(
-            config.parameters, config.matrix(_both(fit, judge)), num_boost_round=best.num_boosted_rounds()
+            config.parameters, config.matrix(_both(fit, validation)), num_boost_round=best.num_boosted_rounds()
         )
     return BoostedTrees(chosen=best, booster=again, history=tuple(history.values))
 
