@@ -107,7 +107,7 @@ class TestTheSource:
     def source(self) -> PopularInSegment:
         return PopularInSegment(segments=SEGMENTS, column="age", limit=2)
 
-    @pytest.mark.parametrize("told", [25, 25.0, "25"])
+    @pytest.mark.parametrize("value", [25, 25.0, "25"])
     def test_the_context_says_the_segment_however_it_writes_it(self, value: object) -> None:
         assert self.source().find(asked(context={"age": value})).rows.tolist() == [3, 1]
 
@@ -121,7 +121,7 @@ class TestTheSource:
         assert self.source().find(asked(context={"age": 25}, seen=seen)).rows.tolist() == [1, 2]
 
     @pytest.mark.parametrize("names", [("true", "false"), ("1", "0"), ("1.0", "0.0")])
-    @pytest.mark.parametrize("told", [True, np.True_, "true", "True", 1, 1.0, "1"])
+    @pytest.mark.parametrize("value", [True, np.True_, "true", "True", 1, 1.0, "1"])
     def test_what_means_the_same_names_the_same_segment(self, names: tuple[str, str], value: object) -> None:
         of_truth = Segments.of_lists({names[0]: shared(3, 1), names[1]: shared(2, 4)})
         source = PopularInSegment(segments=of_truth, column="student")
@@ -132,7 +132,7 @@ class TestTheSource:
         both = Segments.of_lists({"01": shared(3), "1": shared(2)})
         assert [both.named(value) for value in ("01", 1, "1.0")] == ["01", "1", None]
 
-    @pytest.mark.parametrize("told", ["99", True, 3.5])
+    @pytest.mark.parametrize("value", ["99", True, 3.5])
     def test_a_segment_that_is_not_known_is_named_with_those_that_are(self, value: object) -> None:
         with pytest.raises(NotReady, match=r"no segment of age is called .*; there are: 25, 56"):
             self.source().find(asked(context={"age": value}))

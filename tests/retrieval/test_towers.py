@@ -18,7 +18,7 @@ from remora.retrieval.history_encoders.table import ATTENTION, HISTORY_ENCODERS,
 from remora.retrieval.losses.candidates import Logits
 from remora.retrieval.losses.sampled_softmax import SampledSoftmax
 from remora.retrieval.losses.table import COMPARING, LOSSES
-from remora.retrieval.losses.user_item_logits import among, user_item_logits
+from remora.retrieval.losses.user_item_logits import is_in_history, user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings.tree import RetrievalSettings
 from remora.training.two_tower import ranks_of_targets
@@ -103,7 +103,7 @@ def test_the_loss_is_that_of_a_loop_over_users(seed: int) -> None:
     found = SampledSoftmax().of(logits_of(users, items, rows, log_expected, weights, history, 0.5))
     assert abs(float(found) - total / float(weights.sum())) < 1e-4
     expected = [[int(r) in h for r in rows.tolist()] for h in history.tolist()]
-    assert among(history, rows).tolist() == expected
+    assert is_in_history(history, rows).tolist() == expected
 
 
 def logits_of(
