@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from remora.cli.path import Done
+    from remora.cli.path import StepResult
     from remora.settings import Settings
 
 
@@ -15,4 +15,4 @@ class Shop:
     """What the tests of the whole path and of releases share."""
 
     settings: Settings
-    steps: dict[str, Done]
+    steps: dict[str, StepResult]

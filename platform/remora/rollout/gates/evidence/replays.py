@@ -108,7 +108,7 @@ def _metrics(bounds: GatesSettings, catalogue: ItemStatistics) -> tuple[Metric[A
     asked = {(one.metric, one.cutoff) for one in bounds.offline}
     every = metrics_at({COVERED_AT, *(cutoff for _, cutoff in asked)}, catalogue)
     there = {(metric.name, metric.k): metric for metric in every if isinstance(metric, RelevanceMetric)}
-    covers = (metric for metric in every if isinstance(metric, coverage.CoverageEvidence) and metric.k == COVERED_AT)
+    covers = (metric for metric in every if isinstance(metric, coverage.Coverage) and metric.k == COVERED_AT)
     return (*(there[one] for one in sorted(asked)), *covers)
 
 
