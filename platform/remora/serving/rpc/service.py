@@ -17,7 +17,7 @@ from remora.serving.request_context import RequestContext
 from remora.serving.router import BundleRouter
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.as_message import as_message
-from remora.serving.schemas import Context as Told
+from remora.serving.schemas import Context as RequestContextFields
 from remora.serving.schemas import ExplainParameters, Id, SimilarParameters, recommend_request, validated
 
 SERVICER = "remora.serving.rpc.recommender_pb2_grpc.add_RecommenderServicer_to_server"
@@ -45,7 +45,7 @@ class ExplainMessage(ExplainParameters):
 
     user_id: Id | None = None
     item_id: Id
-    context: Told = Field(default_factory=dict)
+    context: RequestContextFields = Field(default_factory=dict)
 
 
 logger = logging.getLogger(__name__)
