@@ -10,4 +10,4 @@ class SeedItem:
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:
         """False for ``query.seed_item``, shape (n,)."""
-        return candidates.rows != (-1 if query.item is None else query.seed_item)
+        return candidates.rows != (-1 if query.seed_item is None else query.seed_item)
