@@ -40,7 +40,7 @@ class TestUnavailable(FilterContract):
         np.testing.assert_array_equal(stage.allowed(some_query(), candidates), candidates.rows % 3 != 0)
 
 
-class TestOtherThanSeed(FilterContract):
+class TestSeedItem(FilterContract):
     @pytest.fixture
     def stage(self) -> Filter:
         return SeedItem()

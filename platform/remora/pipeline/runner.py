@@ -191,7 +191,7 @@ class _Steps:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 
     def attempt(self, name: str, ask: Callable[[], Answer], fallback: Answer, *, until: Deadline = NEVER) -> Answer:
-        """The stage's answer; ``otherwise``, with the reason in ``degraded``, when it is not ready.
+        """The stage's answer; ``fallback``, with the reason in ``degraded``, when it is not ready.
 
         A stage that the slate can do without is not asked after ``until``.
         """

@@ -46,7 +46,7 @@ def user_item_logits(
 def is_in_history(history: Tensor, rows: Tensor) -> Tensor:
     """(n, m) bool: does candidate j stand in the history of user i?
 
-    >>> among(torch.tensor([[-1, 4], [7, 5]]), torch.tensor([5, 4, 5])).int().tolist()
+    >>> is_in_history(torch.tensor([[-1, 4], [7, 5]]), torch.tensor([5, 4, 5])).int().tolist()
     [[0, 1, 0], [1, 0, 1]]
     """
     unique, which = torch.unique(rows, return_inverse=True)

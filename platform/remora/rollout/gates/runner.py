@@ -65,7 +65,7 @@ def measure(
 ) -> GateResults:
     """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
 
-    ``opener`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the store
+    ``load_bundle`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the store
     of users does not answer, or holds other features than those of now.
     """
     check_materialized(settings)
