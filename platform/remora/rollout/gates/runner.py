@@ -65,8 +65,8 @@ def measure(
 ) -> GateResults:
     """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
 
-    ``load_bundle`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the store
-    of users does not answer, or holds other features than those of now.
+    ``load_bundle`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the
+    store of users does not answer, or holds other features than those of now.
     """
     check_materialized(settings)
     found = GateResults()
