@@ -12,7 +12,7 @@ from tests.features.conftest import Shop, make_lake, settings_for, shop_tables
 
 from remora.contracts.errors import MissingInput, NotBuilt, NotFound
 from remora.contracts.home import Home
-from remora.features.build import build
+from remora.features.build import build, version
 from remora.features.tables import FeatureTables
 from remora.features.transforms.item_activity import item_activity
 from remora.features.transforms.user_activity import user_activity
@@ -76,6 +76,11 @@ def test_a_changed_window_makes_another_version_and_keeps_the_old(shop: Shop, tm
     assert second.version != first.version
     assert "count_buy_30d" in FeatureTables(second).schema("user_activity").names
     first.verify()
+
+
+def test_a_column_of_text_that_is_declared_makes_another_version(shop: Shop) -> None:
+    declared = shop.settings.data.model_copy(update={"text_columns": ("title",)})
+    assert version(shop.settings.model_copy(update={"data": declared}), shop.lake) != shop.tables.artifact.version
 
 
 def test_an_interrupted_build_leaves_the_current_version(shop: Shop, tmp_path: Path) -> None:

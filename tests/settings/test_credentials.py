@@ -71,6 +71,11 @@ def test_a_run_a_lake_and_the_gates_are_named_alike_under_another_password() -> 
     assert one.inputs(include=run.DEPENDS_ON) == other.inputs(include=run.DEPENDS_ON)
 
 
+def test_a_fingerprint_of_a_setting_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(KeyError, match="DataSettings has no field text"):
+        settings("x").data.inputs(include={"text", "title"})
+
+
 def test_another_server_is_another_input() -> None:
     moved = settings("x", features={"redis": "elsewhere:6379,password=x"})
     assert run_recorder._new(settings("x"), "ann", None).inputs != run_recorder._new(moved, "ann", None).inputs

@@ -73,7 +73,7 @@ def version(settings: Settings, lake: Lake) -> str:
         lake=lake.version,
         features=settings.features.inputs(exclude={"redis", "registry"}),
         data=settings.data.inputs(
-            include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text"}
+            include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text_columns"}
         ),
         views=(*USER_VIEWS, *ITEM_VIEWS),
         code=remora.__version__,

@@ -24,7 +24,13 @@ class Section(BaseModel):
             yield name, redacted(value) if isinstance(value, str) else value
 
     def inputs(self, *, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """The values for a fingerprint, as JSON: without credentials. What is chosen is named as in ``model_dump``."""
+        """The values for a fingerprint, as JSON: without credentials. What is chosen is named as in ``model_dump``.
+
+        KeyError for a name that no field has.
+        """
+        # Pydantic passes over such a name in silence: the fingerprint would not change with the setting that is meant.
+        if unknown := {*(include or ()), *(exclude or ())} - type(self).model_fields.keys():
+            raise KeyError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
         return self.model_dump(mode="json", include=include, exclude=exclude, context=WITHOUT_CREDENTIALS)
 
     @field_validator("*", mode="before")
