@@ -55,10 +55,13 @@ def _header(file: SourceFile, source: SourceSettings) -> list[str]:
 
 
 def _parse(file: SourceFile, source: SourceSettings, names: list[str]) -> Iterator[pa.Table]:
+    # Every column by name: Arrow infers the type of others from the first block, and fails at a later one that differs.
     as_text = pacsv.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False)
     ragged, given, next_row = _RaggedRows(), 0, 1
     with _reader(file, source, as_text, ragged) as reader:
         for batch in reader:
+            # A batch does not say which rows were skipped before or within it, so its rows get the numbers that are
+            # left.
             unread = sorted(row for row in ragged.texts if row >= next_row)
             numbers = np.arange(next_row, next_row + batch.num_rows + len(unread))
             numbers = np.setdiff1d(numbers, unread, assume_unique=True)[: batch.num_rows]
@@ -87,6 +90,7 @@ def _reader(
         stream, delimiter = pa.PythonFile(OneCharacter(stream, delimiter.encode()), mode="r"), ONE_CHARACTER.decode()
     return pacsv.open_csv(
         stream,
+        # Without threads, because Arrow knows the number of a row that it cannot split only when it parses in order.
         read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, encoding=source.encoding),
         parse_options=pacsv.ParseOptions(
             delimiter=delimiter,

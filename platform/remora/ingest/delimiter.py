@@ -38,6 +38,7 @@ class OneCharacter(io.RawIOBase):
             *before, last = whole.split(self._delimiter)
             keep = self._begun(last)
             self._rest = last[len(last) - keep :]
+            # Not an empty answer before the end: to the reader that is the end.
             if ready := ONE_CHARACTER.join([*before, last[: len(last) - keep]]):
                 return ready
 

@@ -32,6 +32,7 @@ class DistinctRows:
             *(pl.col(EVENT_TIMESTAMP).alias(_time(name)) for name in self._columns),
             *(pl.col(ORDER).alias(_place(name)) for name in self._columns),
         )
+        # Reduced with every table, so that memory grows with the ids and not with the rows.
         together = marked if self._rows is None else pl.concat([self._rows, marked])
         self._rows = together.group_by(self._key, maintain_order=True).agg(
             pl.col(ORDER).min(), pl.col(_FIRST).min(), *(kept for name in self._columns for kept in _latest(name))

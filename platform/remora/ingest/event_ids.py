@@ -15,6 +15,7 @@ def content_ids(rows: pa.Table) -> pa.Array:
     index, is not one.
     """
     placed = rows.rename_columns([f"column_{place}" for place in range(rows.num_columns)])
+    # `concat_ws` leaves nulls out, so (null, 'a') and ('a', null) would have one id without a sign for null.
     parts = ", ".join(f"coalesce({name}::VARCHAR, chr(30))" for name in placed.column_names)
     return _query(f"SELECT md5(concat_ws(chr(31), {parts})) AS id FROM rows", placed)["id"].combine_chunks()
 

@@ -80,6 +80,7 @@ def unchanged(table: str, files: Iterable[SourceFile], fingerprints: FileFingerp
         fingerprint = fingerprints.get(place_of(table, file))
         if fingerprint is None or fingerprint.bytes != file.size:
             continue
+        # Before the content is read: a file that changes meanwhile must not look as if it had settled.
         looked = time.time_ns()
         if fingerprint.is_of(file):
             found[fingerprint.place] = fingerprint
@@ -126,6 +127,7 @@ def _fingerprint(row: dict) -> FileFingerprint:
 
 
 def _look(table: str, file_schema: FileSchema) -> FileFingerprint:
+    # Before the hash, for the same reason as in :func:`recognised`.
     file, looked = file_schema.file, time.time_ns()
     return FileFingerprint(
         place=place_of(table, file),

@@ -148,6 +148,7 @@ def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
             hint=f"Names end in {', '.join(SUFFIXES[source.format])}.{there}",
         )
     for file in found:
+        # Ray Data's Parquet reader skips such a file without a word; here a copy that was cut off is an error.
         if file.size == 0:
             raise UnreadableInput(file.path, "it is empty (0 bytes)")
     if len(found) > FILES_PER_SOURCE or place >= MOST_SOURCES:

@@ -152,6 +152,7 @@ def compare_with_current(home: Home, config_fingerprint: str, found: Mapping[str
         if table == "events":
             _check_events(files, there, known_now)
         elif len(known_now) != max(len(files), len(there)) or _has_future(version, table):
+            # A row of the future is read again as well: by now its time may have come.
             continue  # read as a whole: a later row may supersede an earlier one
         known |= known_now
     return PreviousLake(Lake(version), known)

@@ -87,9 +87,11 @@ def _bring(
         return Lake(done)
     if not tables["events"].rows:
         raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths.values())}.")
+    # One instant for the whole run: both passes must judge a row alike, however long the first one takes.
     latest = latest_instant(data)
     earliest = datetime.combine(data.earliest, time(), UTC)
     fresh = tables["events"] if before is None else tables["events"].select(before.is_new)
+    # Before all rows are read: a wrong unit of time would send them to the quarantine, or accept them in a wrong year.
     refuse(time_reading(fresh, data, earliest, latest, tables["events"].rows))
     catalogues = _catalogues(tables, data, earliest, latest, before)
     log.info("%s rows of events in %s files to read", f"{fresh.rows:,}", len(fresh.paths))
@@ -110,6 +112,7 @@ def _bring(
     for name, catalogue in catalogues.items():
         counts[name] = _write_catalogue(staging, tables[name], catalogue, row_counts.ids[KEY_OF[name]])
     write_fingerprints(staging, fingerprints)
+    # The next incremental ingest asks whether the items table has one of them by then.
     write_table(staging, UNKNOWN_ITEMS, pa.table({ITEM_ID: pa.array(sorted(row_counts.unknown_items), pa.string())}))
     committed = artifacts.commit(
         staging,
@@ -143,6 +146,7 @@ def _config_fingerprint(settings: Settings) -> str:
 
 
 def _version(settings: Settings, fingerprints: list[FileFingerprint]) -> str:
+    # By content alone: a file that was moved or touched makes no new version.
     files = {name: [o.sha256 for o in fingerprints if o.place.table == name] for name in TABLES}
     return fingerprint(config_fingerprint=_config_fingerprint(settings), files=files)
 

@@ -48,6 +48,7 @@ def check_limit(
 
     ``examples`` are those of doubts; the message shows those of values that cannot be read.
     """
+    # What a filter of the settings leaves out is meant so, and says nothing about the quality of the data.
     broken = {reason: count for reason, count in reasons.items() if not reason.startswith(FILTER)}
     if sum(broken.values()) > limit * rows:
         listed = with_examples(broken, examples or {})

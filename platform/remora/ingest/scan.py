@@ -178,6 +178,7 @@ def scan_previous(events: pa.Table, *, partitions: int) -> pa.Table:
 def count(partials: pa.Table) -> pa.Table:
     """One partition: a line for each duplicate with its place, one a day, one a reason."""
     frame = pl.DataFrame(pl.from_arrow(partials))
+    # A shuffle delivers rows in any order, and the first in the order of the sources is the one that stays.
     valid = frame.filter(pl.col(ORDER).is_not_null()).sort(ORDER)
     first = valid.select(pl.struct("low", "high").is_first_distinct()).to_series()
     duplicates = valid.filter(~first).select(ORDER, "kept")
