@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# The last two break ties of events of one instant; an item's history must not depend on the order of tasks.
 READ = (USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, VALUE, "source_row", "event_id")
 BUCKET = "_bucket"
 
@@ -118,6 +119,7 @@ def _run(lake: Lake, staging: Artifact, key: str, transform: Transform, partitio
     """One pass: every partition of ``key`` through ``transform`` into files; rows written per view."""
 
     def written(group: pa.Table) -> pa.Table:
+        # Named by the partition alone, so that a task that Ray runs again replaces its file.
         name = f"part-{group[BUCKET][0].as_py():05d}"
         made = transform(pl.DataFrame(group.drop_columns([BUCKET])))
         return pa.table({view: [_write(staging, view, name, _plain(table))] for view, table in made.items()})

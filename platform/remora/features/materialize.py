@@ -53,6 +53,7 @@ def materialize(settings: Settings, until: datetime | None = None) -> dict[str, 
         if record.get(view) != written or _missing(store, tables, view, latest):
             _write(store, tables, view, latest, until)
             record[view] = written
+            # After each view, so that a run that was cut off continues with the others.
             home.write_json(RECORD, record)
         counts[view] = latest.num_rows
         log.info("features: %s rows of %s are online", f"{latest.num_rows:,}", view)
@@ -65,6 +66,7 @@ def _write(store: FeatureStore, tables: FeatureTables, view: str, latest: pa.Tab
     # Feast prints and draws a bar of its own; the latest row alone is written, for SQLite keeps whatever comes last
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         store.materialize(EPOCH, until, feature_views=[view])
+    # Read back, because Feast's engines may hide errors of writes and record success all the same.
     if missing := _missing(store, tables, view, latest):
         raise StorageError(
             f"{missing:,} of the rows of {view} that were written to the online store did not come back (of "

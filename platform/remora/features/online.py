@@ -41,6 +41,7 @@ class OnlineUsers:
         if query.user_id is None:
             return query
         answer = self._read(query.user_id)
+        # Feast answers for a user that no view has with nulls, and not with an error.
         if all(value is None for value in answer.values()):
             return query
         history, seen = answer.pop(HISTORY, None), answer.pop(SEEN, None)

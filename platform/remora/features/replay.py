@@ -73,6 +73,7 @@ class ReplayUsers:
         values = {name: self.table[name][row].as_py() for name in self.table.column_names}
         history, seen = (np.asarray(values.pop(name), np.int32) for name in ("history", "seen"))
         user = {name: user_value(value) for name, value in values.items() if "__" in name}
+        # As of an unknown user online, so that a replay degrades where serving would.
         if not len(seen) and all(value is None for value in user.values()):
             return query
         history, seen = history[history != UNKNOWN_ITEM], seen[seen != UNKNOWN_ITEM]

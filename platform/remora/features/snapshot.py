@@ -96,6 +96,7 @@ class ItemSnapshot:
     @cached_property
     def available(self) -> npt.NDArray[np.bool_]:
         """May the item be shown: it is in the catalogue at the instant, and not marked unavailable. Shape (n,)."""
+        # The join gives nulls for an item that the catalogue did not have yet.
         there = pc.is_valid(self.table["item_catalogue__in_catalogue"])
         if self.available_column is not None:
             there = pc.and_(there, pc.fill_null(self.table[self.available_column], True))

@@ -81,12 +81,14 @@ def apply(settings: Settings) -> dict[str, list[str]]:
             for value in vars(importlib.import_module(module)).values()
             if isinstance(value, Declaration)
         ]
+    # Modules import each other's declarations, so one object is found in several.
     objects: list[Any] = list({id(one): one for one in named}.values())
     kept = {(_kind(one), one.name) for one in objects}
     with _registry_errors(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "On demand feature view is an experimental", RuntimeWarning)
         store = FeatureStore(config=config)
         stale = [one for one in _registered(store) if (_kind(one), one.name) not in kept]
+        # Feast leaves what is no longer declared in the registry, unless it is named for deletion and `partial` is off.
         store.apply(objects, objects_to_delete=stale, partial=False)
     kinds = sorted({kind for kind, _ in kept})
     return {kind: sorted(name for k, name in kept if k == kind) for kind in kinds}
@@ -119,9 +121,12 @@ def _config(settings: Settings, patience_seconds: float | None = None) -> RepoCo
     return RepoConfig(
         project=PROJECT,
         provider="local",
+        # The SQL registry, also in a file: Feast's file registry truncates before it writes, and reads an empty one as
+        # new.
         registry={
             "registry_type": "sql",
             "path": chosen.registry or sqlite_url(home.at(REGISTRY)),
+            # Zero is never: Feast refreshes an expired registry in the call that meets it, which would be a request.
             "cache_ttl_seconds": 0,
         },
         offline_store={"type": TYPE, "home": "" if home.is_local else home.url},

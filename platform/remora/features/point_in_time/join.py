@@ -101,6 +101,7 @@ class Join:
         rows, done = self.entity_rows.dataset(), self._stage(())
         large = [view for view in self.views if self.strategy(view) == "partitioned"]
         for keys_ in dict.fromkeys(tuple(view.join_keys) for view in large):
+            # Views on the same keys travel in one shuffle.
             together = tuple(view for view in large if view.join_keys == keys_)
             rows = _partitioned(rows, together, done, counts_actor)
             done = self._stage((*done.views, *together))
@@ -190,6 +191,7 @@ def _answer(rows: pa.Table, timelines: list[Timeline], stage: _Stage, note: Note
             f"{int((~there).sum()):,} of the entity rows have no '{stage.timestamp}', the first is row "
             f"{rows[ROW][int(there.argmin())].as_py():,}. Every row needs the instant it is asked for."
         )
+    # The number of the first row names the block in the tally: a task that runs again counts once.
     block = rows[ROW][0].as_py() if len(rows) else -1
     for at in timelines:
         view = at.view
@@ -269,6 +271,7 @@ class _Bucket:
 
     def joined(self, pieces: pa.Table) -> Iterator[pa.Table]:
         """The rows of the bucket."""
+        # A shuffle delivers pieces in any order; in a tie the later place in the source decides.
         pieces = pieces.sort_by([(SIDE, "ascending"), (ORDER, "ascending")])
         side = pieces[SIDE].to_numpy()
         timelines = []

@@ -50,6 +50,7 @@ def keys(table: pa.Table, columns: list[str], names: list[str], kinds: list[pa.D
         assert wanted is not None
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
+        # pandas has NaN for a missing key among numbers; no row has that key, though Polars would match two of them.
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
         try:

@@ -69,6 +69,7 @@ class Timeline:
         code, rows = code[order], rows[order]
         best = np.arange(len(rows))
         if view.known:
+            # In the order in which rows became usable, the best so far is a running maximum of their places in `order`.
             arrival = np.lexsort([usable[rows], code])
             best = np.maximum.accumulate(arrival) if len(arrival) else arrival
             usable = usable[rows][arrival]
@@ -127,6 +128,7 @@ def _runs(frame: pl.DataFrame, names: list[str], n: int) -> tuple[pa.Table, Ints
 def _bisect(values: Ticks, start: Ints, end: Ints, wanted: Ticks) -> Ints:
     """For each i the first position in start[i]:end[i], where values ascend, with one above wanted[i]; else end[i]."""
     low, high = start.copy(), end.copy()
+    # All searches at once: as many halvings as the longest run needs, the others stand still when they are done.
     for _ in range(int((end - start).max(initial=0)).bit_length()):
         open_ = low < high
         middle = (low + high) >> 1

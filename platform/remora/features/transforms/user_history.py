@@ -48,6 +48,7 @@ def histories(
         .sort("entity_row")
     )
     start = (pl.col("wants_before") - length).clip(lower_bound=0)
+    # Reversed first: `unique` keeps the first of equals, and the latest encounter is the one that counts.
     latest_first = pl.col("all").list.head(pl.col("events_before")).list.reverse().list.unique(maintain_order=True)
     empty = pl.lit([], pl.List(events.schema[item]))
     return found.select(
