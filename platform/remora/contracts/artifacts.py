@@ -46,6 +46,7 @@ def fingerprint(**inputs: Any) -> str:
     >>> fingerprint(a=1, b="x") == fingerprint(b="x", a=1)
     True
     """
+    # Sorted and without spaces: equal inputs must give equal bytes in every process.
     canonical = json.dumps(inputs, sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -208,11 +209,13 @@ class ArtifactStore:
             self._rename(staging, committed)
         else:
             self._copy(staging, committed)
+        # Last: who follows the pointer finds a version that is whole.
         self.set_current(staging.version)
         return committed
 
     def _rename(self, staging: Artifact, committed: Artifact) -> None:
         """Make the staging folder the version's, in place of what is there: another writer may bring the same."""
+        # The content first: after a power cut no name may stand for files that were never written.
         self.home.flush(staging.folder)
         while not self.home.rename(staging.folder, committed.folder):
             if self.home.exchange(staging.folder, committed.folder):

@@ -162,6 +162,7 @@ class LostVersion(NotBuilt):
 
     def __init__(self, artifact: str, home: str, command: str, pointer: str, version: str) -> None:
         super().__init__(artifact, home, command)
+        # All of them, as Ray's workers send errors by pickle, which calls the class with `args`.
         self.args = (artifact, home, command, pointer, version)
 
     def __str__(self) -> str:

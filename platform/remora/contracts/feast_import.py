@@ -24,6 +24,7 @@ VARIABLES = ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR", "prometh
 def without_folder() -> None:
     """From now on this process imports ``feast.metrics`` so that it leaves nothing behind."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        # Feast makes the folder when the module is imported, before any code of ours could stop it.
         sys.meta_path.insert(0, _Finder())
 
 

@@ -88,6 +88,7 @@ def advisory(database: str, name: str, *, on_busy: Callable[[], NotReady] | None
     import sqlalchemy
     from sqlalchemy.exc import SQLAlchemyError
 
+    # PostgreSQL names advisory locks by signed numbers of 64 bits.
     key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
     engine = sqlalchemy.create_engine(database, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT")
     with contextlib.ExitStack() as held:
@@ -119,6 +120,7 @@ def _lost(database: str) -> StorageError:
 def _locked(file: Path, command: str, on_busy: Callable[[], NotReady] | None) -> Iterator[None]:
     with storage_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
+        # Not truncated when it is opened: until the lock is had, the text is its holder's.
         handle = file.open("a+")
     with handle:
         try:

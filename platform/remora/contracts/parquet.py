@@ -33,6 +33,7 @@ def read_parquet(
             path,
             columns=None if columns is None else list(columns),
             filesystem=filesystem,
+            # Folders are called `day=…`, which pyarrow would read as a further column.
             partitioning=None,
             page_checksum_verification=True,
         )

@@ -90,6 +90,7 @@ def _remember(home: Path) -> None:
     ACTIVE.parent.mkdir(parents=True, exist_ok=True)
     aside = ACTIVE.with_name(f"active.{os.getpid()}")
     aside.unlink(missing_ok=True)
+    # Made aside and renamed: `os.symlink` does not replace a link, and without one commands know no home.
     aside.symlink_to(home)
     os.replace(aside, ACTIVE)
 

@@ -37,6 +37,7 @@ def one_writer(settings: Settings, command: str) -> Iterator[None]:
     """
     keep_private()
     home = Home(settings.home)
+    # By thread: a lock of the process alone would let two threads write at once.
     key = (home.at(), threading.get_ident())
     if key in _held:
         yield

@@ -85,9 +85,11 @@ def _content(path: str, where: str) -> str:
         raise SettingsError(f"{where}: the file '{one_line(path)}' of a reference needs an absolute path.")
     try:
         with Path(path).open("rb") as file:
+            # A byte more than is allowed tells that there is more, of a device or pipe without an end as well.
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise SettingsError(f"{where}: the file '{path}' has more than {MOST_BYTES:,} bytes: that is no secret.")
+        # Editors end a file with a line break, which is no part of a password.
         return content.decode().removesuffix("\n").removesuffix("\r")
     except OSError as error:
         raise SettingsError(f"{where}: the file '{path}' cannot be read: {error.strerror}.") from error
