@@ -104,6 +104,7 @@ class CandidateRows:
         self, query: Query, pipeline: Pipeline, rows: ItemCodes, labels: dict[str, Floats]
     ) -> tuple[ItemCodes, Floats]:
         """The candidates that stay, in retrieval order, and the easy ones; and with what probability each is there."""
+        # By the query's own id, so that the draw is the same however queries are divided among tasks.
         draw = np.random.default_rng([self.seed, zlib.crc32(query.request_id.encode())])
         positive = np.any([column > 0 for column in labels.values()], axis=0)
         others = np.flatnonzero(~positive)

@@ -140,7 +140,7 @@ class Pipeline:
         keep = ~isin(candidates.rows, query.exclude)
         for rule in self.filters:
             name = stage_name(rule)
-            # A filter that is not ready hides nothing: a slate with a seen item is better than no slate.
+            # Without a deadline, unlike other stages: a slate without its rules is wrong, not only poorer.
             keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
             steps.counts[name] = steps.counts.get(name, 0) + int(np.count_nonzero(keep))
         return candidates.take(keep)

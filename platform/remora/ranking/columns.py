@@ -79,6 +79,7 @@ class RankerColumns(BaseModel):
                 if pc.count_distinct(values, mode="all").as_py() > 1:
                     chosen.append(RankerColumn(name=name))
             elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+                # Ties by name, so that a category has the same number in every training.
                 counts = sorted(
                     pc.value_counts(values.drop_null()).to_pylist(), key=lambda c: (-c["counts"], c["values"])
                 )

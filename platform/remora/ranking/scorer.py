@@ -37,6 +37,8 @@ class ObjectiveScorer:
         self.ranker, self.weights, self.cross = ranker, weights, cross
         self.item_columns, self.user_columns = item_columns, user_columns
         weighed = {name for name, weight in weights.items() if weight}
+        # A weight of an objective that the ranker lacks is an error that :func:`value_of` explains, so nothing is cut
+        # then.
         self._weighed = ranker.select(weighed) if weighed <= set(ranker.objectives) and weighed else ranker
 
     def score(self, query: Query, candidates: Candidates) -> Scores:

@@ -58,6 +58,7 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     sums = by_user.map_batches(lambda block: _own_sums(ordered(block), chosen), batch_format="pyarrow", batch_size=None)
     for part in sums.iter_batches(batch_format="pyarrow", batch_size=None):
         np.add.at(own, part[ITEM].to_numpy(), part["own"].to_numpy())
+    # One copy for all tasks: with a large catalogue it is too much for each of them to carry.
     scale = ray.put(np.where(own > 0, own, 1.0) ** -chosen.co_visited_popularity_exponent)
     kept = (
         by_user.map_batches(

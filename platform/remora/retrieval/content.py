@@ -151,6 +151,7 @@ def _hashed(columns: list[pa.ChunkedArray], buckets: int) -> Placed:
         for row, text in zip(*(a.tolist() for a in _flat(column)), strict=True):
             words = split_words(text)
             rows += [row] * len(words)
+            # Not Python's `hash`, which differs in every process.
             numbers += [1 + zlib.crc32(word.encode()) % buckets for word in words]
     return np.array(rows, np.int64), np.array(numbers, np.int64)
 

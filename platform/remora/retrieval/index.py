@@ -70,6 +70,7 @@ class ItemIndex:
         k = min(k, there)
         if k <= 0:
             return EMPTY
+        # Few allowed items are compared one by one: a graph or a list would mostly meet others.
         if mask is not None and there <= EXACT_LIMIT and self.kind != "flat":
             return self._each(vector, k, mask)
         question = np.asarray(vector, np.float32)[None]

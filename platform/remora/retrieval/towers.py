@@ -113,6 +113,7 @@ class UserTower(nn.Module):
 
     def forward(self, history: Tensor, present: Tensor, tags: Tensor, words: Tensor, numbers: Tensor) -> Tensor:
         """Vectors (n, d + 1) from unit vectors of the history (n, L, d), most recent last, where ``present`` (n, L)."""
+        # Not -inf, of which an empty history would make NaN; such weights are zero by `present`.
         weight = torch.softmax(self.recency.masked_fill(~present, -1e4), dim=1) * present
         mean = torch.bmm(weight[:, None], history)[:, 0]
         last = history[:, -1] * present[:, -1:]

@@ -44,6 +44,7 @@ class _BlockwiseCrossEntropy(torch.autograd.Function):
         for begin in range(0, n, block):
             part, own = states[begin : begin + block], targets[begin : begin + block, None]
             scores = torch.mm(part, table.T, out=buffer[: len(part)])
+            # Less the largest score, so that no exponential overflows.
             scores -= scores.amax(1, keepdim=True)
             target = scores.gather(1, own)
             sums = scores.exp_().sum(1, keepdim=True)

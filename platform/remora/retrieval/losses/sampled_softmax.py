@@ -56,6 +56,7 @@ class _BlockwiseSoftmax(torch.autograd.Function):
             scores = torch.addmm(-sampled.log_expected, part, negatives.T, out=buffer[: len(part)])
             scores.masked_fill_(sampled.rows == targets[here, None], OUT)
             mine = (part * target).sum(1, keepdim=True)
+            # Less the largest score, so that no exponential overflows.
             peak = torch.maximum(scores.amax(1, keepdim=True), mine)
             mine -= peak
             sums = scores.sub_(peak).exp_().sum(1, keepdim=True) + mine.exp()

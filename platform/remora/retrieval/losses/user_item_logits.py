@@ -52,6 +52,7 @@ def is_in_history(history: Tensor, rows: Tensor) -> Tensor:
     unique, which = torch.unique(rows, return_inverse=True)
     place = torch.searchsorted(unique, history).clamp(max=len(unique) - 1)
     there = unique[place] == history
+    # A column more than there are rows takes what is not among them, and is never read.
     found = torch.zeros((len(history), len(unique) + 1), dtype=torch.bool, device=rows.device)
     found.scatter_(1, torch.where(there, place, len(unique)), True)
     return found[:, which]
