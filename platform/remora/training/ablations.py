@@ -95,6 +95,7 @@ def _rankers_artifacts(home: Home) -> ArtifactStore:
 
 def _fit(settings: Settings, data: RankingWindows, vectors: torch.Tensor, version: str) -> None:
     """One ranker, in one process, kept under its version."""
+    # As many fits run at once as there are CPUs.
     torch.set_num_threads(1)
     home = Home(settings.home)
     fit = Fit(settings=settings, home=home, version=version, data=data, vectors=vectors, run=None, say=None, here=True)

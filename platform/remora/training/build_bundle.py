@@ -59,6 +59,7 @@ def record(settings: Settings) -> Artifact:
     )
     artifacts = build_artifacts(home)
     done = artifacts.find(version)
+    # The record may outlive its bundle, which `remora gc` collects when nothing serves it.
     if done is not None and BundleStore(home).has(done.metadata["bundle"]):
         artifacts.set_current(version)
         return done

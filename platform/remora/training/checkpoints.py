@@ -114,6 +114,7 @@ def report(state: State, tower: nn.Module, optimiser: torch.optim.Optimizer, *, 
         ray.train.report(dict(state))
         return
     with tempfile.TemporaryDirectory() as folder:
+        # safetensors refuses views whose memory is not in order.
         save_file({k: v.contiguous() for k, v in tower.state_dict().items()}, Path(folder) / TOWER)
         torch.save(optimiser.state_dict(), Path(folder) / "optimiser.pt")
         (Path(folder) / "state.json").write_text(json.dumps(state))

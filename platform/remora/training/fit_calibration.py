@@ -43,6 +43,7 @@ def _platt(margins: Floats, labels: Floats, counts: Floats) -> Sigmoid:
     scale = margins.std()
     positive, negative = counts[labels > 0].sum(), counts[labels == 0].sum()
     targets = np.where(labels > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    # scikit-learn takes no labels between 0 and 1: each row stands for both classes, weighted by its target.
     fitted = LogisticRegression(C=np.inf, max_iter=1_000).fit(
         np.concatenate([margins, margins])[:, None] / scale,
         np.repeat([1, 0], len(margins)),
@@ -58,6 +59,7 @@ def _temperature(margins: Floats, labels: Floats, counts: Floats) -> Sigmoid:
     """The slope alone, for margins that are log odds (C. Guo et al., Calibration of modern neural networks, 2017)."""
 
     def loss(log_slope: float) -> float:
+        # The slope is searched as a logarithm: it stays positive, and with it the order of margins.
         return float(np.average(np.logaddexp(0, np.exp(log_slope) * margins * (1 - 2 * labels)), weights=counts))
 
     return Sigmoid(slope=float(np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded").x)), intercept=0.0)

@@ -131,6 +131,7 @@ def _fill(
     with best.as_directory() as folder:
         tower.load_state_dict(load_file(Path(folder) / TOWER))
     tower.eval()
+    # Last: until the weights are here, a command that is cut off continues from these checkpoints.
     forget(home, NAME, version)
     return tuple(reports)
 

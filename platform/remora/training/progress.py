@@ -27,6 +27,7 @@ class ReportForwarder(UserCallback):
 @contextmanager
 def followed(on_report: Callable[[Report], None]) -> Iterator[UserCallback]:
     """A callback for a trainer; ``on_report`` is called in this process, in order, for each report."""
+    # Without a CPU of its own, which a worker would lack on a small machine.
     queue = Queue(actor_options={"num_cpus": 0})
 
     def follow() -> None:
@@ -38,6 +39,7 @@ def followed(on_report: Callable[[Report], None]) -> Iterator[UserCallback]:
     try:
         yield ReportForwarder(queue)
     finally:
+        # The thread ends after the last report, which may still be in the queue.
         queue.put(None)
         thread.join()
         queue.shutdown()

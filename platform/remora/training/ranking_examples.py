@@ -102,6 +102,7 @@ def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
         sources=settings.retrieval.inputs(),
         surface=settings.surfaces.home_feed.inputs(),
         queries=settings.evaluation.inputs(include=set(fields)),
+        # Without the weights: changing one changes no row, and needs no training.
         labels={name: objective.inputs(include={"events", "label"}) for name, objective in settings.objectives.items()},
         rows=settings.ranking.rows,
         code=remora.__version__,

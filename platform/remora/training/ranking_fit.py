@@ -68,6 +68,7 @@ class Fit:
         margins = {name: model.margins(judged.batch) for name, model in chosen.items()}
         blend = blended(margins, judged, tuple(self.objectives))
         together = blend.of(margins)
+        # On models that have not seen the window: those that learned from it look better there than they are.
         calibrators = {
             name: calibrator(o.calibrated_by, together[:, index], judged.labels[name], judged.counts)
             for index, (name, o) in enumerate(self.objectives.items())

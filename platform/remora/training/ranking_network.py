@@ -133,6 +133,7 @@ def one_epoch(
     counts = torch.from_numpy(slates.counts)
     steps = math.ceil(len(slates) / schedule.batch_queries)
     done, then = progress(state, schedule)
+    # Of the epoch, so that a resumed run draws the same dropout; of the rank, so that workers draw different ones.
     torch.manual_seed((schedule.seed * 1_000 + state["epoch"]) * 1_000 + rank)
     order = np.random.default_rng((schedule.seed, state["epoch"])).permutation(len(slates))
     waited, total = 0.0, 0.0
@@ -236,7 +237,9 @@ def _loss(
 def _within_slates(margin: Tensor, label: Tensor, slate: Tensor, slates: int) -> Tensor:
     """Cross-entropy of the labels' shares within each slate and the softmax of its margins, summed over slates."""
     if not slates:
+        # A gradient all the same: the other workers wait for one from each.
         return margin.sum() * 0.0
+    # Softmax less each slate's largest margin, so that no exponential overflows.
     top = torch.full((slates,), -torch.inf, device=margin.device).scatter_reduce(0, slate, margin.detach(), "amax")
     spread = torch.zeros(slates, device=margin.device).index_add(0, slate, torch.exp(margin - top[slate]))
     log_share = margin - top[slate] - torch.log(spread)[slate]

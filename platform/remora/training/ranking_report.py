@@ -159,6 +159,7 @@ def _thinned(batch: Batch, step: int) -> Batch:
 def html(report: RankingReport) -> bytes:
     """One page that needs nothing beside it; plots are SVG inside."""
     template = files("remora.training").joinpath("ranking_report.html.j2").read_text()
+    # Escaped, since names of features and categories are text from the data.
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=shown
     )

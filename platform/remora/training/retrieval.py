@@ -130,11 +130,13 @@ def fit(
             train_loop_config={
                 "inputs": ray.put(inputs),
                 "schedule": Schedule.of(chosen),
+                # Rounded down: a worker with a step less than the others would leave them waiting for ever.
                 "examples": examples.count() // chosen.workers,
             },
             datasets={"train": examples},
             dataset_config=DataConfig(
-                # A resumed run must meet the examples in the order of the one that it continues.
+                # Else blocks come as they are finished, to the worker that is nearest, and a resumed run would meet the
+                # examples in another order than the one that it continues.
                 execution_options=ExecutionOptions(preserve_order=True),
                 enable_shard_locality=False,
             ),

@@ -112,7 +112,9 @@ def train_worker(config: dict[str, Any]) -> None:
     while not is_over(state, schedule):
         epoch, begun, waited, total = state["epoch"], time.monotonic(), 0.0, 0.0
         done, then = progress(state, schedule)
+        # The same in all workers, which must plan the same batches and draw the same negatives.
         shared = np.random.default_rng((schedule.seed, epoch))
+        # Of the epoch, so that a resumed run draws the same dropout; of the rank, so that workers draw different ones.
         torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + rank)
         model.train()
         for step, batch in enumerate(batches(lengths, schedule.batch_users, shared)):

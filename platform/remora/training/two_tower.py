@@ -101,6 +101,7 @@ def epochs(
     for _ in range(done * steps):
         cooling.step()
     for epoch in range(done, schedule.epochs):
+        # Of the epoch, so that a resumed run draws the same; of the rank, so that workers draw differently.
         torch.manual_seed((schedule.seed * 1_000 + epoch) * 1_000 + rank)
         generator = np.random.default_rng((schedule.seed, epoch, rank))
         model.train()
@@ -179,6 +180,7 @@ def to_tensors(examples: pa.Table, device: torch.device | str = "cpu") -> dict[s
         else:
             values = column.to_numpy(zero_copy_only=False)
         kind = torch.float32 if pa.types.is_floating(pa.array(values.ravel()[:0]).type) else torch.int64
+        # Arrow's memory is read-only, and torch has no tensor that may not be written to.
         tensors[name] = torch.as_tensor(values.copy(), dtype=kind, device=device)
     return tensors
 

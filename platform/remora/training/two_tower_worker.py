@@ -30,7 +30,8 @@ def train_worker(config: dict[str, Any]) -> None:
     schedule: Schedule = config["schedule"]
     context = ray.train.get_context()
     plain = towers(inputs, schedule)
-    # The buffers are the catalogue, which all workers have: nothing to send before each step.
+    # DistributedDataParallel would send rank 0's buffers before each step; they are the catalogue, which no step
+    # changes.
     model = ray.train.torch.prepare_model(plain, parallel_strategy_kwargs={"forward_sync_buffers": False})
     optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
     for report in epochs(

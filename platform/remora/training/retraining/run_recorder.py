@@ -134,6 +134,8 @@ def recorded_run(settings: Settings, *, by: str, since: str | None) -> Iterator[
     """
     home = Home(settings.home)
     records = Records(home)
+    # A lock of runs beside the writers': by it `remora runs --check` knows whether a run lives, while other commands
+    # write.
     locked = exclusive_lock(home, LOCK, command="remora run", on_busy=lambda: _other_run(records))
     with locked, one_writer(settings, "remora run"):
         for died in _mark_dead(settings, records):
@@ -141,6 +143,7 @@ def recorded_run(settings: Settings, *, by: str, since: str | None) -> Iterator[
         run = RunRecorder(records, _new(settings, by, since), last_success(records.all()))
         try:
             yield run
+        # Ctrl-C too: a run that was interrupted has not succeeded.
         except BaseException as error:
             with _nothing_hidden():
                 run.close("failed", _described(error, run.record.step))
