@@ -81,6 +81,7 @@ class Aliases:
         try:
             self._client.create_registered_model(self.name, description="Bundles of Remora; aliases name what serves.")
         except MlflowException as error:
+            # Another process was faster; its model is as good.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 

@@ -112,6 +112,7 @@ def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -
 
 def _name(path: Path, member: tarfile.TarInfo, id: str) -> str:
     """The file's name in the bundle; Refused for what would be anything but a plain file inside it."""
+    # A link or a device could lead out of the bundle; a sparse file may be as large as it likes in few bytes.
     if not member.isreg() or member.issparse():
         raise Refused(f"'{path}' holds '{member.name}', which is no plain file. A bundle holds nothing else.")
     folder, _, name = member.name.partition("/")
@@ -126,6 +127,7 @@ def _offset(
     entry, digest = manifest.files[name], hashlib.sha256()
     content = tar.extractfile(member)
     assert content is not None
+    # A file of another size cannot match: its content, however long, is not read.
     if member.size == entry.bytes:
         while piece := content.read(PIECE):
             digest.update(piece)

@@ -61,6 +61,7 @@ class Bundle:
     def local(self) -> Path:
         """A local folder with the bundle's files, verified there: the bundle itself, or a download from S3."""
         folder = self.home.local_copy(self.folder)
+        # Verified where it is read: a download may be damaged as well.
         copy = Home(str(folder))
         self._verify(lambda path: hash_at(copy, path), copy.at)
         return folder

@@ -133,6 +133,7 @@ def _freed(home: Home, files: Sequence[StoredFile], garbage: Collection[Garbage]
             continue
         key = (status.st_dev, status.st_ino)
         links[key] = links.get(key, 0) + 1
+        # Versions share files by hard links: the bytes are free when the last name goes.
         freed += status.st_size if links[key] == status.st_nlink else 0
     return freed
 

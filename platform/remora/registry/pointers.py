@@ -207,6 +207,7 @@ class Pointers:
         asked = Promotion(at=self._next_moment(), alias=alias, bundle=bundle.id, previous=previous, **record)
         if previous != bundle.id:
             version = self.register(bundle)
+            # In this order: whoever dies in between leaves a record that the next command completes or cuts off.
             key = self.promotions.begin(asked)
             self._aliases.point(alias, version)
             self._finish(key, asked)

@@ -57,6 +57,7 @@ class Promotions:
 
         Keys sort by time and name the alias, so that the last record of an alias is found without reading the others.
         """
+        # The random part keeps two processes apart that begin in one microsecond.
         key = f"{FOLDER}/{promotion.at:{TIME}}-{uuid.uuid4().hex[:8]}-{promotion.alias}"
         self.home.write_json(f"{key}.json", promotion.model_dump(mode="json", exclude={"done"}))
         return key

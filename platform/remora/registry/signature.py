@@ -106,6 +106,7 @@ class PrivateKey:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         try:
+            # Closed to others from the first byte on: a change of mode afterwards would leave a moment.
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise SettingsError(f"'{path}' is there already, and a key is never overwritten. Name another.") from error

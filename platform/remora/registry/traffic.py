@@ -24,6 +24,7 @@ class Canary(BaseModel):
 
     def includes(self, unit: str) -> bool:
         """Is this user, or nameless request, among the share?"""
+        # The salt is the rollout's: with one hash for all, the same users would be in every canary.
         digest = hashlib.blake2b(f"{self.salt}\0{unit}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") < self.share * 2**64
 

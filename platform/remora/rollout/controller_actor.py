@@ -64,6 +64,7 @@ class ControllerActor:
         except RemoraError as error:
             logger.error("the rollout waits for an operator: %s", error)
         finally:
+            # A detached actor lives until it is killed.
             ray.kill(ray.get_actor(name_of(self.settings), NAMESPACE))
 
     def _carry_out(self) -> None:

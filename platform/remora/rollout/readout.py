@@ -166,6 +166,7 @@ def _finding(row: Guardrail, compared: StepComparison, settings: RolloutSettings
     return GuardrailReading(
         name=row.name,
         about=row.about,
+        # Half for each side: both bounds hold together with probability 1 - alpha.
         candidate=Rate.of(row.candidate(compared), alpha=alpha / 2),
         production=production,
         margin=row.margin(settings),
@@ -203,4 +204,5 @@ def _drift(shadowed: ShadowStats, settings: RolloutSettings) -> Drift | None:
 
 def _moments(total: float, squares: float, n: int) -> tuple[float, float]:
     mean = total / n
+    # Of equal scores the difference may be below zero by rounding.
     return mean, math.sqrt(max(0.0, squares / n - mean**2))

@@ -64,7 +64,7 @@ def difference_bounds(one: UserSums, other: UserSums, *, alpha: float) -> Bounds
 
 
 def _rho(alpha: float) -> float:
-    # The closed form of the rho that makes the bounds narrowest at TIGHTEST_AT users.
+    # Nearly the rho whose bounds are narrowest at TIGHTEST_AT users, in closed form; the exact one needs Lambert's W.
     twice = -2 * math.log(alpha)
     return math.sqrt((twice + math.log(twice + 1)) / TIGHTEST_AT)
 

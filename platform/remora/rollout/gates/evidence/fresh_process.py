@@ -36,6 +36,7 @@ class FreshProcess:
     @classmethod
     def start(cls, bundle: Bundle, settings: Settings, command: tuple[str, ...] = THIS) -> FreshProcess:
         """Begin to load; :meth:`ended` waits. ``command`` is what reads the question."""
+        # A file and no pipe: the process is waited for before it is read, and a full pipe would stop it.
         said = TemporaryFile("w+")  # noqa: SIM115 it is closed when the process has ended
         started = time.monotonic()
         process = subprocess.Popen(
@@ -44,6 +45,7 @@ class FreshProcess:
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
+            # A child does not inherit `sys.path`, on which this process may have found Remora.
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         assert process.stdin is not None
@@ -98,6 +100,7 @@ def main() -> None:
     for query in warmup_queries(parts):
         slate = surfaces[query.surface].run(query)
         response_to(query, slate, parts, bundle=bundle.id, variant="candidate").model_dump_json()
+    # What loading has left behind is not what the bundle takes.
     gc.collect()
     grown = (process.memory_info().rss - before) / MIB
     print(f"\n{grown:.1f}")  # noqa: T201 this is the program's answer

@@ -35,6 +35,7 @@ def latency(
         # A vector that is remembered costs nothing; here every request is to cost what a user's first one does.
         of.loaded.parts.encoder.cache = Cache("vectors", 1, ttl_seconds=0.0)
     rounds = [_round(both, clock) for _ in range(1 + settings.gates.latency_rounds)][1:]  # the first one warms up
+    # What else the machine does only adds to a request's time: its fastest round is the nearest to its own.
     fastest = np.min(rounds, axis=0)
     p50, p99 = _percentiles(fastest[0])
     their_p50, their_p99 = _percentiles(fastest[1]) if production else (None, None)
@@ -54,6 +55,7 @@ def _round(both: Sequence[BundleQueries], clock: Clock) -> npt.NDArray[np.float6
     """Milliseconds (bundles, requests); who is asked first changes from request to request."""
     taken = np.zeros((len(both), len(both[0].queries)))
     for index in range(taken.shape[1]):
+        # Who is second finds caches warm; taking turns, neither side gains by it.
         order = range(len(both)) if index % 2 else reversed(range(len(both)))
         for which in order:
             query = both[which].queries[index]
