@@ -64,6 +64,8 @@ def scaling(settings: Settings) -> dict[str, Any]:
             "min_replicas": settings.serving.min_replicas,
             "max_replicas": max(settings.serving.min_replicas, settings.serving.max_replicas),
             "target_ongoing_requests": 4,
+            # Serve's replicas report every ten seconds by default: of a window of five, that showed a step in load late
+            # or never.
             "look_back_period_s": 5,
             "metrics_interval_s": 1,
             "upscale_delay_s": 2,
@@ -77,5 +79,6 @@ def scaling(settings: Settings) -> dict[str, Any]:
         "graceful_shutdown_wait_loop_s": 0.5,
         "graceful_shutdown_timeout_s": 10,
         "max_replicas_per_node": settings.serving.max_replicas_per_node,
+        # New replicas before old ones go: Serve's default of 0 stops the old one first.
         "max_surge_percent": 100,
     }

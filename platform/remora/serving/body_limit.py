@@ -37,6 +37,7 @@ class BodyLimit:
                 raise HTTPException(408, f"The body did not arrive in {self.seconds:g} seconds.") from error
             arrived += len(message.get("body", b""))
             whole = not message.get("more_body", False)
+            # Twenty digits say enough: Python refuses to make a number of thousands.
             if arrived > self.most_bytes or (announced.isdigit() and int(announced[:20]) > self.most_bytes):
                 raise HTTPException(413, f"The body is larger than {self.most_bytes:,} bytes.")
             return message

@@ -116,6 +116,7 @@ class BundleFollower:
         if after.traffic.production != self.active.traffic.production:
             logger.info("bundle %s serves in place of %s", after.traffic.production, self.active.traffic.production)
         changed = after.traffic != self.active.traffic or after.phases.keys() != self.active.phases.keys()
+        # One assignment, so that a request that reads it meanwhile has the one or the other whole.
         self.active = after
         return changed
 

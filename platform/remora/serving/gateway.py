@@ -32,6 +32,7 @@ class Gateway(Replica, Rpc):
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
         self._limits, self._knows_the_way = loader.settings.serving, False
         super().__init__(loader, asks_for_users=not phases)
+        # For the shadow: in the threads of requests its work would keep them waiting.
         aside = StagePool(1)
 
         def executor(of: Phases, threads: StagePool) -> Executor:

@@ -44,6 +44,8 @@ class LoadGuard:
                     f"A replica died while it opened bundle {bundle}. `remora gate {bundle}` opens it by itself and "
                     f"says how it ends. It is tried again when the traffic changes."
                 )
+            # Before the bundle is opened: where this process dies of it, what is left here keeps the next replica from
+            # trying.
             self.home.write_bytes(begun, _written(revision))
             try:
                 yield

@@ -42,6 +42,7 @@ class ServingMetrics:
         """Count one response and what led to it."""
         surface = {"surface": response.surface}
         self._requests.inc(1, surface | {"bundle": response.bundle})
+        # Ray's counters refuse an increase of zero.
         if response.items:
             self._items.inc(len(response.items), surface)
         if len(response.items) < query.n:
@@ -50,6 +51,7 @@ class ServingMetrics:
             if count:
                 self._candidates.inc(count, surface | {"stage": stage})
         for reason in response.degraded:
+            # The code alone: the text behind it names users and times, each of which would be a series of its own.
             self._degraded.inc(1, surface | {"reason": reason.split(":")[0]})
         for stage, milliseconds in response.timings_ms.items():
             self._stages.observe(milliseconds / 1e3, surface | {"stage": stage})

@@ -113,6 +113,7 @@ def document(
 def bounded(text: str, most: int = MOST_CHARACTERS) -> str:
     """Text that can be encoded and is short; what is left out is counted."""
     kept = text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
+    # Half a surrogate pair in a caller's text cannot be encoded: the answer itself would end in an error.
     return kept.encode("utf-8", "backslashreplace").decode()
 
 

@@ -39,8 +39,10 @@ def application(router: BundleRouter) -> FastAPI:
         title="Remora",
         version=__version__,
         description="Recommendations, in order, with what happened.",
+        # FastAPI's pages load scripts from a CDN; :mod:`remora.serving.docs_page` loads nothing.
         docs_url=None,
         redoc_url=None,
+        # An id may end in a slash.
         redirect_slashes=False,
     )
     app.router.route_class = StrictRoute

@@ -71,5 +71,6 @@ class StagePool:
 
     def longest_seconds(self) -> float:
         """For how long what has been at work longest has been; 0 while nothing is. Work that waits does not count."""
+        # Copied, as threads begin and end work meanwhile.
         begun = list(self._at_work.values())
         return time.perf_counter() - min(begun) if begun else 0.0

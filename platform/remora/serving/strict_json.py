@@ -35,9 +35,12 @@ def loads(body: bytes) -> Any:
     """
     try:
         text = body.decode()
+        # Commas and brackets within strings are counted at first; only a text that may be too large is looked at
+        # closely.
         if _most_values(text) > MOST_VALUES and _most_values(_STRING.sub("", text)) > MOST_VALUES:
             raise ValueError(f"it has more than {MOST_VALUES:,} values")
         value = json.loads(text, object_pairs_hook=_members)
+        # Half a surrogate pair can only come as an escape, since UTF-8 has none: other texts are spared the pass.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:

@@ -71,6 +71,7 @@ def start(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=whole,
+            # A session of its own: Ctrl-C in the terminal ends the command and not what it started.
             start_new_session=True,
             pass_fds=keep_open,
         )

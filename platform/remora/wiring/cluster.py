@@ -172,6 +172,7 @@ def use_token() -> None:
         if not token.exists():
             generate = [sys.executable, "-m", "ray.scripts.scripts", "get-auth-token", "--generate"]
             subprocess.run(generate, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            # Ray writes it with mode 0644.
             token.chmod(0o600)
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         raise StorageError(

@@ -73,6 +73,7 @@ class EdgeGuard:
             return 431
         if not all(PRINTABLE.fullmatch(part) for header in headers for part in header):
             return 400
+        # Twenty digits say enough: Python refuses to make a number of thousands.
         if any(not value.isdigit() or int(value[:20]) > self.limits.max_body_bytes for value in announced):
             return 413
         return None
@@ -130,6 +131,7 @@ async def _refuse(status: int, send: Send) -> None:
     body = document(status).encode()
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     headers += [(b"allow", b"GET, POST")] if status == 405 else []
+    # What is left of the body would be read as the connection's next request.
     headers += [(b"connection", b"close")] if status in (408, 413) else []
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

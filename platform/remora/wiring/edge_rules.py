@@ -62,6 +62,7 @@ def guarded(configuration: str, limits: EdgeLimits, folder: Path) -> str:
     Raises ValueError when the configuration is not as Ray 2.60 writes it, for then nothing would be guarded.
     """
     problems = folder / edge_problems.FOLDER
+    # `option httplog` writes paths, which hold users' ids; the error files and times are replaced below.
     kept = re.sub(r"^\s*(option httplog|errorfile 50[234] .*|timeout http-request .*)\n", "", configuration, flags=re.M)
     kept = re.sub(r"^\s*timeout http-keep-alive .*\n", "", kept, flags=re.M)
     kept, defaults = re.subn(r"^defaults\n", lambda m: m[0] + _defaults(limits, problems), kept, flags=re.M)

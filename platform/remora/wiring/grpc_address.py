@@ -20,6 +20,7 @@ def environment(host: str, max_message_bytes: int) -> dict[str, str]:
 
 def install() -> None:
     """Make this process's gRPC servers listen on the host of the environment, loopback where it names none."""
+    # Private names of Ray 2.60, which has no setting for either; the test starts Ray's own server on them.
     from ray.serve._private import default_impl, grpc_util
 
     host = os.environ.get(HOST, "127.0.0.1")

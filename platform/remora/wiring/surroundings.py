@@ -18,6 +18,7 @@ def settle() -> None:
     """
     for name in ("no_proxy", "NO_PROXY"):
         there = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+        # A star already means that no proxy is asked for any host.
         if there != ["*"]:
             os.environ[name] = ",".join([*there, *(host for host in LOOPBACK if host not in there)])
     cleared(os.environ)
