@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# Feast reports its use to a server of its makers, unless this is set before it is imported.
 os.environ.setdefault("FEAST_USAGE", "False")
 
 from feast import Entity, FeatureService, FeatureStore, FeatureView, OnDemandFeatureView, RepoConfig

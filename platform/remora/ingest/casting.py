@@ -138,8 +138,10 @@ def _integer(value: pl.Expr, found: pl.DataType) -> pl.Expr:
     elif not (found.is_float() or found.is_decimal()):
         return value.cast(pl.Int64, strict=False)
     real = value.cast(pl.Float64, strict=False)
+    # Beyond 2**53 a float cannot tell neighbouring whole numbers apart.
     whole = pl.when(real.is_finite() & (real == real.floor()) & (real.abs() < 2**53)).then(real)
     rounded = whole.cast(pl.Int64, strict=False)
+    # The text itself first, which has all its digits; as a float it may have lost some.
     return pl.coalesce(value.cast(pl.Int64, strict=False), rounded) if isinstance(found, pl.String) else rounded
 
 
@@ -187,6 +189,7 @@ def _since_epoch(value: pl.Expr, found: pl.DataType, source: SourceSettings) -> 
     if found.is_integer():
         return whole
     real = _microseconds(_number(value, found).fill_nan(None), source.time.unit)
+    # Whole numbers first: as a float an instant in nanoseconds loses its last digits.
     return pl.coalesce(whole, real) if isinstance(found, pl.String) else real
 
 
@@ -195,6 +198,7 @@ def _microseconds(number: pl.Expr, unit: str) -> pl.Expr:
         return (number // 1000).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
     factor = MICROSECONDS[unit]
     most = _YEAR_9999_SECONDS * 1_000_000 // factor
+    # Held within bounds before it is multiplied, which could overflow.
     scaled = number.clip(-most, most) * factor
     return scaled.round().cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
 

@@ -48,6 +48,7 @@ def assemble(loader: Loader, topology: Literal["graph", "fused"]) -> Application
 
     def scaled(deployment: Any, room: tuple[int, int]) -> Deployment:
         ongoing, queued = room
+        # Serve's own queue is unlimited: what waits in it is answered long after its caller has gone.
         return deployment.options(max_ongoing_requests=ongoing, max_queued_requests=queued, **scaling(settings))
 
     if topology == "fused":

@@ -25,6 +25,7 @@ def train_worker(config: dict[str, Any]) -> None:
     ``config``: ``inputs`` (a reference to :class:`Inputs`), ``schedule`` (:class:`Schedule`), ``examples`` (rows of
     one worker's share).
     """
+    # Threads of several workers on few cores spin while they wait for one another.
     torch.set_num_threads(1)
     inputs: Inputs = ray.get(config["inputs"])
     schedule: Schedule = config["schedule"]

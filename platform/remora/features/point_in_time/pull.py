@@ -120,6 +120,7 @@ class Pull:
         if not self.created:
             return np.zeros(len(table), np.int64)
         at, there = self._times(table, self.created)
+        # A row without a time of creation loses every tie.
         return np.where(there, at, np.iinfo(np.int64).min)
 
     def _times(self, table: pa.Table, column: str) -> tuple[np.ndarray, np.ndarray]:

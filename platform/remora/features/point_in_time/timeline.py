@@ -64,6 +64,7 @@ class Timeline:
         runs, code = _runs(frame[rows] if names else frame, names, len(rows))
         columns = [code, event[rows]]
         if created is not None:
+            # A row without a time of creation loses every tie.
             columns.append(np.where(created[1], created[0], np.iinfo(np.int64).min)[rows])
         order = np.lexsort(columns[::-1])  # by key, event time, creation; stable, so then by the place in the source
         code, rows = code[order], rows[order]

@@ -82,6 +82,7 @@ class Search:
         DataError when no trial came to its first report.
         """
         path = self.home.make_folder(FOLDER) + f"/{self.name}"
+        # A trial trains in its own process: workers of its own would wait for CPUs that other trials hold.
         ready = tune.with_parameters(tune.with_resources(trainable, {"cpu": 1}), **given)
         if tune.Tuner.can_restore(path, storage_filesystem=self.home.filesystem):
             tuner = tune.Tuner.restore(
@@ -162,6 +163,7 @@ def as_domain(space: Range | Choice, whole: bool) -> Any:
     if isinstance(space, Choice):
         return tune.choice(list(space.choices))
     if whole:
+        # Ray Tune leaves the upper end of whole numbers out.
         low, high = int(space.low), int(space.high) + 1
         return tune.lograndint(low, high) if space.log else tune.randint(low, high)
     return tune.loguniform(space.low, space.high) if space.log else tune.uniform(space.low, space.high)
