@@ -127,7 +127,7 @@ def _fingerprint(row: dict) -> FileFingerprint:
 
 
 def _look(table: str, file_schema: FileSchema) -> FileFingerprint:
-    # Before the hash, for the same reason as in :func:`recognised`.
+    # Before the hash, for the same reason as in :func:`unchanged`.
     file, looked = file_schema.file, time.time_ns()
     return FileFingerprint(
         place=place_of(table, file),
