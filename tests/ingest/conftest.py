@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.ingest.readers import ray_data_reads
 from tests.ingest.shop import bring_shop
 
 from remora.ingest.ingest import ingest
@@ -18,6 +19,13 @@ from remora.settings import Settings
 def shop(home_folder: Path) -> Callable[..., Settings]:
     """Writes the shop to this test's home; arguments as of bring_shop."""
     return partial(bring_shop, home_folder)
+
+
+@pytest.fixture(scope="module")
+def on_ray(ray_cluster: None) -> Iterator[None]:
+    """Ray Data reads the events, few as they are."""
+    with ray_data_reads():
+        yield
 
 
 @pytest.fixture(scope="session")

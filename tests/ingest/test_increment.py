@@ -19,6 +19,7 @@ from tests.ingest.batches import (
     restore,
     spoil,
 )
+from tests.ingest.readers import ray_data_reads
 
 from remora.contracts.errors import QuarantineLimitExceeded
 from remora.contracts.home import Home
@@ -26,8 +27,6 @@ from remora.ingest import file_layout
 from remora.ingest.data_quality import report
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
-
-pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 ROW = st.tuples(
     st.sampled_from([str(n) for n in range(12)]),
@@ -62,11 +61,45 @@ def build_of(lake: Lake) -> dict:
     return lake.artifact.metadata["build"]
 
 
+batches_of_one_source = given(
+    batches=st.lists(BATCH, min_size=2, max_size=4), with_ids=st.booleans(), keep=st.booleans()
+)
+batches_of_two_sources = given(
+    batches=st.lists(st.tuples(BATCH, st.integers(0, 1), st.integers(2, 5)), min_size=2, max_size=4),
+    with_ids=st.booleans(),
+    unknown=st.sampled_from(["keep", "quarantine"]),
+)
+
+
 @settings(max_examples=15)
-@given(batches=st.lists(BATCH, min_size=2, max_size=4), with_ids=st.booleans(), keep=st.booleans())
-def test_batch_by_batch_the_lake_is_that_of_all_batches(
-    batches: list, with_ids: bool, keep: bool, ray_cluster: None
+@batches_of_one_source
+def test_batch_by_batch_the_lake_is_that_of_all_batches(batches: list, with_ids: bool, keep: bool) -> None:
+    check_one_source(batches, with_ids, keep)
+
+
+@settings(max_examples=3)
+@batches_of_one_source
+def test_the_same_when_ray_data_reads(batches: list, with_ids: bool, keep: bool, ray_cluster: None) -> None:
+    with ray_data_reads():
+        check_one_source(batches, with_ids, keep)
+
+
+@settings(max_examples=12)
+@batches_of_two_sources
+def test_with_two_sources_and_an_items_table_that_changes_too(batches: list, with_ids: bool, unknown: str) -> None:
+    check_two_sources(batches, with_ids, unknown)
+
+
+@settings(max_examples=3)
+@batches_of_two_sources
+def test_the_same_of_two_sources_when_ray_data_reads(
+    batches: list, with_ids: bool, unknown: str, ray_cluster: None
 ) -> None:
+    with ray_data_reads():
+        check_two_sources(batches, with_ids, unknown)
+
+
+def check_one_source(batches: list, with_ids: bool, keep: bool) -> None:
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(file_layout, "FILE_ROWS", 3)
         folder = Path(name)
@@ -86,15 +119,7 @@ def test_batch_by_batch_the_lake_is_that_of_all_batches(
         lake.artifact.verify()
 
 
-@settings(max_examples=12)
-@given(
-    batches=st.lists(st.tuples(BATCH, st.integers(0, 1), st.integers(2, 5)), min_size=2, max_size=4),
-    with_ids=st.booleans(),
-    unknown=st.sampled_from(["keep", "quarantine"]),
-)
-def test_with_two_sources_and_an_items_table_that_changes_too(
-    batches: list, with_ids: bool, unknown: str, ray_cluster: None
-) -> None:
+def check_two_sources(batches: list, with_ids: bool, unknown: str) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         exports = Exports(folder, sources=2, with_ids=with_ids, data={"unknown_items": unknown})
@@ -110,7 +135,7 @@ def test_with_two_sources_and_an_items_table_that_changes_too(
         assert events_of(lake) == expected_events(exports, ITEMS[:items] if unknown == "quarantine" else None)
 
 
-def test_the_quality_report_is_that_of_a_whole_build(exports: Exports, tmp_path: Path) -> None:
+def test_the_quality_report_is_that_of_a_whole_build(exports: Exports, tmp_path: Path, ray_cluster: None) -> None:
     exports.write([event(id=str(n), day=n) for n in range(4)])
     ingest(exports.settings(tmp_path))
     exports.write([event(id=str(n), who="u2", day=n, kind="buy") for n in range(3, 6)])

@@ -15,7 +15,7 @@ from remora.contracts.tables import EVENTS
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 
-pytestmark = pytest.mark.usefixtures("ray_cluster")
+pytestmark = pytest.mark.usefixtures("on_ray")
 
 
 def events_of(lake: Lake) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("ray_cluster")
+pytestmark = pytest.mark.usefixtures("on_ray")
 
 
 def full_disk(written: str) -> type[Home]:

@@ -18,12 +18,12 @@ from remora.contracts.artifacts import Artifact
 from remora.contracts.parquet import write_parquet
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, QUARANTINE, TIMESTAMP, USER_ID
 from remora.ingest.contract import DUPLICATE, REASON, RowValidator
-from remora.ingest.datasource import dataset_of
 from remora.ingest.file_layout import FILE, FileLayout
 from remora.ingest.files import ORDER
 from remora.ingest.incremental import PreviousLake, old_rows
 from remora.ingest.inspect import TableSources
 from remora.ingest.quarantine import rejected
+from remora.ingest.rows import Rows, source_rows
 from remora.ingest.scan import EventScan
 from remora.ingest.schema import SOURCE_ROW
 
@@ -97,16 +97,18 @@ class EventWriter:
 
 def write_events(
     staging: Artifact,
+    empty: Rows,
     sources: TableSources,
     validators: list[RowValidator],
     scan: EventScan,
     collect: tuple[str, ...],
     before: PreviousLake | None = None,
 ) -> WrittenFiles:
-    """One pass with Ray Data: validate again, bring each file's rows together, write `events/day=…` and `quarantine`.
+    """One pass: validate again, bring each file's rows together, write `events/day=…` and `quarantine`.
 
-    ``collect`` names the id columns whose distinct values are wanted back. With ``before``, the sources are what is
-    new: files of days without a new event are not written, and the quarantine gets files beside those it had.
+    ``empty`` says how rows are read; ``collect`` names the id columns whose distinct values are wanted back. With
+    ``before``, the sources are what is new: files of days without a new event are not written, and the quarantine gets
+    files beside those it had.
     """
     written = WrittenFiles()
     if not sources.rows:
@@ -117,13 +119,10 @@ def write_events(
     writing = partial(write_files, writer=writer, collect=collect)
     # More partitions than files would leave some without a row.
     partitions = min(layout.files, max(1, math.ceil(sources.rows / PARTITION_ROWS)))
-    lines = (
-        dataset_of(sources, [partial(assigning, validator=validator) for validator in validators])
-        .repartition(partitions, keys=[FILE])
-        .map_batches(writing, batch_size=None, batch_format="pyarrow")
-    )
-    for line in lines.iter_rows():
-        written.add(line)
+    assigned = source_rows(empty, sources, [partial(assigning, validator=validator) for validator in validators])
+    for lines in assigned.grouped(FILE, partitions).map(writing).tables():
+        for line in lines.to_pylist():
+            written.add(line)
     for file in {n for files in layout.days.values() for n in files} - written.files:
         # A day of many files, none of whose new rows are in this one: it has what it had of the old.
         writer.write_day(file, pl.DataFrame(pl.from_arrow(sources.types.empty_table())))

@@ -6,14 +6,15 @@ validated alike. :class:`FullRebuildRequired` says why that cannot be known.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.fs as pafs
 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import NotBuilt
@@ -33,11 +34,10 @@ from remora.ingest.files import ORDER, FileSchema, SourceFile
 from remora.ingest.inspect import Located, TableSources
 from remora.ingest.lake import Lake, coalesced, lake_artifacts
 from remora.ingest.row_counts import RowCounts, row_counts_of
+from remora.ingest.rows import Task
 from remora.ingest.schema import KEY_OF, SOURCE_ROW
 
 if TYPE_CHECKING:
-    from ray.data import Dataset
-
     from remora.contracts.home import Home
     from remora.settings import DataSettings
 
@@ -111,26 +111,13 @@ class PreviousLake:
         """Paths of the events' quarantine in the version."""
         return [p for p in self.lake.artifact.metadata["files"] if p.startswith("quarantine/events-")]
 
-    def ids_of_events(self, days: Collection[date] | None) -> Dataset | None:
-        """Columns ORDER and event_id of some days' events, None: of all days; None when there is no such event."""
-        import ray.data
-
+    def ids_of_events(self, days: Collection[date] | None) -> list[Task]:
+        """Tasks that read the columns ORDER and event_id of some days' events, None: of all days."""
         artifact = self.lake.artifact
         chosen = [p for day in self.row_counts.days if days is None or day in days for p in self.files(day)]
-        if not chosen:
-            return None
         sizes = artifact.metadata["files"]
         packs = coalesced([(artifact.at(path), sizes[path]["bytes"]) for path in chosen])
-        filesystem = artifact.home.filesystem
-
-        def ids(packs: pa.Table) -> Iterable[pa.Table]:
-            for pack in packs["paths"].to_pylist():
-                for path in pack:
-                    table = read_parquet(path, [SOURCE_ROW, EVENT_ID], filesystem)
-                    yield table.rename_columns({SOURCE_ROW: ORDER}).replace_schema_metadata(None)
-
-        paths = ray.data.from_items([{"paths": pack} for pack in packs], override_num_blocks=len(packs))
-        return paths.map_batches(ids, batch_format="pyarrow", batch_size=None)
+        return [partial(_ids, pack, artifact.home.filesystem) for pack in packs]
 
     def _accepted(self, table: str) -> int:
         return self.lake.rows(table)
@@ -179,6 +166,12 @@ def old_rows(version: Artifact, paths: Iterable[str], part: int, parts: int) -> 
         return None
     rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
     return rows.filter(pl.col(SOURCE_ROW) % parts == part)
+
+
+def _ids(paths: list[str], filesystem: pafs.FileSystem) -> Iterator[pa.Table]:
+    for path in paths:
+        table = read_parquet(path, [SOURCE_ROW, EVENT_ID], filesystem)
+        yield table.rename_columns({SOURCE_ROW: ORDER}).replace_schema_metadata(None)
 
 
 def _check_events(files: list[SourceFile], there: list[Place], known_now: Mapping[Place, Any]) -> None:

@@ -37,6 +37,7 @@ from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import reraise_remora_errors
 from remora.ingest.row_counts import RowCounts
+from remora.ingest.rows import empty_rows
 from remora.ingest.scan import EventScan, scan_events
 from remora.ingest.schema import KEY_OF, check_named_columns
 from remora.ingest.time_reading import time_reading
@@ -98,13 +99,13 @@ def _bring(
     had = before.row_counts if before else RowCounts()
     with reraise_remora_errors():
         validators = _validators(fresh, data, catalogues["items"], earliest, latest)
-        scan = scan_events(
-            fresh, validators, before, duplicate_scope(data, tables["events"]), _doubts(data, catalogues)
-        )
+        # What the lake before has of the same days is read too, so its rows count for how to read.
+        empty, scope = empty_rows(tables["events"]), duplicate_scope(data, tables["events"])
+        scan = scan_events(empty, fresh, validators, before, scope, _doubts(data, catalogues))
         doubtful = _check(scan, tables, catalogues, had, data)
         staging = artifacts.staging(version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
-        written = write_events(staging, fresh, validators, scan, unlisted, before)
+        written = write_events(staging, empty, fresh, validators, scan, unlisted, before)
     _check_row_counts(fresh, scan, written)
     row_counts = had + _written_counts(fresh, scan, written)
     doubtful += _examined(Facts(data, tables, catalogues, row_counts), WHEN_WRITTEN)

@@ -20,16 +20,14 @@ import pyarrow as pa
 
 from remora.contracts.tables import DAY, EVENT_ID, EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP
 from remora.ingest.contract import DUPLICATE, FUTURE, REASON, UNKNOWN_ITEM, RowValidator
-from remora.ingest.datasource import dataset_of
 from remora.ingest.doubts import Doubts
 from remora.ingest.event_ids import keys
 from remora.ingest.files import ORDER
 from remora.ingest.inspect import TableSources
 from remora.ingest.row_counts import merged_examples
+from remora.ingest.rows import Rows, source_rows
 
 if TYPE_CHECKING:
-    from ray.data import Dataset
-
     from remora.ingest.incremental import DuplicateScope, PreviousLake
 
 PARTITION_ROWS = 1_000_000
@@ -112,29 +110,28 @@ class _Sums:
 
 
 def scan_events(
+    empty: Rows,
     sources: TableSources,
     validators: list[RowValidator],
     before: PreviousLake | None = None,
     scope: DuplicateScope = "none",
     doubts: Doubts | None = None,
 ) -> EventScan:
-    """One pass with Ray Data; equal event ids come together by their hash, the first row in source order stays.
+    """One pass; equal event ids come together by their hash, the first row in source order stays.
 
-    With ``before``, the sources are what is new, and its events on the days of ``scope`` are among the rows.
+    ``empty`` says how rows are read. With ``before``, the sources are what is new, and its events on the days of
+    ``scope`` are among the rows.
     """
     if not sources.rows:
         return EventScan({}, {}, np.empty(0, np.int64))
     partitions = max(1, math.ceil(sources.rows / PARTITION_ROWS))
     scanning = partial(scan_batch, partitions=partitions, doubts=doubts or Doubts())
-    partials = dataset_of(sources, [partial(scanning, validator=validator) for validator in validators])
+    partials = source_rows(empty, sources, [partial(scanning, validator=validator) for validator in validators])
     if before is not None and scope != "none":
         partials = _with_those_before(partials, before, scope, partitions)
-    counted = partials.repartition(partitions, keys=["partition"]).map_batches(
-        count, batch_size=None, batch_format="pyarrow"
-    )
     sums = _Sums()
-    for batch in counted.iter_batches(batch_size=None, batch_format="pyarrow"):
-        sums.add(pl.DataFrame(pl.from_arrow(batch)))
+    for lines in partials.grouped("partition", partitions).map(count).tables():
+        sums.add(pl.DataFrame(pl.from_arrow(lines)))
     places = np.sort(np.concatenate(sums.duplicates))
     if len(places):
         sums.reasons[DUPLICATE] += len(places)
@@ -188,18 +185,14 @@ def count(partials: pa.Table) -> pa.Table:
     return _as_partial(pl.concat([duplicates, days, reasons], how="diagonal_relaxed"))
 
 
-def _with_those_before(partials: Dataset, before: PreviousLake, scope: DuplicateScope, partitions: int) -> Dataset:
+def _with_those_before(partials: Rows, before: PreviousLake, scope: DuplicateScope, partitions: int) -> Rows:
     """The lines of what is new, and those of the lake before that may be of the same events."""
     partials = partials.materialize()  # read once: its days are needed first
     days: set[date] | None = None
     if scope == "same day":
-        found = partials.map_batches(_days_of, batch_size=None, batch_format="pyarrow")
-        days = {row[DAY] for row in found.iter_rows()}
+        days = {day for found in partials.map(_days_of).tables() for day in found[DAY].to_pylist()}
     kept = before.ids_of_events(days)
-    if kept is None:
-        return partials
-    kept = kept.map_batches(partial(scan_previous, partitions=partitions), batch_size=None, batch_format="pyarrow")
-    return partials.union(kept)
+    return partials.plus(kept, partial(scan_previous, partitions=partitions)) if kept else partials
 
 
 def _days_of(partials: pa.Table) -> pa.Table:
