@@ -91,7 +91,7 @@ def test_readiness_is_believed_in_the_words_of_the_api_alone(said: str) -> None:
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), RequestStats) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             assert deploy._health(f"http://127.0.0.1:{server.server_port}") == ("x" if '"x"' in said else None)
         finally:

@@ -30,7 +30,7 @@ def test_a_proxy_is_not_asked_for_loopback_addresses(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, "intranet.example")
     settle()
     with http.server.HTTPServer(("127.0.0.1", 0), Hello) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         try:
             assert httpx.get(url).status_code == 200

@@ -41,7 +41,7 @@ def webhook() -> Iterator[Webhook]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     heard.url = f"http://127.0.0.1:{server.server_port}/hook/secret-of-the-url"
     yield heard

@@ -9,6 +9,7 @@ proposition 7. The mixing density is Jeffreys' Beta(1/2, 1/2), whose cost is hal
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Bounds:
     high: float
 
 
+@lru_cache(maxsize=4096)  # a rollout is judged every second, and few of its counts have changed since
 def rate_bounds(hits: float, n: float, *, alpha: float) -> Bounds:
     """Bounds of a rate of which ``hits`` of ``n`` came true; see :func:`rates_bounds`."""
     low, high = rates_bounds(np.float64(hits), np.float64(n), alpha=alpha)
