@@ -28,6 +28,19 @@ def test_a_missing_file_is_named(refused):
     refused(MissingInput, r"No file or directory '.*nowhere.parquet'", source={"path": "nowhere.parquet"})
 
 
+def test_a_file_of_the_working_directory_is_no_file_of_the_home_and_the_message_says_so(refused, tmp_path, monkeypatch):
+    (tmp_path / "here.parquet").touch()
+    monkeypatch.chdir(tmp_path)
+    says = r'starts at the home; .* write "\$\{PWD\}/here.parquet"'
+    refused(MissingInput, says, source={"path": "here.parquet"})
+
+
+def test_types_go_by_the_names_of_the_contract(refused):
+    mapped = COLUMNS["user_id"]
+    says = rf"'{mapped}', which is mapped to user_id: write `user_id: integer`"
+    refused(SettingsError, says, source={"types": {mapped: "integer"}})
+
+
 def test_an_unset_variable_in_a_path_is_pointed_out(refused):
     refused(MissingInput, "environment variable in it is not set", source={"path": "${NO_SUCH}/events.parquet"})
 

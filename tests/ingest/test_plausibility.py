@@ -124,11 +124,16 @@ def test_unknown_users_are_a_warning_when_they_are_many(rows: int, warned: bool)
         ("early_events", {"reasons": {"event_timestamp is before 1990-01-01": 3}}, "before 1990-01-01"),
         ("one_day", {"days": {START.date(): 1_000}}, "All events are of 2024-01-01"),
         ("null_text_ids", {"doubts": {"null_text_ids:user_id": 7}}, "7 events have a user_id that reads as `no value`"),
-        ("padded_ids", {"doubts": {"padded_ids:item_id": 7}}, "7 events have a item_id with spaces"),
+        ("padded_ids", {"doubts": {"padded_ids:item_id": 7}}, "7 events have an item_id with spaces"),
+        ("long_ids", {"doubts": {"long_ids:user_id": 7}}, "7 events have a user_id of more than 256 characters"),
         ("undeclared_event_types", {"reasons": {"event_type is not declared": 2}}, "2 events are of types"),
         ("known_before_event", {"doubts": {"known_before_event": 2}}, "known_timestamp before their event_timestamp"),
         ("same_instant", {"doubts": {"same_instant": 20}}, "20 events have user, item, type and instant in common"),
-        ("scientific_ids", {"doubts": {"scientific_ids:item_id": 7}}, "7 events have a item_id in scientific notation"),
+        (
+            "scientific_ids",
+            {"doubts": {"scientific_ids:item_id": 7}},
+            "7 events have an item_id in scientific",
+        ),
         ("backslash_quotes", {"doubts": {"backslash_quotes": 2}}, "escape"),
     ],
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from remora.contracts.errors import SettingsError
-from remora.settings import activate, load
+from remora.contracts.errors import SettingsError, UnsupportedFormat
+from remora.settings import activate, installed, load
 
 ROOT = Path(__file__).parents[2]
 LEAST = {
@@ -74,6 +74,47 @@ def test_without_a_file_the_home_used_last_is_meant(tmp_path: Path, monkeypatch:
     assert load() == settings
     activate(settings)
     assert load() == settings
+
+
+def test_a_home_that_is_named_has_its_own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REMORA_CONFIG", raising=False)
+    monkeypatch.setenv("REMORA_HOME", str(tmp_path / "there"))
+    with pytest.raises(SettingsError, match=r"The home .*there of REMORA_HOME has no settings.yaml yet"):
+        load()
+    settings = load(write(tmp_path, LEAST))
+    activate(settings)
+    (tmp_path / ".remora" / "active").unlink()
+    assert load() == settings
+
+
+@pytest.mark.parametrize("written", ["4", "99", ""])
+def test_a_home_of_another_format_is_refused_wherever_settings_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REMORA_HOME", str(tmp_path / "home"))
+    file = write(tmp_path, LEAST)
+    activate(load(file))
+    (tmp_path / "home" / "format").write_text(written)
+    with pytest.raises(UnsupportedFormat, match=rf"of format '{written}'; this version of Remora reads format '5'"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"features": {"redis": "localhost:6379"}}, r"features.redis needs the package redis.*'remora\[redis\]'"),
+        ({"tracking_uri": "postgresql://db/mlflow"}, r"tracking_uri needs the package psycopg.*'remora\[postgres\]'"),
+        ({"features": {"registry": "mysql+pymysql://db/feast"}}, "features.registry needs .* pip install pymysql"),
+    ],
+)
+def test_a_server_whose_client_is_not_installed_is_said_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], says: str
+) -> None:
+    monkeypatch.setattr(installed, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=says):
+        load(write(tmp_path, LEAST | changes))
 
 
 def test_environment_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ from remora.ingest.contract import DUPLICATE, FILTER, UNKNOWN_ITEM
 from remora.ingest.findings import Finding
 from remora.ingest.lake import Lake
 from remora.settings import Settings
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 PARTITIONS = 8
@@ -101,7 +105,7 @@ def _examine(lake: Lake, settings: Settings) -> QualityReport:
         events=events,
         users=len(per_user),
         items=len(catalogue),
-        density=events / (len(per_user) * len(catalogue)),
+        density=_pairs(lake) / (len(per_user) * len(catalogue)),
         first=lake.first,
         last=lake.last,
         days_with_events=len(per_day),
@@ -179,9 +183,23 @@ def add_up(tallies: pa.Table) -> pa.Table:
     return _as_tally(frame.group_by("kind", "name").agg(pl.col("rows").sum()))
 
 
+def _events(lake: Lake) -> Dataset:
+    return lake.events() if lake.impression is None else lake.events().union(lake.impressions())
+
+
+def _pairs(lake: Lake) -> int:
+    """How many cells of the user x item matrix have an event; a user buys some items again."""
+
+    def pairs(of_users: pa.Table) -> pa.Table:
+        return pa.table({"pairs": [pl.DataFrame(pl.from_arrow(of_users)).n_unique() if len(of_users) else 0]})
+
+    by_user = _events(lake).select_columns([USER_ID, ITEM_ID]).repartition(PARTITIONS, keys=[USER_ID])
+    counts = by_user.map_batches(pairs, batch_size=None, batch_format="pyarrow")
+    return sum(row["pairs"] for row in counts.take_all())
+
+
 def _tallies(lake: Lake) -> dict[str, dict[str, int]]:
-    events = lake.events() if lake.impression is None else lake.events().union(lake.impressions())
-    batches = events.map_batches(tally, batch_size=None, batch_format="pyarrow")
+    batches = _events(lake).map_batches(tally, batch_size=None, batch_format="pyarrow")
     added = batches.repartition(PARTITIONS, keys=["name"]).map_batches(add_up, batch_size=None, batch_format="pyarrow")
     found: dict[str, dict[str, int]] = {"user": {}, "item": {}, "type": {}, "null": {}}
     for batch in added.iter_batches(batch_size=None, batch_format="pyarrow"):

@@ -21,6 +21,7 @@ USER_UNKNOWN = "unknown_users"
 ITEM_UNKNOWN = "unknown_items"
 NULL_TEXT = "null_text_ids"
 PADDED = "padded_ids"
+LONG = "long_ids"
 SCIENTIFIC = "scientific_ids"
 BACKSLASH = "backslash_quotes"
 SWALLOWED = "swallowed_lines"
@@ -31,6 +32,9 @@ LIST_SEPARATOR = "list_separator"
 
 MARKS = ("|", ";", ",", "\t")
 """What commonly stands between the members of a list in text."""
+
+MOST_CHARACTERS = 256
+"""Of an id in a request."""
 
 _ACT = (USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP)
 
@@ -82,6 +86,7 @@ class Doubts:
             words = validated[id].str.strip_chars()
             yield f"{NULL_TEXT}:{id}", id, valid & words.str.to_lowercase().is_in(_NULL_WORDS)
             yield f"{PADDED}:{id}", id, valid & (words != validated[id])
+            yield f"{LONG}:{id}", id, valid & (validated[id].str.len_chars() > MOST_CHARACTERS)
             yield f"{SCIENTIFIC}:{id}", id, valid & words.str.contains(_SCIENTIFIC)
         yield TYPE_UNKNOWN, EVENT_TYPE, validated[REASON] == UNDECLARED
         if KNOWN_TIMESTAMP in source.columns:

@@ -137,8 +137,7 @@ def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
     filesystem, path = _place(source.path, home)
     info = filesystem.get_file_info(path)
     if info.type == pafs.FileType.NotFound:
-        unset = "" if "$" not in path else " An environment variable in it is not set."
-        raise MissingInput("file or directory", path, hint=f"Check `path` of the source in data.{unset}")
+        raise MissingInput("file or directory", path, hint=f"Check `path` of the source in data.{_meant(source.path)}")
     found, skipped = ([info], []) if info.type == pafs.FileType.File else _in_folder(filesystem, path, source.format)
     if not found:
         there = f" Not read: {_some(skipped)}." if skipped else ""
@@ -161,6 +160,17 @@ def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
         for i, file in enumerate(found)
     ]
     return FoundFiles(tuple(files), tuple(skipped))
+
+
+def _meant(path: str) -> str:
+    """What may be wrong with a path at which there is nothing."""
+    if "$" in path:
+        return " An environment variable in it is not set."
+    if "://" in path or os.path.isabs(path):
+        return ""
+    if os.path.exists(path):
+        return f' A relative path starts at the home; to mean the working directory, write "${{PWD}}/{path}" in quotes.'
+    return " A relative path starts at the home."
 
 
 def _place(path: str, home: Home) -> tuple[pafs.FileSystem, str]:

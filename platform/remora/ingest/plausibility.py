@@ -167,8 +167,11 @@ def _spellings(known: frozenset[str]) -> Iterator[tuple[str, Callable[[str], str
         yield name, spell, frozenset(map(spell, known))
 
 
+NAMED = {USER_ID: "a user_id", ITEM_ID: "an item_id"}
+
+
 def doubtful_ids(facts: Facts) -> Iterator[Finding]:
-    """Ids that say `no value` in words, and ids with spaces around them."""
+    """Ids that say `no value` in words, that have spaces around them, or that no request can name."""
     for key in (USER_ID, ITEM_ID):
         for code, what, advice in (
             (
@@ -186,6 +189,11 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
                 "with spaces around it",
                 "The spaces are part of the id: take them out where it is written.",
             ),
+            (
+                doubts.LONG,
+                f"of more than {doubts.MOST_CHARACTERS} characters, which no request may name",
+                "Give them shorter ids, such as a hash, before they come here.",
+            ),
         ):
             if rows := facts.doubt(f"{code}:{key}"):
                 yield Finding(
@@ -195,7 +203,7 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
                     count=rows,
                     of=facts.validated,
                     examples=facts.examples(f"{code}:{key}"),
-                    what=f"{rows:,} events have a {key} {what}.",
+                    what=f"{rows:,} events have {NAMED[key]} {what}.",
                     advice=advice,
                 )
 

@@ -90,7 +90,14 @@ def _check_mapping(table: str, source: SourceSettings, file_schema: FileSchema) 
             raise SettingsError(
                 f"The {table} source {source.path} does not map {name}. Add `{name}: <column>` to columns."
             )
+    contract_name = {column: name for name, column in source.columns.items()}
     for name in source.types:
+        # Beside the contract's name it is of use: a condition reads the column by the name that it has in the file.
+        if name in contract_name and name not in columns_of(source) and contract_name[name] not in source.types:
+            raise SettingsError(
+                f"`types` of the {table} source {source.path} names the file's column '{name}', which is mapped to "
+                f"{contract_name[name]}: write `{contract_name[name]}: {source.types[name]}`."
+            )
         if name not in columns_of(source) and name not in file_schema.schema.names:
             raise MissingInput("column", name, file_schema.schema.names, f"`types` of {source.path} names it.")
     if table == "events" and source.event_type is not None and EVENT_TYPE in source.columns:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from remora.settings.bounds import Each
 from remora.settings.credentials import Connection
 from remora.settings.section import Section
 from remora.settings.time_pattern import check_pattern
@@ -188,9 +189,9 @@ class DataSettings(Section):
     title: str | None = Field(None, description="items column shown to people")
     category: str | None = Field(None, description="items column (string or list[string]) for affinity and diversity")
     available: str | None = Field(None, description="boolean items column; false keeps an item out of every slate")
-    user_columns: tuple[str, ...] = Field((), description="users columns that are features")
-    item_columns: tuple[str, ...] = Field((), description="items columns that are features")
-    text_columns: tuple[str, ...] = Field((), description="items columns whose words feed the item tower")
+    user_columns: Each[str] = Field((), description="users columns that are features")
+    item_columns: Each[str] = Field((), description="items columns that are features")
+    text_columns: Each[str] = Field((), description="items columns whose words feed the item tower")
     clock: Literal["now", "data"] = Field(
         "now",
         description="`data`: a request without an instant happens at the end of the data (historical sets)",

@@ -13,6 +13,7 @@ from remora.contracts.errors import SettingsError, UnsupportedFormat
 from remora.contracts.home import Home, storage_errors
 from remora.contracts.private import make_private
 from remora.settings.home_path import checked_home
+from remora.settings.installed import check_installed
 from remora.settings.mistakes import listed
 from remora.settings.references import referring, resolved
 from remora.settings.tree import Settings
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 WRITTEN = "settings.yaml"
 
-FORMAT, FORMAT_FILE = 4, "format"
+FORMAT, FORMAT_FILE = 5, "format"
 """Of a home: settings, documents and artifacts with the names of this version."""
 
 ACTIVE = Path(".remora/active")
@@ -32,9 +33,11 @@ ACTIVE = Path(".remora/active")
 def load(path: str | Path | None = None, **overrides: Any) -> Settings:
     """Settings from a YAML file; ``overrides`` replace top-level sections.
 
-    Without a path: $REMORA_CONFIG, else the settings of the active home. ``$REMORA_HOME`` overrides the home.
+    Without a path: $REMORA_CONFIG, else those of the home that $REMORA_HOME names, else those of the active home.
+    ``$REMORA_HOME`` overrides the home.
     ``${NAME}`` and ``${file:PATH}`` are filled in: see :mod:`remora.settings.references`.
-    Raises SettingsError with the place of each mistake.
+    Raises SettingsError with the place of each mistake, and UnsupportedFormat for a home that another version of Remora
+    has made.
     """
     file = _find(path)
     values, references = resolved(parse(read_text(file), file), file)
@@ -45,7 +48,10 @@ def load(path: str | Path | None = None, **overrides: Any) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(f"{file}: {listed(error, Settings)}") from error
+    check_installed(settings)
     home = checked_home(settings.home or f".remora/{settings.name}")
+    if "://" not in home:
+        _check_format(Path(home))
     return settings.model_copy(update={"home": home}).with_references(references)
 
 
@@ -60,7 +66,7 @@ def activate(settings: Settings) -> None:
         return
     home = Path(settings.home)
     with storage_errors(str(home)):
-        _check_format(home)
+        _check_format(home)  # again: another process may have made the home since these were read
         make_private(home, is_home=(home / WRITTEN).is_file())
         Home(settings.home).write_bytes(FORMAT_FILE, f"{FORMAT}\n".encode())
     values = settings.model_dump(mode="json")
@@ -97,9 +103,16 @@ def _remember(home: Path) -> None:
 
 def _find(path: str | Path | None) -> Path:
     named = path or os.environ.get("REMORA_CONFIG")
-    file = Path(named) if named else ACTIVE / "settings.yaml"
+    home = os.environ.get("REMORA_HOME", "")
+    of_home = Path(checked_home(home)) / WRITTEN if home and "://" not in home else ACTIVE / WRITTEN
+    file = Path(named) if named else of_home
     if file.exists():
         return file
     if named:
         raise SettingsError(f"There is no settings file '{file}'. Pass --config FILE; config/ has examples.")
+    if home:
+        raise SettingsError(
+            f"The home {home} of REMORA_HOME has no {WRITTEN} yet. Pass --config FILE, or set REMORA_CONFIG; config/ "
+            f"has examples."
+        )
     raise SettingsError("No home is active here. Pass --config FILE, or set REMORA_CONFIG; config/ has examples.")
