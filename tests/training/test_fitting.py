@@ -22,6 +22,7 @@ from remora.training.checkpoints import COOLING, check_shapes, is_over, judged, 
 from remora.training.fitting import Resources, fit_pairs, fit_sequences
 from remora.training.lr_schedule import rate
 from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
+from remora.training.runs import POLL
 from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule
 
 ITEMS = 20
@@ -109,7 +110,8 @@ def test_two_workers_learn_what_one_does_from_the_same_batches(alone: tuple[Any,
 
 
 @pytest.mark.slow
-def test_a_lost_worker_changes_nothing(alone: tuple[Any, Any], tmp_path: Path) -> None:
+def test_a_lost_worker_changes_nothing(alone: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(POLL, "2")  # so that the run has not ended when the worker is killed
     killed: list[psutil.Process] = []
 
     def kill_one(epoch: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from remora.retrieval.index import ItemIndex
 from remora.settings import Settings
 from remora.settings.tree import RetrievalSettings
 from remora.training.retrieval import SERVING_ONLY, train
+from remora.training.runs import POLL
 from remora.training.two_tower import Schedule
 from remora.wiring.parts import Towers
 
@@ -83,7 +84,8 @@ def test_unchanged_reuses_the_result(trained: tuple) -> None:
 
 
 @pytest.mark.slow
-def test_a_lost_worker_changes_nothing(trained: tuple, tmp_path: Path) -> None:
+def test_a_lost_worker_changes_nothing(trained: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(POLL, "2")  # so that the run has not ended when the worker is killed
     settings, killed = small(tmp_path / "home"), []
 
     def kill_one(epoch: dict) -> None:
