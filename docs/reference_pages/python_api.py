@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from docs.reference_pages.markdown import attribute_docs, code, document, fence, prose, table
-from remora.settings.section import Section
+from remora.contracts.section import Section
 
 PACKAGES = ("remora.settings", "remora.pipeline", "remora.evaluation.metrics")
 STORE = "remora.features.point_in_time.store"

@@ -13,12 +13,12 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from remora.contracts.section import Section
 from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics.metric import RelevanceMetric
 from remora.evaluation.metrics.table import METRICS
 from remora.settings import GatesSettings, Settings
 from remora.settings.gates import Metric
-from remora.settings.section import Section
 
 NEEDED: dict[str, dict[str, Any]] = {
     "Settings": {

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.settings.test_bounds import LEAVES
 
 import remora
+from remora.contracts.credentials import Connection, SecretUrl
 from remora.ingest import ingest
 from remora.rollout.gates import run
 from remora.settings import Settings
-from remora.settings.credentials import Connection, SecretUrl
 from remora.training.retraining import run_recorder
 
 PASSWORDS = st.text(st.characters(codec="ascii", exclude_characters=","), min_size=6).map("k-".__add__)

@@ -8,6 +8,7 @@ RemoraError
 │   ├── Implausible         values that are surely read otherwise than they are meant
 │   └── QuarantineLimitExceeded  more rows broke the contract than the limit allows
 ├── SettingsError        the settings are wrong: fix the configuration file
+│   └── ComponentError       a component that they name is not there, or is none
 ├── NotReady             something needed is not there yet: build it, or retry
 │   └── NotBuilt            an artifact that an earlier step makes
 │       └── LostVersion        its pointer names a version that is not there
@@ -139,6 +140,18 @@ class QuarantineLimitExceeded(DataError):
 
 class SettingsError(RemoraError):
     """The settings are wrong: fix the configuration file."""
+
+
+class ComponentError(SettingsError):
+    """A component that the settings name is not installed, does not import, or is not of its kind."""
+
+    def __init__(self, kind: str, name: str, why: str) -> None:
+        super().__init__(kind, name, why)
+
+    def __str__(self) -> str:
+        """Name the component, what is wrong with it, and the next step."""
+        kind, name, why = self.args
+        return f"The {kind} '{name}' cannot be used: {why}."
 
 
 class NotReady(RemoraError):

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from remora.contracts.errors import Refused
 from remora.contracts.json_document import parse_json
+from remora.contracts.section import Section
 from remora.settings.ranking import RankingDefinitions
-from remora.settings.section import Section
 from remora.settings.tree import FeatureDefinitions, RetrievalDefinitions, Settings, SurfacesSettings
 
 FILE = "settings.json"

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from remora.contracts.credentials import Connection
+from remora.contracts.section import Section
 from remora.settings.bounds import Each
-from remora.settings.credentials import Connection
-from remora.settings.section import Section
 from remora.settings.time_pattern import check_pattern
 
 _NAMED_ONCE = ("user_id", "item_id", "event_timestamp", "event_id")

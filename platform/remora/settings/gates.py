@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from remora.contracts.section import Section
 from remora.settings.bounds import MOST_MIB, MOST_SECONDS, Cutoff
-from remora.settings.section import Section
 
 Metric = Literal["ndcg", "recall", "mrr", "map", "hit_rate"]
 """What a replay says of one slate; the name is also its key in a report."""

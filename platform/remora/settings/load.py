@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from remora.contracts.errors import SettingsError, UnsupportedFormat
 from remora.contracts.home import Home, storage_errors
+from remora.contracts.mistakes import listed
 from remora.contracts.private import make_private
 from remora.settings.home_path import checked_home
 from remora.settings.installed import check_installed
-from remora.settings.mistakes import listed
 from remora.settings.references import referring, resolved
 from remora.settings.tree import Settings
 from remora.settings.yaml_file import dump, parse, read_text

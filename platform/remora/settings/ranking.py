@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from remora.contracts.section import Section
 from remora.settings.bounds import Seed
 from remora.settings.data import EventTypeSettings
-from remora.settings.section import Section
 
 Calibration = Literal["platt", "temperature", "isotonic"]
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from remora.contracts.section import Section
 from remora.settings.bounds import MOST_DAYS
-from remora.settings.section import Section
 
 Versions = Annotated[int, Field(ge=1, le=100_000)]
 

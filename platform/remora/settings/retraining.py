@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from remora.contracts.credentials import SecretUrl
+from remora.contracts.section import Section
 from remora.settings.bounds import MOST_DAYS
-from remora.settings.credentials import SecretUrl
-from remora.settings.section import Section
 
 POLICIES = ("candidate", "promote", "rollout")
 

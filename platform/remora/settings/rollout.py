@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from remora.contracts.section import Section
 from remora.settings.bounds import MOST_SECONDS
-from remora.settings.section import Section
 
 
 class MarginSettings(Section):

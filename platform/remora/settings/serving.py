@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from remora.contracts.section import Section
 from remora.settings.bounds import MOST_ITEMS, MOST_SECONDS, MOST_TIMEOUT_MS
-from remora.settings.section import Section
 
 
 class ServingSettings(Section):

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
+from remora.contracts.credentials import Connection
+from remora.contracts.section import Section
 from remora.settings.bounds import (
     MOST_DAYS,
     MOST_ITEMS,
@@ -18,7 +20,6 @@ from remora.settings.bounds import (
     Each,
     Seed,
 )
-from remora.settings.credentials import Connection
 from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
@@ -27,7 +28,6 @@ from remora.settings.registry import RegistrySettings
 from remora.settings.retention import RetentionSettings
 from remora.settings.retraining import RetrainingSettings
 from remora.settings.rollout import RolloutSettings
-from remora.settings.section import Section
 from remora.settings.serving import ServingSettings
 from remora.settings.tuning import Choice, TuningSettings
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from remora.contracts.section import Section
 from remora.settings.bounds import MOST_DAYS, Seed
-from remora.settings.section import Section
 
 
 class Range(Section):

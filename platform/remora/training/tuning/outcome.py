@@ -11,8 +11,8 @@ import yaml
 
 from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import NotFound, SettingsError
+from remora.contracts.section import Section
 from remora.settings import Settings
-from remora.settings.section import Section
 from remora.training.tracking import tracked
 from remora.training.tuning.report import SearchReport, written
 from remora.training.tuning.search import Search, Spaces

@@ -15,7 +15,7 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
-from remora.settings.section import Section
+from remora.contracts.section import Section
 from remora.settings.tuning import Choice, Range, TuningSettings
 
 FOLDER = "tuning/runs"

@@ -1,0 +1,41 @@
+"""What a component is: a class with settings of its own and one verb."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from remora.contracts.errors import ComponentError
+from remora.contracts.section import Section
+
+
+class ComponentConfig(Section):
+    """The settings of a component; the fields of a subclass, with their bounds, are what a user may write."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of component.
+
+    ``name`` is for messages ("metric"), ``group`` the entry points' ("remora.metrics"), ``verbs`` the methods that a
+    class of the kind has.
+    """
+
+    name: str
+    group: str
+    verbs: tuple[str, ...]
+
+    def config_of(self, cls: type[Any]) -> type[ComponentConfig]:
+        """The model of a component's settings: its ``Config``, or one without fields."""
+        return getattr(cls, "Config", ComponentConfig)
+
+    def check(self, name: str, found: Any) -> type[Any]:
+        """``found``, where it is a class of this kind; ComponentError says what it lacks."""
+        if not isinstance(found, type):
+            raise ComponentError(self.name, name, f"it is {found!r} and not a class")
+        if missing := [verb for verb in self.verbs if not callable(getattr(found, verb, None))]:
+            raise ComponentError(self.name, name, f"{found.__qualname__} has no method {', '.join(missing)}")
+        config = self.config_of(found)
+        if not (isinstance(config, type) and issubclass(config, ComponentConfig)):
+            raise ComponentError(self.name, name, f"{found.__qualname__}.Config is no subclass of ComponentConfig")
+        return found

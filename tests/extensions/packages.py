@@ -1,0 +1,27 @@
+"""Small packages as pip leaves them: modules beside a ``.dist-info`` with entry points, in a folder on the path."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def install(
+    folder: Path,
+    name: str,
+    *,
+    version: str = "1.0",
+    modules: Mapping[str, str],
+    groups: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Put a package there; ``groups`` has the entry points, name -> ``module:Class``, by group."""
+    for module, text in modules.items():
+        (folder / f"{module}.py").write_text(textwrap.dedent(text))
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n")
+    lines = [f"[{group}]\n" + "".join(f"{n} = {v}\n" for n, v in points.items()) for group, points in groups.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    (info / "top_level.txt").write_text("".join(f"{module}\n" for module in modules))
+    (info / "RECORD").write_text("".join(f"{module}.py,,\n" for module in modules))
