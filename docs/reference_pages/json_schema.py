@@ -29,6 +29,8 @@ def typed(field: Schema) -> str:
 
 
 def _kind(field: Schema) -> str:
+    if "component" in field:
+        return f"[{field['component']}](components.md)"
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})" if "/schemas/" in field["$ref"] else "section"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from docs.reference_pages.json_schema import Schema, typed
 from docs.reference_pages.markdown import code, document, prose, sentence, table
@@ -20,7 +21,20 @@ its bounds. A unit is part of a field's name (`_seconds`, `_ms`, `_mib`, `_days`
 def page() -> str:
     """The page."""
     schema = Settings.model_json_schema()
+    schema = _with_components(schema, schema["$defs"])
     return document("Settings", "the models in `remora.settings`", INTRODUCTION, *_sections(schema))
+
+
+def _with_components(schema: Any, models: Schema) -> Any:
+    """The schema with what holds a component in place of the reference to it."""
+    if isinstance(schema, list):
+        return [_with_components(one, models) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    if "component" in models.get(name, ()):
+        return models[name] | schema
+    return {key: _with_components(one, models) for key, one in schema.items()}
 
 
 def _sections(schema: Schema) -> Iterator[str]:
@@ -43,6 +57,8 @@ def _sections(schema: Schema) -> Iterator[str]:
 
 def _models(field: Schema, step: str = "") -> list[tuple[str, str]]:
     """The models that a field may hold, and what follows its name in a path: an entry of a list, of a mapping."""
+    if "component" in field:
+        return []
     if "$ref" in field:
         return [(field["$ref"].rpartition("/")[2], step)]
     found = [model for part in field.get("anyOf", ()) for model in _models(part, step)]
@@ -56,7 +72,7 @@ def _models(field: Schema, step: str = "") -> list[tuple[str, str]]:
 def _default(field: Schema, required: bool) -> str:
     if required:
         return "**required**"
-    if _models(field) and isinstance(field.get("default"), dict):
+    if _models(field) and isinstance(field.get("default", {}), dict):
         return ""
     return code(json.dumps(field.get("default"), ensure_ascii=False))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from docs.reference_pages import (
     commands,
+    components,
     degraded_codes,
     errors,
     grpc_api,
@@ -21,6 +22,7 @@ FOLDER = Path(__file__).parents[1] / "reference"
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings.page,
+    "components.md": components.page,
     "cli.md": commands.page,
     "http_api.md": http_api.page,
     "grpc.md": grpc_api.page,

@@ -127,7 +127,7 @@ def test_the_verdict_says_who_wins() -> None:
         pipelines = {"peer": poor, "other": poor, "retrieval": poor, "surface": good}
         return ReplayState(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
 
-    made = replace(toys.replay(), moment_at=moment, metrics=metrics_at((10,), toys.CATALOGUE))
+    made = replace(toys.replay(), moment_at=moment, metrics=metrics_at((10,), toys.CATALOGUE, toys.SETTINGS.metrics))
     found = report(made.run(toys.queries()), toys.SETTINGS)
     result = summarised(found, {"peer": {"trials": 1}, "gone": {"failed": "no wheel"}}, {"ingest": 1.0}, {})
     assert result["best_single"] == "peer"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from remora.evaluation.aggregates import CoveredItems, Mean
 from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics import Coverage, IntraListDiversity, Novelty, PopularityBias, metrics_at
+from remora.settings import EvaluationSettings
 
 NONE = np.empty((4, 0), np.int32)
 
@@ -60,7 +61,7 @@ def test_popularity_bias_is_zero_when_people_get_what_they_want_and_positive_whe
     assert metric.measure(shown=[3], relevant={-1}) == metric.measure(shown=[], relevant={1}) == Mean()
 
 
-def test_the_table_makes_every_metric_at_every_cutoff_under_names_of_its_own() -> None:
-    made = metrics_at((10, 100), ItemStatistics(popularity=np.ones(4), categories=NONE))
+def test_what_the_settings_choose_is_made_at_every_cutoff_under_names_of_its_own() -> None:
+    made = metrics_at((10, 100), ItemStatistics(popularity=np.ones(4), categories=NONE), EvaluationSettings().metrics)
     names = [(metric.name, metric.k) for metric in made]
     assert len(set(names)) == len(names) == 18

@@ -79,7 +79,7 @@ def replay() -> Replay:
         vocabulary=VOCABULARY,
         hydrator=Parities(),
         moment_at=Days(),
-        metrics=metrics_at(SETTINGS.cutoffs, CATALOGUE),
+        metrics=metrics_at(SETTINGS.cutoffs, CATALOGUE, SETTINGS.metrics),
         settings=SETTINGS,
     )
 

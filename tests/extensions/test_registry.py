@@ -142,6 +142,8 @@ def test_a_choice_is_a_name_or_a_name_with_settings_and_is_written_as_it_is_read
         ({"type": "longest", "day": 1}, ["longest", "day", "Did you mean days?"]),
         ({"type": "longest", "days": True}, ["days", "a number is needed"]),
         ({"days": 1}, ["write the tester's name"]),
+        ("x" * 201, ["write the tester's name"]),
+        ("lon\ngest", ["write the tester's name"]),
         (7, ["write the tester's name"]),
         ("longst", ["Did you mean longest?"]),
     ],

@@ -14,11 +14,9 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from remora.contracts.section import Section
-from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics.metric import RelevanceMetric
-from remora.evaluation.metrics.table import METRICS
-from remora.settings import GatesSettings, Settings
-from remora.settings.gates import Metric
+from remora.extensions import Choice
+from remora.settings import EvaluationSettings, Settings
 
 NEEDED: dict[str, dict[str, Any]] = {
     "Settings": {
@@ -77,6 +75,8 @@ def leaves(section: type[Section], seen: set[type[Section]] | None = None) -> It
     seen.add(section)
     for name, field in section.model_fields.items():
         for kind, bounds, listed in parts(field.annotation, tuple(field.metadata)):
+            if isinstance(kind, type) and issubclass(kind, Choice):
+                continue  # a component's settings are its own: see tests/extensions
             if isinstance(kind, type) and issubclass(kind, Section):
                 yield from leaves(kind, seen)
             else:
@@ -114,7 +114,7 @@ def all_sections() -> Iterator[type[Section]]:
     while left:
         for one in left.pop().__subclasses__():
             left.append(one)
-            made_of_sections = one.__name__ in ("SurfacesSettings", "BundleSettings")
+            made_of_sections = one.__name__ in ("SurfacesSettings", "BundleSettings") or issubclass(one, Choice)
             derived_from = bool(one.__subclasses__())  # its fields are reached where they are inherited
             if one.__module__.startswith("remora.settings") and not made_of_sections and not derived_from:
                 yield one
@@ -164,7 +164,7 @@ def test_a_text_is_no_book(leaf: Leaf) -> None:
         ("features", {"windows_days": [-3, 7]}, "windows_days"),
         ("gates", {"offline": []}, "offline"),
         ("gates", {"offline": [{"metric": "ndcg"}, {"metric": "ndcg"}]}, "ndcg@10 twice"),
-        ("gates", {"offline": [{"metric": "ncdg"}]}, "'ndcg'"),
+        ("gates", {"offline": [{"metric": "ncdg"}]}, "metrics of relevance in evaluation.metrics are: ndcg"),
         ("evaluation", {"cutoffs": []}, "cutoffs"),
         ("evaluation", {"cutoffs": [10, 10]}, "10 is listed twice"),
         ("serving", {"port": 70_000}, "port"),
@@ -182,16 +182,18 @@ def test_settings_that_would_crash_later_are_refused_when_they_are_read(section:
     assert says in str(raised.value)
 
 
-def test_a_gate_may_name_each_metric_of_relevance_and_no_other() -> None:
-    nothing = ItemStatistics.__new__(ItemStatistics)
-    found = set()
-    for make in METRICS:
-        try:
-            metric = make(10, nothing)
-        except AttributeError:  # it needs a catalogue, so it judges no single slate
-            continue
-        if isinstance(metric, RelevanceMetric):
-            found.add(metric.name)
-    assert found == set(get_args(Metric))
-    for name in found:
-        assert GatesSettings(offline=({"metric": name},)).offline[0].metric == name  # type: ignore[arg-type]
+def test_a_gate_may_bound_each_metric_of_relevance_and_no_other() -> None:
+    chosen = EvaluationSettings().metrics
+    for metric in (choice.component.cls for choice in chosen):
+        gates = {"offline": [{"metric": metric.name}]}
+        if issubclass(metric, RelevanceMetric):
+            assert Settings(**NEEDED["Settings"], gates=gates).gates.offline[0].metric == metric.name
+        else:
+            with pytest.raises(ValidationError, match=r"metrics of relevance in evaluation.metrics are: ndcg, recall"):
+                Settings(**NEEDED["Settings"], gates=gates)
+
+
+def test_two_metrics_of_one_name_are_refused() -> None:
+    same = ["ndcg", "remora.evaluation.metrics.ndcg:NDCG"]
+    with pytest.raises(ValidationError, match="two of the name ndcg"):
+        EvaluationSettings(metrics=same)  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ PLAIN = (
     "list_separator", "event_type", "when", "type", "pattern", "timezone", "filters",
     "impression", "title", "category", "available", "user_columns",
     "item_columns", "text_columns", "address", "segment", "events",
-    "leakage_allowlist", "host", "signing_key", "trusted_keys", "on_success", "textfile",
+    "leakage_allowlist", "metric", "host", "signing_key", "trusted_keys", "on_success", "textfile",
 )
 # fmt: on
 """Texts in which no credential can stand; of a new text this file asks which it is."""

@@ -8,7 +8,7 @@ RemoraError
 │   ├── Implausible         values that are surely read otherwise than they are meant
 │   └── QuarantineLimitExceeded  more rows broke the contract than the limit allows
 ├── SettingsError        the settings are wrong: fix the configuration file
-│   └── ComponentError       a component that they name is not there, or is none
+│   └── ComponentError       a component that they name cannot be used
 ├── NotReady             something needed is not there yet: build it, or retry
 │   └── NotBuilt            an artifact that an earlier step makes
 │       └── LostVersion        its pointer names a version that is not there

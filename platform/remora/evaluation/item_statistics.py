@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
+
+from remora.contracts.errors import MissingInput
+
+
+def _no_column(name: str) -> npt.NDArray[Any]:
+    raise MissingInput("column of the items", name)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ItemStatistics:
     """n items: ``popularity`` (n,), not negative, counted before the evaluated window; ``categories`` (n, m) int32.
 
-    Categories are numbers padded with -1. Items that no user touched have popularity 0.
+    Categories are numbers padded with -1. Items that no user touched have popularity 0. ``column`` gives an item
+    column (n,) by its full name, as ``item_profile__price``; MissingInput for any other name.
     """
 
     popularity: npt.NDArray[np.floating]
     categories: npt.NDArray[np.int32]
+    column: Callable[[str], npt.NDArray[Any]] = _no_column
 
     def __len__(self) -> int:
         return len(self.popularity)

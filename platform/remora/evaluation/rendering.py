@@ -14,18 +14,6 @@ from remora.evaluation.report import Difference, Estimate, EvaluationReport
 from remora.evaluation.segments import ALL
 from remora.evaluation.systems import WITHOUT
 
-TITLES = {
-    "ndcg": "NDCG",
-    "recall": "recall",
-    "mrr": "MRR",
-    "map": "MAP",
-    "hit_rate": "hit rate",
-    "coverage": "coverage",
-    "novelty": "novelty",
-    "intra_list_diversity": "diversity",
-    "popularity_bias": "pop. bias",
-}
-
 
 class _Table(NamedTuple):
     """One table: a title, the names of its columns, and its rows; the first column names the row."""
@@ -94,18 +82,19 @@ def _overview(report: EvaluationReport) -> _Table:
         ]
         for system in report.compared
     ]
-    return _Table("The systems", ["", *(f"{TITLES[m]} @{k}".replace(" ", "\n") for m, k in headline + others)], rows)
+    headings = (f"{report.titles[m]} @{k}".replace(" ", "\n") for m, k in headline + others)
+    return _Table("The systems", ["", *headings], rows)
 
 
 def _all_metrics(report: EvaluationReport, cutoff: int) -> _Table:
     shown = _present(report, cutoff)
     rows = [[s, *(_estimate(report.estimate(s, metric, cutoff)) for metric in shown)] for s in report.compared]
-    return _Table(f"First {cutoff} items", ["system", *(TITLES[m] for m in shown)], rows)
+    return _Table(f"First {cutoff} items", ["system", *(report.titles[m] for m in shown)], rows)
 
 
 def _present(report: EvaluationReport, cutoff: int) -> Sequence[str]:
     there = {e.metric for e in report.estimates if e.cutoff == cutoff}
-    return [metric for metric in TITLES if metric in there]
+    return [metric for metric in report.titles if metric in there]
 
 
 def _differences(report: EvaluationReport) -> _Table:
@@ -131,7 +120,7 @@ def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str]
     headline = _headline(report)
     return _Table(
         title,
-        [first, *(f"{TITLES[m]}@{k}" for m, k in headline)],
+        [first, *(f"{report.titles[m]}@{k}" for m, k in headline)],
         [
             [name, *(_difference(report.difference(other, *one)) for one in headline)]
             for name, other in zip(names, against, strict=True)
@@ -168,7 +157,7 @@ def _cold_start(found: ColdStart) -> _Table:
 def _segments(report: EvaluationReport, metric: str, cutoff: int) -> _Table:
     segments = [s for s, count in report.queries.items() if count and s != ALL]
     return _Table(
-        f"{TITLES[metric]}@{cutoff} by segment",
+        f"{report.titles[metric]}@{cutoff} by segment",
         ["system", *(f"{s.replace('_', ' ')}\n({report.queries[s]:,} queries)" for s in segments)],
         [[s, *(_estimate(report.estimate(s, metric, cutoff, at)) for at in segments)] for s in report.compared],
     )

@@ -11,6 +11,7 @@ from remora.contracts.errors import NotFound
 from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.bootstrap import Bootstrap, Interval
 from remora.evaluation.cold_start import ColdStart
+from remora.evaluation.metrics.chosen import metric_titles
 from remora.evaluation.reliability import Reliability
 from remora.evaluation.segments import ALL, SEGMENTS
 from remora.evaluation.systems import RETRIEVAL, SURFACE, WITHOUT
@@ -58,14 +59,16 @@ class Difference(BaseModel):
 class EvaluationReport(BaseModel):
     """Everything that an evaluation found.
 
-    ``queries`` counts by segment; ``without_targets`` were left out because nothing was wanted after them; ``degraded``
-    counts slates by system that some stage was missing from.
+    ``titles`` has the headings of the metrics, in their order. ``queries`` counts by segment; ``without_targets`` were
+    left out because nothing was wanted after them; ``degraded`` counts slates by system that some stage was missing
+    from.
     """
 
     model_config = ConfigDict(frozen=True)
 
     systems: tuple[str, ...]
     cutoffs: tuple[int, ...]
+    titles: dict[str, str]
     users: int
     queries: dict[str, int]
     without_targets: int
@@ -132,6 +135,7 @@ def report(sums: ReplaySums, settings: EvaluationSettings, *, without_targets: i
     return EvaluationReport(
         systems=tuple(dict.fromkeys(column.system for column in columns)),
         cutoffs=tuple(sorted({column.cutoff for column in columns})),
+        titles=metric_titles(settings.metrics),
         users=len(sums.users),
         queries={segment: sums.queries.get(segment, 0) for segment in SEGMENTS},
         without_targets=without_targets,

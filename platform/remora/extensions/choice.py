@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import SerializeAsAny, ValidationError, model_serializer, model_validator
+from pydantic import GetJsonSchemaHandler, SerializeAsAny, ValidationError, model_serializer, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from remora.contracts.errors import ComponentError
 from remora.contracts.mistakes import listed
 from remora.contracts.section import Section
 from remora.extensions.component import ComponentConfig, Kind
 from remora.extensions.registry import Registered, find
+
+MOST_CHARACTERS = 200
+"""Of a component's name."""
 
 
 class Choice(Section):
@@ -35,7 +40,7 @@ class Choice(Section):
     def _read(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = {"type": value}
-        if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
+        if not isinstance(value, Mapping) or not _is_name(value.get("type")):
             raise ValueError(f"write the {cls.kind.name}'s name, or {{type: NAME, …}} with its own settings")
         type, own = value["type"], {name: one for name, one in value.items() if name != "type"}
         if own.keys() == {"config"} and isinstance(own["config"], ComponentConfig):
@@ -48,6 +53,15 @@ class Choice(Section):
         except ValidationError as error:
             raise ValueError(f"{type}: {listed(error, config)}") from error
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A name, or an object with a ``type``; which settings it takes depends on the component."""
+        return {"anyOf": [{"type": "string"}, {"type": "object", "required": ["type"]}], "component": cls.kind.name}
+
     @model_serializer
     def _write(self) -> dict[str, Any]:
         return {"type": self.type, **self.config.model_dump()}
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MOST_CHARACTERS and value.isprintable()

@@ -21,12 +21,12 @@ PATH = ":"
 class Registered:
     """A component's class, and where it comes from.
 
-    ``type`` is what settings call it. ``distribution`` and ``version`` are those of the installed package; empty for a
+    ``name`` is what settings call it. ``distribution`` and ``version`` are those of the installed package; empty for a
     module that belongs to none.
     """
 
     kind: Kind
-    type: str
+    name: str
     cls: type[Any]
     distribution: str
     version: str
@@ -41,7 +41,7 @@ def names(kind: Kind) -> tuple[str, ...]:
 def find(kind: Kind, type: str) -> Registered:
     """The component that settings call ``type``; its module is imported.
 
-    ComponentError where there is none of that name, where two packages register it, where its module fails to import,
+    ComponentError where no component has that name, where two packages register it, where its module fails to import,
     or where it is not of the kind.
     """
     return _by_path(kind, type) if PATH in type else _by_name(kind, type)

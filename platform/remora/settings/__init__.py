@@ -1,6 +1,7 @@
 """One frozen settings tree, read from one YAML file; nothing here knows any other part of Remora."""
 
 from remora.settings.bundle import BundleSettings
+from remora.settings.components import MetricChoice
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
@@ -31,6 +32,7 @@ __all__ = [
     "GatesSettings",
     "MarginSettings",
     "MetricBound",
+    "MetricChoice",
     "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
 from remora.contracts.section import Section
 from remora.settings.bounds import MOST_MIB, MOST_SECONDS, Cutoff
 
-Metric = Literal["ndcg", "recall", "mrr", "map", "hit_rate"]
-"""What a replay says of one slate; the name is also its key in a report."""
-
 
 class MetricBound(Section):
     """How much worse than production a candidate may be by one metric, and what it must reach in any case."""
 
-    metric: Metric = Field(description="a metric of relevance")
+    metric: str = Field(min_length=1, max_length=100, description="a metric of relevance in evaluation.metrics")
     cutoff: Cutoff = Field(10, description="k of the metric, in items of a slate")
     margin: float = Field(0.1, ge=0, le=1, description="share of production's mean that may be lost")
     floor: float = Field(0.0, ge=0, le=1, description="least mean, with or without production")

@@ -20,6 +20,7 @@ from remora.settings.bounds import (
     Each,
     Seed,
 )
+from remora.settings.components import MetricChoice
 from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
@@ -226,11 +227,27 @@ class SurfacesSettings(Section):
     similar_items: SurfaceSettings = SurfaceSettings(diversity_strength=0.0)
 
 
+METRICS: Any = (
+    "ndcg",
+    "recall",
+    "mrr",
+    "map",
+    "hit_rate",
+    "coverage",
+    "novelty",
+    "intra_list_diversity",
+    "popularity_bias",
+)
+
+
 class EvaluationSettings(Section):
     """How queries are made from held-out time, and how they are judged."""
 
     cutoffs: Each[Cutoff] = Field(
         (10, 100), min_length=1, max_length=20, description="k of the metrics, in items of a slate"
+    )
+    metrics: Each[MetricChoice] = Field(
+        METRICS, min_length=1, max_length=100, validate_default=True, description="what slates are judged by"
     )
     events_between_queries: int = Field(
         20, ge=1, le=1_000_000, description="a query before a user's 1st, (1+k)th, … event of the window"
@@ -259,6 +276,13 @@ class EvaluationSettings(Section):
     )
     seed: Seed = Field(7, description="of draws of queries and of resamples")
 
+    @model_validator(mode="after")
+    def _each_name_once(self) -> EvaluationSettings:
+        named = [one.component.cls.name for one in self.metrics]
+        if twice := sorted({name for name in named if named.count(name) > 1}):
+            raise ValueError(f"metrics has two of the name {twice[0]}, and a report can hold one: leave one out")
+        return self
+
 
 class Settings(Section):
     """Everything. One file makes one home."""
@@ -274,7 +298,7 @@ class Settings(Section):
     retrieval: RetrievalSettings = RetrievalSettings()
     ranking: RankingSettings = RankingSettings()
     surfaces: SurfacesSettings = SurfacesSettings()
-    evaluation: EvaluationSettings = EvaluationSettings()
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     serving: ServingSettings = ServingSettings()
     tuning: TuningSettings = TuningSettings()
     registry: RegistrySettings = RegistrySettings()
@@ -314,6 +338,17 @@ class Settings(Section):
                 )
         if not any(objective.weight for objective in self.objectives.values()):
             raise ValueError("no objective has a weight above 0: nothing would order a slate")
+        return self
+
+    @model_validator(mode="after")
+    def _gates_have_metrics_of_relevance(self) -> Settings:
+        bounded = [one.component.cls.name for one in self.evaluation.metrics if one.component.cls.of_relevance]
+        for bound in self.gates.offline:
+            if bound.metric not in bounded:
+                raise ValueError(
+                    f"gates.offline bounds {bound.metric!r}; the metrics of relevance in evaluation.metrics are: "
+                    f"{', '.join(bounded) or 'none'}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from remora.contracts.home import Home
 from remora.datasets.queries import queries, sampled, without_targets
 from remora.datasets.slates import Slates
 from remora.datasets.splits import time_split
-from remora.evaluation.metrics.table import metrics_at
+from remora.evaluation.metrics.chosen import metrics_at
 from remora.evaluation.parallel import replay_on_ray
 from remora.evaluation.reliability import Reliability, by_segment
 from remora.evaluation.reliability_plot import reliability_plot
@@ -120,7 +120,7 @@ def compared(
         raise DataError(without_target(settings, window))
     log.info("%d of %d queries between %s and %s", len(query_rows), len(found), window.start.date(), window.end.date())
     past = ReplayWindow.prepare(settings, lake, open_store(settings), window, query_rows, lake.vocabulary())
-    metrics = metrics_at(chosen.cutoffs, past.catalogue)
+    metrics = metrics_at(chosen.cutoffs, past.catalogue, chosen.metrics)
     replay = past.replay(moment_at(past.moments(towers, ranker)), metrics)
     sums = replay_on_ray(replay, query_rows, tasks=settings.features.partitions)
     return report(sums, chosen, without_targets=without_targets(query_rows))

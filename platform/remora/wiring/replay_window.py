@@ -62,7 +62,7 @@ class ReplayWindow:
     def catalogue(self) -> ItemStatistics:
         """What metrics need to know of the items: as they were when the window began."""
         first = self.snapshots[0]
-        return ItemStatistics(popularity=first.popularity, categories=first.categories)
+        return ItemStatistics(popularity=first.popularity, categories=first.categories, column=first.column)
 
     def moments(self, towers: Towers, ranker: Ranker | None, settings: Settings | None = None) -> ReplayStates:
         """The window as these models would have served it, under ``settings`` where they are others."""

@@ -1,15 +1,21 @@
-"""Catalogue coverage."""
+"""ItemStatistics coverage."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from remora.evaluation.aggregates import CoveredItems
 from remora.evaluation.metrics.judgement import Judgement
 from remora.evaluation.metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from remora.evaluation.item_statistics import ItemStatistics
+    from remora.extensions import ComponentConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +30,13 @@ class Coverage(Metric[CoveredItems]):
     """
 
     name: ClassVar[str] = "coverage"
+    title: ClassVar[str] = "coverage"
     items: int
+
+    @classmethod
+    def at(cls, k: int, items: ItemStatistics, config: ComponentConfig) -> Self:
+        """See :class:`Metric`."""
+        return cls(k=k, items=len(items))
 
     def of(self, judgement: Judgement) -> CoveredItems:
         """What this slate covers."""

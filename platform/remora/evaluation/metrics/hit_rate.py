@@ -21,6 +21,7 @@ class HitRate(RelevanceMetric):
     """
 
     name: ClassVar[str] = "hit_rate"
+    title: ClassVar[str] = "hit rate"
 
     def value(self, judgement: Judgement) -> float:
         """See the class."""

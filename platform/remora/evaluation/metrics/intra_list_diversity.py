@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,12 @@ import numpy.typing as npt
 from remora.evaluation.aggregates import Mean
 from remora.evaluation.metrics.judgement import Judgement
 from remora.evaluation.metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from remora.evaluation.item_statistics import ItemStatistics
+    from remora.extensions import ComponentConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,7 +33,13 @@ class IntraListDiversity(Metric[Mean]):
     """
 
     name: ClassVar[str] = "intra_list_diversity"
+    title: ClassVar[str] = "diversity"
     categories: npt.NDArray[np.int32]
+
+    @classmethod
+    def at(cls, k: int, items: ItemStatistics, config: ComponentConfig) -> Self:
+        """See :class:`Metric`."""
+        return cls(k=k, categories=items.categories)
 
     def of(self, judgement: Judgement) -> Mean:
         """See the class."""

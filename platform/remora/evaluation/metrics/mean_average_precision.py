@@ -22,6 +22,7 @@ class MeanAveragePrecision(RelevanceMetric):
     """
 
     name: ClassVar[str] = "map"
+    title: ClassVar[str] = "MAP"
 
     def value(self, judgement: Judgement) -> float:
         """See the class."""

@@ -21,6 +21,7 @@ class MRR(RelevanceMetric):
     """
 
     name: ClassVar[str] = "mrr"
+    title: ClassVar[str] = "MRR"
 
     def value(self, judgement: Judgement) -> float:
         """See the class."""

@@ -22,6 +22,7 @@ class NDCG(RelevanceMetric):
     """
 
     name: ClassVar[str] = "ndcg"
+    title: ClassVar[str] = "NDCG"
 
     def value(self, judgement: Judgement) -> float:
         """See the class."""

@@ -18,6 +18,7 @@ class Recall(RelevanceMetric):
     """
 
     name: ClassVar[str] = "recall"
+    title: ClassVar[str] = "recall"
 
     def value(self, judgement: Judgement) -> float:
         """See the class."""

@@ -17,9 +17,8 @@ from remora.datasets.splits import Window, time_split
 from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.bootstrap import Bootstrap
 from remora.evaluation.item_statistics import ItemStatistics
-from remora.evaluation.metrics import coverage
-from remora.evaluation.metrics.metric import Metric, RelevanceMetric
-from remora.evaluation.metrics.table import metrics_at
+from remora.evaluation.metrics.coverage import Coverage as CoverageMetric
+from remora.evaluation.metrics.metric import Metric
 from remora.evaluation.parallel import replay_on_ray
 from remora.evaluation.segments import ALL
 from remora.ingest.lake import Lake
@@ -65,7 +64,7 @@ def replayed(
         prepared = _window(settings, lake, store, window, asked, loaded, prepared)
         contents = loaded.contents
         moments = prepared.moments(contents.towers, contents.ranker, contents.settings)
-        metrics = _metrics(settings.gates, prepared.catalogue)
+        metrics = _metrics(settings, prepared.catalogue)
         replay = prepared.replay(partial(moments.alone, name), metrics)
         parts.append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
     return GateReplay(window=window, queries=len(asked), sums=reduce(add, parts), items=len(candidate.vocabulary))
@@ -103,13 +102,12 @@ def _of(window: ReplayWindow) -> tuple[object, ...]:
     return window.settings.retrieval, window.settings.features, window.vocabulary.ids
 
 
-def _metrics(bounds: GatesSettings, catalogue: ItemStatistics) -> tuple[Metric[Any], ...]:
+def _metrics(settings: Settings, catalogue: ItemStatistics) -> tuple[Metric[Any], ...]:
     """Those that have a bound, and coverage."""
-    asked = {(one.metric, one.cutoff) for one in bounds.offline}
-    every = metrics_at({COVERED_AT, *(cutoff for _, cutoff in asked)}, catalogue)
-    there = {(metric.name, metric.k): metric for metric in every if isinstance(metric, RelevanceMetric)}
-    covers = (metric for metric in every if isinstance(metric, coverage.Coverage) and metric.k == COVERED_AT)
-    return (*(there[one] for one in sorted(asked)), *covers)
+    chosen = {choice.component.cls.name: choice for choice in settings.evaluation.metrics}
+    bounded = sorted({(one.metric, one.cutoff) for one in settings.gates.offline})
+    made = (chosen[name].component.cls.at(k, catalogue, chosen[name].config) for name, k in bounded)
+    return (*made, CoverageMetric(k=COVERED_AT, items=len(catalogue)))
 
 
 def offline(found: GateReplay, bounds: GatesSettings, evaluation: EvaluationSettings) -> Offline:
