@@ -22,7 +22,6 @@ from remora.retrieval.item_to_item_lists import LONGEST
 from remora.retrieval.linear.co_occurrence import directions
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.next_item import NextItem, recent
-from remora.retrieval.linear.table import FUTURE_DECAY
 from remora.retrieval.sequential_tower import SequentialTower
 from remora.training.fitting import Resources, described, fit_sequences
 from remora.training.progress import Report
@@ -106,7 +105,7 @@ def popularity(train: Histories) -> Member:
 def next_item(train: Histories, chosen: dict[str, float]) -> Member:
     """The linear model of the next item."""
     windows = [history[-LONGEST:] for history in train]
-    model = NextItem.fit(windows, train.items, future_decay=FUTURE_DECAY, **chosen)
+    model = NextItem.fit(windows, train.items, future_decay=NextItem.Config().future_decay, **chosen)
     return lambda histories: model.scores(recent(list(histories), histories.items, chosen["past_decay"]))
 
 

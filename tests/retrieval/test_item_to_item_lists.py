@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +12,10 @@ import scipy.sparse as sp
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
 from remora.contracts.vocabulary import Vocabulary
+from remora.extensions import names
+from remora.extensions.kinds import LINEAR_MODEL
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.item_to_item_lists import fit, of_histories
-from remora.retrieval.linear.table import LINEAR_MODELS
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS
 from remora.settings import RetrievalSettings
@@ -22,9 +23,9 @@ from remora.settings import RetrievalSettings
 ITEMS, AS_OF = 12, START + timedelta(days=30)
 
 
-def chosen(**changes: float | str) -> RetrievalSettings:
-    numbers: dict[str, float | str] = {"linear_decay": 2.0, "linear_ridge": 1.0, "linear_top_k": 4}
-    return RetrievalSettings.model_validate(numbers | changes)
+def chosen(**changes: Any) -> RetrievalSettings:
+    model = {"type": "next_item", "past_decay": 2.0, "ridge": 1.0}
+    return RetrievalSettings.model_validate({"linear_model": model, "linear_top_k": 4} | changes)
 
 
 def histories(users: int = 25) -> list[np.ndarray]:
@@ -36,14 +37,16 @@ def lists(found: Neighbours) -> list[list[int]]:
     return [found.of(row).rows.tolist() for row in range(len(found.starts) - 1)]
 
 
-@pytest.mark.parametrize("name", LINEAR_MODELS)
+@pytest.mark.parametrize("name", names(LINEAR_MODEL))
 def test_the_lists_are_the_largest_positive_scores_of_a_user_who_had_that_item_alone(name: str) -> None:
-    settings = chosen(linear_model=name, linear_rank=6)
+    own = {"graph_filter": {"rank": 6}}.get(name, {"ridge": 1.0})
+    settings = chosen(linear_model={"type": name, **own})
     found = of_histories(histories(), ITEMS, settings)
     several = [h for h in histories() if len(h) > 1]
     head = np.unique(np.concatenate(histories()))
     at = np.searchsorted(head, np.arange(ITEMS))
-    model = LINEAR_MODELS[name](Histories.of([at[h] for h in several], len(head)), settings)
+    choice = settings.linear_model
+    model = choice.component.cls.learn(Histories.of([at[h] for h in several], len(head)), choice.config)
     every = model.scores(sp.csr_array(np.eye(len(head), dtype=np.float32)))
     for place, row in enumerate(head):
         scores = every[place].copy()
@@ -52,10 +55,6 @@ def test_the_lists_are_the_largest_positive_scores_of_a_user_who_had_that_item_a
         assert found.of(row).rows.tolist() == head[expected].tolist()
         np.testing.assert_allclose(found.of(row).scores, scores[expected], rtol=1e-3, atol=1e-5)
     assert not len(found.of(ITEMS - 1).rows)
-
-
-def test_settings_offer_every_linear_model() -> None:
-    assert set(get_args(RetrievalSettings.model_fields["linear_model"].annotation)) == set(LINEAR_MODELS)
 
 
 def test_a_lake_gives_the_lists_of_each_users_positive_items_before_the_instant(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from pydantic import GetJsonSchemaHandler, SerializeAsAny, ValidationError, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -13,10 +22,19 @@ from remora.contracts.errors import ComponentError
 from remora.contracts.mistakes import listed
 from remora.contracts.section import Section
 from remora.extensions.component import ComponentConfig, Kind
-from remora.extensions.registry import Registered, find
+from remora.extensions.registry import PATH, Registered, find, names
 
 MOST_CHARACTERS = 200
 """Of a component's name."""
+
+FROM_A_BUNDLE = {"components": "registered"}
+"""Context in which only registered components are imported: a bundle may come from a stranger."""
+
+
+class Unresolved(ComponentConfig):
+    """What a bundle sets of a component that may not be imported on its account, or is not installed here."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class Choice(Section):
@@ -37,7 +55,7 @@ class Choice(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, value: Any) -> Any:
+    def _read(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str):
             value = {"type": value}
         if not isinstance(value, Mapping) or not _is_name(value.get("type")):
@@ -45,6 +63,8 @@ class Choice(Section):
         type, own = value["type"], {name: one for name, one in value.items() if name != "type"}
         if own.keys() == {"config"} and isinstance(own["config"], ComponentConfig):
             own = own["config"].model_dump()
+        if info.context == FROM_A_BUNDLE and (PATH in type or type not in names(cls.kind)):
+            return {"type": type, "config": Unresolved.model_validate(own)}
         try:
             config = cls.kind.config_of(find(cls.kind, type).cls)
             return {"type": type, "config": config.model_validate(own)}
@@ -61,6 +81,21 @@ class Choice(Section):
     @model_serializer
     def _write(self) -> dict[str, Any]:
         return {"type": self.type, **self.config.model_dump()}
+
+
+def choices(section: BaseModel) -> Iterator[Choice]:
+    """Every component that a section names, in sections, lists and mappings within it too."""
+    pending: list[Any] = [getattr(section, name) for name in type(section).model_fields]
+    while pending:
+        value = pending.pop(0)
+        if isinstance(value, Choice):
+            yield value
+        elif isinstance(value, BaseModel):
+            yield from choices(value)
+        elif isinstance(value, Mapping):
+            pending += value.values()
+        elif isinstance(value, list | tuple):
+            pending += value
 
 
 def _is_name(value: Any) -> bool:

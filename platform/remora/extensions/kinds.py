@@ -6,4 +6,6 @@ from remora.extensions.component import Kind
 
 METRIC = Kind("metric", "remora.metrics", ("at", "of"))
 
-KINDS = (METRIC,)
+LINEAR_MODEL = Kind("linear model", "remora.linear_models", ("learn", "step_decay"))
+
+KINDS = (METRIC, LINEAR_MODEL)

@@ -15,6 +15,7 @@ from remora.contracts.home import Home
 from remora.registry.archive import Archive, write
 from remora.registry.bundle import Bundle
 from remora.registry.garbage import BundleGarbage, bundle_garbage, recently_promoted
+from remora.registry.lineage import FILE as LINEAGE
 from remora.registry.lineage import Lineage
 from remora.registry.manifest import ID, PREFIX, Manifest, check_paths
 from remora.registry.model_card import card
@@ -81,7 +82,7 @@ class Bundles:
         """
         contents: dict[str, Content] = {
             **files,
-            "lineage.json": lineage.model_dump_json(indent=1).encode(),
+            LINEAGE: lineage.model_dump_json(indent=1).encode(),
             "metrics.json": json.dumps(metrics, indent=1, sort_keys=True).encode(),
             "card.md": card(lineage, metrics, surfaces).encode(),
         }

@@ -20,6 +20,7 @@ PART_OF: dict[str, Part] = {
     "artifacts.evaluation": "metrics",
     "seeds": "training",
     "runs": "training",
+    "components": "code",
     "remora": "code",
     "code": "code",
 }

@@ -38,6 +38,21 @@ class TrainingRows(BaseModel):
     views: dict[str, ViewOfRows]
 
 
+class BuiltWith(BaseModel):
+    """A component of a bundle's settings, and the package that it came from; empty for a module of no package."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    name: str
+    package: str
+    version: str
+
+
+FILE = "lineage.json"
+"""The file of a bundle that holds it."""
+
+
 class Lineage(BaseModel):
     """Part of the bundle's identity, so nothing in it may change when the same bundle is made again (no clock)."""
 
@@ -55,5 +70,6 @@ class Lineage(BaseModel):
     seeds: dict[str, int] = Field({}, description="what was trained -> seed")
     rows: dict[str, TrainingRows] = Field({}, description="window -> report of the join of the ranker's rows")
     runs: dict[str, str] = Field({}, description="what was trained -> MLflow run id")
+    components: tuple[BuiltWith, ...] = Field((), description="what the bundle's settings name")
     remora: str = Field(description="version of the package")
     code: str = Field("", description="commit of the checkout, when known")

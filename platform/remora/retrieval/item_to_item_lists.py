@@ -15,7 +15,6 @@ from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.model import neighbours
-from remora.retrieval.linear.table import LINEAR_MODELS
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
 from remora.settings import RetrievalSettings, Settings
@@ -69,7 +68,7 @@ def of_histories(histories: list[npt.NDArray[np.int64]], items: int, chosen: Ret
     within = [known for h in histories if len(known := place[h][place[h] >= 0]) > 1]
     if not within or len(head) < 2:
         return Neighbours.none(items)
-    model = LINEAR_MODELS[chosen.linear_model](Histories.of(within, len(head)), chosen)
+    model = chosen.linear_model.component.cls.learn(Histories.of(within, len(head)), chosen.linear_model.config)
     parts, begin = [], 0
     for rows, scores in neighbours(model, len(head), chosen.linear_top_k):
         at, column = np.nonzero(scores > 0)

@@ -1,7 +1,7 @@
 """One frozen settings tree, read from one YAML file; nothing here knows any other part of Remora."""
 
 from remora.settings.bundle import BundleSettings
-from remora.settings.components import MetricChoice
+from remora.settings.components import LinearModelChoice, MetricChoice
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
@@ -30,6 +30,7 @@ __all__ = [
     "EventTypeSettings",
     "FeatureSettings",
     "GatesSettings",
+    "LinearModelChoice",
     "MarginSettings",
     "MetricBound",
     "MetricChoice",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 from remora.contracts.errors import Refused
 from remora.contracts.json_document import parse_json
 from remora.contracts.section import Section
+from remora.extensions import FROM_A_BUNDLE, Unresolved, choices
 from remora.settings.ranking import RankingDefinitions
 from remora.settings.tree import FeatureDefinitions, RetrievalDefinitions, Settings, SurfacesSettings
 
@@ -40,9 +43,13 @@ class BundleSettings(Section):
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> BundleSettings:
-        """What the file ``where`` holds; Refused with the first fields that a bundle may not set, or that are wrong."""
+        """What the file ``where`` holds; Refused with the first fields that a bundle may not set, or that are wrong.
+
+        A bundle may come from a stranger, so a component is imported only where an installed package registers it; any
+        other stays unresolved until :meth:`over`.
+        """
         try:
-            return cls.model_validate(parse_json(content, where))
+            return cls.model_validate(parse_json(content, where), context=FROM_A_BUNDLE)
         except ValidationError as error:
             mistakes = [f"{'.'.join(map(str, one['loc']))} ({one['msg']})" for one in error.errors()[:MOST_MISTAKES]]
             more = error.error_count() - len(mistakes)
@@ -52,11 +59,22 @@ class BundleSettings(Section):
                 f"features are defined; servers, paths and credentials are those of the settings where it is served."
             ) from error
 
-    def over(self, settings: Settings) -> Settings:
+    def over(self, settings: Settings, packages: Mapping[str, str] = MappingProxyType({})) -> Settings:
         """``settings`` with these in their place; all else stays the operator's.
 
-        Refused where the two do not fit, as an objective of an event type that ``settings`` do not declare.
+        Refused where the two do not fit, as an objective of an event type that ``settings`` do not declare, and for a
+        component that is neither registered here nor named by ``settings``; ``packages`` names the package, with its
+        version, that each component came from.
         """
+        own = {(choice.kind, choice.type) for choice in choices(settings)}
+        for choice in choices(self):
+            if isinstance(choice.config, Unresolved) and (choice.kind, choice.type) not in own:
+                raise Refused(
+                    f"The bundle names the {choice.kind.name} '{choice.type}', which no installed package registers "
+                    f"and the settings of {settings.name} do not name: importing it would run what the bundle chooses. "
+                    f"Install {packages.get(choice.type) or 'the package that brings it'}, or name it in the settings "
+                    f"if you trust it."
+                )
         values: dict[str, Any] = settings.model_dump()
         for name, section in self.model_dump().items():
             values[name] |= section

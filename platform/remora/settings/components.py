@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 from remora.extensions import Choice, Kind
-from remora.extensions.kinds import METRIC
+from remora.extensions.kinds import LINEAR_MODEL, METRIC
 
 
 class MetricChoice(Choice):
     """What a slate is judged by."""
 
     kind: ClassVar[Kind] = METRIC
+
+
+class LinearModelChoice(Choice):
+    """What the source ``linear`` learns its item-to-item lists by."""
+
+    kind: ClassVar[Kind] = LINEAR_MODEL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from math import exp
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
@@ -20,7 +19,7 @@ from remora.settings.bounds import (
     Each,
     Seed,
 )
-from remora.settings.components import MetricChoice
+from remora.settings.components import LinearModelChoice, MetricChoice
 from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
@@ -143,17 +142,11 @@ class RetrievalDefinitions(Section):
     co_visited_popularity_exponent: float = Field(
         0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular"
     )
-    linear_model: Literal["next_item", "ease", "graph_filter"] = Field(
-        "next_item",
-        description="of the source `linear`: ridge regression of the next item, EASE, or a graph filter",
+    linear_model: LinearModelChoice = Field(
+        "next_item",  # type: ignore[assignment]
+        validate_default=True,
+        description="of the source `linear`",
     )
-    linear_decay: float = Field(
-        4.0, gt=0, le=1e6, description="of next_item: positions after which a past item weighs 1/e"
-    )
-    linear_ridge: float = Field(300.0, gt=0, le=1e12, description="of next_item and ease: penalty on squared weights")
-    linear_rank: int = Field(256, ge=1, le=100_000, description="of graph_filter: smoothest directions that it keeps")
-    linear_low_pass: float = Field(0.2, ge=0, le=1e6, description="of graph_filter: how much those directions count")
-    linear_sharpening: float = Field(1.5, ge=0, le=1e6, description="of graph_filter: 0 is GF-CF, more is BSPM")
     linear_top_k: int = Field(200, ge=1, le=100_000, description="kept of each item")
     linear_max_items: int = Field(
         20_000, ge=2, le=1_000_000, description="items it knows, most popular first; memory is its square"
@@ -169,11 +162,6 @@ class RetrievalDefinitions(Section):
     min_index_recall: float = Field(
         0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach"
     )
-
-    @property
-    def linear_step_decay(self) -> float:
-        """What each earlier item weighs of the one after it; only the model of the next item reads order."""
-        return exp(-1 / self.linear_decay) if self.linear_model == "next_item" else 1.0
 
     @model_validator(mode="after")
     def _heads_divide(self) -> RetrievalDefinitions:
@@ -295,7 +283,7 @@ class Settings(Section):
     cluster: ClusterSettings = ClusterSettings()
     split: SplitSettings = SplitSettings()
     features: FeatureSettings = FeatureSettings()
-    retrieval: RetrievalSettings = RetrievalSettings()
+    retrieval: RetrievalSettings = Field(default_factory=RetrievalSettings)
     ranking: RankingSettings = RankingSettings()
     surfaces: SurfacesSettings = SurfacesSettings()
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)

@@ -30,7 +30,7 @@ def home_feed(parts: Parts) -> Pipeline:
             Linear(
                 neighbours=parts.linear,
                 limit=limits.linear_limit,
-                decay=limits.linear_step_decay,
+                decay=limits.linear_model.component.cls.step_decay(limits.linear_model.config),
                 skip_seen=hide,
             ),
             CoVisited(neighbours=parts.neighbours, limit=limits.co_visited_limit, skip_seen=hide),

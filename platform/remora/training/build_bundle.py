@@ -15,6 +15,7 @@ import remora
 from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.home import Home
 from remora.datasets.splits import time_split
+from remora.extensions import choices
 from remora.features.services import SERVICES, schema_hash
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
@@ -22,7 +23,7 @@ from remora.features.tables import features_artifacts
 from remora.ingest.lake import Lake, lake_artifacts
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
-from remora.registry.lineage import Lineage, TrainingRows
+from remora.registry.lineage import BuiltWith, Lineage, TrainingRows
 from remora.registry.store import BundleStore, Content
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE as SETTINGS
@@ -112,9 +113,15 @@ def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: dict[str
         seeds={"retrieval": settings.retrieval.seed, "ranking": settings.ranking.seed},
         rows={w: TrainingRows.model_validate(rows) for w, rows in made["ranking"].metadata.get("rows", {}).items()},
         runs={name: artifact.metadata["run"] for name, artifact in made.items() if "run" in artifact.metadata},
+        components=_components(settings),
         remora=remora.__version__,
         code=commit(),
     )
+
+
+def _components(settings: Settings) -> tuple[BuiltWith, ...]:
+    found = [choice.component for choice in choices(BundleSettings.of(settings))]
+    return tuple(BuiltWith(kind=c.kind.name, name=c.name, package=c.distribution, version=c.version) for c in found)
 
 
 def commit() -> str:

@@ -46,8 +46,8 @@ NAME = "retrieval"
 SERVING_ONLY = {
     "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
     "co_visited_window", "co_visited_popularity_exponent", "max_failures", "linear_limit", "linear_model",
-    "linear_decay", "linear_ridge", "linear_rank", "linear_low_pass", "linear_sharpening", "linear_top_k",
-    "linear_max_items", "newest_limit", "newest_days", "segment", "segment_limit", "segment_smoothing_events",
+    "linear_top_k", "linear_max_items", "newest_limit", "newest_days", "segment",
+    "segment_limit", "segment_smoothing_events",
 }  # fmt: skip
 
 INDEX_QUESTIONS = 200

@@ -21,6 +21,8 @@ from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
+from remora.registry.lineage import FILE as LINEAGE
+from remora.registry.lineage import Lineage
 from remora.registry.trust import trusted
 from remora.retrieval import co_visitation, item_to_item_lists, segments
 from remora.retrieval.encoder import UserEncoder
@@ -30,6 +32,7 @@ from remora.retrieval.segments import Segments
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE as SETTINGS
 from remora.surfaces.parts import Parts
+from remora.wiring.bundle_packages import packages_of
 
 TOWERS = (
     "towers.safetensors",
@@ -170,9 +173,10 @@ class BundleContents:
         if not file.is_file():
             raise Refused(f"The bundle {bundle.id} has no {SETTINGS}, so it cannot be served. Build it again.")
         built = BundleSettings.parse(file.read_bytes(), str(file))
+        lineage = Lineage.model_validate(bundle.read_json(LINEAGE))
         towers = Towers.load(folder)
         return cls(
-            settings=built.over(settings),
+            settings=built.over(settings, packages_of(lineage)),
             snapshot=ItemSnapshot.load(folder / SNAPSHOT),
             towers=towers,
             lists=ItemLists.load(folder),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
+from pydantic import Field
 
+from remora.extensions import ComponentConfig
 from remora.retrieval.linear.model import Scores
+
+if TYPE_CHECKING:
+    from remora.retrieval.interaction_histories import Histories
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +25,22 @@ class Ease:
     bytes × items², twice while it is inverted.
     """
 
+    class Config(ComponentConfig):
+        """The settings of the model."""
+
+        ridge: float = Field(300.0, gt=0, le=1e12, description="penalty on squared weights")
+
     weights: Scores
+
+    @classmethod
+    def learn(cls, histories: Histories, config: Config) -> Ease:
+        """See :class:`~remora.retrieval.linear.model.LinearModel`."""
+        return cls.fit(histories.matrix(), ridge=config.ridge)
+
+    @classmethod
+    def step_decay(cls, config: Config) -> float:
+        """See :class:`~remora.retrieval.linear.model.LinearModel`."""
+        return 1.0
 
     @classmethod
     def fit(cls, matrix: sp.csr_array, *, ridge: float) -> Ease:

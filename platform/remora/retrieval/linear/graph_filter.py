@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field
 
+from remora.extensions import ComponentConfig
 from remora.retrieval.linear.model import Scores
+
+if TYPE_CHECKING:
+    from remora.retrieval.interaction_histories import Histories
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +28,28 @@ class GraphFilter:
     gives. Normalising by degrees to the powers ``user_power`` and ``item_power`` follows Peng et al. (SIGIR 2024).
     """
 
+    class Config(ComponentConfig):
+        """The settings of the model."""
+
+        rank: int = Field(256, ge=1, le=100_000, description="smoothest directions that it keeps")
+        low_pass: float = Field(0.2, ge=0, le=1e6, description="how much those directions count")
+        sharpening: float = Field(1.5, ge=0, le=1e6, description="0 is GF-CF, more is BSPM")
+
     graph: sp.csr_array  # (users, items), normalised
     scale: npt.NDArray[np.float32]  # (items,) to the power that makes the ideal filter symmetric
     basis: npt.NDArray[np.float32]  # (items, rank)
     low_pass: float
     sharpening: float
+
+    @classmethod
+    def learn(cls, histories: Histories, config: Config) -> GraphFilter:
+        """See :class:`~remora.retrieval.linear.model.LinearModel`."""
+        return cls.fit(histories.matrix(), rank=config.rank, low_pass=config.low_pass, sharpening=config.sharpening)
+
+    @classmethod
+    def step_decay(cls, config: Config) -> float:
+        """See :class:`~remora.retrieval.linear.model.LinearModel`."""
+        return 1.0
 
     @classmethod
     def fit(

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+if TYPE_CHECKING:
+    from remora.retrieval.interaction_histories import Histories
+
 Scores = npt.NDArray[np.float32]
 
 
 class LinearModel(Protocol):
-    """Fitted on a matrix (users, items); no training loop, the same result every time."""
+    """A component of the kind ``linear model``: fitted in closed form, the same result every time."""
+
+    @classmethod
+    def learn(cls, histories: Histories, config: Any) -> LinearModel:
+        """From what users had, in order, of the most popular items; ``config`` is the model's own."""
+        ...
+
+    @classmethod
+    def step_decay(cls, config: Any) -> float:
+        """What each earlier item of a user weighs of the one after it; 1 for a model that reads no order."""
+        ...
 
     def scores(self, history: sp.csr_array) -> Scores:
         """Scores (n, items) of n users, given their items as rows (n, items)."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from math import exp
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field
 
+from remora.extensions import ComponentConfig
 from remora.retrieval.linear.ease import inverted
 from remora.retrieval.linear.model import Scores
+
+if TYPE_CHECKING:
+    from remora.retrieval.interaction_histories import Histories
 
 Items = npt.NDArray[np.integer[Any]]
 
@@ -27,8 +33,31 @@ class NextItem:
     futures, weights are (X'X + ridge)^-1 X'Y. Memory as of EASE.
     """
 
+    class Config(ComponentConfig):
+        """The settings of the model."""
+
+        past_decay: float = Field(4.0, gt=0, le=1e6, description="positions after which a past item weighs 1/e")
+        future_decay: float = Field(0.5, gt=0, le=1e6, description="the same of the items that follow")
+        ridge: float = Field(300.0, gt=0, le=1e12, description="penalty on squared weights")
+
     weights: Scores
     past_decay: float
+
+    @classmethod
+    def learn(cls, histories: Histories, config: Config) -> NextItem:
+        """See :class:`~remora.retrieval.linear.model.LinearModel`."""
+        return cls.fit(
+            list(histories),
+            histories.items,
+            past_decay=config.past_decay,
+            future_decay=config.future_decay,
+            ridge=config.ridge,
+        )
+
+    @classmethod
+    def step_decay(cls, config: Config) -> float:
+        """See :class:`~remora.retrieval.linear.model.LinearModel`."""
+        return exp(-1 / config.past_decay)
 
     @classmethod
     def fit(
