@@ -12,7 +12,7 @@ from tests.extensions.packages import install
 
 from remora.contracts.errors import ComponentError
 from remora.contracts.section import Section
-from remora.extensions import Choice, ComponentConfig, Kind, find, names, registry
+from remora.extensions import ComponentChoice, ComponentConfig, Kind, find, names, registry
 
 TESTERS = Kind("tester", "remora_tests.testers", ("test",))
 
@@ -43,7 +43,7 @@ GOOD = """
 """
 
 
-class OneTester(Choice):
+class OneTester(ComponentChoice):
     kind: ClassVar[Kind] = TESTERS
 
 

@@ -14,7 +14,7 @@ from tests.extensions.packages import install
 from tests.registry import releases
 
 from remora.contracts.errors import Refused
-from remora.extensions import Unresolved, registry
+from remora.extensions import UnresolvedConfig, registry
 from remora.registry.lineage import BuiltWith
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE
@@ -72,7 +72,7 @@ def test_a_class_that_a_bundle_names_is_not_imported_and_the_refusal_says_what_t
     settings: Settings, folder: Path
 ) -> None:
     found = BundleSettings.parse(bundled(settings, BY_PATH), FILE)
-    assert isinstance(found.retrieval.linear_model.config, Unresolved)
+    assert isinstance(found.retrieval.linear_model.config, UnresolvedConfig)
     assert json.loads(found.model_dump_json())["retrieval"]["linear_model"] == BY_PATH
     with pytest.raises(Refused, match=r"linear model 'shop_linear:Model'.*Install my-shop 2.3, or name it"):
         found.over(settings, {"shop_linear:Model": "my-shop 2.3"})

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from remora.contracts.section import Section
 from remora.evaluation.metrics.metric import RelevanceMetric
-from remora.extensions import Choice
+from remora.extensions import ComponentChoice
 from remora.settings import EvaluationSettings, Settings
 
 NEEDED: dict[str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ def leaves(section: type[Section], seen: set[type[Section]] | None = None) -> It
     seen.add(section)
     for name, field in section.model_fields.items():
         for kind, bounds, listed in parts(field.annotation, tuple(field.metadata)):
-            if isinstance(kind, type) and issubclass(kind, Choice):
+            if isinstance(kind, type) and issubclass(kind, ComponentChoice):
                 continue  # a component's settings are its own: see tests/extensions
             if isinstance(kind, type) and issubclass(kind, Section):
                 yield from leaves(kind, seen)
@@ -114,7 +114,9 @@ def all_sections() -> Iterator[type[Section]]:
     while left:
         for one in left.pop().__subclasses__():
             left.append(one)
-            made_of_sections = one.__name__ in ("SurfacesSettings", "BundleSettings") or issubclass(one, Choice)
+            made_of_sections = one.__name__ in ("SurfacesSettings", "BundleSettings") or issubclass(
+                one, ComponentChoice
+            )
             derived_from = bool(one.__subclasses__())  # its fields are reached where they are inherited
             if one.__module__.startswith("remora.settings") and not made_of_sections and not derived_from:
                 yield one

@@ -1,16 +1,16 @@
 """Components by configuration: what users plug in, found by name, with settings of its own."""
 
-from remora.extensions.choice import FROM_A_BUNDLE, Choice, Unresolved, choices
+from remora.extensions.choice import FROM_A_BUNDLE, ComponentChoice, UnresolvedConfig, choices
 from remora.extensions.component import ComponentConfig, Kind
-from remora.extensions.registry import Registered, find, names
+from remora.extensions.registry import Component, find, names
 
 __all__ = [
     "FROM_A_BUNDLE",
-    "Choice",
+    "Component",
+    "ComponentChoice",
     "ComponentConfig",
     "Kind",
-    "Registered",
-    "Unresolved",
+    "UnresolvedConfig",
     "choices",
     "find",
     "names",

@@ -22,7 +22,7 @@ from remora.contracts.errors import ComponentError
 from remora.contracts.mistakes import listed
 from remora.contracts.section import Section
 from remora.extensions.component import ComponentConfig, Kind
-from remora.extensions.registry import PATH, Registered, find, names
+from remora.extensions.registry import PATH, Component, find, names
 
 MOST_CHARACTERS = 200
 """Of a component's name."""
@@ -31,13 +31,13 @@ FROM_A_BUNDLE = {"components": "registered"}
 """Context in which only registered components are imported: a bundle may come from a stranger."""
 
 
-class Unresolved(ComponentConfig):
+class UnresolvedConfig(ComponentConfig):
     """What a bundle sets of a component that may not be imported on its account, or is not installed here."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class Choice(Section):
+class ComponentChoice(Section):
     """``type`` with the component's own ``config``; a subclass names the kind.
 
     Settings write ``trending``, or ``{type: trending, limit: 50}``, and so does what is written from them.
@@ -49,7 +49,7 @@ class Choice(Section):
     config: SerializeAsAny[ComponentConfig]
 
     @property
-    def component(self) -> Registered:
+    def component(self) -> Component:
         """The class that is meant, and its package."""
         return find(self.kind, self.type)
 
@@ -64,7 +64,7 @@ class Choice(Section):
         if own.keys() == {"config"} and isinstance(own["config"], ComponentConfig):
             own = own["config"].model_dump()
         if info.context == FROM_A_BUNDLE and (PATH in type or type not in names(cls.kind)):
-            return {"type": type, "config": Unresolved.model_validate(own)}
+            return {"type": type, "config": UnresolvedConfig.model_validate(own)}
         try:
             config = cls.kind.config_of(find(cls.kind, type).cls)
             return {"type": type, "config": config.model_validate(own)}
@@ -83,12 +83,12 @@ class Choice(Section):
         return {"type": self.type, **self.config.model_dump()}
 
 
-def choices(section: BaseModel) -> Iterator[Choice]:
+def choices(section: BaseModel) -> Iterator[ComponentChoice]:
     """Every component that a section names, in sections, lists and mappings within it too."""
     pending: list[Any] = [getattr(section, name) for name in type(section).model_fields]
     while pending:
         value = pending.pop(0)
-        if isinstance(value, Choice):
+        if isinstance(value, ComponentChoice):
             yield value
         elif isinstance(value, BaseModel):
             yield from choices(value)

@@ -18,7 +18,7 @@ PATH = ":"
 
 
 @dataclass(frozen=True)
-class Registered:
+class Component:
     """A component's class, and where it comes from.
 
     ``name`` is what settings call it. ``distribution`` and ``version`` are those of the installed package; empty for a
@@ -38,7 +38,7 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 
 @cache
-def find(kind: Kind, type: str) -> Registered:
+def find(kind: Kind, type: str) -> Component:
     """The component that settings call ``type``; its module is imported.
 
     ComponentError where no component has that name, where two packages register it, where its module fails to import,
@@ -47,7 +47,7 @@ def find(kind: Kind, type: str) -> Registered:
     return _by_path(kind, type) if PATH in type else _by_name(kind, type)
 
 
-def _by_name(kind: Kind, type: str) -> Registered:
+def _by_name(kind: Kind, type: str) -> Component:
     found = [point for point in _points(kind.group) if point.name == type]
     if not found:
         known = names(kind)
@@ -68,12 +68,12 @@ def _by_name(kind: Kind, type: str) -> Registered:
         raise ComponentError(
             kind.name, type, _failed(point.value, f"{_distribution(point)} registers", error)
         ) from error
-    return Registered(
+    return Component(
         kind, type, kind.check(type, loaded), _distribution(point), point.dist.version if point.dist else ""
     )
 
 
-def _by_path(kind: Kind, type: str) -> Registered:
+def _by_path(kind: Kind, type: str) -> Component:
     module, _, name = type.partition(PATH)
     try:
         found: Any = importlib.import_module(module)
@@ -81,7 +81,7 @@ def _by_path(kind: Kind, type: str) -> Registered:
             found = getattr(found, part)
     except Exception as error:
         raise ComponentError(kind.name, type, _failed(type, "the settings name", error)) from error
-    return Registered(kind, type, kind.check(type, found), *_package_of(module))
+    return Component(kind, type, kind.check(type, found), *_package_of(module))
 
 
 def _failed(value: str, who: str, error: Exception) -> str:

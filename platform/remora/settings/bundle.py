@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from remora.contracts.errors import Refused
 from remora.contracts.json_document import parse_json
 from remora.contracts.section import Section
-from remora.extensions import FROM_A_BUNDLE, Unresolved, choices
+from remora.extensions import FROM_A_BUNDLE, UnresolvedConfig, choices
 from remora.settings.ranking import RankingDefinitions
 from remora.settings.tree import FeatureDefinitions, RetrievalDefinitions, Settings, SurfacesSettings
 
@@ -68,7 +68,7 @@ class BundleSettings(Section):
         """
         own = {(choice.kind, choice.type) for choice in choices(settings)}
         for choice in choices(self):
-            if isinstance(choice.config, Unresolved) and (choice.kind, choice.type) not in own:
+            if isinstance(choice.config, UnresolvedConfig) and (choice.kind, choice.type) not in own:
                 raise Refused(
                     f"The bundle names the {choice.kind.name} '{choice.type}', which no installed package registers "
                     f"and the settings of {settings.name} do not name: importing it would run what the bundle chooses. "

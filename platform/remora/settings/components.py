@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from remora.extensions import Choice, Kind
+from remora.extensions import ComponentChoice, Kind
 from remora.extensions.kinds import LINEAR_MODEL, METRIC
 
 
-class MetricChoice(Choice):
+class MetricChoice(ComponentChoice):
     """What a slate is judged by."""
 
     kind: ClassVar[Kind] = METRIC
 
 
-class LinearModelChoice(Choice):
+class LinearModelChoice(ComponentChoice):
     """What the source ``linear`` learns its item-to-item lists by."""
 
     kind: ClassVar[Kind] = LINEAR_MODEL
