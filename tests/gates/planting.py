@@ -19,6 +19,8 @@ from remora.registry.bundles import Bundles
 from remora.registry.lineage import Lineage
 from remora.retrieval.index import ItemIndex
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
+from remora.rollout.gates.evidence.fresh_process import FreshProcess, PendingLoad
+from remora.rollout.gates.load import LoadResult
 from remora.settings import Settings
 from remora.surfaces.table import SURFACES
 from remora.wiring.hydration import online_users
@@ -127,6 +129,30 @@ class Broken(Ranker):
 
     def select(self, objectives: Any) -> Ranker:
         return self
+
+
+@dataclass
+class LoadedOnce:
+    """Loads each bundle in a fresh process the first time, and says the next time how that ended."""
+
+    started: dict[str, PendingLoad] = field(default_factory=dict)
+    results: dict[str, LoadResult] = field(default_factory=dict)
+
+    def __call__(self, bundle: Bundle, settings: Settings) -> PendingLoad:
+        if bundle.id not in self.started:
+            self.started[bundle.id] = FreshProcess.start(bundle, settings)
+        return _Remembered(bundle.id, self)
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    bundle: str
+    by: LoadedOnce
+
+    def ended(self) -> LoadResult:
+        if self.bundle not in self.by.results:
+            self.by.results[self.bundle] = self.by.started[self.bundle].ended()
+        return self.by.results[self.bundle]
 
 
 def live_with(bundle: Bundle, ranker: Callable[[Ranker], Ranker]) -> Callable[[Bundle, Settings], BundleUnderTest]:

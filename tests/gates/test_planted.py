@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.gates import planting
-from tests.gates.planting import Ticking, live_with
+from tests.gates.planting import LoadedOnce, Ticking, live_with
 
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
@@ -24,8 +24,12 @@ def good(settings: Settings, production: Bundle) -> Bundle:
     return planting.as_good(settings, production)
 
 
+once = LoadedOnce()
+"""Each bundle is loaded in a fresh process by the first test that needs it."""
+
+
 def found(settings: Settings, lake: Lake, candidate: Bundle, production: Bundle | None, **live: Any) -> GateResults:
-    return measure(settings, lake, candidate, production, **{"clock": Ticking(), **live})
+    return measure(settings, lake, candidate, production, **{"clock": Ticking(), "start_loading": once, **live})
 
 
 def failed(findings: GateResults) -> dict[str, str]:

@@ -33,7 +33,7 @@ from remora.rollout.gates.evidence import latency as of_latency
 from remora.rollout.gates.evidence import parity as of_parity
 from remora.rollout.gates.evidence import replays, requests, slates
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
-from remora.rollout.gates.evidence.fresh_process import FreshProcess
+from remora.rollout.gates.evidence.fresh_process import FreshProcess, StartLoading
 from remora.rollout.gates.load import LoadResult
 from remora.rollout.gates.memory import Memory
 from remora.rollout.gates.table import GATES
@@ -62,15 +62,17 @@ def measure(
     *,
     load_bundle: LoadBundle = BundleUnderTest.load,
     clock: of_latency.Clock = time.perf_counter,
+    start_loading: StartLoading = FreshProcess.start,
 ) -> GateResults:
     """Every gate's verdict on ``candidate``. A bundle that kills a process that loads it is not loaded here.
 
-    ``load_bundle`` makes a bundle live, ``clock`` tells how long requests take. Needs a Ray cluster. NotReady when the
-    store of users does not answer, or holds other features than those of now.
+    ``load_bundle`` makes a bundle live, ``clock`` tells how long requests take, ``start_loading`` begins to load a
+    bundle in a process of its own. Needs a Ray cluster. NotReady when the store of users does not answer, or holds
+    other features than those of now.
     """
     check_materialized(settings)
     found = GateResults()
-    mine, theirs = _loaded(settings, candidate, production)
+    mine, theirs = _loaded(settings, candidate, production, start_loading)
     _decide(found, load.GATE, lambda: mine, settings)
     if mine.code != 0:
         _leave_out(found, "the bundle does not load", *(gate for gate in GATES if gate != load.GATE))
@@ -193,8 +195,10 @@ def _leave_out(found: GateResults, why: str, *gates: str) -> None:
     found.not_run.update(dict.fromkeys(gates, why))
 
 
-def _loaded(settings: Settings, candidate: Bundle, production: Bundle | None) -> tuple[LoadResult, LoadResult | None]:
+def _loaded(
+    settings: Settings, candidate: Bundle, production: Bundle | None, start_loading: StartLoading
+) -> tuple[LoadResult, LoadResult | None]:
     """Both loaded at the same time, each in a process of its own."""
-    mine = FreshProcess.start(candidate, settings)
-    theirs = FreshProcess.start(production, settings) if production else None
+    mine = start_loading(candidate, settings)
+    theirs = start_loading(production, settings) if production else None
     return mine.ended(), theirs.ended() if theirs else None

@@ -11,9 +11,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Protocol
 
 from remora.registry.bundle import Bundle
 from remora.rollout.gates.load import LoadResult
@@ -22,6 +23,17 @@ from remora.settings import Settings
 MOST_SAID = 300
 MIB = 1 << 20
 THIS = (sys.executable, "-m", __name__)
+
+
+class PendingLoad(Protocol):
+    """A load that has begun."""
+
+    def ended(self) -> LoadResult:
+        """Wait, and say how it ended."""
+
+
+StartLoading = Callable[[Bundle, Settings], PendingLoad]
+"""Begins to load a bundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
