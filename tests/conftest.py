@@ -18,6 +18,12 @@ from remora.contracts.private import keep_private
 
 pytest_plugins = ["tests.suite"]
 
+# Homes, databases and registries flush what they write; in memory that waits for no disk, which others may keep busy.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES and "TMPDIR" not in os.environ:
+    os.environ["TMPDIR"] = str(MEMORY)
+    tempfile.tempdir = None  # so that it is read again
+
 # A shared machine stalls for seconds, so no example has a deadline; the draws are the same in every run.
 settings.register_profile("remora", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("remora")
@@ -25,6 +31,7 @@ settings.load_profile("remora")
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_TRAIN_ENABLE_STATE_TRACKING", "0")
+os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # see remora.wiring.cluster
 os.environ.setdefault("RAY_num_workers_soft_limit", "16")  # see remora.wiring.cluster
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

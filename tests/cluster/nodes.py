@@ -29,6 +29,7 @@ def nodes(
         # Ray notes the running cluster in its default folder, where other programs would find it.
         os.environ["RAY_TMPDIR"] = folder
         os.mkdir(f"{folder}/ray")
+        os.environ.pop("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", None)  # off for one machine, as it is by default here
         os.environ.update(environment(folder))
         each = {"num_cpus": cpus, "object_store_memory": stores}
         cluster = Cluster(initialize_head=True, head_node_args={**each, **head})

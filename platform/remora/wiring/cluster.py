@@ -39,6 +39,8 @@ ENVIRONMENT = {
     # ends the workers of the pass before and starts new ones, which takes longer than most passes.
     "RAY_num_workers_soft_limit": "16",
     "RAY_worker_maximum_startup_concurrency": "4",
+    # An actor for each run of Ray Train that waits for a cloud to preempt nodes; no cloud preempts this machine.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
 
 
