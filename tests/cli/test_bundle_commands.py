@@ -153,7 +153,7 @@ def test_an_alias_that_was_moved_by_hand_is_named_in_the_list_the_history_and_th
     client.set_registered_model_alias("shop", "production", version.version)
     for command in ("list", "history"):
         assert json.loads(said(command, "--json", *option))["unrecorded_moves"] == [
-            {"alias": "production", "recorded": one, "found": two}
+            {"alias": "production", "recorded": one, "found": two, "damaged": None}
         ]
         assert "remora bundle restore-aliases" in " ".join(said(command, *option).split())
     status = CliRunner().invoke(remora, ["serve", "status", *option], catch_exceptions=False)

@@ -179,6 +179,9 @@ class SmallShop:
     def traffic(self) -> Traffic:
         return (self.follows and TrafficStore(Home(self.settings.home)).read()) or Traffic(production=self.bundle)
 
+    def first_traffic(self) -> Traffic:
+        return self.traffic()
+
     def report(self, report: ReplicaStatus) -> None:
         ReplicaStatuses(Home(self.settings.home)).write(report)
 

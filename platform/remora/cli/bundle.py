@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from remora.registry.bundle import Bundle
     from remora.registry.bundles import Bundles, BundleSummary
     from remora.registry.diff import ChangedFact
-    from remora.registry.promotions import Promotion
+    from remora.registry.promotions import DamagedRecord, Promotion
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,7 +75,7 @@ def list_bundles(config: ConfigOption = None, as_json: JsonOption = False) -> No
     from remora.registry.bundles import Bundles
 
     bundles = Bundles(load(config))
-    listed, moves = bundles.list(), bundles.unrecorded_moves()
+    listed, moves, problems = bundles.list(), bundles.unrecorded_moves(), bundles.problems()
     value = {
         "bundles": [
             {"id": b.id, "created_at": b.created_at, "aliases": b.aliases, "surfaces": b.surfaces, "bytes": b.bytes}
@@ -83,10 +83,13 @@ def list_bundles(config: ConfigOption = None, as_json: JsonOption = False) -> No
             for b in listed
         ],
         "unrecorded_moves": [move.model_dump() for move in moves],
+        "problems": problems,
     }
 
     def render(out: Console) -> None:
         _render_list(out, listed)
+        for problem in set(problems) - {b.problem for b in listed}:
+            out.print(line(styled("problem", "red"), f": {problem}"))
         bundle_aliases.render_unrecorded(out, moves)
 
     emit(value, as_json, render)
@@ -101,13 +104,11 @@ def show(
 ) -> None:
     """A bundle's model card and files, after every file's hash was checked."""
     from remora.registry.bundles import Bundles
-    from remora.registry.lineage import Lineage
     from remora.registry.model_card import page
 
     bundle = Bundles(load(config)).inspect(name)
     if html is not None:
-        lineage = Lineage.model_validate(bundle.read_json("lineage.json"))
-        drawn = page(lineage, bundle.read_json("metrics.json"), bundle.manifest.surfaces, id=bundle.id)
+        drawn = page(bundle.lineage(), bundle.metrics(), bundle.manifest.surfaces, id=bundle.id)
         with storage_errors(str(html)):
             html.write_text(drawn, encoding="utf-8")
     emit(_facts(bundle), as_json, lambda out: _render_bundle(out, bundle))
@@ -189,11 +190,14 @@ def _into_production(settings: Settings, name: str, by: str, why: str, *, force:
 def history(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Who moved which alias, when and why; --json has the evidence too."""
     from remora.registry.bundles import Bundles
+    from remora.registry.promotions import DamagedRecord
 
     bundles = Bundles(load(config))
-    moved, unrecorded = bundles.history(), bundles.unrecorded_moves()
+    moved, unrecorded = bundles.records(), bundles.unrecorded_moves()
+    damaged = [m for m in moved if isinstance(m, DamagedRecord)]
     value = {
-        "promotions": [m.model_dump(mode="json") for m in moved],
+        "promotions": [m.model_dump(mode="json") for m in moved if not isinstance(m, DamagedRecord)],
+        "damaged": [{"path": m.path, "at": m.at, "alias": m.alias, "problem": m.problem} for m in damaged],
         "unrecorded_moves": [move.model_dump() for move in unrecorded],
     }
 
@@ -225,8 +229,11 @@ def _render_list(out: Console, listed: Sequence[BundleSummary]) -> None:
     for column in ("id", "created (UTC)", "aliases", "surfaces", "MB", "signed"):
         table.add_column(column, justify="right" if column == "MB" else "left", no_wrap=column == "id")
     for b in listed:
-        made, size = f"{b.created_at:%Y-%m-%d %H:%M}", f"{b.bytes / 1e6:,.1f}"
-        state = styled("refused", "red") if b.problem else Text("yes" if b.signed else "no")
+        made, size = "–", "–"
+        if b.created_at is not None:
+            made, size = f"{b.created_at:%Y-%m-%d %H:%M}", f"{b.bytes / 1e6:,.1f}"
+        why = "refused" if b.created_at else "gone"
+        state = styled(why, "red") if b.problem else Text("yes" if b.signed else "no")
         table.add_row(b.id, made, ", ".join(b.aliases), one_line(", ".join(b.surfaces)), size, state)
     out.print(table if listed else "There is no bundle yet. Run `remora bundle build` first.")
     for b in listed:
@@ -279,11 +286,17 @@ def _render_promotion(out: Console, done: Promotion) -> None:
     out.print(f"{done.alias} is {done.bundle}{before}")
 
 
-def _render_history(out: Console, moved: Sequence[Promotion]) -> None:
+def _render_history(out: Console, moved: Sequence[Promotion | DamagedRecord]) -> None:
+    from remora.registry.promotions import DamagedRecord
+
     table = Table(title="Promotions", title_justify="left")
     for column in ("when (UTC)", "what", "alias", "bundle", "before", "by", "why"):
         table.add_column(column)
     for m in moved:
+        if isinstance(m, DamagedRecord):
+            unread = line(styled("cannot be read", "red"), f": {m.path}: {m.problem}")
+            table.add_row(f"{m.at:%Y-%m-%d %H:%M:%S}", "–", m.alias or "–", "–", "–", "–", unread)
+            continue
         why = Text(printable(m.why)) if m.done else line(m.why, styled(" (was cut off)", "red"))
         table.add_row(f"{m.at:%Y-%m-%d %H:%M:%S}", m.kind, m.alias, m.bundle, m.previous or "–", one_line(m.by), why)
     out.print(table if moved else "Nothing was promoted yet.")

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def restore_aliases(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Make MLflow's aliases mean again what the promotion records say; no request is affected."""
+    """Make MLflow's aliases mean again what the promotion records say; no request is affected.
+
+    A damaged serving/traffic.json is written again: production as its record says, without canary and shadow.
+    """
     from remora.registry.bundles import Bundles
 
     moves = Bundles(load(config)).restore_aliases()
@@ -25,13 +28,16 @@ def restore_aliases(config: ConfigOption = None, as_json: JsonOption = False) ->
 
 
 def render_unrecorded(out: Console, moves: Sequence[UnrecordedMove]) -> None:
-    """One warning per alias; nothing where MLflow and the records agree."""
+    """One warning per alias; nothing where MLflow and the records agree and all of them can be read."""
     for move in moves:
         out.print(line(styled(move.alias, "red"), f": {move.message}"))
 
 
 def _render(out: Console, moves: Sequence[UnrecordedMove]) -> None:
     for move in moves:
+        if move.damaged:
+            render_unrecorded(out, [move])
+            continue
         out.print(f"{move.alias} is {move.recorded or 'no bundle'} again, was {move.found or 'no bundle'} in MLflow")
     if not moves:
         out.print("MLflow's aliases are as the promotion records say.")

@@ -34,5 +34,5 @@ def rollback(
 
 
 def _render(out: Console, done: Promotion) -> None:
-    out.print(f"production was {done.previous} and is {done.bundle}")
+    out.print(f"production was {done.previous or 'not known'} and is {done.bundle}")
     out.print("Servers follow within seconds. If it was not enough, run it again to go further back.")

@@ -75,8 +75,11 @@ def _new(record: RunRecord) -> tuple[str, str, str]:
     """Files and rows that were read, days that have new events."""
     if record.nothing_new or not record.new:
         return "0" if record.nothing_new else "", "", ""
-    days = record.new["days"]
-    return f"{record.new['files']['read']:,}", f"{record.new['rows_read']:,}", f"{days['new'] + days['merged']:,}"
+    try:
+        days = record.new["days"]
+        return f"{record.new['files']['read']:,}", f"{record.new['rows_read']:,}", f"{days['new'] + days['merged']:,}"
+    except (KeyError, TypeError, ValueError):  # of another version of Remora, or changed since it was written
+        return "", "", ""
 
 
 def _result(record: RunRecord) -> str:

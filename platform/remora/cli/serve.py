@@ -87,6 +87,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             table.add_row("refused", line(styled(bundle, "red"), f": {why}"))
         for move in found.unrecorded_moves:
             table.add_row("refused", line(styled(move.alias, "red"), f": {move.message}"))
+        for problem in found.problems:
+            table.add_row(styled("problem", "red"), line(problem))
         if found.message:
             table.add_row("", found.message)
         out.print(table)

@@ -99,7 +99,7 @@ def _budgeted(config: Path | None, minutes: float | None, trials: int | None) ->
 def _render(out: Console, found: Artifact, following: str) -> None:
     from remora.training.tuning.report import SearchReport, gained, header, rows
 
-    report = SearchReport.model_validate(found.read_json("report.json"))
+    report = found.read_document("report.json", SearchReport)
     table = Table(title=f"Search {report.name}", title_justify="left")
     for column in header(report):
         table.add_column(column)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from typing import Any
 from remora.contracts.checksums import MISSING, hashes, sha256
 from remora.contracts.errors import ChecksumMismatch, LostVersion, NotBuilt
 from remora.contracts.home import Home
+from remora.contracts.json_document import Kind, read_document
 
 METADATA = "metadata.json"
 POINTER = "CURRENT"
@@ -35,6 +37,9 @@ CHECKSUM = "checksum"
 """Key in the metadata: SHA-256 of the metadata without it."""
 
 REBUILD = "Remove {} and run the command that makes it again."
+
+NAME = re.compile(r"[^/\x00-\x1f]+")
+"""Of a version: it becomes part of a path."""
 
 COPIES_AT_ONCE = 16
 """Copies that an object store is asked for at the same time."""
@@ -80,6 +85,10 @@ class Artifact:
     def read_json(self, path: str) -> Any:
         """One of the version's JSON files."""
         return self.home.read_json(f"{self.folder}/{path}")
+
+    def read_document(self, path: str, kind: type[Kind]) -> Kind:
+        """One of the version's JSON files as ``kind``; UnreadableInput where it is of another shape."""
+        return read_document(self.home, f"{self.folder}/{path}", kind, REBUILD.format(self.at()))
 
     def add(self, folder: Path) -> list[str]:
         """Copy a local folder's files into the staging folder; returns their names."""
@@ -165,7 +174,7 @@ class ArtifactStore:
             return None
         content = self.home.read_bytes(pointer).decode(errors="replace")
         version = content.removesuffix("\n")
-        return version if content == f"{version}\n" and "/" not in version else ""
+        return version if content == f"{version}\n" and NAME.fullmatch(version) else ""
 
     def metadata(self, version: str) -> dict[str, Any] | None:
         """A version's metadata, itself verified and its files not; None where there is no such version."""
@@ -287,7 +296,7 @@ def read_metadata(content: bytes, where: str, hint: str) -> dict[str, Any]:
         expected = metadata.pop(CHECKSUM)
         found = hashlib.sha256(_serialised(metadata)).hexdigest()
         whole = content == _serialised({**metadata, CHECKSUM: expected})
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise ChecksumMismatch(
             where, "– (no checksum can be read)", hashlib.sha256(content).hexdigest(), hint
         ) from None

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import StorageError
+from remora.contracts.errors import StorageError, UnreadableInput
 from remora.contracts.private_folder import PrivateFolder
 
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
@@ -78,8 +78,13 @@ class Home:
             return stream.readall()
 
     def read_json(self, path: str) -> Any:
-        """The content of one JSON file."""
-        return json.loads(self.read_bytes(path))
+        """The content of one JSON file; UnreadableInput for what is no JSON. For a shape that is known there is
+        :func:`remora.contracts.json_document.read_document`."""
+        try:
+            return json.loads(self.read_bytes(path))
+        except (ValueError, RecursionError) as error:
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise UnreadableInput(self.at(path), why, "Remove it and run the command that makes it again.") from error
 
     def write_bytes(self, path: str, content: bytes) -> None:
         """Write one file so that a reader sees the old content or the new, never a part."""

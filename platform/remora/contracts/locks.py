@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from remora.contracts.errors import NotReady, StorageError
+from remora.contracts.errors import NotReady, StorageError, UnreadableInput
 from remora.contracts.home import Home, storage_errors
+from remora.contracts.json_document import read_document
 from remora.contracts.redaction import redacted
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql"
@@ -44,8 +45,8 @@ class Holder:
 def holder_of(home: Home, path: str) -> Holder | None:
     """Who has, or had last, the lock file ``path`` of a local home; None where the file does not say."""
     try:
-        return Holder(**json.loads(home.read_bytes(path)))
-    except (OSError, ValueError, TypeError):
+        return read_document(home, path, Holder, "")
+    except (FileNotFoundError, StorageError, UnreadableInput):
         return None
 
 

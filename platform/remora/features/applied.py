@@ -8,6 +8,7 @@ from feast import FeatureStore
 
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
 from remora.contracts.redaction import redacted_connection
 from remora.features.build import version
 from remora.features.tables import ITEM_VIEWS, USER_VIEWS, FeatureTables
@@ -57,7 +58,7 @@ def check_materialized(settings: Settings) -> None:
     """NotReady unless the online store was filled from the current tables."""
     home = Home(settings.home)
     tables = FeatureTables.open(home)
-    record = home.read_json(RECORD) if home.exists(RECORD) else {}
+    record = read_record(home)
     store = redacted_connection(settings.features.redis)
     for view in tables.views:
         written = record.get(view, {})
@@ -66,6 +67,15 @@ def check_materialized(settings: Settings) -> None:
                 f"The online store holds {view} of {written.get('tables') or 'no'} feature tables; those of now are "
                 f"{tables.artifact.version}. Run `{MATERIALIZE}`."
             )
+
+
+def read_record(home: Home) -> dict[str, dict[str, str]]:
+    """By view, what its rows online were written from; empty before the first time. UnreadableInput where the record is
+    damaged."""
+    try:
+        return read_document(home, RECORD, dict[str, dict[str, str]], f"Run `{MATERIALIZE}`, which writes it again.")
+    except FileNotFoundError:
+        return {}
 
 
 def _stale(tables: FeatureTables, how: str) -> NotReady:

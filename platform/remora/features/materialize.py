@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from feast import FeatureStore
 
-from remora.contracts.errors import StorageError
+from remora.contracts.errors import StorageError, UnreadableInput
 from remora.contracts.home import Home
 from remora.contracts.redaction import redacted_connection
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
-from remora.features.applied import RECORD
+from remora.features.applied import RECORD, read_record
 from remora.features.profiles import EPOCH
 from remora.features.store import open_store
 from remora.features.tables import USER_VIEWS, FeatureTables
@@ -46,7 +46,11 @@ def materialize(settings: Settings, until: datetime | None = None) -> dict[str, 
         "until": until.isoformat(),
         "store": redacted_connection(settings.features.redis),
     }
-    record = home.read_json(RECORD) if home.exists(RECORD) else {}
+    try:
+        record = read_record(home)
+    except UnreadableInput as error:
+        log.warning("%s Every view is written again.", error)
+        record = {}
     counts = {}
     for view in tables.views:
         latest = _latest(tables, view, until)

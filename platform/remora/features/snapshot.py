@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from remora.contracts.errors import MissingInput, UnreadableInput
+from remora.contracts.json_document import parse_document
 from remora.contracts.tables import ITEM_ID, ITEM_PROFILE, TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.transforms.cross import CATEGORIES, spread
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 METADATA = b"remora.snapshot"
 
 Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotMetadata:
+    """What the file of a snapshot says beside its table."""
+
+    instant: datetime
+    category_names: tuple[str, ...]
+    title_column: str | None
+    available_column: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,10 +180,8 @@ class ItemSnapshot:
         written = (table.schema.metadata or {}).get(METADATA)
         if written is None:
             raise UnreadableInput(str(path), "it is not an item snapshot", "Build the bundle again.")
-        about = json.loads(written)
-        about["instant"] = datetime.fromisoformat(about["instant"])
-        about["category_names"] = tuple(about["category_names"])
-        return cls(vocabulary=Vocabulary(table[ITEM_ID]), table=table.replace_schema_metadata(), **about)
+        about = parse_document(written, str(path), SnapshotMetadata, "Build the bundle again.")
+        return cls(vocabulary=Vocabulary(table[ITEM_ID]), table=table.replace_schema_metadata(), **asdict(about))
 
     @cached_property
     def _columns(self) -> dict[str, npt.NDArray[Any]]:

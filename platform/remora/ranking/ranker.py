@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.errors import DataError
+from remora.contracts.json_document import parse_document
 from remora.ranking.batch import Batch
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import AnyCalibrator
@@ -84,7 +85,7 @@ class Ranker:
     @classmethod
     def load(cls, folder: Path, item_vectors: torch.Tensor) -> Ranker:
         """What :meth:`save` wrote. ``item_vectors`` (items, d): what the network reads of items, by row."""
-        spec = RankerSpec.model_validate_json((folder / SPEC).read_text())
+        spec = parse_document((folder / SPEC).read_bytes(), str(folder / SPEC), RankerSpec, "Build the bundle again.")
         models: dict[str, RankingModel] = {}
         if TREES in spec.blend.models:
             models[TREES] = Trees.load(folder, spec.objectives)

@@ -19,6 +19,7 @@ from typing import BinaryIO, cast
 from remora.contracts.errors import ChecksumMismatch, MissingInput, Refused, UnreadableInput
 from remora.contracts.home import atomic_write, storage_errors
 from remora.registry.bundle import Bundle
+from remora.registry.documents import check_documents
 from remora.registry.manifest import ID, MANIFEST, Manifest
 from remora.registry.signature import SIGNATURE
 from remora.registry.store import PIECE, Source
@@ -44,6 +45,16 @@ class Archive:
     def contents(self) -> dict[str, Source]:
         """Each file's bytes, read from the archive when they are asked for."""
         return {name: partial(_member, self.path, *at) for name, at in self.offsets.items()}
+
+    def check_documents(self) -> None:
+        """Refused, with the member's name, where a document of the bundle cannot be read; see
+        :mod:`remora.registry.documents`."""
+        check_documents(self.manifest, self._read, lambda name: f"{self.path}: {self.manifest.id}/{name}")
+
+    def _read(self, name: str) -> bytes:
+        offset, size = self.offsets[name]
+        with _member(self.path, offset, size) as content:
+            return content.read(size)
 
     @classmethod
     def read(cls, path: Path) -> Archive:
@@ -107,7 +118,7 @@ def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -
         what = f"'{first.name}'" if first else "nothing"
         raise Refused(f"'{path}' is no exported bundle: it begins with {what} where <id>/{MANIFEST} should be.")
     content = _small(tar, first, MOST_MANIFEST_BYTES, str(path))
-    return id, Manifest.parse(content, f"{path}: {first.name}", id)
+    return id, Manifest.parse(content, f"{path}: {first.name}", id, COPY_AGAIN)
 
 
 def _name(path: Path, member: tarfile.TarInfo, id: str) -> str:
@@ -135,7 +146,7 @@ def _offset(
     else:
         found = f"– ({member.size:,} bytes of {entry.bytes:,})"
     if found != entry.sha256:
-        raise ChecksumMismatch(f"{path}: {member.name}", entry.sha256, found)
+        raise ChecksumMismatch(f"{path}: {member.name}", entry.sha256, found, COPY_AGAIN)
     return member.offset_data, member.size
 
 

@@ -11,9 +11,11 @@ from remora.contracts.checksums import hash_at
 from remora.contracts.errors import ChecksumMismatch, NotFound
 from remora.contracts.home import Home
 from remora.contracts.json_document import parse_json
+from remora.registry.documents import LINEAGE, METRICS, check_documents, lineage_of, metrics_of
+from remora.registry.lineage import Lineage
 from remora.registry.manifest import MANIFEST, Manifest
-from remora.settings.bundle import FILE as SETTINGS
-from remora.settings.bundle import BundleSettings
+
+MEND = "Import or build the bundle again: either mends it."
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Bundle:
         path = f"{folder}/{MANIFEST}"
         if not home.exists(path):
             raise NotFound("bundle", id, "`remora bundle list` shows what there is.")
-        manifest = Manifest.parse(home.read_bytes(path), home.at(path), id)
+        manifest = Manifest.parse(home.read_bytes(path), home.at(path), id, MEND)
         return cls(home, folder, id, manifest)
 
     def at(self, path: str = "") -> str:
@@ -52,11 +54,18 @@ class Bundle:
     def verify(self) -> None:
         """Hash every file; ChecksumMismatch names the first that differs or is missing.
 
-        Refused where its settings name what no bundle may set.
+        Refused where its settings name what no bundle may set, or a document of it cannot be read.
         """
         self._verify(lambda path: hash_at(self.home, f"{self.folder}/{path}"), self.at)
-        if SETTINGS in self.manifest.files:
-            BundleSettings.parse(self.read_bytes(SETTINGS), self.at(SETTINGS))
+        check_documents(self.manifest, self.read_bytes, self.at)
+
+    def lineage(self) -> Lineage:
+        """Where it comes from."""
+        return lineage_of(self.read_bytes(LINEAGE), self.at(LINEAGE))
+
+    def metrics(self) -> dict[str, Any]:
+        """The evaluation report as JSON; empty where nothing was evaluated."""
+        return metrics_of(self.read_bytes(METRICS), self.at(METRICS))
 
     def local(self) -> Path:
         """A local folder with the bundle's files, verified there: the bundle itself, or a download from S3."""
@@ -70,4 +79,4 @@ class Bundle:
         for path, entry in self.manifest.files.items():
             found = found_at(path)
             if found != entry.sha256:
-                raise ChecksumMismatch(name(path), entry.sha256, found)
+                raise ChecksumMismatch(name(path), entry.sha256, found, MEND)

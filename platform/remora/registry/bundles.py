@@ -20,7 +20,7 @@ from remora.registry.lineage import Lineage
 from remora.registry.manifest import ID, PREFIX, Manifest, check_paths
 from remora.registry.model_card import card
 from remora.registry.pointers import ALIASES, Pointers
-from remora.registry.promotions import Promotion
+from remora.registry.promotions import DamagedRecord, Promotion
 from remora.registry.signature import PrivateKey, Signature
 from remora.registry.store import FOLDER, BundleStore, Content, entry, folder
 from remora.registry.traffic import PRODUCTION, Traffic
@@ -31,10 +31,13 @@ from remora.settings import RegistrySettings, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class BundleSummary:
-    """One line of the list of bundles. ``problem`` says why it would be refused, as far as its manifest tells."""
+    """One line of the list of bundles. ``problem`` says why it would be refused, as far as its manifest tells.
+
+    ``created_at`` is None for a bundle that an alias means and that is gone.
+    """
 
     id: str
-    created_at: datetime
+    created_at: datetime | None
     aliases: tuple[str, ...]
     surfaces: tuple[str, ...] = ()
     bytes: int = 0
@@ -96,11 +99,34 @@ class Bundles:
         return bundle
 
     def list(self) -> list[BundleSummary]:
-        """Every complete bundle, oldest first; one whose manifest is damaged says so."""
+        """Every complete bundle, oldest first; one whose manifest is damaged says so. Before them what aliases mean and
+        is gone."""
         meant = self._pointers.aliases()
         aliases = {id: tuple(sorted(alias for alias, bundle in meant.items() if bundle == id)) for id in meant.values()}
-        listed = [self._listed(id, at, aliases.get(id, ())) for id, at in self.store.ids().items()]
-        return sorted(listed, key=lambda b: (b.created_at, b.id))
+        there = self.store.ids()
+        gone = [
+            BundleSummary(id=id, created_at=None, aliases=names, problem=str(self._gone(id, names)))
+            for id, names in sorted(aliases.items())
+            if id not in there
+        ]
+        listed = [self._listed(id, at, aliases.get(id, ())) for id, at in there.items()]
+        return gone + sorted(listed, key=lambda b: (b.created_at or datetime.min, b.id))
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the documents that replicas follow: each names the file or bundle, and what to do."""
+        damage = self._pointers.traffic_damage()
+        gone = [one.problem for one in self.list() if one.created_at is None]
+        return (*([str(damage)] if damage else ()), *gone)
+
+    def _gone(self, id: str, aliases: tuple[str, ...]) -> NotFound:
+        alias = aliases[0]
+        return NotFound(
+            "bundle",
+            id,
+            f"The alias {alias} means it, and it is gone from {self.home.at(FOLDER)}. Bring it back (`remora bundle "
+            f"import FILE`, or `remora bundle build`), or make {alias} mean another: "
+            + ("`remora rollback`." if alias == PRODUCTION else f"`remora bundle promote ID --alias {alias}`."),
+        )
 
     def _listed(self, id: str, created_at: datetime, aliases: tuple[str, ...]) -> BundleSummary:
         try:
@@ -136,14 +162,10 @@ class Bundles:
     def read(self, name: str) -> Bundle:
         """The same without a look at its files: what its manifest says; NotFound when the bundle is gone."""
         id = self.id_of(name)
-        if not self.store.has(id) and name in ALIASES:
-            raise NotFound(
-                "bundle",
-                id,
-                f"The alias {name} means it, and it is gone from {self.home.at(FOLDER)}. Bring it back (`remora bundle "
-                f"import FILE`, or `remora bundle build`), or make {name} mean another: "
-                + ("`remora rollback`." if name == PRODUCTION else f"`remora bundle promote ID --alias {name}`."),
-            )
+        if not self.store.has(id):
+            meant = (name,) if name in ALIASES else tuple(a for a, one in self._pointers.aliases().items() if one == id)
+            if meant:
+                raise self._gone(id, meant)
         return self.store.read(id)
 
     def id_of(self, name: str) -> str:
@@ -185,6 +207,7 @@ class Bundles:
         archive = Archive.read(file)
         manifest = archive.manifest
         check(manifest, archive.signature, self._trust)
+        archive.check_documents()
         new = not self.home.exists(folder(manifest.id))
         try:
             bundle = self.store.fill(manifest, archive.contents)
@@ -270,7 +293,7 @@ class Bundles:
         Where MLflow does not answer, or nothing was ever promoted or registered, what the last command found.
         """
         known = UnrecordedMoves(self.home)
-        if not self.store.ids():
+        if not self.store.ids() and not self._pointers.promotions.records():
             return known.read()
         try:
             return self._pointers.unrecorded_moves()
@@ -278,9 +301,16 @@ class Bundles:
             return known.read()
 
     def restore_aliases(self) -> tuple[UnrecordedMove, ...]:
-        """Make MLflow's aliases mean again what the promotion records say; returns those that did not."""
+        """Make MLflow's aliases mean again what the promotion records say; returns those that did not.
+
+        A damaged traffic document is written again, without canary and shadow.
+        """
         return self._pointers.restore_aliases()
 
     def history(self) -> tuple[Promotion, ...]:
-        """Every promotion and rollback, oldest first; one that is not ``done`` was cut off."""
+        """Every promotion and rollback that can be read, oldest first; one that is not ``done`` was cut off."""
         return tuple(self._pointers.promotions.all())
+
+    def records(self) -> tuple[Promotion | DamagedRecord, ...]:
+        """The same with those that cannot be read, each in its place."""
+        return tuple(self._pointers.promotions.records())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -40,7 +41,8 @@ class ChangedFact:
     def by(self) -> float | None:
         """How much a number grew."""
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in (self.before, self.after)):
-            return float(self.after - self.before)
+            with suppress(OverflowError):  # an integer of more than 308 digits
+                return float(self.after - self.before)
         return None
 
 

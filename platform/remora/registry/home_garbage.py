@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from pydantic import ValidationError
+from typing import Any
 
 from remora.contracts.artifacts import VERSIONS, ArtifactStore
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home, StoredFile
+from remora.contracts.json_document import read_document
 from remora.registry.bundles import Bundles
 from remora.registry.garbage import BundleGarbage
 from remora.registry.lineage import Lineage
@@ -81,8 +81,8 @@ def _versions_needed(home: Home, bundles: Bundles | None, in_use: Mapping[str, C
     if bundles is not None:
         for id in bundles.needed():
             path = f"{FOLDER}/{id}/{LINEAGE}"
-            with suppress(FileNotFoundError, ValidationError):  # a bundle that is gone or damaged names no version
-                _add(needed, Lineage.model_validate_json(home.read_bytes(path)).artifacts.items())
+            with suppress(FileNotFoundError, UnreadableInput):  # a bundle that is gone or damaged names no version
+                _add(needed, read_document(home, path, Lineage, "").artifacts.items())
     return needed
 
 
@@ -98,10 +98,10 @@ def _last_runs(home: Home) -> set[str]:
     kept = set(names[:1])
     for name in names:
         try:
-            if json.loads(home.read_bytes(f"{RUNS}/{name}")).get("outcome") == "succeeded":
+            if read_document(home, f"{RUNS}/{name}", dict[str, Any], "").get("outcome") == "succeeded":
                 kept.add(name)
                 break
-        except ValueError:
+        except UnreadableInput:
             continue
     return {name.removesuffix(".json") for name in kept}
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from remora.contracts.errors import ChecksumMismatch, Refused, UnsupportedFormat
+from remora.contracts.json_document import mistakes
 from remora.contracts.printable import one_line
 from remora.registry.signature import SIGNATURE
 
@@ -55,25 +56,25 @@ class Manifest(BaseModel):
     files: dict[str, FileEntry] = Field(max_length=MOST_FILES)
 
     @classmethod
-    def parse(cls, content: bytes, where: str, id: str) -> Manifest:
-        """The manifest of the bundle ``id``, from what the file ``where`` holds.
+    def parse(cls, content: bytes, where: str, id: str, hint: str) -> Manifest:
+        """The manifest of the bundle ``id``, from what the file ``where`` holds; ``hint`` says what to do.
 
-        UnsupportedFormat for another version's, ChecksumMismatch when it is not that of ``id``, Refused for a path or
-        a format of file that no bundle may hold.
+        UnsupportedFormat for another version's, ChecksumMismatch when it is not that of ``id``, Refused for one that
+        is malformed, and for a path or a format of file that no bundle may hold.
         """
         try:
             written = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise ChecksumMismatch(where, id, "– (it is no JSON)") from error
+            raise ChecksumMismatch(where, id, "– (it is no JSON)", hint) from error
         found = written.get("format", FORMAT) if isinstance(written, dict) else FORMAT
         if found != FORMAT:
             raise UnsupportedFormat(where, found, FORMAT)
         try:
             manifest = cls.model_validate(written)
         except ValidationError as error:
-            raise ChecksumMismatch(where, id, f"– ({error.error_count()} mistakes in it)") from error
+            raise Refused(f"'{where}' is malformed: {mistakes(error, most=3)}. {hint}") from error
         if manifest.id != id:
-            raise ChecksumMismatch(where, id, manifest.id)
+            raise ChecksumMismatch(where, id, manifest.id, hint)
         check_paths(manifest.files)
         return manifest
 

@@ -4,6 +4,8 @@ A move is four steps under the registry's lock: the record of what is meant, the
 done. An alias means what its last record says. While that record is not done, MLflow's alias decides: a process that
 dies before the alias moves has changed nothing, and the next command completes what one that dies after it has left.
 An alias that was moved without a record counts for nothing; commands name it (:mod:`remora.registry.unrecorded`).
+So does a record that cannot be read: production then stays what the replicas were last told, any other alias means no
+bundle, and the next promotion or rollback writes a record that counts.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from remora.contracts.errors import BadRequest, NotBuilt, NotReady, SettingsError
+from remora.contracts.errors import BadRequest, NotBuilt, NotReady, SettingsError, UnreadableInput
 from remora.contracts.locks import POSTGRESQL, SQLITE, exclusive_lock
 from remora.registry.aliases import Aliases
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID
-from remora.registry.promotions import ROLLBACK, Promotion, Promotions, checked
+from remora.registry.promotions import ROLLBACK, AliasRecord, Promotion, Promotions, checked
+from remora.registry.replica_status import ReplicaStatuses
 from remora.registry.rollback_target import before, succession
 from remora.registry.store import FOLDER, BundleStore
 from remora.registry.tracking import tracking_uri
@@ -88,12 +91,18 @@ class Pointers:
         return {alias: bundle for alias, bundle in recorded.items() if bundle is not None}
 
     def _recorded(self, alias: str) -> str | None:
-        record = self.promotions.last(alias)
+        return self._meant(alias, self.promotions.last(alias))
+
+    def _meant(self, alias: str, record: AliasRecord) -> str | None:
         if record.pending is not None:
             _, promotion = record.pending
             if self._aliases.bundles().get(alias) == promotion.bundle:
                 return promotion.bundle
-        return record.bundle
+        if record.damaged is None:
+            return record.bundle
+        # The bundle that it was moved to is not known. What the replicas serve is, and nothing may change that unasked.
+        told = self._board.readable() if alias == PRODUCTION else None
+        return told.production if told else None
 
     def unrecorded_moves(self) -> tuple[UnrecordedMove, ...]:
         """Aliases that MLflow has otherwise than the records say; logged, and written down for the replicas."""
@@ -110,20 +119,28 @@ class Pointers:
         return moves
 
     def _compared(self, found: Mapping[str, str]) -> tuple[UnrecordedMove, ...]:
-        recorded = self.aliases()
-        return tuple(
-            UnrecordedMove(alias=alias, recorded=recorded.get(alias), found=found.get(alias))
-            for alias in ALIASES
-            if recorded.get(alias) != found.get(alias)
-        )
+        moves = []
+        for alias in ALIASES:
+            record = self.promotions.last(alias)
+            recorded, there = self._meant(alias, record), found.get(alias)
+            if record.damaged is not None and (record.pending is None or record.pending[1].bundle != recorded):
+                damage = f"'{record.damaged.path}': {record.damaged.problem}"
+                moves.append(UnrecordedMove(alias=alias, recorded=recorded, found=there, damaged=damage))
+            elif recorded != there:
+                moves.append(UnrecordedMove(alias=alias, recorded=recorded, found=there))
+        return tuple(moves)
 
     def restore_aliases(self) -> tuple[UnrecordedMove, ...]:
-        """Make MLflow's aliases mean what the records say; returns those that did not."""
+        """Make MLflow's aliases mean what the records say; returns those that did not. A damaged traffic document is
+        written again."""
         with self.lock():
             self.recover()
+            if self._board.damage():
+                self._publish(lambda now: now, self.resolve(PRODUCTION))
             moves = self.unrecorded_moves()
             for move in moves:
-                self._mirror(move.alias, move.recorded)
+                if move.damaged is None:
+                    self._mirror(move.alias, move.recorded)
             self.unrecorded_moves()
         return moves
 
@@ -134,9 +151,15 @@ class Pointers:
             self._aliases.point(alias, self.register(self.store.read(bundle)))
 
     def resolve(self, alias: str) -> str:
-        """The id that an alias means now, as the records of promotions say; NotBuilt when it means none yet."""
+        """The id that an alias means now, as the records of promotions say; NotBuilt when it means none yet.
+
+        UnreadableInput where its last record is damaged and nothing else says it.
+        """
         self.check_alias(alias)
-        found = self._recorded(alias)
+        record = self.promotions.last(alias)
+        found = self._meant(alias, record)
+        if found is None and record.damaged is not None:
+            raise record.damaged.error(alias)
         if found is None:
             raise NotBuilt(f"{alias} bundle", self.store.home.url, f"remora bundle promote ID --alias {alias}")
         return found
@@ -156,10 +179,21 @@ class Pointers:
         """Remove the bundle's version from MLflow's registry."""
         self._aliases.forget(id)
 
+    def traffic_damage(self) -> UnreadableInput | None:
+        """Why the traffic document cannot be read; None where it can, or where there is none."""
+        return self._board.damage()
+
     def needed(self) -> set[str]:
-        """Bundles that an alias means or that replicas shall hold. The lock is held."""
+        """Bundles that an alias means or that replicas shall hold. The lock is held.
+
+        UnreadableInput where the traffic document is damaged: any bundle may be one that replicas hold.
+        """
         traffic = self._board.read()
         meant = {*self.aliases().values(), *self._aliases.bundles().values()}
+        for alias in ALIASES:
+            record = self.promotions.last(alias)
+            if record.damaged is not None and record.bundle is not None:
+                meant.add(record.bundle)
         return meant | {*(traffic.bundles if traffic else ())}
 
     def promote(
@@ -179,10 +213,11 @@ class Pointers:
         kept = checked(evidence)
         with self.lock():
             self.recover()
-            now = self.resolve(PRODUCTION)
-            if target == now:
+            damaged = self.promotions.last(PRODUCTION).damaged is not None
+            now = self._recorded(PRODUCTION) if target and damaged else self.resolve(PRODUCTION)
+            if target == now and not damaged:
                 raise BadRequest(f"{now} is in production already: there is nothing to roll back.")
-            bundle = self._standing(target or self._before(now))
+            bundle = self._standing(target or self._before(str(now)))
             return self._move(bundle, PRODUCTION, now, by=by, why=why, evidence=kept, kind=ROLLBACK)
 
     def set_traffic(self, change: Change) -> Traffic:
@@ -205,7 +240,7 @@ class Pointers:
 
     def _move(self, bundle: Bundle, alias: str, previous: str | None, **record: Any) -> Promotion:
         asked = Promotion(at=self._next_moment(), alias=alias, bundle=bundle.id, previous=previous, **record)
-        if previous != bundle.id:
+        if previous != bundle.id or self.promotions.last(alias).damaged is not None:
             version = self.register(bundle)
             # In this order: whoever dies in between leaves a record that the next command completes or cuts off.
             key = self.promotions.begin(asked)
@@ -230,7 +265,7 @@ class Pointers:
         self.promotions.finish(key)
 
     def _publish(self, change: Change, production: str) -> Traffic:
-        now = self._board.read() or Traffic(production=production)
+        now = self._active() or Traffic(production=production, revision=self._seen_revision())
         if now.production != production:
             now = _moved(now, production)
         desired = change(now).model_copy(update={"production": production})
@@ -242,6 +277,17 @@ class Pointers:
             self._looked_at(id)
         return self._board.publish(desired)
 
+    def _active(self) -> Traffic | None:
+        """What is active; None where nothing is, or the document is damaged, which is about to be replaced."""
+        if (damage := self._board.damage()) is not None:
+            logger.warning("%s It is written again now.", damage)
+        return self._board.readable()
+
+    def _seen_revision(self) -> int:
+        """The latest that a replica reports, which the revision of a new document must be after; 0 without any."""
+        reports = ReplicaStatuses(self.store.home).read().values() if self._board.damage() else ()
+        return max((report.revision for report in reports), default=0)
+
     def _returned(self, rollback: Promotion) -> Change:
         """Traffic after a rollback: nothing is tried, and what the next rollback would return to is kept warm."""
         line = succession([*self.promotions.all(), rollback.model_copy(update={"done": True})])
@@ -251,7 +297,7 @@ class Pointers:
 
     def _before(self, production: str) -> str:
         """What production was before, as the traffic says or, where it says nothing, the history."""
-        traffic = self._board.read()
+        traffic = self._board.readable()
         if traffic and traffic.previous not in (None, production):
             return str(traffic.previous)
         found = before(succession(self.promotions.all()), production)
@@ -269,7 +315,7 @@ class Pointers:
                 f"Production was {id} before, and that bundle is gone. Bring it back (`remora bundle import FILE`), or "
                 f"return to another: remora rollback --to BUNDLE; `remora bundle list` shows what there is."
             )
-        traffic = self._board.read()
+        traffic = self._board.readable()
         if traffic is None or id not in traffic.bundles:
             return self._verified(id)
         return self._looked_at(id)

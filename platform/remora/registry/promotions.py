@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,12 +12,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import BadRequest
+from remora.contracts.errors import BadRequest, UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
+from remora.registry.traffic import PRODUCTION, BundleName
 
 FOLDER = "bundles/promotions"
 DONE, CUT_OFF = ".done", ".cut-off"
 TIME = "%Y%m%dT%H%M%S.%f"
+NAME = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]+(-[a-z]+)?")
+"""Of a record without its suffix; other files of the folder are no records."""
+
 PROMOTION: Literal["promotion"] = "promotion"
 ROLLBACK: Literal["rollback"] = "rollback"
 MOST_EVIDENCE_BYTES = 256 << 10
@@ -29,8 +35,8 @@ class Promotion(BaseModel):
 
     at: datetime
     alias: str
-    bundle: str
-    previous: str | None
+    bundle: BundleName
+    previous: BundleName | None
     by: str
     why: str
     kind: Literal["promotion", "rollback"] = PROMOTION
@@ -38,12 +44,34 @@ class Promotion(BaseModel):
     done: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class DamagedRecord:
+    """A record that cannot be read, which counts for nothing. ``alias`` is None where its name does not say it."""
+
+    path: str
+    at: datetime
+    alias: str | None
+    problem: str
+
+    def error(self, alias: str) -> UnreadableInput:
+        """What whoever needs it raises."""
+        hint = (
+            f"It is the last promotion record of the alias {alias}, so nothing says what that means. "
+            f"`remora bundle promote ID --alias {alias}`"
+            + (" or `remora rollback --to ID`" if alias == PRODUCTION else "")
+            + " writes a new record."
+        )
+        return UnreadableInput(self.path, self.problem, hint)
+
+
 @dataclass(frozen=True)
 class AliasRecord:
-    """What the records say of one alias: ``bundle`` by the last one that is done, and by key one begun after it."""
+    """What the records say of one alias: ``bundle`` by the last one that is done and can be read, by key one begun
+    after it, and a later one that cannot be read."""
 
     bundle: str | None = None
     pending: tuple[str, Promotion] | None = None
+    damaged: DamagedRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -71,34 +99,49 @@ class Promotions:
         self.home.write_bytes(key + CUT_OFF, b"")
 
     def all(self) -> list[Promotion]:
-        """Every promotion, oldest first."""
+        """Every promotion whose record can be read, oldest first."""
+        return [record for record in self.records() if isinstance(record, Promotion)]
+
+    def records(self) -> list[Promotion | DamagedRecord]:
+        """Every record, oldest first."""
         names = set(self.home.files(FOLDER))
         return [self._read(name, names) for name in _records(names)]
 
     def last(self, alias: str) -> AliasRecord:
         """What the records say of one alias now."""
-        names, pending = set(self.home.files(FOLDER)), None
+        names, pending, damaged = set(self.home.files(FOLDER)), None, None
         newest = True
         for name in reversed(_records(names)):
             if _alias(name) not in (alias, None):
                 continue
             promotion = self._read(name, names)
+            if isinstance(promotion, DamagedRecord):
+                if name + CUT_OFF not in names:  # of one that was given up, it does not matter what it says
+                    damaged = damaged or promotion
+                newest = False
+                continue
             if promotion.alias != alias:
                 continue
             if promotion.done:
-                return AliasRecord(promotion.bundle, pending)
+                return AliasRecord(promotion.bundle, pending, damaged)
             if newest and name + CUT_OFF not in names:
                 pending = (f"{FOLDER}/{name}", promotion)
             newest = False
-        return AliasRecord(None, pending)
+        return AliasRecord(None, pending, damaged)
 
     def latest(self) -> datetime | None:
         """The time of the newest record, which the next one must be after, whatever the clocks of its host say."""
         names = _records(self.home.files(FOLDER))
-        return datetime.strptime(names[-1].split("-")[0], TIME).replace(tzinfo=UTC) if names else None
+        return _time(names[-1]) if names else None
 
-    def _read(self, name: str, names: Collection[str]) -> Promotion:
-        return Promotion(**self.home.read_json(f"{FOLDER}/{name}.json"), done=name + DONE in names)
+    def _read(self, name: str, names: Collection[str]) -> Promotion | DamagedRecord:
+        path = f"{FOLDER}/{name}.json"
+        try:
+            promotion = read_document(self.home, path, Promotion, "")
+        except UnreadableInput as error:
+            where, why, _ = error.args
+            return DamagedRecord(path=where, at=_time(name), alias=_alias(name), problem=why)
+        return promotion.model_copy(update={"done": name + DONE in names})
 
 
 def checked(evidence: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -117,7 +160,20 @@ def checked(evidence: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _records(names: Iterable[str]) -> list[str]:
-    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+    found = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return sorted(name for name in found if NAME.fullmatch(name) and _is_time(name))
+
+
+def _time(name: str) -> datetime:
+    return datetime.strptime(name.split("-")[0], TIME).replace(tzinfo=UTC)
+
+
+def _is_time(name: str) -> bool:
+    try:
+        _time(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _alias(name: str) -> str | None:

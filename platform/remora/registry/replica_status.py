@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
 
 FOLDER = "serving/live"
 LATENCY_BOUNDS_MS = (5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0)
@@ -104,8 +106,8 @@ class ReplicaStatuses:
         for name in self.home.files(FOLDER):
             if name.endswith(".json"):
                 try:
-                    report = ReplicaStatus.model_validate_json(self.home.read_bytes(f"{FOLDER}/{name}"))
-                except (FileNotFoundError, ValidationError):  # removed just now, or of another version of Remora
+                    report = read_document(self.home, f"{FOLDER}/{name}", ReplicaStatus, "")
+                except (FileNotFoundError, UnreadableInput):  # removed just now, damaged, or of another version
                     continue
                 found[report.replica] = report
         return found

@@ -16,7 +16,7 @@ import pyarrow.fs as pafs
 from remora.contracts.checksums import MISSING, hash_at
 from remora.contracts.errors import ChecksumMismatch
 from remora.contracts.home import Home, atomic_write, storage_errors, uploading
-from remora.registry.bundle import Bundle
+from remora.registry.bundle import MEND, Bundle
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest
 from remora.registry.signature import SIGNATURE, Signature
 
@@ -70,7 +70,7 @@ class BundleStore:
         self.check_sizes(bundle)
         if signature is not None:
             self.sign(bundle, signature)
-        if not self.has(bundle.id):
+        if not self.has(bundle.id) or self.home.read_bytes(f"{bundle.folder}/{MANIFEST}") != bundle.manifest.canonical:
             self.home.write_bytes(f"{bundle.folder}/{MANIFEST}", bundle.manifest.canonical)
 
     def sign(self, bundle: Bundle, signature: Signature) -> None:
@@ -90,7 +90,7 @@ class BundleStore:
         for path, entry in bundle.manifest.files.items():
             if sizes.get(path) != entry.bytes:
                 found = f"– ({sizes[path]:,} bytes of {entry.bytes:,})" if path in sizes else MISSING
-                raise ChecksumMismatch(bundle.at(path), entry.sha256, found)
+                raise ChecksumMismatch(bundle.at(path), entry.sha256, found, MEND)
 
     def remove(self, id: str) -> None:
         """Remove a bundle, or what is left of one. The manifest goes first: what a crash leaves is no bundle."""

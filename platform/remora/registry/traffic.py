@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
 
 PATH = "serving/traffic.json"
 PRODUCTION, CANARY = "production", "canary"
+
+BundleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""What a document says of a bundle becomes part of a path."""
+
+REPUBLISH = (
+    "Replicas continue to serve what they hold. `remora bundle restore-aliases` writes it again from the promotion "
+    "records, without canary and shadow."
+)
 
 
 class Canary(BaseModel):
@@ -18,7 +29,7 @@ class Canary(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bundle: str
+    bundle: BundleName
     share: float = Field(gt=0, le=1)
     salt: str = Field(description="the rollout's name: another rollout assigns the users again")
 
@@ -35,11 +46,11 @@ class Traffic(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     revision: int = 0
-    production: str
-    previous: str | None = Field(None, description="kept warm, so that a rollback loads nothing")
+    production: BundleName
+    previous: BundleName | None = Field(None, description="kept warm, so that a rollback loads nothing")
     canary: Canary | None = None
-    shadow: str | None = Field(None, description="answers the same requests, off the response path")
-    loading: tuple[str, ...] = Field((), description="to be made ready; no request is for them yet")
+    shadow: BundleName | None = Field(None, description="answers the same requests, off the response path")
+    loading: tuple[BundleName, ...] = Field((), description="to be made ready; no request is for them yet")
 
     @property
     def bundles(self) -> tuple[str, ...]:
@@ -62,16 +73,33 @@ class TrafficStore:
     home: Home
 
     def read(self) -> Traffic | None:
-        """What is active; None before the first promotion."""
-        if not self.home.exists(PATH):
+        """What is active; None before the first promotion, UnreadableInput where the document is damaged."""
+        try:
+            return read_document(self.home, PATH, Traffic, REPUBLISH)
+        except FileNotFoundError:
             return None
-        return Traffic.model_validate_json(self.home.read_bytes(PATH))
+
+    def readable(self) -> Traffic | None:
+        """The same; None where the document is damaged as well."""
+        try:
+            return self.read()
+        except UnreadableInput:
+            return None
+
+    def damage(self) -> UnreadableInput | None:
+        """What :meth:`read` raises where the document is damaged."""
+        try:
+            self.read()
+        except UnreadableInput as error:
+            return error
+        return None
 
     def publish(self, traffic: Traffic) -> Traffic:
-        """Activate it, with the next revision; the same content again writes nothing."""
-        before = self.read()
+        """Activate it, with the next revision; the same content again writes nothing. A damaged document is replaced,
+        and the revision is then the one after that of ``traffic``."""
+        before = self.readable()
         if before is not None and before == traffic.model_copy(update={"revision": before.revision}):
             return before
-        after = traffic.model_copy(update={"revision": before.revision + 1 if before else 1})
+        after = traffic.model_copy(update={"revision": (before or traffic).revision + 1})
         self.home.write_bytes(PATH, after.model_dump_json(indent=1).encode())
         return after

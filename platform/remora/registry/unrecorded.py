@@ -1,28 +1,54 @@
-"""Aliases that were moved in MLflow without a promotion record: they count for nothing, and are named until mended."""
+"""Aliases without a promotion record: moved in MLflow beside the records, or by a record that cannot be read.
+
+Neither counts for anything, and both are named until they are mended.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
+from remora.registry.traffic import PRODUCTION
 
 PATH = "serving/unrecorded_moves.json"
 
 
 class UnrecordedMove(BaseModel):
-    """One alias: the bundle that the last promotion record says, and the one that MLflow says; None is no bundle."""
+    """One alias: the bundle that the last promotion record says, and the one that MLflow says; None is no bundle.
+
+    ``damaged`` is the last record's file and why it cannot be read; ``recorded`` is then what the alias means without
+    it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     alias: str
     recorded: str | None
     found: str | None
+    damaged: str | None = None
 
     @property
     def message(self) -> str:
         """What happened, what counts, and what to do."""
+        return self._of_damaged() if self.damaged else self._of_moved()
+
+    def _of_damaged(self) -> str:
+        counts = f"means {self.recorded or 'no bundle'}"
+        if self.alias == PRODUCTION and self.recorded:
+            counts = f"stays {self.recorded}, as replicas were last told"
+        back = f" `remora rollback --to ID` or `remora bundle promote {self.recorded or 'ID'}`"
+        other = f" `remora bundle promote ID --alias {self.alias}`"
+        return (
+            f"The last promotion record of the alias {self.alias} cannot be read and counts for nothing: "
+            f"{self.damaged}. {self.alias.capitalize()} {counts}; MLflow says {self.found or 'no bundle'}."
+            f"{back if self.alias == PRODUCTION else other} writes a new record."
+        )
+
+    def _of_moved(self) -> str:
         found, recorded = self.found or "no bundle", self.recorded or "no bundle"
         promote = f"`remora bundle promote {self.found} --alias {self.alias}` records a promotion of {self.found}, and "
         return (
@@ -42,15 +68,16 @@ class UnrecordedMoves:
     home: Home
 
     def read(self) -> tuple[UnrecordedMove, ...]:
-        """Empty where nothing was found, or another version of Remora wrote it."""
+        """Empty where nothing was found, another version of Remora wrote it, or it is damaged: the next command that
+        looks writes it again."""
         try:
-            return MOVES.validate_json(self.home.read_bytes(PATH)) if self.home.exists(PATH) else ()
-        except (FileNotFoundError, ValidationError):
+            return read_document(self.home, PATH, tuple[UnrecordedMove, ...], "")
+        except (FileNotFoundError, UnreadableInput):
             return ()
 
     def write(self, moves: tuple[UnrecordedMove, ...]) -> bool:
         """Replace it; False where it says the same already, and nothing is written."""
-        if moves == self.read():
+        if moves == self.read() and bool(moves) == self.home.exists(PATH):
             return False
         if moves:
             self.home.write_bytes(PATH, MOVES.dump_json(moves, indent=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
+from remora.contracts.errors import UnreadableInput
+from remora.contracts.json_document import parse_document
 from remora.contracts.tables import PROFILE
 from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline.cache import Cache
@@ -37,7 +38,12 @@ class UserEncoder:
     def load(cls, folder: Path | str) -> UserEncoder:
         """From ``towers.json``, ``towers.safetensors`` and ``item_vectors.safetensors``."""
         folder = Path(folder)
-        spec = TowerSpec.from_json(json.loads((folder / "towers.json").read_text()))
+        file, hint = folder / "towers.json", "Build the bundle again."
+        written = parse_document(file.read_bytes(), str(file), dict[str, Any], hint)
+        try:
+            spec = TowerSpec.from_json(written)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise UnreadableInput(str(file), f"it describes no towers ({error})", hint) from error
         weights = load_file(folder / "towers.safetensors")
         tower = UserTower(spec)
         tower.load_state_dict({k.removeprefix("user."): v for k, v in weights.items() if k.startswith("user.")})

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from remora.contracts.errors import MissingInput
+from remora.contracts.json_document import parse_document
 from remora.contracts.tables import EVENT_TYPE, USER_ID
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.pipeline.candidates import EMPTY, Floats, Retrieved
@@ -64,9 +65,10 @@ class Segments:
 
     @classmethod
     def load(cls, path: Path | str) -> Segments:
-        """What :meth:`save` wrote."""
+        """What :meth:`save` wrote; UnreadableInput when the file is something else."""
         table = pq.read_table(path, page_checksum_verification=True)
-        names = tuple(json.loads(table.schema.metadata[ABOUT]))
+        written = (table.schema.metadata or {}).get(ABOUT, b"")
+        names = parse_document(written, str(path), tuple[str, ...], "Build the bundle again.")
         return cls(names, Neighbours.of_sorted(len(names), *(table[c].to_numpy() for c in (SEGMENT, "item", "share"))))
 
     @classmethod

@@ -10,7 +10,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
 from remora.rollout.state import FOLDER, Rollout, Status
 
 
@@ -49,18 +51,23 @@ class CommandQueue:
         self.home.write_bytes(f"{self._folder}/{key}.json", command.model_dump_json().encode())
         return key
 
-    def pending(self, processed: Collection[str]) -> dict[str, Command]:
-        """By key, oldest first."""
+    def pending(self, processed: Collection[str]) -> dict[str, Command | UnreadableInput]:
+        """By key, oldest first; why it cannot be read, of one that is damaged."""
         keys = [name.removesuffix(".json") for name in self.home.files(self._folder) if name.endswith(".json")]
-        return {
-            key: Command.model_validate_json(self.home.read_bytes(f"{self._folder}/{key}.json"))
-            for key in keys
-            if key not in processed
-        }
+        return {key: self._read(key) for key in keys if key not in processed}
+
+    def _read(self, key: str) -> Command | UnreadableInput:
+        try:
+            return read_document(self.home, f"{self._folder}/{key}.json", Command, "Give the command again.")
+        except UnreadableInput as error:
+            return error
 
 
-def processed(rollout: Rollout, key: str, command: Command, now: datetime) -> Rollout:
-    """The rollout after a command; one that does not fit how it stands is only noted."""
+def processed(rollout: Rollout, key: str, command: Command | UnreadableInput, now: datetime) -> Rollout:
+    """The rollout after a command; one that cannot be read, or does not fit how it stands, is only noted."""
+    if isinstance(command, UnreadableInput):
+        unread = {"processed": (*rollout.processed, key)}
+        return rollout.with_entry(now, "a command cannot be read: nothing was done", (str(command),), changes=unread)
     why = (command.why,) if command.why else ()
     done = {"processed": (*rollout.processed, key)}
     match command.what, rollout.status:

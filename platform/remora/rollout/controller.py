@@ -14,6 +14,7 @@ from typing import Any
 
 from remora.contracts.errors import NotReady, Refused, RemoraError, StorageError
 from remora.registry.bundles import Bundles
+from remora.registry.promotions import DamagedRecord, Promotion
 from remora.registry.replica_status import ReplicaStatuses
 from remora.registry.traffic import PRODUCTION, Traffic
 from remora.rollout.commands import CommandQueue, processed
@@ -109,7 +110,7 @@ class Controller:
         rollout, decision = self._decide(rollout, present)
         decided = next_state(rollout, decision, self.clock(), self.settings)
         if decided.is_full and not rollout.is_full:
-            decided = decided.model_copy(update={"promotions": len(self.bundles.history())})
+            decided = decided.model_copy(update={"promotions": len(self.bundles.records())})
         return self.rollouts.write(decided)
 
     def _prove(self, rollout: Rollout) -> Rollout:
@@ -141,8 +142,8 @@ class Controller:
     def _direct(self, rollout: Rollout) -> Traffic:
         traffic = self.bundles.traffic()
         if rollout.is_full and rollout.since is None and traffic.production == rollout.production:
-            later = self.bundles.history()[rollout.promotions :]
-            if not any(p.alias == PRODUCTION and p.previous == rollout.bundle for p in later):  # it was not rolled back
+            later = self.bundles.records()[rollout.promotions :]
+            if not any(_may_roll_back(record, rollout.bundle) for record in later):
                 self.bundles.promote(rollout.bundle, **self._record(rollout))
         return self.bundles.set_traffic(lambda now: desired_traffic(now, rollout))
 
@@ -182,3 +183,10 @@ class Controller:
         """Who moves the alias, why, and what was seen."""
         why, evidence = "; ".join(rollout.journal[-1].why), rollout.evidence()
         return {"by": f"{rollout.by}, rollout {rollout.id}", "why": why, "evidence": evidence}
+
+
+def _may_roll_back(record: Promotion | DamagedRecord, bundle: str) -> bool:
+    """Does it take ``bundle`` out of production, or could it, where it cannot be read?"""
+    if isinstance(record, DamagedRecord):
+        return record.alias in (PRODUCTION, None)
+    return record.alias == PRODUCTION and record.previous == bundle

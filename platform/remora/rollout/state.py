@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from remora.contracts.errors import NotBuilt, NotFound
+from remora.contracts.errors import NotBuilt, NotFound, UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
+from remora.contracts.printable import one_line
 from remora.registry.replica_status import RequestStats
+from remora.registry.traffic import BundleName
 from remora.rollout.counters import StepCounters
-from remora.rollout.plan import Plan, Step, StepKind
+from remora.rollout.plan import Plan, PlanRefused, Step, StepKind
 from remora.rollout.readout import Readout
 
 FOLDER = "rollouts"
 CURRENT = f"{FOLDER}/CURRENT"
 CONTROLLER = f"{FOLDER}/.controller"
 """The lock that whoever carries a rollout out holds while it lives."""
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LOST = (
+    "Put the file of a backup in its place. Without one, `remora rollback --to ID` makes a bundle production and drops "
+    "canary and shadow; then remove rollouts/CURRENT of the home, and `remora rollout start` begins another."
+)
 
 PREFLIGHT, LOAD = -2, -1
 """Stages before the plan's steps, which are counted from 0."""
@@ -62,9 +72,9 @@ class Rollout(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     id: str
-    bundle: str
-    production: str
-    previous: str | None
+    bundle: BundleName
+    production: BundleName
+    previous: BundleName | None
     """What was kept warm before."""
     plan: str
     by: str
@@ -88,6 +98,12 @@ class Rollout(BaseModel):
     processed: tuple[str, ...] = ()
     readout: Readout | None = None
     journal: tuple[Entry, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_its_stage(self) -> Self:
+        if not PREFLIGHT <= self.stage < len(self.steps):
+            raise ValueError(f"the plan has no stage {self.stage}")
+        return self
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -145,12 +161,19 @@ class Rollouts:
         """The one that runs, or ran last; NotBuilt before the first."""
         if not self.home.exists(CURRENT):
             raise NotBuilt("rollout", self.home.url, "remora rollout start --bundle ID --plan PLAN")
-        return self.read(self.home.read_bytes(CURRENT).decode())
+        id = self.home.read_bytes(CURRENT).decode(errors="replace")
+        if not ID.fullmatch(id) or id not in self.ids():
+            why = f"it names the rollout '{one_line(id, 60)}', which is not there"
+            raise UnreadableInput(self.home.at(CURRENT), why, LOST)
+        return self.read(id)
 
     def read(self, id: str) -> Rollout:
-        """By its id; NotFound where none exists."""
+        """By its id; NotFound where none exists, UnreadableInput where its document is damaged."""
+        path = f"{FOLDER}/{id}.json"
         try:
-            return Rollout.model_validate_json(self.home.read_bytes(f"{FOLDER}/{id}.json"))
+            return read_document(self.home, path, Rollout, LOST)
+        except PlanRefused as error:
+            raise UnreadableInput(self.home.at(path), f"its plan is wrong: {error}", LOST) from error
         except FileNotFoundError as error:
             known = ", ".join(self.ids()) or "none"
             raise NotFound("rollout", id, f"There is: {known}.") from error

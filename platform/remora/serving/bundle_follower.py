@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from remora.contracts.errors import UnreadableInput
 from remora.registry.traffic import PRODUCTION, Traffic
 from remora.serving.load_guard import LoadInProgress
 from remora.serving.phases import BundleMismatch, Errand, Phases
@@ -47,17 +48,25 @@ class ActiveTraffic:
 
 
 class BundleFollower:
-    """Follows ``traffic``, opening bundles by ``opened``, which loads and warms up one and takes seconds.
+    """Follows ``traffic``, beginning with ``first``, and opens bundles by ``opened``, which loads and warms up one and
+    takes seconds.
 
     A bundle that cannot be opened is ``refused``, by id with the reason, and what served before continues. It is tried
-    again when the traffic changes, and now and then: the home may have been out.
+    again when the traffic changes, and now and then: the home may have been out. While the traffic's document is
+    damaged, all continues as it was last told; ``damage`` says why.
     """
 
-    def __init__(self, traffic: Callable[[], Traffic], opened: Callable[[str], Phases]) -> None:
+    def __init__(
+        self,
+        traffic: Callable[[], Traffic],
+        opened: Callable[[str], Phases],
+        first: Callable[[], Traffic] | None = None,
+    ) -> None:
         self._traffic, self._opened = traffic, opened
         self.load_errors: dict[str, str] = {}
+        self.damage = ""
         self._looks = 0
-        self._desired = traffic()
+        self._desired = (first or traffic)()
         self.active = self._first(self._desired)
 
     def _first(self, desired: Traffic) -> ActiveTraffic:
@@ -87,7 +96,7 @@ class BundleFollower:
 
     def refresh(self) -> bool:
         """Look once: switch to what is desired, and load what of it is missing. Has anything changed?"""
-        desired = self._traffic()
+        desired = self._followed()
         self._looks += 1
         if desired.revision != self._desired.revision or self._looks % RETRY_LOOKS == 0:
             self.load_errors.clear()
@@ -106,6 +115,17 @@ class BundleFollower:
                     self._switch(desired, {**self.active.phases, bundle: phases})
                 changed = True
         return changed
+
+    def _followed(self) -> Traffic:
+        """What is desired now; what it was before while the document is damaged, which is logged when it is seen."""
+        try:
+            desired, damage = self._traffic(), ""
+        except UnreadableInput as error:
+            desired, damage = self._desired, str(error)
+        if damage and damage != self.damage:
+            logger.error("%s", damage)
+        self.damage = damage
+        return desired
 
     def _switch(self, desired: Traffic, held: Mapping[str, Phases]) -> bool:
         """Activate ``desired`` with those of ``held`` that it names; without its production, continue as before, and

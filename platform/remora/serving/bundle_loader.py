@@ -6,13 +6,16 @@ Feast, none needs MLflow, and either takes seconds and a hundred megabytes to im
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
 from remora.pipeline import Hydrator
+from remora.registry.promotions import Promotions
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.store import BundleStore
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficStore
@@ -20,6 +23,8 @@ from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.load_guard import LoadGuard
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 GONE_AFTER = timedelta(hours=1)
 """A replica that lives reports every few seconds."""
@@ -53,9 +58,21 @@ class BundleLoader:
         return self.variant == PRODUCTION
 
     def traffic(self) -> Traffic:
-        """The home's, or the one bundle for all users."""
+        """The home's, or the one bundle for all users. UnreadableInput where the home's document is damaged."""
         followed = TrafficStore(self._home).read() if self.follows else None
         return followed or Traffic(production=self.bundle)
+
+    def first_traffic(self) -> Traffic:
+        """The same for a replica that holds nothing yet: production as its promotion record says, where the document is
+        damaged; UnreadableInput where that does not say it either."""
+        try:
+            return self.traffic()
+        except UnreadableInput as error:
+            record = Promotions(self._home).last(PRODUCTION)
+            if record.bundle is None or record.pending is not None or record.damaged is not None:
+                raise
+            logger.error("%s This replica begins with %s, as the promotion record says.", error, record.bundle)
+            return Traffic(production=record.bundle)
 
     def report(self, report: ReplicaStatus) -> None:
         """Into the home; a replica that begins sweeps up after those that are gone."""
@@ -70,7 +87,8 @@ class BundleLoader:
 
     def opening(self, bundle: str) -> AbstractContextManager[None]:
         """See :class:`LoadGuard`."""
-        return LoadGuard(self._home).opening(bundle, revision=self.traffic().revision)
+        followed = TrafficStore(self._home).readable() if self.follows else None
+        return LoadGuard(self._home).opening(bundle, revision=followed.revision if followed else 0)
 
     def load(self, bundle: str) -> LoadedBundle:
         """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -47,7 +47,8 @@ class Endpoint(BaseModel):
 
 class ServiceStatus(BaseModel):
     """How the app stands. ``deployments`` has the running replicas by name, ``refused`` why bundles are not opened,
-    ``unrecorded_moves`` the aliases that were moved in MLflow without a promotion record and so are not served.
+    ``unrecorded_moves`` the aliases that were moved in MLflow without a promotion record, or whose record is damaged,
+    ``problems`` what is wrong with the home: a damaged traffic document, a bundle that an alias means and that is gone.
     """
 
     running: bool
@@ -59,6 +60,7 @@ class ServiceStatus(BaseModel):
     deployments: dict[str, int] = {}
     refused: dict[str, str] = {}
     unrecorded_moves: tuple[UnrecordedMove, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def url_of(settings: Settings) -> str:
@@ -128,10 +130,11 @@ def status(settings: Settings) -> ServiceStatus:
     """How the app stands, asked of the cluster and of the endpoint; starts nothing."""
     from remora.registry.bundles import Bundles
 
-    url, moves = url_of(settings), Bundles(settings).unrecorded_moves()
+    bundles, url = Bundles(settings), url_of(settings)
+    found: dict[str, Any] = {"url": url, "unrecorded_moves": bundles.unrecorded_moves(), "problems": bundles.problems()}
     if not _there_is_a_cluster(settings):
         message = "No Ray cluster of this checkout is running."
-        return ServiceStatus(running=False, url=url, message=message, unrecorded_moves=moves)
+        return ServiceStatus(running=False, message=message, **found)
     cluster.connect(settings)
     from ray import serve
     from ray.serve.schema import ReplicaState
@@ -139,20 +142,19 @@ def status(settings: Settings) -> ServiceStatus:
     application = serve.status().applications.get(APP)
     if application is None:
         message = "The cluster runs, the app does not."
-        return ServiceStatus(running=False, url=url, message=message, unrecorded_moves=moves)
+        return ServiceStatus(running=False, message=message, **found)
     state, health = str(application.status.value), _health(url)
     replicas = {name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()}
     why_not = stranger(health, replicas, BundleStore(Home(settings.home)).has)
     return ServiceStatus(
         running=True,
         ready=health is not None and why_not is None and state not in FAILED,
-        url=url,
         application=state,
         message=" ".join(filter(None, [application.message, why_not and f"{url} {why_not}"])),
         bundle=health if why_not is None else None,
         deployments=replicas,
         refused=_refused(settings),
-        unrecorded_moves=moves,
+        **found,
     )
 
 
@@ -176,7 +178,7 @@ def stranger(bundle: str | None, replicas: Mapping[str, int], known: Callable[[s
 def _refused(settings: Settings) -> dict[str, str]:
     """Bundles that are to be held now and that replicas say they cannot open."""
     home = Home(settings.home)
-    traffic = TrafficStore(home).read()
+    traffic = TrafficStore(home).readable()
     wanted = traffic.bundles if traffic else ()
     return {b: why for r in ReplicaStatuses(home).read().values() for b, why in r.refused.items() if b in wanted}
 

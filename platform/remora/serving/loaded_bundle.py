@@ -52,7 +52,11 @@ class Loader(Protocol):
         """Does what is served change while it is?"""
 
     def traffic(self) -> Traffic:
-        """Which bundle gets which requests now; asked every second of one that follows."""
+        """Which bundle gets which requests now; asked every second of one that follows. UnreadableInput where the home
+        does not say it."""
+
+    def first_traffic(self) -> Traffic:
+        """The same for a replica that holds nothing yet."""
 
     def report(self, report: ReplicaStatus) -> None:
         """What a replica says of itself, for whoever directs the traffic."""

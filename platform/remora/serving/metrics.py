@@ -26,9 +26,12 @@ class ServingMetrics:
         )
         self._fallbacks = _counter("remora_fallback_slates_total", "Slates of a fallback.", "surface", "fallback")
         self._ready = _gauge("remora_replica_ready", "1 when the replica serves the production that it follows.")
-        self._refused = _gauge("remora_refused_bundles", "Bundles that the replica shall hold and cannot open.")
+        self._refused = _gauge(
+            "remora_refused_bundles", "Bundles that the replica cannot open, and 1 where it cannot read traffic.json."
+        )
         self._unrecorded = _gauge(
-            "remora_unrecorded_alias_moves", "Aliases that were moved in MLflow without a promotion record."
+            "remora_unrecorded_alias_moves",
+            "Aliases that no promotion record counts for: moved in MLflow, or it is damaged.",
         )
         self._candidates = _counter("remora_candidates_total", "Candidates after each stage.", "surface", "stage")
         self._stages = metrics.Histogram(

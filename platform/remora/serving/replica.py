@@ -45,7 +45,7 @@ class Replica:
         self._prober, self._probed = StagePool(1), dict[str, Query]()
         self._heartbeat = self._quiet = 0
         self._unrecorded: set[UnrecordedMove] = set()
-        self.bundles = self.threads.wait_for(BundleFollower, loader.traffic, self._opened)
+        self.bundles = self.threads.wait_for(BundleFollower, loader.traffic, self._opened, loader.first_traffic)
         self._settle()
         self._see_unrecorded()
         self._show_standing()
@@ -122,7 +122,8 @@ class Replica:
 
     def _show_standing(self) -> None:
         bundles, unrecorded = self.bundles, len(self._unrecorded)
-        self.metrics.standing(ready=bundles.is_current, refused=len(bundles.load_errors), unrecorded=unrecorded)
+        refused = len(bundles.load_errors) + bool(bundles.damage)
+        self.metrics.standing(ready=bundles.is_current, refused=refused, unrecorded=unrecorded)
 
     def _report(self) -> ReplicaStatus:
         context, now = serve.get_replica_context(), self.bundles.active

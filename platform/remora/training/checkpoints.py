@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from remora.contracts.errors import DataError
+from remora.contracts.json_document import parse_document
 
 TOWER = "tower.safetensors"
 
@@ -48,7 +49,17 @@ def resumed(tower: nn.Module, optimiser: torch.optim.Optimizer) -> State:
         check_shapes(tower, weights)
         tower.load_state_dict(weights, strict=True)
         optimiser.load_state_dict(torch.load(Path(folder) / "optimiser.pt", weights_only=True))
-        return dict(json.loads((Path(folder) / "state.json").read_text()))
+        return read_state(Path(folder) / "state.json")
+
+
+def read_state(file: Path) -> State:
+    """The state that a checkpoint's file holds; UnreadableInput where it is damaged."""
+    return parse_document(
+        file.read_bytes(),
+        str(file),
+        dict[str, Any],
+        "The checkpoint is damaged. Remove the run's folder below training/ in the home, and train again.",
+    )
 
 
 def new_state() -> State:

@@ -40,7 +40,7 @@ def measure(settings: Settings, on_epoch: Callable[[Report], None] | None = None
     """Train the towers without ``evaluation.cold_start_holdout_fraction`` of the catalogue, and ask for these. Where
     nothing has changed, the earlier result is returned."""
     made = record(settings, on_epoch)
-    return ColdStart.model_validate(made.read_json(REPORT))
+    return made.read_document(REPORT, ColdStart)
 
 
 @writes("remora evaluate")

@@ -46,7 +46,7 @@ def evaluation_artifacts(home: Home) -> ArtifactStore:
 
 def read_report(artifact: Artifact) -> EvaluationReport:
     """What an evaluation found."""
-    return EvaluationReport.model_validate(artifact.read_json(REPORT))
+    return artifact.read_document(REPORT, EvaluationReport)
 
 
 @writes("remora evaluate")

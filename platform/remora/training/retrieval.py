@@ -32,6 +32,7 @@ from remora.retrieval.index_selection import Budget, choose
 from remora.retrieval.towers import TwoTower
 from remora.settings import Settings
 from remora.settings.one_writer import writes
+from remora.training.checkpoints import read_state
 from remora.training.progress import Report, followed
 from remora.training.retrieval_inputs import prepare
 from remora.training.runs import forget, run_config
@@ -148,7 +149,7 @@ def fit(
     best = result.get_best_checkpoint(RECALL, "max")
     assert best is not None
     with best.as_directory() as folder:
-        return load_file(Path(folder) / TOWERS), json.loads((Path(folder) / STATE).read_text())
+        return load_file(Path(folder) / TOWERS), read_state(Path(folder) / STATE)
 
 
 def trained_towers(settings: Settings, inputs: Inputs, weights: dict[str, Any]) -> TwoTower:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
+from typing import Any
 
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, UserCallback
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
 
 FOLDER = "training"
 STATE = "checkpoint_manager_snapshot.json"
@@ -51,7 +53,7 @@ def _is_torn(home: Home, path: str) -> bool:
     if not home.exists(path):
         return False
     try:
-        json.loads(home.read_bytes(path))
-    except json.JSONDecodeError:
+        read_document(home, path, dict[str, Any], "")
+    except UnreadableInput:
         return True
     return False

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from remora.retrieval.towers import TwoTower
+from remora.training.checkpoints import read_state
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
 
 TOWERS, STATE, OPTIMISER = "towers.safetensors", "state.json", "optimiser.pt"
@@ -58,7 +59,7 @@ def _resume(model: TwoTower, optimiser: torch.optim.Optimizer) -> int:
     with checkpoint.as_directory() as folder:
         model.load_state_dict(load_file(Path(folder) / TOWERS), strict=True)
         optimiser.load_state_dict(torch.load(Path(folder) / OPTIMISER, weights_only=True))
-        return int(json.loads((Path(folder) / STATE).read_text())["epoch"])
+        return int(read_state(Path(folder) / STATE)["epoch"])
 
 
 def _report(

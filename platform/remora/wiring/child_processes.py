@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from remora.contracts.feast_import import cleared
+from remora.contracts.json_document import parse_document
 
 FOLDER = Path(".remora/processes")
 
@@ -37,11 +38,12 @@ class ChildProcess:
 
 
 def find(name: str) -> ChildProcess | None:
-    """The running process of that name, if there is one."""
+    """The running process of that name, if there is one; UnreadableInput where its record is damaged."""
     record = FOLDER / f"{name}.json"
     if not record.exists():
         return None
-    running = ChildProcess(**json.loads(record.read_text()))
+    hint = f"If a {name} of this checkout still runs, end it by its process id; then remove the file."
+    running = parse_document(record.read_bytes(), str(record), ChildProcess, hint)
     return running if running.alive() else None
 
 

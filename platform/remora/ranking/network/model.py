@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from remora.contracts.errors import DataError
+from remora.contracts.json_document import parse_document
 from remora.contracts.vocabulary import ItemCodes
 from remora.ranking.batch import Batch
 from remora.ranking.model import Margins
@@ -56,7 +57,7 @@ class Network:
     @classmethod
     def load(cls, folder: Path, item_vectors: Tensor) -> Network:
         """What :meth:`save` wrote, over ``item_vectors`` (items, d); DataError when d is not what the network reads."""
-        spec = NetworkSpec.model_validate_json((folder / SPEC).read_text())
+        spec = parse_document((folder / SPEC).read_bytes(), str(folder / SPEC), NetworkSpec, "Build the bundle again.")
         network = RankingNetwork(spec)
         network.load_state_dict(load_file(folder / WEIGHTS))
         return cls(spec, network, item_vectors)

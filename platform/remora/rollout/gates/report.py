@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
 from remora.rollout.gates.verdict import GateVerdict
 
 FOLDER = "gates"
@@ -59,8 +61,8 @@ def write(home: Home, report: GateReport) -> None:
 def read(home: Home, candidate: str, production: str | None) -> GateReport | None:
     """The last report of a pair; None where no readable one exists."""
     try:
-        return GateReport.model_validate_json(home.read_bytes(_path(candidate, production)))
-    except (FileNotFoundError, ValidationError):  # an earlier version of Remora may have written another form
+        return read_document(home, _path(candidate, production), GateReport, "")
+    except (FileNotFoundError, UnreadableInput):  # damaged, or an earlier version of Remora wrote another form
         return None
 
 

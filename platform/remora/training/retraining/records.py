@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
+from remora.contracts.json_document import read_document
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +83,14 @@ class Records:
         return record
 
     def all(self) -> list[RunRecord]:
-        """Every run, oldest first; without those that another version of Remora wrote otherwise."""
+        """Every run, oldest first; without those that are damaged or that another version of Remora wrote otherwise."""
         found = []
         for name in sorted(self.home.files(FOLDER)):
             if name.endswith(".json"):
                 try:
-                    found.append(RunRecord.model_validate_json(self.home.read_bytes(f"{FOLDER}/{name}")))
-                except ValidationError as error:
-                    log.warning("%s/%s is not read: %s", FOLDER, name, error.errors()[0]["msg"])
+                    found.append(read_document(self.home, f"{FOLDER}/{name}", RunRecord, "The run is left out."))
+                except UnreadableInput as error:
+                    log.warning("%s", error)
         return found
 
 

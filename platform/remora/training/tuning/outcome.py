@@ -83,7 +83,7 @@ def cached_search(
 
 def read_search(artifact: Artifact) -> SearchReport:
     """What a search found."""
-    return SearchReport.model_validate(artifact.read_json(REPORT))
+    return artifact.read_document(REPORT, SearchReport)
 
 
 def best_of(artifacts: ArtifactStore, name: str) -> dict[str, Any]:

@@ -42,4 +42,4 @@ class BundleUnderTest:
     @property
     def lineage(self) -> Lineage:
         """What it was made from."""
-        return Lineage.model_validate(self.bundle.read_json("lineage.json"))
+        return self.bundle.lineage()

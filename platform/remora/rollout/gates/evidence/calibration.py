@@ -25,7 +25,7 @@ def calibration(candidate: BundleUnderTest, production: BundleUnderTest | None) 
 def _errors(loaded: BundleUnderTest) -> dict[str, float]:
     objectives = loaded.contents.settings.objectives
     amounts = {name for name, objective in objectives.items() if objective.label == "value"}
-    found: list[dict[str, Any]] = loaded.bundle.read_json("metrics.json").get("reliability", [])
+    found: list[dict[str, Any]] = loaded.bundle.metrics().get("reliability", [])
     return {
         one["objective"]: one["error"] / (abs(one["observed"]) or 1.0 if one["objective"] in amounts else 1.0)
         for one in found
