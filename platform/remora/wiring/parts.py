@@ -21,8 +21,6 @@ from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
-from remora.registry.lineage import FILE as LINEAGE
-from remora.registry.lineage import Lineage
 from remora.registry.trust import trusted
 from remora.retrieval import co_visitation, item_to_item_lists, segments
 from remora.retrieval.encoder import UserEncoder
@@ -173,7 +171,7 @@ class BundleContents:
         if not file.is_file():
             raise Refused(f"The bundle {bundle.id} has no {SETTINGS}, so it cannot be served. Build it again.")
         built = BundleSettings.parse(file.read_bytes(), str(file))
-        lineage = Lineage.model_validate(bundle.read_json(LINEAGE))
+        lineage = bundle.lineage()
         towers = Towers.load(folder)
         return cls(
             settings=built.over(settings, packages_of(lineage)),
