@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remora.contracts.errors import NotBuilt, NotFound
+from remora.contracts.errors import NotBuilt, NotFound, UnreadableInput
 from remora.contracts.home import Home
 from remora.registry.replica_status import RequestStats
 from remora.rollout.commands import Action, Command, CommandQueue, processed
@@ -93,3 +93,33 @@ def test_a_pause_is_no_part_of_the_time_of_a_step() -> None:
 def test_after_a_pause_for_want_of_traffic_the_step_begins_again() -> None:
     low_traffic = ROLLOUT.model_copy(update={"status": Status.PAUSED, "paused_at": after(10), "low_traffic": True})
     assert processed(low_traffic, "1", Command(what=Action.RESUME, by="bob"), after(50)).seconds(after(51)) == 60
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ('"stage": 0', '"stage": 7', "the plan has no stage 7"),
+        ("canary:5%:1h,full", "canary:5%", "its plan is wrong"),
+        ('"status": "running"', '"status": "odd"', "status"),
+        ('"bundle": "new"', '"bundle": "../new"', "bundle"),
+    ],
+)
+def test_a_document_of_another_content_is_named_with_what_to_do(
+    tmp_path: Path, before: str, after: str, says: str
+) -> None:
+    rollouts = Rollouts(Home(str(tmp_path)))
+    rollouts.begin(ROLLOUT)
+    file = tmp_path / "rollouts/r.json"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after, 1))
+    with pytest.raises(UnreadableInput, match=rf"rollouts/r\.json'.*{says}.*remora rollback --to ID"):
+        rollouts.current()
+
+
+def test_a_pointer_that_names_no_rollout_is_named(tmp_path: Path) -> None:
+    rollouts = Rollouts(Home(str(tmp_path)))
+    rollouts.begin(ROLLOUT)
+    for content in (b"", b"gone", b"../runs/r", b"r\0", b"\xff"):
+        (tmp_path / "rollouts/CURRENT").write_bytes(content)
+        with pytest.raises(UnreadableInput, match=r"rollouts/CURRENT'.*which is not there"):
+            rollouts.current()

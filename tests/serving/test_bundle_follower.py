@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.serving.small_shop import SmallShop
 
-from remora.contracts.errors import StorageError
+from remora.contracts.errors import StorageError, UnreadableInput
 from remora.registry.traffic import Canary, Traffic
 from remora.serving.bundle_follower import RETRY_LOOKS, BundleFollower
 from remora.serving.phases import BundleMismatch, Phases
@@ -192,3 +192,36 @@ def test_a_look_that_fails_does_not_end_the_following(board: Board) -> None:
     bundles.run(0.001, lambda changed: went_on.set())
     assert failed.wait(30)
     assert went_on.wait(30)
+
+
+def test_while_the_document_is_damaged_all_continues_and_it_is_said_once(
+    board: Board, caplog: pytest.LogCaptureFixture
+) -> None:
+    board.wants(previous="zero", loading=("two",))
+    damaged: list[bool] = []
+
+    def traffic() -> Traffic:
+        if damaged:
+            raise UnreadableInput("serving/traffic.json", "it is empty", "Write it again.")
+        return board.traffic
+
+    bundles = BundleFollower(traffic, board.open)
+    damaged.append(True)
+    assert bundles.refresh(), "what was told before is taken up all the same"
+    assert not bundles.refresh()
+    assert list(bundles.active.phases) == ["one", "zero", "two"]
+    assert bundles.damage.startswith("Cannot read 'serving/traffic.json': it is empty.")
+    assert caplog.text.count("Cannot read 'serving/traffic.json'") == 1
+    damaged.clear()
+    board.wants(production="two")
+    assert bundles.refresh()
+    assert (bundles.damage, bundles.active.traffic.production) == ("", "two")
+
+
+def test_a_new_replica_begins_with_what_it_is_given_first(board: Board) -> None:
+    def damaged() -> Traffic:
+        raise UnreadableInput("serving/traffic.json", "it is empty", "Write it again.")
+
+    bundles = BundleFollower(damaged, board.open, lambda: Traffic(production="recorded"))
+    assert not bundles.refresh()
+    assert bundles.active.traffic.production == "recorded"

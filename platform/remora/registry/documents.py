@@ -67,12 +67,12 @@ class MetricsRead(_Part):
 
 
 def lineage_of(content: bytes, where: str, hint: str = GET_AGAIN) -> Lineage:
-    """The lineage in a file's content; Refused for what is none."""
+    """The lineage in a file's content; Refused for anything else."""
     return _parsed(Lineage, content, where, hint)
 
 
 def metrics_of(content: bytes, where: str, hint: str = GET_AGAIN) -> dict[str, Any]:
-    """The evaluation report in a file's content, empty where nothing was evaluated; Refused for what is none."""
+    """The evaluation report in a file's content, empty where nothing was evaluated; Refused for anything else."""
     _parsed(MetricsRead, content, where, hint)
     found: dict[str, Any] = json.loads(content)
     if found.get("estimates") and (missing := {"level", "samples", "seed"} - found.keys()):

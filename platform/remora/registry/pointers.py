@@ -180,7 +180,7 @@ class Pointers:
         self._aliases.forget(id)
 
     def traffic_damage(self) -> UnreadableInput | None:
-        """Why the traffic document cannot be read; None where it can, or where there is none."""
+        """Why the traffic document cannot be read; None where it can, or where none exists."""
         return self._board.damage()
 
     def needed(self) -> set[str]:
