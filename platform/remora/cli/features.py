@@ -25,7 +25,7 @@ app = typer.Typer(
 
     [bold]build[/bold] makes the tables of daily snapshots from the lake, [bold]apply[/bold] registers with Feast what
     feature_repo/ declares of them, [bold]materialize[/bold] fills the online store that requests read.
-    [bold]rows[/bold] builds a training set, [bold]parity[/bold] compares what serves with what trains.
+    [bold]training-set[/bold] builds a training set, [bold]parity[/bold] compares what serves with what trains.
 
     Plain Feast works too: cd feature_repo && feast plan && feast apply.""",
 )
