@@ -21,9 +21,11 @@ from remora.registry.promotions import FOLDER, DamagedRecord
 from remora.registry.replica_status import FOLDER as REPLICAS
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.retention import RUNS
-from remora.registry.traffic import TrafficStore
+from remora.registry.traffic import Canary, TrafficStore
 from remora.registry.unrecorded import PATH as MOVES
 from remora.registry.unrecorded import UnrecordedMoves
+from remora.rollout.controller import may_roll_back
+from remora.rollout.gates.promotion import promote as through_the_gates
 from remora.serving.bundle_loader import BundleLoader
 
 
@@ -119,6 +121,28 @@ def test_without_a_record_and_without_traffic_production_is_not_guessed(bundles:
             command()
     bundles.rollback(by="bob", why="mend", to=ids[1])
     assert bundles.resolve("production") == served(bundles) == ids[1]
+
+
+def test_a_promotion_by_force_needs_neither(bundles: Bundles, ids: list[str]) -> None:
+    damaged(last_record(bundles, "production"))
+    kept = through_the_gates(bundles.settings, ids[1], by="bob", why="mend")
+    assert kept.bundle == ids[1], "what serves needs no gates"
+    assert bundles.unrecorded_moves() == ()
+    damaged(last_record(bundles, "production"))
+    damaged(Path(bundles.home.at(traffic_document.PATH)))
+    done = through_the_gates(bundles.settings, ids[0], by="bob", why="urgent", force=True)
+    assert bundles.resolve("production") == served(bundles) == done.bundle == ids[0]
+
+
+def test_a_canary_is_withdrawn_while_the_record_of_production_is_damaged(bundles: Bundles, ids: list[str]) -> None:
+    canary = Canary(bundle=ids[2], share=0.05, salt="r")
+    bundles.set_traffic(lambda now: now.model_copy(update={"canary": canary}))
+    record = damaged(last_record(bundles, "production"))
+    after = bundles.set_traffic(lambda now: now.model_copy(update={"canary": None}))
+    assert (after.production, after.canary) == (ids[1], None)
+    damages = [one for one in bundles.records() if isinstance(one, DamagedRecord)]
+    assert [one.path for one in damages] == [str(record)]
+    assert may_roll_back(damages[0], ids[2]), "a rollout does not promote again what may have been rolled back"
 
 
 def test_a_record_that_was_given_up_may_be_damaged(

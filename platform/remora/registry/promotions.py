@@ -55,13 +55,11 @@ class DamagedRecord:
 
     def error(self, alias: str) -> UnreadableInput:
         """What whoever needs it raises."""
-        hint = (
-            f"It is the last promotion record of the alias {alias}, so nothing says what that means. "
-            f"`remora bundle promote ID --alias {alias}`"
-            + (" or `remora rollback --to ID`" if alias == PRODUCTION else "")
-            + " writes a new record."
-        )
-        return UnreadableInput(self.path, self.problem, hint)
+        mend = f"`remora bundle promote ID --alias {alias}`"
+        if alias == PRODUCTION:  # gates would have nothing to compare with
+            mend = "`remora rollback --to ID` or `remora bundle promote ID --force --why REASON`"
+        what = f"It is the last promotion record of the alias {alias}, so nothing says what that means."
+        return UnreadableInput(self.path, self.problem, f"{what} {mend} writes a new one.")
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ class Controller:
         traffic = self.bundles.traffic()
         if rollout.is_full and rollout.since is None and traffic.production == rollout.production:
             later = self.bundles.records()[rollout.promotions :]
-            if not any(_may_roll_back(record, rollout.bundle) for record in later):
+            if not any(may_roll_back(record, rollout.bundle) for record in later):
                 self.bundles.promote(rollout.bundle, **self._record(rollout))
         return self.bundles.set_traffic(lambda now: desired_traffic(now, rollout))
 
@@ -185,7 +185,7 @@ class Controller:
         return {"by": f"{rollout.by}, rollout {rollout.id}", "why": why, "evidence": evidence}
 
 
-def _may_roll_back(record: Promotion | DamagedRecord, bundle: str) -> bool:
+def may_roll_back(record: Promotion | DamagedRecord, bundle: str) -> bool:
     """Does it take ``bundle`` out of production, or could it, where it cannot be read?"""
     if isinstance(record, DamagedRecord):
         return record.alias in (PRODUCTION, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remora.contracts.errors import BadRequest, GatesFailed, NotBuilt, RemoraError
+from remora.contracts.errors import BadRequest, GatesFailed, NotBuilt, RemoraError, UnreadableInput
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion
 from remora.registry.traffic import PRODUCTION
@@ -44,7 +44,7 @@ def through(settings: Settings, bundle: str, *, why: str, force: bool) -> tuple[
 def _serves(bundles: Bundles, bundle: str) -> bool:
     try:
         return bundles.resolve(PRODUCTION) == bundle
-    except NotBuilt:
+    except (NotBuilt, UnreadableInput):  # none yet, or nothing says which: see Pointers.resolve
         return False
 
 
