@@ -41,7 +41,8 @@ async def server(scope: Any, receive: Any, send: Any) -> None:
 def configuration(
     folder: Path, *, port: int, replicas: dict[str, int], host: str = "127.0.0.1", fallback: int | None = None
 ) -> Path:
-    """What Ray writes for one application at ``/`` with these replicas; ``fallback`` is the port of Serve's proxy."""
+    """What Ray writes for one application at ``/`` with these replicas, for no application where there are no replicas;
+    ``fallback`` is the port of Serve's proxy."""
     config = HAProxyConfig(
         http_options=HTTPOptions(host=host, port=port),
         stats_port=free_port(0),
@@ -64,7 +65,7 @@ def configuration(
         fallback_server=fallback and ServerConfig(name="proxy", host="127.0.0.1", port=fallback),
     )
     file = folder / "haproxy.cfg"
-    HAProxyApi(config, {"shop": backend}, str(file))._generate_config_file_internal()
+    HAProxyApi(config, {"shop": backend} if replicas else {}, str(file))._generate_config_file_internal()
     return file
 
 

@@ -28,6 +28,24 @@ def test_a_process_is_found_again_and_ended() -> None:
     assert not child_processes.stop("sleeper")
 
 
+def test_what_has_lost_its_parent_is_ended_too() -> None:
+    orphan = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'], "
+    orphan += "start_new_session=True).pid, flush=True)"
+    between = [
+        sys.executable,
+        "-c",
+        f"import subprocess, sys, signal; subprocess.run([sys.executable, '-c', {orphan!r}]); ",
+    ]
+    between[-1] += "print('up', flush=True); signal.pause()"
+    child_processes.start("parent", between, environment={}, facts={})
+    while "up" not in child_processes.log_tail("parent"):
+        pass
+    pid = int(child_processes.log_tail("parent").splitlines()[0])
+    assert psutil.Process(pid).ppid() == 1 or psutil.Process(pid).parent().pid != child_processes.find("parent").pid  # type: ignore[union-attr]
+    assert child_processes.stop("parent")
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
 def test_a_later_process_with_the_same_id_is_left_alone() -> None:
     record = child_processes.FOLDER / "stranger.json"
     record.parent.mkdir(parents=True)

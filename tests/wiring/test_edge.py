@@ -280,6 +280,15 @@ def test_without_a_replica_the_answer_is_503_at_once_and_not_that_of_the_proxy_t
             assert problem(sent(port, b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")) == 503
 
 
+def test_before_serve_has_told_of_an_application_no_path_is_unknown(tmp_path: Path) -> None:
+    port = free_port(0)
+    file = configuration(tmp_path, port=port, replicas={})
+    with haproxy(tmp_path, file, port, up=b"HTTP/"):
+        answer = sent(port, b"GET /v1/recommend/1 HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert problem(answer) == 503
+    assert int(answered(answer)[1]["retry-after"]) > 0
+
+
 def test_what_a_dead_replica_was_to_answer_another_answers(tmp_path: Path) -> None:
     port, dead = free_port(0), free_port(0)
     with listening() as alive:

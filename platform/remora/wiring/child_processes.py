@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -18,15 +19,22 @@ from remora.contracts.json_document import parse_document
 
 FOLDER = Path(".remora/processes")
 
+MARK = "REMORA_CHILD"
+"""Variable that a process and all that it starts have in their environment."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChildProcess:
-    """A process that this checkout started. ``started`` (epoch seconds) tells it from a later one with its id."""
+    """A process that this checkout started. ``started`` (epoch seconds) tells it from a later one with its id.
+
+    ``mark`` is what it and its descendants have as :data:`MARK`, by which those are found whose parents have ended.
+    """
 
     name: str
     pid: int
     started: float
     facts: dict[str, str]
+    mark: str = ""
 
     def alive(self) -> bool:
         """Is it still that process, and not a zombie?"""
@@ -64,7 +72,8 @@ def start(
     output = FOLDER / f"{name}.log"
     if output.exists():
         os.replace(output, FOLDER / f"{name}.log.1")
-    whole = {**os.environ, **environment}
+    mark = secrets.token_hex(16)
+    whole = {**os.environ, **environment, MARK: mark}
     cleared(whole)
     with output.open("ab") as log:
         process = subprocess.Popen(
@@ -77,7 +86,8 @@ def start(
             start_new_session=True,
             pass_fds=keep_open,
         )
-    running = ChildProcess(name=name, pid=process.pid, started=psutil.Process(process.pid).create_time(), facts=facts)
+    started = psutil.Process(process.pid).create_time()
+    running = ChildProcess(name=name, pid=process.pid, started=started, facts=facts, mark=mark)
     aside = FOLDER / f"{name}.json.{process.pid}"
     # Written aside, so that no other command reads half of it.
     aside.write_text(json.dumps(asdict(running)))
@@ -108,7 +118,23 @@ def stop(name: str, *, patience_seconds: float = 20) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(stubborn, timeout=patience_seconds)
+    # What was started after the listing, as HAProxy again for one that had just died, has lost its parent by now.
+    while running.mark and (left := _marked(running.mark)):
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=patience_seconds)
     return True
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    """Processes that have the mark of a process in their environment, this one not."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                found.append(process)
+    return found
 
 
 def log_tail(name: str, lines: int = 20) -> str:

@@ -83,9 +83,10 @@ def guarded(configuration: str, limits: EdgeLimits, folder: Path) -> str:
     # Without a replica Ray's template asks a proxy that waits for one: four times as long as an answer may take. Of no
     # weight, it gets no request, and HAProxy answers 503 at once.
     kept = re.sub(r"^(\s*server \S+ \S+ (?:proto h2 )?check) backup$", r"\1 backup weight 0", kept, flags=re.M)
-    return re.sub(
-        r"^(backend default_backend\n).*$", lambda m: f"{m[1]}    http-request return {answer(404)}", kept, flags=re.M
-    )
+    # A HAProxy that is started again has not heard of the application yet: every path is unknown then.
+    status = 404 if re.search(r"^\s*acl is_\S+ path_beg ", kept, re.M) else 503
+    unrouted = f"    http-request return {answer(status)}"
+    return re.sub(r"^(backend default_backend\n).*$", lambda m: m[1] + unrouted, kept, flags=re.M)
 
 
 def _defaults(limits: EdgeLimits, problems: Path) -> str:

@@ -30,6 +30,9 @@ SWITCHES = {
     # What a replica holds when it dies or freezes is lost; every request is a question, so another may be asked it.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response response-timeout",
     "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+    # Serve starts a dead HAProxy again after three checks, and no request is answered until then: with Serve's own
+    # period of ten seconds that took 24 s.
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     # Throughput mode keeps a thousand access lines back; what a replica logged is lost with it.
     "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
 }
