@@ -17,7 +17,7 @@ MADE = [
     errors.NotBuilt("lake", "/home", "remora data ingest"),
     errors.NotFound("item", "17"),
     errors.BadRequest("n is 0"),
-    errors.ChecksumMismatch("a.bin", "00", "11"),
+    errors.ChecksumMismatch("a.bin", "00", "11", "Build it again."),
     errors.StorageError("full"),
 ]
 

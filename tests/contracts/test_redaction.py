@@ -29,7 +29,7 @@ ERRORS = (
     lambda text: errors.UnreadableInput(text, f"cannot open {text}"),
     lambda text: errors.StorageError(f"No lock at {text}: refused."),
     lambda text: errors.NotFound("bundle", "a", f"It is not in {text}."),
-    lambda text: errors.ChecksumMismatch(f"{text} ", "0", "1"),
+    lambda text: errors.ChecksumMismatch(f"{text} ", "0", "1", "Import it again."),
 )
 
 

@@ -230,7 +230,7 @@ class GatesFailed(Refused):
 class ChecksumMismatch(Refused):
     """Content whose hash differs from its manifest."""
 
-    def __init__(self, path: str, expected: str, found: str, hint: str = "Rebuild it.") -> None:
+    def __init__(self, path: str, expected: str, found: str, hint: str) -> None:
         super().__init__(path, expected, found, hint)
 
     def __str__(self) -> str:

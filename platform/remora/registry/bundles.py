@@ -101,22 +101,25 @@ class Bundles:
     def list(self) -> list[BundleSummary]:
         """Every complete bundle, oldest first; one whose manifest is damaged says so. Before them what aliases mean and
         is gone."""
-        meant = self._pointers.aliases()
-        aliases = {id: tuple(sorted(alias for alias, bundle in meant.items() if bundle == id)) for id in meant.values()}
-        there = self.store.ids()
+        aliases = self._names()
+        listed = [self._listed(id, at, aliases.get(id, ())) for id, at in self.store.ids().items()]
         gone = [
             BundleSummary(id=id, created_at=None, aliases=names, problem=str(self._gone(id, names)))
             for id, names in sorted(aliases.items())
-            if id not in there
+            if not self.store.has(id)
         ]
-        listed = [self._listed(id, at, aliases.get(id, ())) for id, at in there.items()]
         return gone + sorted(listed, key=lambda b: (b.created_at or datetime.min, b.id))
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the documents that replicas follow: each names the file or bundle, and what to do."""
         damage = self._pointers.traffic_damage()
-        gone = [one.problem for one in self.list() if one.created_at is None]
+        gone = [str(self._gone(id, names)) for id, names in self._names().items() if not self.store.has(id)]
         return (*([str(damage)] if damage else ()), *gone)
+
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        """Id -> the aliases that mean it."""
+        meant = self._pointers.aliases()
+        return {id: tuple(sorted(alias for alias, bundle in meant.items() if bundle == id)) for id in meant.values()}
 
     def _gone(self, id: str, aliases: tuple[str, ...]) -> NotFound:
         alias = aliases[0]
@@ -162,10 +165,8 @@ class Bundles:
     def read(self, name: str) -> Bundle:
         """The same without a look at its files: what its manifest says; NotFound when the bundle is gone."""
         id = self.id_of(name)
-        if not self.store.has(id):
-            meant = (name,) if name in ALIASES else tuple(a for a, one in self._pointers.aliases().items() if one == id)
-            if meant:
-                raise self._gone(id, meant)
+        if not self.store.has(id) and (meant := (name,) if name in ALIASES else self._names().get(id, ())):
+            raise self._gone(id, meant)
         return self.store.read(id)
 
     def id_of(self, name: str) -> str:
