@@ -116,6 +116,13 @@ def test_whatever_is_accepted_can_be_shown_compared_and_gated(bundles: Bundles, 
     bad.read_bytes("card.md").decode()
 
 
+def test_a_build_writes_null_where_nothing_was_measured(bundles: Bundles) -> None:
+    unmeasured = releases.METRICS | {"cold_start": {"recall": float("nan"), "without_quota": float("inf")}}
+    files = {"ranker.ubj": b"a booster"}
+    built = bundles.build(files, lineage=releases.LINEAGE, metrics=unmeasured, surfaces=("home_feed",))
+    assert bundles.open(built.id).metrics()["cold_start"] == {"recall": None, "without_quota": None}
+
+
 def test_a_document_is_no_larger_than_what_is_read_into_memory(bundles: Bundles) -> None:
     good = written(bundles)
     large = good.manifest.files | {"metrics.json": FileEntry(sha256="0" * 64, bytes=MOST_BYTES + 1)}

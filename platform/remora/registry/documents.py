@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -78,6 +79,19 @@ def metrics_of(content: bytes, where: str, hint: str = GET_AGAIN) -> dict[str, A
     if found.get("estimates") and (missing := {"level", "samples", "seed"} - found.keys()):
         raise Refused(f"'{where}' has estimates and no {sorted(missing)[0]}. {hint}")
     return found
+
+
+def finite(value: Any) -> Any:
+    """A JSON value in which a number that is not finite, which no JSON has, is null: nothing was measured there.
+
+    >>> finite({"mean": float("nan"), "bins": [1.0]})
+    {'mean': None, 'bins': [1.0]}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def check_documents(manifest: Manifest, read: Callable[[str], bytes], name: Callable[[str], str]) -> None:
