@@ -13,6 +13,7 @@ from rich.console import Console
 from tests.ingest.shop import bring_shop
 
 from remora.cli.data import render
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
 from remora.ingest.data_quality import QualityReport, gini, report, top_share
 from remora.ingest.lake import Lake
@@ -88,3 +89,15 @@ def test_the_top_share_is_at_least_an_even_share(counts, share):
     values = np.array(counts)
     if values.sum():
         assert top_share(values, share) >= max(1, round(len(values) * share)) / len(values) - 1e-12
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"lake": "x"}', b"\x00"])
+def test_a_kept_report_that_is_damaged_is_named(lake, made, tmp_path_factory, content):
+    kept = f"lake/reports/{lake.version}.json"
+    whole = lake.artifact.home.read_bytes(kept)
+    lake.artifact.home.write_bytes(kept, content)
+    try:
+        with pytest.raises(UnreadableInput, match=rf"{lake.version}\.json.*computed again"):
+            report(lake, bring_shop(tmp_path_factory.mktemp("damaged")))
+    finally:
+        lake.artifact.home.write_bytes(kept, whole)

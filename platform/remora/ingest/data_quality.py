@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel
 
+from remora.contracts.json_document import read_document
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.ingest.concentration import concentration
 from remora.ingest.contract import DUPLICATE, FILTER, UNKNOWN_ITEM
@@ -87,7 +88,7 @@ def report(lake: Lake, settings: Settings) -> QualityReport:
     home, kept = lake.artifact.home, f"lake/reports/{lake.version}.json"
     if not home.exists(kept):
         home.write_json(kept, _examine(lake, settings).model_dump(mode="json"))
-    return QualityReport.model_validate(home.read_json(kept))
+    return read_document(home, kept, QualityReport, "Remove the file; the report is computed again.")
 
 
 def _examine(lake: Lake, settings: Settings) -> QualityReport:

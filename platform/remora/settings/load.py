@@ -87,7 +87,7 @@ def activate(settings: Settings) -> None:
 def _check_format(home: Path) -> None:
     if (home / WRITTEN).is_file():
         written = home / FORMAT_FILE
-        found = written.read_text().strip() if written.is_file() else "2 or older"
+        found = written.read_text(errors="backslashreplace").strip() if written.is_file() else "2 or older"
         if found != str(FORMAT):
             raise UnsupportedFormat(str(home), found, str(FORMAT))
 
