@@ -28,4 +28,5 @@ def settings_of(data: str, config: Path | None, home: Path) -> Settings:
         )
     if folder.is_dir():
         os.environ["REMORA_BENCH_DATA"] = str(folder.resolve().parent)
-    return load(found).model_copy(update={"home": str(home.resolve())})
+    named = str(home.resolve())
+    return load(found, home=named).model_copy(update={"home": named})  # $REMORA_HOME would go before it

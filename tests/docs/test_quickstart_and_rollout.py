@@ -18,7 +18,7 @@ import pytest
 from tests.docs import small_movielens
 from tests.docs.pages import ROOT, blocks
 
-from remora.wiring.cluster import free_port
+from remora.wiring.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from remora.registry.traffic import Traffic, TrafficStore
 from remora.serving import deploy
 from remora.serving.client import ask
 from remora.serving.schemas import RecommendRequest
-from remora.wiring.cluster import free_port
+from remora.wiring.ports import free_port
 
 
 @pytest.fixture

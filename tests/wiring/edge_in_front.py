@@ -17,8 +17,8 @@ from ray.serve._private.common import RequestProtocol
 from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
 from ray.serve.config import HTTPOptions
 
-from remora.wiring.cluster import free_port
 from remora.wiring.edge_rules import EdgeLimits
+from remora.wiring.ports import free_port
 
 
 async def server(scope: Any, receive: Any, send: Any) -> None:

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.wiring.edge_in_front import configuration, edge, haproxy, listening, read, sent
 
-from remora.wiring.cluster import free_port
 from remora.wiring.edge_rules import EdgeLimits
 from remora.wiring.haproxy import environment, on_loopback, prepared
+from remora.wiring.ports import free_port
 
 HOST = b"Host: localhost\r\nConnection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n\r\n"

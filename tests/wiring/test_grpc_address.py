@@ -15,7 +15,7 @@ from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc import recommender_pb2_grpc
 from remora.serving.rpc.service import SERVICER
 from remora.wiring import grpc_address
-from remora.wiring.cluster import free_port
+from remora.wiring.ports import free_port
 
 
 def handler(service_method: str, streaming_type: object) -> Any:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.private import keep_private
 from remora.contracts.private_folder import SHORT, PrivateFolder, remove_abandoned
 from remora.settings import Settings
-from remora.wiring import child_processes, edge_guard, grpc_address, haproxy
+from remora.wiring import child_processes, edge_guard, grpc_address, haproxy, ports
 from remora.wiring.edge_rules import EdgeLimits
 from remora.wiring.surroundings import settle
 
@@ -105,7 +103,7 @@ def start_head(settings: Settings) -> child_processes.ChildProcess:
     use_token()
     import ray
 
-    port, dashboard = free_port(6390), free_port(8265)
+    port, dashboard = ports.reserved_port(6390), ports.reserved_port(8265)
     private = PrivateFolder.make(SHORT)
     folder = str(private.path / RAY)
     address = f"{ray.util.get_node_ip_address()}:{port}"  # Ray turns 127.0.0.1 into the address of the machine
@@ -116,8 +114,11 @@ def start_head(settings: Settings) -> child_processes.ChildProcess:
     start_with = environment(settings, str(private.path)) | {"PYTHONPATH": _with_checkout()}
     facts = {"address": address, "dashboard": f"http://127.0.0.1:{dashboard}", "folder": folder}
     facts["proxy"] = settings.serving.proxy
-    running = child_processes.start(HEAD, command, environment=start_with, facts=facts, keep_open=(private.lock,))
+    running = child_processes.start(
+        HEAD, command, environment=start_with, facts=facts, keep_open=(private.lock, *ports.reservations())
+    )
     private.hand_over()
+    ports.hand_over()
     child_processes.link("ray", folder)
     _wait_for_head(running)
     return running
@@ -133,7 +134,7 @@ def environment(settings: Settings, folder: str) -> dict[str, str]:
     guarded |= grpc_address.environment(settings.serving.host, settings.serving.max_body_bytes)
     if settings.serving.proxy != "haproxy":
         return ENVIRONMENT | guarded
-    stats, metrics = free_port(8404), free_port(9101)
+    stats, metrics = ports.reserved_port(8404), ports.reserved_port(9101)
     return (ENVIRONMENT | guarded) | haproxy.environment(
         f"{folder}/h",  # short: its sockets' paths hold a node's id, and with a long user id every character counts
         stats_port=stats,
@@ -206,20 +207,6 @@ def quiet() -> None:
 def _with_checkout() -> str:
     """The import path with the working directory on it: `serve deploy` imports serve_apps/ from there."""
     return os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
-
-
-def free_port(preferred: int) -> int:
-    """The preferred port of the loopback interface, or any free one when it is taken; NotReady without one."""
-    for port in (preferred, 0):
-        with closing(socket.socket()) as probe:
-            # As servers do: a port whose last connection closed a moment ago is free for them.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise NotReady("No free port on 127.0.0.1.")
 
 
 def _wait_for_head(running: child_processes.ChildProcess, patience_seconds: float = 90) -> None:

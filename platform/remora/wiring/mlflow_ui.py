@@ -10,7 +10,7 @@ from remora.contracts.redaction import redacted
 from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import Settings
 from remora.wiring import child_processes
-from remora.wiring.cluster import free_port
+from remora.wiring.ports import free_port
 
 MLFLOW = "mlflow"
 APPLICATION = "remora.wiring.read_only:page"
