@@ -148,7 +148,7 @@ def test_promoting_what_is_promoted_already_writes_nothing(bundles: Bundles) -> 
 def test_names_that_mean_nothing_are_refused_with_what_there_is(bundles: Bundles) -> None:
     with pytest.raises(NotFound, match="0123456789abcdef" * 2):
         bundles.open("0123456789abcdef" * 2)
-    with pytest.raises(NotBuilt, match=r"production bundle.*remora bundle promote"):
+    with pytest.raises(NotBuilt, match=r"production bundle.*remora bundle build"):
         bundles.open("production")
     with pytest.raises(BadRequest, match="production, candidate, shadow"):
         bundles.open("latest")
@@ -213,3 +213,11 @@ def test_processes_that_build_the_same_bundle_at_once_make_one(bundles: Bundles)
     client = MlflowClient(tracking_uri(bundles.settings))
     assert len(client.search_model_versions("name = 'shop'")) == 1
     assert not [f for f in Home(bundles.settings.home).files(f"bundles/{listed[0].id}") if f.count(".") > 1]
+
+
+def test_an_alias_of_no_bundle_says_to_build_one_and_then_to_promote_it(bundles: Bundles) -> None:
+    with pytest.raises(NotBuilt, match="Run `remora bundle build` first"):
+        bundles.resolve("production")
+    releases.build(bundles)
+    with pytest.raises(NotBuilt, match="Run `remora bundle promote ID --alias production` first"):
+        bundles.resolve("production")

@@ -42,7 +42,8 @@ def check_conditions(source: SourceSettings, file_schema: FileSchema, types: pa.
         expression = condition(text)
         for column in expression.meta.root_names():
             if column not in file_schema.schema.names:
-                raise MissingInput("column", column, file_schema.schema.names, f"The condition `{text}` needs it.")
+                hint = f"The condition `{text}` needs it; the file is {file_schema.file.path}."
+                raise MissingInput("column", column, file_schema.schema.names, hint)
             if column not in row.column_names:
                 kind = str(file_schema.schema.field(column).type)
                 raise WrongType(

@@ -161,7 +161,8 @@ class Pointers:
         if found is None and record.damaged is not None:
             raise record.damaged.error(alias)
         if found is None:
-            raise NotBuilt(f"{alias} bundle", self.store.home.url, f"remora bundle promote ID --alias {alias}")
+            step = f"remora bundle promote ID --alias {alias}" if self.store.ids() else "remora bundle build"
+            raise NotBuilt(f"{alias} bundle", self.store.home.url, step)
         return found
 
     def check_alias(self, alias: str) -> None:
