@@ -57,7 +57,7 @@ def test_a_bundle_is_listed_promoted_and_shown_for_people_and_for_machines(confi
 
 
 def test_what_is_not_promoted_cannot_be_shown(config: Path) -> None:
-    with pytest.raises(NotBuilt, match="remora bundle promote"):
+    with pytest.raises(NotBuilt, match="remora bundle build"):
         said("show", "production", "--config", str(config))
 
 
