@@ -14,13 +14,12 @@ import yaml
 from rich.console import Console
 from tests.docs.pages import ROOT, blocks
 from tests.evaluation import toys
-from tests.extensions.packages import install
+from tests.extensions.packages import install, on_the_path
 
 from remora.contracts.errors import MissingInput
 from remora.evaluation.metrics import metrics_at
 from remora.evaluation.rendering import markdown, tables
 from remora.evaluation.report import report
-from remora.extensions import registry
 from remora.settings import EvaluationSettings
 
 PAGE = ROOT / "docs/how-to/add_metric.md"
@@ -28,17 +27,13 @@ PRICES = np.where(np.arange(toys.ITEMS) == 3, np.nan, np.arange(toys.ITEMS)).ast
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shop(tmp_path: Path) -> Iterator[None]:
     """The package of the page, installed."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    registry.find.cache_clear()
-    registry._packages.cache_clear()
     (code,) = blocks(PAGE, "python")
     points = {"remora.metrics": {"mean_of_column": "shop_metrics:MeanOfColumn"}}
     install(tmp_path, "my-shop", modules={"shop_metrics": code}, groups=points)
-    yield
-    registry.find.cache_clear()
-    registry._packages.cache_clear()
+    with on_the_path(tmp_path):
+        yield
 
 
 def settings(**changes: Any) -> EvaluationSettings:

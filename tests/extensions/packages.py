@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+
+from remora.extensions import registry
 
 
 def install(
@@ -25,3 +30,18 @@ def install(
     (info / "entry_points.txt").write_text("\n".join(lines))
     (info / "top_level.txt").write_text("".join(f"{module}\n" for module in modules))
     (info / "RECORD").write_text("".join(f"{module}.py,,\n" for module in modules))
+
+
+@contextmanager
+def on_the_path(folder: Path) -> Iterator[Path]:
+    """Packages of the folder are found within, and forgotten after: the registry remembers what it has found."""
+
+    def forget() -> None:
+        for cached in (registry.find, registry._packages):
+            cached.cache_clear()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        forget()
+        yield folder
+    forget()

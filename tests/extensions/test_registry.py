@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
-from tests.extensions.packages import install
+from tests.extensions.packages import install, on_the_path
 
 from remora.contracts.errors import ComponentError
 from remora.contracts.section import Section
-from remora.extensions import ComponentChoice, ComponentConfig, Kind, find, names, registry
+from remora.extensions import ComponentChoice, ComponentConfig, Kind, find, names
 
 TESTERS = Kind("tester", "remora_tests.testers", ("test",))
 
@@ -52,13 +52,9 @@ class Tree(Section):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for cached in (registry.find, registry._packages):
-        cached.cache_clear()
-    yield tmp_path
-    for cached in (registry.find, registry._packages):
-        cached.cache_clear()
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with on_the_path(tmp_path):
+        yield tmp_path
 
 
 @pytest.fixture

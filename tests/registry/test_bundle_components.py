@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.extensions.packages import install
+from tests.extensions.packages import install, on_the_path
 from tests.registry import releases
 
 from remora.contracts.errors import Refused
-from remora.extensions import UnresolvedConfig, registry
+from remora.extensions import UnresolvedConfig
 from remora.registry.lineage import BuiltWith
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE
@@ -44,14 +44,10 @@ BY_PATH = {"type": "shop_linear:Model", "ridge": 2.0}
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the module lies; it leaves a file when it is imported."""
-    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "shop_linear", raising=False)
-    registry.find.cache_clear()
-    registry._packages.cache_clear()
     install(tmp_path, "my-shop", version="2.3", modules={"shop_linear": MODULE}, groups={"remora.tests": {}})
-    yield tmp_path
-    registry.find.cache_clear()
-    registry._packages.cache_clear()
+    with on_the_path(tmp_path):
+        yield tmp_path
 
 
 def bundled(settings: Settings, linear_model: Any) -> bytes:

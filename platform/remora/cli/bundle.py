@@ -209,7 +209,9 @@ def history(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 def _facts(bundle: Bundle) -> dict[str, object]:
-    lineage, metrics = bundle.read_json("lineage.json"), bundle.read_json("metrics.json")
+    from remora.registry.documents import LINEAGE, METRICS
+
+    lineage, metrics = bundle.read_json(LINEAGE), bundle.read_json(METRICS)
     return {
         "id": bundle.id,
         "folder": bundle.at(),
@@ -242,7 +244,9 @@ def _render_list(out: Console, listed: Sequence[BundleSummary]) -> None:
 
 
 def _render_bundle(out: Console, bundle: Bundle) -> None:
-    out.print(Markdown(bundle.read_bytes("card.md").decode(), hyperlinks=False))
+    from remora.registry.documents import CARD
+
+    out.print(Markdown(bundle.read_bytes(CARD).decode(), hyperlinks=False))
     table = Table(title=f"Bundle {bundle.id}, verified", title_justify="left")
     table.add_column("file")
     table.add_column("bytes", justify="right")

@@ -10,6 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+MAX_ID_CHARACTERS = 256
+"""Of an id that a request may name."""
+
 ItemCodes = npt.NDArray[np.int32]
 """Item rows, shape (n,), int32."""
 

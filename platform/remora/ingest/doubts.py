@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
+from remora.contracts.vocabulary import MAX_ID_CHARACTERS
 from remora.ingest.contract import REASON, UNDECLARED
 from remora.ingest.doubtful_values import doubtful_values
 from remora.ingest.files import UNREADABLE
@@ -32,9 +33,6 @@ LIST_SEPARATOR = "list_separator"
 
 MARKS = ("|", ";", ",", "\t")
 """What commonly stands between the members of a list in text."""
-
-MOST_CHARACTERS = 256
-"""Of an id in a request."""
 
 _ACT = (USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP)
 
@@ -86,7 +84,7 @@ class Doubts:
             words = validated[id].str.strip_chars()
             yield f"{NULL_TEXT}:{id}", id, valid & words.str.to_lowercase().is_in(_NULL_WORDS)
             yield f"{PADDED}:{id}", id, valid & (words != validated[id])
-            yield f"{LONG}:{id}", id, valid & (validated[id].str.len_chars() > MOST_CHARACTERS)
+            yield f"{LONG}:{id}", id, valid & (validated[id].str.len_chars() > MAX_ID_CHARACTERS)
             yield f"{SCIENTIFIC}:{id}", id, valid & words.str.contains(_SCIENTIFIC)
         yield TYPE_UNKNOWN, EVENT_TYPE, validated[REASON] == UNDECLARED
         if KNOWN_TIMESTAMP in source.columns:

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
+from remora.contracts.vocabulary import MAX_ID_CHARACTERS
 from remora.ingest import doubts
 from remora.ingest.contract import EARLY, FUTURE, UNDECLARED, UNKNOWN_ITEM
 from remora.ingest.divided import backslash_quotes, list_separator, swallowed_lines
@@ -191,7 +192,7 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
             ),
             (
                 doubts.LONG,
-                f"of more than {doubts.MOST_CHARACTERS} characters, which no request may name",
+                f"of more than {MAX_ID_CHARACTERS} characters, which no request may name",
                 "Give them shorter ids, such as a hash, before they come here.",
             ),
         ):

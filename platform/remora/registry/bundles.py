@@ -14,9 +14,8 @@ from remora.contracts.errors import BadRequest, NotFound, RemoraError, StorageEr
 from remora.contracts.home import Home
 from remora.registry.archive import Archive, write
 from remora.registry.bundle import Bundle
-from remora.registry.documents import finite
+from remora.registry.documents import CARD, LINEAGE, METRICS, finite
 from remora.registry.garbage import BundleGarbage, bundle_garbage, recently_promoted
-from remora.registry.lineage import FILE as LINEAGE
 from remora.registry.lineage import Lineage
 from remora.registry.manifest import ID, PREFIX, Manifest, check_paths
 from remora.registry.model_card import card
@@ -87,8 +86,8 @@ class Bundles:
         contents: dict[str, Content] = {
             **files,
             LINEAGE: lineage.model_dump_json(indent=1).encode(),
-            "metrics.json": json.dumps(finite(metrics), indent=1, sort_keys=True).encode(),
-            "card.md": card(lineage, finite(metrics), surfaces).encode(),
+            METRICS: json.dumps(finite(metrics), indent=1, sort_keys=True).encode(),
+            CARD: card(lineage, finite(metrics), surfaces).encode(),
         }
         check_paths(contents)
         manifest = Manifest(surfaces=tuple(surfaces), files={path: entry(c) for path, c in contents.items()})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from remora.registry.bundle import Bundle
+from remora.registry.documents import LINEAGE, METRICS
 from remora.registry.model_card import SURFACE
 
 Part = Literal["data", "features", "training", "code", "settings", "metrics", "files"]
@@ -61,14 +62,14 @@ def difference(one: Bundle, other: Bundle) -> list[ChangedFact]:
 
 def _facts(bundle: Bundle) -> dict[tuple[Part, str], Any]:
     found: dict[tuple[Part, str], Any] = {}
-    for name, value in _leaves(_json(bundle, "lineage.json")):
+    for name, value in _leaves(_json(bundle, LINEAGE)):
         found[_part(name), name] = value
     for name, value in _leaves(_json(bundle, "settings.json")):
         found["settings", name] = value
-    for estimate in _json(bundle, "metrics.json").get("estimates", ()):
+    for estimate in _json(bundle, METRICS).get("estimates", ()):
         if estimate["system"] == SURFACE:
             found["metrics", f"{estimate['metric']}@{estimate['cutoff']} {estimate['segment']}"] = estimate["mean"]
-    for one in _json(bundle, "metrics.json").get("reliability", ()):
+    for one in _json(bundle, METRICS).get("reliability", ()):
         found["metrics", f"calibration error {one['objective']} {one['segment']}"] = one["error"]
     for path, entry in bundle.manifest.files.items():
         found["files", path] = f"{entry.sha256[:16]} ({entry.bytes:,} bytes)"

@@ -14,6 +14,7 @@ from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home, StoredFile
 from remora.contracts.json_document import read_document
 from remora.registry.bundles import Bundles
+from remora.registry.documents import LINEAGE
 from remora.registry.garbage import BundleGarbage
 from remora.registry.lineage import Lineage
 from remora.registry.retention import RUNS, Garbage, Needs, expired
@@ -21,8 +22,6 @@ from remora.registry.store import FOLDER
 from remora.settings import Settings
 from remora.settings.one_writer import one_writer
 from remora.settings.retention import KINDS
-
-LINEAGE = "lineage.json"
 
 
 @dataclass(frozen=True, kw_only=True)

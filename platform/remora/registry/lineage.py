@@ -49,10 +49,6 @@ class BuiltWith(BaseModel):
     version: str
 
 
-FILE = "lineage.json"
-"""The file of a bundle that holds it."""
-
-
 class Lineage(BaseModel):
     """Part of the bundle's identity, so nothing in it may change when the same bundle is made again (no clock)."""
 

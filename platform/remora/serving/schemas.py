@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 from pydantic.json_schema import SkipJsonSchema
 
 from remora.contracts.errors import BadRequest
+from remora.contracts.vocabulary import MAX_ID_CHARACTERS
 from remora.settings.bounds import MOST_ITEMS
 from remora.surfaces.table import SURFACES
 
@@ -22,7 +23,9 @@ MOST_LISTED = 10
 DEFAULT_SURFACE = "home_feed"
 SEED, SIMILAR = "seed_item_id", "similar_items"
 
-Id = Annotated[str, Field(min_length=1, max_length=256, description="an id as the data has it, always a string")]
+Id = Annotated[
+    str, Field(min_length=1, max_length=MAX_ID_CHARACTERS, description="an id as the data has it, always a string")
+]
 Truth = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Context = dict[str, str | Truth | Number]
