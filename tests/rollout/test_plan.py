@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.contracts.errors import Refused
-from remora.rollout.plan import LONGEST_SECONDS, Plan, PlanRefused, Step, StepKind
+from remora.rollout.plan import LONGEST_SECONDS, Plan, PlanRefused, RolloutStep, StepKind
 
 SECONDS = st.integers(1, LONGEST_SECONDS) | st.sampled_from([60, 90, 3_600, 5_400, 86_400])
 PERCENTS = st.decimals("0.0001", "99.9999", places=4)
@@ -19,11 +19,11 @@ PERCENTS = st.decimals("0.0001", "99.9999", places=4)
 def plans(draw: st.DrawFn) -> Plan:
     percents = sorted(draw(st.sets(PERCENTS, max_size=6)))
     canaries = draw(st.integers(0, len(percents)))
-    steps = [Step(kind=StepKind.SHADOW, seconds=draw(SECONDS))] if draw(st.booleans()) else []
+    steps = [RolloutStep(kind=StepKind.SHADOW, seconds=draw(SECONDS))] if draw(st.booleans()) else []
     for place, percent in enumerate(percents):
         kind = StepKind.CANARY if place < canaries else StepKind.RAMP
-        steps.append(Step(kind=kind, percent=percent, seconds=draw(SECONDS)))
-    return Plan((*steps, Step(kind=StepKind.FULL)))
+        steps.append(RolloutStep(kind=kind, percent=percent, seconds=draw(SECONDS)))
+    return Plan((*steps, RolloutStep(kind=StepKind.FULL)))
 
 
 @given(plans())

@@ -45,7 +45,7 @@ class PlanRefused(BadRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class RolloutStep:
     """One step; ``percent`` of the users for canary and ramp, ``seconds`` for all but full."""
 
     kind: StepKind
@@ -67,7 +67,7 @@ class Step:
 class Plan:
     """The steps in order; the last is full."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[RolloutStep, ...]
 
     @classmethod
     def parse(cls, text: str) -> Plan:
@@ -88,7 +88,7 @@ class Plan:
         return ",".join(map(str, self.steps))
 
 
-def _step(text: str, part: str, position: int) -> Step:
+def _step(text: str, part: str, position: int) -> RolloutStep:
     name, *rest = part.strip().split(":")
     position += len(part) - len(part.lstrip())
     if name not in ORDER:
@@ -103,7 +103,7 @@ def _step(text: str, part: str, position: int) -> Step:
     percent = _percent(text, after + 1, found["share"]) if "share" in found else None
     durations_place = after + 1 + (len(found["share"]) + 1 if "share" in found else 0)
     seconds = _seconds(text, durations_place, found["duration"]) if "duration" in found else 0
-    return Step(kind=kind, percent=percent, seconds=seconds)
+    return RolloutStep(kind=kind, percent=percent, seconds=seconds)
 
 
 def _percent(text: str, position: int, found: str) -> Decimal:
@@ -126,7 +126,7 @@ def _seconds(text: str, position: int, found: str) -> int:
     return seconds
 
 
-def _check_order(text: str, position: int, before: Step, after: Step) -> None:
+def _check_order(text: str, position: int, before: RolloutStep, after: RolloutStep) -> None:
     if before.kind is StepKind.FULL:
         raise PlanRefused(text, position, f"{after} comes after full, which is the last step")
     if ORDER.index(after.kind) < ORDER.index(before.kind) or after.kind is before.kind is StepKind.SHADOW:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from remora.registry.replica_status import ShadowStats
 from remora.rollout.guardrails import REWARDS, Count, Guardrail, StepComparison, alpha_of_each, rows_of
 from remora.rollout.latency import quantile_ms
-from remora.rollout.plan import SHARED, Plan, Step, StepKind
+from remora.rollout.plan import SHARED, Plan, RolloutStep, StepKind
 from remora.rollout.sequential.rates import rate_bounds
 from remora.rollout.sequential.ratios import UserSums, difference_bounds
 from remora.settings import RolloutSettings
@@ -133,7 +133,7 @@ class Readout(_Value):
 
 
 def make_readout(
-    step: Step,
+    step: RolloutStep,
     compared: StepComparison,
     outcomes: Mapping[str, UserSums],
     settings: RolloutSettings,

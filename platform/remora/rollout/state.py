@@ -19,7 +19,7 @@ from remora.contracts.printable import one_line
 from remora.registry.replica_status import RequestStats
 from remora.registry.traffic import BundleName
 from remora.rollout.counters import StepCounters
-from remora.rollout.plan import Plan, PlanRefused, Step, StepKind
+from remora.rollout.plan import Plan, PlanRefused, RolloutStep, StepKind
 from remora.rollout.readout import Readout
 
 FOLDER = "rollouts"
@@ -106,12 +106,12 @@ class Rollout(BaseModel):
         return self
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[RolloutStep, ...]:
         """Of the plan."""
         return Plan.parse(self.plan).steps
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> RolloutStep | None:
         """The plan's step that it is at; None while the candidate is in preflight or loaded."""
         return self.steps[self.stage] if self.stage >= 0 else None
 
