@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 
-from remora.cli import path
 from remora.cli.progress import show_progress
 from remora.settings import load
-from remora.training.retraining.run_recorder import recorded_run
 from remora.wiring.cluster import connect
+from remora.workflow import path
+from remora.workflow.run_recorder import recorded_run
 
 
 def main(config: str | None = None, *, since: str | None = None, by: str = "a job") -> None:

@@ -95,8 +95,8 @@ def built_shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> S
     """A small shop, brought along the whole path; nobody may move its aliases."""
     from tests.end_to_end.dataset import write
 
-    from remora.cli import path
     from remora.settings import load
+    from remora.workflow import path
 
     folder = tmp_path_factory.mktemp("shop")
     chosen = load(write(folder), home=str(folder / "home"))

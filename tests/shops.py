@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from remora.cli.path import StepResult
     from remora.settings import Settings
+    from remora.workflow.path import StepResult
 
 
 @dataclass(frozen=True, kw_only=True)

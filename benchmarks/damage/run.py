@@ -95,16 +95,16 @@ def parts_of(settings: Settings) -> list[Part]:
     from remora.features.tables import features_artifacts
     from remora.ingest.lake import lake_artifacts
     from remora.registry.bundles import Bundles
+    from remora.steps.path import SLATES
     from remora.training.evaluation import evaluation_artifacts
     from remora.training.ranking import ranking_artifacts
-    from remora.training.ranking_examples import slates_artifacts
     from remora.training.retrieval import retrieval_artifacts
 
     home, bundles = Home(settings.home), Bundles(settings)
     makers = (
         lake_artifacts,
         features_artifacts,
-        slates_artifacts,
+        SLATES.artifacts,
         retrieval_artifacts,
         ranking_artifacts,
         evaluation_artifacts,

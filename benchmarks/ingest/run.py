@@ -25,10 +25,8 @@ from benchmarks.memory import INTERVAL_SECONDS, Usage, measured
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.home import Home
 from remora.features.build import build
 from remora.ingest.ingest import ingest
-from remora.ingest.lake import Lake
 from remora.settings import Settings
 
 RESULTS = Path(__file__).parents[1] / "results" / "ingest.json"
@@ -41,7 +39,7 @@ def settings_for(folder: Path) -> Settings:
 
 STAGES = {
     "ingest": ingest,
-    "features": lambda settings: build(settings, Lake.open(Home(settings.home))),
+    "features": build,
 }
 
 

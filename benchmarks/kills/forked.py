@@ -12,8 +12,8 @@ from pathlib import Path
 
 IMPORTED = (
     "remora.cli.main",
-    "remora.cli.path",
-    "remora.training.retraining.run_recorder",
+    "remora.workflow.path",
+    "remora.workflow.run_recorder",
     "remora.rollout.gates.evidence.bundle_under_test",
     "remora.wiring.parts",
     "ray.data",

@@ -12,7 +12,7 @@ from remora.features.store import REGISTRY, open_store
 from remora.registry.bundles import Bundles
 from remora.settings import Settings, load
 from remora.settings.one_writer import one_writer
-from remora.training.retraining.records import Records
+from remora.workflow.run_records import Records
 
 
 def broken(settings: Settings) -> list[str]:

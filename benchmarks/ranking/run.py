@@ -24,6 +24,7 @@ from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.ranking.timing import CANDIDATES, one_slate, timed
 from remora.ranking.trees import Trees, file
+from remora.steps.path import SLATES
 from remora.training import ranking_examples
 from remora.training.ranking import ranking_artifacts
 from remora.training.retrieval import retrieval_artifacts
@@ -54,7 +55,7 @@ def measured(home_folder: Path, venv: Path, folder: Path, note: Note) -> dict[st
     made = ranking_artifacts(home).current()
     vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
     ranker = Ranker.load(home.local_copy(made.folder), vectors)
-    window = ranking_examples.read(ranking_examples.slates_artifacts(home).current(), ranking_examples.VALIDATION)
+    window = ranking_examples.read(SLATES.artifacts(home).current(), ranking_examples.VALIDATION)
     batch = Slates.of(*window, ranker.columns, Lake.open(home).vocabulary()).batch
     models = {name: timed(model.margins, batch, TIMES).model_dump() for name, model in ranker.models.items()}
     note(f"models: {models}")

@@ -80,7 +80,6 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from benchmarks.two_stage.export import exported
     from benchmarks.two_stage.lists import StepComparison
 
-    from remora.cli import path
     from remora.contracts.home import Home
     from remora.datasets.queries import queries
     from remora.datasets.splits import time_split
@@ -90,6 +89,7 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from remora.training.retrieval import retrieval_artifacts
     from remora.wiring.parts import Towers
     from remora.wiring.replay_state import ReplayStates
+    from remora.workflow import path
 
     seconds: dict[str, float] = {}
     for step in path.steps(settings):

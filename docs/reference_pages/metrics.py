@@ -9,7 +9,7 @@ from ray.util.metrics import Counter, Gauge, Histogram, Metric
 
 from docs.reference_pages.markdown import code, document, sentence, table
 from remora.serving.metrics import SECONDS, ServingMetrics
-from remora.training.retraining import node_exporter
+from remora.workflow import node_exporter
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "remora_alerts.yml"
@@ -34,7 +34,7 @@ def page() -> str:
     """The page."""
     return document(
         "Metrics and alerts",
-        "`remora.serving.metrics`, `remora.training.retraining.node_exporter` and `deploy/prometheus`",
+        "`remora.serving.metrics`, `remora.workflow.node_exporter` and `deploy/prometheus`",
         INTRODUCTION,
         "## Of the endpoint",
         table(("metric", "kind", "labels", "meaning"), _serving()),

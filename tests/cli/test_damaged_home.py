@@ -27,7 +27,7 @@ from remora.rollout.plan import Plan
 from remora.rollout.start import start_rollout
 from remora.rollout.state import Rollouts
 from remora.settings import Settings, load
-from remora.training.retraining.records import Records, RunRecord
+from remora.workflow.run_records import Records, RunRecord
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DATA = {

@@ -15,8 +15,8 @@ from tests.cluster.alerted import ASKED, ROOT, RULES
 from tests.cluster.program import printed
 
 from remora.settings import DataSettings, EventTypeSettings, RetrainingSettings, Settings, SourceSettings
-from remora.training.retraining.node_exporter import write_textfile
-from remora.training.retraining.records import RunRecord
+from remora.workflow.node_exporter import write_textfile
+from remora.workflow.run_records import RunRecord
 
 BEGIN, STEP, BEFORE = 1_900_000_000.0, 30.0, 420.0
 """Seconds: the cause begins at ``BEGIN`` after some minutes in which nothing happens; a scrape every ``STEP``."""

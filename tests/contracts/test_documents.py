@@ -23,9 +23,9 @@ from remora.retrieval.encoder import UserEncoder
 from remora.rollout.gates import report as gate_reports
 from remora.rollout.state import Rollout
 from remora.training.checkpoints import read_state
-from remora.training.retraining.records import RunRecord
 from remora.training.runs import STATE, _is_torn
 from remora.wiring import child_processes
+from remora.workflow.run_records import RunRecord
 
 
 def refusal(act: Callable[[], object]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from jobs import run_step
 from tests.shops import Shop
 
-from remora.cli import path
 from remora.contracts.errors import NotFound
 from remora.contracts.home import Home
 from remora.features.replay import ReplayUsers
@@ -29,6 +30,7 @@ from remora.serving.phases import Phases
 from remora.serving.requests import item_row, to_query
 from remora.serving.schemas import RecommendRequest
 from remora.training.evaluation import read_report
+from remora.workflow import path
 
 N = 8
 USERS = [f"u{n}" for n in range(0, 240, 12)]
@@ -152,3 +154,12 @@ def replayed(shop: Shop, loader: BundleLoader) -> dict[str, list[str]]:
         slate = release.surfaces["home_feed"].run(users.hydrate(query))
         slates[user] = vocabulary.to_ids(slate.candidates.rows)
     return slates
+
+
+def test_a_job_runs_any_step(shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("REMORA_HOME", shop.settings.home)
+    run_step.main("train-ranking", str(Path(shop.settings.home).parent / "settings.yaml"))
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    trained = shop.steps["train ranking"].result
+    assert (said["step"], said["unchanged"], said["version"]) == ("train ranking", True, trained.version)
+    assert said["metrics"] == trained.metadata["metrics"]

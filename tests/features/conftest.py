@@ -151,7 +151,7 @@ def shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     home = tmp_path_factory.mktemp("shop")
     settings, tables = settings_for(home), shop_tables()
     lake = make_lake(home, **tables)
-    build(settings, lake)
+    build(settings)
     apply(settings)
     materialize(settings)
     return Shop(

@@ -12,11 +12,12 @@ from tests.features.conftest import Shop, make_lake, settings_for, shop_tables
 
 from remora.contracts.errors import MissingInput, NotBuilt, NotFound
 from remora.contracts.home import Home
-from remora.features.build import build, version
+from remora.features.build import build
 from remora.features.tables import FeatureTables
 from remora.features.transforms.item_activity import item_activity
 from remora.features.transforms.user_activity import user_activity
 from remora.features.transforms.user_history import user_history
+from remora.steps.path import FEATURES
 
 TYPES, WINDOWS = ("view", "buy", "hide"), (1, 7)
 
@@ -63,16 +64,16 @@ def test_categories_are_in_order_of_items_then_name(shop: Shop) -> None:
 
 
 def test_unchanged_inputs_reuse_the_result(shop: Shop) -> None:
-    again = build(shop.settings, shop.lake)
+    again = build(shop.settings)
     assert (again.version, again.metadata) == (shop.tables.artifact.version, shop.tables.artifact.metadata)
 
 
 def test_a_changed_window_makes_another_version_and_keeps_the_old(shop: Shop, tmp_path: Path) -> None:
-    lake = make_lake(tmp_path, **shop_tables(events=60))
+    make_lake(tmp_path, **shop_tables(events=60))
     settings = settings_for(tmp_path)
-    first = build(settings, lake)
+    first = build(settings)
     wider = settings.model_copy(update={"features": settings.features.model_copy(update={"windows_days": (1, 30)})})
-    second = build(wider, lake)
+    second = build(wider)
     assert second.version != first.version
     assert "count_buy_30d" in FeatureTables(second).schema("user_activity").names
     first.verify()
@@ -80,21 +81,22 @@ def test_a_changed_window_makes_another_version_and_keeps_the_old(shop: Shop, tm
 
 def test_a_column_of_text_that_is_declared_makes_another_version(shop: Shop) -> None:
     declared = shop.settings.data.model_copy(update={"text_columns": ("title",)})
-    assert version(shop.settings.model_copy(update={"data": declared}), shop.lake) != shop.tables.artifact.version
+    now = FEATURES.current(shop.settings.model_copy(update={"data": declared}))
+    assert now.version != shop.tables.artifact.version
 
 
 def test_an_interrupted_build_leaves_the_current_version(shop: Shop, tmp_path: Path) -> None:
-    lake = make_lake(tmp_path, **shop_tables(events=60))
-    built = build(settings_for(tmp_path), lake)
+    make_lake(tmp_path, **shop_tables(events=60))
+    built = build(settings_for(tmp_path))
     broken = settings_for(tmp_path, item_columns=["price", "colour"])
     with pytest.raises(MissingInput, match=r"No column of items 'colour'\. There is: item_id, title"):
-        build(broken, lake)
+        build(broken)
     assert FeatureTables.open(Home(str(tmp_path))).artifact.version == built.version
 
 
 def test_data_without_values_users_or_categories_builds_what_it_can(ray_cluster: None, tmp_path: Path) -> None:
     tables = shop_tables(events=60)
-    lake = make_lake(
+    make_lake(
         tmp_path,
         events=tables["events"].drop_columns(["value", "source_row"]),
         users=pa.table({"user_id": pa.array([], pa.string())}),
@@ -102,7 +104,7 @@ def test_data_without_values_users_or_categories_builds_what_it_can(ray_cluster:
     )
     bare = dict.fromkeys(("title", "category", "available"))
     settings = settings_for(tmp_path, **bare, user_columns=[], item_columns=[])
-    built = FeatureTables(build(settings, lake))
+    built = FeatureTables(build(settings))
     assert built.views == ("user_activity", "user_history", "item_activity", "item_catalogue")
     assert built.schema("item_catalogue").names == ["in_catalogue", "entered_at"]
     assert built.read("user_activity")["mean_value"].null_count == built.read("user_activity").num_rows

@@ -96,7 +96,7 @@ def shop(folder: Path, names: list[str], own: list[str]) -> Settings:
 def read(settings: Settings, places: dict[str, str]) -> dict[str, list]:
     """Everything that datasets and features say of the shop, each name as its place."""
     lake = ingest(settings)
-    build(settings, lake)
+    build(settings)
     apply(settings)
     materialize(settings)
     store, vocabulary, instant = open_store(settings), lake.vocabulary(), START + timedelta(days=30)

@@ -126,7 +126,8 @@ def test_materializing_again_reads_back_and_writes_nothing(shop: Shop, monkeypat
 
 def test_rows_that_do_not_come_back_are_an_error(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_for(tmp_path)
-    build(settings, make_lake(tmp_path, **shop_tables(events=60)))
+    make_lake(tmp_path, **shop_tables(events=60))
+    build(settings)
     apply(settings)
     with monkeypatch.context() as lossy:
         lossy.setattr(materializing.FeatureStore, "materialize", lambda *_, **__: None)
@@ -138,10 +139,12 @@ def test_rows_that_do_not_come_back_are_an_error(shop: Shop, tmp_path: Path, mon
 def rebuilt(home: Path) -> Settings:
     """A home whose features are applied and online, and built again of another lake."""
     settings = settings_for(home)
-    build(settings, make_lake(home, **shop_tables(events=60)))
+    make_lake(home, **shop_tables(events=60))
+    build(settings)
     apply(settings)
     materialize(settings)
-    build(settings, make_lake(home, **shop_tables(events=90), version="lake2"))
+    make_lake(home, **shop_tables(events=90), version="lake2")
+    build(settings)
     return settings
 
 

@@ -7,7 +7,8 @@ import pytest
 from tests.ingest.shop import SHOP, shop_events
 
 from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput, WrongType
-from remora.ingest.ingest import _config_fingerprint, ingest
+from remora.ingest.ingest import ingest
+from remora.ingest.provenance import config_fingerprint
 
 COLUMNS = SHOP["data"]["events"][0]["columns"]
 
@@ -167,7 +168,7 @@ def test_a_csv_header_with_a_name_twice_is_broken(refused, home_folder):
     ],
 )
 def test_whatever_changes_the_reading_changes_the_fingerprint(shop, change):
-    assert _config_fingerprint(shop(**change)) != _config_fingerprint(shop())
+    assert config_fingerprint(shop(**change)) != config_fingerprint(shop())
 
 
 def test_an_empty_events_table_is_an_error(refused):

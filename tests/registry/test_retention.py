@@ -261,8 +261,8 @@ def test_every_artifact_that_is_made_again_has_a_retention() -> None:
     from remora.rollout.gates import report
     from remora.serving import load_guard
     from remora.training import runs
-    from remora.training.retraining import records
     from remora.training.tuning import search
+    from remora.workflow import run_records as records
 
     assert (runs.FOLDER, search.FOLDER) == CHECKPOINTS
     assert (records.FOLDER, report.FOLDER, load_guard.FOLDER) == (RUNS, GATES, OPENED)

@@ -14,10 +14,11 @@ from tests.settings.test_bounds import LEAVES
 
 import remora
 from remora.contracts.credentials import Connection, SecretUrl
-from remora.ingest import ingest
-from remora.rollout.gates import run
+from remora.ingest.provenance import config_fingerprint
+from remora.rollout.gates.report import report_version
 from remora.settings import Settings
-from remora.training.retraining import run_recorder
+from remora.steps.path import STEPS
+from remora.workflow import run_recorder
 
 PASSWORDS = st.text(st.characters(codec="ascii", exclude_characters=","), min_size=6).map("k-".__add__)
 """Whatever a store allows; a comma ends a parameter of Redis."""
@@ -67,13 +68,11 @@ def test_what_a_fingerprint_is_made_of_has_no_password_and_still_has_the_places(
 def test_a_run_a_lake_and_the_gates_are_named_alike_under_another_password() -> None:
     one, other = settings("old-password"), settings("new-password")
     assert run_recorder._new(one, "ann", None).inputs == run_recorder._new(other, "ann", None).inputs
-    assert ingest._config_fingerprint(one) == ingest._config_fingerprint(other)
-    assert one.inputs(include=run.DEPENDS_ON) == other.inputs(include=run.DEPENDS_ON)
-
-
-def test_a_fingerprint_of_a_setting_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(KeyError, match="DataSettings has no field text"):
-        settings("x").data.inputs(include={"text", "title"})
+    assert config_fingerprint(one) == config_fingerprint(other)
+    assert report_version(one, "lake", "a", "b") == report_version(other, "lake", "a", "b")
+    for step in STEPS:
+        assert step.provenance(one, {}) == step.provenance(other, {})
+        assert "old-password" not in json.dumps(step.provenance(one, {}).as_json())
 
 
 def test_another_server_is_another_input() -> None:

@@ -12,6 +12,7 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 from remora.contracts.home import Home
 from remora.features.build import build
 from remora.features.store import apply
+from remora.steps.path import SLATES
 from remora.training import ranking, ranking_examples, retrieval
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -44,7 +45,7 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
         places += [*range(len(listed), 0, -1), None]
         requests += [f"r{number}"] * (len(listed) + 1)
         rows.append((user, item, kind, at))
-    lake = make_lake(
+    make_lake(
         home_folder,
         rows,
         items=clustered_items(ITEMS, 2),
@@ -52,15 +53,13 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
         more={"request_id": requests, "position": places},
         impression="shown",
     )
-    build(settings, lake)
+    build(settings)
     apply(settings)
     retrieval.train(settings)
 
     artifact = ranking.train(settings)
 
-    table = ranking_examples.read(
-        ranking_examples.slates_artifacts(Home(settings.home)).current(), ranking_examples.TRAIN
-    ).rows
+    table = ranking_examples.read(SLATES.artifacts(Home(settings.home)).current(), ranking_examples.TRAIN).rows
     found: dict[str, list[str]] = {}
     for query, item in zip(table["query_id"].to_pylist(), table["item_id"].to_pylist(), strict=True):
         found.setdefault(query, []).append(item)

@@ -61,7 +61,7 @@ def _lake(settings: Settings, split: TimeSplit, events: list, which: tuple[str, 
 
 def _rows(settings: Settings, split: TimeSplit, towers: Artifact, lake: Lake) -> pa.Table:
     """The rows of the ranking window, with features built from this lake alone."""
-    build(settings, lake)
+    build(settings)
     apply(settings)
     past = ExampleBuilder(settings=settings, lake=lake, retrieval=towers)
     return past.slates(split.ranking, negatives=20, most=200).rows.combine_chunks()

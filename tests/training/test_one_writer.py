@@ -22,7 +22,7 @@ from remora.settings.one_writer import LOCK, one_writer, writes
 STEPS = {
     "remora data download": ("ingest.download:download", (print,)),
     "remora data ingest": ("ingest.ingest:ingest", ()),
-    "remora features build": ("features.build:build", (None,)),
+    "remora features build": ("features.build:build", ()),
     "remora features apply": ("features.store:apply", ()),
     "remora features materialize": ("features.materialize:materialize", ()),
     "remora train retrieval": ("training.retrieval:train", ()),
@@ -31,7 +31,7 @@ STEPS = {
     "remora tune ranking": ("training.tuning.ranking:search", ("trees",)),
     "remora evaluate": ("training.evaluation:evaluate", ()),
     "remora evaluate --ablations": ("training.ablations:ablate", ()),
-    "remora bundle build": ("training.build_bundle:record", ()),
+    "remora bundle build": ("workflow.build_bundle:record", ()),
 }
 
 HOLDS = """
@@ -84,7 +84,7 @@ def test_whatever_two_commands_write_the_second_says_who_the_first_is(
         assert settings.home in str(refused.value)
     with (
         pytest.raises(NotReady, match=f"process {holder.pid} on "),
-        import_module("remora.training.retraining.run_recorder").recorded_run(settings, by="test", since=None),
+        import_module("remora.workflow.run_recorder").recorded_run(settings, by="test", since=None),
     ):
         pass
 

@@ -22,6 +22,7 @@ from remora.features.store import apply
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.settings import Settings
+from remora.steps import path
 from remora.training import ranking, ranking_examples, retrieval
 from remora.training.ablations import ablate
 from remora.training.evaluation import PLOT, evaluate, read_report
@@ -67,8 +68,8 @@ def world(folder: Path, users: int = USERS, per_user: int = 20, **leak: Any) -> 
     items = clustered_items(ITEMS, 2)
     for name, of in leak.items():
         items = items.append_column(name, pa.array(of(settings, events, items["item_id"].to_pylist()), pa.float64()))
-    lake = make_lake(folder, events, items=items, users=some_users(users))
-    build(settings, lake)
+    make_lake(folder, events, items=items, users=some_users(users))
+    build(settings)
     apply(settings)
     retrieval.train(settings)
     return settings
@@ -114,7 +115,7 @@ def test_a_weight_is_changed_without_training_and_a_model_without_making_rows(
     another = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})})
     rows = ranking_examples.make(settings)
     assert ranking_examples.make(another).metadata == rows.metadata
-    assert ranking.version(another, rows) != artifact.version
+    assert path.RANKING.current(another).version != artifact.version
 
 
 def test_the_report_says_what_a_person_wants_to_know(trained: tuple[Settings, Artifact]) -> None:

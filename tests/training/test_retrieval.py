@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,13 @@ import pytest
 from safetensors.numpy import load_file
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
-import remora
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.settings import Settings
-from remora.settings.tree import RetrievalSettings
-from remora.training.retrieval import SERVING_ONLY, train
+from remora.training.retrieval import train
 from remora.training.runs import POLL
-from remora.training.two_tower import Schedule
 from remora.wiring.parts import Towers
 
 USERS, ITEMS, CLUSTERS = 60, 40, 4
@@ -107,13 +102,3 @@ def test_a_lost_worker_changes_nothing(trained: tuple, tmp_path: Path, monkeypat
 def test_one_worker_is_enough(ray_cluster: None, tmp_path: Path) -> None:
     artifact = train(small(tmp_path / "home", workers=1, epochs=1))
     assert artifact.metadata["metrics"]["items"] == ITEMS
-
-
-def test_every_setting_of_retrieval_either_makes_other_towers_or_is_not_read_by_their_training() -> None:
-    package, read = Path(remora.__file__).parent / "training", set[str]()
-    for file in ("retrieval.py", "retrieval_inputs.py", "two_tower.py", "two_tower_worker.py"):
-        tree = ast.parse((package / file).read_text())
-        read |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    read |= {field.name for field in fields(Schedule)}
-    known = RetrievalSettings.model_fields.keys()
-    assert known - read | {"max_failures"} == SERVING_ONLY  # a worker that is replaced changes nothing

@@ -59,8 +59,8 @@ class AliasChoice(StrEnum):
 @app.command()
 def build(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Make a bundle of the current models, index and item features, with lineage, metrics and a model card."""
-    from remora.training.build_bundle import build as make
     from remora.wiring.cluster import connect
+    from remora.workflow.build_bundle import build as make
 
     settings = load(config)
     activate(settings)

@@ -45,9 +45,9 @@ def build(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load(config)
     activate(settings)
-    lake = Lake.open(Home(settings.home))
+    Lake.open(Home(settings.home))  # before a cluster is started: without a lake there is nothing to build
     connect(settings)
-    built = make(settings, lake)
+    built = make(settings)
     emit(built.metadata, as_json, lambda out: _render_tables(out, built))
 
 

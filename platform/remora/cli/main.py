@@ -19,6 +19,7 @@ from remora.cli import (
     features,
     gate,
     gc,
+    plan,
     recommend,
     rollback,
     rollout,
@@ -46,6 +47,8 @@ app = typer.Typer(
 
     The whole path:  [bold]remora run --config config/movielens_100k.yaml --serve[/bold]
 
+    What it would do, and why:  [bold]remora plan[/bold]
+
     The same by parts: data download, data ingest, data report, features build, features apply, features materialize,
     train retrieval, train ranking, evaluate, bundle build, gate, bundle promote, serve start, recommend USER.
 
@@ -62,6 +65,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("gate")(gate.gate)
 app.command("recommend")(recommend.recommend)
 app.command("explain")(explain.explain)
+app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("rollback")(rollback.rollback)
 app.command("runs")(runs.runs)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from remora.cli import data, evaluate, gate, gc, recommend
+from remora.cli import data, evaluate, gate, gc, plan, recommend
 from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit, paper
 from remora.cli.terminal import line, styled
 from remora.contracts.errors import RemoraError
@@ -19,8 +19,9 @@ from remora.contracts.redaction import redacted
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
-    from remora.cli.path import PathStep, StepResult
-    from remora.training.retraining.run_recorder import RunRecorder
+    from remora.workflow.path import PathStep, StepResult
+    from remora.workflow.plan import RunPlan
+    from remora.workflow.run_recorder import RunRecorder
 
 ASKED = 5
 
@@ -37,18 +38,19 @@ def run(
 ) -> None:
     """The whole path: get, ingest, report, features, Feast, training, evaluation, bundle, gates, promotion, serving.
 
-    A step whose inputs have not changed is skipped and its cached result reused: the second run takes seconds, and a
-    run that was interrupted continues where it stopped.
+    First it prints the plan, as `remora plan` does. A step whose inputs have not changed is skipped and its cached
+    result reused: the second run takes seconds, and a run that was interrupted continues where it stopped.
 
     With --since last: for a schedule. Only new files are read, the run ends where retraining.on_success says, and at
     once when nothing is new; a failure is an alert. `remora runs` lists what became of runs.
     """
-    from remora.training.retraining.run_recorder import recorded_run
+    from remora.workflow.run_recorder import recorded_run
 
     settings = load(config)
     activate(settings)
     ended = []
     with recorded_run(settings, by=by or getpass.getuser(), since=since) as record:
+        planned = _plan(settings, since_last=since is not None)
         _connect(settings, serve=serve)
         for done in _steps(settings, record, since_last=since is not None):
             ended.append(done)
@@ -58,6 +60,7 @@ def run(
         "home": redacted(settings.home),
         "run": record.record.id,
         "nothing_new": record.nothing_new,
+        "plan": planned.as_json(),
         "steps": [{"name": d.step.name, "seconds": round(d.seconds, 2), "unchanged": d.unchanged} for d in ended],
         "removed": removed,
     }
@@ -66,6 +69,15 @@ def run(
     emit(value, as_json, lambda out: _times(out, ended))
     if serve and not as_json:
         _addresses(paper(), value)
+
+
+def _plan(settings: Settings, *, since_last: bool) -> RunPlan:
+    """What is about to run, shown to people."""
+    from remora.workflow.plan import plan as planned
+
+    found = planned(settings, since_last=since_last)
+    plan.render(console, found)
+    return found
 
 
 def _retain(settings: Settings) -> dict[str, int]:
@@ -95,7 +107,7 @@ def _connect(settings: Settings, *, serve: bool) -> None:
 
 def _steps(settings: Settings, record: RunRecorder, *, since_last: bool) -> Iterator[StepResult]:
     """The steps as they end, told to people and to the record."""
-    from remora.cli import path
+    from remora.workflow import path
 
     def begun(step: PathStep) -> None:
         console.print(line(styled(step.name, "bold"), f"  {step.command}"))

@@ -14,7 +14,7 @@ from remora.contracts.printable import one_line
 from remora.settings import load
 
 if TYPE_CHECKING:
-    from remora.training.retraining.records import RunRecord
+    from remora.workflow.run_records import RunRecord
 
 COLOURS = {"succeeded": "green", "failed": "red", "died": "red", "running": "yellow"}
 LATE = 1
@@ -33,8 +33,8 @@ def runs(
 ) -> None:
     """What became of the runs of this home: by whom, what was new, how long each step took, and errors."""
     from remora.contracts.home import Home
-    from remora.training.retraining.records import Records
-    from remora.training.retraining.run_recorder import check as look
+    from remora.workflow.run_recorder import check as look
+    from remora.workflow.run_records import Records
 
     settings = load(config)
     sent = look(settings) if check else []

@@ -15,9 +15,9 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ def fingerprint(**inputs: Any) -> str:
 class Artifact:
     """One complete version. ``metadata`` holds ``version``, ``created_at``, ``files`` and what the step reported.
 
-    One that is being made has no metadata, and the name of its staging folder in ``staging``.
+    One that is being made has no metadata, and the name of its staging folder in ``staging``. ``reused``: it was there
+    when a step asked for it.
     """
 
     home: Home
@@ -68,6 +69,7 @@ class Artifact:
     version: str
     metadata: dict[str, Any]
     staging: str = ""
+    reused: bool = field(default=False, compare=False)
 
     @property
     def folder(self) -> str:
@@ -155,6 +157,14 @@ class ArtifactStore:
         found = Artifact(self.home, self.name, version, metadata)
         found.verify()
         return found
+
+    def select(self, version: str, holds: Callable[[Artifact], bool] = lambda artifact: True) -> Artifact | None:
+        """As :meth:`find`, and it becomes the current version; None too where ``holds`` denies that it is of use."""
+        found = self.find(version)
+        if found is None or not holds(found):
+            return None
+        self.set_current(version)
+        return replace(found, reused=True)
 
     def current(self) -> Artifact:
         """The version that the pointer names, verified; :class:`NotBuilt` when none exists."""

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from remora.contracts.credentials import WITHOUT_CREDENTIALS
 from remora.contracts.redaction import redacted
+
+
+class UndeclaredSetting(Exception):
+    """Code reads a setting that its step does not declare: a bug, for what it makes would not change with the setting.
+
+    No AttributeError, which `getattr` with a default would hide.
+    """
+
+    def __str__(self) -> str:
+        """Say what to do."""
+        return (
+            f"The setting {self.args[0]} is read by a step that does not declare it. Name it in the step's `settings` "
+            f"(remora.steps.path), or in `also_reads` if nothing that the step makes depends on it."
+        )
 
 
 class Section(BaseModel):
@@ -23,15 +37,17 @@ class Section(BaseModel):
         for name, value in super().__repr_args__():
             yield name, redacted(value) if isinstance(value, str) else value
 
-    def inputs(self, *, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """The values for a fingerprint, as JSON: without credentials. What is chosen is named as in ``model_dump``.
+    if not TYPE_CHECKING:  # a checker takes it for a promise of any attribute
 
-        KeyError for a name that no field has.
-        """
-        # Pydantic passes over such a name in silence: the fingerprint would not change with the setting that is meant.
-        if unknown := {*(include or ()), *(exclude or ())} - type(self).model_fields.keys():
-            raise KeyError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
-        return self.model_dump(mode="json", include=include, exclude=exclude, context=WITHOUT_CREDENTIALS)
+        def __getattr__(self, name: str) -> Any:
+            """Reached for what a step's view of the settings lacks."""
+            if name in type(self).model_fields:
+                raise UndeclaredSetting(f"{type(self).__name__}.{name}")
+            return super().__getattr__(name)
+
+    def inputs(self) -> dict[str, Any]:
+        """The values for a fingerprint, as JSON: without credentials."""
+        return self.model_dump(mode="json", context=WITHOUT_CREDENTIALS)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -85,7 +85,7 @@ class ComponentChoice(Section):
 
 def choices(section: BaseModel) -> Iterator[ComponentChoice]:
     """Every component that a section names, in sections, lists and mappings within it too."""
-    pending: list[Any] = [getattr(section, name) for name in type(section).model_fields]
+    pending: list[Any] = list(vars(section).values())  # those that it has: a step's view has some of them
     while pending:
         value = pending.pop(0)
         if isinstance(value, ComponentChoice):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from feast import FeatureStore
-
-from remora.contracts.errors import NotReady
+from remora.contracts.errors import NotReady, UnreadableInput
 from remora.contracts.home import Home
 from remora.contracts.json_document import read_document
 from remora.contracts.redaction import redacted_connection
-from remora.features.build import version
 from remora.features.tables import ITEM_VIEWS, USER_VIEWS, FeatureTables
 from remora.ingest.lake import Lake
 from remora.settings import Settings
+from remora.steps import path
 
-APPLY, BUILD, MATERIALIZE = "remora features apply", "remora features build", "remora features materialize"
+if TYPE_CHECKING:  # importing Feast takes seconds, and a plan of a run asks here
+    from feast import FeatureStore
+
+APPLY, BUILD, MATERIALIZE = path.APPLY.command, path.FEATURES.command, path.MATERIALIZE.command
+
+APPLIED = "feast/applied.json"
+"""What was applied last; see :func:`remora.features.feature_repo.applied_as`."""
 
 RECORD = "feast/materialized.json"
 """View -> the tables that its rows online come from, as of when, and in which store."""
@@ -25,7 +30,7 @@ def check_built(settings: Settings) -> FeatureTables:
     """The current tables; NotReady when they are of another lake, of other settings or of another Remora."""
     home = Home(settings.home)
     tables, lake = FeatureTables.open(home), Lake.open(home)
-    if tables.artifact.version != version(settings, lake):
+    if tables.artifact.version != path.FEATURES.current(settings).version:
         built = tables.artifact.metadata["lake"]
         how = "with other settings" if built == lake.version else f"from lake {built}; the lake is {lake.version} now"
         raise NotReady(
@@ -58,15 +63,36 @@ def check_materialized(settings: Settings) -> None:
     """NotReady unless the online store was filled from the current tables."""
     home = Home(settings.home)
     tables = FeatureTables.open(home)
-    record = read_record(home)
-    store = redacted_connection(settings.features.redis)
-    for view in tables.views:
-        written = record.get(view, {})
-        if written.get("tables") != tables.artifact.version or written.get("store") != store:
-            raise NotReady(
-                f"The online store holds {view} of {written.get('tables') or 'no'} feature tables; those of now are "
-                f"{tables.artifact.version}. Run `{MATERIALIZE}`."
-            )
+    for view in _to_write(settings, tables, record := read_record(home)):
+        raise NotReady(
+            f"The online store holds {view} of {record.get(view, {}).get('tables') or 'no'} feature tables; those of "
+            f"now are {tables.artifact.version}. Run `{MATERIALIZE}`."
+        )
+
+
+def views_to_write(settings: Settings, tables: FeatureTables) -> list[str]:
+    """The views whose rows in the online store are not known to be those of these tables."""
+    try:
+        return _to_write(settings, tables, read_record(tables.artifact.home))
+    except UnreadableInput:
+        return list(tables.views)
+
+
+def _to_write(settings: Settings, tables: FeatureTables, record: dict[str, dict[str, str]]) -> list[str]:
+    now = (tables.artifact.version, redacted_connection(settings.features.redis))
+    return [view for view in tables.views if _written(record.get(view, {})) != now]
+
+
+def _written(one: dict[str, str]) -> tuple[str | None, str | None]:
+    return one.get("tables"), one.get("store")
+
+
+def read_applied(home: Home) -> dict[str, str]:
+    """What the last apply depended on; empty where none is known."""
+    try:
+        return read_document(home, APPLIED, dict[str, str], "")
+    except (FileNotFoundError, UnreadableInput):
+        return {}
 
 
 def read_record(home: Home) -> dict[str, dict[str, str]]:

@@ -14,19 +14,19 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-import remora
-from remora.contracts.artifacts import Artifact, fingerprint
+from remora.contracts.artifacts import Artifact
 from remora.contracts.parquet import write_parquet
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
 from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_catalogue, item_profile, user_profile
-from remora.features.tables import CATEGORIES_FILE, ITEM_VIEWS, USER_VIEWS, features_artifacts
+from remora.features.tables import CATEGORIES_FILE
 from remora.features.transforms.item_activity import item_activity
 from remora.features.transforms.user_activity import user_activity
 from remora.features.transforms.user_affinity import user_affinity
 from remora.features.transforms.user_history import user_history
 from remora.ingest.lake import Lake
 from remora.settings import Settings
-from remora.settings.one_writer import writes
+from remora.steps import Build, builds
+from remora.steps.path import FEATURES, INGEST
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -40,17 +40,13 @@ BUCKET = "_bucket"
 Transform = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
 
 
-@writes("remora features build")
-def build(settings: Settings, lake: Lake) -> Artifact:
-    """The feature tables of this lake and these settings; reused when they are there already.
+@builds(FEATURES)
+def build(making: Build) -> dict[str, Any]:
+    """The feature tables of the current lake and these settings; reused when they are there already.
 
     Needs a Ray cluster. Memory is bounded by the object store and the largest of ``features.partitions`` partitions.
     """
-    artifacts, name = features_artifacts(lake.artifact.home), version(settings, lake)
-    if (found := artifacts.find(name)) is not None:
-        artifacts.set_current(name)
-        return found
-    staging = artifacts.staging(name)
+    settings, staging, lake = making.settings, making.staging, Lake(making.inputs[INGEST.artifact])
     catalogue = lake.items()
     names = category_names(catalogue, settings.data.category)
     profiles = {
@@ -65,20 +61,7 @@ def build(settings: Settings, lake: Lake) -> Artifact:
     staging.home.write_json(f"{staging.folder}/{CATEGORIES_FILE}", names)
     for view, count in sorted(rows.items()):
         log.info("features: %s has %s rows", view, f"{count:,}")
-    return artifacts.commit(staging, lake=lake.version, end=lake.end.isoformat(), rows=rows)
-
-
-def version(settings: Settings, lake: Lake) -> str:
-    """Fingerprint of everything that the tables are made from."""
-    return fingerprint(
-        lake=lake.version,
-        features=settings.features.inputs(exclude={"redis", "registry"}),
-        data=settings.data.inputs(
-            include={"event_types", "title", "category", "available", "user_columns", "item_columns", "text_columns"}
-        ),
-        views=(*USER_VIEWS, *ITEM_VIEWS),
-        code=remora.__version__,
-    )
+    return {"end": lake.end.isoformat(), "rows": rows}
 
 
 def _passes(settings: Settings, lake: Lake, items: pa.Table) -> dict[str, Transform]:

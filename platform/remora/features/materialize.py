@@ -22,6 +22,7 @@ from remora.features.store import open_store
 from remora.features.tables import USER_VIEWS, FeatureTables
 from remora.settings import Settings
 from remora.settings.one_writer import writes
+from remora.steps.path import MATERIALIZE
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ MOST_READ_BACK = 5_000
 READ_BACK_BATCH = 500
 
 
-@writes("remora features materialize")
+@writes(MATERIALIZE.command)
 def materialize(settings: Settings, until: datetime | None = None) -> dict[str, int]:
     """Write the latest row of every user and item at ``until`` (default: the end of the data) to the online store.
 

@@ -24,17 +24,18 @@ from feast import Entity, FeatureService, FeatureStore, FeatureView, OnDemandFea
 from feast.data_source import DataSource
 from sqlalchemy.exc import SQLAlchemyError
 
-import remora
 from remora.contracts.errors import NotBuilt, NotReady, SettingsError
 from remora.contracts.home import Home
 from remora.contracts.printable import one_line
 from remora.contracts.redaction import redacted, redacted_connection
 from remora.contracts.sqlite import sqlite_url
-from remora.features.applied import check_applied, check_built
+from remora.features.applied import APPLIED, check_applied, check_built
 from remora.features.declarations import declaring
+from remora.features.feature_repo import applied_as, feature_repo
 from remora.features.point_in_time.store import TYPE
 from remora.settings import Settings
 from remora.settings.one_writer import writes
+from remora.steps.path import APPLY
 
 PROJECT = "remora"
 """One home has one registry, so one project name serves them all; feature_store.yaml says the same."""
@@ -63,7 +64,7 @@ def open_store(settings: Settings, *, patience_seconds: float | None = None) -> 
     return store
 
 
-@writes("remora features apply")
+@writes(APPLY.command)
 def apply(settings: Settings) -> dict[str, list[str]]:
     """Register what ``feature_repo/`` declares of this home's tables; what it no longer declares is removed.
 
@@ -71,11 +72,11 @@ def apply(settings: Settings) -> dict[str, list[str]]:
     directory, else that of the checkout.
     """
     home = Home(settings.home)
-    check_built(settings)
+    tables = check_built(settings)
     config = _config(settings)
     if home.is_local:
         home.make_folder("feast")
-    with declaring(settings), _modules_of(_repo()) as modules:
+    with declaring(settings), _modules_of(feature_repo()) as modules:
         named = [
             value
             for module in modules
@@ -91,6 +92,7 @@ def apply(settings: Settings) -> dict[str, list[str]]:
         stale = [one for one in _registered(store) if (_kind(one), one.name) not in kept]
         # Feast leaves what is no longer declared in the registry, unless it is named for deletion and `partial` is off.
         store.apply(objects, objects_to_delete=stale, partial=False)
+    home.write_json(APPLIED, applied_as(settings, tables.artifact.version))
     kinds = sorted({kind for kind, _ in kept})
     return {kind: sorted(name for k, name in kept if k == kind) for kind in kinds}
 
@@ -140,19 +142,6 @@ def _patient(redis: str, seconds: float | None) -> str:
     """What to append to a connection string so that no call waits longer; what it says itself stands."""
     wanted = {} if seconds is None else {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": "null"}
     return "".join(f",{name}={value}" for name, value in wanted.items() if f",{name}=" not in redis)
-
-
-def _repo() -> Path:
-    named = os.environ.get("REMORA_FEATURE_REPO")
-    beside = Path(remora.__file__).parents[2] / "feature_repo"
-    tried = [Path(named)] if named else [Path("feature_repo"), beside]
-    for folder in tried:
-        if (folder / "entities.py").is_file():
-            return folder.resolve()
-    raise SettingsError(
-        f"No feature declarations in {' or '.join(map(str, tried))}. Work in a folder that has feature_repo/, or set "
-        f"REMORA_FEATURE_REPO to one."
-    )
 
 
 @contextmanager

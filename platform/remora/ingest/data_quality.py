@@ -85,10 +85,15 @@ def report(lake: Lake, settings: Settings) -> QualityReport:
 
     Event types that the settings declare and no event has are there with 0.
     """
-    home, kept = lake.artifact.home, f"lake/reports/{lake.version}.json"
+    home, kept = lake.artifact.home, report_path(lake.version)
     if not home.exists(kept):
         home.write_json(kept, _examine(lake, settings).model_dump(mode="json"))
     return read_document(home, kept, QualityReport, "Remove the file; the report is computed again.")
+
+
+def report_path(lake: str) -> str:
+    """Where the report on that version of the lake is kept."""
+    return f"lake/reports/{lake}.json"
 
 
 def _examine(lake: Lake, settings: Settings) -> QualityReport:

@@ -19,6 +19,7 @@ from remora.contracts.home import Home
 from remora.ingest.movielens import Converter, convert_1m, convert_100k
 from remora.settings import Settings
 from remora.settings.one_writer import writes
+from remora.steps.path import DOWNLOAD
 
 TIMEOUT_SECONDS = 5.0
 
@@ -78,7 +79,7 @@ DATASETS = {
 }
 
 
-@writes("remora data download")
+@writes(DOWNLOAD.command)
 def download(settings: Settings, progress: Callable[[str], None]) -> str:
     """Fetch the dataset that ``data.dataset`` names into ``<home>/raw/<name>``; returns that folder's path.
 
@@ -91,6 +92,14 @@ def download(settings: Settings, progress: Callable[[str], None]) -> str:
     if name not in DATASETS:
         raise MissingInput("dataset to download", name, DATASETS, "Set data.dataset to one of them, or take it out.")
     return fetch(DATASETS[name], Home(settings.home), progress)
+
+
+def missing_files(settings: Settings) -> list[str]:
+    """The files of the dataset that ``data.dataset`` names that are not there; their content is not looked at."""
+    name, home = settings.data.dataset, Home(settings.home)
+    files = DATASETS[name].files if name in DATASETS else [""]  # of an unknown one a download will say so
+    paths = [f"raw/{name}/{file}" for file in files]
+    return [path for path in paths if not home.exists(path)]
 
 
 def fetch(dataset: PublicDataset, home: Home, progress: Callable[[str], None]) -> str:

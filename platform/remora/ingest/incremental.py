@@ -130,7 +130,7 @@ def compare_with_current(home: Home, config_fingerprint: str, found: Mapping[str
     except NotBuilt:
         raise FullRebuildRequired("there is no lake yet") from None
     if version.metadata.get("config_fingerprint") != config_fingerprint:
-        raise FullRebuildRequired("`data` of the settings, or Remora, is not as it was")
+        raise FullRebuildRequired("a setting that the lake depends on, or Remora, is not as it was")
     fingerprints, known = read_fingerprints(version), dict[Place, FileFingerprint]()
     for table, located in found.items():
         files = [file for _, some in located for file in some.files]

@@ -11,8 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from remora import __version__
-from remora.contracts.artifacts import Artifact, fingerprint
+from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.tables import CONTRACT_VERSION, EVENT_TIMESTAMP, ITEM_ID, USER_ID
@@ -22,7 +21,7 @@ from remora.ingest.doubtful_values import with_examples
 from remora.ingest.doubts import Doubts
 from remora.ingest.event_writer import WrittenFiles, write_events, write_table
 from remora.ingest.facts import Check, Facts
-from remora.ingest.file_fingerprints import FileFingerprint, fingerprints_of, write_fingerprints
+from remora.ingest.file_fingerprints import fingerprints_of, write_fingerprints
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.incremental import (
     UNKNOWN_ITEMS,
@@ -34,6 +33,7 @@ from remora.ingest.incremental import (
 from remora.ingest.inspect import Located, TableSources, inspect_table, locate_table
 from remora.ingest.lake import Lake, lake_artifacts
 from remora.ingest.plausibility import CHECKS, WHEN_WRITTEN, findings
+from remora.ingest.provenance import TABLES, config_fingerprint, lake_provenance
 from remora.ingest.quarantine import check_limit
 from remora.ingest.ray_failures import reraise_remora_errors
 from remora.ingest.row_counts import RowCounts
@@ -43,16 +43,13 @@ from remora.ingest.schema import KEY_OF, check_named_columns
 from remora.ingest.time_reading import time_reading
 from remora.settings import DataSettings, Settings
 from remora.settings.one_writer import writes
+from remora.steps.path import INGEST
+from remora.steps.provenance import KEY
 
 log = logging.getLogger(__name__)
 
-LAYOUT_VERSION = 3
-"""Of how a lake orders rows and names its files and the keys of its metadata; a change builds all of it again."""
 
-TABLES = ("events", "users", "items")
-
-
-@writes("remora data ingest")
+@writes(INGEST.command)
 def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     """The lake that the settings' sources make; at once when that version is there already.
 
@@ -62,12 +59,12 @@ def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     SettingsError when the description of a source is wrong, StorageError when writing fails; the lake that was there
     before is then the current one still.
     """
-    home = Home(settings.home)
+    home, settings = Home(settings.home), INGEST.view(settings)
     found = {name: locate_table(getattr(settings.data, name), home) for name in TABLES}
     if not since_last:
         return _bring(settings, home, found, None, None)
     try:
-        before = compare_with_current(home, _config_fingerprint(settings), found)
+        before = compare_with_current(home, config_fingerprint(settings), found)
         return _bring(settings, home, found, before, None)
     except FullRebuildRequired as reason:
         log.warning("all files are read: %s", reason)
@@ -81,10 +78,9 @@ def _bring(
     tables = {name: _inspect(name, located, before) for name, located in found.items()}
     check_named_columns(data, tables["users"].types, tables["items"].types)
     fingerprints = [o for table in tables.values() for o in fingerprints_of(table, before.known if before else {})]
-    version, artifacts = _version(settings, fingerprints), lake_artifacts(home)
-    if (done := artifacts.find(version)) is not None:
-        artifacts.set_current(version)
-        log.info("lake %s is unchanged", version)
+    provenance, artifacts = lake_provenance(settings, fingerprints), lake_artifacts(home)
+    if (done := artifacts.select(provenance.version)) is not None:
+        log.info("lake %s is unchanged", done.version)
         return Lake(done)
     if not tables["events"].rows:
         raise DataError(f"The events table is empty: no row in {', '.join(tables['events'].paths.values())}.")
@@ -103,7 +99,7 @@ def _bring(
         empty, scope = empty_rows(tables["events"]), duplicate_scope(data, tables["events"])
         scan = scan_events(empty, fresh, validators, before, scope, _doubts(data, catalogues))
         doubtful = _check(scan, tables, catalogues, had, data)
-        staging = artifacts.staging(version)
+        staging = artifacts.staging(provenance.version)
         unlisted = tuple(KEY_OF[name] for name in catalogues if _may_be_incomplete(name, data))
         written = write_events(staging, empty, fresh, validators, scan, unlisted, before)
     _check_row_counts(fresh, scan, written)
@@ -123,8 +119,9 @@ def _bring(
         impression=data.impression,
         sources=_listing(tables),
         contract_version=CONTRACT_VERSION,
-        config_fingerprint=_config_fingerprint(settings),
+        config_fingerprint=config_fingerprint(settings),
         build=_build(tables, scan, row_counts, before, because),
+        **{KEY: provenance.as_json()},
         **row_counts.entries(),
     )
     return Lake(committed)
@@ -133,23 +130,6 @@ def _bring(
 def latest_instant(data: DataSettings) -> datetime:
     """After this an event is in the future."""
     return datetime.now(UTC) + timedelta(seconds=data.max_clock_skew_seconds)
-
-
-def _config_fingerprint(settings: Settings) -> str:
-    """Fingerprint of all that the lake depends on beside its files."""
-    return fingerprint(
-        step="lake",
-        remora=__version__,
-        contract=CONTRACT_VERSION,
-        layout=LAYOUT_VERSION,
-        data=settings.data.inputs(),
-    )
-
-
-def _version(settings: Settings, fingerprints: list[FileFingerprint]) -> str:
-    # By content alone: a file that was moved or touched makes no new version.
-    files = {name: [o.sha256 for o in fingerprints if o.place.table == name] for name in TABLES}
-    return fingerprint(config_fingerprint=_config_fingerprint(settings), files=files)
 
 
 def _inspect(name: str, located: Located, before: PreviousLake | None) -> TableSources:

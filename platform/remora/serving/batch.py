@@ -59,8 +59,7 @@ def recommend_all(
     instant = loaded.parts.instant()
     version = fingerprint(bundle=loaded.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
     artifacts = slates_artifacts(out)
-    if (there := artifacts.find(version)) is not None:
-        artifacts.set_current(version)
+    if (there := artifacts.select(version)) is not None:
         return there
     staging = artifacts.staging(version)
     serving = loader.settings.serving

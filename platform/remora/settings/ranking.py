@@ -141,18 +141,6 @@ class RankingSettings(RankingDefinitions):
             )
         return self
 
-    @property
-    def rows(self) -> dict[str, object]:
-        """What the training rows depend on, and nothing else of this section."""
-        names = (
-            "candidates",
-            "negatives_per_query",
-            "easy_negatives_per_query",
-            "train_queries",
-            "validation_negatives",
-        )
-        return self.model_dump(include={*names, "validation_queries", "seed"})
-
 
 def by_weight(event_types: dict[str, EventTypeSettings]) -> dict[str, ObjectiveSettings]:
     """An objective for each distinct weight w of a positive event: an event of at least that weight follows.

@@ -6,61 +6,46 @@ import json
 import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import ray
 import torch
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.settings import Settings
-from remora.settings.one_writer import writes
-from remora.training import ranking, ranking_examples
-from remora.training.evaluation import REPORT, compared, evaluation_version
-from remora.training.ranking import ranking_artifacts
+from remora.steps import Build, builds
+from remora.steps.path import ABLATE, INGEST, RANKING, RETRIEVAL
+from remora.training import ranking_examples
+from remora.training.evaluation import REPORT, compared
 from remora.training.ranking_data import RankingWindows
 from remora.training.ranking_fit import Fit
-from remora.training.retrieval import retrieval_artifacts
 from remora.wiring.ablations import Ablations
 from remora.wiring.parts import Towers
-
-NAME = "ablations"
 
 log = logging.getLogger(__name__)
 
 
-def ablations_artifacts(home: Home) -> ArtifactStore:
-    """Where reports are kept."""
-    return ArtifactStore(home, NAME, "remora evaluate --ablations")
-
-
-@writes("remora evaluate --ablations")
-def ablate(settings: Settings) -> Artifact:
+@builds(ABLATE)
+def ablate(build: Build) -> dict[str, Any]:
     """Train the ranker without each feature group and each of its models, and replay the test window with all of them;
     an unchanged ablation reuses its result.
 
     Rankers are kept as they are made, so that an interrupted ablation continues. A group is the features of one view:
     ``user_activity``, ``item_profile``, ``candidate`` and so on.
     """
-    home = Home(settings.home)
-    lake = Lake.open(home)
-    retrieval, ranked = retrieval_artifacts(home).current(), ranking_artifacts(home).current()
-    name = fingerprint(evaluation=evaluation_version(settings, ranked), code=remora.__version__)
-    artifacts = ablations_artifacts(home)
-    if (done := artifacts.find(name)) is not None:
-        artifacts.set_current(name)
-        return done
+    home, settings, lake = build.home, build.settings, Lake(build.inputs[INGEST.artifact])
+    retrieval, ranked = build.inputs[RETRIEVAL.artifact], build.inputs[RANKING.artifact]
     towers = Towers.load(home.local_copy(retrieval.folder))
     vectors = towers.encoder.item_vectors
     whole, without = Ranker.load(home.local_copy(ranked.folder), vectors), _rankers(settings, home, lake, vectors)
     found = compared(
         settings, lake, towers, whole, lambda moments: Ablations(moments=moments, rankers=without).compared
     )
-    staging = artifacts.staging(name)
-    home.write_bytes(f"{staging.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
-    return artifacts.commit(staging, retrieval=retrieval.version, ranking=ranked.version)
+    home.write_bytes(f"{build.staging.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
+    return {}
 
 
 def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) -> dict[str, Ranker]:
@@ -73,7 +58,7 @@ def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) 
         others = tuple(name for name in settings.ranking.models if name != model)
         alone = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"models": others})})
         parts[f"model {model}"] = (alone, data)
-    made_from, artifacts = ranking.version(settings, rows), _rankers_artifacts(home)
+    made_from, artifacts = RANKING.current(settings).version, _rankers_artifacts(home)
     versions = {name: f"{made_from}-{name.replace(' ', '-')}" for name in parts}
     fit = ray.remote(num_cpus=1)(_fit)
     waiting = {fit.remote(*parts[n], vectors, v): n for n, v in versions.items() if artifacts.find(v) is None}

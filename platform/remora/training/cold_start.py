@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
@@ -19,21 +18,17 @@ from remora.datasets.splits import TimeSplit, time_split
 from remora.evaluation.cold_start import ColdStart, HoldoutRanks, cold_start
 from remora.ingest.lake import Lake
 from remora.settings import Settings
-from remora.settings.one_writer import writes
+from remora.steps import Build, builds
+from remora.steps.path import COLD_START, INGEST
 from remora.training import retrieval, retrieval_inputs
 from remora.training.progress import Report
 from remora.training.runs import forget
 from remora.training.two_tower import Inputs, ranks_of_targets
 
-NAME, REPORT = "cold_start", "report.json"
+NAME, REPORT = COLD_START.artifact, "report.json"
 MOST_EXAMPLES = 5_000
 
 log = logging.getLogger(__name__)
-
-
-def cold_start_artifacts(home: Home) -> ArtifactStore:
-    """Where measurements are kept."""
-    return ArtifactStore(home, NAME, "remora evaluate")
 
 
 def measure(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> ColdStart:
@@ -43,30 +38,14 @@ def measure(settings: Settings, on_epoch: Callable[[Report], None] | None = None
     return made.read_document(REPORT, ColdStart)
 
 
-@writes("remora evaluate")
-def record(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> Artifact:
+@builds(COLD_START)
+def record(build: Build, on_epoch: Callable[[Report], None] | None = None) -> dict[str, Any]:
     """As :func:`measure`; gives the artifact."""
-    home = Home(settings.home)
-    lake = Lake.open(home)
-    chosen = settings.evaluation
-    name = fingerprint(
-        towers=retrieval.version(settings, lake),
-        hidden=chosen.cold_start_holdout_fraction,
-        epochs=chosen.cold_start_epochs,
-        quota=settings.retrieval.newest_limit,
-        samples=(chosen.bootstrap_samples, chosen.seed),
-        code=remora.__version__,
-    )
-    artifacts = cold_start_artifacts(home)
-    if (done := artifacts.find(name)) is not None:
-        artifacts.set_current(name)
-        return done
-    found = _measured(settings, home, lake, name, on_epoch or _log_epoch)
-    staging = artifacts.staging(name)
-    home.write_json(f"{staging.folder}/{REPORT}", found.model_dump())
-    artifact = artifacts.commit(staging, lake=lake.version)
-    forget(home, NAME, name)
-    return artifact
+    home, lake = build.home, Lake(build.inputs[INGEST.artifact])
+    found = _measured(build.settings, home, lake, build.version, on_epoch or _log_epoch)
+    home.write_json(f"{build.staging.folder}/{REPORT}", found.model_dump())
+    build.once_committed(lambda: forget(home, NAME, build.version))
+    return {}
 
 
 def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Callable[[Report], None]) -> ColdStart:

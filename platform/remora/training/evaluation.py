@@ -6,9 +6,9 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.datasets.queries import queries, sampled, without_targets
@@ -24,24 +24,23 @@ from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.settings import Settings
-from remora.settings.one_writer import writes
+from remora.steps import Build, builds
+from remora.steps.path import EVALUATE, INGEST, RANKING, RETRIEVAL
 from remora.training import cold_start
-from remora.training.ranking import ranking_artifacts
 from remora.training.ranking_examples import ExampleBuilder
-from remora.training.retrieval import retrieval_artifacts
 from remora.training.unfound import without_target
 from remora.wiring.parts import Towers
 from remora.wiring.replay_state import ReplayStates
 from remora.wiring.replay_window import ReplayWindow
 
-NAME, REPORT, PLOT = "evaluation", "report.json", "reliability.svg"
+REPORT, PLOT = "report.json", "reliability.svg"
 
 log = logging.getLogger(__name__)
 
 
 def evaluation_artifacts(home: Home) -> ArtifactStore:
     """Where reports are kept."""
-    return ArtifactStore(home, NAME, "remora evaluate")
+    return EVALUATE.artifacts(home)
 
 
 def read_report(artifact: Artifact) -> EvaluationReport:
@@ -49,43 +48,24 @@ def read_report(artifact: Artifact) -> EvaluationReport:
     return artifact.read_document(REPORT, EvaluationReport)
 
 
-@writes("remora evaluate")
-def evaluate(settings: Settings) -> Artifact:
+@builds(EVALUATE)
+def evaluate(build: Build) -> dict[str, Any]:
     """Replay the test window; an unchanged evaluation reuses its result.
 
     The towers and the ranker are those of the current artifacts, which saw nothing after the validation window;
     co-visitation is counted at the start of the test window and items are refreshed within it, as in production.
     """
-    home = Home(settings.home)
-    lake = Lake.open(home)
-    retrieval, ranking = retrieval_artifacts(home).current(), ranking_artifacts(home).current()
-    name = evaluation_version(settings, ranking)
-    artifacts = evaluation_artifacts(home)
-    if (done := artifacts.find(name)) is not None:
-        artifacts.set_current(name)
-        return done
+    home, settings, lake = build.home, build.settings, Lake(build.inputs[INGEST.artifact])
+    retrieval, ranking = build.inputs[RETRIEVAL.artifact], build.inputs[RANKING.artifact]
     towers = Towers.load(home.local_copy(retrieval.folder))
     ranker = Ranker.load(home.local_copy(ranking.folder), towers.encoder.item_vectors)
     found = compared(settings, lake, towers, ranker, lambda moments: moments.compared)
     found = found.model_copy(update={"reliability": _reliability(settings, lake, retrieval, ranker)})
     if settings.evaluation.cold_start_holdout_fraction:
         found = found.model_copy(update={"cold_start": cold_start.measure(settings)})
-    staging = artifacts.staging(name)
-    home.write_bytes(f"{staging.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
-    home.write_bytes(f"{staging.folder}/{PLOT}", reliability_plot(found.reliability))
-    return artifacts.commit(staging, retrieval=retrieval.version, ranking=ranking.version, lake=lake.version)
-
-
-def evaluation_version(settings: Settings, ranking: Artifact) -> str:
-    """Fingerprint of everything that an evaluation depends on."""
-    return fingerprint(
-        ranking=ranking.version,
-        weights={name: objective.weight for name, objective in settings.objectives.items()},
-        evaluation=settings.evaluation.inputs(),
-        surface=settings.surfaces.home_feed.inputs(),
-        sources=settings.retrieval.inputs(),
-        code=remora.__version__,
-    )
+    home.write_bytes(f"{build.staging.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
+    home.write_bytes(f"{build.staging.folder}/{PLOT}", reliability_plot(found.reliability))
+    return {}
 
 
 def _reliability(settings: Settings, lake: Lake, retrieval: Artifact, ranker: Ranker) -> tuple[Reliability, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.home import Home
 from remora.datasets.splits import time_split
 from remora.evaluation.segments import ALL
 from remora.ingest.lake import Lake
-from remora.settings import Settings
-from remora.settings.one_writer import writes
+from remora.steps import Build, builds
+from remora.steps.path import RANKING, RETRIEVAL, SLATES
 from remora.training import ranking_examples
 from remora.training.leakage import leaks
 from remora.training.progress import Report
@@ -21,7 +21,6 @@ from remora.training.ranking_data import RankingWindows
 from remora.training.ranking_fit import NAME, Fit
 from remora.training.ranking_network import NDCG
 from remora.training.ranking_report import RankingReport, html
-from remora.training.retrieval import retrieval_artifacts
 from remora.training.tracking import tracked
 from remora.wiring.parts import Towers
 
@@ -30,25 +29,18 @@ REPORT = "report.json"
 
 def ranking_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the ranker are kept."""
-    return ArtifactStore(home, NAME, "remora train ranking")
+    return RANKING.artifacts(home)
 
 
-@writes("remora train ranking")
-def train(settings: Settings, on_report: Callable[[Report], None] | None = None) -> Artifact:
+@builds(RANKING, first=ranking_examples.make)
+def train(build: Build, on_report: Callable[[Report], None] | None = None) -> dict[str, Any]:
     """Train on the ranking window, choose on the validation window; an unchanged version is reused.
 
     ``on_report`` is called with ``objective``, ``round``, ``rounds`` and the head's metric on the validation window now
     and then; the default logs a line.
     """
-    home = Home(settings.home)
-    retrieval = retrieval_artifacts(home).current()
-    rows = ranking_examples.make(settings)
-    name = version(settings, rows)
-    artifacts = ranking_artifacts(home)
-    if (done := artifacts.find(name)) is not None:
-        artifacts.set_current(name)
-        return done
-    lake = Lake.open(home)
+    home, settings, name = build.home, build.settings, build.version
+    retrieval, rows, lake = build.inputs[RETRIEVAL.artifact], build.inputs[SLATES.artifact], Lake.open(home)
     data = RankingWindows.read(rows, lake)
     suspected = leaks(settings, lake, time_split(settings, lake).ranking, data.train, data.columns)
     vectors = Towers.load(home.local_copy(retrieval.folder)).encoder.item_vectors
@@ -59,34 +51,14 @@ def train(settings: Settings, on_report: Callable[[Report], None] | None = None)
         report = fitted.report(settings, name, data, suspected, fit.curves)
         metrics = _metrics(report)
         run.metrics(metrics)
-    staging = artifacts.staging(name)
+    staging = build.staging
     with tempfile.TemporaryDirectory() as folder:
         fitted.ranker.save(Path(folder))
         served = staging.add(Path(folder))
     home.write_bytes(f"{staging.folder}/{REPORT}", report.model_dump_json(indent=1).encode())
     home.write_bytes(f"{staging.folder}/report.html", html(report))
-    artifact = artifacts.commit(
-        staging,
-        retrieval=retrieval.version,
-        slates=rows.version,
-        metrics=metrics,
-        run=run.run_id,
-        served=served,
-        rows=rows.metadata["rows"],
-    )
-    fit.forget()
-    return artifact
-
-
-def version(settings: Settings, rows: Artifact) -> str:
-    """Fingerprint of everything that the ranker is made from; the objectives' weights are not part of it."""
-    objectives = {name: objective.inputs(exclude={"weight"}) for name, objective in settings.objectives.items()}
-    return fingerprint(
-        slates=rows.version,
-        ranking=settings.ranking.inputs(exclude={"objectives"}),
-        objectives=objectives,
-        code=remora.__version__,
-    )
+    build.once_committed(fit.forget)
+    return {"metrics": metrics, "run": run.run_id, "served": served, "rows": rows.metadata["rows"]}
 
 
 def _metrics(report: RankingReport) -> dict[str, float]:

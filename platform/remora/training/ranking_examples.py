@@ -8,16 +8,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from feast import FeatureStore
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError
-from remora.contracts.home import Home
 from remora.contracts.parquet import read_parquet, write_parquet
 from remora.contracts.tables import USER_ID
 from remora.datasets.logged_slates import logged_slates
@@ -27,15 +25,14 @@ from remora.datasets.splits import Window, time_split
 from remora.features.offline import historical
 from remora.features.point_in_time.join_report import JoinReport
 from remora.features.store import open_store
-from remora.features.tables import features_artifacts
 from remora.ingest.lake import Lake
 from remora.settings import Settings
-from remora.training.retrieval import retrieval_artifacts
+from remora.steps import Build, builds
+from remora.steps.path import RETRIEVAL, SLATES
 from remora.training.unfound import why_unfound, without_target
 from remora.wiring.parts import Towers
 from remora.wiring.replay_window import ReplayWindow
 
-NAME = "slates"
 TRAIN, VALIDATION = "train", "validation"
 
 log = logging.getLogger(__name__)
@@ -48,39 +45,27 @@ class RankingExamples(NamedTuple):
     histories: pa.Table
 
 
-def slates_artifacts(home: Home) -> ArtifactStore:
-    """Where versions of the rows are kept."""
-    return ArtifactStore(home, NAME, "remora train ranking")
-
-
-def make(settings: Settings) -> Artifact:
+@builds(SLATES)
+def make(build: Build) -> dict[str, Any]:
     """The rows of the ranking window and of the validation window; unchanged inputs reuse them.
 
     Of the ranking window only queries whose candidates led to something; of the validation window all, for it is where
     probabilities are calibrated.
     """
-    home = Home(settings.home)
-    lake = Lake.open(home)
-    retrieval, features = retrieval_artifacts(home).current(), features_artifacts(home).current()
-    name = version(settings, retrieval, features)
-    artifacts = slates_artifacts(home)
-    if (done := artifacts.find(name)) is not None:
-        artifacts.set_current(name)
-        return done
+    settings, lake = build.settings, Lake.open(build.home)
     split, chosen = time_split(settings, lake), settings.ranking
-    past = ExampleBuilder(settings=settings, lake=lake, retrieval=retrieval)
+    past = ExampleBuilder(settings=settings, lake=lake, retrieval=build.inputs[RETRIEVAL.artifact])
     windows = {
         TRAIN: past.slates(split.ranking, negatives=chosen.negatives_per_query, most=chosen.train_queries),
         VALIDATION: past.slates(
             split.validation, negatives=chosen.validation_negatives, most=chosen.validation_queries, every_query=True
         ),
     }
-    staging = artifacts.staging(name)
     for window, found in windows.items():
         for part, table in found._asdict().items():
-            write_parquet(table, staging.at(f"{window}_{part}.parquet"), home.filesystem)
+            write_parquet(table, build.staging.at(f"{window}_{part}.parquet"), build.home.filesystem)
     reports = {window: one.model_dump() for window, one in zip(windows, past.reports, strict=True)}
-    return artifacts.commit(staging, retrieval=retrieval.version, rows=reports)
+    return {"rows": reports}
 
 
 def read(artifact: Artifact, window: str) -> RankingExamples:
@@ -90,23 +75,6 @@ def read(artifact: Artifact, window: str) -> RankingExamples:
         for part in RankingExamples._fields
     }
     return RankingExamples(**tables)
-
-
-def version(settings: Settings, retrieval: Artifact, features: Artifact) -> str:
-    """Fingerprint of everything that the rows are made from."""
-    fields = ("events_between_queries", "queries_per_user", "horizon_days", "max_snapshots")
-    return fingerprint(
-        retrieval=retrieval.version,
-        features=features.version,
-        split=settings.split.inputs(),
-        sources=settings.retrieval.inputs(),
-        surface=settings.surfaces.home_feed.inputs(),
-        queries=settings.evaluation.inputs(include=set(fields)),
-        # Without the weights: changing one changes no row, and needs no training.
-        labels={name: objective.inputs(include={"events", "label"}) for name, objective in settings.objectives.items()},
-        rows=settings.ranking.rows,
-        code=remora.__version__,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from safetensors.torch import save_file as save_tensors
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.home import Home
 from remora.contracts.tables import ITEM_ID
 from remora.contracts.vocabulary import Vocabulary
@@ -31,7 +30,8 @@ from remora.retrieval.index import EXACT_LIMIT, ItemIndex
 from remora.retrieval.index_selection import Budget, choose
 from remora.retrieval.towers import TwoTower
 from remora.settings import Settings
-from remora.settings.one_writer import writes
+from remora.steps import Build, builds
+from remora.steps.path import INGEST, RETRIEVAL
 from remora.training.checkpoints import read_state
 from remora.training.progress import Report, followed
 from remora.training.retrieval_inputs import prepare
@@ -43,14 +43,7 @@ from remora.training.two_tower_worker import STATE, TOWERS, train_worker
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-NAME = "retrieval"
-SERVING_ONLY = {
-    "nearest_limit", "co_visited_limit", "trending_limit", "co_visited_neighbours", "co_visited_half_life_days",
-    "co_visited_window", "co_visited_popularity_exponent", "max_failures", "linear_limit", "linear_model",
-    "linear_top_k", "linear_max_items", "newest_limit", "newest_days", "segment",
-    "segment_limit", "segment_smoothing_events",
-}  # fmt: skip
-
+NAME = RETRIEVAL.artifact
 INDEX_QUESTIONS = 200
 
 log = logging.getLogger(__name__)
@@ -58,38 +51,19 @@ log = logging.getLogger(__name__)
 
 def retrieval_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the retrieval model are kept."""
-    return ArtifactStore(home, NAME, "remora train retrieval")
+    return RETRIEVAL.artifacts(home)
 
 
-def version(settings: Settings, lake: Lake) -> str:
-    """Fingerprint of everything that the towers are made from."""
-    return fingerprint(
-        lake=lake.version,
-        split=settings.split.inputs(),
-        data=settings.data.inputs(include={"event_types", "category", "user_columns", "item_columns", "text_columns"}),
-        history=settings.features.history_length,
-        partitions=settings.features.partitions,
-        hide_seen=settings.surfaces.home_feed.hide_seen,
-        retrieval=settings.retrieval.inputs(exclude=SERVING_ONLY),
-        code=remora.__version__,
-    )
-
-
-@writes("remora train retrieval")
-def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) -> Artifact:
+@builds(RETRIEVAL)
+def train(build: Build, on_epoch: Callable[[Report], None] | None = None) -> dict[str, Any]:
     """Train the towers on what happened before the first cut; an unchanged version is reused.
 
     ``on_epoch`` is called in this process with ``epoch``, ``epochs``, ``loss`` and ``recall@100`` after each epoch;
     the default logs a line. The weights kept are those of the epoch of best recall among held-out users, whose
     examples end at the same cut: nothing is chosen on later events.
     """
-    home = Home(settings.home)
-    lake = Lake.open(home)
-    name = version(settings, lake)
-    artifacts = retrieval_artifacts(home)
-    if (done := artifacts.find(name)) is not None:
-        artifacts.set_current(name)
-        return done
+    home, settings, name = build.home, build.settings, build.version
+    lake = Lake(build.inputs[INGEST.artifact])
     split = time_split(settings, lake)
     vocabulary = lake.vocabulary()
     inputs, examples = prepare(settings, lake, vocabulary, split)
@@ -101,13 +75,11 @@ def train(settings: Settings, on_epoch: Callable[[Report], None] | None = None) 
             (on_epoch or _log_epoch)(epoch)
 
         weights, metrics = fit(settings, home, name, inputs, examples, report)
-        staging = artifacts.staging(name)
-        metrics |= _write(staging, settings, vocabulary, inputs, weights)
-        home.write_json(f"{staging.folder}/metrics.json", metrics)
+        metrics |= _write(build.staging, settings, vocabulary, inputs, weights)
+        home.write_json(f"{build.staging.folder}/metrics.json", metrics)
         run.metrics(metrics, step=metrics["epoch"])
-    artifact = artifacts.commit(staging, lake=lake.version, cut=split.retrieval_end.isoformat(), metrics=metrics)
-    forget(home, NAME, name)
-    return artifact
+    build.once_committed(lambda: forget(home, NAME, name))
+    return {"cut": split.retrieval_end.isoformat(), "metrics": metrics}
 
 
 def fit(

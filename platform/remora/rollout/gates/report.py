@@ -11,6 +11,8 @@ from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
 from remora.contracts.json_document import read_document
 from remora.rollout.gates.verdict import GateVerdict
+from remora.settings import Settings
+from remora.steps.path import GATES, INGEST
 
 FOLDER = "gates"
 NONE = "none"
@@ -51,6 +53,12 @@ class GateReport(BaseModel):
     def failures(self) -> tuple[str, ...]:
         """Which gates failed and by how much, a line each."""
         return tuple(f"{verdict.gate}: {verdict.sentence}" for verdict in self.failed)
+
+
+def report_version(settings: Settings, lake: str, candidate: str, production: str | None) -> str:
+    """Fingerprint of all that the verdicts on a candidate depend on, beside the production of then."""
+    compared = {"candidate": candidate, "production": production or NONE}
+    return GATES.provenance(settings, {INGEST.artifact: lake}, compared).version
 
 
 def write(home: Home, report: GateReport) -> None:

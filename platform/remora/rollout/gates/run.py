@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
 
-import remora
-from remora.contracts.artifacts import fingerprint
 from remora.contracts.errors import NotBuilt
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.registry.bundles import Bundles
 from remora.registry.traffic import PRODUCTION
 from remora.rollout.gates import report
-from remora.rollout.gates.report import GateReport
+from remora.rollout.gates.report import GateReport, report_version
 from remora.settings import Settings
-
-DEPENDS_ON: dict[str, Any] = {"gates": True, "evaluation": True, "split": True, "data": True, "serving": {"timeout_ms"}}
-"""Settings that verdicts depend on besides those that are in the bundles."""
 
 
 def run_gates(settings: Settings, candidate: str, against: str = PRODUCTION, *, again: bool = False) -> GateReport:
@@ -43,7 +37,7 @@ def run_gates(settings: Settings, candidate: str, against: str = PRODUCTION, *, 
     made = GateReport(
         candidate=mine,
         production=theirs,
-        version=_version(settings, lake, mine, theirs),
+        version=report_version(settings, lake.version, mine, theirs),
         lake=lake.version,
         created_at=started,
         seconds=round(time.monotonic() - clock, 2),
@@ -69,7 +63,7 @@ def last_report(settings: Settings, candidate: str, against: str = PRODUCTION) -
     kept = report.read(home, mine, theirs)
     others = report.read_all(home, mine) if theirs is None else ()
     for one in (*([kept] if kept else ()), *others):
-        if one.version == _version(settings, lake, mine, one.production):
+        if one.version == report_version(settings, lake.version, mine, one.production):
             return one
     return None
 
@@ -81,13 +75,3 @@ def _ids(bundles: Bundles, candidate: str, against: str) -> tuple[str, str | Non
     except NotBuilt:
         return mine, None
     return mine, None if theirs == mine else theirs
-
-
-def _version(settings: Settings, lake: Lake, candidate: str, production: str | None) -> str:
-    return fingerprint(
-        candidate=candidate,
-        production=production,
-        lake=lake.version,
-        settings=settings.inputs(include=DEPENDS_ON),
-        code=remora.__version__,
-    )

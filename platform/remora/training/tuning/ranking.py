@@ -12,8 +12,7 @@ import ray.tune
 import torch
 import xgboost
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
 from remora.evaluation.slate_ndcg import ndcg_of_each
@@ -24,15 +23,14 @@ from remora.ranking.timing import timed
 from remora.ranking.trees import Trees
 from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
 from remora.settings.one_writer import writes
+from remora.steps.path import RETRIEVAL, TUNE_RANKING
 from remora.training import ranking_examples
 from remora.training.ranking_data import RankingWindows, boosting_of, groups, network_inputs
 from remora.training.ranking_network import NDCG, epochs_in_process
-from remora.training.retrieval import retrieval_artifacts
 from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
 from remora.training.tuning.search import COST
 from remora.wiring.parts import Towers
 
-NAME = "tuning_ranking"
 Model = Literal["trees", "network"]
 SECTIONS: dict[str, type[TreeSettings] | type[NetworkSettings]] = {"trees": TreeSettings, "network": NetworkSettings}
 ROUNDS_AT_ONCE, TIMES = 20, 15
@@ -42,11 +40,13 @@ log = logging.getLogger(__name__)
 
 def ranking_search_artifacts(home: Home) -> ArtifactStore:
     """Where outcomes are kept, each under its name."""
-    return ArtifactStore(home, NAME, "remora tune ranking")
+    return TUNE_RANKING.artifacts(home)
 
 
-@writes("remora tune ranking")
-def search(settings: Settings, model: Model, name: str = "latest", on_report: OnReport | None = None) -> Artifact:
+@writes(TUNE_RANKING.command)
+def search(
+    settings: Settings, model: Model = "trees", name: str = "latest", on_report: OnReport | None = None
+) -> Artifact:
     """Search ``tuning.<model>`` within its budget and keep the outcome as ``name``; an unchanged one is reused.
 
     The first trial is the settings as they are. NDCG@10 on the validation window, the mean of the objectives, decides;
@@ -60,18 +60,13 @@ def search(settings: Settings, model: Model, name: str = "latest", on_report: On
         set(spaces) & {"epochs", "patience", "num_boost_round", "early_stopping_rounds", "monotone_constraints"}
     ):
         raise SettingsError(f"tuning.{model} has {', '.join(fixed)}, which is the same for all trials. Leave it out.")
-    home = Home(settings.home)
-    rows = ranking_examples.make(settings)
-    made_from = fingerprint(
-        rows=rows.version,
-        ranking=settings.ranking.inputs(exclude={"objectives"}),
-        tuning=settings.tuning.inputs(),
-        model=model,
-        code=remora.__version__,
-    )
+    home, rows = Home(settings.home), ranking_examples.make(settings)
+    inputs = {step.artifact: step.artifacts(home).current_version() or "" for step in TUNE_RANKING.reads}
+    made_from = TUNE_RANKING.provenance(settings, inputs, {"model": model}).version
+    settings = TUNE_RANKING.view(settings)
 
     def plan() -> SearchPlan:
-        vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
+        vectors = Towers.load(home.local_copy(RETRIEVAL.artifacts(home).current().folder)).encoder.item_vectors
         data = RankingWindows.read(rows, Lake.open(home))
         return SearchPlan(
             path=f"ranking.{model}",

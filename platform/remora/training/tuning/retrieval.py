@@ -10,32 +10,33 @@ import torch
 from ray import tune
 from ray.data import Dataset
 
-import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
 from remora.datasets.splits import time_split
 from remora.ingest.lake import Lake
 from remora.settings import RetrievalSettings, Settings
 from remora.settings.one_writer import writes
-from remora.training import retrieval, retrieval_inputs
-from remora.training.retrieval import SERVING_ONLY
+from remora.steps.path import TUNE_RETRIEVAL
+from remora.training import retrieval_inputs
 from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
 
-NAME = "tuning"
-SHARED = {"text_hash_buckets", "validation_user_fraction", "seed", "workers"}
-"""Fields that are the same for all trials: they share the examples, and run on one CPU each."""
+OF_A_TRIAL = {
+    *(Schedule.__dataclass_fields__.keys() - {"seed"}),
+    *("dimension", "history_encoder", "history_layers", "history_heads", "history_dropout"),
+}
+"""Fields that a trial may change; of the others all trials have the same, for they share the examples."""
 
 log = logging.getLogger(__name__)
 
 
 def search_artifacts(home: Home) -> ArtifactStore:
     """Where outcomes are kept, each under its name."""
-    return ArtifactStore(home, NAME, "remora tune retrieval")
+    return TUNE_RETRIEVAL.artifacts(home)
 
 
-@writes("remora tune retrieval")
+@writes(TUNE_RETRIEVAL.command)
 def search(settings: Settings, name: str = "latest", on_report: OnReport | None = None) -> Artifact:
     """Search ``tuning.retrieval`` within its budget and keep the outcome as ``name``; an unchanged one is reused.
 
@@ -44,16 +45,13 @@ def search(settings: Settings, name: str = "latest", on_report: OnReport | None 
     trial could change.
     """
     check_name(name)
-    if fixed := sorted(set(settings.tuning.retrieval) & (SERVING_ONLY | SHARED)):
+    if fixed := sorted(set(settings.tuning.retrieval) - OF_A_TRIAL):
         raise SettingsError(
             f"tuning.retrieval has {', '.join(fixed)}, which the training of a trial does not depend on. Leave "
             f"{'it' if len(fixed) == 1 else 'them'} out."
         )
-    home = Home(settings.home)
-    lake = Lake.open(home)
-    made_from = fingerprint(
-        towers=retrieval.version(settings, lake), tuning=settings.tuning.inputs(), code=remora.__version__
-    )
+    home, made_from = Home(settings.home), TUNE_RETRIEVAL.current(settings).version
+    lake, settings = Lake.open(home), TUNE_RETRIEVAL.view(settings)
 
     def plan() -> SearchPlan:
         inputs, examples = retrieval_inputs.prepare(settings, lake, lake.vocabulary(), time_split(settings, lake))

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from remora.cli import path
-from remora.cli.path import PathStep, StepResult
 from remora.contracts.artifacts import Artifact
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.settings import Settings
-from remora.training.retraining.run_recorder import recorded_run
+from remora.workflow import path
+from remora.workflow.path import PathStep, StepResult
+from remora.workflow.run_recorder import recorded_run
 
 LAST_EVENT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 

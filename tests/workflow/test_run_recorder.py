@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.registry import releases
-from tests.training.retraining import runs
-from tests.training.retraining.conftest import Webhook
+from tests.workflow import recorded_runs as runs
+from tests.workflow.conftest import Webhook
 
-from remora.cli import path
 from remora.contracts.errors import NotReady, RemoraError, StorageError
 from remora.contracts.home import Home
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
 from remora.registry.traffic import PATH as TRAFFIC
 from remora.settings import Settings
-from remora.training.retraining.records import Records, RunRecord, is_late
-from remora.training.retraining.run_recorder import check, recorded_run
+from remora.workflow import path
+from remora.workflow.run_recorder import check, recorded_run
+from remora.workflow.run_records import Records, RunRecord, is_late
 
 STEPS = (
     "ingest",
@@ -28,6 +28,7 @@ STEPS = (
     "feast apply",
     "materialize",
     "train retrieval",
+    "ranking rows",
     "train ranking",
     "evaluate",
     "bundle",

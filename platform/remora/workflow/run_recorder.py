@@ -8,9 +8,8 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import remora
 from remora.contracts.artifacts import Artifact, fingerprint
 from remora.contracts.errors import NotReady, StorageError
 from remora.contracts.home import Home
@@ -19,9 +18,10 @@ from remora.contracts.redaction import redacted
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.settings.one_writer import one_writer
-from remora.training.retraining import alerts
-from remora.training.retraining.node_exporter import write_textfile
-from remora.training.retraining.records import (
+from remora.steps.path import steps_of_run
+from remora.workflow import alerts
+from remora.workflow.node_exporter import write_textfile
+from remora.workflow.run_records import (
     LOCK,
     ErrorRecord,
     Outcome,
@@ -32,43 +32,12 @@ from remora.training.retraining.records import (
     last_success,
 )
 
+if TYPE_CHECKING:
+    from remora.workflow.path import PathStep, StepResult  # which loads Feast and FAISS
+
 log = logging.getLogger(__name__)
 
 LAST = "last"
-
-NO_INPUTS = {"cluster", "retention", "retraining", "serving", "tracking_uri", "home"}
-"""Sections of the settings that change nothing in what a run makes."""
-
-
-class NamedStep(Protocol):
-    """A step of the path."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-
-class EndedStep(Protocol):
-    """A step of the path that ended."""
-
-    @property
-    def step(self) -> NamedStep:
-        """Which."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-
-    @property
-    def unchanged(self) -> bool:
-        """Was its result reused?"""
-
-    @property
-    def result(self) -> Any:
-        """What it gave."""
-
-
-D = TypeVar("D", bound=EndedStep)
 
 
 class RunRecorder:
@@ -83,7 +52,7 @@ class RunRecorder:
         """Did a run succeed with this lake, these settings and this code? Then there is nothing to do."""
         return self.record.nothing_new
 
-    def through(self, path: Iterable[D]) -> Iterator[D]:
+    def through(self, path: Iterable[StepResult]) -> Iterator[StepResult]:
         """The steps of a path as they end, each written down; none after an ingest that found nothing new."""
         for done in path:
             self.ended(done)
@@ -92,11 +61,11 @@ class RunRecorder:
                 log.info("nothing is new since the last run that succeeded: its bundle stands")
                 return
 
-    def begun(self, step: NamedStep) -> None:
+    def begun(self, step: PathStep) -> None:
         """A step begins."""
         self._change(step=step.name)
 
-    def ended(self, done: EndedStep) -> None:
+    def ended(self, done: StepResult) -> None:
         """A step ended."""
         step = StepRecord(name=done.step.name, seconds=round(done.seconds, 3), unchanged=done.unchanged)
         self._change(steps=(*self.record.steps, step), **self._found(done.result))
@@ -205,8 +174,6 @@ def _mark_dead(settings: Settings, records: Records) -> list[RunRecord]:
 
 
 def _new(settings: Settings, by: str, since: str | None) -> RunRecord:
-    from remora.training.build_bundle import commit  # loads Feast and FAISS, which a check has no use for
-
     now = datetime.now(UTC)
     return RunRecord(
         id=f"{now:%Y%m%dT%H%M%S.%f}",
@@ -215,9 +182,15 @@ def _new(settings: Settings, by: str, since: str | None) -> RunRecord:
         pid=os.getpid(),
         since=since,
         policy=settings.retraining.on_success if since else "promote",
-        inputs=fingerprint(settings=settings.inputs(exclude=NO_INPUTS), remora=remora.__version__, code=commit()),
+        inputs=_inputs(settings),
         started_at=now,
     )
+
+
+def _inputs(settings: Settings) -> str:
+    """Fingerprint of all that the steps of a run depend on, but for the data: their settings, and the code."""
+    steps = steps_of_run(settings)
+    return fingerprint(**{step.name: step.provenance(settings, {}).version for step in steps})
 
 
 def _described(error: BaseException, step: str | None) -> ErrorRecord:

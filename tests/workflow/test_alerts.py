@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from tests.training.retraining import runs
-from tests.training.retraining.conftest import Webhook
+from tests.workflow import recorded_runs as runs
+from tests.workflow.conftest import Webhook
 
 from remora.contracts.home import Home
 from remora.settings import RetrainingSettings, Settings
-from remora.training.retraining.alerts import late, send
-from remora.training.retraining.node_exporter import METRICS
-from remora.training.retraining.records import Records
-from remora.training.retraining.run_recorder import check
+from remora.workflow.alerts import late, send
+from remora.workflow.node_exporter import METRICS
+from remora.workflow.run_recorder import check
+from remora.workflow.run_records import Records
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 class PlantedError(Exception):
@@ -37,7 +37,7 @@ def fail(settings: Settings) -> None:
 @pytest.fixture
 def logged() -> Iterator[list[logging.LogRecord]]:
     """What the alerts log."""
-    log, heard = logging.getLogger("remora.training.retraining.alerts"), list[logging.LogRecord]()
+    log, heard = logging.getLogger("remora.workflow.alerts"), list[logging.LogRecord]()
     handler = logging.Handler()
     handler.emit = heard.append  # type: ignore[method-assign]
     log.addHandler(handler)

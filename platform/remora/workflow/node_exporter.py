@@ -7,7 +7,7 @@ from pathlib import Path
 
 from remora.contracts.home import atomic_write, storage_errors
 from remora.settings import Settings
-from remora.training.retraining.records import RunRecord, last_success
+from remora.workflow.run_records import RunRecord, last_success
 
 METRICS = {
     "remora_run_last_success_timestamp_seconds": "When a run last succeeded; 0 when none has.",

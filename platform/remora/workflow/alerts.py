@@ -14,7 +14,7 @@ from remora.contracts.home import Home
 from remora.contracts.redaction import redacted, without_credentials
 from remora.registry.traffic import TrafficStore
 from remora.settings import Settings
-from remora.training.retraining.records import RunRecord, last_success
+from remora.workflow.run_records import RunRecord, last_success
 
 log = logging.getLogger(__name__)
 
