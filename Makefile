@@ -24,7 +24,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	@$(PIP) -e ".[dev,redis,postgres]"
+	@$(PIP) -e ".[dev,redis,postgres,iceberg,delta]"
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core

@@ -15,7 +15,8 @@ from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
 from remora.ingest.csv import CSV
 from remora.ingest.delimiter import OneCharacter
-from remora.ingest.files import UNREADABLE, locate
+from remora.ingest.files import UNREADABLE
+from remora.ingest.locate import locate
 from remora.settings import SourceSettings
 
 

@@ -238,7 +238,7 @@ class TestAWholeBuildIsMadeAndSaysWhyWhen:
 
     def test_a_new_file_comes_before_known_ones(self, exports: Exports, tmp_path: Path, before: Lake) -> None:
         exports.write([event(id="9")], name="a.csv")
-        assert "a.csv is new, and its name comes before" in self.why(exports, tmp_path)
+        assert "a.csv is new, and comes before files" in self.why(exports, tmp_path)
 
     def test_the_settings_of_the_data_changed(self, exports: Exports, tmp_path: Path, before: Lake) -> None:
         exports.data["event_types"] = {"view": {"weight": 2.0}, "buy": {}}

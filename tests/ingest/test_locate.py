@@ -8,7 +8,8 @@ import pytest
 
 from remora.contracts.errors import DataError, MissingInput, SettingsError
 from remora.contracts.home import Home
-from remora.ingest.files import FoundFiles, locate
+from remora.ingest.files import FoundFiles
+from remora.ingest.locate import locate
 from remora.settings import SourceSettings
 
 
@@ -56,16 +57,16 @@ def test_a_directory_with_hidden_files_alone_names_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "what"),
+    ("log", "what", "advice"),
     [
-        ("_delta_log/0.json", "a Delta Lake table"),
-        (".hoodie/x", "a Hudi table"),
-        ("metadata/v1.metadata.json", "an Iceberg table"),
+        ("_delta_log/0.json", "a Delta Lake table", "`format: delta`"),
+        (".hoodie/x", "a Hudi table", "plain Parquet"),
+        ("metadata/v1.metadata.json", "an Iceberg table", "`format: iceberg`"),
     ],
 )
-def test_a_table_of_several_versions_is_refused(tmp_path: Path, log: str, what: str) -> None:
+def test_a_table_of_several_versions_is_refused(tmp_path: Path, log: str, what: str, advice: str) -> None:
     write(tmp_path, "raw/a.parquet", f"raw/{log}")
-    with pytest.raises(DataError, match=f"{what}.*plain Parquet"):
+    with pytest.raises(DataError, match=f"{what}.*{advice}"):
         found(tmp_path, format="parquet")
 
 

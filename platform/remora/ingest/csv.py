@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 from remora.contracts.errors import UnreadableInput
 from remora.ingest.delimiter import ONE_CHARACTER, OneCharacter
 from remora.ingest.files import ORDER, UNREADABLE, FileFormat, FileSchema, FileSplit, SourceFile, order_of
+from remora.ingest.locate import locate
 from remora.settings import SourceSettings
 
 BLOCK_BYTES = 4 << 20
@@ -43,7 +44,7 @@ def read(split: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
         yield from _parse(split.file, source, _header(split.file, source))
 
 
-CSV = FileFormat(inspect, read)
+CSV = FileFormat(locate, inspect, read)
 
 
 def _header(file: SourceFile, source: SourceSettings) -> list[str]:

@@ -1,17 +1,17 @@
-"""Which files a source means, what they hold, and how reading them is divided."""
+"""The files that a source means, what a look at them says, and how reading them is divided."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput
+from remora.contracts.errors import DataError, MissingInput, SettingsError
 from remora.contracts.home import Home
 from remora.settings import SourceSettings
 
@@ -21,21 +21,14 @@ ORDER = "__order"
 UNREADABLE = "__unreadable"
 """string: the text of a row that could not be split into columns, null for all others."""
 
+ROWS_OR_COLUMNS = "rows of it were deleted, or the table's columns changed"
+"""What has happened to a data file of a table, which never changes itself."""
+
 _FILE_STEP = 1 << 40
 
 FILES_PER_SOURCE = 1 << 16
 MOST_SOURCES = 1 << 7
 """With these and 2**40 rows in a file, an order fits 63 bits."""
-
-_TEXT = (".csv", ".tsv", ".txt", ".dat")
-SUFFIXES = {
-    "parquet": (".parquet", ".pq"),
-    "csv": (*_TEXT, *(text + coalesced for text in _TEXT for coalesced in (".gz", ".bz2", ".zst", ".lz4"))),
-}
-"""Names that a directory of each format is searched for; a file that is named itself may have any name."""
-
-_TABLE_FORMATS = {"_delta_log": "a Delta Lake table", ".hoodie": "a Hudi table"}
-"""Folders that say that the files beside them are of several versions, of which a log names the current one."""
 
 
 def order_of(file: int, row: int) -> int:
@@ -70,13 +63,16 @@ class SourceFile:
     size: int
     modified_ns: int
 
+    change: ClassVar[str] = "has changed"
+    """What has happened to it when its fingerprint is another one."""
+
     @property
     def source(self) -> int:
         """Which of the table's sources it is of, from 0."""
         return self.number // FILES_PER_SOURCE
 
     def sha256(self) -> str:
-        """Hash of the content, in hex, read in chunks."""
+        """What tells its content from any other, in hex: here the hash of all bytes, read in chunks."""
         digest = hashlib.sha256()
         with self.filesystem.open_input_stream(self.path, compression=None) as stream:
             while chunk := stream.read(1 << 20):
@@ -84,12 +80,30 @@ class SourceFile:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True)
+class TableVersion:
+    """The version of a table at which a source was read.
+
+    ``id`` is the table's own (a UUID), ``version`` the snapshot's id or the number of the version, ``committed`` when
+    that was made (ISO 8601, UTC), None where the table does not say. ``metadata`` is the file that describes it.
+    """
+
+    id: str
+    version: int
+    committed: str | None
+    metadata: str
+
+
 @dataclass(frozen=True)
 class FoundFiles:
-    """The files of a source, and the paths below its directory that are not read: hidden, or of another format."""
+    """The files of a source, and the paths below its directory that are not read: hidden, or of another format.
+
+    ``version`` is that of the table, where the files are those of one.
+    """
 
     files: tuple[SourceFile, ...]
     skipped: tuple[str, ...] = ()
+    version: TableVersion | None = None
 
 
 @dataclass(frozen=True)
@@ -118,62 +132,19 @@ class FileSchema:
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How one format is inspected and read.
+    """How the files of one format are found, inspected and read.
 
-    ``inspect`` raises UnreadableInput for a file that cannot be read. ``read`` yields tables with the source's columns,
-    ORDER and UNREADABLE, in bounded memory.
+    ``locate`` gives those of a table's source by its number. ``inspect`` raises UnreadableInput for a file that cannot
+    be read. ``read`` yields tables with the source's columns, ORDER and UNREADABLE, in bounded memory.
     """
 
+    locate: Callable[[SourceSettings, Home, int], FoundFiles]
     inspect: Callable[[SourceFile, SourceSettings], FileSchema]
     read: Callable[[FileSplit, SourceSettings], Iterator[pa.Table]]
 
 
-def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
-    """The files of a table's source number ``place`` in the order of their paths.
-
-    MissingInput for none, UnreadableInput for an empty one, DataError for too many files or sources, and for the folder
-    of a table format, whose files are of several versions.
-    """
-    filesystem, path = _place(source.path, home)
-    info = filesystem.get_file_info(path)
-    if info.type == pafs.FileType.NotFound:
-        raise MissingInput("file or directory", path, hint=f"Check `path` of the source in data.{_meant(source.path)}")
-    found, skipped = ([info], []) if info.type == pafs.FileType.File else _in_folder(filesystem, path, source.format)
-    if not found:
-        there = f" Not read: {_some(skipped)}." if skipped else ""
-        raise MissingInput(
-            f"{source.format} file in the directory",
-            path,
-            hint=f"Names end in {', '.join(SUFFIXES[source.format])}.{there}",
-        )
-    for file in found:
-        # Ray Data's Parquet reader skips such a file without a word; here a copy that was cut off is an error.
-        if file.size == 0:
-            raise UnreadableInput(file.path, "it is empty (0 bytes)")
-    if len(found) > FILES_PER_SOURCE or place >= MOST_SOURCES:
-        raise DataError(
-            f"{len(found):,} files in {path}, source {place + 1} of its table: up to {FILES_PER_SOURCE:,} files in "
-            f"each of {MOST_SOURCES} sources can be told apart. Write fewer, larger files."
-        )
-    files = [
-        SourceFile(filesystem, file.path, place * FILES_PER_SOURCE + i, file.size, file.mtime_ns or 0)
-        for i, file in enumerate(found)
-    ]
-    return FoundFiles(tuple(files), tuple(skipped))
-
-
-def _meant(path: str) -> str:
-    """What may be wrong with a path at which there is nothing."""
-    if "$" in path:
-        return " An environment variable in it is not set."
-    if "://" in path or os.path.isabs(path):
-        return ""
-    if os.path.exists(path):
-        return f' A relative path starts at the home; to mean the working directory, write "${{PWD}}/{path}" in quotes.'
-    return " A relative path starts at the home."
-
-
-def _place(path: str, home: Home) -> tuple[pafs.FileSystem, str]:
+def place_in_store(path: str, home: Home) -> tuple[pafs.FileSystem, str]:
+    """The filesystem of a source's path, and the path in it; SettingsError for a URL that means no store."""
     if "://" in path:
         try:
             return pafs.FileSystem.from_uri(path)
@@ -185,34 +156,25 @@ def _place(path: str, home: Home) -> tuple[pafs.FileSystem, str]:
     return home.filesystem, home.at(path)
 
 
-def _in_folder(filesystem: pafs.FileSystem, path: str, format: str) -> tuple[list[pafs.FileInfo], list[str]]:
-    """Files of the format, sorted, and the paths of the others; nothing hidden (``.name``, ``_name``) is read.
-
-    What is hidden is a copy or half of a job: `.ipynb_checkpoints`, `_temporary`, `.part.crc`.
-    """
-    found, skipped = [], []
-    for info in sorted(filesystem.get_file_info(pafs.FileSelector(path, recursive=True)), key=lambda f: f.path):
-        below = posixpath.relpath(info.path, path).split("/")
-        if (kind := _table_format(below)) is not None:
-            raise DataError(
-                f"{path} is {kind} (it has {'/'.join(below)}): its files are of several versions, also rows that were "
-                f"deleted. Write its current rows to plain Parquet files, and name those."
-            )
-        if info.type != pafs.FileType.File:
-            continue
-        if any(name.startswith((".", "_")) for name in below) or not below[-1].lower().endswith(SUFFIXES[format]):
-            skipped.append(info.path)
-        else:
-            found.append(info)
-    return found, skipped
+def nothing_there(what: str, path: str, source: SourceSettings) -> MissingInput:
+    """The error for a path at which there is nothing, with what may be wrong with it."""
+    return MissingInput(what, path, hint=f"Check `path` of the source in data.{_likely_cause(source.path)}")
 
 
-def _table_format(below: list[str]) -> str | None:
-    if below[-2:-1] == ["metadata"] and below[-1].endswith(".metadata.json"):
-        return "an Iceberg table"
-    return next((_TABLE_FORMATS[name] for name in below if name in _TABLE_FORMATS), None)
+def check_number(files: int, path: str, place: int) -> None:
+    """DataError when there are more files in a source, or more sources before it, than their numbers can tell apart."""
+    if files > FILES_PER_SOURCE or place >= MOST_SOURCES:
+        raise DataError(
+            f"{files:,} files in {path}, source {place + 1} of its table: up to {FILES_PER_SOURCE:,} files in "
+            f"each of {MOST_SOURCES} sources can be told apart. Write fewer, larger files."
+        )
 
 
-def _some(paths: list[str], most: int = 3) -> str:
-    names = ", ".join(path.rpartition("/")[2] for path in paths[:most])
-    return names if len(paths) <= most else f"{names} and {len(paths) - most:,} more"
+def _likely_cause(path: str) -> str:
+    if "$" in path:
+        return " An environment variable in it is not set."
+    if "://" in path or os.path.isabs(path):
+        return ""
+    if os.path.exists(path):
+        return f' A relative path starts at the home; to mean the working directory, write "${{PWD}}/{path}" in quotes.'
+    return " A relative path starts at the home."

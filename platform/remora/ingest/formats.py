@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from remora.ingest.csv import CSV
+from remora.ingest.delta import DELTA
 from remora.ingest.files import FileFormat
+from remora.ingest.iceberg import ICEBERG
 from remora.ingest.parquet import PARQUET
 
-FORMATS: dict[str, FileFormat] = {"parquet": PARQUET, "csv": CSV}
+FORMATS: dict[str, FileFormat] = {"parquet": PARQUET, "csv": CSV, "iceberg": ICEBERG, "delta": DELTA}

@@ -181,12 +181,12 @@ def _check_events(files: list[SourceFile], there: list[Place], known_now: Mappin
         if place not in now:
             raise FullRebuildRequired(f"{place.path} was read, and is gone")
         if place not in known_now:
-            raise FullRebuildRequired(f"{place.path} was read, and has changed")
+            raise FullRebuildRequired(f"{place.path} was read, and {now[place].change}")
     for source in {place.source for place in there}:
         of_source = [place for place in now if place.source == source]
         old = sum(place in known_now for place in of_source)
         if early := [place.path for place in of_source[:old] if place not in known_now]:
-            raise FullRebuildRequired(f"{early[0]} is new, and its name comes before those of files that were read")
+            raise FullRebuildRequired(f"{early[0]} is new, and comes before files of its source that were read")
 
 
 def _has_future(version: Artifact, table: str) -> bool:

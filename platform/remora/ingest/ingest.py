@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
+from remora.contracts.redaction import without_credentials
 from remora.contracts.tables import CONTRACT_VERSION, EVENT_TIMESTAMP, ITEM_ID, USER_ID
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.contract import RowValidator
@@ -75,6 +76,8 @@ def _bring(
     settings: Settings, home: Home, found: Mapping[str, Located], before: PreviousLake | None, because: str | None
 ) -> Lake:
     data = settings.data
+    for one in _table_versions(found):
+        log.info("%s: the %s table %s at version %s", one["table"], one["format"], one["path"], one["version"])
     tables = {name: _inspect(name, located, before) for name, located in found.items()}
     check_named_columns(data, tables["users"].types, tables["items"].types)
     fingerprints = [o for table in tables.values() for o in fingerprints_of(table, before.known if before else {})]
@@ -118,6 +121,7 @@ def _bring(
         findings=[finding.model_dump(mode="json") for finding in doubtful],
         impression=data.impression,
         sources=_listing(tables),
+        table_versions=_table_versions(found),
         contract_version=CONTRACT_VERSION,
         config_fingerprint=config_fingerprint(settings),
         build=_build(tables, scan, row_counts, before, because),
@@ -324,6 +328,17 @@ def _listing(tables: Mapping[str, TableSources]) -> list[dict[str, Any]]:
         {"table": name, "path": file_schema.file.path, "rows": file_schema.rows, "bytes": file_schema.file.size}
         for name, sources in tables.items()
         for file_schema in sources.file_schemas()
+    ]
+
+
+def _table_versions(found: Mapping[str, Located]) -> list[dict[str, Any]]:
+    """Which versions of Iceberg and Delta tables were read; ``source`` counts the sources of a table from 0."""
+    return [
+        {"table": name, "source": i, "path": without_credentials(source.path), "format": source.format}
+        | asdict(files.version)
+        for name, located in found.items()
+        for i, (source, files) in enumerate(located)
+        if files.version is not None
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from remora.contracts.home import Home
-from remora.ingest.files import FileSchema, FoundFiles, SourceFile, locate
+from remora.ingest.files import FileSchema, FoundFiles, SourceFile
 from remora.ingest.filters import check_conditions
 from remora.ingest.formats import FORMATS
 from remora.ingest.schema import table_schema
@@ -54,8 +54,8 @@ class TableSources:
 
 
 def locate_table(sources: Sequence[SourceSettings], home: Home) -> Located:
-    """Raises what :func:`locate` raises of the first source that has no sound files."""
-    return [(source, locate(source, home, place)) for place, source in enumerate(sources)]
+    """Raises what ``locate`` of a format raises of the first source that has no sound files."""
+    return [(source, FORMATS[source.format].locate(source, home, place)) for place, source in enumerate(sources)]
 
 
 def inspect_table(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from remora.contracts.errors import UnreadableInput
 from remora.ingest.files import ORDER, UNREADABLE, FileFormat, FileSchema, FileSplit, SourceFile, order_of
+from remora.ingest.locate import locate
 from remora.ingest.plain import holds_bytes, known_type, plain
 from remora.settings import SourceSettings
 
@@ -20,7 +21,7 @@ PIECE_ROWS = 1_000_000
 
 def file_schema(file: SourceFile, source: SourceSettings) -> FileSchema:
     """Columns and splits from the footer. UnreadableInput when its counts contradict or two columns share a name."""
-    with _damage(file), _open(file) as opened:
+    with damage(file), open_parquet(file) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     if any(size < 0 for size in sizes) or sum(sizes) != metadata.num_rows:
@@ -36,7 +37,7 @@ def file_schema(file: SourceFile, source: SourceSettings) -> FileSchema:
 def read(split: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
     """The split's rows in batches; UnreadableInput when pages are damaged or rows are missing."""
     done = 0
-    with _damage(split.file), _open(split.file) as opened:
+    with damage(split.file), open_parquet(split.file) as opened:
         columns = [field.name for field in opened.schema_arrow if not holds_bytes(field.type)]
         for batch in opened.iter_batches(BATCH_ROWS, row_groups=list(split.groups), columns=columns):
             found = pa.Table.from_batches([batch])
@@ -52,16 +53,20 @@ def read(split: FileSplit, source: SourceSettings) -> Iterator[pa.Table]:
         )
 
 
-PARQUET = FileFormat(file_schema, read)
+PARQUET = FileFormat(locate, file_schema, read)
 
 
-def _open(file: SourceFile) -> pq.ParquetFile:
+def open_parquet(file: SourceFile, int96_unit: str | None = None) -> pq.ParquetFile:
+    """The file, with page checksums verified; times of 96 bits in the unit (s, ms, us), by default ns."""
     source = file.filesystem.open_input_file(file.path)
-    return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
+    return pq.ParquetFile(
+        source, page_checksum_verification=True, pre_buffer=False, coerce_int96_timestamp_unit=int96_unit
+    )
 
 
 @contextlib.contextmanager
-def _damage(file: SourceFile) -> Iterator[None]:
+def damage(file: SourceFile) -> Iterator[None]:
+    """Inside, what Arrow or the store says about the file is raised as UnreadableInput."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:

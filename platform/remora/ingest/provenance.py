@@ -11,7 +11,7 @@ from remora.settings import Settings
 from remora.steps import Provenance
 from remora.steps.path import INGEST
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 """Of how a lake orders rows and names its files and the keys of its metadata; a change builds all of it again."""
 
 TABLES = ("events", "users", "items")

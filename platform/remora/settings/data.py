@@ -17,6 +17,14 @@ from remora.settings.time_pattern import check_pattern
 _NAMED_ONCE = ("user_id", "item_id", "event_timestamp", "event_id")
 """Columns of the contract that no two of one source column can be."""
 
+_OF_FORMATS = {
+    "split": ("parquet", "csv"),
+    "catalog": ("iceberg",),
+    "snapshot": ("iceberg",),
+    "version": ("delta",),
+}
+"""Settings of a source that only some formats have."""
+
 
 class EventTypeSettings(Section):
     """What one event type says about taste."""
@@ -64,12 +72,34 @@ class EventTypeRule(Section):
 
 
 class SourceSettings(Section):
-    """One source of one table: files and how their columns map to the contract."""
+    """One source of one table: files, or a table of a data lake, and how its columns map to the contract."""
 
     path: Connection = Field(
-        min_length=1, description="a file or a directory of files, local (relative to the home) or s3://"
+        min_length=1,
+        description="a file, a directory of files, or the folder of an Iceberg or Delta table: local (relative to the "
+        "home) or s3://; with `catalog`, the name of a table such as shop.events",
     )
-    format: Literal["parquet", "csv"] = Field(description="of the files")
+    format: Literal["parquet", "csv", "iceberg", "delta"] = Field(description="of the files, or of the table")
+    split: str | None = Field(
+        None,
+        pattern=r"^\w[\w.]*(\+\w[\w.]*)*$",
+        description="of a directory with the splits of a dataset: the ones to read, such as `train` or `train+test`; "
+        "None: all files",
+    )
+    catalog: str | None = Field(
+        None,
+        min_length=1,
+        description="of an Iceberg table: the name of a catalog in PyIceberg's own configuration, which has its "
+        "address and credentials",
+    )
+    snapshot: int | str | None = Field(
+        None,
+        description="of an Iceberg table: the id of the snapshot to read, or the name of a tag or branch; None: the "
+        "current one",
+    )
+    version: int | None = Field(
+        None, ge=0, description="of a Delta table: the number of the version to read; None: the latest one"
+    )
     columns: dict[str, str] = Field(description="contract column -> source column")
     extra_columns: tuple[str, ...] = Field((), description="further source columns to keep under their own names")
     types: dict[str, Literal["string", "integer", "number", "boolean", "list[string]"]] = Field(
@@ -126,6 +156,15 @@ class SourceSettings(Section):
     @classmethod
     def _filters_are_sql(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_check_condition(text) for text in filters)
+
+    @model_validator(mode="after")
+    def _fits_the_format(self) -> Self:
+        for name, formats in _OF_FORMATS.items():
+            if getattr(self, name) is not None and self.format not in formats:
+                raise ValueError(
+                    f"source {self.path}: `{name}` is for {' and '.join(formats)}; the format is {self.format}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _csv_marks_differ(self) -> Self:
