@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -77,9 +78,10 @@ class WrittenLog:
         """The action that adds a file of rows of one country, which it does not hold itself."""
         stored = rows.drop_columns("country")
         stored = stored.rename_columns([f"col-{n}" for n in range(1, stored.num_columns + 1)])
+        (self.folder / name).parent.mkdir(exist_ok=True)
         pq.write_table(stored, self.folder / name, **options)
         add = {
-            "path": name,
+            "path": quote(name),
             "partitionValues": {"col-6": rows["country"][0].as_py()},
             "size": (self.folder / name).stat().st_size,
             "modificationTime": 1_700_000_000_000 + self.commits,
@@ -97,15 +99,16 @@ def table(tmp_path: Path) -> WrittenLog:
     return WrittenLog(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "land=c%C3%B4te d/a+b.parquet"])
 def test_rows_in_deletion_vectors_are_left_out_and_rows_keep_their_numbers(
-    table: WrittenLog, home_folder: Path
+    name: str, table: WrittenLog, home_folder: Path
 ) -> None:
     sound, odd = rows(0, 3, 6, 9, 12), rows(15, kind="stare")
-    table.commit(table.add("a.parquet", pa.concat_tables([sound, odd]), deleted=(1, 3)))
+    table.commit(table.add(name, pa.concat_tables([sound, odd]), deleted=(1, 3)))
     lake = ingest(settings(table, home_folder))
     assert same(events(lake), expected(0, 6, 12))
     (row,) = lake.quarantine().to_pylist()
-    assert (row["source_file"], row["source_row"]) == (f"{table.path}/a.parquet", 6)
+    assert (row["source_file"], row["source_row"]) == (f"{table.path}/{name}", 6)
     table.commit(table.add("b.parquet", rows(1, 4), deleted=(0,)))
     lake = ingest(settings(table, home_folder), since_last=True)
     assert build_of(lake)["files"] == {"read": 1, "known": 1}

@@ -28,7 +28,11 @@ from tests.ingest.lake_tables import (
 from tests.ingest.readers import ray_data_reads
 
 from remora.contracts.errors import DataError, MissingInput, SettingsError
+from remora.contracts.home import Home
+from remora.ingest import source_changes
+from remora.ingest.file_fingerprints import FileFingerprints, read_fingerprints
 from remora.ingest.ingest import ingest
+from remora.ingest.source_changes import SourceChanges
 from remora.settings import Settings, installed
 
 SHOPS = {"iceberg": IcebergShop, "delta": DeltaShop}
@@ -111,19 +115,34 @@ def test_after_a_delete_all_is_read_again_and_the_rows_are_gone(any_table: LakeT
     assert same(events(lake), expected(0, 1, 2, 3, 5))
 
 
-def test_an_exact_version_is_read_and_a_later_one_that_appended_is_an_increment(
-    table: LakeTable, home_folder: Path
-) -> None:
+def test_an_exact_version_is_read_whatever_was_written_since(table: LakeTable, home_folder: Path) -> None:
     versions = []
     for number in range(3):
         table.append(rows(number))
         versions.append(table.version())
     for count, version in enumerate(versions, start=1):
-        lake = ingest(settings(table, home_folder, {table.setting: version}), since_last=count > 1)
+        lake = ingest(settings(table, home_folder, {table.setting: version}))
         assert same(events(lake), expected(*range(count)))
-        assert build_of(lake)["full_rebuild_reason"] is None
-        assert build_of(lake)["files"] == {"read": 1, "known": count - 1}
         assert lake.artifact.metadata["table_versions"][0]["version"] == version
+
+
+def test_a_plan_names_the_files_that_were_appended_and_those_whose_rows_are_gone(
+    table: LakeTable, home_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_changes, "MOST_HASHED_BYTES", 1)  # it reads no data file, whatever its size
+    table.append(rows(0, 1))
+    lake = ingest(settings(table, home_folder))
+    known = read_fingerprints(lake.artifact)
+    assert not changes(table, home_folder, known).said
+    table.append(rows(2))
+    found = changes(table, home_folder, known)
+    assert (len(found.new), found.gone, found.changed, found.rewritten) == (1, (), (), ())
+    table.delete("i0")
+    assert len(changes(table, home_folder, known).gone) == 1
+
+
+def changes(table: LakeTable, home: Path, known: FileFingerprints) -> SourceChanges:
+    return source_changes.source_changes(settings(table, home), Home(str(home)), known)
 
 
 def test_a_version_that_is_not_there_is_named_with_those_that_are(table: LakeTable, home_folder: Path) -> None:

@@ -74,6 +74,10 @@ OF_ONE_VALUE = {
     "data.events.0.distinct", "data.event_types.shown.sign", "ranking.trees.position_debiasing",
     "tuning.retrieval.id_dropout.log", "tuning.network.cross_layers.log", "tuning.network.dropout.log",
     "registry.require_signature", "gates.offline.0.metric",
+    # of Iceberg and Delta tables alone
+    "data.events.0.catalog", "data.events.0.snapshot", "data.events.0.version",
+    "data.users.0.catalog", "data.users.0.snapshot", "data.users.0.version",
+    "data.items.0.catalog", "data.items.0.snapshot", "data.items.0.version",
 }  # fmt: skip
 """Any other value is refused, beside the other settings."""
 

@@ -119,7 +119,9 @@ def _render_lake(out: Console, lake: Lake) -> None:
     out.print(_read(lake.artifact.metadata["build"]))
     for one in lake.artifact.metadata["table_versions"]:
         when = f", committed {one['committed'][:19]} UTC" if one["committed"] else ""
-        out.print(f"{one['table']}: the {one['format']} table {one['path']} at version {one['version']}{when}")
+        out.print(
+            f"{one['table']}: the {one['format'].capitalize()} table {one['path']} at version {one['version']}{when}"
+        )
     out.print(_row_counts(lake.artifact.metadata["counts"]))
     _findings(out, lake.findings)
     out.print("Next: remora data report, then remora features build")

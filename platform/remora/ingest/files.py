@@ -71,6 +71,11 @@ class SourceFile:
         """Which of the table's sources it is of, from 0."""
         return self.number // FILES_PER_SOURCE
 
+    @property
+    def hashed_bytes(self) -> int:
+        """How much of it is read for :meth:`sha256`."""
+        return self.size
+
     def sha256(self) -> str:
         """What tells its content from any other, in hex: here the hash of all bytes, read in chunks."""
         digest = hashlib.sha256()

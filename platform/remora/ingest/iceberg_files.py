@@ -59,7 +59,13 @@ class IcebergScan:
     def of(cls, table: IcebergTable) -> IcebergScan:
         """Columns of bytes are left out of what is read."""
         # Each task of Ray Data carries it, and a table may have thousands of snapshots.
-        without: dict[str, Any] = {"snapshots": [], "snapshot_log": [], "metadata_log": [], "refs": {}, "statistics": []}
+        without: dict[str, Any] = {
+            "snapshots": [],
+            "snapshot_log": [],
+            "metadata_log": [],
+            "refs": {},
+            "statistics": [],
+        }
         columns = schema_to_pyarrow(table.schema, include_field_ids=False)
         read = [field.name for field in columns if not holds_bytes(field.type)]
         return cls(table.metadata.model_copy(update=without), table.io, table.schema.select(*read), columns)
@@ -81,6 +87,11 @@ class IcebergFile(SourceFile):
     deleted: npt.NDArray[np.int64]
 
     change: ClassVar[str] = ROWS_OR_COLUMNS
+
+    @property
+    def hashed_bytes(self) -> int:
+        """None: what the table says of it is known."""
+        return 0
 
     def sha256(self) -> str:
         """Hash of the table's id, the file's entry in the metadata and the columns: the content is not read for it."""

@@ -112,7 +112,10 @@ def _in_catalog(source: SourceSettings, name: str) -> tuple[str, TableMetadata, 
         _without_code_of_tables(catalog)
         table = catalog.load_table(source.path)
     except (exceptions.NoSuchTableError, exceptions.NoSuchNamespaceError) as error:
-        hint = "The name is that of its namespace, a point, and its own, such as shop.events."
+        hint = (
+            "The name is that of its namespace, a point, and its own, such as shop.events. In a database of catalogs a "
+            "table belongs to the one with whose name it was made."
+        )
         raise MissingInput(f"Iceberg table in the catalog {name}", source.path, hint=hint) from error
     except _CATALOG_FAILURES as error:
         raise DataError(

@@ -77,7 +77,8 @@ def _bring(
 ) -> Lake:
     data = settings.data
     for one in _table_versions(found):
-        log.info("%s: the %s table %s at version %s", one["table"], one["format"], one["path"], one["version"])
+        kind = one["format"].capitalize()
+        log.info("%s: the %s table %s at version %s", one["table"], kind, one["path"], one["version"])
     tables = {name: _inspect(name, located, before) for name, located in found.items()}
     check_named_columns(data, tables["users"].types, tables["items"].types)
     fingerprints = [o for table in tables.values() for o in fingerprints_of(table, before.known if before else {})]

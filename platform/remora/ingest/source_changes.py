@@ -54,8 +54,8 @@ def source_changes(settings: Settings, home: Home, known: FileFingerprints) -> S
                 elif known[place].bytes != file.size:
                     changed.append(file.path)
                 elif not known[place].is_of(file):
-                    hashed += file.size
-                    if hashed > MOST_HASHED_BYTES:
+                    hashed += file.hashed_bytes
+                    if file.hashed_bytes and hashed > MOST_HASHED_BYTES:
                         rewritten.append(file.path)
                     elif file.sha256() != known[place].sha256:
                         changed.append(file.path)
