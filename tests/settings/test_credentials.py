@@ -29,6 +29,7 @@ PLAIN = (
     "list_separator", "event_type", "when", "type", "pattern", "timezone", "filters",
     "impression", "title", "category", "available", "user_columns",
     "item_columns", "text_columns", "address", "segment", "events",
+    "split", "catalog", "snapshot",
     "leakage_allowlist", "metric", "host", "signing_key", "trusted_keys", "on_success", "textfile",
 )
 # fmt: on

@@ -19,6 +19,11 @@ def source(**changes: Any) -> SourceSettings:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"catalog": "prod"}, "`catalog` is for iceberg; the format is csv"),
+        ({"version": 3, "format": "iceberg"}, "`version` is for delta; the format is iceberg"),
+        ({"snapshot": 3, "format": "delta"}, "`snapshot` is for iceberg; the format is delta"),
+        ({"split": "train", "format": "delta"}, "`split` is for parquet and csv; the format is delta"),
+        ({"split": "train,test"}, "pattern"),
         ({"delimiter": ""}, "'' cannot divide columns"),
         ({"delimiter": "\n"}, "cannot divide columns"),
         ({"delimiter": "ü"}, "cannot divide columns"),

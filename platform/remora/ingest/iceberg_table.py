@@ -219,13 +219,13 @@ def _chosen(metadata: TableMetadata, source: SourceSettings, name: str) -> tuple
         if (snapshot := metadata.current_snapshot()) is None:
             raise DataError(f"The Iceberg table {name} has no snapshot: nothing was written to it yet.")
         return snapshot, current
-    if isinstance(wanted, str) and (reference := metadata.refs.get(wanted)) is not None:
+    if (reference := metadata.refs.get(wanted)) is not None:
         snapshot = metadata.snapshot_by_id(reference.snapshot_id)
         if snapshot is not None and reference.snapshot_ref_type == "branch":
             return snapshot, current
     else:
-        snapshot = metadata.snapshot_by_id(int(wanted)) if str(wanted).isdecimal() else None
+        snapshot = metadata.snapshot_by_id(int(wanted)) if wanted.isdecimal() else None
     if snapshot is None:
         known = [*metadata.refs, *(str(s.snapshot_id) for s in metadata.snapshots[-10:])]
-        raise MissingInput("snapshot, tag or branch", str(wanted), known, f"The Iceberg table is {name}.")
+        raise MissingInput("snapshot, tag or branch", wanted, known, f"The Iceberg table is {name}.")
     return snapshot, next((s for s in metadata.schemas if s.schema_id == snapshot.schema_id), current)

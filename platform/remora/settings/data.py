@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from datetime import date
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -92,13 +92,17 @@ class SourceSettings(Section):
         description="of an Iceberg table: the name of a catalog in PyIceberg's own configuration, which has its "
         "address and credentials",
     )
-    snapshot: int | str | None = Field(
+    snapshot: str | None = Field(
         None,
+        min_length=1,
         description="of an Iceberg table: the id of the snapshot to read, or the name of a tag or branch; None: the "
         "current one",
     )
     version: int | None = Field(
-        None, ge=0, description="of a Delta table: the number of the version to read; None: the latest one"
+        None,
+        ge=0,
+        le=2**63 - 1,
+        description="of a Delta table: the number of the version to read; None: the latest one",
     )
     columns: dict[str, str] = Field(description="contract column -> source column")
     extra_columns: tuple[str, ...] = Field((), description="further source columns to keep under their own names")
@@ -127,6 +131,11 @@ class SourceSettings(Section):
         (),
         description="conditions every row must meet, e.g. `quantity > 0`; others are quarantined as declared",
     )
+
+    @field_validator("snapshot", mode="before")
+    @classmethod
+    def _snapshot_is_a_name(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("quote", "escape")
     @classmethod
