@@ -15,7 +15,7 @@ IMPORTED = (
     "remora.workflow.path",
     "remora.workflow.run_recorder",
     "remora.rollout.gates.evidence.bundle_under_test",
-    "remora.wiring.parts",
+    "remora.wiring.bundle_contents",
     "ray.data",
     "ray.train",
     "ray.tune",

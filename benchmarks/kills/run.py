@@ -81,7 +81,7 @@ def _features_in_use(at: Shop, number: int) -> None:
         command = forked.Command(["features", step, "-c", str(at.config)], at.log)
         if command.wait(PATIENCE_SECONDS) != 0:
             raise SystemExit(f"remora features {step} did not end well: see {at.log}")
-    shop.change(at.folder, "retrieval", "newest_limit", 50 + number % 900)
+    shop.change(at.folder, "surfaces", "home_feed", {"sources": {"newest": {"limit": 50 + number % 900}}})
 
 
 KINDS = (

@@ -24,11 +24,11 @@ from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.ranking.timing import CANDIDATES, one_slate, timed
 from remora.ranking.trees import Trees, file
+from remora.retrieval.two_tower import Towers
 from remora.steps.path import SLATES
 from remora.training import ranking_examples
 from remora.training.ranking import ranking_artifacts
 from remora.training.retrieval import retrieval_artifacts
-from remora.wiring.parts import Towers
 
 HERE, VENV, TIMES = Path(__file__).parent, Path(".remora/compiled"), 300
 

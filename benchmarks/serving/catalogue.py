@@ -22,7 +22,7 @@ SETTINGS = {
         "batch_size": 4096,
         "learning_rate": 0.004,
         "uniform_negatives": 1024,
-        "linear_max_items": 2_000,
+        "models": {"linear": {"max_items": 2_000}},
     },
     "ranking": {
         "train_queries": 800,

@@ -13,13 +13,15 @@ from remora.pipeline import Hydrator, Query
 from remora.ranking.columns import RankerColumn
 from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
+from remora.retrieval.two_tower import Towers
 from remora.serving.loaded_bundle import LoadedBundle
+from remora.settings.retrieval import TWO_TOWER
 
 
 def exported(loaded: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: Path) -> None:
     """``about.json``, ``users.npz``, ``items.npz``, ``items.json`` and the boosters, for ``fastapi_service.py``."""
-    parts = loaded.parts
-    scorer = parts.scorer
+    context, towers = loaded.context, loaded.context.model(TWO_TOWER, Towers)
+    scorer = context.scorer
     assert isinstance(scorer, ObjectiveScorer), "the bundle has no ranker"
     columns = scorer.ranker.columns.columns
     of_users = [place for place, one in enumerate(columns) if one.name.startswith("user_") and "item__" not in one.name]
@@ -28,20 +30,20 @@ def exported(loaded: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: 
     np.savez(
         folder / "users.npz",
         ids=np.array(ids),
-        vectors=np.stack([parts.encoder.encode(query) for query in known]),
+        vectors=np.stack([towers.encoder.encode(query) for query in known]),
         features=np.array([[_encoded(columns[p], q.user.get(columns[p].name)) for p in of_users] for q in known]),
         seen_starts=np.cumsum([0, *(len(query.seen) for query in known)]),
         seen=np.concatenate([query.seen for query in known]),
     )
-    items = [columns[place].encode(parts.snapshot.column(columns[place].name)) for place in of_items]
+    items = [columns[place].encode(context.snapshot.column(columns[place].name)) for place in of_items]
     np.savez(
         folder / "items.npz",
-        vectors=parts.encoder.item_vectors.numpy(),
+        vectors=towers.encoder.item_vectors.numpy(),
         features=np.stack(items, axis=1),
-        available=parts.snapshot.available,
+        available=context.snapshot.available,
     )
     (folder / "items.json").write_text(
-        json.dumps({"ids": parts.vocabulary.ids.to_pylist(), "titles": parts.snapshot.titles})
+        json.dumps({"ids": context.vocabulary.ids.to_pylist(), "titles": context.snapshot.titles})
     )
     scorer.ranker.models[TREES].save(folder)
     names = [one.name for one in columns]
@@ -59,7 +61,7 @@ def exported(loaded: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: 
 
 
 def _query(loaded: LoadedBundle, user: str) -> Query:
-    return Query(request_id="export", surface="home_feed", n=10, instant=loaded.parts.instant(), user_id=user)
+    return Query(request_id="export", surface="home_feed", n=10, instant=loaded.context.instant(), user_id=user)
 
 
 def _encoded(column: RankerColumn, value: Any) -> float:

@@ -82,7 +82,7 @@ class Front:
         answer: Any = to_query(self.loaded, RecommendRequest(user_id=asked.user_id, n=asked.n), "naive")
         for phase in self.phases:
             answer = await phase.remote(answer)
-        ids, titles, found = self.loaded.parts.vocabulary, self.loaded.parts.snapshot.titles, answer.candidates
+        ids, titles, found = self.loaded.context.vocabulary, self.loaded.context.snapshot.titles, answer.candidates
         return {
             "items": [
                 {"item_id": ids.id(row), "title": titles[row], "score": float(score)}

@@ -100,7 +100,7 @@ def variants(bundles: Any, first: str) -> list[str]:
     for number in range(1, BUNDLES + 1):
         files: dict[str, Path | bytes] = {path: folder / path for path in whole.manifest.files if path not in own}
         settings = whole.read_json("settings.json")
-        settings["surfaces"]["home_feed"]["diversity_strength"] = 0.05 + number / 1_000
+        settings["surfaces"]["home_feed"]["rerankers"]["category_diversity"]["strength"] = 0.05 + number / 1_000
         files["settings.json"] = json.dumps(settings).encode()
         lineage = Lineage.model_validate(whole.read_json("lineage.json"))
         metrics, surfaces = whole.read_json("metrics.json"), whole.manifest.surfaces

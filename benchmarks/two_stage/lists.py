@@ -12,9 +12,9 @@ from remora.contracts.vocabulary import NO_ROWS, ItemCodes
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.pipeline import Query, Retrieved
+from remora.pipeline.runner import named
 from remora.ranking.ranker import Ranker
-from remora.surfaces.home_feed import home_feed
-from remora.wiring.parts import scorer_of
+from remora.wiring.bundle_contents import scorer_of
 from remora.wiring.replay_state import ReplayStates
 
 ALONE = f"{SURFACE}, "
@@ -43,13 +43,12 @@ class StepComparison:
 
     def at(self, instant: datetime) -> ReplayState:
         """Peers, retrieval alone, the surface with each model, and the surface as the moments have it."""
-        parts = self.moments.parts(instant)
-        surface = home_feed(parts)
-        retrieval = replace(surface, scorer=None, rerankers=())
-        systems = {name: replace(retrieval, sources=(Listed(lists),)) for name, lists in self.peers.items()}
+        context, surface = self.moments.context(instant), self.moments.ranked(instant)
+        retrieval = replace(surface, scorer=None, rerankers={})
+        systems = {name: replace(retrieval, sources=named(Listed(lists))) for name, lists in self.peers.items()}
         systems[RETRIEVAL] = retrieval
         for name, ranker in self.rankers.items():
-            systems[ALONE + name] = replace(surface, scorer=scorer_of(ranker, parts.snapshot, parts.settings))
+            systems[ALONE + name] = replace(surface, scorer=scorer_of(ranker, context.snapshot, context.settings))
         systems[SURFACE] = surface
-        events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
+        events = np.nan_to_num(context.snapshot.column("item_activity__count_total"))
         return ReplayState(pipelines=systems, item_events=events)

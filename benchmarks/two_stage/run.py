@@ -84,10 +84,10 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from remora.datasets.queries import queries
     from remora.datasets.splits import time_split
     from remora.ingest.lake import Lake
+    from remora.retrieval.two_tower import Towers
     from remora.training import ranking
     from remora.training.evaluation import compared
     from remora.training.retrieval import retrieval_artifacts
-    from remora.wiring.parts import Towers
     from remora.wiring.replay_state import ReplayStates
     from remora.workflow import path
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterator
-from types import ModuleType
-from typing import Any
 
 from docs.reference_pages.markdown import attribute_docs, code, document, prose, table
+from remora.extensions import find
+from remora.extensions.kinds import FILTER, RERANKER, SCORER, SOURCE
 from remora.pipeline import runner
 from remora.pipeline.runner import stage_name
-from remora.ranking.scorer import ObjectiveScorer
+from remora.retrieval.sources.popular_in_segment import PopularInSegment
 from remora.serving import cached_slate, phases, recommender
-from remora.surfaces import home_feed, in_segment, similar_items
+from remora.settings.presets import PRESETS, preset_of
+from remora.settings.surfaces import STAGES
 
 INTRODUCTION = """\
 A slate that could not be made as usual says so: each entry of `degraded` is `CODE: REASON`. The code is stable and
@@ -21,19 +21,19 @@ is the label `reason` of `ray_remora_degraded_total`; the reason is for people. 
 well. [Deadlines and fallbacks](../explanation/deadlines_and_fallbacks.md) explains when which of them happens."""
 
 STAGES_NAMED = """\
-A stage that was not ready, or whose share of the request's time was spent before its turn, is named by its own name.
-Filters and the backfill have no time limit."""
+A stage that was not ready, or whose share of the request's time was spent before its turn, is named by the name that
+the surface's settings give it; these are the names of the presets. Filters and the backfill have no time limit."""
 
 CODES = ((phases, "USER_UNKNOWN"), (phases, "USER_STORE"), (runner, "RETRIEVAL_ORDER"))
 
-STAGES = {"find": "source", "allowed": "filter", "score": "scorer", "rerank": "reranker", "page": "backfill"}
+KINDS = {"sources": SOURCE, "filters": FILTER, "scorer": SCORER, "rerankers": RERANKER}
 
 
 def page() -> str:
     """The page."""
     return document(
         "Degraded codes",
-        "the stages in `remora.surfaces` and the constants in `remora.serving`",
+        "the presets in `remora.settings` and the constants in `remora.serving`",
         INTRODUCTION,
         "## Codes of a request",
         table(("code", "what happened"), _codes()),
@@ -48,31 +48,23 @@ def _codes() -> Iterator[tuple[str, str]]:
         yield code(getattr(module, name)), attribute_docs(module)[name]
     cached = cached_slate.CachedSlate
     yield code(stage_name(object.__new__(cached))), _purpose(cached)
-    for stage in (stage for kind, stage in _imported(in_segment)):
-        segment = recommender.FALLBACK.format(stage_name(object.__new__(stage)))
-        yield code(segment), attribute_docs(recommender)["FALLBACK"]
+    segment = recommender.FALLBACK.format(stage_name(object.__new__(PopularInSegment)))
+    yield code(segment), attribute_docs(recommender)["FALLBACK"]
     yield code(recommender.POPULAR_FALLBACK), attribute_docs(recommender)["POPULAR_FALLBACK"]
 
 
 def _stages() -> list[tuple[str, str, str]]:
+    """The stages of the presets, under the names that they have there."""
     found: dict[str, tuple[str, str, str]] = {}
-    for kind, stage in (
-        *_imported(home_feed),
-        *_imported(in_segment),
-        *_imported(similar_items),
-        ("scorer", ObjectiveScorer),
-    ):
-        name = stage_name(object.__new__(stage))
-        found.setdefault(name, (code(name), kind, _purpose(stage)))
-    order = list(STAGES.values())
+    for field, kind in KINDS.items():
+        for preset in PRESETS:
+            stages = preset_of(preset, hide_seen=False).get(field, {})
+            for name, settings in (stages if field in STAGES else {"": stages} if stages else {}).items():
+                cls = find(kind, settings.get("type", name)).cls
+                name = name or stage_name(object.__new__(cls))
+                found.setdefault(name, (code(name), kind.name, _purpose(cls)))
+    order = [kind.name for kind in KINDS.values()]
     return sorted(found.values(), key=lambda row: (order.index(row[1]), row[0]))
-
-
-def _imported(surface: ModuleType) -> Iterator[tuple[str, Any]]:
-    """The stages that a surface's file names."""
-    for stage in vars(surface).values():
-        if inspect.isclass(stage):
-            yield from ((kind, stage) for verb, kind in STAGES.items() if hasattr(stage, verb))
 
 
 def _purpose(stage: type) -> str:

@@ -11,7 +11,7 @@ from docs.reference_pages.json_schema import Schema, typed
 from docs.reference_pages.markdown import code, document, fence, prose, sentence, table
 from remora.serving.problems import MEDIA_TYPE
 from remora.serving.routes import application
-from remora.settings import ServingSettings
+from remora.settings import ServingSettings, SurfacesSettings
 
 INTRODUCTION = """\
 `GET /openapi.json` of a running endpoint is the document that this page is made from, and `GET /docs` shows it.
@@ -21,7 +21,9 @@ a [problem document](problem_types.md)."""
 
 def page() -> str:
     """The page."""
-    api = application(SimpleNamespace(limits=ServingSettings())).openapi()  # type: ignore[arg-type]
+    surfaces = {name: surface.needs_item for name, surface in SurfacesSettings.model_validate({}).items()}
+    router = SimpleNamespace(limits=ServingSettings(), surfaces=lambda: surfaces)
+    api = application(router).openapi()  # type: ignore[arg-type]
     operations = [
         (f"{method.upper()} {path}", operation)
         for path, methods in api["paths"].items()

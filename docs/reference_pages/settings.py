@@ -42,6 +42,9 @@ def _sections(schema: Schema) -> Iterator[str]:
     pending: list[tuple[str, Schema]] = [("", schema)]
     while pending:
         path, model = pending.pop(0)
+        if "properties" not in model:  # a mapping by name
+            pending = [(path + step, schema["$defs"][ref]) for ref, step in _models(model)] + pending
+            continue
         rows, below = [], []
         for name, field in model["properties"].items():
             dotted = f"{path}.{name}" if path else name

@@ -27,6 +27,7 @@ from remora.evaluation.metrics import metrics_at
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.report import report
 from remora.pipeline import Pipeline, Query
+from remora.pipeline.runner import named
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +123,8 @@ def test_the_settings_of_a_folder_and_of_a_name(tmp_path: Path, monkeypatch: pyt
 
 def test_the_verdict_says_who_wins() -> None:
     def moment(day: Any) -> ReplayState:
-        good = Pipeline(sources=(toys.Everything(),), scorer=toys.KnowsParity())
-        poor = Pipeline(sources=(toys.Everything(),))
+        good = Pipeline(sources=named(toys.Everything()), scorer=toys.KnowsParity())
+        poor = Pipeline(sources=named(toys.Everything()))
         pipelines = {"peer": poor, "other": poor, "retrieval": poor, "surface": good}
         return ReplayState(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
 

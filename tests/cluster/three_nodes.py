@@ -65,7 +65,7 @@ class SlowShop(SmallShop):
     """The shop, with its users and its ranking model elsewhere."""
 
     def load(self, bundle: str = "") -> LoadedBundle:
-        near = super().load(bundle).parts
+        near = super().load(bundle).context
         return LoadedBundle.of(replace(near, scorer=FromAfar(near.scorer)), bundle=bundle)
 
     def users(self, release: LoadedBundle) -> Hydrator:

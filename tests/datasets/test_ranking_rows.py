@@ -15,6 +15,7 @@ from tests.pipeline.stages_of_rules import AlsoListed, Listed, NotSeen
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.ranking_rows import CandidateRows
 from remora.pipeline import Pipeline, Query
+from remora.pipeline.runner import named
 
 ITEMS = 60
 IDS = [f"i{n:02d}" for n in range(ITEMS)]
@@ -30,8 +31,8 @@ class SeenThree:
 
 
 def rows(outcomes: dict[str, float], *, hide: bool = True, **changes: object) -> pa.Table:
-    sources, filters = (Listed(tuple(range(40))), AlsoListed(tuple(range(30, 45)))), (NotSeen(),) if hide else ()
-    pipeline = Pipeline(sources=sources if hide else sources[1:], filters=filters)
+    sources = named(*([Listed(tuple(range(40)))] if hide else []), AlsoListed(tuple(range(30, 45))))
+    pipeline = Pipeline(sources=sources, filters=named(NotSeen()) if hide else {})
     made = CandidateRows(
         vocabulary=VOCABULARY,
         hydrator=SeenThree(),

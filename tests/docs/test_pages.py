@@ -10,11 +10,12 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from tests.docs.pages import ROOT, blocks, pages, without_blocks
 from typer.main import get_command
 
 from remora.cli.main import app
+from remora.extensions import ComponentChoice
 from remora.settings import Settings
 
 TOP: Any = get_command(app)
@@ -61,9 +62,11 @@ def unknown(name: str) -> bool:
     """Is there no such setting? `section.field`, also below a name of the user's own."""
     model: type[BaseModel] | None = Settings
     for word in name.split("."):
-        if model is None:
-            return False
-        if word in model.model_fields:
+        if model is None or issubclass(model, ComponentChoice):
+            return False  # a component's settings are its own
+        if issubclass(model, RootModel):
+            model = model_of(model.model_fields["root"].annotation)
+        elif word in model.model_fields:
             model = model_of(model.model_fields[word].annotation)
         elif model.__name__ not in ("ObjectiveSettings", "EventTypeSettings"):
             return True
@@ -102,6 +105,9 @@ def field(name: str) -> type[BaseModel] | None:
     """The model of a section; None for one whose names the user chooses."""
     model: type[BaseModel] | None = Settings
     for word in name.split("."):
+        if model is not None and issubclass(model, RootModel):
+            model = model_of(model.model_fields["root"].annotation)
+            continue
         if model is None or word not in model.model_fields:
             return None
         annotation = model.model_fields[word].annotation

@@ -142,11 +142,11 @@ def test_similar_items_are_of_the_same_category_more_often_than_not(shop: Shop, 
 def replayed(shop: Shop, loader: BundleLoader) -> dict[str, list[str]]:
     """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
     lake, release = Lake.open(Home(shop.settings.home)), loader.load(loader.bundle)
-    instant = release.parts.instant()
+    instant = release.context.instant()
     asked = pa.table(
         {"user_id": pa.array(USERS), "instant": pa.array([instant] * len(USERS), pa.timestamp("us", "UTC"))}
     )
-    vocabulary = release.parts.vocabulary
+    vocabulary = release.context.vocabulary
     users = ReplayUsers.prepare(open_store(shop.settings), lake, vocabulary, shop.settings, asked)
     slates = {}
     for user in USERS:

@@ -14,6 +14,7 @@ from remora.evaluation.replay import Replay, ReplayState
 from remora.evaluation.segments import ALL, HEAVY_USERS, NEW_ITEMS, NEW_USERS
 from remora.evaluation.systems import systems
 from remora.pipeline import Pipeline
+from remora.pipeline.runner import named
 
 
 def same(a: ReplaySums, b: ReplaySums) -> None:
@@ -63,7 +64,7 @@ def test_only_new_items_are_relevant_in_the_segment_of_new_items() -> None:
     counts = np.array([100] + [0] * (toys.ITEMS - 1))
 
     def moment(day: datetime) -> ReplayState:
-        return ReplayState(pipelines={"popularity": Pipeline(sources=(toys.Everything(),))}, item_events=counts)
+        return ReplayState(pipelines={"popularity": Pipeline(sources=named(toys.Everything()))}, item_events=counts)
 
     sums = Replay(
         vocabulary=toys.VOCABULARY,
@@ -124,13 +125,15 @@ def test_a_replay_of_no_queries_has_empty_sums() -> None:
 
 def test_the_systems_of_the_report_are_the_surface_with_stages_taken_away() -> None:
     co_visited = type("CoVisited", (toys.Everything,), {})()
-    surface = Pipeline(sources=(toys.Everything(), co_visited), scorer=toys.KnowsParity(), backfill=toys.Everything())
+    surface = Pipeline(
+        sources=named(toys.Everything(), co_visited), scorer=toys.KnowsParity(), backfill=toys.Everything()
+    )
     made = systems(surface)
     without = ["without everything", "without co_visited"]
     assert list(made) == ["popularity", "co_visitation", "retrieval", "surface", *without]
-    assert made["popularity"].sources == ()
-    assert made["co_visitation"].sources == (co_visited,)
+    assert made["popularity"].sources == {}
+    assert made["co_visitation"].sources == {"co_visited": co_visited}
     assert made["retrieval"].sources == surface.sources
-    assert [made[name].sources for name in without] == [(co_visited,), surface.sources[:1]]
+    assert [list(made[name].sources) for name in without] == [["co_visited"], ["everything"]]
     assert [p.scorer for p in made.values()] == [None, None, None, surface.scorer, None, None]
     assert {p.backfill for p in made.values()} == {surface.backfill}

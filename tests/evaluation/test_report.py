@@ -15,6 +15,7 @@ from remora.evaluation.replay import ReplayState
 from remora.evaluation.report import EvaluationReport, report
 from remora.evaluation.systems import WITHOUT
 from remora.pipeline import Pipeline
+from remora.pipeline.runner import named
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,8 @@ def test_the_surface_is_compared_with_every_other_system(found: EvaluationReport
 
 def test_what_a_source_adds_is_retrieval_less_itself_without_it() -> None:
     def moment(day: datetime) -> ReplayState:
-        there = Pipeline(sources=(toys.Everything(),))
-        pipelines = {"retrieval": there, "surface": there, WITHOUT + "everything": Pipeline(sources=())}
+        there = Pipeline(sources=named(toys.Everything()))
+        pipelines = {"retrieval": there, "surface": there, WITHOUT + "everything": Pipeline(sources={})}
         return ReplayState(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
 
     found = report(replace(toys.replay(), moment_at=moment).run(toys.queries()), toys.SETTINGS)

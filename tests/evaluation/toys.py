@@ -16,6 +16,7 @@ from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics import metrics_at
 from remora.evaluation.replay import Replay, ReplayState
 from remora.pipeline import Candidates, Pipeline, Query, Retrieved, Scores
+from remora.pipeline.runner import named
 from remora.settings import EvaluationSettings
 
 ITEMS = 12
@@ -68,8 +69,8 @@ class Days:
     def __call__(self, day: datetime) -> ReplayState:
         age = (day - START.replace(hour=0)).days
         pipelines = {
-            "popularity": Pipeline(sources=(Everything(),)),
-            "surface": Pipeline(sources=(Everything(), Broken()), scorer=KnowsParity()),
+            "popularity": Pipeline(sources=named(Everything())),
+            "surface": Pipeline(sources=named(Everything(), Broken()), scorer=KnowsParity()),
         }
         return ReplayState(pipelines=pipelines, item_events=np.arange(ITEMS, 0, -1) * age)
 

@@ -32,7 +32,7 @@ class OnRedis(SmallShop):
     store: Settings
 
     def users(self, release: LoadedBundle) -> Hydrator:
-        return online_users(self.store, release.parts)
+        return online_users(self.store, release.context)
 
 
 @pytest.fixture

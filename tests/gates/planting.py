@@ -22,9 +22,9 @@ from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.evidence.fresh_process import FreshProcess, PendingLoad
 from remora.rollout.gates.load import LoadResult
 from remora.settings import Settings
-from remora.surfaces.table import SURFACES
+from remora.surfaces.build import pipelines
+from remora.wiring.bundle_contents import BundleContents
 from remora.wiring.hydration import online_users
-from remora.wiring.parts import BundleContents
 
 ADDED = ("lineage.json", "metrics.json", "card.md")
 
@@ -45,7 +45,7 @@ def with_files(
 def as_good(settings: Settings, bundle: Bundle) -> Bundle:
     """Another bundle that shows nearly the same."""
     built = bundle.read_json("settings.json")
-    built["surfaces"]["home_feed"]["diversity_strength"] += 1e-4
+    built["surfaces"]["home_feed"]["rerankers"]["category_diversity"]["strength"] += 1e-4
     return with_files(settings, bundle, {"settings.json": json.dumps(built).encode()})
 
 
@@ -162,9 +162,10 @@ def live_with(bundle: Bundle, ranker: Callable[[Ranker], Ranker]) -> Callable[[B
         contents = BundleContents.load(which, settings)
         if which.id == bundle.id:
             contents = replace(contents, ranker=ranker(contents.ranker))
-        parts = contents.parts
-        surfaces = {name: surface(parts) for name, surface in SURFACES.items()}
-        users = online_users(contents.settings, parts)
-        return BundleUnderTest(bundle=which, contents=contents, parts=parts, surfaces=surfaces, users=users)
+        context = contents.context
+        users = online_users(contents.settings, context)
+        return BundleUnderTest(
+            bundle=which, contents=contents, context=context, surfaces=pipelines(context), users=users
+        )
 
     return loaded

@@ -13,10 +13,10 @@ from remora.ingest.lake import Lake
 from remora.registry.bundle import Bundle
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.two_tower import Towers
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.evidence.replays import CANDIDATE, PRODUCTION, covered, offline, replayed
 from remora.settings import Settings
-from remora.wiring.parts import Towers
 
 GONE = 40
 """Items at the end of the vocabulary that production does not know."""
@@ -31,7 +31,7 @@ def of_fewer_items(loaded: BundleUnderTest) -> BundleUnderTest:
     fewer = UserEncoder(encoder.spec, encoder.tower, encoder.item_vectors[:n])
     towers = Towers(fewer, ItemIndex.build(fewer.item_vectors.numpy()))
     contents = replace(contents, snapshot=snapshot, towers=towers)
-    return replace(loaded, contents=contents, parts=replace(loaded.parts, vocabulary=snapshot.vocabulary))
+    return replace(loaded, contents=contents, context=replace(loaded.context, vocabulary=snapshot.vocabulary))
 
 
 def test_both_are_asked_the_same_queries_each_in_its_own_rows(

@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 from tests.serving import small_shop
 
-from remora.pipeline import Query, Slate
+from remora.pipeline import Query, Slate, StageContext
 from remora.rollout.gates.evidence.slates import RAISED, answered, eligible, faults_of
-from remora.surfaces.parts import Parts
-from remora.surfaces.table import SURFACES
+from remora.surfaces.build import pipeline_of
 
 Change = Callable[[Slate], Slate]
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
+def context() -> StageContext:
     """The shop, whose scorer can tell something of every item."""
-    made = small_shop.parts(small_shop.settings())
+    made = small_shop.context(small_shop.settings())
     return replace(made, scorer=Everything())
 
 
@@ -47,10 +46,10 @@ def query(surface: str = "home_feed", n: int = 10) -> Query:
     )
 
 
-def kinds(parts: Parts, change: Change = lambda slate: slate, asked: Query | None = None) -> list[str]:
+def kinds(context: StageContext, change: Change = lambda slate: slate, asked: Query | None = None) -> list[str]:
     asked = asked or query()
-    pipeline = SURFACES[asked.surface](parts)
-    return [kind for kind, _ in faults_of(change(pipeline.run(asked)), asked, pipeline, parts)]
+    pipeline = pipeline_of(context, asked.surface)
+    return [kind for kind, _ in faults_of(change(pipeline.run(asked)), asked, pipeline, context)]
 
 
 def with_rows(place: int, row: int) -> Change:
@@ -71,56 +70,56 @@ def with_score(value: float) -> Change:
     return change
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("surface", ["home_feed", "similar_items"])
 @pytest.mark.parametrize("n", [1, 10, 60])
-def test_a_slate_of_the_shop_is_without_fault(parts: Parts, surface: str, n: int) -> None:
-    assert kinds(parts, asked=query(surface, n)) == []
+def test_a_slate_of_the_shop_is_without_fault(context: StageContext, surface: str, n: int) -> None:
+    assert kinds(context, asked=query(surface, n)) == []
 
 
 @pytest.mark.parametrize("row", [20, 30, *small_shop.UNAVAILABLE])
-def test_what_was_seen_is_asked_about_or_not_available_is_found(parts: Parts, row: int) -> None:
-    assert kinds(parts, with_rows(0, row)) == ["item that may not be shown"]
+def test_what_was_seen_is_asked_about_or_not_available_is_found(context: StageContext, row: int) -> None:
+    assert kinds(context, with_rows(0, row)) == ["item that may not be shown"]
 
 
-def test_a_repeated_item_is_found(parts: Parts) -> None:
+def test_a_repeated_item_is_found(context: StageContext) -> None:
     def repeated(slate: Slate) -> Slate:
         return with_rows(0, int(slate.candidates.rows[1]))(slate)
 
-    assert kinds(parts, repeated) == ["repeated item"]
+    assert kinds(context, repeated) == ["repeated item"]
 
 
-def test_a_slate_that_is_short_while_more_could_be_shown_is_found(parts: Parts) -> None:
-    assert kinds(parts, lambda s: replace(s, candidates=s.candidates.take(np.arange(9)))) == ["length"]
+def test_a_slate_that_is_short_while_more_could_be_shown_is_found(context: StageContext) -> None:
+    assert kinds(context, lambda s: replace(s, candidates=s.candidates.take(np.arange(9)))) == ["length"]
 
 
-def test_an_unscored_item_is_found_and_is_none_without_a_scorer(parts: Parts) -> None:
-    assert kinds(parts, with_score(np.nan)) == ["unscored item"]
-    assert kinds(replace(parts, scorer=None)) == []
+def test_an_unscored_item_is_found_and_is_none_without_a_scorer(context: StageContext) -> None:
+    assert kinds(context, with_score(np.nan)) == ["unscored item"]
+    assert kinds(replace(context, scorer=None)) == []
 
 
-def test_what_only_the_backfill_found_has_no_fused_rank(parts: Parts) -> None:
-    assert kinds(parts, asked=query("similar_items", n=60)) == []
-    assert kinds(parts, with_score(np.nan), query("similar_items")) == ["unscored item"]
+def test_what_only_the_backfill_found_has_no_fused_rank(context: StageContext) -> None:
+    assert kinds(context, asked=query("similar_items", n=60)) == []
+    assert kinds(context, with_score(np.nan), query("similar_items")) == ["unscored item"]
 
 
-def test_an_infinite_score_is_found(parts: Parts) -> None:
-    assert kinds(parts, with_score(np.inf)) == ["infinite score"]
+def test_an_infinite_score_is_found(context: StageContext) -> None:
+    assert kinds(context, with_score(np.inf)) == ["infinite score"]
 
 
-def test_a_stage_that_was_skipped_is_found(parts: Parts) -> None:
-    assert kinds(parts, lambda slate: replace(slate, degraded=("trending: not ready",))) == ["degraded"]
+def test_a_stage_that_was_skipped_is_found(context: StageContext) -> None:
+    assert kinds(context, lambda slate: replace(slate, degraded=("trending: not ready",))) == ["degraded"]
 
 
-def test_all_but_the_seen_the_unavailable_and_the_item_itself_may_be_shown(parts: Parts) -> None:
-    may = eligible(query(), parts)
+def test_all_but_the_seen_the_unavailable_and_the_item_itself_may_be_shown(context: StageContext) -> None:
+    may = eligible(query(), context)
     assert set(np.flatnonzero(~may)) == {20, 21, 22, 30, *small_shop.UNAVAILABLE}
 
 
-@pytest.mark.parametrize("surface", SURFACES)
-def test_a_slate_that_the_api_cannot_send_is_a_fault(parts: Parts, surface: str) -> None:
-    unsendable = replace(parts, snapshot=replace(parts.snapshot))
+@pytest.mark.parametrize("surface", ["home_feed", "similar_items"])
+def test_a_slate_that_the_api_cannot_send_is_a_fault(context: StageContext, surface: str) -> None:
+    unsendable = replace(context, snapshot=replace(context.snapshot))
     vars(unsendable.snapshot)["titles"] = [1984] * small_shop.N_ITEMS
-    (fault,) = answered(SURFACES[surface](unsendable), query(surface), unsendable)
+    (fault,) = answered(pipeline_of(unsendable, surface), query(surface), unsendable)
     assert fault[0] == RAISED
     assert "title" in fault[1]
-    assert RAISED not in [kind for kind, _ in answered(SURFACES[surface](parts), query(surface), parts)]
+    assert RAISED not in [kind for kind, _ in answered(pipeline_of(context, surface), query(surface), context)]

@@ -13,6 +13,7 @@ from tests.pipeline.stages_of_rules import Listed
 
 from remora.pipeline import Pipeline, Query, deadline
 from remora.pipeline.deadline import NEVER, Deadline
+from remora.pipeline.runner import named
 
 CLOCKS = st.floats(0, 1e7)
 
@@ -32,6 +33,6 @@ def test_what_is_left_is_left_on_a_machine_of_another_clock(sender: float, recei
 def test_a_clock_that_is_set_spends_no_time(skew: float, monkeypatch: pytest.MonkeyPatch) -> None:
     query, now = some_query(retrieval_deadline=Deadline.after(3_600)), time.time
     monkeypatch.setattr(time, "time", lambda: now() + skew)
-    assert Pipeline(sources=(Listed((5,)),)).run(query).degraded == ()
+    assert Pipeline(sources=named(Listed((5,)))).run(query).degraded == ()
     late = some_query(retrieval_deadline=Deadline.after(-1))
-    assert Pipeline(sources=(Listed((5,)),)).run(late).degraded == ("listed: skipped, the request's time is spent",)
+    assert Pipeline(sources=named(Listed((5,)))).run(late).degraded == ("listed: skipped, the request's time is spent",)

@@ -24,7 +24,7 @@ from tests.pipeline.stages_of_rules import (
 
 from remora.pipeline import Pipeline, Slate
 from remora.pipeline.deadline import Deadline
-from remora.pipeline.runner import BACKFILL, RETRIEVAL_ORDER, stage_name
+from remora.pipeline.runner import BACKFILL, RETRIEVAL_ORDER, named, stage_name
 
 N_ITEMS = 24
 OVER = Deadline.after(-1.0)
@@ -43,8 +43,8 @@ def test_a_slate_holds_what_may_be_shown_best_first_and_is_short_only_when_nothi
     first: tuple, second: tuple, hidden: tuple, seen: tuple, exclude: tuple, table: tuple, n: int
 ) -> None:
     pipeline = Pipeline(
-        sources=(Listed(first), AlsoListed(second)),
-        filters=(NotSeen(), Forbidden(hidden)),
+        sources=named(Listed(first), AlsoListed(second)),
+        filters=named(NotSeen(), Forbidden(hidden)),
         scorer=ByTable(table),
         backfill=Everything(N_ITEMS),
     )
@@ -66,7 +66,7 @@ def test_a_slate_is_the_best_of_the_allowed_candidates(
     first: tuple, second: tuple, hidden: tuple, table: tuple, n: int
 ) -> None:
     pipeline = Pipeline(
-        sources=(Listed(first), AlsoListed(second)), filters=(Forbidden(hidden),), scorer=ByTable(table)
+        sources=named(Listed(first), AlsoListed(second)), filters=named(Forbidden(hidden)), scorer=ByTable(table)
     )
     slate = pipeline.run(some_query(n=n))
     allowed = (set(first) | set(second)) - set(hidden)
@@ -80,10 +80,10 @@ def test_phases_that_are_pickled_between_processes_give_the_slate_of_one_run(
     first: tuple, hidden: tuple, table: tuple, n: int
 ) -> None:
     pipeline = Pipeline(
-        sources=(Listed(first), Asleep()),
-        filters=(Forbidden(hidden),),
+        sources=named(Listed(first), Asleep()),
+        filters=named(Forbidden(hidden)),
         scorer=ByTable(table),
-        rerankers=(Reversed(),),
+        rerankers=named(Reversed()),
         backfill=Everything(N_ITEMS),
     )
     query = some_query(n=n)
@@ -101,11 +101,11 @@ def test_phases_that_are_pickled_between_processes_give_the_slate_of_one_run(
 @pytest.mark.parametrize(
     "with_stage",
     [
-        lambda stage: Pipeline(sources=(Listed((1, 2)), stage)),
-        lambda stage: Pipeline(sources=(Listed((1, 2)),), filters=(stage,)),
-        lambda stage: Pipeline(sources=(Listed((1, 2)),), scorer=stage),
-        lambda stage: Pipeline(sources=(Listed((1, 2)),), rerankers=(stage,)),
-        lambda stage: Pipeline(sources=(Listed((1, 2)),), backfill=stage),
+        lambda stage: Pipeline(sources=named(Listed((1, 2)), stage)),
+        lambda stage: Pipeline(sources=named(Listed((1, 2))), filters=named(stage)),
+        lambda stage: Pipeline(sources=named(Listed((1, 2))), scorer=stage),
+        lambda stage: Pipeline(sources=named(Listed((1, 2))), rerankers=named(stage)),
+        lambda stage: Pipeline(sources=named(Listed((1, 2))), backfill=stage),
     ],
     ids=["source", "filter", "scorer", "reranker", "backfill"],
 )
@@ -121,7 +121,7 @@ class TestAnyStage:
 
 
 def test_without_scores_the_retrieval_order_stands_and_the_response_says_so() -> None:
-    slate = Pipeline(sources=(Listed((5, 2, 9)),), scorer=Asleep()).run(some_query())
+    slate = Pipeline(sources=named(Listed((5, 2, 9))), scorer=Asleep()).run(some_query())
     assert shown(slate) == [5, 2, 9]
     assert np.isnan(slate.candidates.scores).all()
     assert slate.degraded == ("asleep: the index is not loaded", RETRIEVAL_ORDER)
@@ -129,8 +129,8 @@ def test_without_scores_the_retrieval_order_stands_and_the_response_says_so() ->
 
 def test_when_time_is_spent_only_the_filters_and_the_backfill_are_asked() -> None:
     pipeline = Pipeline(
-        sources=(Listed((5,)),),
-        filters=(Forbidden((0,)),),
+        sources=named(Listed((5,))),
+        filters=named(Forbidden((0,))),
         scorer=ByTable((0.0,) * N_ITEMS),
         backfill=Everything(N_ITEMS),
     )
@@ -141,7 +141,7 @@ def test_when_time_is_spent_only_the_filters_and_the_backfill_are_asked() -> Non
 
 
 def test_the_time_of_the_sources_is_not_that_of_the_scorer() -> None:
-    pipeline = Pipeline(sources=(Listed((5, 2)),), scorer=ByTable(tuple(map(float, range(N_ITEMS)))))
+    pipeline = Pipeline(sources=named(Listed((5, 2))), scorer=ByTable(tuple(map(float, range(N_ITEMS)))))
     far = Deadline.after(3_600)
     late_scorer = pipeline.run(some_query(n=2, retrieval_deadline=far, ranking_deadline=OVER))
     assert (shown(late_scorer), late_scorer.degraded[-1]) == ([5, 2], RETRIEVAL_ORDER)
@@ -150,7 +150,7 @@ def test_the_time_of_the_sources_is_not_that_of_the_scorer() -> None:
 
 
 def test_a_long_backfill_is_read_only_as_far_as_it_is_needed() -> None:
-    far = Pipeline(sources=(), filters=(Forbidden(tuple(range(5_000))),), backfill=Everything(20_000))
+    far = Pipeline(sources={}, filters=named(Forbidden(tuple(range(5_000)))), backfill=Everything(20_000))
     slate = far.run(some_query(n=4))
     assert shown(slate) == [5_000, 5_001, 5_002, 5_003]
     assert slate.candidates.source_ranks[:, 0].tolist() == [5_001, 5_002, 5_003, 5_004]
@@ -159,14 +159,16 @@ def test_a_long_backfill_is_read_only_as_far_as_it_is_needed() -> None:
 
 def test_backfilled_items_are_scored_like_all_others() -> None:
     table = tuple(float(row) for row in range(N_ITEMS))
-    slate = Pipeline(sources=(Listed((3,)),), scorer=ByTable(table), backfill=Everything(N_ITEMS)).run(some_query(n=3))
+    slate = Pipeline(sources=named(Listed((3,))), scorer=ByTable(table), backfill=Everything(N_ITEMS)).run(
+        some_query(n=3)
+    )
     assert shown(slate) == [3, 1, 0]
     assert slate.candidates.found_by(1) == (BACKFILL,)
 
 
 def test_every_stage_is_timed_and_counted_under_its_name() -> None:
     slate = Pipeline(
-        sources=(Listed((1, 2, 3)), AlsoListed((3, 4))), filters=(Forbidden((1,)),), scorer=ByTable((0.0,) * 9)
+        sources=named(Listed((1, 2, 3)), AlsoListed((3, 4))), filters=named(Forbidden((1,))), scorer=ByTable((0.0,) * 9)
     ).run(some_query(n=2))
     assert slate.timings_ms.keys() == {"listed", "also_listed", "merge", "forbidden", "by_table"}
     assert slate.counts == {
@@ -181,7 +183,9 @@ def test_every_stage_is_timed_and_counted_under_its_name() -> None:
 
 def test_two_stages_of_one_name_are_refused_because_their_columns_would_mix() -> None:
     with pytest.raises(ValueError, match="listed"):
-        Pipeline(sources=(Listed((1,)), Listed((2,))))
+        named(Listed((1,)), Listed((2,)))
+    with pytest.raises(ValueError, match="called mine"):
+        Pipeline(sources={"mine": Listed((1,))}, filters={"mine": Forbidden((1,))})
 
 
 def test_a_stage_is_known_by_its_class_in_snake_case() -> None:

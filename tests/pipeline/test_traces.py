@@ -13,6 +13,7 @@ from tests.pipeline.contracts import some_query
 from tests.pipeline.stages_of_rules import Asleep, ByTable, Everything, Forbidden, Listed
 
 from remora.pipeline import Pipeline, runner
+from remora.pipeline.runner import named
 from remora.serving.stage_pool import StagePool
 
 
@@ -27,7 +28,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 def test_stages_are_spans_within_the_request_also_from_another_thread(spans: InMemorySpanExporter) -> None:
     pipeline = Pipeline(
-        sources=(Listed((1, 2, 3)),), filters=(Forbidden((1,)),), scorer=Asleep(), backfill=Everything(10)
+        sources=named(Listed((1, 2, 3))), filters=named(Forbidden((1,))), scorer=Asleep(), backfill=Everything(10)
     )
 
     async def requested() -> None:
@@ -45,5 +46,5 @@ def test_stages_are_spans_within_the_request_also_from_another_thread(spans: InM
 
 
 def test_the_spans_are_what_is_timed(spans: InMemorySpanExporter) -> None:
-    slate = Pipeline(sources=(Listed((1, 2)),), scorer=ByTable((0.0,) * 10)).run(some_query(n=2))
+    slate = Pipeline(sources=named(Listed((1, 2))), scorer=ByTable((0.0,) * 10)).run(some_query(n=2))
     assert [span.name for span in spans.get_finished_spans()] == list(slate.timings_ms)

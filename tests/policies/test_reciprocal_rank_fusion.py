@@ -8,6 +8,7 @@ from tests.pipeline.contracts import ScorerContract, some_query
 from tests.pipeline.stages_of_rules import AlsoListed, Everything, Listed
 
 from remora.pipeline import Candidates, Pipeline, Retrieved, Scorer
+from remora.pipeline.runner import named
 from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
 
 
@@ -28,7 +29,7 @@ def test_the_score_is_the_sum_of_reciprocal_ranks() -> None:
 
 
 def test_scoring_by_reciprocal_rank_fusion_keeps_the_retrieval_order_and_the_backfill_behind_it() -> None:
-    sources = (Listed((7, 3, 9)), AlsoListed((9, 1)))
+    sources = named(Listed((7, 3, 9)), AlsoListed((9, 1)))
     plain = Pipeline(sources=sources, backfill=Everything(12)).run(some_query())
     ranked = Pipeline(sources=sources, scorer=ReciprocalRankFusion(), backfill=Everything(12)).run(some_query())
     assert ranked.candidates.rows.tolist() == plain.candidates.rows.tolist()

@@ -17,7 +17,8 @@ from remora.ranking.calibration import Isotonic, Sigmoid
 from remora.ranking.network.inputs import Scale
 from remora.ranking.network.model import Network
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
-from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec, value_of
+from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec
+from remora.ranking.slate_value import value_of
 from remora.ranking.trees import Trees
 from remora.settings import NetworkSettings
 

@@ -15,8 +15,9 @@ from remora.contracts.errors import DataError
 from remora.pipeline import Candidates, Query, Retrieved
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import Sigmoid
-from remora.ranking.ranker import TREES, Ranker, RankerSpec, value_of
+from remora.ranking.ranker import TREES, Ranker, RankerSpec
 from remora.ranking.scorer import ObjectiveScorer
+from remora.ranking.slate_value import value_of
 
 QUERY = Query(request_id="r", surface="home_feed", n=3, instant=datetime(2026, 1, 1, tzinfo=UTC))
 WEIGHTS = st.dictionaries(st.sampled_from(OBJECTIVES), st.sampled_from([0.0, 0.5, 2.0]))

@@ -53,14 +53,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def bundled(settings: Settings, linear_model: Any) -> bytes:
     """A bundle's settings with this linear model."""
     written = BundleSettings.of(settings).model_dump(mode="json")
-    written["retrieval"]["linear_model"] = linear_model
+    written["retrieval"]["models"]["linear"] = {"type": "linear", "model": linear_model}
     return json.dumps(written).encode()
+
+
+def linear_model_of(settings: BundleSettings | Settings) -> Any:
+    """The component within the settings of another: what a bundle may import is looked at however deep it stands."""
+    return settings.retrieval.learned["linear"].config.model  # type: ignore[attr-defined]
 
 
 def naming(settings: Settings, linear_model: Any) -> Settings:
     """The operator's settings with this linear model."""
     values = settings.model_dump()
-    values["retrieval"]["linear_model"] = linear_model
+    values["retrieval"]["models"]["linear"] = {"type": "linear", "model": linear_model}
     return Settings.model_validate(values)
 
 
@@ -68,8 +73,8 @@ def test_a_class_that_a_bundle_names_is_not_imported_and_the_refusal_says_what_t
     settings: Settings, folder: Path
 ) -> None:
     found = BundleSettings.parse(bundled(settings, BY_PATH), FILE)
-    assert isinstance(found.retrieval.linear_model.config, UnresolvedConfig)
-    assert json.loads(found.model_dump_json())["retrieval"]["linear_model"] == BY_PATH
+    assert isinstance(linear_model_of(found).config, UnresolvedConfig)
+    assert json.loads(found.model_dump_json())["retrieval"]["models"]["linear"]["model"] == BY_PATH
     with pytest.raises(Refused, match=r"linear model 'shop_linear:Model'.*Install my-shop 2.3, or name it"):
         found.over(settings, {"shop_linear:Model": "my-shop 2.3"})
     assert not (folder / "was_imported").exists()
@@ -79,7 +84,7 @@ def test_a_class_that_a_bundle_names_is_not_imported_and_the_refusal_says_what_t
 def test_what_the_operators_settings_name_too_is_used_with_what_the_bundle_sets(settings: Settings) -> None:
     operators = naming(settings, {"type": "shop_linear:Model", "ridge": 9.0})
     found = BundleSettings.parse(bundled(settings, BY_PATH), FILE).over(operators)
-    assert found.retrieval.linear_model.config.ridge == 2.0  # type: ignore[attr-defined]
+    assert linear_model_of(found).config.ridge == 2.0  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("folder")
@@ -93,7 +98,7 @@ def test_a_registered_component_is_resolved_at_once(settings: Settings) -> None:
     with pytest.raises(Refused, match=r"ease: ridge"):
         BundleSettings.parse(bundled(settings, {"type": "ease", "ridge": -1}), FILE)
     found = BundleSettings.parse(bundled(settings, "ease"), FILE).over(settings)
-    assert found.retrieval.linear_model.type == "ease"
+    assert linear_model_of(found).type == "ease"
 
 
 def test_a_component_that_is_not_installed_names_the_package_to_install(settings: Settings) -> None:

@@ -17,9 +17,9 @@ from tests.datasets.worlds import START, clustered_events, make_lake, settings_f
 
 from remora.retrieval import co_visitation
 from remora.retrieval.co_visitation import count
+from remora.retrieval.models.co_visitation import CoVisitation
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS
-from remora.settings import RetrievalSettings
 
 AS_OF = START + timedelta(days=30)
 HALF_LIFE, WINDOW, DAMPING, KEPT = 10.0, 3, 0.3, 5
@@ -38,17 +38,12 @@ def test_scores_are_those_of_a_loop_and_the_future_changes_none(
     events = clustered_events(users=15, items=24, clusters=2, days=60, per_user=9, seed=2)
     settings = settings_for(
         home_folder,
-        retrieval={
-            "co_visited_half_life_days": HALF_LIFE,
-            "co_visited_window": WINDOW,
-            "co_visited_popularity_exponent": DAMPING,
-            "co_visited_neighbours": KEPT,
-        },
         features={"partitions": 2},
     )
+    config = CoVisitation.Config(half_life_days=HALF_LIFE, window=WINDOW, popularity_exponent=DAMPING, neighbours=KEPT)
     lake = make_lake(home_folder, events)
     vocabulary = lake.vocabulary()
-    found = count(lake.events(columns=COLUMNS), vocabulary, settings, AS_OF)  # events after AS_OF are there too
+    found = count(lake.events(columns=COLUMNS), vocabulary, settings, AS_OF, config)  # events after AS_OF are there too
 
     pairs: dict[tuple[int, int], float] = defaultdict(float)
     for user in {e[0] for e in events}:
@@ -99,7 +94,7 @@ def test_pairs_are_the_same_whenever_they_are_added_up(
                 for pair in {(one, two), (two, one)} if one != two else ():
                     expected[pair] += 1 / (1 + later) / log2(1 + later - earlier)
 
-    chosen = RetrievalSettings(co_visited_window=window)
+    chosen = CoVisitation.Config(window=window)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(co_visitation, "MOST_PENDING", most_pending)
         tables = list(co_visitation._pairs(events, np.ones(6), chosen))

@@ -11,21 +11,20 @@ import pytest
 import scipy.sparse as sp
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
-from remora.contracts.vocabulary import Vocabulary
 from remora.extensions import names
 from remora.extensions.kinds import LINEAR_MODEL
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.item_to_item_lists import fit, of_histories
+from remora.retrieval.models.linear import LinearLists
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS
-from remora.settings import RetrievalSettings
 
 ITEMS, AS_OF = 12, START + timedelta(days=30)
 
 
-def chosen(**changes: Any) -> RetrievalSettings:
+def chosen(**changes: Any) -> LinearLists.Config:
     model = {"type": "next_item", "past_decay": 2.0, "ridge": 1.0}
-    return RetrievalSettings.model_validate({"linear_model": model, "linear_top_k": 4} | changes)
+    return LinearLists.Config.model_validate({"model": model, "top_k": 4} | changes)
 
 
 def histories(users: int = 25) -> list[np.ndarray]:
@@ -40,12 +39,12 @@ def lists(found: Neighbours) -> list[list[int]]:
 @pytest.mark.parametrize("name", names(LINEAR_MODEL))
 def test_the_lists_are_the_largest_positive_scores_of_a_user_who_had_that_item_alone(name: str) -> None:
     own = {"graph_filter": {"rank": 6}}.get(name, {"ridge": 1.0})
-    settings = chosen(linear_model={"type": name, **own})
-    found = of_histories(histories(), ITEMS, settings)
+    config = chosen(model={"type": name, **own})
+    found = of_histories(histories(), ITEMS, config)
     several = [h for h in histories() if len(h) > 1]
     head = np.unique(np.concatenate(histories()))
     at = np.searchsorted(head, np.arange(ITEMS))
-    choice = settings.linear_model
+    choice = config.model
     model = choice.component.cls.learn(Histories.of([at[h] for h in several], len(head)), choice.config)
     every = model.scores(sp.csr_array(np.eye(len(head), dtype=np.float32)))
     for place, row in enumerate(head):
@@ -61,22 +60,22 @@ def test_a_lake_gives_the_lists_of_each_users_positive_items_before_the_instant(
     ray_cluster: None, home_folder: Path
 ) -> None:
     events = clustered_events(users=20, items=24, clusters=3, days=60, per_user=9, seed=2)
-    settings = settings_for(home_folder, retrieval=chosen().model_dump(), features={"partitions": 3})
+    settings = settings_for(home_folder, features={"partitions": 3})
     lake = make_lake(home_folder, events)
     vocabulary = lake.vocabulary()
-    found = fit(lake.events(columns=COLUMNS), vocabulary, settings, AS_OF)  # events after AS_OF are there too
+    found = fit(lake.events(columns=COLUMNS), vocabulary, settings, AS_OF, chosen())  # events after AS_OF are there too
     wanted: dict[str, list[int]] = {user: [] for user in sorted({e[0] for e in events})}
     for user, item, kind, at in events:
         row = vocabulary.row(item)
         if at < AS_OF and kind != "dislike" and row is not None:
             wanted[user].append(row)
-    expected = of_histories([np.array(w) for w in wanted.values() if w], len(vocabulary), settings.retrieval)
+    expected = of_histories([np.array(w) for w in wanted.values() if w], len(vocabulary), chosen())
     assert lists(found) == lists(expected)
     assert any(lists(found))
 
 
 def test_a_catalogue_beyond_the_limit_is_known_by_its_most_popular_items() -> None:
-    found = lists(of_histories(histories(), ITEMS, chosen(linear_max_items=5)))
+    found = lists(of_histories(histories(), ITEMS, chosen(max_items=5)))
     counts = np.bincount(np.concatenate(histories()), minlength=ITEMS)
     head = set(np.argsort(-counts, kind="stable")[:5].tolist())
     assert {row for row, one in enumerate(found) if one} <= head
@@ -86,9 +85,3 @@ def test_a_catalogue_beyond_the_limit_is_known_by_its_most_popular_items() -> No
 @pytest.mark.parametrize("nothing", [[np.array([3])], [np.array([2]), np.array([2])]])
 def test_nothing_that_follows_gives_empty_lists(nothing: list[np.ndarray]) -> None:
     assert lists(of_histories(nothing, ITEMS, chosen())) == [[]] * ITEMS
-
-
-def test_turned_off_it_reads_nothing(home_folder: Path) -> None:
-    settings = settings_for(home_folder, retrieval={"linear_limit": 0})
-    vocabulary = Vocabulary([f"i{row:02}" for row in range(ITEMS)])
-    assert lists(fit(None, vocabulary, settings, AS_OF)) == [[]] * ITEMS  # type: ignore[arg-type]

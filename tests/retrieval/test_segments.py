@@ -14,6 +14,7 @@ from tests.datasets.worlds import START, clustered_events, make_lake, settings_f
 
 from remora.contracts.errors import MissingInput, NotReady
 from remora.pipeline import Query
+from remora.retrieval.models.segment_popularity import SegmentPopularity
 from remora.retrieval.positive_events import COLUMNS
 from remora.retrieval.segments import Segments, count
 from remora.retrieval.sources.popular_in_segment import PopularInSegment
@@ -31,15 +32,13 @@ def asked(**of: object) -> Query:
 
 def test_shares_are_those_that_a_database_counts(ray_cluster: None, home_folder: Path, tmp_path: Path) -> None:
     events = clustered_events(users=18, items=24, clusters=2, days=60, per_user=9, seed=2)
-    settings = settings_for(
-        home_folder,
-        retrieval={"segment": "gender", "segment_smoothing_events": PRIOR},
-    )
+    settings = settings_for(home_folder)
+    config = SegmentPopularity.Config(column="gender", smoothing_events=PRIOR)
     lake = make_lake(home_folder, events)
     vocabulary = lake.vocabulary()
     people = sorted({event[0] for event in events})
     members = pa.table({"user_id": people, "gender": [SIDES[n % 4] for n in range(len(people))]})
-    found = count(lake.events(columns=COLUMNS), members, vocabulary, settings, AS_OF)
+    found = count(lake.events(columns=COLUMNS), members, vocabulary, settings, AS_OF, config)
     assert found.names == ("at", "de")
 
     database = duckdb.connect()
@@ -78,21 +77,17 @@ def test_shares_are_those_that_a_database_counts(ray_cluster: None, home_folder:
     assert [again.of(name).rows.tolist() for name in found.names] == [found.of(n).rows.tolist() for n in found.names]
 
 
-def test_without_a_segment_nothing_is_counted_and_a_column_that_is_not_there_is_named(
-    ray_cluster: None, home_folder: Path, tmp_path: Path
-) -> None:
+def test_a_column_that_is_not_there_is_named(ray_cluster: None, home_folder: Path) -> None:
     lake = make_lake(home_folder, clustered_events(users=4, items=6, clusters=1, days=9, per_user=3, seed=1))
-    bare, no_users = settings_for(home_folder), pa.table({"user_id": pa.array([], pa.string())})
-    count(lake.events(columns=COLUMNS), no_users, lake.vocabulary(), bare, AS_OF).save(tmp_path / "segments.parquet")
-    assert Segments.load(tmp_path / "segments.parquet").names == ()
-    named = settings_for(home_folder, retrieval={"segment": "gender"})
+    settings, no_users = settings_for(home_folder), pa.table({"user_id": pa.array([], pa.string())})
+    config = SegmentPopularity.Config(column="gender")
     with pytest.raises(MissingInput, match="No column of users 'gender'"):
-        count(lake.events(columns=COLUMNS), no_users, lake.vocabulary(), named, AS_OF)
+        count(lake.events(columns=COLUMNS), no_users, lake.vocabulary(), settings, AS_OF, config)
 
 
 def test_a_segment_must_be_a_column_of_the_users(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"segment is 'country'; data\.user_columns has: age, gender"):
-        settings_for(tmp_path, retrieval={"segment": "country"})
+    with pytest.raises(ValueError, match=r"segment_popularity: its column is 'country'; .*has: age, gender"):
+        settings_for(tmp_path, retrieval={"models": {"segment_popularity": {"column": "country"}}})
 
 
 def shared(*rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,9 +16,8 @@ from remora.retrieval.content import Content
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.sources.co_visited import CoVisited
-from remora.retrieval.sources.co_visited_with import CoVisitedWith
-from remora.retrieval.sources.linear import Linear
+from remora.retrieval.sources.from_history import FromHistory
+from remora.retrieval.sources.from_item import FromItem
 from remora.retrieval.sources.nearest_items import NearestItems
 from remora.retrieval.sources.newest import Newest
 from remora.retrieval.sources.popular import Popular
@@ -155,17 +154,17 @@ class TestNearestItems(SourceContract):
         assert len(shared.cache) == 9  # no age is no age; only the last five items of a history are read
 
 
-class TestCoVisited(SourceContract):
-    def source(self) -> CoVisited:
-        return CoVisited(neighbours=neighbours(), limit=LIMIT)
+class TestFromHistory(SourceContract):
+    def source(self) -> FromHistory:
+        return FromHistory(neighbours=neighbours(), limit=LIMIT)
 
     def test_later_items_count_more(self) -> None:
-        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, decay=0.5).find(query(history=(30, 11)))
+        found = FromHistory(neighbours=neighbours(), limit=1, seeds=2, decay=0.5).find(query(history=(30, 11)))
         assert found.rows.tolist() == [10]
         assert found.scores.tolist() == [1.0]
 
     def test_it_knows_the_sum_of_the_lists_of_every_item_and_nothing_of_the_others(self) -> None:
-        found = CoVisited(neighbours=neighbours(), limit=1, seeds=2, decay=0.5).find(query(history=(30, 11)))
+        found = FromHistory(neighbours=neighbours(), limit=1, seeds=2, decay=0.5).find(query(history=(30, 11)))
         assert found.score_others is not None
         said = found.score_others(np.arange(ITEMS, dtype=np.int32))
         expected = np.full(ITEMS, np.nan)
@@ -175,12 +174,12 @@ class TestCoVisited(SourceContract):
         np.testing.assert_allclose(said, expected, atol=1e-6)
 
 
-class TestLinear(SourceContract):
-    def source(self) -> Linear:
-        return Linear(neighbours=neighbours(), limit=LIMIT, decay=0.8)
+class TestFromHistoryWithDecay(SourceContract):
+    def source(self) -> FromHistory:
+        return FromHistory(neighbours=neighbours(), limit=LIMIT, decay=0.8)
 
     def test_a_single_item_gives_its_own_list(self) -> None:
-        found = Linear(neighbours=neighbours(), limit=LIMIT).find(query(history=(30,)))
+        found = FromHistory(neighbours=neighbours(), limit=LIMIT).find(query(history=(30,)))
         assert found.rows.tolist() == list(range(29, 22, -1))
 
 
@@ -203,11 +202,11 @@ class TestNewest(SourceContract):
         assert self.source().find(query()).rows.tolist() == [1, 3, 7, 9, 11, 13, 17]
 
 
-class TestCoVisitedWith(SourceContract):
+class TestFromItem(SourceContract):
     asked = query(item=20)
 
-    def source(self) -> CoVisitedWith:
-        return CoVisitedWith(neighbours=neighbours(), limit=LIMIT)
+    def source(self) -> FromItem:
+        return FromItem(neighbours=neighbours(), limit=LIMIT)
 
 
 class TestSimilarVectors(SourceContract):

@@ -66,7 +66,7 @@ class PlantedShop(SmallShop):
             os._exit(11)
         if defect == OF_ANOTHER:
             raise DataError("The index holds 59 vectors of 8 numbers, the towers 60 of 8: different bundles.")
-        whole = super().load(bundle).parts
+        whole = super().load(bundle).context
         scorer: Any = Planted(whole.scorer, defect)  # type: ignore[arg-type]
         return LoadedBundle.of(replace(whole, scorer=scorer), bundle=bundle)
 

@@ -16,18 +16,21 @@ from remora.contracts.home import Home
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
-from remora.pipeline import Candidates, Hydrator, Query, Scores
+from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext
 from remora.pipeline.cache import Cache
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.models.co_visitation import CoVisitation
+from remora.retrieval.models.linear import LinearLists
+from remora.retrieval.models.segment_popularity import SegmentPopularity
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
+from remora.retrieval.two_tower import Towers
 from remora.serving.load_guard import LoadGuard
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings
-from remora.surfaces.parts import Parts
 
 N_ITEMS = 60
 DIMENSION = 8
@@ -50,7 +53,13 @@ def settings(home: str = NOWHERE, **serving: Any) -> Settings:
             "event_types": {"buy": {"weight": 1.0, "sign": 1}},
             "user_columns": ["country"],
         },
-        retrieval={"segment": "country", "nearest_limit": 20, "co_visited_limit": 10, "trending_limit": 5},
+        retrieval={"models": {"segment_popularity": {"column": "country"}}},
+        surfaces={
+            "home_feed": {
+                "sources": {"nearest_items": {"limit": 20}, "co_visited": {"limit": 10}, "trending": {"limit": 5}}
+            },
+            "similar_items": {"sources": {"similar_vectors": {"limit": 20}, "co_visited_with": {"limit": 10}}},
+        },
         serving={"timeout_ms": 60_000, "max_timeout_ms": 60_000, "cpus_per_replica": 0.25, "max_replicas": 1} | serving,
     )
 
@@ -136,21 +145,22 @@ class Regulars:
         return replace(query, user_found=True, history=history, seen=np.unique(history))
 
 
-def parts(of: Settings) -> Parts:
-    """The parts of the shop, the same in every process."""
+def context(of: Settings) -> StageContext:
+    """What the stages of the shop are made from, the same in every process."""
     random = np.random.default_rng(11)
     vectors = random.normal(size=(N_ITEMS, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     snapshot = shelves(random)
-    return Parts(
+    return StageContext(
         settings=of,
         vocabulary=snapshot.vocabulary,
         snapshot=snapshot,
-        encoder=cast(Any, MeanOfHistory(vectors)),
-        index=ItemIndex.build(vectors),
-        neighbours=next_ones(),
-        linear=next_ones(),
-        segments=segments(),
+        models={
+            "two_tower": Towers(cast(Any, MeanOfHistory(vectors)), ItemIndex.build(vectors)),
+            "co_visitation": CoVisitation(neighbours=next_ones()),
+            "linear": LinearLists(neighbours=next_ones(), step_decay=0.8),
+            "segment_popularity": SegmentPopularity(segments=segments(), column="country"),
+        },
         scorer=Taste(vectors),
     )
 
@@ -194,7 +204,7 @@ class SmallShop:
         return LoadGuard(Home(self.settings.home)).opening(bundle, revision=self.traffic().revision)
 
     def load(self, bundle: str = "") -> LoadedBundle:
-        return LoadedBundle.of(parts(self.settings), bundle=bundle or self.bundle)
+        return LoadedBundle.of(context(self.settings), bundle=bundle or self.bundle)
 
     def users(self, loaded: LoadedBundle) -> Hydrator:
         return regulars(self.closed)

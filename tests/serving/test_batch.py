@@ -53,7 +53,7 @@ def test_a_batch_is_what_the_pipeline_replays(batch: Artifact) -> None:
     for user, rows in slates(batch).items():
         query = Query(request_id="replay", surface="home_feed", n=N, instant=INSTANT, user_id=user)
         slate = loaded.surfaces["home_feed"].run(users.hydrate(query))
-        assert [row["item_id"] for row in rows] == loaded.parts.vocabulary.to_ids(slate.candidates.rows)
+        assert [row["item_id"] for row in rows] == loaded.context.vocabulary.to_ids(slate.candidates.rows)
         np.testing.assert_array_equal(np.array([row["score"] for row in rows], np.float32), slate.candidates.scores)
 
 

@@ -18,6 +18,7 @@ from tests.serving.test_routes import Front, Stuck, asking, assert_problem
 from remora.cli.explain import render
 from remora.contracts.errors import NotReady
 from remora.pipeline import Candidates, Mask, Query
+from remora.pipeline.runner import named
 from remora.serving.explanation import Explanation, explain
 from remora.serving.phases import Phases
 from remora.serving.requests import item_row, to_query
@@ -75,7 +76,7 @@ class TestACause:
     def test_is_a_source_whose_limit_ends_above_the_item(self) -> None:
         missed = [found for row in range(N_ITEMS) if (found := asked(f"i{row:02}")).removed_by == "retrieval"]
         assert missed
-        limit = SHOP.settings.retrieval.nearest_limit
+        limit = SHOP.settings.surfaces["home_feed"].sources["nearest_items"].config.limit
         for found in missed:
             ranks = {one.source: one.rank for one in found.below_limit_in}
             assert ranks["nearest_items"] > limit
@@ -97,13 +98,15 @@ class TestACause:
 
     def test_is_a_rule_of_a_surface_by_its_name(self) -> None:
         feed = PHASES.loaded.surfaces["home_feed"]
-        loaded = replace(PHASES.loaded, surfaces={"home_feed": replace(feed, filters=(*feed.filters, OddRows()))})
+        loaded = replace(
+            PHASES.loaded, surfaces={"home_feed": replace(feed, filters={**feed.filters, **named(OddRows())})}
+        )
         assert asked("i31", Phases(loaded, regulars()), user_id="nobody").removed_by == "odd_rows"
         assert asked("i30", Phases(loaded, regulars()), user_id="nobody").removed_by != "odd_rows"
 
     def test_is_no_rule_that_was_not_ready_and_that_is_said(self) -> None:
         feed = PHASES.loaded.surfaces["home_feed"]
-        loaded = replace(PHASES.loaded, surfaces={"home_feed": replace(feed, filters=(OddRows(closed=True),))})
+        loaded = replace(PHASES.loaded, surfaces={"home_feed": replace(feed, filters=named(OddRows(closed=True)))})
         found = asked("i31", Phases(loaded, regulars()))
         assert found.removed_by in {None, "retrieval"}
         assert found.degraded == ("odd_rows: the rules are not loaded",)

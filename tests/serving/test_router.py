@@ -48,7 +48,7 @@ class Reversed:
 def phases(bundle: str, reverse: bool = False) -> Phases:
     loaded = SHOP.load(bundle)
     if reverse:
-        parts = replace(loaded.parts, scorer=Reversed(loaded.parts.scorer))
+        parts = replace(loaded.context, scorer=Reversed(loaded.context.scorer))
         loaded = LoadedBundle.of(parts, bundle=bundle)
     return Phases(loaded, regulars())
 

@@ -281,7 +281,7 @@ class TestWhenSomethingFails:
         shop = SmallShop()
         ask = asking(Front(shop, Stuck(NotReady("the retriever is gone"))))
         answer = ask("POST", "/v1/recommend", json={"user_id": "u1", "exclude": ["i00"]}).json()
-        snapshot = shop.load().parts.snapshot
+        snapshot = shop.load().context.snapshot
         eligible = [r for r in range(1, N_ITEMS) if r not in UNAVAILABLE]
         best = sorted(eligible, key=lambda row: (-snapshot.popularity[row], row))[:10]
         assert [item["item_id"] for item in answer["items"]] == [f"i{row:02}" for row in best]

@@ -40,7 +40,7 @@ class MarkedShop(SmallShop):
     """Each bundle has scores of its own range, and titles that name it: they come from different phases."""
 
     def load(self, bundle: str = "") -> LoadedBundle:
-        whole = super().load(bundle).parts
+        whole = super().load(bundle).context
         titles = [f"{title} of {bundle}" for title in whole.snapshot.titles]
         table = whole.snapshot.table
         column = table.column_names.index("item_profile__title")

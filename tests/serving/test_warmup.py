@@ -54,7 +54,7 @@ class BreakingShop(SmallShop):
 
     def load(self, bundle: str = "") -> LoadedBundle:
         whole = super().load(bundle)
-        return LoadedBundle.of(replace(whole.parts, scorer=Breaking(self.good)), bundle="breaking")
+        return LoadedBundle.of(replace(whole.context, scorer=Breaking(self.good)), bundle="breaking")
 
     def users(self, loaded: LoadedBundle) -> Hydrator:
         return Watched(regulars(self.closed), self.asked)
@@ -62,7 +62,7 @@ class BreakingShop(SmallShop):
 
 def test_every_surface_is_warmed_up_with_every_length_of_history_and_fills_a_slate() -> None:
     loaded = SmallShop().load()
-    found = warmup_queries(loaded.parts)
+    found = warmup_queries(loaded.context)
     assert {(q.surface, len(q.history)) for q in found} == {
         (surface, min(length, N_ITEMS - 1)) for surface in loaded.surfaces for length in HISTORIES
     }
@@ -102,7 +102,7 @@ def test_a_replica_is_healthy_whether_or_not_the_online_store_answers(closed: bo
 
 def test_a_replica_whose_stages_break_is_not_healthy() -> None:
     worker = Replica(BreakingShop(settings=settings()))
-    scorer: Any = worker.bundles.active.production.loaded.parts.scorer
+    scorer: Any = worker.bundles.active.production.loaded.context.scorer
     scorer.good = 0
     with pytest.raises(ZeroDivisionError):
         asyncio.run(worker.check_health())
@@ -150,6 +150,6 @@ def test_a_replica_with_a_thread_that_does_not_come_back_is_not_healthy(monkeypa
 
 def test_a_bundle_whose_answers_cannot_be_sent_does_not_get_through_its_warmup() -> None:
     loaded = SmallShop().load()
-    vars(loaded.parts.snapshot)["titles"] = [1984] * N_ITEMS
+    vars(loaded.context.snapshot)["titles"] = [1984] * N_ITEMS
     with pytest.raises(ValidationError, match="title"):
         warm_up(Phases(loaded), within_ms=1e9)

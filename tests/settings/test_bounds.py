@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import annotated_types as at
 import pytest
-from pydantic import ValidationError
+from pydantic import RootModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from remora.contracts.section import Section
@@ -77,6 +77,11 @@ def leaves(section: type[Section], seen: set[type[Section]] | None = None) -> It
         for kind, bounds, listed in parts(field.annotation, tuple(field.metadata)):
             if isinstance(kind, type) and issubclass(kind, ComponentChoice):
                 continue  # a component's settings are its own: see tests/extensions
+            if isinstance(kind, type) and issubclass(kind, RootModel):
+                for of_root, _, _ in parts(kind.model_fields["root"].annotation):
+                    if isinstance(of_root, type) and issubclass(of_root, Section):
+                        yield from leaves(of_root, seen)
+                continue
             if isinstance(kind, type) and issubclass(kind, Section):
                 yield from leaves(kind, seen)
             else:
@@ -114,9 +119,7 @@ def all_sections() -> Iterator[type[Section]]:
     while left:
         for one in left.pop().__subclasses__():
             left.append(one)
-            made_of_sections = one.__name__ in ("SurfacesSettings", "BundleSettings") or issubclass(
-                one, ComponentChoice
-            )
+            made_of_sections = one.__name__ == "BundleSettings" or issubclass(one, ComponentChoice)
             derived_from = bool(one.__subclasses__())  # its fields are reached where they are inherited
             if one.__module__.startswith("remora.settings") and not made_of_sections and not derived_from:
                 yield one

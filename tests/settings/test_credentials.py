@@ -28,7 +28,7 @@ PLAIN = (
     "name", "dataset", "columns", "extra_columns", "delimiter", "quote", "escape", "encoding", "null_values",
     "list_separator", "event_type", "when", "type", "pattern", "timezone", "filters",
     "impression", "title", "category", "available", "user_columns",
-    "item_columns", "text_columns", "address", "segment", "events",
+    "item_columns", "text_columns", "address", "preset", "surface", "events",
     "split", "catalog", "snapshot",
     "leakage_allowlist", "metric", "host", "signing_key", "trusted_keys", "on_success", "textfile",
 )

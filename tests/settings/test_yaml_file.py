@@ -116,7 +116,7 @@ def test_a_byte_order_mark_and_other_scripts_are_read_in_any_locale(
 def test_switches_may_still_be_written_as_words(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text(LEAST + "surfaces: {home_feed: {hide_seen: no}}\n")
-    assert load(file).surfaces.home_feed.hide_seen is False
+    assert load(file).surfaces["home_feed"].hide_seen is False
 
 
 @pytest.mark.parametrize(

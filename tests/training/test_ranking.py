@@ -21,6 +21,7 @@ from remora.features.build import build
 from remora.features.store import apply
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import path
 from remora.training import ranking, ranking_examples, retrieval
@@ -34,7 +35,6 @@ from remora.training.tuning.outcome import read_search
 from remora.training.tuning.ranking import search, tuned
 from remora.training.tuning.search import front
 from remora.wiring.ablations import LESS
-from remora.wiring.parts import Towers
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 

@@ -16,10 +16,10 @@ from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.training.retrieval import train
 from remora.training.runs import POLL
-from remora.wiring.parts import Towers
 
 USERS, ITEMS, CLUSTERS = 60, 40, 4
 

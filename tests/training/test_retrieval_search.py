@@ -90,7 +90,7 @@ def test_the_best_is_used_by_its_name(found: tuple) -> None:
     ("name", "space", "said"),
     [
         ("../up", SPACE, "cannot be called"),
-        ("x", {"nearest_limit": {"choices": [5]}}, "nearest_limit, which the training of a trial does not depend on"),
+        ("x", {"max_failures": {"choices": [5]}}, "max_failures, which the training of a trial does not depend on"),
         ("x", {"text_hash_buckets": {"choices": [5]}, "seed": {"choices": [5]}}, "Leave them out"),
     ],
 )

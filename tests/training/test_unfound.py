@@ -21,8 +21,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
     [
         ([9, 9, 9], "4 of the 4 positive items were not in the catalogue yet"),
         ([0, 9, 9], "3 of the 4 positive items were not in the catalogue yet"),
-        ([0, 0, 9], "Raise retrieval.nearest_limit"),
-        ([None, None, None], "Raise retrieval.nearest_limit"),
+        ([0, 0, 9], "Raise the sources' limits"),
+        ([None, None, None], "Raise the sources' limits"),
     ],
 )
 def test_items_that_are_newer_than_the_queries_are_distinguished_from_a_limit_that_is_too_low(
@@ -37,7 +37,7 @@ def test_items_that_are_newer_than_the_queries_are_distinguished_from_a_limit_th
 def test_an_item_that_always_was_there_has_no_later_beginning() -> None:
     asked = pa.table({"instant": [START], "outcomes": [["a"]]})
     items = pa.table({"item_id": ["a", "a"], "event_timestamp": pa.array([None, START + timedelta(days=9)], TIMESTAMP)})
-    assert "nearest_limit" in why_unfound(asked, items)
+    assert "limits" in why_unfound(asked, items)
 
 
 @pytest.mark.parametrize("hidden", [True, False])

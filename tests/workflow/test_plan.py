@@ -48,16 +48,15 @@ RUNS_AGAIN: dict[str, set[str]] = {
     "features.redis": {"feast apply", "materialize"}, "features.registry": {"feast apply"}, "features.*": FEATURES,
     # the towers, and what else finds candidates, of which the ranker learns
     "retrieval.max_failures": set(),
-    "retrieval.*_limit": ROWS, "retrieval.co_visited_*": ROWS, "retrieval.linear_*": ROWS, "retrieval.segment*": ROWS,
-    "retrieval.newest_days": ROWS, "retrieval.*": TOWERS,
+    "retrieval.models.*": ROWS, "retrieval.*": TOWERS,
     # the ranker: rows, and models; the network is none of them here, so its settings count for nothing
     "ranking.network.*": set(), "ranking.objectives": ROWS,
     "ranking.*_per_query": ROWS, "ranking.*_queries": ROWS, "ranking.validation_negatives": ROWS,
     "ranking.candidates": ROWS, "ranking.seed": ROWS, "ranking.max_failures": set(),
     "ranking.*": RANKED,
     # the surfaces
-    "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.*": JUDGED,
-    "surfaces.similar_items.*": {"bundle"} | ENDS,
+    "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.sources.*": ROWS, "surfaces.home_feed.filters.*": ROWS,
+    "surfaces.home_feed.pipeline": ROWS, "surfaces.home_feed.*": JUDGED, "surfaces.similar_items.*": {"bundle"} | ENDS,
     # how it is judged
     "evaluation.events_between_queries": ROWS, "evaluation.queries_per_user": ROWS, "evaluation.horizon_days": ROWS,
     "evaluation.max_snapshots": ROWS, "evaluation.*": JUDGED,

@@ -98,8 +98,8 @@ def parity(
     from remora.features.store import open_store
     from remora.ingest.lake import Lake
     from remora.registry.bundles import Bundles
+    from remora.wiring.bundle_contents import SNAPSHOT
     from remora.wiring.cluster import connect
-    from remora.wiring.parts import SNAPSHOT
 
     settings = load(config)
     activate(settings)

@@ -187,7 +187,7 @@ def _followed(some: pl.DataFrame, events: pl.DataFrame, query_rows: pl.DataFrame
         pl.col(EVENT_TIMESTAMP) >= pl.col("instant"),
         pl.col(EVENT_TIMESTAMP) < pl.col("instant") + horizon,
     )
-    if not settings.surfaces.home_feed.hide_seen:
+    if not settings.ranked_surface.hide_seen:
         return after
     first_seen = pl.col(EVENT_TIMESTAMP).min().over(USER_ID, ITEM_ID)
     firsts = events.select(USER_ID, ITEM_ID, first_seen.alias("first_seen")).unique()

@@ -65,7 +65,7 @@ def _examples(
         positions["now"].to_numpy().astype(np.int64),
         settings.features.history_length,
     )
-    keep = positives["first"].to_numpy() if settings.surfaces.home_feed.hide_seen else np.ones(len(positives), bool)
+    keep = positives["first"].to_numpy() if settings.ranked_surface.hide_seen else np.ones(len(positives), bool)
     chosen = positives.filter(pl.Series(keep))
     users = _as_of(chosen, profile)
     columns: dict[str, Any] = {

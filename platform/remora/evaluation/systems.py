@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from remora.pipeline import Pipeline
-from remora.pipeline.runner import stage_name
 from remora.pipeline.stages import Source
 
 POPULARITY = "popularity"
@@ -22,15 +21,19 @@ def systems(surface: Pipeline) -> dict[str, Pipeline]:
     ``popularity`` is the backfill alone, ``co_visitation`` that source alone, ``retrieval`` all sources by reciprocal
     rank fusion, ``surface`` everything; then retrieval without each of its sources, which tells what each adds.
     """
-    retrieval = replace(surface, scorer=None, rerankers=())
+    retrieval = replace(surface, scorer=None, rerankers={})
     return {
-        POPULARITY: replace(retrieval, sources=()),
-        CO_VISITATION: replace(retrieval, sources=tuple(s for s in surface.sources if stage_name(s) == "co_visited")),
+        POPULARITY: replace(retrieval, sources={}),
+        CO_VISITATION: replace(retrieval, sources=_only(surface, "co_visited")),
         RETRIEVAL: retrieval,
         SURFACE: surface,
-        **{WITHOUT + stage_name(one): _without(retrieval, one) for one in surface.sources if len(surface.sources) > 1},
+        **{WITHOUT + name: _without(retrieval, name) for name in surface.sources if len(surface.sources) > 1},
     }
 
 
-def _without(retrieval: Pipeline, source: Source) -> Pipeline:
-    return replace(retrieval, sources=tuple(s for s in retrieval.sources if s is not source))
+def _only(surface: Pipeline, name: str) -> dict[str, Source]:
+    return {name: surface.sources[name]} if name in surface.sources else {}
+
+
+def _without(retrieval: Pipeline, name: str) -> Pipeline:
+    return replace(retrieval, sources={other: one for other, one in retrieval.sources.items() if other != name})

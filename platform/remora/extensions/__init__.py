@@ -1,6 +1,6 @@
 """Components by configuration: what users plug in, found by name, with settings of its own."""
 
-from remora.extensions.choice import FROM_A_BUNDLE, ComponentChoice, UnresolvedConfig, choices
+from remora.extensions.choice import FROM_A_BUNDLE, ComponentChoice, UnresolvedConfig, choices, choices_by_place
 from remora.extensions.component import ComponentConfig, Kind
 from remora.extensions.registry import Component, find, names
 
@@ -12,6 +12,7 @@ __all__ = [
     "Kind",
     "UnresolvedConfig",
     "choices",
+    "choices_by_place",
     "find",
     "names",
 ]

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     GetJsonSchemaHandler,
+    RootModel,
     SerializeAsAny,
     ValidationError,
     ValidationInfo,
@@ -67,7 +68,8 @@ class ComponentChoice(Section):
             return {"type": type, "config": UnresolvedConfig.model_validate(own)}
         try:
             config = cls.kind.config_of(find(cls.kind, type).cls)
-            return {"type": type, "config": config.model_validate(own)}
+            # With the context: settings of a component may name others, which a bundle may not choose freely either.
+            return {"type": type, "config": config.model_validate(own, context=info.context)}
         except ComponentError as error:
             raise ValueError(str(error)) from error
         except ValidationError as error:
@@ -84,18 +86,30 @@ class ComponentChoice(Section):
 
 
 def choices(section: BaseModel) -> Iterator[ComponentChoice]:
-    """Every component that a section names, in sections, lists and mappings within it too."""
-    pending: list[Any] = list(vars(section).values())  # those that it has: a step's view has some of them
-    while pending:
-        value = pending.pop(0)
-        if isinstance(value, ComponentChoice):
-            yield value
-        elif isinstance(value, BaseModel):
-            yield from choices(value)
-        elif isinstance(value, Mapping):
-            pending += value.values()
-        elif isinstance(value, list | tuple):
-            pending += value
+    """Every component that a section names, in sections, lists, mappings and other components' settings within it."""
+    for _, choice in choices_by_place(section):
+        yield choice
+
+
+def choices_by_place(section: BaseModel, above: str = "") -> Iterator[tuple[str, ComponentChoice]]:
+    """The same, each with where it stands, as ``surfaces.home_feed.sources.newest``."""
+    for name, value in vars(section).items():  # those that it has: a step's view has some of them
+        # The one field of a root model has no name in a file.
+        yield from _within(value, above if isinstance(section, RootModel) else f"{above}.{name}".lstrip("."))
+
+
+def _within(value: Any, place: str) -> Iterator[tuple[str, ComponentChoice]]:
+    if isinstance(value, ComponentChoice):
+        yield place, value
+        yield from choices_by_place(value.config, place)
+    elif isinstance(value, BaseModel):
+        yield from choices_by_place(value, place)
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _within(one, f"{place}.{name}")
+    elif isinstance(value, list | tuple):
+        for number, one in enumerate(value):
+            yield from _within(one, f"{place}.{number}")
 
 
 def _is_name(value: Any) -> bool:

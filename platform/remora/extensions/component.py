@@ -18,21 +18,25 @@ class Kind:
     """One kind of component.
 
     ``name`` is for messages ("metric"), ``group`` the entry points' ("remora.metrics"), ``verbs`` the methods that a
-    class of the kind has.
+    class of the kind has. With ``functions``, a function that does the same without settings of its own will do.
     """
 
     name: str
     group: str
     verbs: tuple[str, ...]
+    functions: bool = False
 
-    def config_of(self, cls: type[Any]) -> type[ComponentConfig]:
+    def config_of(self, cls: Any) -> type[ComponentConfig]:
         """The model of a component's settings: its ``Config``, or one without fields."""
         return getattr(cls, "Config", ComponentConfig)
 
-    def check(self, name: str, found: Any) -> type[Any]:
-        """``found``, where it is a class of this kind; ComponentError says what it lacks."""
+    def check(self, name: str, found: Any) -> Any:
+        """``found``, where it is a class (or function) of this kind; ComponentError says what it lacks."""
+        if self.functions and callable(found) and not isinstance(found, type):
+            return found
         if not isinstance(found, type):
-            raise ComponentError(self.name, name, f"it is {found!r} and not a class")
+            wanted = "neither a class nor a function" if self.functions else "not a class"
+            raise ComponentError(self.name, name, f"it is {found!r} and {wanted}")
         if missing := [verb for verb in self.verbs if not callable(getattr(found, verb, None))]:
             raise ComponentError(self.name, name, f"{found.__qualname__} has no method {', '.join(missing)}")
         config = self.config_of(found)

@@ -8,4 +8,18 @@ METRIC = Kind("metric", "remora.metrics", ("at", "of"))
 
 LINEAR_MODEL = Kind("linear model", "remora.linear_models", ("learn", "step_decay"))
 
-KINDS = (METRIC, LINEAR_MODEL)
+RETRIEVAL_MODEL = Kind("retrieval model", "remora.retrieval_models", ("learn", "save", "load"))
+
+SOURCE = Kind("source", "remora.sources", ("from_config", "find"))
+
+FILTER = Kind("filter", "remora.filters", ("from_config", "allowed"))
+
+SCORER = Kind("scorer", "remora.scorers", ("from_config", "score"))
+
+RERANKER = Kind("reranker", "remora.rerankers", ("from_config", "rerank"))
+
+BACKFILL = Kind("backfill", "remora.backfills", ("from_config", "page"))
+
+SURFACE = Kind("surface", "remora.surfaces", ("from_config",), functions=True)
+
+KINDS = (METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE)

@@ -19,7 +19,7 @@ PATH = ":"
 
 @dataclass(frozen=True)
 class Component:
-    """A component's class, and where it comes from.
+    """A component's class (of some kinds it may be a function), and where it comes from.
 
     ``name`` is what settings call it. ``distribution`` and ``version`` are those of the installed package; empty for a
     module that belongs to none.
@@ -27,7 +27,7 @@ class Component:
 
     kind: Kind
     name: str
-    cls: type[Any]
+    cls: Any
     distribution: str
     version: str
 

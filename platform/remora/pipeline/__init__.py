@@ -1,6 +1,7 @@
 """Stage protocols and the runner: what a request for recommendations is, and how its stages are run."""
 
 from remora.pipeline.candidates import EMPTY, Candidates, Retrieved
+from remora.pipeline.context import Items, StageContext
 from remora.pipeline.query import Query
 from remora.pipeline.runner import Pipeline
 from remora.pipeline.slate import Slate
@@ -12,6 +13,7 @@ __all__ = [
     "Candidates",
     "Filter",
     "Hydrator",
+    "Items",
     "Mask",
     "Pipeline",
     "Query",
@@ -21,4 +23,5 @@ __all__ = [
     "Scores",
     "Slate",
     "Source",
+    "StageContext",
 ]

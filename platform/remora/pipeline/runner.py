@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,6 +27,7 @@ from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Backfill, Filter, Reranker, Scorer, Source
 
 Answer = TypeVar("Answer")
+Stage = TypeVar("Stage")
 
 TRACER = trace.get_tracer("remora")
 """A span for each stage, within the request's; nothing while no exporter is configured."""
@@ -41,12 +42,20 @@ FIRST_PAGE = 256
 
 
 def stage_name(stage: object) -> str:
-    """The snake_case name under which a stage is traced and metered.
+    """The snake_case name of a stage's class: what a stage is called that settings do not name.
 
     >>> stage_name(type("CategoryDiversity", (), {})())
     'category_diversity'
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(stage).__name__).lower()
+
+
+def named(*stages: Stage) -> dict[str, Stage]:
+    """Stages by :func:`stage_name`; ValueError where two have one name."""
+    by_name = {stage_name(stage): stage for stage in stages}
+    if len(by_name) < len(stages):
+        raise ValueError(f"two of these stages have one name: {', '.join(map(stage_name, stages))}; name them yourself")
+    return by_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,20 +73,21 @@ class Pipeline:
     """One surface's whole request path: sources, filters, scorer, rerankers, and what fills up a slate that is short.
 
     ``backfill`` is asked when the filters leave fewer than n candidates; what it finds is filtered as well, so a slate
-    is short only when nothing else may be shown. Stages are known by their names, so no two may share one.
+    is short only when nothing else may be shown. Stages are known by the names under which they are given (a scorer by
+    that of its class), in ``degraded``, timings and columns, so no two may share one.
     The three phases are methods, so that each can run in a deployment of its own; :meth:`run` chains them.
     """
 
-    sources: tuple[Source, ...]
-    filters: tuple[Filter, ...] = ()
+    sources: Mapping[str, Source]
+    filters: Mapping[str, Filter] = field(default_factory=dict)
     scorer: Scorer | None = None
-    rerankers: tuple[Reranker, ...] = ()
+    rerankers: Mapping[str, Reranker] = field(default_factory=dict)
     backfill: Backfill | None = None
 
     def __post_init__(self) -> None:
-        stages = (*self.sources, *self.filters, *((self.scorer,) if self.scorer else ()), *self.rerankers)
-        repeated = [name for name, count in Counter(map(stage_name, stages)).items() if count > 1]
-        if repeated:
+        scorers = [stage_name(self.scorer)] if self.scorer else []
+        counts = Counter([*self.sources, *self.filters, *scorers, *self.rerankers])
+        if repeated := [name for name, count in counts.items() if count > 1]:
             raise ValueError(f"two stages of one pipeline are called {', '.join(repeated)}; their columns would mix")
 
     def run(self, query: Query) -> Slate:
@@ -88,11 +98,8 @@ class Pipeline:
         """Ask every source; a source that is not ready is skipped."""
         steps = _Steps()
         found = [
-            (
-                stage_name(source),
-                steps.attempt(stage_name(source), partial(source.find, query), EMPTY, until=query.retrieval_deadline),
-            )
-            for source in self.sources
+            (name, steps.attempt(name, partial(source.find, query), EMPTY, until=query.retrieval_deadline))
+            for name, source in self.sources.items()
         ]
         with steps.timed("merge"):
             candidates = Candidates.merge(found)
@@ -130,16 +137,14 @@ class Pipeline:
                 steps.degraded.append(RETRIEVAL_ORDER)
             else:
                 candidates = candidates.scored(scores).by_score()
-        for reranker in self.rerankers:
-            rerank = partial(reranker.rerank, query, candidates)
-            order = steps.attempt(stage_name(reranker), rerank, None, until=until)
+        for name, reranker in self.rerankers.items():
+            order = steps.attempt(name, partial(reranker.rerank, query, candidates), None, until=until)
             candidates = candidates if order is None else candidates.take(order)
         return steps.passage(candidates)
 
     def _allowed(self, query: Query, candidates: Candidates, steps: _Steps) -> Candidates:
         keep = ~isin(candidates.rows, query.exclude)
-        for rule in self.filters:
-            name = stage_name(rule)
+        for name, rule in self.filters.items():
             # Without a deadline, unlike other stages: a slate without its rules is wrong, not only poorer.
             keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
             steps.counts[name] = steps.counts.get(name, 0) + int(np.count_nonzero(keep))

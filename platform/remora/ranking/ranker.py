@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import DataError
 from remora.contracts.json_document import parse_document
 from remora.ranking.batch import Batch
 from remora.ranking.blend import Blend
@@ -42,7 +41,7 @@ class RankerSpec(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Ranker:
-    """``score`` gives a column for each objective; :func:`value_of` makes one number of them."""
+    """``score`` gives a column for each objective; :func:`~remora.ranking.slate_value.value_of` makes one of them."""
 
     spec: RankerSpec
     models: Mapping[str, RankingModel]
@@ -92,18 +91,3 @@ class Ranker:
         if NETWORK in spec.blend.models:
             models[NETWORK] = Network.load(folder, item_vectors)
         return cls(spec=spec, models=models)
-
-
-def value_of(columns: Mapping[str, npt.NDArray[np.float64]], weights: Mapping[str, float]) -> npt.NDArray[np.float64]:
-    """What a slate is ordered by: the sum of weight x column, shape (n,). DataError for an objective without a column.
-
-    >>> value_of({"like": np.array([0.1, 0.5])}, {"like": 2.0}).tolist()
-    [0.2, 1.0]
-    """
-    if missing := [name for name, weight in weights.items() if weight and name not in columns]:
-        raise DataError(
-            f"The ranker predicts {', '.join(columns)}, and ranking.objectives weighs {', '.join(missing)}. Train the "
-            f"ranker again: remora train ranking."
-        )
-    first = next(iter(columns.values()))
-    return sum((weights.get(name, 0.0) * column for name, column in columns.items()), np.zeros_like(first))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import Candidates, Query, Scores
+from remora.extensions import ComponentConfig
+from remora.pipeline import Candidates, Query, Scorer, Scores, StageContext
 from remora.ranking.batch import Batch
 from remora.ranking.candidate_columns import candidate_columns
-from remora.ranking.ranker import Ranker, value_of
+from remora.ranking.slate_value import value_of
+
+if TYPE_CHECKING:  # settings import the components that they name, and the ranker's libraries take seconds
+    from remora.ranking.ranker import Ranker
+    from remora.settings import Settings
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -24,6 +30,28 @@ class ObjectiveScorer:
     are missing for a user that nothing is known of, as they were for new users in training; a source that did not run
     leaves its columns missing, as for an item that it did not find.
     """
+
+    class Config(ComponentConfig):
+        """The settings of the scorer."""
+
+        weights: dict[str, float] = Field(
+            {}, max_length=100, description="of the objectives on this surface; default: those of ranking.objectives"
+        )
+
+    @classmethod
+    def check_settings(cls, config: Config, settings: Settings) -> None:
+        """ValueError for weights of what is no objective, and where nothing would order a slate."""
+        if unknown := sorted(set(config.weights) - set(settings.objectives)):
+            raise ValueError(f"it weighs '{unknown[0]}', and the objectives are: {', '.join(settings.objectives)}")
+        if config.weights and not any(config.weights.values()):
+            raise ValueError("its weights are all 0: nothing would order a slate")
+
+    @classmethod
+    def from_config(cls, config: Config, context: StageContext) -> Scorer | None:
+        """The trained ranker, with the surface's weights; None where none is trained yet."""
+        if config.weights and isinstance(context.scorer, ObjectiveScorer):
+            return context.scorer.weighted(config.weights)
+        return context.scorer
 
     def __init__(
         self,
@@ -40,6 +68,16 @@ class ObjectiveScorer:
         # A weight of an objective that the ranker lacks is an error that :func:`value_of` explains, so nothing is cut
         # then.
         self._weighed = ranker.select(weighed) if weighed <= set(ranker.objectives) and weighed else ranker
+
+    def weighted(self, weights: Mapping[str, float]) -> ObjectiveScorer:
+        """The same ranker with other weights of its objectives; those that are not named weigh nothing."""
+        return ObjectiveScorer(
+            ranker=self.ranker,
+            weights={name: weights.get(name, 0.0) for name in self.weights},
+            item_columns=self.item_columns,
+            user_columns=self.user_columns,
+            cross=self.cross,
+        )
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """The slate's value of each candidate, shape (n,) float32."""

@@ -14,9 +14,10 @@ import ray
 
 from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
+from remora.retrieval.models.co_visitation import CoVisitation
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
-from remora.settings import RetrievalSettings, Settings
+from remora.settings import Settings
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -25,20 +26,22 @@ ITEM, OTHER, SCORE = "item", "other", "score"
 MOST_PENDING = 4_000_000  # rows that wait to be added up, while fewer pairs than that are known
 
 
-def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
+def count(
+    events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime, config: CoVisitation.Config
+) -> Neighbours:
     """Count co-visitation on Ray Data from events (rows of the lake) strictly before ``as_of``.
 
-    Each pair of distinct items that one user wanted within ``co_visited_window`` positive events of each other counts
+    Each pair of distinct items that one user wanted within ``window`` positive events of each other counts
     ``2 ** (-age / half_life) / log2(1 + distance)``, the age being that of the later event at ``as_of``.
-    The sum is divided by the product of both items' own sums to the power of ``co_visited_popularity_exponent``:
-    0.5 is the cosine, less favours the popular. The best ``co_visited_neighbours`` of each item are kept.
+    The sum is divided by the product of both items' own sums to the power of ``popularity_exponent``:
+    0.5 is the cosine, less favours the popular. The best ``neighbours`` of each item are kept.
 
     Own sums come first, so that pairs are normalised where they are counted and only the best of each item leave the
     task that adds it up.
     """
-    chosen, partitions = settings.retrieval, settings.features.partitions
+    partitions = settings.features.partitions
     rows = rows_of(vocabulary)
-    half_life_us = chosen.co_visited_half_life_days * 86_400e6
+    half_life_us = config.half_life_days * 86_400e6
 
     def ordered(block: pa.Table) -> pa.Table:
         age_us = (pl.lit(as_of) - pl.col(EVENT_TIMESTAMP)).dt.total_microseconds()
@@ -55,17 +58,17 @@ def count(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: da
     # As they come out of the shuffle: Ray cuts large blocks that a function returns, and users with them.
     by_user = events.select_columns([*COLUMNS]).repartition(partitions, keys=[USER_ID]).materialize()
     own = np.zeros(len(vocabulary))
-    sums = by_user.map_batches(lambda block: _own_sums(ordered(block), chosen), batch_format="pyarrow", batch_size=None)
+    sums = by_user.map_batches(lambda block: _own_sums(ordered(block), config), batch_format="pyarrow", batch_size=None)
     for part in sums.iter_batches(batch_format="pyarrow", batch_size=None):
         np.add.at(own, part[ITEM].to_numpy(), part["own"].to_numpy())
     # One copy for all tasks: with a large catalogue it is too much for each of them to carry.
-    scale = ray.put(np.where(own > 0, own, 1.0) ** -chosen.co_visited_popularity_exponent)
+    scale = ray.put(np.where(own > 0, own, 1.0) ** -config.popularity_exponent)
     kept = (
         by_user.map_batches(
-            lambda block: _pairs(ordered(block), ray.get(scale), chosen), batch_format="pyarrow", batch_size=None
+            lambda block: _pairs(ordered(block), ray.get(scale), config), batch_format="pyarrow", batch_size=None
         )
         .repartition(partitions, keys=[ITEM])
-        .map_batches(lambda block: _best(block, chosen), batch_format="pyarrow", batch_size=None)
+        .map_batches(lambda block: _best(block, config), batch_format="pyarrow", batch_size=None)
     )
     parts = [t for t in kept.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not parts:
@@ -84,18 +87,18 @@ def _near(events: pa.Table, window: int) -> Iterator[tuple[ItemCodes, ItemCodes,
         yield row[:-distance][near], row[distance:][near], decay[distance:][near] / np.log2(1 + distance)
 
 
-def _own_sums(events: pa.Table, chosen: RetrievalSettings) -> pa.Table:
+def _own_sums(events: pa.Table, config: CoVisitation.Config) -> pa.Table:
     """Columns item, own: of each item of some users the weights of all pairs that it is in."""
     rows, place = np.unique(events["row"].to_numpy(), return_inverse=True)
     own = np.zeros(len(rows))
     placed = events.drop_columns("row").append_column("row", pa.array(place))
-    for earlier, later, weight in _near(placed, chosen.co_visited_window):
+    for earlier, later, weight in _near(placed, config.window):
         for side in (earlier, later):
             own += np.bincount(side, weight, minlength=len(rows))
     return pa.table({ITEM: rows, "own": own})
 
 
-def _pairs(events: pa.Table, scale: npt.NDArray[np.float64], chosen: RetrievalSettings) -> Iterator[pa.Table]:
+def _pairs(events: pa.Table, scale: npt.NDArray[np.float64], config: CoVisitation.Config) -> Iterator[pa.Table]:
     """Columns item, other, score: the pairs of some users' items, summed; each once by either of its items."""
     total = pl.DataFrame(schema={ITEM: pl.Int32, OTHER: pl.Int32, SCORE: pl.Float64})
     pending: list[pl.DataFrame] = []
@@ -104,7 +107,7 @@ def _pairs(events: pa.Table, scale: npt.NDArray[np.float64], chosen: RetrievalSe
     def added_up() -> pl.DataFrame:
         return pl.concat([total, *pending]).group_by(ITEM, OTHER).agg(pl.col(SCORE).sum())
 
-    for earlier, later, weight in _near(events, chosen.co_visited_window):
+    for earlier, later, weight in _near(events, config.window):
         one, two = np.minimum(earlier, later), np.maximum(earlier, later)
         pending.append(pl.DataFrame({ITEM: one, OTHER: two, SCORE: weight * scale[one] * scale[two]}))
         waiting += len(one)
@@ -115,7 +118,7 @@ def _pairs(events: pa.Table, scale: npt.NDArray[np.float64], chosen: RetrievalSe
     yield total.select(pl.col(OTHER).alias(ITEM), pl.col(ITEM).alias(OTHER), SCORE).to_arrow()
 
 
-def _best(pairs: pa.Table, chosen: RetrievalSettings) -> pa.Table:
+def _best(pairs: pa.Table, config: CoVisitation.Config) -> pa.Table:
     """Of each item in some pairs the best others, best first."""
     return (
         pl.DataFrame(pl.from_arrow(pairs))
@@ -123,6 +126,6 @@ def _best(pairs: pa.Table, chosen: RetrievalSettings) -> pa.Table:
         .agg(pl.col(SCORE).sum())
         .sort(SCORE, OTHER, descending=[True, False])
         .group_by(ITEM, maintain_order=True)
-        .head(chosen.co_visited_neighbours)
+        .head(config.neighbours)
         .to_arrow()
     )

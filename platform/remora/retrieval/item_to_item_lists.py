@@ -15,9 +15,10 @@ from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.model import neighbours
+from remora.retrieval.models.linear import LinearLists
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
-from remora.settings import RetrievalSettings, Settings
+from remora.settings import Settings
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -25,16 +26,15 @@ if TYPE_CHECKING:
 LONGEST = 200
 
 
-def fit(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Neighbours:
+def fit(
+    events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: datetime, config: LinearLists.Config
+) -> Neighbours:
     """Of each item those that the model gives a user who had it alone, from positive events strictly before ``as_of``.
 
     Ray Data brings each user's last 200 positive items into order; the fit is one Ray task. Most models need a dense
-    matrix of items, so they know the ``linear_max_items`` items that are most popular; others have no neighbours and
+    matrix of items, so they know the ``max_items`` items that are most popular; others have no neighbours and
     are in no list.
     """
-    chosen = settings.retrieval
-    if not chosen.linear_limit:
-        return Neighbours.none(len(vocabulary))
     rows = rows_of(vocabulary)
 
     def of_users(block: pa.Table) -> pa.Table:
@@ -49,28 +49,28 @@ def fit(events: Dataset, vocabulary: Vocabulary, settings: Settings, as_of: date
     parts = [t for t in histories.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
     if not parts:
         return Neighbours.none(len(vocabulary))
-    found: Neighbours = ray.get(_fitted.remote(pa.concat_tables(parts), len(vocabulary), chosen))
+    found: Neighbours = ray.get(_fitted.remote(pa.concat_tables(parts), len(vocabulary), config))
     return found
 
 
 @ray.remote
-def _fitted(histories: pa.Table, items: int, chosen: RetrievalSettings) -> Neighbours:
+def _fitted(histories: pa.Table, items: int, config: LinearLists.Config) -> Neighbours:
     ordered = histories.sort_by(USER_ID)["row"]  # users come in the order in which their tasks ended
-    return of_histories([np.asarray(h, np.int64) for h in ordered.to_numpy()], items, chosen)
+    return of_histories([np.asarray(h, np.int64) for h in ordered.to_numpy()], items, config)
 
 
-def of_histories(histories: list[npt.NDArray[np.int64]], items: int, chosen: RetrievalSettings) -> Neighbours:
-    """From each user's item rows (events,) in order; no list is longer than ``linear_top_k``, no score is negative."""
+def of_histories(histories: list[npt.NDArray[np.int64]], items: int, config: LinearLists.Config) -> Neighbours:
+    """From each user's item rows (events,) in order; no list is longer than ``top_k``, no score is negative."""
     counts = np.bincount(np.concatenate(histories), minlength=items)
-    head = np.sort(np.argsort(-counts, kind="stable")[: min(chosen.linear_max_items, int((counts > 0).sum()))])
+    head = np.sort(np.argsort(-counts, kind="stable")[: min(config.max_items, int((counts > 0).sum()))])
     place = np.full(items, -1, np.int64)
     place[head] = np.arange(len(head))
     within = [known for h in histories if len(known := place[h][place[h] >= 0]) > 1]
     if not within or len(head) < 2:
         return Neighbours.none(items)
-    model = chosen.linear_model.component.cls.learn(Histories.of(within, len(head)), chosen.linear_model.config)
+    model = config.model.component.cls.learn(Histories.of(within, len(head)), config.model.config)
     parts, begin = [], 0
-    for rows, scores in neighbours(model, len(head), chosen.linear_top_k):
+    for rows, scores in neighbours(model, len(head), config.top_k):
         at, column = np.nonzero(scores > 0)
         parts.append((head[begin + at], head[rows[at, column]], scores[at, column]))
         begin += len(rows)

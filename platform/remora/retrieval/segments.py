@@ -20,6 +20,7 @@ from remora.contracts.json_document import parse_document
 from remora.contracts.tables import EVENT_TYPE, USER_ID
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.pipeline.candidates import EMPTY, Floats, Retrieved
+from remora.retrieval.models.segment_popularity import SegmentPopularity
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
 from remora.settings import Settings
@@ -103,19 +104,24 @@ def _meaning(name: str) -> str | float:
     return number if isfinite(number) else name
 
 
-def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> Segments:
+def count(
+    events: Dataset,
+    users: pa.Table,
+    vocabulary: Vocabulary,
+    settings: Settings,
+    as_of: datetime,
+    config: SegmentPopularity.Config,
+) -> Segments:
     """Count on Ray Data what each segment of ``users`` wanted strictly before ``as_of``, by the weights of events.
 
     An item's share of a segment is ``(n + prior * p) / (N + prior)``: n of the segment's N positive events are of it, p
-    is its share of all users', and ``prior`` is ``segment_smoothing_events`` (Dirichlet smoothing; Zhai and Lafferty,
+    is its share of all users', and ``prior`` is ``smoothing_events`` (Dirichlet smoothing; Zhai and Lafferty,
     SIGIR 2001), so a segment of few people wants nearly what everyone wants.
-    MissingInput when ``users`` lacks the column that ``retrieval.segment`` names.
+    MissingInput when ``users`` lacks the column that ``config`` names.
     """
-    column = settings.retrieval.segment
-    if column is None:
-        return Segments.of_lists({})
+    column = config.column
     if column not in users.column_names:
-        raise MissingInput("column of users", column, users.column_names, "retrieval.segment names it.")
+        raise MissingInput("column of users", column, users.column_names, "A model of retrieval.models names it.")
     rows = rows_of(vocabulary)
     weights = {name: kind.weight for name, kind in settings.data.event_types.items()}
 
@@ -129,7 +135,7 @@ def count(events: Dataset, users: pa.Table, vocabulary: Vocabulary, settings: Se
         .map_batches(of_block, batch_format="pyarrow", batch_size=None, fn_kwargs={"members": _members(users, column)})  # type: ignore[arg-type]
         .iter_batches(batch_format="pyarrow", batch_size=None)
     )
-    return _best(parts, len(vocabulary), settings.retrieval.segment_smoothing_events)
+    return _best(parts, len(vocabulary), config.smoothing_events)
 
 
 def _members(users: pa.Table, column: str) -> pl.DataFrame:

@@ -56,7 +56,7 @@ def recommend_all(
     import ray.data
 
     loaded = loader.load(loader.bundle)
-    instant = loaded.parts.instant()
+    instant = loaded.context.instant()
     version = fingerprint(bundle=loaded.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
     artifacts = slates_artifacts(out)
     if (there := artifacts.select(version)) is not None:
@@ -122,7 +122,7 @@ def slate_rows(user: str, slate: Slate, loaded: LoadedBundle) -> Iterator[dict[s
         yield {
             USER_ID: user,
             "position": position + 1,
-            "item_id": loaded.parts.vocabulary.id(row),
+            "item_id": loaded.context.vocabulary.id(row),
             "score": None if score != score else score,
             "sources": candidates.found_by(position),
             "degraded": slate.degraded,

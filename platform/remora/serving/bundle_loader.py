@@ -92,16 +92,16 @@ class BundleLoader:
 
     def load(self, bundle: str) -> LoadedBundle:
         """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""
-        from remora.wiring.parts import parts_from_bundle
+        from remora.wiring.bundle_contents import context_from_bundle
 
         found = BundleStore(self._home).read(bundle)
-        return LoadedBundle.of(parts_from_bundle(found, self.settings), bundle=bundle)
+        return LoadedBundle.of(context_from_bundle(found, self.settings), bundle=bundle)
 
     def users(self, loaded: LoadedBundle) -> Hydrator:
         """The online store of the settings' home."""
         from remora.wiring.hydration import online_users
 
-        return online_users(self.settings, loaded.parts)
+        return online_users(self.settings, loaded.context)
 
     @property
     def _home(self) -> Home:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from remora.contracts.errors import NotReady
 from remora.pipeline import Candidates, Pipeline, Query, Retrieved
 from remora.pipeline.deadline import NEVER
-from remora.pipeline.runner import stage_name
 from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
 from remora.ranking.trees import Trees
@@ -113,8 +112,8 @@ def explain(phases: Phases, query: Query, row: int) -> Explanation:
         user_id=query.user_id,
         surface=query.surface,
         n=query.n,
-        item_id=loaded.parts.vocabulary.id(row),
-        title=loaded.parts.snapshot.titles[row],
+        item_id=loaded.context.vocabulary.id(row),
+        title=loaded.context.snapshot.titles[row],
         bundle=loaded.bundle,
         shown=index is not None and index < query.n,
         candidates=len(ordered.candidates),
@@ -134,19 +133,19 @@ def _forbidding(pipeline: Pipeline, query: Query, row: int) -> Iterator[str]:
     if row in query.exclude:
         yield EXCLUDED
     alone = Candidates.merge([("asked", Retrieved(np.array([row], np.int32), np.array([np.nan], np.float32)))])
-    for rule in pipeline.filters:
+    for name, rule in pipeline.filters.items():
         try:
             if not rule.allowed(query, alone)[0]:
-                yield stage_name(rule)
+                yield name
         except NotReady:
             continue  # it removed nothing, as ``degraded`` says
 
 
 def _found(pipeline: Pipeline, query: Query, row: int, *, limited: bool) -> Iterator[FoundBy]:
     """Who finds the item within its limit, or further down."""
-    for source in pipeline.sources:
+    for name, source in pipeline.sources.items():
         searched: Any = source
-        if not limited and getattr(source, "limit", None) is not None:
+        if not limited and is_dataclass(source) and getattr(source, "limit", None) is not None:
             searched = replace(searched, limit=FURTHER)
         try:
             found = searched.find(query)
@@ -154,7 +153,7 @@ def _found(pipeline: Pipeline, query: Query, row: int, *, limited: bool) -> Iter
             continue
         at = np.flatnonzero(found.rows == row)
         if len(at):
-            yield FoundBy(source=stage_name(source), rank=int(at[0]) + 1, score=_number(found.scores[at[0]]))
+            yield FoundBy(source=name, rank=int(at[0]) + 1, score=_number(found.scores[at[0]]))
 
 
 def _sources(candidates: Candidates, index: int) -> Iterator[FoundBy]:

@@ -7,14 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from remora.pipeline import Hydrator, Pipeline
+from remora.pipeline import Hydrator, Pipeline, StageContext
 from remora.registry.replica_status import ReplicaStatus
 from remora.registry.traffic import Traffic
 from remora.registry.unrecorded import UnrecordedMove
 from remora.settings import Settings
-from remora.surfaces.parts import Parts
+from remora.surfaces.build import pipelines
 from remora.surfaces.popular_fallback import popular_fallback
-from remora.surfaces.table import pipelines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +21,16 @@ class LoadedBundle:
     """One bundle, live."""
 
     bundle: str
-    parts: Parts
+    context: StageContext
     surfaces: Mapping[str, Pipeline]
     popular_fallback: Pipeline
 
     @classmethod
-    def of(cls, parts: Parts, *, bundle: str) -> LoadedBundle:
-        """Build every surface of the table from the parts."""
-        return cls(bundle=bundle, parts=parts, surfaces=pipelines(parts), popular_fallback=popular_fallback(parts))
+    def of(cls, context: StageContext, *, bundle: str) -> LoadedBundle:
+        """Build every surface of the settings."""
+        return cls(
+            bundle=bundle, context=context, surfaces=pipelines(context), popular_fallback=popular_fallback(context)
+        )
 
 
 class Loader(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from remora.contracts.errors import BadRequest, NotReady, Refused
 from remora.pipeline import Query, Slate
 from remora.pipeline.deadline import NEVER, Deadline
-from remora.pipeline.runner import stage_name
+from remora.pipeline.runner import named, stage_name
 from remora.registry.traffic import PRODUCTION
 from remora.serving.cached_slate import CachedSlate
 from remora.serving.executors import Executor
@@ -19,7 +19,7 @@ from remora.serving.phases import BundleMismatch
 from remora.serving.request_context import RequestContext
 from remora.serving.request_counters import RequestCounter
 from remora.serving.requests import item_row, to_query
-from remora.serving.schemas import DEFAULT_SURFACE, ExplainRequest, RecommendRequest
+from remora.serving.schemas import ExplainRequest, RecommendRequest
 from remora.serving.timeouts import with_timeout
 from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse, response_to
@@ -81,9 +81,7 @@ class Recommender:
         """Send one request through all stages; NotReady while one of them is out."""
         if not self.warm:
             try:
-                await with_timeout(
-                    self.limits.max_timeout_ms / 1e3, self.executor.slate(probe(self.loaded.parts, DEFAULT_SURFACE))
-                )
+                await with_timeout(self.limits.max_timeout_ms / 1e3, self.executor.slate(probe(self.loaded.context)))
             except TimeoutError as late:
                 raise NotReady("the warm-up request took too long") from late
             self.warm = True
@@ -102,7 +100,7 @@ class Recommender:
             slate = self._fallback(query, str(reason))
         total = {"total": (time.perf_counter() - start) * 1e3}
         slate = replace(slate, timings_ms={**slate.timings_ms, **total})
-        response = response_to(query, slate, self.loaded.parts, bundle=self.loaded.bundle, variant=variant)
+        response = response_to(query, slate, self.loaded.context, bundle=self.loaded.bundle, variant=variant)
         self.counter.answered(response, requested=query.n, within_ms=timeout_ms, fell_back=fell_back)
         if self.metrics is not None:
             self.metrics.answered(query, slate, response)
@@ -113,13 +111,13 @@ class Recommender:
         filled up with popular items, which end the chain."""
         query = replace(query, retrieval_deadline=NEVER, ranking_deadline=NEVER)
         chain, cache = self.loaded.popular_fallback, stage_name(self.cached_slate)
-        slate, fallback = replace(chain, sources=(self.cached_slate,)).run(query), cache
+        slate, fallback = replace(chain, sources=named(self.cached_slate)).run(query), cache
         found = slate.counts[cache] > 0
         if self.metrics is not None:
             self.metrics.looked_up(cache, found)
         if not found:
             slate = chain.run(query)
-            gave = (FALLBACK.format(name) for name in map(stage_name, chain.sources) if slate.counts[name])
+            gave = (FALLBACK.format(name) for name in chain.sources if slate.counts[name])
             fallback = next(gave, POPULAR_FALLBACK)
         if self.metrics is not None:
             self.metrics.fell_back(query.surface, fallback)

@@ -12,14 +12,15 @@ from remora.features.cached_users import CachedUsers
 from remora.pipeline import Query
 from remora.registry.replica_status import ReplicaStatus, RequestStats, ShadowStats
 from remora.registry.unrecorded import UnrecordedMove
+from remora.retrieval.two_tower import Towers
 from remora.serving.autoscaling import LATE
 from remora.serving.bundle_follower import BundleFollower
 from remora.serving.loaded_bundle import Loader
 from remora.serving.metrics import ServingMetrics
 from remora.serving.phases import Phases
-from remora.serving.schemas import DEFAULT_SURFACE
 from remora.serving.stage_pool import StagePool
 from remora.serving.warmup import warm_up
+from remora.settings.retrieval import TWO_TOWER
 from remora.surfaces.warmup_queries import probe
 
 LATE_AFTER = 0.25
@@ -63,7 +64,7 @@ class Replica:
             users = CachedUsers(
                 self._loader.users(loaded), max_size=limits.user_cache_size, ttl_seconds=limits.user_cache_ttl_seconds
             )
-            for cache in (users.cache, loaded.parts.encoder.cache):
+            for cache in (users.cache, loaded.context.model(TWO_TOWER, Towers).encoder.cache):
                 cache.listener = self.metrics.looked_up
         phases = Phases(loaded, users)
         warm_up(phases, within_ms=limits.timeout_ms)
@@ -84,7 +85,7 @@ class Replica:
         phases = self.bundles.active.production
         bundle = phases.loaded.bundle
         if bundle not in self._probed:
-            self._probed = {bundle: probe(phases.loaded.parts, DEFAULT_SURFACE)}
+            self._probed = {bundle: probe(phases.loaded.context)}
         await self._prober.do(phases.run, self._probed[bundle])
 
     def _looked(self, changed: bool) -> None:

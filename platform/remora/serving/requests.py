@@ -5,34 +5,35 @@ from __future__ import annotations
 from remora.contracts.errors import BadRequest, NotFound
 from remora.pipeline import Query
 from remora.serving.loaded_bundle import LoadedBundle
-from remora.serving.schemas import SEED, SIMILAR, RecommendRequest
+from remora.serving.schemas import SEED, RecommendRequest
 
 
 def to_query(loaded: LoadedBundle, request: RecommendRequest, request_id: str) -> Query:
     """The query of a request, its user not looked up yet.
 
-    BadRequest for a surface that there is not, and for similar items of nothing; NotFound for an unknown seed.
+    BadRequest for a surface that there is not, and for one that needs an item and is given none; NotFound for an item
+    that the catalogue does not have.
     """
     if request.surface not in loaded.surfaces:
         raise BadRequest(f"There is no surface '{request.surface}'. There are: {', '.join(loaded.surfaces)}.")
     seed = request.context.get(SEED)
-    if request.surface == SIMILAR and not isinstance(seed, str):
-        raise BadRequest(f"The surface {SIMILAR} needs context.{SEED}, the item that similar ones are asked for.")
+    if loaded.context.settings.surfaces[request.surface].needs_item and not isinstance(seed, str):
+        raise BadRequest(f"The surface {request.surface} needs context.{SEED}, the item that the page is about.")
     return Query(
         request_id=request_id,
         surface=request.surface,
         n=request.n,
-        instant=loaded.parts.instant(),
+        instant=loaded.context.instant(),
         user_id=request.user_id,
         seed_item=None if seed is None else item_row(loaded, str(seed)),
         context=request.context,
-        exclude=loaded.parts.vocabulary.rows(request.exclude),
+        exclude=loaded.context.vocabulary.rows(request.exclude),
     )
 
 
 def item_row(loaded: LoadedBundle, item_id: str) -> int:
     """NotFound for an item that the catalogue does not have."""
-    row = loaded.parts.vocabulary.row(item_id)
+    row = loaded.context.vocabulary.row(item_id)
     if row is None:
         raise NotFound("item", item_id, f"The catalogue is that of bundle {loaded.bundle}.")
     return row

@@ -16,7 +16,6 @@ from remora.serving.recommender import Recommender
 from remora.serving.request_context import RequestContext
 from remora.serving.request_counters import RequestCounter
 from remora.serving.schemas import (
-    SIMILAR,
     ExplainRequest,
     Health,
     RecommendRequest,
@@ -94,7 +93,9 @@ class BundleRouter:
 
     async def similar(self, item_id: str, parameters: SimilarParameters, context: RequestContext) -> RecommendResponse:
         """Items similar to one; NotFound when the catalogue does not have it."""
-        request = RecommendRequest(user_id=parameters.user_id, n=parameters.n, **surface_and_context(SIMILAR, item_id))
+        request = RecommendRequest(
+            user_id=parameters.user_id, n=parameters.n, **surface_and_context(parameters.surface, item_id)
+        )
         return await self.recommend(request, context)
 
     async def explain(self, request: ExplainRequest, context: RequestContext) -> Explanation:
@@ -103,6 +104,12 @@ class BundleRouter:
         return await self._recommender(now, now.assign(request.user_id or context.request_id)[0]).explain(
             request, context
         )
+
+    def surfaces(self) -> dict[str, bool]:
+        """The surfaces of the bundle in production, and whether a request for one has to name an item."""
+        now = self._active()
+        settings = now.phases[now.traffic.production].loaded.context.settings
+        return {name: surface.needs_item for name, surface in settings.surfaces.items()}
 
     def health(self, status: str) -> Health:
         """Which bundle is in production here."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Path, Query, Request
 
 from remora import __version__
-from remora.serving import docs_page, problems
+from remora.serving import docs_page, openapi, problems
 from remora.serving.body_limit import BodyLimit
 from remora.serving.explanation import Explanation
 from remora.serving.path_ids import two_ids
@@ -48,6 +48,7 @@ def application(router: BundleRouter) -> FastAPI:
     app.router.route_class = StrictRoute
     app.add_middleware(BodyLimit, most_bytes=router.limits.max_body_bytes)
     problems.install(app)
+    openapi.install(app, router.surfaces)
     docs_page.install(app)
 
     @app.post("/v1/recommend", responses=problems.RESPONSES)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
 from remora.contracts.errors import BadRequest
 from remora.contracts.vocabulary import MAX_ID_CHARACTERS
 from remora.settings.bounds import MOST_ITEMS
-from remora.surfaces.table import SURFACES
 
 DEFAULT_N = 10
 MOST_EXCLUDED = 1_000
@@ -32,16 +31,14 @@ Context = dict[str, str | Truth | Number]
 Count = Annotated[
     int, Field(ge=1, le=MOST_ITEMS, description="number of items; the settings of the server may allow fewer")
 ]
-Surface = Annotated[str, Field(json_schema_extra={"enum": list(SURFACES)})]
-SeedlessSurface = Annotated[str, Field(json_schema_extra={"enum": [name for name in SURFACES if name != SIMILAR]})]
-SEEDED_HAS_A_SEED: dict[str, JsonValue] = {
-    "if": {"properties": {"surface": {"const": SIMILAR}}, "required": ["surface"]},
-    "then": {
-        "properties": {"context": {"properties": {SEED: {"type": "string"}}, "required": [SEED]}},
-        "required": ["context"],
-    },
-}
-"""JSON Schema of what :func:`remora.serving.requests.to_query` demands of a request for similar items."""
+ANY, SEEDLESS, SEEDED = "any", "seedless", "seeded"
+OF_SURFACES = "x-surfaces"
+"""Stands in the schemas where :mod:`remora.serving.openapi` writes which surfaces the bundle in production has."""
+
+
+Surface = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={OF_SURFACES: ANY})]
+SeedlessSurface = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={OF_SURFACES: SEEDLESS})]
+SeededSurface = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={OF_SURFACES: SEEDED})]
 
 
 def _whole(value: object) -> object:
@@ -75,7 +72,7 @@ class RecommendRequest(RequestModel):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"user_id": "196", "n": 10, "surface": "home_feed", "exclude": ["242"]}],
-            **SEEDED_HAS_A_SEED,
+            OF_SURFACES: SEED,
         }
     )
 
@@ -94,7 +91,7 @@ class ExplainRequest(RecommendRequest):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"user_id": None, "n": 10, "context": {"country": "at"}, "item_id": "50"}],
-            **SEEDED_HAS_A_SEED,
+            OF_SURFACES: SEED,
         }
     )
 
@@ -102,13 +99,11 @@ class ExplainRequest(RecommendRequest):
 
 
 def surface_and_context(surface: str, seed: str | None, context: Context | None = None) -> dict[str, Any]:
-    """Surface and context of a request; one with a seed is for the items that are similar to it."""
+    """Surface and context of a request; with a seed and no surface it is for the items that are similar to that."""
     given = dict(context or {})
-    return (
-        {"surface": surface, "context": given}
-        if seed is None
-        else {"surface": SIMILAR, "context": given | {SEED: seed}}
-    )
+    if seed is None:
+        return {"surface": surface, "context": given}
+    return {"surface": SIMILAR if surface == DEFAULT_SURFACE else surface, "context": given | {SEED: seed}}
 
 
 def recommend_request(**fields: Any) -> RecommendRequest:
@@ -137,6 +132,7 @@ class SimilarParameters(RequestModel):
     """Query string of ``GET /v1/similar/{item_id}``."""
 
     n: Count = DEFAULT_N
+    surface: SeededSurface = SIMILAR
     user_id: Id | SkipJsonSchema[None] = Field(None, description="leave out what this user has seen")
 
 

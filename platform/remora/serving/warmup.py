@@ -27,7 +27,7 @@ def warm_up(phases: Phases, *, within_ms: float) -> float:
     What a bundle cannot do is found out here: a bug in it ends the replica before it is given a request. A machine that
     is too slow does not: after some rounds it is said in the log, and requests will say it in ``degraded``.
     """
-    queries = warmup_queries(phases.loaded.parts)
+    queries = warmup_queries(phases.loaded.context)
     slowest = np.inf
     for _ in range(MOST_ROUNDS):
         slowest = max(_milliseconds(phases, query) for query in queries)
@@ -46,7 +46,7 @@ def warm_up(phases: Phases, *, within_ms: float) -> float:
 
 def _milliseconds(phases: Phases, query: Query) -> float:
     loaded, start = phases.loaded, time.perf_counter()
-    response = response_to(query, phases.run(query), loaded.parts, bundle=loaded.bundle, variant=PRODUCTION)
+    response = response_to(query, phases.run(query), loaded.context, bundle=loaded.bundle, variant=PRODUCTION)
     milliseconds = (time.perf_counter() - start) * 1e3
     response.model_dump_json()
     as_message(response, wire.RecommendResponse())

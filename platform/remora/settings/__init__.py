@@ -8,17 +8,16 @@ from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
 from remora.settings.registry import RegistrySettings
 from remora.settings.retraining import RetrainingSettings
+from remora.settings.retrieval import RetrievalSettings
 from remora.settings.rollout import MarginSettings, RolloutSettings
+from remora.settings.surfaces import SurfaceSettings, SurfacesSettings
 from remora.settings.tree import (
     ClusterSettings,
     EvaluationSettings,
     FeatureSettings,
-    RetrievalSettings,
     ServingSettings,
     Settings,
     SplitSettings,
-    SurfaceSettings,
-    SurfacesSettings,
 )
 
 __all__ = [

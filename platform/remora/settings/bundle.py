@@ -13,10 +13,14 @@ from remora.contracts.json_document import parse_json
 from remora.contracts.section import Section
 from remora.extensions import FROM_A_BUNDLE, UnresolvedConfig, choices
 from remora.settings.ranking import RankingDefinitions
-from remora.settings.tree import FeatureDefinitions, RetrievalDefinitions, Settings, SurfacesSettings
+from remora.settings.retrieval import RetrievalDefinitions
+from remora.settings.surfaces import SurfacesSettings
+from remora.settings.tree import FeatureDefinitions, Settings
 
 FILE = "settings.json"
 """The file of a bundle that holds them."""
+
+SURFACES = "surfaces"
 
 
 class BundleSettings(Section):
@@ -34,12 +38,13 @@ class BundleSettings(Section):
     @classmethod
     def of(cls, settings: Settings) -> BundleSettings:
         """Those of ``settings``; the objectives are written out, so that they mean the same over other event types."""
-        sections = {name: getattr(settings, name) for name in cls.model_fields}
+        sections = {name: getattr(settings, name) for name in cls.model_fields if name != SURFACES}
         chosen = {
             name: section.model_dump(include=set(cls.model_fields[name].annotation.model_fields))  # type: ignore[union-attr]
             for name, section in sections.items()
         }
-        return cls.model_validate(chosen | {"ranking": {"objectives": _dumped(settings)}})
+        chosen[SURFACES] = settings.surfaces.model_dump()
+        return cls.model_validate(chosen | {"ranking": {"objectives": _dumped(settings), "surface": settings.ranking.surface}})
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> BundleSettings:
@@ -77,7 +82,8 @@ class BundleSettings(Section):
                 )
         values: dict[str, Any] = settings.model_dump()
         for name, section in self.model_dump().items():
-            values[name] |= section
+            # Of surfaces there are those of the bundle and no others: each was evaluated and gated as it is.
+            values[name] = section if name == SURFACES else values[name] | section
         try:
             return Settings.model_validate(values)
         except ValidationError as error:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from remora.extensions import ComponentChoice, Kind
-from remora.extensions.kinds import LINEAR_MODEL, METRIC
+from remora.extensions.kinds import (
+    BACKFILL,
+    FILTER,
+    LINEAR_MODEL,
+    METRIC,
+    RERANKER,
+    RETRIEVAL_MODEL,
+    SCORER,
+    SOURCE,
+    SURFACE,
+)
 
 
 class MetricChoice(ComponentChoice):
@@ -15,6 +25,48 @@ class MetricChoice(ComponentChoice):
 
 
 class LinearModelChoice(ComponentChoice):
-    """What the source ``linear`` learns its item-to-item lists by."""
+    """What a retrieval model of the type ``linear`` learns its item-to-item lists by."""
 
     kind: ClassVar[Kind] = LINEAR_MODEL
+
+
+class RetrievalModelChoice(ComponentChoice):
+    """What is learned of events for sources to read, each time that a bundle is built."""
+
+    kind: ClassVar[Kind] = RETRIEVAL_MODEL
+
+
+class SourceChoice(ComponentChoice):
+    """What finds candidates."""
+
+    kind: ClassVar[Kind] = SOURCE
+
+
+class FilterChoice(ComponentChoice):
+    """What may not be shown."""
+
+    kind: ClassVar[Kind] = FILTER
+
+
+class ScorerChoice(ComponentChoice):
+    """What scores candidates."""
+
+    kind: ClassVar[Kind] = SCORER
+
+
+class RerankerChoice(ComponentChoice):
+    """What orders a scored slate."""
+
+    kind: ClassVar[Kind] = RERANKER
+
+
+class BackfillChoice(ComponentChoice):
+    """What fills a slate that is short."""
+
+    kind: ClassVar[Kind] = BACKFILL
+
+
+class PipelineChoice(ComponentChoice):
+    """Code that makes a whole surface."""
+
+    kind: ClassVar[Kind] = SURFACE

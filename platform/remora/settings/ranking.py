@@ -94,6 +94,7 @@ class RankingDefinitions(Section):
     objectives: dict[str, ObjectiveSettings] = Field(
         {}, description="default: one for each weight of positive events, so that their sum is the expected weight"
     )
+    surface: str = Field("home_feed", max_length=64, description="the surface whose candidates the ranker learns from")
 
 
 class RankingSettings(RankingDefinitions):

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
 from remora.contracts.credentials import Connection
 from remora.contracts.section import Section
+from remora.extensions import UnresolvedConfig, choices_by_place
 from remora.settings.bounds import (
     MOST_DAYS,
-    MOST_ITEMS,
-    MOST_MIB,
-    MOST_SECONDS,
     Cutoff,
     Days,
     Each,
     Seed,
 )
-from remora.settings.components import LinearModelChoice, MetricChoice
+from remora.settings.components import MetricChoice
 from remora.settings.data import DataSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
@@ -27,8 +25,10 @@ from remora.settings.references import References
 from remora.settings.registry import RegistrySettings
 from remora.settings.retention import RetentionSettings
 from remora.settings.retraining import RetrainingSettings
+from remora.settings.retrieval import RetrievalSettings
 from remora.settings.rollout import RolloutSettings
 from remora.settings.serving import ServingSettings
+from remora.settings.surfaces import SurfaceSettings, SurfacesSettings
 from remora.settings.tuning import Choice, TuningSettings
 
 
@@ -93,128 +93,6 @@ class FeatureSettings(FeatureDefinitions):
     registry: Connection = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
 
 
-class RetrievalDefinitions(Section):
-    """The two-tower model, its index, and the sources next to it: what a bundle was built with, and may set."""
-
-    dimension: int = Field(64, ge=1, le=8_192, description="width of the vectors of users and items")
-    epochs: int = Field(
-        8, ge=1, le=10_000, description="most passes over the training examples; the best by validation is kept"
-    )
-    batch_size: int = Field(512, ge=1, le=1_000_000, description="of all workers together")
-    learning_rate: float = Field(2e-3, gt=0, le=10, description="of Adam")
-    history_encoder: Literal["attention", "mean", "causal_transformer", "hstu"] = Field(
-        "attention", description="what reads the user's history; attention is the cheapest to serve"
-    )
-    history_layers: int = Field(1, ge=1, le=100, description="of causal_transformer and hstu")
-    history_heads: int = Field(2, ge=1, le=100, description="of causal_transformer and hstu")
-    history_dropout: float = Field(0.1, ge=0, lt=1, description="of causal_transformer, hstu and mean")
-    loss: Literal["sampled_softmax", "bilateral_softmax", "gbce", "full_cross_entropy"] = Field(
-        "sampled_softmax", description="full_cross_entropy compares with the whole catalogue: up to 20,000 items"
-    )
-    temperature: float = Field(
-        0.1, ge=0.001, le=100, description="that similarities are divided by in the loss; lower is sharper"
-    )
-    uniform_negatives: int = Field(
-        512, ge=0, le=1_000_000, description="drawn beside the batch's targets; not of full_cross_entropy"
-    )
-    id_dropout: float = Field(
-        0.1, ge=0, le=1, description="share of target ids hidden in training, so content alone works"
-    )
-    text_hash_buckets: int = Field(
-        4096, ge=1, le=10_000_000, description="rows of the table that words are hashed into"
-    )
-    seed: Seed = Field(7, description="of weights, shuffles and draws")
-    nearest_limit: int = Field(300, ge=1, le=100_000, description="candidates of the two-tower source")
-    co_visited_limit: int = Field(200, ge=1, le=100_000, description="candidates of the co-visitation source")
-    linear_limit: int = Field(200, ge=0, le=100_000, description="candidates of the linear model; 0 turns it off")
-    trending_limit: int = Field(100, ge=1, le=100_000, description="candidates of the trending source")
-    newest_limit: int = Field(30, ge=0, le=100_000, description="candidates among items that are new; 0 turns it off")
-    newest_days: float = Field(
-        30.0, gt=0, le=MOST_DAYS, description="since an item's first event, or its entry in the catalogue"
-    )
-    co_visited_neighbours: int = Field(100, ge=1, le=100_000, description="kept of each item")
-    co_visited_half_life_days: float = Field(
-        180.0, gt=0, le=MOST_DAYS, description="days after which a pair of events counts half"
-    )
-    co_visited_window: int = Field(
-        30, ge=1, le=10_000, description="positive events of one user that count as near each other"
-    )
-    co_visited_popularity_exponent: float = Field(
-        0.3, ge=0, le=1, description="0.5 is the cosine; less favours the popular"
-    )
-    linear_model: LinearModelChoice = Field(
-        "next_item",  # type: ignore[assignment]
-        validate_default=True,
-        description="of the source `linear`",
-    )
-    linear_top_k: int = Field(200, ge=1, le=100_000, description="kept of each item")
-    linear_max_items: int = Field(
-        20_000, ge=2, le=1_000_000, description="items it knows, most popular first; memory is its square"
-    )
-    segment: str | None = Field(
-        None, min_length=1, description="of data.user_columns; people without a history get what it wants"
-    )
-    segment_limit: int = Field(100, ge=1, le=100_000, description="candidates for a user without a history")
-    segment_smoothing_events: float = Field(
-        1_000.0, ge=0, le=1e12, description="events of all users that each segment's are mixed with"
-    )
-    validation_user_fraction: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
-    min_index_recall: float = Field(
-        0.98, gt=0, le=1, description="of exact search at 500, that a larger index must reach"
-    )
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> RetrievalDefinitions:
-        if self.dimension % self.history_heads:
-            raise ValueError(f"dimension {self.dimension} is no multiple of history_heads {self.history_heads}")
-        return self
-
-
-class RetrievalSettings(RetrievalDefinitions):
-    """The models and sources of retrieval, and what training them may cost."""
-
-    workers: int = Field(2, ge=1, le=1_000, description="Ray Train workers")
-    shuffle_buffer_rows: int = Field(
-        200_000, ge=1, le=1_000_000_000, description="examples that a worker holds and shuffles at a time"
-    )
-    index_build_seconds: float = Field(
-        600.0, gt=0, le=MOST_SECONDS, description="kinds that would take longer to build are left out"
-    )
-    index_memory_mib: float = Field(
-        4_096.0, gt=0, le=MOST_MIB, description="kinds that would take more memory are left out"
-    )
-    max_failures: int = Field(
-        3, ge=0, le=1_000, description="times that a lost worker is replaced before training fails"
-    )
-
-    @model_validator(mode="after")
-    def _each_worker_has_a_row(self) -> RetrievalSettings:
-        if self.batch_size < self.workers:
-            raise ValueError(f"batch_size {self.batch_size} leaves nothing for some of the workers, {self.workers}")
-        return self
-
-
-class SurfaceSettings(Section):
-    """Policies of one surface."""
-
-    hide_seen: bool = Field(True, description="items that the user has had to do with are not shown")
-    diversity_window: int = Field(4, ge=1, le=MOST_ITEMS, description="1 turns spacing off")
-    diversity_strength: float = Field(
-        0.05,
-        ge=0,
-        le=1e6,
-        description="what one repetition of an item's categories within the window costs it, in standard deviations of "
-        "the slate's scores; 0 turns spacing off",
-    )
-
-
-class SurfacesSettings(Section):
-    """One entry a surface."""
-
-    home_feed: SurfaceSettings = SurfaceSettings()
-    similar_items: SurfaceSettings = SurfaceSettings(diversity_strength=0.0)
-
-
 METRICS: Any = (
     "ndcg",
     "recall",
@@ -256,6 +134,9 @@ class EvaluationSettings(Section):
         0.0, ge=0, lt=1, description="share of items hidden from a training of its own and then looked for; 0: none"
     )
     cold_start_epochs: int = Field(4, ge=1, le=10_000, description="of that training")
+    cold_start_quota: int = Field(
+        30, ge=1, le=100_000, description="places for new items in which they are looked for, as of the source `newest`"
+    )
     new_item_events: int = Field(
         5, ge=0, le=1_000_000, description="items with fewer events before the query are `new`"
     )
@@ -285,7 +166,7 @@ class Settings(Section):
     features: FeatureSettings = FeatureSettings()
     retrieval: RetrievalSettings = Field(default_factory=RetrievalSettings)
     ranking: RankingSettings = RankingSettings()
-    surfaces: SurfacesSettings = SurfacesSettings()
+    surfaces: SurfacesSettings = Field(default_factory=lambda: SurfacesSettings.model_validate({}))
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     serving: ServingSettings = ServingSettings()
     tuning: TuningSettings = TuningSettings()
@@ -345,11 +226,31 @@ class Settings(Section):
             raise ValueError("ranking.candidates is logged: name the event type of what was shown as data.impression")
         return self
 
+    @property
+    def ranked_surface(self) -> SurfaceSettings:
+        """The surface whose candidates the ranker learns from, and whose rules say what a target is."""
+        return self.surfaces[self.ranking.surface]
+
     @model_validator(mode="after")
-    def _segment_is_known(self) -> Settings:
-        if (segment := self.retrieval.segment) is not None and segment not in self.data.user_columns:
-            declared = ", ".join(self.data.user_columns) or "nothing"
-            raise ValueError(f"retrieval.segment is '{segment}'; data.user_columns has: {declared}")
+    def _ranked_surface_is_there(self) -> Settings:
+        if self.ranking.surface not in self.surfaces:
+            raise ValueError(
+                f"ranking.surface is '{self.ranking.surface}', the surface that the ranker learns from; surfaces has: "
+                f"{', '.join(self.surfaces)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _components_fit(self) -> Settings:
+        for place, choice in choices_by_place(self):
+            if isinstance(choice.config, UnresolvedConfig):
+                continue
+            # What a component's settings need of the others, it says itself.
+            if (check := getattr(choice.component.cls, "check_settings", None)) is not None:
+                try:
+                    check(choice.config, self)
+                except ValueError as error:
+                    raise ValueError(f"{place}: {error}") from error
         return self
 
     @model_validator(mode="after")

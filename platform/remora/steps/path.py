@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from remora.settings import Settings
-from remora.settings.ranking import RankingDefinitions
-from remora.settings.tree import FeatureDefinitions, RetrievalDefinitions
+from remora.settings.retrieval import RetrievalDefinitions
+from remora.settings.tree import FeatureDefinitions
 from remora.steps.graph import checked
 from remora.steps.step import IfNamed, Step
 
@@ -65,7 +65,7 @@ _TOWERS = (
     "split",
     *_fields("data", "event_types", "category", "user_columns", "item_columns", "text_columns"),
     *_fields("features", "history_length", "partitions"),
-    "surfaces.home_feed.hide_seen",
+    "ranked_surface.hide_seen",
     *_fields("retrieval", "dimension", "epochs", "batch_size", "learning_rate", "loss", "temperature", "seed"),
     *_fields("retrieval", "history_encoder", "history_layers", "history_heads", "history_dropout"),
     *_fields("retrieval", "uniform_negatives", "id_dropout", "text_hash_buckets", "validation_user_fraction"),
@@ -90,10 +90,8 @@ TUNE_RETRIEVAL = Step(
 )
 
 _SOURCES = (
-    *_fields("retrieval", "nearest_limit", "co_visited_limit", "linear_limit", "trending_limit"),
-    *_fields("retrieval", "newest_limit", "newest_days", "segment", "segment_limit", "segment_smoothing_events"),
-    *_fields("retrieval", "co_visited_neighbours", "co_visited_half_life_days", "co_visited_window"),
-    *_fields("retrieval", "co_visited_popularity_exponent", "linear_model", "linear_top_k", "linear_max_items"),
+    "retrieval.models",
+    *_fields("ranked_surface", "sources", "filters", "pipeline", "hide_seen"),
 )
 """What finds candidates, and how many: of them the ranker learns, so another limit makes other rows."""
 
@@ -105,13 +103,12 @@ SLATES = Step(
     settings=(
         "split",
         *_SOURCES,
-        "surfaces.home_feed.hide_seen",
         *_fields("evaluation", "events_between_queries", "queries_per_user", "horizon_days", "max_snapshots"),
         *_fields("objectives.*", "events", "label"),
         *_fields("ranking", "candidates", "negatives_per_query", "easy_negatives_per_query", "train_queries"),
         *_fields("ranking", "validation_negatives", "validation_queries", "seed"),
     ),
-    also_reads=("surfaces.home_feed",),  # the whole surface is made, and only its candidates are taken
+    also_reads=("ranked_surface",),  # the whole surface is made, and only its candidates are taken
 )
 
 RANKING = Step(
@@ -148,7 +145,7 @@ EVALUATE = Step(
     command="remora evaluate",
     artifact="evaluation",
     reads=(INGEST, RETRIEVAL, RANKING),
-    settings=("evaluation", "surfaces.home_feed", "objectives.*.weight"),
+    settings=("evaluation", "ranked_surface", "objectives.*.weight"),
 )
 
 ABLATE = Step(
@@ -166,8 +163,8 @@ COLD_START = Step(
     reads=(INGEST,),
     settings=(
         *_TOWERS,
-        "retrieval.newest_limit",
-        *_fields("evaluation", "cold_start_holdout_fraction", "cold_start_epochs", "bootstrap_samples", "seed"),
+        *_fields("evaluation", "cold_start_holdout_fraction", "cold_start_epochs", "cold_start_quota"),
+        *_fields("evaluation", "bootstrap_samples", "seed"),
     ),
     also_reads=RETRIEVAL.also_reads,
 )
@@ -181,7 +178,7 @@ BUNDLE = Step(
         "surfaces",
         *_fields("retrieval", *RetrievalDefinitions.model_fields),
         *_fields("features", *FeatureDefinitions.model_fields),
-        *RankingDefinitions.model_fields,  # objectives
+        *("objectives", "ranking.surface"),
     ),
     with_commit=True,
 )

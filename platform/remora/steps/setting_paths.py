@@ -1,7 +1,7 @@
 """Settings by dotted paths: `retrieval.learning_rate`, a whole section `split`, `data.event_types.*.sign` of each type.
 
 `objectives` at the beginning means what :attr:`Settings.objectives` gives: those that are written down, or those that
-follow from the event types.
+follow from the event types. `ranked_surface` means :attr:`Settings.ranked_surface`, whatever its name is.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from pydantic import RootModel
+
 from remora.contracts.section import Section, UndeclaredSetting
 from remora.extensions import ComponentChoice
-from remora.settings import ObjectiveSettings, Settings
+from remora.settings import ObjectiveSettings, Settings, SurfaceSettings
 
 EACH = "*"
 """In a path: every name of a mapping."""
 
-OBJECTIVES = "objectives"
+OBJECTIVES, RANKED_SURFACE = "objectives", "ranked_surface"
 
 Tree = dict[str, "Tree"]
 """Names -> what is meant below each; nothing below a name means all of it."""
@@ -41,19 +43,28 @@ def values(settings: Settings, paths: Iterable[str]) -> dict[str, Any]:
     tree = tree_of(paths)
     if OBJECTIVES in tree:
         whole[OBJECTIVES] = {name: objective.inputs() for name, objective in settings.objectives.items()}
+    if RANKED_SURFACE in tree:
+        whole[RANKED_SURFACE] = settings.ranked_surface.inputs()
     return dict(_flat(_chosen(whole, tree, ()), ()))
 
 
 def view(settings: Settings, paths: Iterable[str]) -> Settings:
     """The settings that paths name and no others: reading another one is an UndeclaredSetting."""
     tree = dict(tree_of(paths))
-    objectives = tree.pop(OBJECTIVES, None)
+    objectives, ranked = tree.pop(OBJECTIVES, None), tree.pop(RANKED_SURFACE, None)
     found: Settings = _view(settings, tree)
-    if objectives is None:
-        return found
-    meant = {name: _view(one, objectives.get(EACH, {})) for name, one in settings.objectives.items()}
-    ranking = _with(found.ranking if "ranking" in tree else settings.ranking, {OBJECTIVES: meant}, "ranking" in tree)
-    return _with(found, {"ranking": ranking}, True)
+    of_ranking: dict[str, Any] = {}
+    if objectives is not None:
+        of_ranking[OBJECTIVES] = {name: _view(one, objectives.get(EACH, {})) for name, one in settings.objectives.items()}
+    if ranked is not None:
+        of_ranking["surface"] = name = settings.ranking.surface
+        others = found.surfaces.root if "surfaces" in tree else {}
+        surfaces = _with(settings.surfaces, {"root": {name: _view(settings.ranked_surface, ranked), **others}}, False)
+        found = _with(found, {"surfaces": surfaces}, True)
+    if of_ranking:
+        ranking = _with(found.ranking if "ranking" in tree else settings.ranking, of_ranking, "ranking" in tree)
+        found = _with(found, {"ranking": ranking}, True)
+    return found
 
 
 def tree_of(paths: Iterable[str]) -> Tree:
@@ -78,9 +89,13 @@ def _below(kind: Any, name: str, where: str) -> Any:
             if name != EACH:
                 raise ValueError(f"{where} has names of the user's own: write {where}.{EACH}")
             return get_args(one)[1]
+        if isinstance(one, type) and issubclass(one, RootModel):
+            return _below(one.model_fields["root"].annotation, name, where)
         if isinstance(one, type) and issubclass(one, Section) and not issubclass(one, ComponentChoice):
             if one is Settings and name == OBJECTIVES:
                 return dict[str, ObjectiveSettings]
+            if one is Settings and name == RANKED_SURFACE:
+                return SurfaceSettings
             if name not in one.model_fields:
                 raise ValueError(f"{where} has no {name}; it has: {', '.join(one.model_fields)}")
             return one.model_fields[name].annotation
@@ -122,6 +137,8 @@ def _flat(value: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
 def _view(value: Any, tree: Tree) -> Any:
     if not tree:
         return value
+    if isinstance(value, RootModel):
+        return _with(value, {"root": _view(value.root, tree)}, False)
     if isinstance(value, Section):
         kept = {name: _view(one, tree[name]) for name, one in vars(value).items() if name in tree}
         return _with(value, kept, False)

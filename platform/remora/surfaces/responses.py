@@ -6,8 +6,7 @@ import math
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remora.pipeline import Candidates, Query, Slate
-from remora.surfaces.parts import Parts
+from remora.pipeline import Candidates, Query, Slate, StageContext
 
 
 class RecommendedItem(BaseModel):
@@ -56,27 +55,27 @@ class RecommendResponse(BaseModel):
     timings_ms: dict[str, float] = Field(description="milliseconds per stage, and in total")
 
 
-def response_to(query: Query, slate: Slate, parts: Parts, *, bundle: str, variant: str) -> RecommendResponse:
+def response_to(query: Query, slate: Slate, context: StageContext, *, bundle: str, variant: str) -> RecommendResponse:
     """The answer to a query; ValidationError where the bundle holds what the API cannot send."""
     return RecommendResponse(
         request_id=query.request_id,
         surface=query.surface,
         bundle=bundle,
         variant=variant,
-        items=_items(slate.candidates, parts),
+        items=_items(slate.candidates, context),
         degraded=list(slate.degraded),
         timings_ms={name: round(ms, 3) for name, ms in slate.timings_ms.items()},
     )
 
 
-def _items(candidates: Candidates, parts: Parts) -> list[RecommendedItem]:
+def _items(candidates: Candidates, context: StageContext) -> list[RecommendedItem]:
     return [
         RecommendedItem(
-            item_id=parts.vocabulary.id(row),
+            item_id=context.vocabulary.id(row),
             position=position + 1,
             score=None if math.isnan(score) else score,
             sources=list(candidates.found_by(position)),
-            title=parts.snapshot.titles[row],
+            title=context.snapshot.titles[row],
         )
         for position, (row, score) in enumerate(zip(candidates.rows.tolist(), candidates.scores.tolist(), strict=True))
     ]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import Query
-from remora.surfaces.parts import Parts
-from remora.surfaces.table import SURFACES
+from remora.pipeline import Query, StageContext
 
 UNKNOWN_USER = ""
 """The user of a warm-up query. No request can name it, so the store is asked like for any other and knows nothing."""
@@ -19,30 +17,32 @@ HISTORIES = (0, 1, SOME, 200)
 N = 10
 
 
-def warmup_queries(parts: Parts) -> tuple[Query, ...]:
+def warmup_queries(context: StageContext) -> tuple[Query, ...]:
     """A request of each surface for a user of nothing, of one positive item, of some, of many."""
-    popular = _popular(parts)
+    popular = _popular(context)
     return tuple(
-        _query(parts, surface, popular[: length + 1], UNKNOWN_USER) for surface in SURFACES for length in HISTORIES
+        _query(context, surface, popular[: length + 1], UNKNOWN_USER)
+        for surface in context.settings.surfaces
+        for length in HISTORIES
     )
 
 
-def probe(parts: Parts, surface: str) -> Query:
+def probe(context: StageContext) -> Query:
     """One request that asks nothing of the store of users, which may be out."""
-    return _query(parts, surface, _popular(parts)[: SOME + 1], None)
+    return _query(context, context.settings.ranking.surface, _popular(context)[: SOME + 1], None)
 
 
-def _popular(parts: Parts) -> ItemCodes:
-    return np.argsort(-parts.snapshot.popularity, kind="stable")[: max(HISTORIES) + 1].astype(np.int32)
+def _popular(context: StageContext) -> ItemCodes:
+    return np.argsort(-context.snapshot.popularity, kind="stable")[: max(HISTORIES) + 1].astype(np.int32)
 
 
-def _query(parts: Parts, surface: str, popular: ItemCodes, user: str | None) -> Query:
+def _query(context: StageContext, surface: str, popular: ItemCodes, user: str | None) -> Query:
     """About the first of some items, for a user who wanted the others."""
     return Query(
         request_id="warmup",
         surface=surface,
         n=N,
-        instant=parts.instant(),
+        instant=context.instant(),
         user_id=user,
         seed_item=int(popular[0]),
         user_found=len(popular) > 1,

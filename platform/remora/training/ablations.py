@@ -15,6 +15,7 @@ from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import ABLATE, INGEST, RANKING, RETRIEVAL
@@ -23,7 +24,6 @@ from remora.training.evaluation import REPORT, compared
 from remora.training.ranking_data import RankingWindows
 from remora.training.ranking_fit import Fit
 from remora.wiring.ablations import Ablations
-from remora.wiring.parts import Towers
 
 log = logging.getLogger(__name__)
 

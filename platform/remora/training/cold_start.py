@@ -71,7 +71,7 @@ def _measured(settings: Settings, home: Home, lake: Lake, name: str, report: Cal
     return cold_start(
         HoldoutRanks(among_all=among_all, among_new=among_new, had=had, users=users),
         counts,
-        quota=settings.retrieval.newest_limit,
+        quota=chosen.cold_start_quota,
         hidden=int(hidden.sum()),
         samples=chosen.bootstrap_samples,
         seed=chosen.seed,

@@ -23,13 +23,13 @@ from remora.evaluation.report import EvaluationReport, report
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import EVALUATE, INGEST, RANKING, RETRIEVAL
 from remora.training import cold_start
 from remora.training.ranking_examples import ExampleBuilder
 from remora.training.unfound import without_target
-from remora.wiring.parts import Towers
 from remora.wiring.replay_state import ReplayStates
 from remora.wiring.replay_window import ReplayWindow
 

@@ -12,6 +12,7 @@ from remora.contracts.home import Home
 from remora.datasets.splits import time_split
 from remora.evaluation.segments import ALL
 from remora.ingest.lake import Lake
+from remora.retrieval.two_tower import Towers
 from remora.steps import Build, builds
 from remora.steps.path import RANKING, RETRIEVAL, SLATES
 from remora.training import ranking_examples
@@ -22,7 +23,6 @@ from remora.training.ranking_fit import NAME, Fit
 from remora.training.ranking_network import NDCG
 from remora.training.ranking_report import RankingReport, html
 from remora.training.tracking import tracked
-from remora.wiring.parts import Towers
 
 REPORT = "report.json"
 

@@ -26,11 +26,11 @@ from remora.features.offline import historical
 from remora.features.point_in_time.join_report import JoinReport
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import RETRIEVAL, SLATES
 from remora.training.unfound import why_unfound, without_target
-from remora.wiring.parts import Towers
 from remora.wiring.replay_window import ReplayWindow
 
 TRAIN, VALIDATION = "train", "validation"
@@ -116,7 +116,7 @@ class ExampleBuilder:
             CandidateRows(
                 vocabulary=past.vocabulary,
                 hydrator=past.users,
-                pipeline_at=past.moments(self.towers, None).home_feed,
+                pipeline_at=past.moments(self.towers, None).ranked,
                 objectives=tuple(objectives),
                 negatives=negatives,
                 easy=0 if every_query else settings.ranking.easy_negatives_per_query,

@@ -76,7 +76,7 @@ def prepare(
         examples=int(counts.sum()),
         drawable=drawable,
         held_out=judged,
-        repeats=not settings.surfaces.home_feed.hide_seen,
+        repeats=not settings.ranked_surface.hide_seen,
     )
     return inputs, in_order(every.map_batches(training_only, batch_format="pyarrow", batch_size=None))
 

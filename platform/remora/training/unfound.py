@@ -13,7 +13,7 @@ from remora.settings import Settings
 
 def without_target(settings: Settings, window: Window) -> str:
     """What is the case, and what to do, when no query of a window has a target."""
-    if not settings.surfaces.home_feed.hide_seen:
+    if not settings.ranked_surface.hide_seen:
         return (
             f"No query between {window.start} and {window.end} has a target: no positive event follows one. Bring more "
             f"events, change `split`, or lengthen evaluation.horizon_days."
@@ -41,4 +41,4 @@ def why_unfound(queries: pa.Table, items: pa.Table) -> str:
             f"{early:,} of the {targets.height:,} positive items were not in the catalogue yet: event_timestamp of "
             f"items is later than the queries. If it is the time of the export or of the last change, do not map it."
         )
-    return "Raise retrieval.nearest_limit, or train the retrieval model on more events."
+    return "Raise the sources' limits in `surfaces`, or train the retrieval model on more events."

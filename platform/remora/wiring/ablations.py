@@ -12,10 +12,8 @@ from remora.contracts.vocabulary import NO_ROWS
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.pipeline import Pipeline, Query, Slate
-from remora.pipeline.runner import stage_name
 from remora.ranking.ranker import Ranker
-from remora.surfaces.home_feed import home_feed
-from remora.wiring.parts import scorer_of
+from remora.wiring.bundle_contents import scorer_of
 from remora.wiring.replay_state import ReplayStates
 
 LESS = f"{SURFACE} without "
@@ -30,20 +28,19 @@ class Ablations:
 
     def compared(self, instant: datetime) -> ReplayState:
         """The whole surface, retrieval alone, and the surface without each source, feature group, model and rule."""
-        parts = self.moments.parts(instant)
-        surface = home_feed(parts)
-        systems = {SURFACE: surface, RETRIEVAL: replace(surface, scorer=None, rerankers=())}
+        context, surface = self.moments.context(instant), self.moments.ranked(instant)
+        systems = {SURFACE: surface, RETRIEVAL: replace(surface, scorer=None, rerankers={})}
         if len(surface.sources) > 1:
-            for one in surface.sources:
-                rest = tuple(source for source in surface.sources if source is not one)
-                systems[f"{LESS}source {stage_name(one)}"] = replace(surface, sources=rest)
+            for name in surface.sources:
+                rest = {other: source for other, source in surface.sources.items() if other != name}
+                systems[f"{LESS}source {name}"] = replace(surface, sources=rest)
         for name, ranker in self.rankers.items():
-            scorer = scorer_of(ranker, parts.snapshot, parts.settings)
+            scorer = scorer_of(ranker, context.snapshot, context.settings)
             systems[LESS + name] = replace(surface, scorer=scorer)
         if surface.rerankers:
-            systems[f"{LESS}rerankers"] = replace(surface, rerankers=())
+            systems[f"{LESS}rerankers"] = replace(surface, rerankers={})
         systems[f"{LESS}history"] = WithoutHistory(**vars(surface))
-        events = np.nan_to_num(parts.snapshot.column("item_activity__count_total"))
+        events = np.nan_to_num(context.snapshot.column("item_activity__count_total"))
         return ReplayState(pipelines=systems, item_events=events)
 
 

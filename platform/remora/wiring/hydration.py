@@ -5,13 +5,13 @@ from __future__ import annotations
 from remora.features.circuit_breaker_users import CircuitBreakerUsers
 from remora.features.online import OnlineUsers
 from remora.features.store import open_store
+from remora.pipeline import StageContext
 from remora.settings import Settings
-from remora.surfaces.parts import Parts
 
 
-def online_users(settings: Settings, parts: Parts) -> CircuitBreakerUsers:
+def online_users(settings: Settings, context: StageContext) -> CircuitBreakerUsers:
     """The hydrator of a serving replica."""
     limits = settings.serving
     store = open_store(settings, patience_seconds=limits.online_store_timeout_ms / 1e3)
-    users = OnlineUsers(store, parts.vocabulary, settings)
+    users = OnlineUsers(store, context.vocabulary, settings)
     return CircuitBreakerUsers(users, failures=limits.breaker_failure_threshold, seconds=limits.breaker_reset_seconds)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +18,12 @@ from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
-from remora.pipeline import Pipeline
+from remora.pipeline import Pipeline, StageContext
 from remora.ranking.ranker import Ranker
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
-from remora.surfaces.home_feed import home_feed
-from remora.surfaces.parts import Parts
-from remora.wiring.parts import ItemLists, Towers, parts_from
+from remora.surfaces.build import pipeline_of
+from remora.wiring.bundle_contents import context_of
 
 if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
     from feast import FeatureStore
@@ -31,50 +31,50 @@ if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayStates:
-    """The parts at any instant of a window; plain objects that pickle, so that Ray can replay it anywhere.
+    """What stages are made from at any instant of a window; pickles, so that Ray can replay it anywhere.
 
     ``snapshots`` are in order of time; the latest at or before an instant is the one that served then.
     """
 
     settings: Settings
     towers: Towers
-    lists: ItemLists
+    models: Mapping[str, Any]
     ranker: Ranker | None
     snapshots: Sequence[ItemSnapshot]
 
-    def parts(self, instant: datetime) -> Parts:
+    def context(self, instant: datetime) -> StageContext:
         """What served at ``instant``; ValueError before the first snapshot."""
         index = bisect_right(self._instants, instant) - 1
         if index < 0:
             raise ValueError(f"{instant} is before the first snapshot, {self._instants[0]}")
         if index not in self._made:  # what is derived from a snapshot is derived once, not for every query
-            self._made[index] = parts_from(
+            self._made[index] = context_of(
                 self.settings,
                 snapshot=self.snapshots[index],
                 towers=self.towers,
-                lists=self.lists,
+                models=self.models,
                 ranker=self.ranker,
             )
         return self._made[index]
 
-    def home_feed(self, instant: datetime) -> Pipeline:
-        """The home feed as it was."""
-        return home_feed(self.parts(instant))
+    def ranked(self, instant: datetime) -> Pipeline:
+        """The surface that the ranker learns from, as it was."""
+        return pipeline_of(self.context(instant), self.settings.ranking.surface)
 
     def compared(self, instant: datetime) -> ReplayState:
-        """The systems of a comparison as they were, the home feed's simpler relatives beside it."""
-        return self._moment(instant, systems(self.home_feed(instant)))
+        """The systems of a comparison as they were, the surface's simpler relatives beside it."""
+        return self._moment(instant, systems(self.ranked(instant)))
 
     def alone(self, system: str, instant: datetime) -> ReplayState:
-        """The home feed as it was and nothing beside it, called ``system``."""
-        return self._moment(instant, {system: self.home_feed(instant)})
+        """The surface as it was and nothing beside it, called ``system``."""
+        return self._moment(instant, {system: self.ranked(instant)})
 
     def _moment(self, instant: datetime, pipelines: Mapping[str, Pipeline]) -> ReplayState:
-        events = np.nan_to_num(self.parts(instant).snapshot.column("item_activity__count_total"))
+        events = np.nan_to_num(self.context(instant).snapshot.column("item_activity__count_total"))
         return ReplayState(pipelines=pipelines, item_events=events)
 
     @cached_property
-    def _made(self) -> dict[int, Parts]:
+    def _made(self) -> dict[int, StageContext]:
         return {}
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from remora.features.replay import ReplayUsers
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
-from remora.wiring.parts import ItemLists, Towers
+from remora.wiring.bundle_contents import learn_models
 from remora.wiring.replay_state import ReplayStates, snapshots
 
 if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
@@ -30,12 +31,12 @@ if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them
 class ReplayWindow:
     """A window as one vocabulary sees it; any models of that vocabulary can be replayed over it.
 
-    The item lists are learned from what was before the window, so that nothing of it is known beforehand.
+    The retrieval models are learned from what was before the window, so that nothing of it is known beforehand.
     """
 
     settings: Settings
     vocabulary: Vocabulary
-    lists: ItemLists
+    models: Mapping[str, Any]
     snapshots: list[ItemSnapshot]
     users: ReplayUsers
 
@@ -53,7 +54,7 @@ class ReplayWindow:
         return cls(
             settings=settings,
             vocabulary=vocabulary,
-            lists=ItemLists.learn(lake, vocabulary, settings, window.start),
+            models=learn_models(lake, vocabulary, settings, window.start),
             snapshots=snapshots(settings, lake, store, queries, vocabulary),
             users=ReplayUsers.prepare(store, lake, vocabulary, settings, queries),
         )
@@ -69,7 +70,7 @@ class ReplayWindow:
         return ReplayStates(
             settings=settings or self.settings,
             towers=towers,
-            lists=self.lists,
+            models=self.models,
             ranker=ranker,
             snapshots=self.snapshots,
         )

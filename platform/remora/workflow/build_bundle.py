@@ -23,14 +23,14 @@ from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.lineage import BuiltWith, Lineage, TrainingRows
 from remora.registry.store import BundleStore, Content
+from remora.retrieval.two_tower import TOWER_FILES
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE as SETTINGS
 from remora.steps import Build, builds
 from remora.steps.code import commit
 from remora.steps.path import BUNDLE
-from remora.surfaces.table import SURFACES
 from remora.training.evaluation import REPORT
-from remora.wiring.parts import LINEAR, NEIGHBOURS, SEGMENTS, SNAPSHOT, TOWERS, ItemLists
+from remora.wiring.bundle_contents import SNAPSHOT, learn_models, save_models
 
 
 def build(settings: Settings) -> Bundle:
@@ -60,10 +60,10 @@ def _bundle(settings: Settings, lake: Lake, made: Mapping[str, Artifact]) -> Bun
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ItemSnapshot.take(store, lake, vocabulary, settings, lake.end).save(folder / SNAPSHOT)
-        ItemLists.learn(lake, vocabulary, settings, lake.end).save(folder)
+        save_models(learn_models(lake, vocabulary, settings, lake.end), folder)
         files: dict[str, Content] = {
-            **{file: folder / file for file in (SNAPSHOT, NEIGHBOURS, LINEAR, SEGMENTS)},
-            **{file: made["retrieval"].read_bytes(file) for file in TOWERS},
+            **{file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()},
+            **{file: made["retrieval"].read_bytes(file) for file in TOWER_FILES},
             **{file: made["ranking"].read_bytes(file) for file in made["ranking"].metadata["served"]},
             SETTINGS: json.dumps(served_with, indent=1).encode(),
         }
@@ -71,7 +71,7 @@ def _bundle(settings: Settings, lake: Lake, made: Mapping[str, Artifact]) -> Bun
             files,
             lineage=_lineage(settings, lake, store, made),
             metrics=made["evaluation"].read_json(REPORT),
-            surfaces=tuple(SURFACES),
+            surfaces=settings.surfaces.names,
         )
 
 

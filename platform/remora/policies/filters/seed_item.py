@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from remora.pipeline import Candidates, Mask, Query
+from remora.extensions import ComponentConfig
+from remora.pipeline import Candidates, Mask, Query, StageContext
 
 
 class SeedItem:
     """Is it another item than the one that similar ones are asked for?"""
+
+    @classmethod
+    def from_config(cls, config: ComponentConfig, context: StageContext) -> SeedItem:
+        """Needs nothing."""
+        return cls()
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:
         """False for ``query.seed_item``, shape (n,)."""

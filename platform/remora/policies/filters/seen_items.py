@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from remora.pipeline import Candidates, Mask, Query
+from remora.extensions import ComponentConfig
+from remora.pipeline import Candidates, Mask, Query, StageContext
 from remora.pipeline.rows import isin
 
 
@@ -15,6 +16,11 @@ class SeenItems:
     """Is the item new to this user? ``hide=False`` is for places where seeing an item again is welcome."""
 
     hide: bool = True
+
+    @classmethod
+    def from_config(cls, config: ComponentConfig, context: StageContext) -> SeenItems:
+        """By the surface's ``hide_seen``."""
+        return cls(hide=context.rules.hide_seen)
 
     def allowed(self, query: Query, candidates: Candidates) -> Mask:
         """False for rows among ``query.seen``, shape (n,)."""

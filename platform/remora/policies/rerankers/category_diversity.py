@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from remora.pipeline import Candidates, Query
+from remora.extensions import ComponentConfig
+from remora.pipeline import Candidates, Query, StageContext
 from remora.pipeline.rows import unique
+from remora.settings.bounds import MOST_ITEMS
 
 Categories = npt.NDArray[np.int32]
 
@@ -27,9 +30,26 @@ class CategoryDiversity:
     ``categories`` has shape (n_items, m), padded with -1.
     """
 
+    class Config(ComponentConfig):
+        """The settings of the reranker."""
+
+        window: int = Field(4, ge=1, le=MOST_ITEMS, description="places that are looked at together; 1 turns it off")
+        strength: float = Field(
+            0.05,
+            ge=0,
+            le=1e6,
+            description="what one repetition of an item's categories within the window costs it, in standard "
+            "deviations of the slate's scores; 0 turns it off",
+        )
+
     categories: Categories
     window: int
     strength: float
+
+    @classmethod
+    def from_config(cls, config: Config, context: StageContext) -> CategoryDiversity:
+        """Over the categories of the items."""
+        return cls(categories=context.snapshot.categories, window=config.window, strength=config.strength)
 
     def rerank(self, query: Query, candidates: Candidates) -> npt.NDArray[np.intp]:
         """Positions into ``candidates``, shape (n,)."""

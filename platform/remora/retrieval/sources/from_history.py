@@ -1,25 +1,54 @@
-"""Sources that add up what goes with each of the user's recent items."""
+"""Items that go with what the user wanted lately, by the lists of a model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
-from remora.pipeline import Query, Retrieved
-from remora.retrieval.neighbours import Neighbours
+from remora.pipeline import Query, Retrieved, StageContext
+from remora.retrieval.models.item_lists import ItemLists
+from remora.retrieval.sources.model_config import ModelConfig, check_model
 from remora.retrieval.sources.unseen import drop_seen
+
+if TYPE_CHECKING:  # settings import the components that they name
+    from remora.retrieval.neighbours import Neighbours
+    from remora.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class FromHistory:
     """Neighbours of the last ``seeds`` positive items, each seed counting ``decay`` times the one after it."""
 
+    class Config(ModelConfig):
+        """The settings of the source."""
+
+        seeds: int = Field(30, ge=1, le=10_000, description="most recent positive items that it starts from")
+
     neighbours: Neighbours
     limit: int
     seeds: int = 30
     decay: float = 0.93
     skip_seen: bool = True
+
+    @classmethod
+    def check_settings(cls, config: Config, settings: Settings) -> None:
+        """ValueError where there is no such model."""
+        check_model(config, settings)
+
+    @classmethod
+    def from_config(cls, config: Config, context: StageContext) -> FromHistory:
+        """Over the lists of the model, weighed as the model says."""
+        lists = context.model(config.model, ItemLists)
+        return cls(
+            neighbours=lists.neighbours,
+            limit=config.limit,
+            seeds=config.seeds,
+            decay=lists.step_decay,
+            skip_seen=context.rules.hide_seen,
+        )
 
     def find(self, query: Query) -> Retrieved:
         """Summed scores, best first; nothing for a user without history."""

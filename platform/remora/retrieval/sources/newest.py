@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from remora.contracts.vocabulary import ItemCodes
-from remora.pipeline import Query, Retrieved
+from remora.extensions import ComponentConfig
+from remora.pipeline import Query, Retrieved, StageContext
 from remora.pipeline.candidates import Floats
-from remora.retrieval.encoder import UserEncoder
-from remora.retrieval.index import ItemIndex
 from remora.retrieval.sources.unseen import drop_seen, overfetch
+from remora.settings.bounds import MOST_DAYS
+from remora.settings.retrieval import TWO_TOWER
+
+if TYPE_CHECKING:  # settings import the components that they name
+    from remora.retrieval.encoder import UserEncoder
+    from remora.retrieval.index import ItemIndex
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +31,35 @@ class Newest:
     nothing is known gets the youngest first; then a score is the age, less than nothing.
     """
 
+    class Config(ComponentConfig):
+        """The settings of the source."""
+
+        limit: int = Field(30, ge=1, le=100_000, description="candidates at the most")
+        days: float = Field(
+            30.0, gt=0, le=MOST_DAYS, description="since an item's first event, or its entry in the catalogue"
+        )
+
     encoder: UserEncoder
     index: ItemIndex
     new: npt.NDArray[np.bool_]
     age_days: Floats
     limit: int
     skip_seen: bool = True
+
+    @classmethod
+    def from_config(cls, config: Config, context: StageContext) -> Newest:
+        """Over the items as they are, in the order of the trained towers."""
+        from remora.retrieval.two_tower import Towers
+
+        towers = context.model(TWO_TOWER, Towers)
+        return cls(
+            encoder=towers.encoder,
+            index=towers.index,
+            new=context.snapshot.new(config.days),
+            age_days=context.snapshot.age_days,
+            limit=config.limit,
+            skip_seen=context.rules.hide_seen,
+        )
 
     def find(self, query: Query) -> Retrieved:
         """Cosine of user and item by its content, best first."""

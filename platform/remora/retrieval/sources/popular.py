@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import Field
+
+from remora.extensions import ComponentConfig
+from remora.pipeline import StageContext
 from remora.retrieval.sources.static_ranking import StaticRanking
 
 
@@ -11,4 +15,16 @@ from remora.retrieval.sources.static_ranking import StaticRanking
 class Popular(StaticRanking):
     """By the popularity of the item snapshot."""
 
+    class Config(ComponentConfig):
+        """The settings of the source."""
+
+        limit: int | None = Field(
+            None, ge=1, le=100_000, description="candidates at the most, where it is a source; null: all"
+        )
+
     limit: int | None = None
+
+    @classmethod
+    def from_config(cls, config: Config, context: StageContext) -> Popular:
+        """Over the items as they are."""
+        return cls(scores=context.snapshot.popularity, limit=config.limit, skip_seen=context.rules.hide_seen)

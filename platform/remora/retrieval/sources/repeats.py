@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
-from remora.pipeline import Query, Retrieved
+from remora.extensions import ComponentConfig
+from remora.pipeline import Query, Retrieved, StageContext
 from remora.retrieval.sources.unseen import drop_seen
 
 
@@ -18,7 +20,17 @@ class Repeats:
     which is missing for an item that is new to the user.
     """
 
+    class Config(ComponentConfig):
+        """The settings of the source."""
+
+        decay: float = Field(0.93, gt=0, le=1, description="what a positive event counts of the one after it")
+
     decay: float = 0.93
+
+    @classmethod
+    def from_config(cls, config: Config, context: StageContext) -> Repeats:
+        """Of the history that a query brings."""
+        return cls(decay=config.decay)
 
     def find(self, query: Query) -> Retrieved:
         """Summed weights of each item's events, best first, ties by row; nothing for a user without a history."""

@@ -111,9 +111,7 @@ class Pair:
         settings, candidate = self.settings, self.candidate
         schema = self._decide(parity.GATE, self._parity)
         slate = self._decide(slate_validity.GATE, lambda: slates.slate_validity(candidate, self.mine))
-        self._decide(
-            index_recall.GATE, lambda: of_index.index_recall(candidate, self._home_feed, settings.gates.index_k)
-        )
+        self._decide(index_recall.GATE, lambda: of_index.index_recall(candidate, self._ranked, settings.gates.index_k))
         if slate.raised:
             _leave_out(self.found, "requests end in an error", offline.GATE, coverage.GATE, latency.GATE)
         elif schema.changed:
@@ -142,8 +140,8 @@ class Pair:
         return requests.queries_of(self.candidate, self.sample_requests)
 
     @property
-    def _home_feed(self) -> list[Query]:
-        return [query for query in self.mine if query.surface == "home_feed"]
+    def _ranked(self) -> list[Query]:
+        return [query for query in self.mine if query.surface == self.settings.ranking.surface]
 
     def _parity(self) -> parity.Parity:
         return of_parity.parity(self.settings, self.lake, self.store, self.candidate)

@@ -21,6 +21,7 @@ from remora.ranking.model import RankingModel
 from remora.ranking.network.model import Network
 from remora.ranking.timing import timed
 from remora.ranking.trees import Trees
+from remora.retrieval.two_tower import Towers
 from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
 from remora.settings.one_writer import writes
 from remora.steps.path import RETRIEVAL, TUNE_RANKING
@@ -29,7 +30,6 @@ from remora.training.ranking_data import RankingWindows, boosting_of, groups, ne
 from remora.training.ranking_network import NDCG, epochs_in_process
 from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
 from remora.training.tuning.search import COST
-from remora.wiring.parts import Towers
 
 Model = Literal["trees", "network"]
 SECTIONS: dict[str, type[TreeSettings] | type[NetworkSettings]] = {"trees": TreeSettings, "network": NetworkSettings}

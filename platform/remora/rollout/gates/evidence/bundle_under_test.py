@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from remora.contracts.vocabulary import Vocabulary
-from remora.pipeline import Hydrator, Pipeline
+from remora.pipeline import Hydrator, Pipeline, StageContext
 from remora.registry.bundle import Bundle
 from remora.registry.lineage import Lineage
 from remora.settings import Settings
-from remora.surfaces.parts import Parts
-from remora.surfaces.table import pipelines
+from remora.surfaces.build import pipelines
+from remora.wiring.bundle_contents import BundleContents
 from remora.wiring.hydration import online_users
-from remora.wiring.parts import BundleContents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +21,7 @@ class BundleUnderTest:
 
     bundle: Bundle
     contents: BundleContents
-    parts: Parts
+    context: StageContext
     surfaces: Mapping[str, Pipeline]
     users: Hydrator
 
@@ -30,14 +29,14 @@ class BundleUnderTest:
     def load(cls, bundle: Bundle, settings: Settings) -> BundleUnderTest:
         """Load it here; one that may crash its process is first loaded in another."""
         contents = BundleContents.load(bundle, settings)
-        parts = contents.parts
-        users = online_users(settings, parts)
-        return cls(bundle=bundle, contents=contents, parts=parts, surfaces=pipelines(parts), users=users)
+        context = contents.context
+        users = online_users(settings, context)
+        return cls(bundle=bundle, contents=contents, context=context, surfaces=pipelines(context), users=users)
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Of its items."""
-        return self.parts.vocabulary
+        return self.context.vocabulary
 
     @property
     def lineage(self) -> Lineage:

@@ -98,20 +98,20 @@ def main() -> None:
     import psutil
 
     from remora.contracts.home import Home
+    from remora.surfaces.build import pipelines
     from remora.surfaces.responses import response_to
-    from remora.surfaces.table import pipelines
     from remora.surfaces.warmup_queries import warmup_queries
-    from remora.wiring.parts import BundleContents
+    from remora.wiring.bundle_contents import BundleContents
 
     settings = Settings.model_validate(question["settings"])
     bundle = Bundle.read(Home(settings.home), question["folder"], question["id"])
     process = psutil.Process()
     before = process.memory_info().rss
-    parts = BundleContents.load(bundle, settings).parts
-    surfaces = pipelines(parts)
-    for query in warmup_queries(parts):
+    context = BundleContents.load(bundle, settings).context
+    surfaces = pipelines(context)
+    for query in warmup_queries(context):
         slate = surfaces[query.surface].run(query)
-        response_to(query, slate, parts, bundle=bundle.id, variant="candidate").model_dump_json()
+        response_to(query, slate, context, bundle=bundle.id, variant="candidate").model_dump_json()
     # What loading has left behind is not what the bundle takes.
     gc.collect()
     grown = (process.memory_info().rss - before) / MIB

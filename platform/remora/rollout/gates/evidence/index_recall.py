@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from remora.pipeline import Query
+from remora.retrieval.two_tower import Towers
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.index_recall import IndexRecall
+from remora.settings.retrieval import TWO_TOWER
 
 MOST = 200
 """Questions."""
@@ -16,7 +18,8 @@ MOST = 200
 
 def index_recall(loaded: BundleUnderTest, queries: Sequence[Query], k: int) -> IndexRecall:
     """Over the users of ``queries`` that have a history; all of them where none has."""
-    encoder, index = loaded.parts.encoder, loaded.parts.index
+    towers = loaded.context.model(TWO_TOWER, Towers)
+    encoder, index = towers.encoder, towers.index
     known = [query for query in queries if len(query.history)] or list(queries)
     questions = np.stack([encoder.encode(query) for query in known[:MOST]])
     exact = encoder.item_vectors.numpy()

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from remora.pipeline import Query
 from remora.pipeline.cache import Cache
+from remora.retrieval.two_tower import Towers
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.latency import Latency
 from remora.settings import Settings
+from remora.settings.retrieval import TWO_TOWER
 
 Clock = Callable[[], float]
 
@@ -33,7 +35,7 @@ def latency(
     both = [candidate, *([production] if production else [])]
     for of in both:
         # A vector that is remembered costs nothing; here every request is to cost what a user's first one does.
-        of.loaded.parts.encoder.cache = Cache("vectors", 1, ttl_seconds=0.0)
+        of.loaded.context.model(TWO_TOWER, Towers).encoder.cache = Cache("vectors", 1, ttl_seconds=0.0)
     rounds = [_round(both, clock) for _ in range(1 + settings.gates.latency_rounds)][1:]  # the first one warms up
     # What else the machine does only adds to a request's time: its fastest round is the nearest to its own.
     fastest = np.min(rounds, axis=0)

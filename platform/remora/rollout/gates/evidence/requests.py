@@ -8,12 +8,12 @@ from itertools import cycle, islice
 
 import numpy as np
 
+from remora.contracts.errors import Refused
 from remora.contracts.home import Home
 from remora.features.tables import FeatureTables
 from remora.pipeline import Query
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.settings import Settings
-from remora.surfaces.table import SURFACES
 
 SIZES = (10, 10, 10, 50)
 NAMELESS, UNKNOWN = None, "no-such-user"
@@ -38,11 +38,18 @@ def sample_requests(settings: Settings, bundles: Sequence[BundleUnderTest]) -> t
     most = settings.gates.requests
     shared = sorted(set.intersection(*(set(loaded.vocabulary.ids.to_pylist()) for loaded in bundles)))
     items = [shared[index] for index in np.linspace(0, len(shared) - 1, min(most, len(shared))).astype(int)]
-    per_surface = max(1, most // len(SURFACES))
+    # What a surface does is its bundle's own; those that only one bundle has cannot be compared.
+    surfaces = [name for name in bundles[0].surfaces if all(name in loaded.surfaces for loaded in bundles)]
+    if not surfaces:
+        raise Refused(
+            f"The candidate has the surfaces {', '.join(bundles[0].surfaces)}, and production has none of them: they "
+            f"cannot be compared. Keep one surface, or promote with --force."
+        )
+    per_surface = max(1, most // len(surfaces))
     users = _with_strangers(FeatureTables.open(Home(settings.home)).some_users(per_surface))
     return tuple(
         Request(number=number, surface=surface, n=n, user=user, item=item)
-        for surface in SURFACES
+        for surface in surfaces
         for number, (user, item, n) in enumerate(
             islice(zip(cycle(users), cycle(items), cycle(SIZES), strict=False), per_surface)
         )
@@ -67,7 +74,7 @@ def queries_of(loaded: BundleUnderTest, requests: Sequence[Request]) -> tuple[Qu
                 request_id=f"gate-{request.surface}-{request.number}",
                 surface=request.surface,
                 n=request.n,
-                instant=loaded.parts.instant(),
+                instant=loaded.context.instant(),
                 user_id=request.user,
                 seed_item=loaded.vocabulary.row(request.item),
             )

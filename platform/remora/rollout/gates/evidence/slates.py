@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from remora.pipeline import Pipeline, Query, Slate
+from remora.pipeline import Pipeline, Query, Slate, StageContext
 from remora.pipeline.runner import BACKFILL
 from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
-from remora.surfaces.parts import Parts
 from remora.surfaces.responses import response_to
 
 RAISED = "ends in an error"
@@ -27,7 +26,7 @@ def slate_validity(loaded: BundleUnderTest, queries: Sequence[Query]) -> SlateVa
     offenders: list[Offender] = []
     invalid = 0
     for query in queries:
-        faults = answered(loaded.surfaces[query.surface], query, loaded.parts)
+        faults = answered(loaded.surfaces[query.surface], query, loaded.context)
         kinds.update({kind for kind, _ in faults})
         invalid += bool(faults)
         if faults and len(offenders) < SHOWN:
@@ -48,20 +47,20 @@ def slate_validity(loaded: BundleUnderTest, queries: Sequence[Query]) -> SlateVa
     )
 
 
-def answered(pipeline: Pipeline, query: Query, parts: Parts) -> Faults:
+def answered(pipeline: Pipeline, query: Query, context: StageContext) -> Faults:
     """What is wrong with the answer to a query; nothing for one that may be sent."""
     try:
         slate = pipeline.run(query)
-        response_to(query, slate, parts, bundle="gated", variant="candidate").model_dump_json()
+        response_to(query, slate, context, bundle="gated", variant="candidate").model_dump_json()
     except Exception as error:  # noqa: BLE001 whatever a bundle's pipelines raise is what is looked for
         return [(RAISED, f"{type(error).__name__}: {error}")]
-    return list(faults_of(slate, query, pipeline, parts))
+    return list(faults_of(slate, query, pipeline, context))
 
 
-def faults_of(slate: Slate, query: Query, pipeline: Pipeline, parts: Parts) -> Iterator[tuple[str, str]]:
+def faults_of(slate: Slate, query: Query, pipeline: Pipeline, context: StageContext) -> Iterator[tuple[str, str]]:
     """What is wrong with a slate; nothing for one that may be shown."""
     rows, scores = slate.candidates.rows, slate.candidates.scores
-    may = eligible(query, parts)
+    may = eligible(query, context)
     wanted = min(query.n, int(may.sum()))
     if len(rows) != wanted:
         yield "length", f"{len(rows)} items, {wanted} could be shown"
@@ -93,10 +92,10 @@ def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:
     return found
 
 
-def eligible(query: Query, parts: Parts) -> npt.NDArray[np.bool_]:
+def eligible(query: Query, context: StageContext) -> npt.NDArray[np.bool_]:
     """May each item be shown in answer to the query? Shape (n items,)."""
-    may: npt.NDArray[np.bool_] = np.array(parts.snapshot.available)
-    if getattr(parts.settings.surfaces, query.surface).hide_seen:
+    may: npt.NDArray[np.bool_] = np.array(context.snapshot.available)
+    if context.settings.surfaces[query.surface].hide_seen:
         may[query.seen] = False
     may[query.exclude] = False
     if query.seed_item is not None:

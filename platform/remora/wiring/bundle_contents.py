@@ -1,4 +1,4 @@
-"""Live objects for surfaces: of a bundle that is served, or of a moment that is replayed."""
+"""Live objects for stages: of a bundle that is served, or of a moment that is replayed."""
 
 from __future__ import annotations
 
@@ -17,87 +17,57 @@ from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
 from remora.ingest.lake import Lake
+from remora.pipeline import Items, StageContext
 from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
 from remora.registry.trust import trusted
-from remora.retrieval import co_visitation, item_to_item_lists, segments
-from remora.retrieval.encoder import UserEncoder
-from remora.retrieval.index import ItemIndex
-from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.segments import Segments
+from remora.retrieval.models.learning import LearningData
+from remora.retrieval.two_tower import Towers
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE as SETTINGS
-from remora.surfaces.parts import Parts
+from remora.settings.retrieval import TWO_TOWER
 from remora.wiring.bundle_packages import packages_of
 
-TOWERS = (
-    "towers.safetensors",
-    "towers.json",
-    "item_vectors.safetensors",
-    "index.faiss",
-    "index.safetensors",
-    "vocabulary.parquet",
-)
-NEIGHBOURS, LINEAR, SEGMENTS, SNAPSHOT = "neighbours.parquet", "linear.parquet", "segments.parquet", "snapshot.parquet"
+SNAPSHOT, MODELS = "snapshot.parquet", "models"
 
 
-@dataclass(frozen=True)
-class Towers:
-    """What the retrieval artifact holds, live."""
+def learn_models(lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> dict[str, Any]:
+    """Every model of ``retrieval.models``, from what the lake knew before ``as_of``; by name."""
+    data = LearningData(
+        events=lake.events(before=as_of),
+        users=users_as_of(lake, as_of),
+        vocabulary=vocabulary,
+        settings=settings,
+        as_of=as_of,
+    )
+    return {name: one.component.cls.learn(one.config, data) for name, one in settings.retrieval.learned.items()}
 
-    encoder: UserEncoder
-    index: ItemIndex
 
-    @classmethod
-    def load(cls, folder: Path) -> Towers:
-        """From a local folder that has the files of :data:`TOWERS`. DataError when they are not of one training."""
-        encoder, index = UserEncoder.load(folder), ItemIndex.load(folder / "index.faiss")
-        if (len(index), index.dimension) != tuple(encoder.item_vectors.shape):
+def save_models(models: Mapping[str, Any], folder: Path) -> None:
+    """Each model's files in a folder of its own, under :data:`MODELS`."""
+    for name, model in models.items():
+        own = folder / MODELS / name
+        own.mkdir(parents=True)
+        model.save(own)
+
+
+def load_models(settings: Settings, folder: Path) -> dict[str, Any]:
+    """What :func:`save_models` wrote of the models that ``settings`` name. DataError for one that is not there."""
+    models = {}
+    for name, choice in settings.retrieval.learned.items():
+        own = folder / MODELS / name
+        if not own.is_dir():
             raise DataError(
-                f"The index holds {len(index):,} vectors of {index.dimension} numbers, the towers "
-                f"{encoder.item_vectors.shape[0]:,} of {encoder.item_vectors.shape[1]}: they come from different "
-                f"bundles. Serve a bundle as it was built."
+                f"The bundle's settings name the retrieval model '{name}', and it holds no files of it. Build the "
+                f"bundle again."
             )
-        return cls(encoder, index)
+        models[name] = choice.component.cls.load(choice.config, own)
+    return models
 
 
-@dataclass(frozen=True, kw_only=True)
-class ItemLists:
-    """What is counted and solved rather than trained, and made again with every refresh."""
-
-    neighbours: Neighbours
-    linear: Neighbours
-    segments: Segments
-
-    @classmethod
-    def learn(cls, lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> ItemLists:
-        """From the lake's events before ``as_of``."""
-        events = lake.events(before=as_of)
-        return cls(
-            neighbours=co_visitation.count(events, vocabulary, settings, as_of),
-            linear=item_to_item_lists.fit(events, vocabulary, settings, as_of),
-            segments=segments.count(events, users_as_of(lake, as_of), vocabulary, settings, as_of),
-        )
-
-    @classmethod
-    def load(cls, folder: Path) -> ItemLists:
-        """What :meth:`save` wrote."""
-        return cls(
-            neighbours=Neighbours.load(folder / NEIGHBOURS),
-            linear=Neighbours.load(folder / LINEAR),
-            segments=Segments.load(folder / SEGMENTS),
-        )
-
-    def save(self, folder: Path) -> None:
-        """Three Parquet files."""
-        self.neighbours.save(folder / NEIGHBOURS)
-        self.linear.save(folder / LINEAR)
-        self.segments.save(folder / SEGMENTS)
-
-
-def scorer_of(ranker: Ranker, snapshot: ItemSnapshot, settings: Settings) -> ObjectiveScorer:
+def scorer_of(ranker: Ranker, snapshot: Items, settings: Settings) -> ObjectiveScorer:
     """The ranker over one snapshot of the items, with the weights of the settings."""
     names = ranker.columns.names
     both = [*cross.NUMBERS, cross.AFFINITY]
@@ -116,7 +86,7 @@ def scorer_of(ranker: Ranker, snapshot: ItemSnapshot, settings: Settings) -> Obj
 class ItemColumns:
     """The snapshot's columns of some rows, as the ranker and the cross features read them; text is looked up once."""
 
-    snapshot: ItemSnapshot
+    snapshot: Items
     read: RankerColumns
     names: tuple[str, ...]
 
@@ -133,19 +103,15 @@ class ItemColumns:
         return {name: texts[name].encode(column) if name in texts else column for name, column in whole.items()}
 
 
-def parts_from(
-    settings: Settings, *, snapshot: ItemSnapshot, towers: Towers, lists: ItemLists, ranker: Ranker | None
-) -> Parts:
-    """The parts of a moment: what was learned, with the items as they were in ``snapshot``."""
-    return Parts(
+def context_of(
+    settings: Settings, *, snapshot: ItemSnapshot, towers: Towers, models: Mapping[str, Any], ranker: Ranker | None
+) -> StageContext:
+    """What stages are made from at a moment: what was learned, with the items as they were in ``snapshot``."""
+    return StageContext(
         settings=settings,
         vocabulary=snapshot.vocabulary,
         snapshot=snapshot,
-        encoder=towers.encoder,
-        index=towers.index,
-        neighbours=lists.neighbours,
-        linear=lists.linear,
-        segments=lists.segments,
+        models={TWO_TOWER: towers, **models},
         scorer=scorer_of(ranker, snapshot, settings) if ranker else None,
     )
 
@@ -157,7 +123,7 @@ class BundleContents:
     settings: Settings
     snapshot: ItemSnapshot
     towers: Towers
-    lists: ItemLists
+    models: Mapping[str, Any]
     ranker: Ranker
 
     @classmethod
@@ -172,23 +138,23 @@ class BundleContents:
             raise Refused(f"The bundle {bundle.id} has no {SETTINGS}, so it cannot be served. Build it again.")
         built = BundleSettings.parse(file.read_bytes(), str(file))
         lineage = bundle.lineage()
-        towers = Towers.load(folder)
+        towers, own = Towers.load(folder), built.over(settings, packages_of(lineage))
         return cls(
-            settings=built.over(settings, packages_of(lineage)),
+            settings=own,
             snapshot=ItemSnapshot.load(folder / SNAPSHOT),
             towers=towers,
-            lists=ItemLists.load(folder),
+            models=load_models(own, folder),
             ranker=Ranker.load(folder, towers.encoder.item_vectors),
         )
 
     @property
-    def parts(self) -> Parts:
+    def context(self) -> StageContext:
         """As it serves."""
-        return parts_from(
-            self.settings, snapshot=self.snapshot, towers=self.towers, lists=self.lists, ranker=self.ranker
+        return context_of(
+            self.settings, snapshot=self.snapshot, towers=self.towers, models=self.models, ranker=self.ranker
         )
 
 
-def parts_from_bundle(bundle: Bundle, settings: Settings) -> Parts:
-    """The parts of a bundle; what it may set goes before ``settings``. SignatureError as these say."""
-    return BundleContents.load(bundle, settings).parts
+def context_from_bundle(bundle: Bundle, settings: Settings) -> StageContext:
+    """What a bundle's stages are made from; what it may set goes before ``settings``. SignatureError as these say."""
+    return BundleContents.load(bundle, settings).context

@@ -1,0 +1,102 @@
+"""What the stages of a surface are made from: what was learned, the items as they are now, and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from remora.contracts.errors import DataError, MissingInput
+from remora.pipeline.candidates import Floats
+from remora.pipeline.stages import Scorer
+
+if TYPE_CHECKING:  # settings import the components that they name, which import this file
+    from remora.contracts.vocabulary import Vocabulary
+    from remora.settings import Settings, SurfaceSettings
+
+Model = TypeVar("Model")
+
+
+class Items(Protocol):
+    """The items of a catalogue at one instant, as columns; a row is the vocabulary's. Shapes with n items."""
+
+    @property
+    def instant(self) -> datetime:
+        """UTC; nothing learned after it is in here."""
+
+    @property
+    def available(self) -> npt.NDArray[np.bool_]:
+        """May the item be shown? Shape (n,)."""
+
+    @property
+    def categories(self) -> npt.NDArray[np.int32]:
+        """Numbers of each item's categories, shape (n, m), padded with -1."""
+
+    @property
+    def popularity(self) -> Floats:
+        """Weighted positive events ever, shape (n,); 0 without events."""
+
+    @property
+    def trend(self) -> Floats:
+        """How much the item is wanted lately, and more than usual, shape (n,)."""
+
+    @property
+    def age_days(self) -> Floats:
+        """Since the item came into the catalogue, shape (n,); NaN where that is not known."""
+
+    @property
+    def titles(self) -> list[str | None]:
+        """What people are shown, one a row."""
+
+    def new(self, days: float) -> npt.NDArray[np.bool_]:
+        """Is the item available and not older than that, or without an event yet? Shape (n,)."""
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """A feature column of the items, by its full name, shape (n,). MissingInput lists those there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageContext:
+    """Everything of one version and one instant that a stage may be made from.
+
+    ``models`` holds the retrieval models by the names that ``retrieval.models`` gives them, and the trained towers as
+    ``two_tower``; ``scorer`` is the ranker over these items, None where none is trained yet. ``surface`` is the name
+    of the surface that is being made, empty outside one.
+    """
+
+    settings: Settings
+    vocabulary: Vocabulary
+    snapshot: Items
+    models: Mapping[str, Any]
+    scorer: Scorer | None = None
+    surface: str = ""
+
+    def instant(self) -> datetime:
+        """When a request without an instant happens: now, or at the end of historical data."""
+        return self.snapshot.instant if self.settings.data.clock == "data" else datetime.now(UTC)
+
+    def of_surface(self, name: str) -> StageContext:
+        """The same for the stages of one surface."""
+        return replace(self, surface=name)
+
+    @property
+    def rules(self) -> SurfaceSettings:
+        """The settings of the surface that is being made."""
+        return self.settings.surfaces[self.surface]
+
+    def model(self, name: str, kind: type[Model]) -> Model:
+        """The live retrieval model of that name. MissingInput lists those there are, DataError says that it is of
+        another kind than a stage can read."""
+        if name not in self.models:
+            raise MissingInput("retrieval model", name, list(self.models))
+        found = self.models[name]
+        if not isinstance(found, kind):
+            raise DataError(
+                f"The retrieval model '{name}' is a {type(found).__name__}, and what reads it needs a {kind.__name__}. "
+                f"Name another model in the stage's settings."
+            )
+        return found
