@@ -133,7 +133,7 @@ def _text(content: bytes, where: str) -> None:
 
 
 def _fits(settings: BundleSettings, manifest: Manifest, where: str) -> None:
-    known = type(settings.surfaces).model_fields
+    known = settings.surfaces.names
     if unknown := [name for name in manifest.surfaces if name not in known]:
         raise Refused(
             f"The manifest names the surface {one_line(unknown[0])}, which '{where}' does not have; it has "
