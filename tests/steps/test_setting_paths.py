@@ -27,7 +27,9 @@ PATHS = st.lists(st.sampled_from(NAMES))
         ("nothing", "the settings has no nothing; it has: name, "),
         ("data.event_types.sign", r"names of the user's own: write data\.event_types\.\*"),
         ("retrieval.epochs.most", r"retrieval\.epochs is a single value"),
-        ("retrieval.linear_model.type", "is a single value"),
+        ("surfaces.home_feed.hide_seen", r"names of the user's own: write surfaces\.\*"),
+        ("ranked_surface.scorer.type", "is a single value"),
+        ("ranked_surface.colour", r"ranked_surface has no colour"),
         ("objectives.*.colour", r"objectives\.\* has no colour"),
     ],
 )
@@ -73,7 +75,7 @@ def test_a_view_refuses_every_section_that_no_path_names(paths: list[str], secti
 def test_a_view_refuses_single_settings_also_where_a_default_is_offered() -> None:
     seen = view(SETTINGS, ("retrieval.epochs", "objectives.*.events"))
     assert seen.retrieval.epochs == SETTINGS.retrieval.epochs
-    for name in ("dimension", "nearest_limit"):
+    for name in ("dimension", "models"):
         with pytest.raises(UndeclaredSetting, match=f"RetrievalSettings.{name} is read by a step that does not"):
             getattr(seen.retrieval, name, None)
     assert seen.objectives["buy"].events == ("buy",)
@@ -81,6 +83,19 @@ def test_a_view_refuses_single_settings_also_where_a_default_is_offered() -> Non
         _ = seen.objectives["buy"].weight
     with pytest.raises(UndeclaredSetting):
         values(seen, ("retrieval.dimension",))
+
+
+def test_the_ranked_surface_is_read_by_its_own_name_and_by_what_it_is() -> None:
+    assert values(SETTINGS, ("ranked_surface.hide_seen",)) == {"ranked_surface.hide_seen": True}
+    seen = view(SETTINGS, ("ranked_surface.hide_seen", "ranking.models"))
+    assert seen.ranked_surface.hide_seen
+    assert seen.ranking.models == SETTINGS.ranking.models
+    assert seen.surfaces.names == ("home_feed",)
+    with pytest.raises(UndeclaredSetting, match="sources"):
+        _ = seen.ranked_surface.sources
+    whole = view(SETTINGS, ("ranked_surface.hide_seen", "surfaces.*.sources", "objectives"))
+    assert whole.surfaces.names == SETTINGS.surfaces.names
+    assert list(whole.objectives) == list(SETTINGS.objectives)
 
 
 def test_a_section_takes_in_what_is_named_below_it() -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import ValidationError
+from pydantic import RootModel, ValidationError
 from tests.end_to_end.dataset import write
 from tests.workflow.finished_run import finish_run
 
 from remora.contracts.home import Home
 from remora.contracts.section import Section
-from remora.extensions import ComponentChoice
+from remora.extensions import ComponentChoice, names
 from remora.ingest import source_changes
 from remora.registry.traffic import PATH as TRAFFIC
 from remora.settings import EventTypeSettings, Settings, load
@@ -52,11 +52,12 @@ RUNS_AGAIN: dict[str, set[str]] = {
     # the ranker: rows, and models; the network is none of them here, so its settings count for nothing
     "ranking.network.*": set(), "ranking.objectives": ROWS,
     "ranking.*_per_query": ROWS, "ranking.*_queries": ROWS, "ranking.validation_negatives": ROWS,
-    "ranking.candidates": ROWS, "ranking.seed": ROWS, "ranking.max_failures": set(),
+    "ranking.candidates": ROWS, "ranking.seed": ROWS, "ranking.max_failures": set(), "ranking.surface": ROWS,
     "ranking.*": RANKED,
     # the surfaces
     "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.sources.*": ROWS, "surfaces.home_feed.filters.*": ROWS,
-    "surfaces.home_feed.pipeline": ROWS, "surfaces.home_feed.*": JUDGED, "surfaces.similar_items.*": {"bundle"} | ENDS,
+    "surfaces.home_feed.pipeline": ROWS, "surfaces.home_feed.preset": ROWS, "surfaces.home_feed.*": JUDGED,
+    "surfaces.similar_items.*": {"bundle"} | ENDS,
     # how it is judged
     "evaluation.events_between_queries": ROWS, "evaluation.queries_per_user": ROWS, "evaluation.horizon_days": ROWS,
     "evaluation.max_snapshots": ROWS, "evaluation.*": JUDGED,
@@ -292,7 +293,11 @@ def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
 
 def leaves(value: Any, place: tuple[str | int, ...] = (), field_type: Any = None) -> Iterator[tuple[Any, Any, Any]]:
     if isinstance(value, ComponentChoice):
-        yield place, field_type, value.type
+        yield place, field_type, value
+        for name, field in type(value.config).model_fields.items():
+            yield from leaves(getattr(value.config, name), (*place, name), field.annotation)
+    elif isinstance(value, RootModel):
+        yield from leaves(value.root, place)
     elif isinstance(value, Section):
         for name, field in type(value).model_fields.items():
             yield from leaves(getattr(value, name), (*place, name), field.annotation)
@@ -314,7 +319,9 @@ def candidates(value: Any, field_type: Any) -> Iterator[Any]:
     yield from (one for one in get_args(field_type) if not isinstance(one, type))  # of a Literal
     for inner in get_args(field_type):
         yield from (one for one in get_args(inner) if not isinstance(one, type))
-    if isinstance(value, bool):
+    if isinstance(value, ComponentChoice):
+        yield from (*(name for name in names(value.kind) if name != value.type), None)
+    elif isinstance(value, bool):
         yield not value
     elif isinstance(value, int | float):
         yield from (value + 1, value - 1, value * 2, value * 0.9, value * 1.1, value + 0.01)
@@ -323,13 +330,21 @@ def candidates(value: Any, field_type: Any) -> Iterator[Any]:
     elif isinstance(value, str) or value is None:
         yield from (None, *OF_TEXT)
     elif isinstance(value, dict):
-        yield from ({"value": "number"}, {"segment": {"events": ["buy"]}}, {"x": -1})
+        yield from (
+            {"value": "number"},
+            {"segment": {"events": ["buy"]}},
+            {"x": -1},
+            {"like": 2.0},
+            {"buy": 2.0},
+            {"spaced": "category_diversity"},
+        )
     else:
         yield value.replace(year=1999)
 
 
 OF_TEXT = (
     "movielens-100k", "ease", "another", "utf-16", "\\", "%Y-%m-%d", "Europe/London", "postgresql://db/x", "https://hooks.example.org/x",
+    "co_visitation", "linear", "similar_items", "home_feed", "remora.surfaces.popular_fallback:popular_fallback",
     "x.prom", "promote", "name", "country", "price", "buy", 7, 0.5, "^", "view", "string",
 )  # fmt: skip
 """Texts that some setting takes."""

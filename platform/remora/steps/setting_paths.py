@@ -55,7 +55,9 @@ def view(settings: Settings, paths: Iterable[str]) -> Settings:
     found: Settings = _view(settings, tree)
     of_ranking: dict[str, Any] = {}
     if objectives is not None:
-        of_ranking[OBJECTIVES] = {name: _view(one, objectives.get(EACH, {})) for name, one in settings.objectives.items()}
+        of_ranking[OBJECTIVES] = {
+            name: _view(one, objectives.get(EACH, {})) for name, one in settings.objectives.items()
+        }
     if ranked is not None:
         of_ranking["surface"] = name = settings.ranking.surface
         others = found.surfaces.root if "surfaces" in tree else {}
