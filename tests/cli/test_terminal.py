@@ -55,6 +55,21 @@ def test_markup_links_and_emoji_codes_are_shown_as_they_are() -> None:
     assert "\x1b]8" not in page
 
 
+@given(st.text(st.characters(categories=("Ll", "Nd")), min_size=1, max_size=300), st.integers(12, 60))
+def test_a_word_that_is_wider_than_its_column_is_shown_whole(word: str, width: int) -> None:
+    page = io.StringIO()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("", word)
+    headed = Table("what")
+    headed.add_row(word)
+    terminal = Terminal(file=page, width=width)
+    terminal.print(grid)
+    terminal.print(headed)
+    lines = page.getvalue().replace("│", "").split("\n")
+    shown = "".join("".join(line.split()) for line in lines)
+    assert shown.count("".join(word.split())) >= 2
+
+
 def test_columns_are_as_wide_as_what_is_shown() -> None:
     table = Table("item", "title")
     table.add_row("\x1b[2J" * 5, "kettle")

@@ -112,6 +112,6 @@ def test_a_home_of_another_version_is_refused_and_left_as_it_is(config: Path, fo
     if format is not None:
         written.write_bytes(format)
     before = sorted(os.listdir(settings.home))
-    with pytest.raises(UnsupportedFormat, match=r"reads format '5'.* remove it and build it again"):
+    with pytest.raises(UnsupportedFormat, match=r"reads format '6'.* remove it and build it again"):
         activate(settings)
     assert sorted(os.listdir(settings.home)) == before

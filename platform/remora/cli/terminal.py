@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from remora.contracts.printable import printable
@@ -28,7 +29,15 @@ class Terminal(Console):
         return super().render_str(printable(text), **options | {"markup": False, "emoji": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What is written at last; covers the texts that were made without :meth:`render_str`."""
+        """What is written at last; covers the texts that were made without :meth:`render_str`.
+
+        A word that is wider than its column goes on in the next line: Rich would cut it, and a path or an id that is
+        cut cannot be used.
+        """
+        if isinstance(renderable, Table):
+            for column in renderable.columns:
+                if column.overflow == "ellipsis" and not column.no_wrap:
+                    column.overflow = "fold"
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment

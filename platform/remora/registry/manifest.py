@@ -17,7 +17,7 @@ from remora.contracts.printable import one_line
 from remora.registry.signature import SIGNATURE
 
 MANIFEST = "manifest.json"
-FORMAT = 4
+FORMAT = 5
 FORMATS = (".safetensors", ".ubj", ".parquet", ".faiss", ".json", ".md")
 """Nothing that executes when it is loaded."""
 
