@@ -31,7 +31,7 @@ class Terminal(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What is written at last; covers the texts that were made without :meth:`render_str`.
 
-        A word that is wider than its column goes on in the next line: Rich would cut it, and a path or an id that is
+        A word that is wider than its column continues in the next line: Rich would cut it, and a path or an id that is
         cut cannot be used.
         """
         if isinstance(renderable, Table):
