@@ -18,8 +18,10 @@ from remora.contracts.home import Home
 from remora.contracts.section import Section
 from remora.extensions import ComponentChoice, names
 from remora.ingest import source_changes
+from remora.ingest.file_fingerprints import FILE
 from remora.registry.traffic import PATH as TRAFFIC
 from remora.settings import EventTypeSettings, Settings, load
+from remora.steps import Step
 from remora.steps.path import BUNDLE, INGEST, RETRIEVAL, STEPS
 from remora.steps.provenance import KEY
 from remora.workflow.plan import RunPlan, plan
@@ -231,6 +233,20 @@ def test_a_version_of_before_provenance_was_recorded_is_made_again(changed: Sett
     artifacts.remove(str(plan(changed).steps[-3].version))
     assert runs(plan(changed)) == {"bundle"} | ENDS
     assert "did not record its settings" in plan(changed).steps[-3].reasons[0].text
+
+
+@pytest.mark.parametrize("step", [INGEST, RETRIEVAL, BUNDLE], ids=lambda step: step.name)
+def test_a_version_that_is_damaged_does_not_end_the_plan(changed: Settings, step: Step) -> None:
+    current = step.artifacts(Home(changed.home)).current()
+    Path(current.at("metadata.json")).write_text("{")
+    (found,) = [one for one in plan(changed).steps if one.step.name == step.name]
+    assert found.action is StepAction.RUN
+    assert "metadata.json" in found.reasons[0].text
+
+
+def test_a_list_of_files_that_is_damaged_does_not_end_the_plan(changed: Settings) -> None:
+    Path(INGEST.artifacts(Home(changed.home)).current().at(FILE)).write_bytes(b"PAR1")
+    assert "files.parquet" in plan(changed).steps[0].reasons[0].text
 
 
 def test_an_empty_home_runs_everything_and_is_left_empty(finished: Settings, tmp_path: Path) -> None:

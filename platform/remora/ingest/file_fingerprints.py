@@ -10,7 +10,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import Artifact
+from remora.contracts.artifacts import REBUILD, Artifact
+from remora.contracts.errors import UnreadableInput
+from remora.contracts.printable import one_line
 from remora.ingest.files import FileSchema, FileSplit, SourceFile
 from remora.ingest.inspect import TableSources
 
@@ -115,8 +117,11 @@ def write_fingerprints(staging: Artifact, fingerprints: Iterable[FileFingerprint
 
 
 def read_fingerprints(version: Artifact) -> dict[Place, FileFingerprint]:
-    """Those of a version."""
-    table = pq.read_table(pa.BufferReader(version.read_bytes(FILE)), page_checksum_verification=True)
+    """Those of a version; UnreadableInput where their file is gone or damaged."""
+    try:
+        table = pq.read_table(pa.BufferReader(version.read_bytes(FILE)), page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise UnreadableInput(version.at(FILE), one_line(str(error)), REBUILD.format(version.at())) from error
     return {fingerprint.place: fingerprint for fingerprint in map(_fingerprint, table.to_pylist())}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import DataError, SettingsError, UnreadableInput
+from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
 from remora.settings import Settings
 from remora.steps import Provenance, Step
@@ -50,10 +50,7 @@ def _ingest(step: Step, settings: Settings, home: Home, before: Before) -> StepP
     known = read_fingerprints(Artifact(home, step.artifact, current, metadata))
     now = lake_provenance(settings, known.values())
     own = tuple(differences(made_from, now)) if made_from else (UNRECORDED,)
-    try:
-        changes = source_changes(settings, home, known)
-    except (DataError, SettingsError) as error:  # the run would say so
-        return StepPlan(step=step, action=StepAction.RUN, reasons=(*own, _state(str(error))))
+    changes = source_changes(settings, home, known)
     files = tuple(Reason(kind=ReasonKind.FILES, text=text) for text in changes.said)
     if not files:
         if now.version == current:

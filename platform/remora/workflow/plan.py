@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from remora.contracts.errors import RemoraError
 from remora.contracts.home import Home
 from remora.settings import Settings
 from remora.steps import Provenance, Step
@@ -74,8 +75,12 @@ def _as_it_is(step: Step, home: Home) -> StepPlan:
 
 
 def _planned(step: Step, settings: Settings, home: Home, before: Before) -> StepPlan:
-    check = CHECKS.get(step.name)
-    return check(step, settings, home, before) if check else _of_artifact(step, settings, home, before)
+    check = CHECKS.get(step.name, _of_artifact)
+    try:
+        return check(step, settings, home, before)
+    except RemoraError as error:  # what is damaged, or a source that has no file: its run will say the same
+        reason = Reason(kind=ReasonKind.STATE, text=str(error))
+        return StepPlan(step=step, action=StepAction.RUN, reasons=(reason,))
 
 
 def _of_artifact(step: Step, settings: Settings, home: Home, before: Before) -> StepPlan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -56,7 +56,7 @@ def cached_search(
     and ``plan`` isn't asked. Interrupted, the same search continues."""
     done = artifacts.find(name)
     if done is not None and done.metadata["made_from"] == made_from:
-        return done
+        return replace(done, reused=True)
     planned = plan()
     sought = Search(
         home=artifacts.home,
