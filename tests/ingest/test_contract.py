@@ -248,3 +248,32 @@ def test_whatever_the_dirt_every_row_is_accepted_or_rejected_and_accepted_ones_k
     assert all(value > 0 for value in valid["value"].to_pylist())
     assert all(datetime(1970, 1, 1, tzinfo=UTC) <= at <= NOW for at in valid["event_timestamp"].to_pylist())
     assert set(broken["source_row"].to_pylist()).isdisjoint(valid["source_row"].to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "whole"),
+    [
+        ("12,50", 12.5, None),
+        ("1.234,56", 1234.56, None),
+        ("-1.234.567", -1234567.0, -1234567),
+        ("1.000", 1000.0, 1000),
+        ("12,000", 12.0, 12),
+        (" 7 ", 7.0, 7),
+        ("1.5", None, None),
+        ("1,234.56", None, None),
+        ("12,5 EUR", None, None),
+    ],
+)
+def test_a_number_with_a_decimal_comma_has_one_meaning(
+    tmp_path: Path, text: str, number: float | None, whole: int | None
+) -> None:
+    row = {"u": "a", "i": "x", "t": 1_000, "v": text, "n": text}
+    options = {"columns": COLUMNS | {"n": "n"}, "types": {"n": "integer"}, "decimal": ","}
+    (found,) = validated(tmp_path, pl.DataFrame([row]), **options).to_dicts()
+    assert (found["value"], found["n"]) == (number, whole)
+
+
+def test_conditions_read_decimal_commas(tmp_path: Path) -> None:
+    rows = [{"u": "a", "i": str(n), "t": 1_000, "v": text} for n, text in enumerate(["0,50", "1.200,00"])]
+    found = validated(tmp_path, pl.DataFrame(rows), decimal=",", filters=["v > 1"])
+    assert found[REASON].to_list() == ["filter: v > 1", None]

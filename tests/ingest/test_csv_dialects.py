@@ -15,7 +15,7 @@ from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
 from remora.ingest.csv import CSV
 from remora.ingest.delimiter import OneCharacter
-from remora.ingest.files import UNREADABLE
+from remora.ingest.files import ORDER, UNREADABLE
 from remora.ingest.locate import locate
 from remora.settings import SourceSettings
 
@@ -79,3 +79,19 @@ def test_compressed_files_are_read_by_their_names(tmp_path: Path) -> None:
     content = b"id,title\n1,a\n"
     assert read(tmp_path, gzip.compress(content), "rows.csv.gz") == [("1", "a")]
     assert read(tmp_path, pa.compress(content, "zstd", asbytes=True), "rows.csv.zst") == [("1", "a")]
+
+
+def test_a_file_without_a_header_has_the_names_of_the_settings(tmp_path: Path) -> None:
+    names = ("user", "item", "rating")
+    content = b"1::10::5\n2::20\n3::30::4\n"
+    found = read(tmp_path, content, "ratings.dat", column_names=names, delimiter="::", quote=None)
+    assert found == [("1", "10", "5"), ("3", "30", "4"), ("2\x1f20",)]
+
+
+def test_rows_of_a_file_without_a_header_are_counted_from_its_first_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(b"a,b\nc\nd,e\n")
+    settings = SourceSettings(path="rows.csv", format="csv", columns={}, event_type="view", column_names=("one", "two"))
+    (file,) = locate(settings, Home(str(tmp_path)), 0).files
+    (split,) = CSV.inspect(file, settings).splits
+    table = pa.concat_tables(CSV.read(split, settings))
+    assert table[ORDER].to_pylist() == [1, 3, 2]

@@ -26,7 +26,7 @@ PASSWORDS = st.text(st.characters(codec="ascii", exclude_characters=","), min_si
 # fmt: off
 PLAIN = (
     "name", "dataset", "columns", "extra_columns", "delimiter", "quote", "escape", "encoding", "null_values",
-    "list_separator", "event_type", "when", "type", "pattern", "timezone", "filters",
+    "list_separator", "column_names", "event_type", "when", "type", "pattern", "timezone", "filters",
     "impression", "title", "category", "available", "user_columns",
     "item_columns", "text_columns", "address", "preset", "surface", "events",
     "split", "catalog", "snapshot",

@@ -50,6 +50,10 @@ def source(**changes: Any) -> SourceSettings:
         ({"time": {"pattern": "%Y-%m-%d %Q"}}, "does not read what it writes"),
         ({"time": {"pattern": "%Y-%m-%d %H:%M:%S %Z"}}, "%Z is skipped, not read"),
         ({"time": {"pattern": "%Y-%m-%d %H:%M:%S,%f"}}, "%f is read after a point alone"),
+        ({"column_names": ["a", "a"]}, "'a' is empty or there twice"),
+        ({"column_names": ["a"], "format": "parquet"}, "column_names are of a CSV file; the format is parquet"),
+        ({"format": "jsonl", "encoding": "utf-16"}, "JSON lines need an encoding such as utf-8"),
+        ({"decimal": ";"}, "Input should be '.' or ','"),
         ({"columns": COLUMNS | {"item_id": "u"}}, "the column 'u' cannot be both user_id and item_id"),
     ],
 )

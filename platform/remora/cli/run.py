@@ -187,5 +187,5 @@ def _addresses(out: Console, value: dict[str, Any]) -> None:
     table.add_row("Ray dashboard", value["dashboard"] or "that of the cluster")
     table.add_row("MLflow (read-only)", value["mlflow"])
     table.add_row("ask", f"curl {value['url']}/v1/recommend/USER")
-    table.add_row("end", "make stop")
+    table.add_row("end", "remora serve stop")
     out.print(table)

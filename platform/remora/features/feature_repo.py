@@ -6,20 +6,19 @@ import hashlib
 import os
 from pathlib import Path
 
-import remora
 from remora.contracts.errors import SettingsError
+from remora.contracts.project_folders import FEATURE_REPO, original
 from remora.contracts.redaction import redacted_connection
 from remora.settings import Settings
 
 
 def feature_repo() -> Path:
-    """$REMORA_FEATURE_REPO, else ``feature_repo`` of the working directory, else that of the checkout.
+    """$REMORA_FEATURE_REPO, else ``feature_repo`` of the working directory, else Remora's own.
 
     SettingsError where no such folder exists.
     """
     named = os.environ.get("REMORA_FEATURE_REPO")
-    beside = Path(remora.__file__).parents[2] / "feature_repo"
-    tried = [Path(named)] if named else [Path("feature_repo"), beside]
+    tried = [Path(named)] if named else [Path(FEATURE_REPO), original(FEATURE_REPO)]
     for folder in tried:
         if (folder / "entities.py").is_file():
             return folder.resolve()

@@ -69,7 +69,7 @@ def apply(settings: Settings) -> dict[str, list[str]]:
     """Register what ``feature_repo/`` declares of this home's tables; what it no longer declares is removed.
 
     Returns the names registered, by kind. The folder is $REMORA_FEATURE_REPO, else ``feature_repo`` of the working
-    directory, else that of the checkout.
+    directory, else Remora's own.
     """
     home = Home(settings.home)
     tables = check_built(settings)

@@ -27,6 +27,9 @@ NAME_OF = {str(type): name for name, type in TYPE_OF.items()} | {str(TIMESTAMP):
 THOUSANDS_POINTS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"
 """Text of a number whose points may divide thousands: 1.000 and 12.500.000."""
 
+DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)?(,\d+)?$"
+"""Text of a number whose fraction follows a comma: 1.234,56 and 12,5."""
+
 _ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 _ISO_LOCAL = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 _UTC_IN_WORDS = r"(?i) ?(z|utc|gmt)$"
@@ -84,6 +87,9 @@ def read_as(wanted: pa.DataType, column: str, found: pl.DataType, source: Source
     value = present(column, found, source)
     if isinstance(found, pl.Categorical | pl.Enum):
         found = pl.String()
+    if source.decimal == "," and isinstance(found, pl.String) and (pat.is_floating(wanted) or pat.is_integer(wanted)):
+        # Written with a point it has one meaning, so that 1,000 is a whole number here.
+        value, found = _pointed(value).cast(pl.Float64, strict=False), pl.Float64()
     if pat.is_timestamp(wanted):
         return _time(value, found, source)
     if pat.is_list(wanted):
@@ -119,6 +125,13 @@ def _text(value: pl.Expr, found: pl.DataType) -> pl.Expr:
 
 def _number(value: pl.Expr, found: pl.DataType) -> pl.Expr:
     return (value.str.strip_chars() if isinstance(found, pl.String) else value).cast(pl.Float64, strict=False)
+
+
+def _pointed(value: pl.Expr) -> pl.Expr:
+    """Text of a number with a decimal comma, with a point instead; null for text that is no such number."""
+    text = value.str.strip_chars()
+    plain = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return pl.when(text.str.contains(DECIMAL_COMMA)).then(plain)
 
 
 def _finite(number: pl.Expr) -> pl.Expr:

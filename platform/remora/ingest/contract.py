@@ -21,6 +21,7 @@ from remora.settings import SourceSettings
 REASON = "__reason"
 
 UNREADABLE_ROW = "the row does not have as many columns as the header"
+UNREADABLE_LINE = "the line is no JSON object"
 UNREAD = " cannot be read as "
 """Between a column and its type in the reason for a value that is not one of the type."""
 UNKNOWN_ITEM = "unknown item"
@@ -107,7 +108,10 @@ class RowValidator:
 
     def _checks(self) -> Iterator[tuple[str, pl.Expr]]:
         """Reasons and when they apply; the first that applies is the row's."""
-        yield UNREADABLE_ROW, pl.col(UNREADABLE).is_not_null()
+        yield (
+            UNREADABLE_LINE if self.source.format == "jsonl" else UNREADABLE_ROW,
+            pl.col(UNREADABLE).is_not_null(),
+        )
         for name in columns_of(self.source):
             wanted = NAME_OF[str(self.types.field(name).type)]
             yield f"{name}{UNREAD}{wanted}", pl.col(f"__gives {name}") & pl.col(name).is_null()

@@ -20,18 +20,19 @@ BLOCK_BYTES = 4 << 20
 
 
 class _RaggedRows:
-    """Rows that could not be split, by row number (1 is the first data row; the reader counts the header as 1)."""
+    """Rows that could not be split, by row number (1 is the first data row; the reader counts a header as 1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: SourceSettings) -> None:
         self.texts: dict[int, str] = {}
+        self._header = 0 if source.column_names else 1
 
     def __call__(self, row: pacsv.InvalidRow) -> str:
-        self.texts[row.number - 1] = row.text
+        self.texts[row.number - self._header] = row.text
         return "skip"
 
 
 def inspect(file: SourceFile, source: SourceSettings) -> FileSchema:
-    """Column names from the header, rows by parsing the file once."""
+    """Column names from the header or the settings, rows by parsing the file once."""
     with _damage(file, source):
         names = _header(file, source)
         rows = sum(table.num_rows for table in _parse(file, source, names))
@@ -48,7 +49,7 @@ CSV = FileFormat(locate, inspect, read)
 
 
 def _header(file: SourceFile, source: SourceSettings) -> list[str]:
-    with _reader(file, source, pacsv.ConvertOptions(), _RaggedRows()) as reader:
+    with _reader(file, source, pacsv.ConvertOptions(), _RaggedRows(source)) as reader:
         names = reader.schema.names
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise UnreadableInput(file.path, f"its header names a column twice: {', '.join(twice)}")
@@ -58,7 +59,7 @@ def _header(file: SourceFile, source: SourceSettings) -> list[str]:
 def _parse(file: SourceFile, source: SourceSettings, names: list[str]) -> Iterator[pa.Table]:
     # Every column by name: Arrow infers the type of others from the first block, and fails at a later one that differs.
     as_text = pacsv.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False)
-    ragged, given, next_row = _RaggedRows(), 0, 1
+    ragged, given, next_row = _RaggedRows(source), 0, 1
     with _reader(file, source, as_text, ragged) as reader:
         for batch in reader:
             # A batch does not say which rows were skipped before or within it, so its rows get the numbers that are
@@ -92,7 +93,12 @@ def _reader(
     return pacsv.open_csv(
         stream,
         # Without threads, because Arrow knows the number of a row that it cannot split only when it parses in order.
-        read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, encoding=source.encoding),
+        read_options=pacsv.ReadOptions(
+            use_threads=False,
+            block_size=BLOCK_BYTES,
+            encoding=source.encoding,
+            column_names=source.column_names or None,
+        ),
         parse_options=pacsv.ParseOptions(
             delimiter=delimiter,
             quote_char=source.quote or False,

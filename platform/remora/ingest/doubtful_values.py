@@ -29,7 +29,8 @@ def doubtful_values(
     for name, column in columns_of(source).items():
         unread = validated[REASON].str.starts_with(f"{name}{UNREAD}").fill_null(False)
         yield from _some(f"{UNREAD_VALUES}:{name}", rows[column].filter(unread))
-        if rows.schema[column] == pl.String and validated.schema[name].is_numeric():
+        numeric = rows.schema[column] == pl.String and validated.schema[name].is_numeric()
+        if numeric and source.decimal == ".":
             pointed = rows[column].str.strip_chars().drop_nulls()
             pointed = pointed.filter(pointed.str.contains(".", literal=True))
             thousands = pointed.str.contains(THOUSANDS_POINTS)

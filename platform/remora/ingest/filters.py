@@ -53,7 +53,8 @@ def check_conditions(source: SourceSettings, file_schema: FileSchema, types: pa.
             found = typed.with_columns(__holds=expression).schema["__holds"]
         except pl.exceptions.PolarsError as error:
             why = str(error).splitlines()[0]
-            hint = " In a CSV source, say under `types` what is not text." if source.format == "csv" else ""
+            untyped = source.format in ("csv", "jsonl")
+            hint = " In CSV and JSON lines, say under `types` what is not text." if untyped else ""
             raise SettingsError(f"The condition `{text}` of {source.path} cannot be used: {why}.{hint}") from error
         if found != pl.Boolean():
             raise SettingsError(f"The condition `{text}` of {source.path} is neither true nor false.")

@@ -6,6 +6,7 @@ from remora.ingest.csv import CSV
 from remora.ingest.delta import DELTA
 from remora.ingest.files import FileFormat
 from remora.ingest.iceberg import ICEBERG
+from remora.ingest.jsonl import JSONL
 from remora.ingest.parquet import PARQUET
 
-FORMATS: dict[str, FileFormat] = {"parquet": PARQUET, "csv": CSV, "iceberg": ICEBERG, "delta": DELTA}
+FORMATS: dict[str, FileFormat] = {"parquet": PARQUET, "csv": CSV, "jsonl": JSONL, "iceberg": ICEBERG, "delta": DELTA}

@@ -13,9 +13,12 @@ from remora.ingest.shards import check_shards, files_of_splits
 from remora.settings import SourceSettings
 
 _TEXT = (".csv", ".tsv", ".txt", ".dat")
+_JSON = (".jsonl", ".ndjson", ".json")
+_COMPRESSED = ("", ".gz", ".bz2", ".zst", ".lz4")
 SUFFIXES = {
     "parquet": (".parquet", ".pq"),
-    "csv": (*_TEXT, *(text + coalesced for text in _TEXT for coalesced in (".gz", ".bz2", ".zst", ".lz4"))),
+    "csv": tuple(text + compressed for compressed in _COMPRESSED for text in _TEXT),
+    "jsonl": tuple(json + compressed for compressed in _COMPRESSED for json in _JSON),
 }
 """Names that a directory of each format is searched for; a file that is named itself may have any name."""
 

@@ -79,7 +79,10 @@ class SourceSettings(Section):
         description="a file, a directory of files, or the folder of an Iceberg or Delta table: local (relative to the "
         "home) or s3://; with `catalog`, the name of a table such as shop.events",
     )
-    format: Literal["parquet", "csv", "iceberg", "delta"] = Field(description="of the files, or of the table")
+    format: Literal["parquet", "csv", "jsonl", "iceberg", "delta"] = Field(
+        description="of the files, or of the table; jsonl has an object a line, whose nested fields are named as in "
+        "`item.id`"
+    )
     split: str | None = Field(
         None,
         pattern=r"^\w[\w.]*(\+\w[\w.]*)*$",
@@ -109,13 +112,19 @@ class SourceSettings(Section):
     types: dict[str, Literal["string", "integer", "number", "boolean", "list[string]"]] = Field(
         {}, description="contract column -> type, where it is not evident; `list[string]` is a list"
     )
+    column_names: tuple[str, ...] = Field(
+        (), description="of a CSV file without a header: the names of its columns in their order"
+    )
     delimiter: str = Field(",", description="of a CSV file; more than one character needs `quote: null`")
     quote: str | None = Field('"', description="CSV quote character; null turns quoting off")
     escape: str | None = Field(
         None,
         description="CSV character before one that is meant as it is: a backslash in files of Spark or MySQL",
     )
-    encoding: str = Field("utf-8", description="of a CSV file")
+    encoding: str = Field("utf-8", description="of a CSV file, or of JSON lines")
+    decimal: Literal[".", ","] = Field(
+        ".", description="what is before the fraction of a number in text; with a comma, points divide thousands"
+    )
     null_values: tuple[str, ...] = Field(("",), description="texts that mean `no value`")
     list_separator: str = Field(" ", min_length=1, description="between the members of a `list[string]` column in text")
     event_type: str | tuple[EventTypeRule, ...] | None = Field(
@@ -161,6 +170,13 @@ class SourceSettings(Section):
             raise ValueError(f"'{value}' is no encoding of text such as utf-8, latin-1 or utf-16") from error
         return value
 
+    @field_validator("column_names")
+    @classmethod
+    def _columns_have_a_name_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if not name or names.count(name) > 1]:
+            raise ValueError(f"{wrong[0]!r} is empty or there twice: every column needs a name of its own")
+        return names
+
     @field_validator("filters")
     @classmethod
     def _filters_are_sql(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
@@ -191,6 +207,14 @@ class SourceSettings(Section):
                     f"source {self.path}: a delimiter of more than one character needs an encoding in which it is "
                     f"ASCII, such as utf-8; encoding is {self.encoding}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _options_are_of_the_format(self) -> Self:
+        if self.column_names and self.format != "csv":
+            raise ValueError(f"source {self.path}: column_names are of a CSV file; the format is {self.format}")
+        if self.format == "jsonl" and "\n".encode(self.encoding) != b"\n":
+            raise ValueError(f"source {self.path}: JSON lines need an encoding such as utf-8, not {self.encoding}")
         return self
 
     @model_validator(mode="after")

@@ -21,10 +21,13 @@ def packages(settings: Settings | None) -> dict[str, str]:
 
 @cache
 def commit() -> str:
-    """The checkout's commit; $REMORA_COMMIT where there is no checkout, as in a container."""
+    """The checkout's commit; $REMORA_COMMIT where there is no checkout, as in a container; else empty."""
     if named := os.environ.get("REMORA_COMMIT"):
         return named
-    asked = ["git", "-C", str(Path(remora.__file__).parent), "rev-parse", "HEAD"]
+    checkout = Path(remora.__file__).parents[2]
+    if not (checkout / ".git").exists():  # an installed package may lie within the repository of another project
+        return ""
+    asked = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
     try:
         return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:
