@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from remora.cli.main import app
 from remora.contracts.home import Home
+from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
+from remora.settings import load
 
 PAGE = ROOT / "docs" / "tutorials" / "your_data.md"
 
@@ -21,7 +23,6 @@ def test_the_tutorial_brings_a_shop(ray_cluster: None, tmp_path: Path, monkeypat
     for name in ("REMORA_CONFIG", "REMORA_HOME"):
         monkeypatch.delenv(name, raising=False)
     exec(next(blocks(PAGE, "python")), {})
-    Path("mine.yaml").write_text(next(block for block in blocks(PAGE, "yaml") if block.startswith("name: ")))
 
     printed = ""
     for line in (line for block in blocks(PAGE, "bash") for line in block.splitlines()):
@@ -30,5 +31,15 @@ def test_the_tutorial_brings_a_shop(ray_cluster: None, tmp_path: Path, monkeypat
         printed += done.stdout
 
     lake = Lake.open(Home(str(tmp_path / ".remora" / "mine")))
-    assert lake.rows("events") > 1_900
+    assert lake.rows("events") == 2_000
     assert "Gini" in printed
+
+
+def test_the_settings_by_hand_bring_the_same_shop(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", str(tmp_path))
+    exec(next(blocks(PAGE, "python")), {})
+    Path("mine.yaml").write_text(next(block for block in blocks(PAGE, "yaml") if block.startswith("name: ")))
+    assert 1_900 < ingest(load("mine.yaml")).rows("events") < 2_000

@@ -19,6 +19,8 @@ from remora.cli import (
     features,
     gate,
     gc,
+    init,
+    new,
     plan,
     recommend,
     rollback,
@@ -61,11 +63,13 @@ app.add_typer(tune.app, name="tune")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(serve.app, name="serve")
+app.add_typer(new.app, name="new")
 app.command("evaluate")(evaluate.evaluate)
 app.command("gate")(gate.gate)
 app.command("recommend")(recommend.recommend)
 app.command("explain")(explain.explain)
 app.command("plan")(plan.plan)
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("rollback")(rollback.rollback)
 app.command("runs")(runs.runs)

@@ -23,7 +23,7 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         envvar="REMORA_CONFIG",
-        help="Settings file (see config/). Default: the settings of the home used last.",
+        help="Settings file, as `remora init` writes one. Default: the settings of the home used last.",
     ),
 ]
 

@@ -109,10 +109,12 @@ def _find(path: str | Path | None) -> Path:
     if file.exists():
         return file
     if named:
-        raise SettingsError(f"There is no settings file '{file}'. Pass --config FILE; config/ has examples.")
+        raise SettingsError(f"There is no settings file '{file}'. Pass --config FILE; `remora init` writes one.")
     if home:
         raise SettingsError(
-            f"The home {home} of REMORA_HOME has no {WRITTEN} yet. Pass --config FILE, or set REMORA_CONFIG; config/ "
-            f"has examples."
+            f"The home {home} of REMORA_HOME has no {WRITTEN} yet. Pass --config FILE, or set REMORA_CONFIG; "
+            f"`remora init` writes one."
         )
-    raise SettingsError("No home is active here. Pass --config FILE, or set REMORA_CONFIG; config/ has examples.")
+    raise SettingsError(
+        "No home is active here. Pass --config FILE, or set REMORA_CONFIG; `remora init` writes a settings file."
+    )

@@ -43,7 +43,16 @@ def referring(values: Any, references: Mapping[Place, tuple[str, str]], place: P
     written, meant = references.get(place, ("", None))
     if meant is not None and meant == (values if isinstance(values, str) else str(values)):
         return written
-    return _REFERENCE.sub(lambda found: f"${found[0]}", values) if isinstance(values, str) else values
+    return literal(values) if isinstance(values, str) else values
+
+
+def literal(text: str) -> str:
+    """A text that :func:`resolved` gives back as it is, whatever looks like a reference in it.
+
+    >>> literal("${HOME}/events.csv")
+    '$${HOME}/events.csv'
+    """
+    return _REFERENCE.sub(lambda found: f"${found[0]}", text)
 
 
 def _resolved(value: Any, place: Place, references: References, file: Path) -> Any:

@@ -24,7 +24,7 @@ TEXT = "tag:yaml.org,2002:str"
 def read_text(file: Path) -> str:
     """The text of a settings file; SettingsError says why it cannot be read."""
     if file.is_dir():
-        raise SettingsError(f"'{file}' is a folder, not a settings file. Pass --config FILE; config/ has examples.")
+        raise SettingsError(f"'{file}' is a folder, not a settings file. Pass --config FILE; `remora init` writes one.")
     try:
         if file.stat().st_size > MOST_BYTES:
             raise SettingsError(f"{file} has more than {MOST_BYTES:,} bytes: that is no settings file.")
@@ -46,15 +46,23 @@ def parse(text: str, file: Path) -> dict[str, Any]:
     except (RecursionError, ValueError) as error:
         raise SettingsError(f"{file} is not valid YAML: {one_line(str(error))}") from error
     if values is None:
-        raise SettingsError(f"{file} is empty. See config/ for examples.")
+        raise SettingsError(f"{file} is empty. `remora init` writes a settings file.")
     if not isinstance(values, dict):
-        raise SettingsError(f"{file} holds no settings, but {_described(values)}. See config/ for examples.")
+        raise SettingsError(f"{file} holds no settings, but {_described(values)}. `remora init` writes a file.")
     return values
 
 
 def dump(values: dict[str, Any]) -> str:
     """``values`` as text that :func:`parse` reads back as they are."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False)
+
+
+def inline(value: Any) -> str:
+    """``value`` in one line that :func:`parse` reads back as it is."""
+    text = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=float("inf"), allow_unicode=True
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 class _YamlLoader(yaml.SafeLoader):

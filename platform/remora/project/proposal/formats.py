@@ -1,0 +1,105 @@
+"""In which of the formats that ingest reads is a path, as its names and first bytes tell?"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from glob import escape as glob_escape
+from glob import glob
+
+import pyarrow.fs as pafs
+
+from remora.contracts.errors import DataError, MissingInput, UnreadableInput
+from remora.contracts.home import Home
+from remora.ingest.files import FoundFiles, SourceFile
+from remora.ingest.formats import FORMATS
+from remora.ingest.locate import SUFFIXES
+from remora.settings import SourceSettings
+
+HEAD_BYTES = 2 << 20
+
+OTHERS = (
+    (b"PK\x03\x04", "a zip archive or an Excel file", "Export each sheet as CSV, or unpack the archive."),
+    (b"SQLite format 3", "an SQLite database", "Export its tables as CSV or Parquet."),
+    (b"\x1f\x8b", "compressed by gzip", "Give it a name that says so, such as events.csv.gz."),
+    (b"Obj\x01", "an Avro file", "Write it as Parquet."),
+    (b"ORC", "an ORC file", "Write it as Parquet."),
+    (b"ARROW1", "an Arrow file", "Write it as Parquet."),
+    (b"%PDF", "a PDF document", "Export the table as CSV."),
+)
+"""First bytes of files that are no table that ingest reads, with what to do."""
+
+
+def located(path: str, option: str) -> tuple[str, FoundFiles]:
+    """The format of the table at ``path``, and its files; ``option`` is what the path was given as.
+
+    MissingInput where there is nothing, DataError and UnreadableInput with what to do where it is no table.
+    """
+    if "://" not in path and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise MissingInput("file or folder", path, hint=f"Check {option}; the working directory is {os.getcwd()}.")
+    format = _of_folder(path, option) if "://" not in path and os.path.isdir(path) else None
+    found = _found(path, format or "csv")
+    return format or _of_file(found.files[0], option), found
+
+
+def head(file: SourceFile) -> bytes:
+    """The first bytes of a file, decompressed where its name says that it is compressed."""
+    try:
+        with file.filesystem.open_input_stream(file.path) as stream:
+            return stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise UnreadableInput(file.path, str(error).splitlines()[0]) from error
+
+
+def _found(path: str, format: str) -> FoundFiles:
+    source = SourceSettings.model_validate({"path": path, "format": format, "columns": {}})
+    return FORMATS[format].locate(source, Home(os.getcwd()), 0)
+
+
+def _of_folder(path: str, option: str) -> str:
+    """By the log of a table format, else by the names of its files; what is hidden does not count."""
+    if os.path.isdir(os.path.join(path, "_delta_log")):
+        return "delta"
+    if glob(os.path.join(glob_escape(path), "metadata", "*.metadata.json")):
+        return "iceberg"
+    selector = pafs.FileSelector(path, recursive=True)
+    names = [
+        info.base_name.lower()
+        for info in pafs.LocalFileSystem().get_file_info(selector)
+        if info.type == pafs.FileType.File
+        and not any(part.startswith((".", "_")) for part in os.path.relpath(info.path, path).split(os.sep))
+    ]
+    counted = Counter(
+        format for name in names for format, suffixes in sorted(SUFFIXES.items()) if name.endswith(suffixes)
+    )
+    if len(counted) == 1:
+        return next(iter(counted))
+    if counted:
+        kinds = ", ".join(f"{count} {format}" for format, count in sorted(counted.items()))
+        raise DataError(
+            f"The folder '{path}' of {option} has files of several formats ({kinds}). Name one file, or a folder in "
+            f"which all files are of one table and one format."
+        )
+    _found(path, "parquet")  # says which files are there, or that it is the folder of a table format
+    raise DataError(f"The folder '{path}' of {option} has no file of a table.")
+
+
+def _of_file(file: SourceFile, option: str) -> str:
+    begin = head(file)
+    if begin.startswith(b"PAR1"):
+        return "parquet"
+    for mark, what, advice in OTHERS:
+        if begin.startswith(mark):
+            raise UnreadableInput(file.path, f"it is {what}, which {option} cannot be", advice)
+    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        raise UnreadableInput(file.path, "it has no row", "Name the file that holds the table.")
+    if text.startswith(b"["):
+        raise UnreadableInput(
+            file.path, "it is one JSON array", "Write an object a line: `jq -c '.[]' FILE > FILE.jsonl`."
+        )
+    if text.startswith(b"{"):
+        return "jsonl"
+    if b"\x00" in begin and not begin.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableInput(file.path, "it is neither text nor Parquet", "Give a CSV, JSON lines or Parquet file.")
+    return "csv"
