@@ -59,7 +59,7 @@ def page(settings: Settings, run: str, tmp_path_factory: pytest.TempPathFactory)
         url = start_mlflow(settings)
         try:
             with httpx.Client(base_url=url, timeout=60) as http:
-                deadline = time.monotonic() + 120
+                deadline = time.monotonic() + 600
                 while not _answers(http):
                     assert time.monotonic() < deadline, child_processes.log_tail("mlflow")
                     assert child_processes.find("mlflow"), child_processes.log_tail("mlflow")

@@ -19,7 +19,7 @@ _NAMED = re.compile(
     (?= [)\]}};.]* (?: [\s,'"] | &[\w.-]+= | $ ) )  # but for what a sentence or a value around it closes with""",
     re.VERBOSE | re.IGNORECASE,
 )
-_BEGINS_NAMED = re.compile(_NAME, re.IGNORECASE)
+_SECRET = re.compile(_NAME, re.IGNORECASE)
 
 
 def redacted(text: str) -> str:
@@ -46,6 +46,8 @@ def redacted_connection(connection: str) -> str:
     'redis:6379,password=***,ssl=true'
     >>> redacted_connection("s3://key:se?c ret@lake/shop?secret_key=a'b&scheme=http")
     's3://***@lake/shop?secret_key=***&scheme=http'
+    >>> redacted_connection("redis:6379;ssl=true;password=sesame")
+    'redis:6379;ssl=true;password=***'
     """
     scheme, colon, rest = connection.partition("://")
     if not colon:
@@ -69,5 +71,5 @@ def without_credentials(url: str) -> str:
 
 
 def _redacted_parameter(text: str) -> str:
-    named = _BEGINS_NAMED.match(text)
-    return f"{named[0]}{HIDDEN}" if named else text
+    named = _SECRET.search(text)  # wherever it stands: a string that is written wrongly has other separators
+    return f"{text[: named.end()]}{HIDDEN}" if named else text
