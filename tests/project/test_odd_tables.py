@@ -9,10 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.fs import FileSystem
 from tests.project.proposing import brought, counts, proposed, written
 from tests.project.shapes import world
 
-from remora.contracts.errors import DataError, MissingInput, RemoraError, UnreadableInput
+from remora.contracts.errors import DataError, MissingInput, RemoraError, SettingsError, UnreadableInput
 
 ROWS = [(f"u{user}", f"i{item}", at.isoformat(), kind) for user, item, at, kind, _ in world(600)]
 
@@ -213,3 +214,21 @@ def test_a_delta_table_is_read_as_one(tmp_path: Path) -> None:
     proposal = proposed(tmp_path, {"events": str(tmp_path / "events")})
     assert proposal.settings.data.events[0].format == "delta"
     assert counts(brought(tmp_path, proposal))["accepted"] == len(ROWS)
+
+
+def test_a_folder_in_a_store_is_read_and_its_credentials_are_not_written(
+    tmp_path: Path, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"s3://lake/shop/events?endpoint_override={endpoint}&scheme=http&region=us-east-1"
+    with pytest.raises(SettingsError, match=r"holds credentials.*AWS_ACCESS_KEY_ID"):
+        proposed(tmp_path, {"events": url.replace("s3://", "s3://key:secret@")})
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    store, place = FileSystem.from_uri(url)
+    with store.open_output_stream(f"{place}/part-0.csv") as out:
+        out.write(Path(csv(tmp_path)).read_bytes())
+    proposal = proposed(tmp_path, {"events": url})
+    assert proposal.settings.data.events[0].path == url
+    assert counts(brought(tmp_path, proposal))["accepted"] == len(ROWS)
+    with pytest.raises(MissingInput, match="No file or folder 's3://lake/nowhere"):
+        proposed(tmp_path, {"events": url.replace("shop/events", "nowhere")})

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections import Counter
-from glob import escape as glob_escape
-from glob import glob
 
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import DataError, MissingInput, UnreadableInput
+from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput
 from remora.contracts.home import Home
-from remora.ingest.files import FoundFiles, SourceFile
+from remora.contracts.redaction import redacted
+from remora.ingest.files import FoundFiles, SourceFile, place_in_store
 from remora.ingest.formats import FORMATS
 from remora.ingest.locate import SUFFIXES
 from remora.settings import SourceSettings
@@ -35,11 +35,20 @@ def located(path: str, option: str) -> tuple[str, FoundFiles]:
 
     MissingInput where there is nothing, DataError and UnreadableInput with what to do where it is no table.
     """
-    if "://" not in path and not (os.path.isfile(path) or os.path.isdir(path)):
+    if redacted(path) != path:
+        raise SettingsError(
+            f"The path of {option} holds credentials, which would be written into the settings. Set them in the "
+            f"environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and leave them out of the path."
+        )
+    filesystem, place = place_in_store(path, Home(os.getcwd()))
+    kind = filesystem.get_file_info(place).type
+    if kind not in (pafs.FileType.File, pafs.FileType.Directory):
         raise MissingInput("file or folder", path, hint=f"Check {option}; the working directory is {os.getcwd()}.")
-    format = _of_folder(path, option) if "://" not in path and os.path.isdir(path) else None
-    found = _found(path, format or "csv")
-    return format or _of_file(found.files[0], option), found
+    if kind == pafs.FileType.Directory:
+        format = _of_folder(filesystem, place, path, option)
+        return format, _found(path, format)
+    found = _found(path, "csv")
+    return _of_file(found.files[0], option), found
 
 
 def head(file: SourceFile) -> bytes:
@@ -56,18 +65,18 @@ def _found(path: str, format: str) -> FoundFiles:
     return FORMATS[format].locate(source, Home(os.getcwd()), 0)
 
 
-def _of_folder(path: str, option: str) -> str:
+def _of_folder(filesystem: pafs.FileSystem, place: str, path: str, option: str) -> str:
     """By the log of a table format, else by the names of its files; what is hidden does not count."""
-    if os.path.isdir(os.path.join(path, "_delta_log")):
+    infos = filesystem.get_file_info(pafs.FileSelector(place, recursive=True))
+    below = [posixpath.relpath(info.path, place).split("/") for info in infos]
+    if any(parts[0] == "_delta_log" for parts in below):
         return "delta"
-    if glob(os.path.join(glob_escape(path), "metadata", "*.metadata.json")):
+    if any(len(parts) == 2 and parts[0] == "metadata" and parts[1].endswith(".metadata.json") for parts in below):
         return "iceberg"
-    selector = pafs.FileSelector(path, recursive=True)
     names = [
-        info.base_name.lower()
-        for info in pafs.LocalFileSystem().get_file_info(selector)
-        if info.type == pafs.FileType.File
-        and not any(part.startswith((".", "_")) for part in os.path.relpath(info.path, path).split(os.sep))
+        parts[-1].lower()
+        for info, parts in zip(infos, below, strict=True)
+        if info.type == pafs.FileType.File and not any(part.startswith((".", "_")) for part in parts)
     ]
     counted = Counter(
         format for name in names for format, suffixes in sorted(SUFFIXES.items()) if name.endswith(suffixes)
