@@ -54,8 +54,12 @@ def write(folder: Path, *, port: int) -> None:
     settings["serving"] = {"port": port, "timeout_ms": 60_000, "max_timeout_ms": 60_000, "traffic_poll_seconds": 0.2}
     file = folder / CONFIG
     file.parent.mkdir()
-    # Sections of plain values on one line each, as in the file that a page's `sed` changes.
-    file.write_text(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=10_000))
+    # A line each section, as in the file that a page's `sed` changes.
+    sections = (
+        yaml.safe_dump({name: value}, sort_keys=False, default_flow_style=True, width=100_000)
+        for name, value in settings.items()
+    )
+    file.write_text("".join(section.strip()[1:-1] + "\n" for section in sections))
     _write_tables(folder / ".remora" / settings["name"] / "raw" / "movielens-100k")
 
 
