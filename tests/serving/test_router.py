@@ -48,8 +48,8 @@ class Reversed:
 def phases(bundle: str, reverse: bool = False) -> Phases:
     loaded = SHOP.load(bundle)
     if reverse:
-        parts = replace(loaded.context, scorer=Reversed(loaded.context.scorer))
-        loaded = LoadedBundle.of(parts, bundle=bundle)
+        reversing = replace(loaded.context, scorer=Reversed(loaded.context.scorer))
+        loaded = LoadedBundle.of(reversing, bundle=bundle)
     return Phases(loaded, regulars())
 
 

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -26,7 +26,6 @@ from remora.ingest import parquet
 from remora.ingest.files import (
     FILES_PER_SOURCE,
     ORDER,
-    ROWS_OR_COLUMNS,
     UNREADABLE,
     FileSchema,
     FileSplit,
@@ -37,6 +36,7 @@ from remora.ingest.files import (
     order_of,
 )
 from remora.ingest.plain import holds_bytes, known_type, plain
+from remora.ingest.table_file import TableFile
 from remora.ingest.table_location import TableLocation, store_of
 from remora.settings import SourceSettings
 
@@ -48,29 +48,16 @@ _NO_ROWS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
-class DeltaFile(SourceFile):
-    """A data file of a Delta table, which never changes.
+class DeltaFile(TableFile):
+    """A data file of a Delta table; ``deleted`` are the rows that a deletion vector takes out.
 
     ``columns`` are the table's, ``in_file`` their names in the file, and ``partition`` the values of those that are
-    not in it. ``deleted``: rows that a deletion vector takes out, from 0, sorted, int64.
+    not in it.
     """
 
-    identity: str
     columns: pa.Schema
     in_file: dict[str, str]
     partition: dict[str, Any]
-    deleted: npt.NDArray[np.int64]
-
-    change: ClassVar[str] = ROWS_OR_COLUMNS
-
-    @property
-    def hashed_bytes(self) -> int:
-        """None: what the table says of it is known."""
-        return 0
-
-    def sha256(self) -> str:
-        """Hash of the table's id, the file's entry in the log and the columns: the content is not read for it."""
-        return self.identity
 
 
 def data_files(source: SourceSettings, home: Home, place: int) -> FoundFiles:
@@ -96,7 +83,7 @@ def data_files(source: SourceSettings, home: Home, place: int) -> FoundFiles:
         identity = _identity(table, entry, partition, gone, columns, in_file)
         number = place * FILES_PER_SOURCE + i
         size = entry["size_bytes"]
-        files.append(DeltaFile(location.filesystem, path, number, size, 0, identity, columns, in_file, partition, gone))
+        files.append(DeltaFile(location.filesystem, path, number, size, 0, identity, gone, columns, in_file, partition))
     log_file = f"_delta_log/{table.version():020d}.json"
     version = TableVersion(
         id=str(table.metadata().id),

@@ -21,8 +21,6 @@ ORDER = "__order"
 UNREADABLE = "__unreadable"
 """string: the text of a row that could not be split into columns, null for all others."""
 
-ROWS_OR_COLUMNS = "rows of it were deleted, or the table's columns changed"
-"""What has happened to a data file of a table, which never changes itself."""
 
 _FILE_STEP = 1 << 40
 

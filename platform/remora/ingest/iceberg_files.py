@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,6 @@ from remora.contracts.home import Home
 from remora.ingest.files import (
     FILES_PER_SOURCE,
     ORDER,
-    ROWS_OR_COLUMNS,
     UNREADABLE,
     FileSchema,
     FileSplit,
@@ -40,6 +39,7 @@ from remora.ingest.files import (
 )
 from remora.ingest.iceberg_table import FAILURES, IcebergTable, first_line, open_table
 from remora.ingest.plain import holds_bytes, known_type, plain
+from remora.ingest.table_file import TableFile
 from remora.settings import SourceSettings
 
 _READ = (FileFormat.PARQUET, FileFormat.ORC)
@@ -78,24 +78,11 @@ class IcebergScan:
 
 
 @dataclass(frozen=True, eq=False)
-class IcebergFile(SourceFile):
-    """A data file of an Iceberg table, which never changes. ``deleted``: rows from 0, sorted, int64."""
+class IcebergFile(TableFile):
+    """A data file of an Iceberg table, and how it is read."""
 
-    identity: str
     scan: IcebergScan
     data_file: DataFile
-    deleted: npt.NDArray[np.int64]
-
-    change: ClassVar[str] = ROWS_OR_COLUMNS
-
-    @property
-    def hashed_bytes(self) -> int:
-        """None: what the table says of it is known."""
-        return 0
-
-    def sha256(self) -> str:
-        """Hash of the table's id, the file's entry in the metadata and the columns: the content is not read for it."""
-        return self.identity
 
 
 def data_files(source: SourceSettings, home: Home, place: int) -> FoundFiles:
@@ -115,7 +102,7 @@ def data_files(source: SourceSettings, home: Home, place: int) -> FoundFiles:
         scheme, bucket, path = PyArrowFileIO.parse_location(file.file_path)
         filesystem, number = table.io.fs_by_scheme(scheme, bucket), place * FILES_PER_SOURCE + i
         identity, size = _identity(table, file, rows_gone), file.file_size_in_bytes
-        files.append(IcebergFile(filesystem, path, number, size, 0, identity, scan, file, rows_gone))
+        files.append(IcebergFile(filesystem, path, number, size, 0, identity, rows_gone, scan, file))
     version = TableVersion(
         id=str(table.metadata.table_uuid),
         version=table.snapshot.snapshot_id,

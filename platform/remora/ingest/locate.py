@@ -48,9 +48,10 @@ def locate(source: SourceSettings, home: Home, place: int) -> FoundFiles:
         found, skipped = [info], list[str]()
     else:
         found, skipped = _in_folder(filesystem, path, source.format)
-        chosen = files_of_splits(path, [posixpath.relpath(file.path, path) for file in found], source.split)
+        named = {posixpath.relpath(file.path, path): file for file in found}
+        chosen = files_of_splits(path, list(named), source.split)
         check_shards(path, chosen)
-        found = [file for file in found if posixpath.relpath(file.path, path) in set(chosen)]
+        found = [named[name] for name in chosen]
     if not found:
         there = f" Not read: {_some(skipped)}." if skipped else ""
         raise MissingInput(

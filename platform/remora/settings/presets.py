@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
+Preset = Callable[[bool], dict[str, Any]]
+"""The settings of a surface, by whether it hides what the user has seen."""
+
 RULES: Mapping[str, Any] = {"seed_item": {}, "seen_items": {}, "unavailable_items": {}}
 SPACED: Mapping[str, Any] = {"category_diversity": {}}
 CO_VISITED_WITH: Mapping[str, Any] = {"type": "from_item", "model": "co_visitation"}
@@ -30,41 +33,24 @@ def _home_feed(hide_seen: bool) -> dict[str, Any]:
     }
 
 
-def _similar_items(hide_seen: bool) -> dict[str, Any]:
-    """What is like the item that a page is about: alike by content and behaviour, and wanted by the same people."""
-    return {
-        "needs_item": True,
-        "sources": {"similar_vectors": {}, "co_visited_with": CO_VISITED_WITH},
-        "filters": RULES,
-        "scorer": {"type": "reciprocal_rank_fusion"},
-        "backfill": {"type": "popular"},
-    }
+def _about_an_item(*, with_vectors: bool, ranked: bool) -> Preset:
+    """What goes with the item that a page is about: co-visited items, and ``with_vectors`` those that are alike; in the
+    order that the sources agree on, or ``ranked`` for the user."""
+
+    def about(hide_seen: bool) -> dict[str, Any]:
+        order = {"scorer": {"type": "objective_scorer"}, "rerankers": SPACED}
+        return {
+            "needs_item": True,
+            "sources": {**({"similar_vectors": {}} if with_vectors else {}), "co_visited_with": CO_VISITED_WITH},
+            "filters": RULES,
+            **(order if ranked else {"scorer": {"type": "reciprocal_rank_fusion"}}),
+            "backfill": {"type": "popular"},
+        }
+
+    return about
 
 
-def _bought_together(hide_seen: bool) -> dict[str, Any]:
-    """What the same people want beside the item that a page is about."""
-    return {
-        "needs_item": True,
-        "sources": {"co_visited_with": CO_VISITED_WITH},
-        "filters": RULES,
-        "scorer": {"type": "reciprocal_rank_fusion"},
-        "backfill": {"type": "popular"},
-    }
-
-
-def _because_you_watched(hide_seen: bool) -> dict[str, Any]:
-    """What goes with one item of the user's history, for this user: the items around it, ranked."""
-    return {
-        "needs_item": True,
-        "sources": {"similar_vectors": {}, "co_visited_with": CO_VISITED_WITH},
-        "filters": RULES,
-        "scorer": {"type": "objective_scorer"},
-        "rerankers": SPACED,
-        "backfill": {"type": "popular"},
-    }
-
-
-def _row(source: str) -> Callable[[bool], dict[str, Any]]:
+def _row(source: str) -> Preset:
     """A row of one source, in its own order."""
 
     def row(hide_seen: bool) -> dict[str, Any]:
@@ -73,16 +59,16 @@ def _row(source: str) -> Callable[[bool], dict[str, Any]]:
     return row
 
 
-PRESETS: Mapping[str, Callable[[bool], dict[str, Any]]] = {
+PRESETS: Mapping[str, Preset] = {
     "home_feed": _home_feed,
-    "similar_items": _similar_items,
-    "frequently_bought_together": _bought_together,
-    "because_you_watched": _because_you_watched,
+    "similar_items": _about_an_item(with_vectors=True, ranked=False),
+    "frequently_bought_together": _about_an_item(with_vectors=False, ranked=False),
+    "because_you_watched": _about_an_item(with_vectors=True, ranked=True),
     "trending": _row("trending"),
     "newest": _row("newest"),
     "popular_in_segment": _row("popular_in_segment"),
 }
-"""Each gives the settings of a surface, by whether it hides what the user has seen."""
+"""What a surface may begin with, by name."""
 
 DEFAULT_SURFACES = ("home_feed", "similar_items")
 """Those that are there where settings say nothing."""

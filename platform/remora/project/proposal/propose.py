@@ -51,7 +51,7 @@ def propose(paths: Mapping[str, str], given: Mapping[str, str], *, name: str, ho
 def name_of(folder: Path) -> str:
     """A name for the settings, made of the folder's.
 
-    >>> name_of(Path("/work/My Shop (2)"))
+    >>> name_of(Path("/shops/My Shop (2)"))
     'my-shop-2'
     """
     return re.sub(r"[^a-z0-9_]+", "-", folder.resolve().name.lower()).strip("-_")[:100] or "my-project"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # settings import the components that they name
 
 FILE = "neighbours.parquet"
 
+STEP_DECAY = 0.93
+"""What each earlier item of a history weighs of the one after it, where a model says nothing else."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ItemLists:
@@ -22,7 +25,7 @@ class ItemLists:
     """
 
     neighbours: Neighbours
-    step_decay: float = 0.93
+    step_decay: float = STEP_DECAY
 
     def save(self, folder: Path) -> None:
         """Write one Parquet file."""
@@ -38,4 +41,4 @@ class ItemLists:
     @classmethod
     def decay_of(cls, config: Any) -> float:
         """The ``step_decay`` of a model with these settings."""
-        return 0.93
+        return STEP_DECAY

@@ -9,17 +9,16 @@ import numpy as np
 from pydantic import Field
 
 from remora.pipeline import Query, Retrieved, StageContext
-from remora.retrieval.models.item_lists import ItemLists
-from remora.retrieval.sources.model_config import ModelConfig, check_model
+from remora.retrieval.models.item_lists import STEP_DECAY, ItemLists
+from remora.retrieval.sources.model_config import ModelConfig, ReadsModel
 from remora.retrieval.sources.unseen import drop_seen
 
 if TYPE_CHECKING:  # settings import the components that they name
     from remora.retrieval.neighbours import Neighbours
-    from remora.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class FromHistory:
+class FromHistory(ReadsModel):
     """Neighbours of the last ``seeds`` positive items, each seed counting ``decay`` times the one after it."""
 
     class Config(ModelConfig):
@@ -30,13 +29,8 @@ class FromHistory:
     neighbours: Neighbours
     limit: int
     seeds: int = 30
-    decay: float = 0.93
+    decay: float = STEP_DECAY
     skip_seen: bool = True
-
-    @classmethod
-    def check_settings(cls, config: Config, settings: Settings) -> None:
-        """ValueError where there is no such model."""
-        check_model(config, settings)
 
     @classmethod
     def from_config(cls, config: Config, context: StageContext) -> FromHistory:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 from remora.pipeline import Query, Retrieved, StageContext
 from remora.pipeline.candidates import EMPTY
 from remora.retrieval.models.item_lists import ItemLists
-from remora.retrieval.sources.model_config import ModelConfig, check_model
+from remora.retrieval.sources.model_config import ModelConfig, ReadsModel
 from remora.retrieval.sources.unseen import drop_seen
 
 if TYPE_CHECKING:  # settings import the components that they name
     from remora.retrieval.neighbours import Neighbours
-    from remora.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class FromItem:
+class FromItem(ReadsModel):
     """Neighbours of the query's item."""
 
     class Config(ModelConfig):
@@ -26,11 +25,6 @@ class FromItem:
     neighbours: Neighbours
     limit: int
     skip_seen: bool = True
-
-    @classmethod
-    def check_settings(cls, config: Config, settings: Settings) -> None:
-        """ValueError where there is no such model."""
-        check_model(config, settings)
 
     @classmethod
     def from_config(cls, config: Config, context: StageContext) -> FromItem:

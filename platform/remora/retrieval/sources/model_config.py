@@ -20,11 +20,15 @@ class ModelConfig(ComponentConfig):
     limit: int = Field(200, ge=1, le=100_000, description="candidates at the most")
 
 
-def check_model(config: ModelConfig, settings: Settings) -> None:
-    """ValueError where ``retrieval.models`` has no such model."""
-    if config.model not in settings.retrieval.learned and config.model != TWO_TOWER:
-        known = ", ".join((TWO_TOWER, *settings.retrieval.learned))
-        raise ValueError(
-            f"it reads the model '{config.model}', which retrieval.models does not have; there are: {known}. Name one "
-            f"of them, or set the source to null"
-        )
+class ReadsModel:
+    """A source whose settings name a model."""
+
+    @classmethod
+    def check_settings(cls, config: ModelConfig, settings: Settings) -> None:
+        """ValueError where ``retrieval.models`` has no such model."""
+        if config.model not in settings.retrieval.learned and config.model != TWO_TOWER:
+            known = ", ".join((TWO_TOWER, *settings.retrieval.learned))
+            raise ValueError(
+                f"it reads the model '{config.model}', which retrieval.models does not have; there are: {known}. Name "
+                f"one of them, or set the source to null"
+            )
