@@ -137,3 +137,7 @@ def test_the_systems_of_the_report_are_the_surface_with_stages_taken_away() -> N
     assert [list(made[name].sources) for name in without] == [["co_visited"], ["everything"]]
     assert [p.scorer for p in made.values()] == [None, None, None, surface.scorer, None, None]
     assert {p.backfill for p in made.values()} == {surface.backfill}
+
+
+def test_a_surface_without_co_visitation_is_not_compared_with_what_would_be_popularity_alone() -> None:
+    assert "co_visitation" not in systems(Pipeline(sources=named(toys.Everything()), backfill=toys.Everything()))

@@ -13,10 +13,11 @@ import pytest
 from tests.serving.small_shop import INSTANT, USERS, SmallShop, regulars
 
 from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import NotBuilt
+from remora.contracts.errors import BadRequest, NotBuilt
 from remora.contracts.home import Home
-from remora.pipeline import Query
+from remora.pipeline import Hydrator, Query
 from remora.serving.batch import SLATES, recommend_all, slates_artifacts
+from remora.serving.loaded_bundle import LoadedBundle
 
 ASKED = pa.array([*USERS, "nobody"], pa.string())
 N = 9
@@ -71,10 +72,31 @@ def test_progress_adds_up_to_all_users(ray_cluster: None, tmp_path: Path) -> Non
     assert sum(advanced) == len(ASKED) == made.metadata["users"]
 
 
+class WithoutUsers(SmallShop):
+    """The shop, whose actors break."""
+
+    def users(self, loaded: LoadedBundle) -> Hydrator:
+        raise ValueError("the store of users is broken")
+
+
+@pytest.mark.parametrize(
+    ("surface", "says"),
+    [
+        ("no_such_surface", "There is no surface 'no_such_surface'. There are: home_feed, similar_items"),
+        ("similar_items", "The surface similar_items needs context.seed_item_id"),
+    ],
+)
+def test_a_surface_that_cannot_be_recommended_to_all_is_refused_before_anything_runs(
+    tmp_path: Path, surface: str, says: str
+) -> None:
+    with pytest.raises(BadRequest, match=says):
+        recommend_all(SmallShop(), ASKED, Home(str(tmp_path)), surface=surface)
+
+
 def test_a_batch_that_fails_commits_nothing_and_the_next_one_succeeds(ray_cluster: None, tmp_path: Path) -> None:
     out = Home(str(tmp_path))
-    with pytest.raises(Exception, match="no_such_surface"):
-        recommend_all(SmallShop(), ASKED, out, surface="no_such_surface")
+    with pytest.raises(Exception, match="the store of users is broken"):
+        recommend_all(WithoutUsers(), ASKED, out)
     with pytest.raises(NotBuilt):
         slates_artifacts(out).current()
     assert slates(recommend_all(SmallShop(), ASKED, out, n=1)).keys() == set(ASKED.to_pylist())

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from remora.pipeline import Pipeline
-from remora.pipeline.stages import Source
 
 POPULARITY = "popularity"
-CO_VISITATION = "co_visitation"
+CO_VISITATION, CO_VISITED = "co_visitation", "co_visited"
 RETRIEVAL = "retrieval"
 SURFACE = "surface"
 WITHOUT = "without "
@@ -18,21 +17,19 @@ WITHOUT = "without "
 def systems(surface: Pipeline) -> dict[str, Pipeline]:
     """The rows of the report, simplest first; all share the surface's filters and backfill, so slates are full.
 
-    ``popularity`` is the backfill alone, ``co_visitation`` that source alone, ``retrieval`` all sources by reciprocal
-    rank fusion, ``surface`` everything; then retrieval without each of its sources, which tells what each adds.
+    ``popularity`` is the backfill alone, ``co_visitation`` the source ``co_visited`` alone where there is one,
+    ``retrieval`` all sources by reciprocal rank fusion, ``surface`` everything; then retrieval without each of its
+    sources, which tells what each adds.
     """
     retrieval = replace(surface, scorer=None, rerankers={})
+    co_visited = {name: one for name, one in surface.sources.items() if name == CO_VISITED}
     return {
         POPULARITY: replace(retrieval, sources={}),
-        CO_VISITATION: replace(retrieval, sources=_only(surface, "co_visited")),
+        **({CO_VISITATION: replace(retrieval, sources=co_visited)} if co_visited else {}),
         RETRIEVAL: retrieval,
         SURFACE: surface,
         **{WITHOUT + name: _without(retrieval, name) for name in surface.sources if len(surface.sources) > 1},
     }
-
-
-def _only(surface: Pipeline, name: str) -> dict[str, Source]:
-    return {name: surface.sources[name]} if name in surface.sources else {}
 
 
 def _without(retrieval: Pipeline, name: str) -> Pipeline:

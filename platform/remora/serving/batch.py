@@ -17,6 +17,7 @@ from remora.contracts.tables import USER_ID
 from remora.pipeline import Query, Slate
 from remora.serving.loaded_bundle import LoadedBundle, Loader
 from remora.serving.phases import Phases
+from remora.serving.requests import check_surface
 
 INDEX = "index"
 USERS_A_FILE = 512
@@ -51,11 +52,13 @@ def recommend_all(
     """Write a slate, one row an item, for every user (strings without repeats) and commit them all at once.
 
     A version that is there already (same bundle, users, surface and n, on historical data) is not computed again.
-    ``advanced`` is called with how many more users are done. StorageError when not every user got a slate.
+    ``advanced`` is called with how many more users are done. StorageError when not every user got a slate, BadRequest
+    for a surface that there is not and for one that needs an item: all users would get its backfill.
     """
     import ray.data
 
     loaded = loader.load(loader.bundle)
+    check_surface(loaded, surface, with_item=False)
     instant = loaded.context.instant()
     version = fingerprint(bundle=loaded.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
     artifacts = slates_artifacts(out)

@@ -14,11 +14,8 @@ def to_query(loaded: LoadedBundle, request: RecommendRequest, request_id: str) -
     BadRequest for a surface that there is not, and for one that needs an item and is given none; NotFound for an item
     that the catalogue does not have.
     """
-    if request.surface not in loaded.surfaces:
-        raise BadRequest(f"There is no surface '{request.surface}'. There are: {', '.join(loaded.surfaces)}.")
     seed = request.context.get(SEED)
-    if loaded.context.settings.surfaces[request.surface].needs_item and not isinstance(seed, str):
-        raise BadRequest(f"The surface {request.surface} needs context.{SEED}, the item that the page is about.")
+    check_surface(loaded, request.surface, with_item=isinstance(seed, str))
     return Query(
         request_id=request_id,
         surface=request.surface,
@@ -29,6 +26,14 @@ def to_query(loaded: LoadedBundle, request: RecommendRequest, request_id: str) -
         context=request.context,
         exclude=loaded.context.vocabulary.rows(request.exclude),
     )
+
+
+def check_surface(loaded: LoadedBundle, surface: str, *, with_item: bool) -> None:
+    """BadRequest for a surface that the bundle does not have, and for one that needs an item where none is given."""
+    if surface not in loaded.surfaces:
+        raise BadRequest(f"There is no surface '{surface}'. There are: {', '.join(loaded.surfaces)}.")
+    if loaded.context.settings.surfaces[surface].needs_item and not with_item:
+        raise BadRequest(f"The surface {surface} needs context.{SEED}, the item that the page is about.")
 
 
 def item_row(loaded: LoadedBundle, item_id: str) -> int:
