@@ -1,4 +1,4 @@
-"""What is known of an item."""
+"""What is known of an item. Views without a ttl: the last row at or before an instant is the state at that instant."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -10,30 +10,15 @@ from remora.features.declarations import declared
 
 tables = declared(Path(__file__).parent)
 
-item_activity = FeatureView(
-    name="item_activity",
-    entities=[item],
-    ttl=timedelta(0),
-    schema=tables.schema("item_activity"),
-    source=tables.source("item_activity"),
-    description="Events, popularity and trend of the item, at the midnights where a window changes.",
-)
-
-item_catalogue = FeatureView(
-    name="item_catalogue",
-    entities=[item],
-    ttl=timedelta(0),
-    schema=tables.schema("item_catalogue"),
-    source=tables.source("item_catalogue"),
-    description="Since when the item is known, and its categories by number: what Remora adds to the data's columns.",
-)
-
-if "item_profile" in tables:
-    item_profile = FeatureView(
-        name="item_profile",
+views = {
+    name: FeatureView(
+        name=name,
         entities=[item],
         ttl=timedelta(0),
-        schema=tables.schema("item_profile"),
-        source=tables.source("item_profile"),
-        description="The item columns that the data configuration declares, valid from their timestamp.",
+        schema=tables.schema(name),
+        source=tables.source(name),
+        description=tables.description(name),
     )
+    for name in tables.views_of("item")
+}
+globals().update({f"{name}_view": view for name, view in views.items()})  # Feast finds what has a name in a module

@@ -2,29 +2,30 @@
 
 from pathlib import Path
 
+import item_views
 import pandas as pd
 import user_views
 from feast import Field, RequestSource
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float32, Float64
-from item_views import item_activity, item_catalogue
 
 from remora.features.declarations import declared
-from remora.features.transforms.cross import CATEGORY_AFFINITY, CROSS
+from remora.features.transforms.cross import CATEGORY_AFFINITY, CROSS, with_affinity
 
-with_affinity = "user_affinity" in declared(Path(__file__).parent)
+of_users, of_items = user_views.views, item_views.views
+affinity = with_affinity(declared(Path(__file__).parent).columns)
 
 instant = RequestSource(name="instant", schema=[Field(name="instant_seconds", dtype=Float64)])
 
 
 @on_demand_feature_view(
     sources=[
-        user_views.user_activity,
-        item_activity,
+        of_users["user_activity"],
+        of_items["item_activity"],
         instant,
-        *([user_views.user_affinity, item_catalogue] if with_affinity else []),
+        *([of_users["user_affinity"], of_items["item_catalogue"]] if affinity else []),
     ],
-    schema=[Field(name=name, dtype=Float32) for name in (*CROSS, *([CATEGORY_AFFINITY] if with_affinity else []))],
+    schema=[Field(name=name, dtype=Float32) for name in (*CROSS, *([CATEGORY_AFFINITY] if affinity else []))],
     mode="pandas",
     description="Recency, age, value gap and shared categories of a user and an item at instant_seconds since 1970.",
 )

@@ -3,34 +3,27 @@
 import item_views
 import user_views
 from feast import FeatureService
-from item_views import item_activity, item_catalogue
 from on_demand import user_item
 
-optional = [
-    view
-    for view in (getattr(user_views, "user_affinity", None), getattr(user_views, "user_profile", None))
-    if view is not None
-]
-
-of_items = [item_activity, item_catalogue]
-if hasattr(item_views, "item_profile"):
-    of_items.append(item_views.item_profile)
+of_items = list(item_views.views.values())
+of_users = [view for name, view in user_views.views.items() if name != "user_history"]
+profiles = [view for view in of_users if view.name == "user_profile"]
 
 retrieval = FeatureService(
     name="retrieval",
-    features=[user_views.user_history, *(view for view in optional if view.name == "user_profile")],
+    features=[user_views.views["user_history"], *profiles],
     description="What the user tower reads.",
 )
 
 ranking = FeatureService(
     name="ranking",
-    features=[user_views.user_activity, *optional, *of_items, user_item],
+    features=[*of_users, *of_items, user_item],
     description="What the ranker reads: both sides, and what depends on both.",
 )
 
 user = FeatureService(
     name="user",
-    features=[user_views.user_activity, *optional],
+    features=of_users,
     description="What a query carries of its user; the history comes beside it, exact to the instant.",
 )
 

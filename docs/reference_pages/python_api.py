@@ -13,7 +13,10 @@ from typing import Any, Protocol
 from docs.reference_pages.markdown import attribute_docs, code, document, fence, prose, table
 from remora.contracts.section import Section
 
-PACKAGES = ("remora.settings", "remora.pipeline", "remora.evaluation.metrics")
+PACKAGES = (
+    *("remora.settings", "remora.pipeline", "remora.evaluation.metrics"),
+    *("remora.features.transforms", "remora.testing.transforms", "remora.testing.stages"),
+)
 STORE = "remora.features.point_in_time.store"
 
 INTRODUCTION = """\
@@ -64,8 +67,8 @@ def _package(name: str) -> Iterator[str]:
 
 
 def _constants(package: ModuleType) -> dict[str, str]:
-    """What the modules that a package imports its constants from say of them."""
-    return {
+    """What a module says of its constants, and those that a package imports them from."""
+    return attribute_docs(package) | {
         name.name: about
         for node in ast.parse(inspect.getsource(package)).body
         if isinstance(node, ast.ImportFrom)
@@ -85,9 +88,9 @@ def _described(name: str, value: Any, about: str = "") -> str:
 
 def _methods(value: type) -> Iterator[str]:
     rows = [
-        (code(f"{name}{_parameters(member)}"), prose(member.__doc__).partition("\n\n")[0])
+        (code(f"{name}{_parameters(getattr(value, name))}"), prose(member.__doc__).partition("\n\n")[0])
         for name, member in vars(value).items()
-        if not name.startswith("_") and inspect.isfunction(member)
+        if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, classmethod | staticmethod))
     ]
     if rows:
         yield table(("method", "meaning"), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,8 +31,14 @@ hypothesis_settings.load_profile("features")
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
 
-def settings_for(home: Path, **data: object) -> Settings:
-    """Settings of a little shop: view and buy are wanted, hide is not."""
+OWN_TRANSFORMS = {
+    "user_hours": {"type": "tests.features.own_transforms:Hours", "late_from": 12},
+    "item_buyers": {"type": "tests.features.own_transforms:Buyers"},
+}
+
+
+def settings_for(home: Path, *, transforms: Mapping[str, object] = OWN_TRANSFORMS, **data: object) -> Settings:
+    """Settings of a little shop with two views of its own: view and buy are wanted, hide is not."""
     return Settings(
         name="shop",
         home=str(home),
@@ -40,7 +47,7 @@ def settings_for(home: Path, **data: object) -> Settings:
             "partitions": 3,
             "history_length": 4,
             "seen_limit": 6,
-            "affinity_categories": 3,
+            "transforms": {"user_affinity": {"categories": 3}, **transforms},
         },
         data={
             "events": [{"path": "x", "format": "csv", "columns": {"event_type": "t"}}],

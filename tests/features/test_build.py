@@ -103,7 +103,7 @@ def test_data_without_values_users_or_categories_builds_what_it_can(ray_cluster:
         items=tables["items"].select(["item_id", "event_timestamp"]),
     )
     bare = dict.fromkeys(("title", "category", "available"))
-    settings = settings_for(tmp_path, **bare, user_columns=[], item_columns=[])
+    settings = settings_for(tmp_path, transforms={}, **bare, user_columns=[], item_columns=[])
     built = FeatureTables(build(settings))
     assert built.views == ("user_activity", "user_history", "item_activity", "item_catalogue")
     assert built.schema("item_catalogue").names == ["in_catalogue", "entered_at"]

@@ -23,11 +23,13 @@ from remora.settings import Settings, activate
 REPO = Path(__file__).parents[2] / "feature_repo"
 VIEWS = [
     "item_activity",
+    "item_buyers",
     "item_catalogue",
     "item_profile",
     "user_activity",
     "user_affinity",
     "user_history",
+    "user_hours",
     "user_profile",
 ]
 
@@ -64,7 +66,7 @@ def test_the_declarations_of_this_data_are_registered(shop: Shop) -> None:
 def test_what_is_no_longer_declared_is_removed(checkout: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REMORA_FEATURE_REPO", str(checkout / "feature_repo"))
     services = checkout / "feature_repo" / "services.py"
-    extra = '\nmood = FeatureService(name="mood", features=[user_views.user_activity])\n'
+    extra = '\nmood = FeatureService(name="mood", features=[user_views.views["user_activity"]])\n'
     original = services.read_text()
     services.write_text(original + extra)
     assert "mood" in apply(shop.settings)["services"]

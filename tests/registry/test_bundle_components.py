@@ -80,6 +80,15 @@ def test_a_class_that_a_bundle_names_is_not_imported_and_the_refusal_says_what_t
     assert not (folder / "was_imported").exists()
 
 
+def test_a_transform_that_a_bundle_names_is_not_imported_either(settings: Settings, folder: Path) -> None:
+    written = BundleSettings.of(settings).model_dump(mode="json")
+    written["features"]["transforms"]["user_mood"] = "shop_linear:Model"
+    found = BundleSettings.parse(json.dumps(written).encode(), FILE)
+    with pytest.raises(Refused, match=r"names the transform 'shop_linear:Model', which no installed package registers"):
+        found.over(settings)
+    assert not (folder / "was_imported").exists()
+
+
 @pytest.mark.usefixtures("folder")
 def test_what_the_operators_settings_name_too_is_used_with_what_the_bundle_sets(settings: Settings) -> None:
     operators = naming(settings, {"type": "shop_linear:Model", "ridge": 9.0})

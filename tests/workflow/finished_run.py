@@ -23,7 +23,11 @@ from remora.steps.provenance import KEY
 
 BUILT = "ab" * (ID_DIGITS // 2)
 REPORTS: dict[str, dict[str, Any]] = {
-    FEATURES.name: {"rows": {"user_activity": 1}, "end": "2026-01-01T00:00:00+00:00"},
+    FEATURES.name: {
+        "rows": {"user_activity": 1},
+        "views": {"user_activity": {"entity": "user", "description": ""}},
+        "end": "2026-01-01T00:00:00+00:00",
+    },
     BUNDLE.name: {"bundle": BUILT},
 }
 

@@ -73,6 +73,7 @@ RUNS_AGAIN: dict[str, set[str]] = {
 
 ANOTHER_HOME = {"home"}
 OF_ONE_VALUE = {
+    "features.transforms.user_history",
     "data.events.0.distinct", "data.event_types.shown.sign", "ranking.trees.position_debiasing",
     "tuning.retrieval.id_dropout.log", "tuning.network.cross_layers.log", "tuning.network.dropout.log",
     "registry.require_signature", "gates.offline.0.metric",

@@ -22,4 +22,6 @@ BACKFILL = Kind("backfill", "remora.backfills", ("from_config", "page"))
 
 SURFACE = Kind("surface", "remora.surfaces", ("from_config",), functions=True)
 
-KINDS = (METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE)
+TRANSFORM = Kind("transform", "remora.transforms", ("applies", "transform"))
+
+KINDS = (METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE, TRANSFORM)

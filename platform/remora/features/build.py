@@ -1,13 +1,14 @@
 """Builds the tables behind Feast's views: two hash-partitioned passes over the events on Ray Data, and the profiles.
 
-A partition holds all events of some users, or of some items. It is transformed in one task, which writes its files
-under fixed names, so that a task that is run again replaces what it wrote; only counts travel back.
+A partition holds all events of some users, or of some items. All transforms of its entity are run on it in one task,
+which writes their files under fixed names, so that a task that is run again replaces what it wrote; only counts travel
+back.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +16,17 @@ import polars as pl
 import pyarrow as pa
 
 from remora.contracts.artifacts import Artifact
+from remora.contracts.errors import ComponentError, MissingInput
 from remora.contracts.parquet import write_parquet
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
+from remora.extensions import ComponentChoice
+from remora.extensions.kinds import TRANSFORM
 from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_catalogue, item_profile, user_profile
-from remora.features.tables import CATEGORIES_FILE
-from remora.features.transforms.item_activity import item_activity
-from remora.features.transforms.user_activity import user_activity
-from remora.features.transforms.user_affinity import user_affinity
-from remora.features.transforms.user_history import user_history
+from remora.features.tables import CATEGORIES_FILE, ViewMetadata
+from remora.features.transforms.snapshots import checked
+from remora.features.transforms.transform import KEYS, TransformContext
 from remora.ingest.lake import Lake
+from remora.ingest.ray_failures import reraise_remora_errors
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import FEATURES, INGEST
@@ -37,7 +40,19 @@ log = logging.getLogger(__name__)
 READ = (USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, VALUE, "source_row", "event_id")
 BUCKET = "_bucket"
 
-Transform = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
+PROFILES = {
+    "item_catalogue": ViewMetadata(
+        entity="item",
+        description="Since when an item is known, and its categories by number: what Remora adds to the columns.",
+    ),
+    "item_profile": ViewMetadata(
+        entity="item", description="The item columns that the data configuration declares, valid from their timestamp."
+    ),
+    "user_profile": ViewMetadata(
+        entity="user", description="The user columns that the data configuration declares, valid from their timestamp."
+    ),
+}
+"""The views that are made of users and items, and not of events."""
 
 
 @builds(FEATURES)
@@ -45,6 +60,7 @@ def build(making: Build) -> dict[str, Any]:
     """The feature tables of the current lake and these settings; reused when they are there already.
 
     Needs a Ray cluster. Memory is bounded by the object store and the largest of ``features.partitions`` partitions.
+    ComponentError for a transform whose table cannot be a view.
     """
     settings, staging, lake = making.settings, making.staging, Lake(making.inputs[INGEST.artifact])
     catalogue = lake.items()
@@ -55,94 +71,103 @@ def build(making: Build) -> dict[str, Any]:
         "user_profile": user_profile(lake.users(), settings.data),
     }
     rows = {view: _write(staging, view, "all", table) for view, table in profiles.items() if table is not None}
-    for key, transform in _passes(settings, lake, profiles["item_catalogue"]).items():
+    views = {view: PROFILES[view] for view in rows}
+    context = _context(settings, lake, names, profiles["item_catalogue"])
+    for entity, key in KEYS.items():
+        chosen = {
+            view: choice
+            for view, choice in settings.features.views.items()
+            if choice.component.cls.entity == entity and choice.component.cls.applies(choice.config, context)
+        }
         log.info("features: events by %s", key)
-        rows |= _run(lake, staging, key, transform, settings.features.partitions)
+        with reraise_remora_errors():
+            rows |= _run(lake, staging, key, chosen, context, settings.features.partitions)
+        views |= {view: ViewMetadata(entity=entity, description=_summary(choice)) for view, choice in chosen.items()}
     staging.home.write_json(f"{staging.folder}/{CATEGORIES_FILE}", names)
     for view, count in sorted(rows.items()):
         log.info("features: %s has %s rows", view, f"{count:,}")
-    return {"end": lake.end.isoformat(), "rows": rows}
+    return {
+        "end": lake.end.isoformat(),
+        "rows": rows,
+        "views": {view: metadata.model_dump() for view, metadata in views.items()},
+    }
 
 
-def _passes(settings: Settings, lake: Lake, items: pa.Table) -> dict[str, Transform]:
-    """What is made of all events of some users, and of some items."""
-    until = int(lake.end.timestamp()) // 86_400
-    chosen, data = settings.features, settings.data
-    types, windows = tuple(data.event_types), chosen.windows_days
-    weights = {name: data.event_types[name].weight for name in data.positive_types}
-    member = None
+def _context(settings: Settings, lake: Lake, names: list[str], items: pa.Table) -> TransformContext:
+    data, chosen = settings.data, settings.features
+    categories = None
     if CATEGORY_NUMBERS in items.column_names:
-        member = pl.DataFrame(items.select([ITEM_ID, EVENT_TIMESTAMP, CATEGORY_NUMBERS]))
-
-    def of_users(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        made = {
-            "user_activity": user_activity(events, types=types, windows=windows, until=until),
-            "user_history": user_history(
-                events,
-                positive_types=data.positive_types,
-                length=chosen.history_length,
-                seen_limit=chosen.seen_limit,
-                until=until,
-            ),
-        }
-        if member is not None:
-            made["user_affinity"] = user_affinity(
-                events, member, weights=weights, categories=chosen.affinity_categories, until=until
-            )
-        return made
-
-    def of_items(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        made = item_activity(events, types=types, weights=weights, windows=windows, until=until)
-        return {"item_activity": made}
-
-    return {USER_ID: of_users, ITEM_ID: of_items}
+        categories = pl.DataFrame(items.select([ITEM_ID, EVENT_TIMESTAMP, CATEGORY_NUMBERS]))
+    return TransformContext(
+        event_types=tuple(data.event_types),
+        weights={name: data.event_types[name].weight for name in data.positive_types},
+        windows_days=chosen.windows_days,
+        history_length=chosen.history_length,
+        seen_limit=chosen.seen_limit,
+        until=lake.end,
+        category_names=tuple(names),
+        item_categories=categories,
+    )
 
 
-def _run(lake: Lake, staging: Artifact, key: str, transform: Transform, partitions: int) -> dict[str, int]:
-    """One pass: every partition of ``key`` through ``transform`` into files; rows written per view."""
+def _summary(choice: ComponentChoice) -> str:
+    """The first line of a component's docstring."""
+    return (choice.component.cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _run(
+    lake: Lake,
+    staging: Artifact,
+    key: str,
+    chosen: Mapping[str, ComponentChoice],
+    context: TransformContext,
+    partitions: int,
+) -> dict[str, int]:
+    """One pass: every partition of ``key`` through the transforms into files; rows written per view."""
+    transforms = {view: (choice.component.cls, choice.config) for view, choice in chosen.items()}
 
     def written(group: pa.Table) -> pa.Table:
         # Named by the partition alone, so that a task that Ray runs again replaces its file.
         name = f"part-{group[BUCKET][0].as_py():05d}"
-        made = transform(pl.DataFrame(group.drop_columns([BUCKET])))
-        return pa.table({view: [_write(staging, view, name, _plain(table))] for view, table in made.items()})
+        events = pl.DataFrame(group.drop_columns([BUCKET]))
+        files: dict[str, list[Any]] = {"view": [], "rows": [], "columns": []}
+        for view, (transform, config) in transforms.items():
+            made = checked(view, key, transform.transform(config, events, context), context.until)
+            files["view"].append(view)
+            files["rows"].append(_write(staging, view, name, made))
+            files["columns"].append(", ".join(f"{field.name} {field.type}" for field in made.schema))
+        return pa.table(files)
 
     def bucketed(events: pa.Table) -> pa.Table:
         buckets = pl.Series(events[key]).hash(seed=0) % partitions
         return events.append_column(BUCKET, pa.array(buckets.to_numpy().astype(np.int32)))
 
-    events = _events(lake)
-    counts = (
+    events = _events(lake, tuple(chosen.values()))
+    files = (
         events.map_batches(bucketed, batch_format="pyarrow", batch_size=None)
         .groupby(BUCKET, num_partitions=partitions)
         .map_groups(written, batch_format="pyarrow")
-        .to_pandas()  # one row a partition
+        .to_pandas()  # one row a file
     )
-    return {str(view): int(total) for view, total in counts.sum().items()}
+    for view, columns in files.groupby("view")["columns"].unique().items():
+        if len(columns) > 1:
+            why = f"its tables of two partitions differ in columns or types: {columns[0]}; and {columns[1]}"
+            raise ComponentError(TRANSFORM.name, str(view), why)
+    return {str(view): int(rows) for view, rows in files.groupby("view")["rows"].sum().items()}
 
 
-def _events(lake: Lake) -> Dataset:
-    return lake.events(columns=[name for name in READ if name in lake.event_schema.names])
-
-
-def _plain(table: pl.DataFrame) -> pa.Table:
-    """As Arrow with plain strings and lists, which every Parquet reader understands."""
-    return table.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(
-        pa.schema([pa.field(name, _plain_type(kind)) for name, kind in table.schema.items()])
-    )
-
-
-def _plain_type(kind: Any) -> pa.DataType:
-    if isinstance(kind, pl.List):
-        return pa.list_(_plain_type(kind.inner))
-    plain = {
-        pl.String: pa.string(),
-        pl.Int32: pa.int32(),
-        pl.Int64: pa.int64(),
-        pl.Float32: pa.float32(),
-        pl.Float64: pa.float64(),
-    }
-    return plain.get(kind, pa.timestamp("us", "UTC"))
+def _events(lake: Lake, chosen: tuple[ComponentChoice, ...]) -> Dataset:
+    """With the columns that every transform gets where the data has them, and those that these ask for."""
+    there = lake.event_schema.names
+    columns = [name for name in READ if name in there]
+    for choice in chosen:
+        for name in getattr(choice.component.cls, "reads", ()):
+            if name not in there:
+                hint = f"The transform {choice.type} reads it: map it in the source's columns, or leave the view out."
+                raise MissingInput("column of events", name, there, hint)
+            if name not in columns:
+                columns.append(name)
+    return lake.events(columns=columns)
 
 
 def _write(staging: Artifact, view: str, name: str, table: pa.Table) -> int:

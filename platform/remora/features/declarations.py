@@ -41,9 +41,18 @@ class FeatureDeclarations:
     settings: Settings
     tables: FeatureTables
 
-    def __contains__(self, view: str) -> bool:
-        """Does this data have the view? Not without a category, or without user columns."""
-        return view in self.tables.views
+    def views_of(self, entity: str) -> tuple[str, ...]:
+        """Names of the views that are about a ``user`` or an ``item``."""
+        return self.tables.views_of(entity)
+
+    def description(self, view: str) -> str:
+        """What the view has, in a sentence."""
+        return self.tables.description(view)
+
+    @property
+    def columns(self) -> set[str]:
+        """Features of all views, as ``view__feature``."""
+        return {f"{view}__{name}" for view in self.tables.views for name in self.tables.schema(view).names}
 
     def schema(self, view: str) -> list[Field]:
         """A Feast field per column of the view's table."""

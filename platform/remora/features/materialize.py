@@ -15,11 +15,11 @@ from feast import FeatureStore
 from remora.contracts.errors import StorageError, UnreadableInput
 from remora.contracts.home import Home
 from remora.contracts.redaction import redacted_connection
-from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
+from remora.contracts.tables import EVENT_TIMESTAMP, TIMESTAMP
 from remora.features.applied import RECORD, read_record
 from remora.features.profiles import EPOCH
 from remora.features.store import open_store
-from remora.features.tables import USER_VIEWS, FeatureTables
+from remora.features.tables import FeatureTables
 from remora.settings import Settings
 from remora.settings.one_writer import writes
 from remora.steps.path import MATERIALIZE
@@ -81,7 +81,7 @@ def _write(store: FeatureStore, tables: FeatureTables, view: str, latest: pa.Tab
 
 def _latest(tables: FeatureTables, view: str, until: datetime) -> pa.Table:
     """The key of every row that must be online, and the row's timestamp."""
-    key = USER_ID if view in USER_VIEWS else ITEM_ID
+    key = tables.key(view)
     stored = tables.read(view, [key, EVENT_TIMESTAMP])
     stored = stored.filter(pc.field(EVENT_TIMESTAMP) <= pa.scalar(until, TIMESTAMP))
     latest = stored.group_by(key).aggregate([(EVENT_TIMESTAMP, "max")])

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.errors import MissingInput, NotFound
+from remora.contracts.errors import MissingInput
 from remora.contracts.tables import EVENT_TIMESTAMP, TIMESTAMP
 from remora.features.point_in_time.entity_rows import ROW, Entities, EntityRows
+from remora.features.services import service_of
 
 if TYPE_CHECKING:  # replay carries this file to Ray's workers; Feast alone would take them seconds
     from feast import FeatureService, FeatureStore
@@ -75,14 +76,6 @@ def _with_seconds(rows: pa.Table) -> pa.Table:
         return rows
     seconds = pc.divide(rows[EVENT_TIMESTAMP].cast(TIMESTAMP).cast(pa.int64()).cast(pa.float64()), 1e6)
     return rows.append_column(INSTANT_SECONDS, seconds)
-
-
-def service_of(store: FeatureStore, name: str) -> FeatureService:
-    """A declared service; NotFound lists those there are."""
-    declared = {one.name: one for one in store.list_feature_services()}
-    if name not in declared:
-        raise NotFound("feature service", name, f"There are: {', '.join(sorted(declared))}.")
-    return declared[name]
 
 
 def _join_keys(store: FeatureStore, service: FeatureService) -> list[str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from remora.contracts.errors import NotReady
+from remora.contracts.errors import NotFound, NotReady
 from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
-from remora.features.tables import USER_VIEWS
+from remora.features.services import user_features
 from remora.pipeline import Query
 from remora.settings import Settings
 
@@ -30,11 +30,13 @@ class OnlineUsers:
 
     def __init__(self, store: FeatureStore, vocabulary: Vocabulary, settings: Settings) -> None:
         self._store, self._vocabulary = store, vocabulary
-        views = [view for view in store.list_feature_views() if view.name in USER_VIEWS]
-        if not views:
-            raise NotReady(f"No view of the user is applied under {settings.home}. Run `remora features apply` first.")
+        try:
+            self._features = user_features(store)
+        except NotFound as error:
+            raise NotReady(
+                f"No view of the user is applied under {settings.home}. Run `remora features apply` first."
+            ) from error
         self._lost, self._outages = _outages(store)
-        self._features = [f"{view.name}:{field.name}" for view in views for field in view.features]
 
     def hydrate(self, query: Query) -> Query:
         """The query with what the online store knows of its user."""

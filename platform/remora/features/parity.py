@@ -19,8 +19,9 @@ from remora.contracts.vocabulary import Vocabulary
 from remora.features.offline import INSTANT, historical
 from remora.features.online import HISTORY, SEEN
 from remora.features.replay import ReplayUsers
+from remora.features.services import user_features
 from remora.features.snapshot import ItemSnapshot
-from remora.features.tables import USER_VIEWS, FeatureTables
+from remora.features.tables import FeatureTables
 from remora.ingest.lake import Lake
 from remora.pipeline import Query
 from remora.settings import Settings
@@ -76,8 +77,7 @@ def served(
     """What serves now: some users, spread evenly over all, and every item of ``snapshot``."""
     tables = FeatureTables.open(Home(settings.home))
     names = tables.some_users(most_users)
-    views = [view for view in store.list_feature_views() if view.name in USER_VIEWS]
-    features = [f"{view.name}:{field.name}" for view in views for field in view.features]
+    features = user_features(store)
     columns: dict[str, list[Any]] = {}
     for start in range(0, len(names), BATCH):
         rows = [{USER_ID: name} for name in names[start : start + BATCH]]

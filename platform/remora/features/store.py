@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from remora.contracts.home import Home
 from remora.contracts.printable import one_line
 from remora.contracts.redaction import redacted, redacted_connection
 from remora.contracts.sqlite import sqlite_url
-from remora.features.applied import APPLIED, check_applied, check_built
+from remora.features.applied import APPLIED, OF_TABLES, check_applied, check_built
 from remora.features.declarations import declaring
 from remora.features.feature_repo import applied_as, feature_repo
 from remora.features.point_in_time.store import TYPE
@@ -86,6 +85,11 @@ def apply(settings: Settings) -> dict[str, list[str]]:
     # Modules import each other's declarations, so one object is found in several.
     objects: list[Any] = list({id(one): one for one in named}.values())
     kept = {(_kind(one), one.name) for one in objects}
+    if missing := sorted(view for view in tables.views if ("views", view) not in kept):
+        raise SettingsError(
+            f"{feature_repo()} declares no view {missing[0]}, of which there is a table. Declare every view of the "
+            f"tables, as the files do that `remora init` writes."
+        )
     with _registry_errors(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "On demand feature view is an experimental", RuntimeWarning)
         store = FeatureStore(config=config)
@@ -169,7 +173,7 @@ def registered_versions(settings: Settings) -> set[str]:
     except NotBuilt:
         return set()
     paths = (getattr(one, "path", None) or "" for one in store.registry.list_data_sources(store.project))
-    return {found[1] for path in paths if (found := re.search(r"/features/versions/([^/]+)/", path))}
+    return {found[1] for path in paths if (found := OF_TABLES.search(path))}
 
 
 def _registered(store: FeatureStore) -> list[Any]:

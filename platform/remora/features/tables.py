@@ -4,32 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import NotFound
+from remora.contracts.errors import NotBuilt, NotFound
 from remora.contracts.home import Home
 from remora.contracts.parquet import read_parquet
 from remora.contracts.redaction import without_credentials
-from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
-
-USER_VIEWS = ("user_activity", "user_affinity", "user_history", "user_profile")
-ITEM_VIEWS = ("item_activity", "item_catalogue", "item_profile")
+from remora.contracts.section import Section
+from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
+from remora.features.transforms.transform import KEYS
 
 CATEGORIES_FILE = "categories.json"
+BUILD = "remora features build"
 
 
 def features_artifacts(home: Home) -> ArtifactStore:
     """Where versions of the feature tables are kept."""
-    return ArtifactStore(home, "features", "remora features build")
+    return ArtifactStore(home, "features", BUILD)
+
+
+class ViewMetadata(Section):
+    """What an artifact records of a view: whom it is about, ``user`` or ``item``, and what it has."""
+
+    entity: Literal["user", "item"]
+    description: str
 
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """One version. The metadata holds ``lake`` (its version), ``end`` (ISO 8601) and ``rows`` per view."""
+    """One version.
+
+    The metadata holds ``lake`` (its version), ``end`` (ISO 8601), and for each view ``rows`` and ``views``, which says
+    whom the view is about and what it has.
+    """
 
     artifact: Artifact
 
@@ -40,8 +52,22 @@ class FeatureTables:
 
     @cached_property
     def views(self) -> tuple[str, ...]:
-        """Names of the views that have a table; a view without any feature column has none."""
-        return tuple(name for name in (*USER_VIEWS, *ITEM_VIEWS) if name in self.artifact.metadata["rows"])
+        """Names of the views, those of users first; what the data lacks has none."""
+        return (*self.views_of("user"), *self.views_of("item"))
+
+    def views_of(self, entity: str) -> tuple[str, ...]:
+        """Names of the views that are about a ``user`` or an ``item``, in the order of the alphabet."""
+        return tuple(sorted(view for view, metadata in self._metadata.items() if metadata.entity == entity))
+
+    def key(self, view: str) -> str:
+        """The column of the ids of whom the view is about."""
+        self._check(view)
+        return KEYS[self._metadata[view].entity]
+
+    def description(self, view: str) -> str:
+        """What the view has, in a sentence."""
+        self._check(view)
+        return self._metadata[view].description
 
     @cached_property
     def categories(self) -> list[str]:
@@ -64,7 +90,7 @@ class FeatureTables:
         self._check(view)
         file = self.artifact.home.files(f"{self.artifact.folder}/{view}")[0]
         stored = pq.read_schema(self.artifact.at(f"{view}/{file}"), filesystem=self.artifact.home.filesystem)
-        keys = (USER_ID if view in USER_VIEWS else ITEM_ID, EVENT_TIMESTAMP)  # a profile may have the other id
+        keys = (self.key(view), EVENT_TIMESTAMP)  # a profile may have the other id
         return pa.schema([field for field in stored if field.name not in keys])
 
     def read(self, view: str, columns: list[str] | None = None) -> pa.Table:
@@ -77,6 +103,12 @@ class FeatureTables:
         everyone = sorted(set(self.read("user_history", [USER_ID])[USER_ID].to_pylist()))
         indices = np.unique(np.linspace(0, len(everyone) - 1, min(most, len(everyone))).astype(int))
         return [everyone[index] for index in indices]
+
+    @cached_property
+    def _metadata(self) -> dict[str, ViewMetadata]:
+        if (views := self.artifact.metadata.get("views")) is None:  # another version of Remora made them
+            raise NotBuilt("feature table that names its views", self.artifact.home.url, BUILD)
+        return {view: ViewMetadata.model_validate(metadata) for view, metadata in views.items()}
 
     def _check(self, view: str) -> None:
         if view not in self.views:

@@ -3,6 +3,7 @@
 from remora.settings.bundle import BundleSettings
 from remora.settings.components import LinearModelChoice, MetricChoice
 from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
+from remora.settings.features import FeatureSettings
 from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
@@ -14,7 +15,6 @@ from remora.settings.surfaces import SurfaceSettings, SurfacesSettings
 from remora.settings.tree import (
     ClusterSettings,
     EvaluationSettings,
-    FeatureSettings,
     ServingSettings,
     Settings,
     SplitSettings,

@@ -12,10 +12,11 @@ from remora.contracts.errors import Refused
 from remora.contracts.json_document import parse_json
 from remora.contracts.section import Section
 from remora.extensions import FROM_A_BUNDLE, UnresolvedConfig, choices
+from remora.settings.features import FeatureDefinitions
 from remora.settings.ranking import RankingDefinitions
 from remora.settings.retrieval import RetrievalDefinitions
 from remora.settings.surfaces import SurfacesSettings
-from remora.settings.tree import FeatureDefinitions, Settings
+from remora.settings.tree import Settings
 
 FILE = "settings.json"
 """The file of a bundle that holds them."""

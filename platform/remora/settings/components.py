@@ -15,6 +15,7 @@ from remora.extensions.kinds import (
     SCORER,
     SOURCE,
     SURFACE,
+    TRANSFORM,
 )
 
 
@@ -70,3 +71,9 @@ class PipelineChoice(ComponentChoice):
     """Code that makes a whole surface."""
 
     kind: ClassVar[Kind] = SURFACE
+
+
+class TransformChoice(ComponentChoice):
+    """What makes a feature view of events."""
+
+    kind: ClassVar[Kind] = TRANSFORM

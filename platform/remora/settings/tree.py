@@ -13,12 +13,12 @@ from remora.extensions import UnresolvedConfig, choices_by_place
 from remora.settings.bounds import (
     MOST_DAYS,
     Cutoff,
-    Days,
     Each,
     Seed,
 )
 from remora.settings.components import MetricChoice
 from remora.settings.data import DataSettings
+from remora.settings.features import FeatureSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
 from remora.settings.references import References
@@ -61,36 +61,6 @@ class SplitSettings(Section):
         if self.retrieval + self.ranking + self.validation >= 0.99:
             raise ValueError("retrieval + ranking + validation must leave at least 0.01 of the events for the test")
         return self
-
-
-class FeatureDefinitions(Section):
-    """Trailing windows and bounds of the features: what a bundle was built with, and may set."""
-
-    windows_days: Each[Days] = Field(
-        (1, 7, 30),
-        min_length=1,
-        max_length=20,
-        description="lengths of the trailing windows of activity features, in days",
-    )
-    affinity_categories: int = Field(
-        32, ge=1, le=1_000, description="categories of the user x category affinity, most frequent first"
-    )
-    history_length: int = Field(
-        50, ge=1, le=10_000, description="positive items that the user tower reads, most recent last"
-    )
-    seen_limit: int = Field(
-        5_000, ge=1, le=10_000_000, description="items per user that the already-seen filter remembers"
-    )
-
-
-class FeatureSettings(FeatureDefinitions):
-    """How features are defined, built and stored; where they are stored is the operator's alone."""
-
-    partitions: int = Field(8, ge=1, le=10_000, description="hash partitions of one pass over events")
-    redis: Connection = Field(
-        "", description="Feast's online store, as host:port[,password=...]; default SQLite in the home"
-    )
-    registry: Connection = Field("", description="SQLAlchemy URL of Feast's registry; default SQLite in the home")
 
 
 METRICS: Any = (
@@ -163,7 +133,7 @@ class Settings(Section):
     data: DataSettings
     cluster: ClusterSettings = ClusterSettings()
     split: SplitSettings = SplitSettings()
-    features: FeatureSettings = FeatureSettings()
+    features: FeatureSettings = Field(default_factory=FeatureSettings)
     retrieval: RetrievalSettings = Field(default_factory=RetrievalSettings)
     ranking: RankingSettings = RankingSettings()
     surfaces: SurfacesSettings = Field(default_factory=lambda: SurfacesSettings.model_validate({}))

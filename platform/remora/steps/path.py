@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from remora.settings import Settings
+from remora.settings.features import FeatureDefinitions
 from remora.settings.retrieval import RetrievalDefinitions
-from remora.settings.tree import FeatureDefinitions
 from remora.steps.graph import checked
 from remora.steps.step import IfNamed, Step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,11 +46,16 @@ def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) ->
         "user_item__item_age_days": (instant_seconds - item_first) / SECONDS_PER_DAY,
         "user_item__value_gap": np.abs(user_mean - item_mean),
     }
-    if AFFINITY in columns and CATEGORIES in columns:
+    if with_affinity(columns):
         shares = padded(columns[AFFINITY], np.nan, np.float64)
         numbers = padded(columns[CATEGORIES], -1, np.int64)
         crossed[f"user_item__{CATEGORY_AFFINITY}"] = _affinity(shares, numbers)
     return {name: values.astype(np.float32) for name, values in crossed.items()}
+
+
+def with_affinity(columns: Collection[str]) -> bool:
+    """Can :data:`CATEGORY_AFFINITY` be computed of columns with these names?"""
+    return AFFINITY in columns and CATEGORIES in columns
 
 
 def padded(lists: npt.NDArray[Any], fill: float, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

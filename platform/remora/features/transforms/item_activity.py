@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from remora.features.transforms.activity import Activity
+from remora.features.transforms.transform import Transform, TransformContext
 from remora.features.transforms.windows import Doubles
 
 
@@ -45,3 +47,20 @@ def _trend(popularity: Mapping[int, Doubles]) -> Doubles:
     short = max((w for w in popularity if w < long), default=long)
     recent, usual, one = popularity[short] / short, popularity[long] / long, 1.0 / long
     return recent * (recent + one) / (usual + one)
+
+
+class ItemActivity(Transform):
+    """Events, popularity and trend of the item, at the midnights where a window changes."""
+
+    entity = "item"
+
+    @classmethod
+    def transform(cls, config: Any, events: pl.DataFrame, context: TransformContext) -> pl.DataFrame:
+        """See :func:`item_activity`."""
+        return item_activity(
+            events,
+            types=context.event_types,
+            weights=context.weights,
+            windows=context.windows_days,
+            until=context.until_day,
+        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
 from remora.features.transforms.activity import Activity
+from remora.features.transforms.transform import Transform, TransformContext
 
 
 def user_activity(events: pl.DataFrame, *, types: Sequence[str], windows: Sequence[int], until: int) -> pl.DataFrame:
@@ -18,3 +20,14 @@ def user_activity(events: pl.DataFrame, *, types: Sequence[str], windows: Sequen
     """
     activity = Activity(events, "user_id", "item_id", types=types, windows=windows, until=until)
     return pl.DataFrame(activity.columns("distinct_items"))
+
+
+class UserActivity(Transform):
+    """Events of the user in trailing windows, at the midnights where a window changes."""
+
+    entity = "user"
+
+    @classmethod
+    def transform(cls, config: Any, events: pl.DataFrame, context: TransformContext) -> pl.DataFrame:
+        """See :func:`user_activity`."""
+        return user_activity(events, types=context.event_types, windows=context.windows_days, until=context.until_day)

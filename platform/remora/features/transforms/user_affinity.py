@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
+from remora.extensions import ComponentConfig
+from remora.features.transforms.transform import Transform, TransformContext
 from remora.features.transforms.windows import DAY_COLUMN, midnight, with_day
 
 
@@ -50,3 +53,31 @@ def user_affinity(
         }
     )
     return snapshots.filter(pl.col("event_timestamp") <= midnight(np.array([until]))[0])
+
+
+class UserAffinity(Transform):
+    """Share of the user's wants per category, in the order of the features' categories.json."""
+
+    class Config(ComponentConfig):
+        """The settings of the view."""
+
+        categories: int = Field(32, ge=1, le=1_000, description="most frequent ones, each with a share of its own")
+
+    entity = "user"
+
+    @classmethod
+    def applies(cls, config: Config, context: TransformContext) -> bool:
+        """Where the data declares a category."""
+        return context.item_categories is not None
+
+    @classmethod
+    def transform(cls, config: Config, events: pl.DataFrame, context: TransformContext) -> pl.DataFrame:
+        """See :func:`user_affinity`."""
+        assert context.item_categories is not None
+        return user_affinity(
+            events,
+            context.item_categories,
+            weights=context.weights,
+            categories=config.categories,
+            until=context.until_day,
+        )

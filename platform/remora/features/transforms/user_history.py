@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
+from remora.features.transforms.transform import Transform, TransformContext
 from remora.features.transforms.windows import US_PER_DAY
 
 
@@ -75,3 +77,20 @@ def user_history(
         events, entity_rows, positive_types=positive_types, length=length, seen_limit=seen_limit, item="item_id"
     )
     return found.rename({"instant": "event_timestamp"})
+
+
+class UserHistory(Transform):
+    """What the user wanted and saw, most recent last; the latest row alone, for requests."""
+
+    entity = "user"
+
+    @classmethod
+    def transform(cls, config: Any, events: pl.DataFrame, context: TransformContext) -> pl.DataFrame:
+        """See :func:`user_history`."""
+        return user_history(
+            events,
+            positive_types=tuple(context.weights),
+            length=context.history_length,
+            seen_limit=context.seen_limit,
+            until=context.until_day,
+        )

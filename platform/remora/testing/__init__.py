@@ -1,0 +1,1 @@
+"""What components promise, as tests for those that others write."""
