@@ -8,12 +8,12 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.pipeline.contracts import some_query
 from tests.pipeline.stages_of_rules import Listed
 
 from remora.pipeline import Pipeline, Query, deadline
 from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.runner import named
+from remora.testing.stages import some_query
 
 CLOCKS = st.floats(0, 1e7)
 

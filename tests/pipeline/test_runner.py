@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.pipeline.contracts import some_query
 from tests.pipeline.stages_of_rules import (
     AlsoListed,
     Asleep,
@@ -25,6 +24,7 @@ from tests.pipeline.stages_of_rules import (
 from remora.pipeline import Pipeline, Slate
 from remora.pipeline.deadline import Deadline
 from remora.pipeline.runner import BACKFILL, RETRIEVAL_ORDER, named, stage_name
+from remora.testing.stages import some_query
 
 N_ITEMS = 24
 OVER = Deadline.after(-1.0)

@@ -9,12 +9,12 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.pipeline.contracts import some_query
 from tests.pipeline.stages_of_rules import Asleep, ByTable, Everything, Forbidden, Listed
 
 from remora.pipeline import Pipeline, runner
 from remora.pipeline.runner import named
 from remora.serving.stage_pool import StagePool
+from remora.testing.stages import some_query
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.pipeline.contracts import N_ITEMS, RerankerContract, some_query
 
 from remora.pipeline import Candidates, Reranker, Retrieved
 from remora.policies.rerankers.category_diversity import CategoryDiversity
+from remora.testing.stages import N_ITEMS, RerankerContract, some_query
 
 ONE_OF_THREE = (np.arange(N_ITEMS) % 3).astype(np.int32)[:, None]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.pipeline.contracts import N_ITEMS, FilterContract, some_candidates, some_query
 
 from remora.pipeline import Filter
 from remora.policies.filters.seed_item import SeedItem
 from remora.policies.filters.seen_items import SeenItems
 from remora.policies.filters.unavailable_items import UnavailableItems
+from remora.testing.stages import N_ITEMS, FilterContract, some_candidates, some_query
 
 
 class TestAlreadySeen(FilterContract):

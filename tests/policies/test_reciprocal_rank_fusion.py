@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.pipeline.contracts import ScorerContract, some_query
 from tests.pipeline.stages_of_rules import AlsoListed, Everything, Listed
 
 from remora.pipeline import Candidates, Pipeline, Retrieved, Scorer
 from remora.pipeline.runner import named
 from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
+from remora.testing.stages import ScorerContract, some_query
 
 
 class TestReciprocalRankFusion(ScorerContract):

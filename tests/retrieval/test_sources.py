@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import torch
-from tests.pipeline.contracts import SourceContract as StageContract
 
 from remora.pipeline import Query, Retrieved
 from remora.retrieval.content import Content
@@ -25,6 +24,7 @@ from remora.retrieval.sources.repeats import Repeats
 from remora.retrieval.sources.similar_vectors import SimilarVectors
 from remora.retrieval.sources.trending import Trending
 from remora.retrieval.towers import TowerSpec, UserTower
+from remora.testing.stages import SourceContract as StageContract
 
 ITEMS, LIMIT = 40, 7
 
