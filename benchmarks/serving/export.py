@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from remora.pipeline import Hydrator, Query
+from remora.pipeline import Query
 from remora.ranking.columns import RankerColumn
 from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
@@ -18,7 +18,7 @@ from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings.retrieval import TWO_TOWER
 
 
-def exported(loaded: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: Path) -> None:
+def exported(loaded: LoadedBundle, ids: Sequence[str], folder: Path) -> None:
     """``about.json``, ``users.npz``, ``items.npz``, ``items.json`` and the boosters, for ``fastapi_service.py``."""
     context, towers = loaded.context, loaded.context.model(TWO_TOWER, Towers)
     scorer = context.scorer
@@ -26,7 +26,7 @@ def exported(loaded: LoadedBundle, users: Hydrator, ids: Sequence[str], folder: 
     columns = scorer.ranker.columns.columns
     of_users = [place for place, one in enumerate(columns) if one.name.startswith("user_") and "item__" not in one.name]
     of_items = [place for place, one in enumerate(columns) if one.name.startswith("item_")]
-    known = [users.hydrate(_query(loaded, user)) for user in ids]
+    known = [loaded.surfaces["home_feed"].hydrate(_query(loaded, user)).query for user in ids]
     np.savez(
         folder / "users.npz",
         ids=np.array(ids),

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from remora.pipeline import Query, Slate
+from remora.pipeline import PipelineState, Query, Slate
 from remora.serving.bundle_loader import BundleLoader
-from remora.serving.phases import Errand, Phases
-from remora.serving.requests import to_query
+from remora.serving.loaded_bundle import LoadedBundle
+from remora.serving.requests import RequestContext, to_query
 from remora.serving.schemas import RecommendRequest
 
 api = FastAPI()
@@ -36,12 +36,12 @@ class Find:
     """Users and sources."""
 
     def __init__(self, loader: BundleLoader) -> None:
-        loaded = loader.load(loader.bundle)
-        self.phases = Phases(loaded, loader.users(loaded))
+        self.surfaces = LoadedBundle.load(loader, loader.bundle).surfaces
 
-    def __call__(self, query: Query) -> Errand:
+    def __call__(self, query: Query) -> PipelineState:
         """The candidates."""
-        return self.phases.retrieve(self.phases.loaded.bundle, query)
+        pipeline = self.surfaces[query.surface]
+        return pipeline.retrieve(pipeline.hydrate(query))
 
 
 @serve.deployment(ray_actor_options=SMALL)
@@ -49,11 +49,11 @@ class Sift:
     """Rules."""
 
     def __init__(self, loader: BundleLoader) -> None:
-        self.phases = Phases(loader.load(loader.bundle))
+        self.surfaces = LoadedBundle.load(loader, loader.bundle, with_users=False).surfaces
 
-    def __call__(self, errand: Errand) -> Errand:
+    def __call__(self, state: PipelineState) -> PipelineState:
         """What may be shown."""
-        return self.phases.filter(errand)
+        return self.surfaces[state.query.surface].filter(state)
 
 
 @serve.deployment(ray_actor_options=SMALL)
@@ -61,11 +61,11 @@ class Order:
     """The ranker."""
 
     def __init__(self, loader: BundleLoader) -> None:
-        self.phases = Phases(loader.load(loader.bundle))
+        self.surfaces = LoadedBundle.load(loader, loader.bundle, with_users=False).surfaces
 
-    def __call__(self, errand: Errand) -> Slate:
+    def __call__(self, state: PipelineState) -> Slate:
         """The slate."""
-        return self.phases.rank(errand)
+        return self.surfaces[state.query.surface].rank(state)
 
 
 @serve.deployment(ray_actor_options=SMALL)
@@ -74,12 +74,15 @@ class Front:
     """HTTP."""
 
     def __init__(self, loader: BundleLoader, *phases: DeploymentHandle) -> None:
-        self.loaded, self.phases = loader.load(loader.bundle), phases
+        self.loaded, self.phases = LoadedBundle.load(loader, loader.bundle, with_users=False), phases
+        self.limits = loader.settings.serving
 
     @api.post("/v1/recommend")
     async def recommend(self, asked: Asked) -> dict[str, Any]:
         """One phase after another."""
-        answer: Any = to_query(self.loaded, RecommendRequest(user_id=asked.user_id, n=asked.n), "naive")
+        answer: Any = to_query(
+            self.loaded, RecommendRequest(user_id=asked.user_id, n=asked.n), RequestContext("naive"), self.limits
+        )
         for phase in self.phases:
             answer = await phase.remote(answer)
         ids, titles, found = self.loaded.context.vocabulary, self.loaded.context.snapshot.titles, answer.candidates

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,18 +67,18 @@ def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, 
     from benchmarks.serving.export import exported
 
     from remora.serving.bundle_loader import BundleLoader
-    from remora.serving.phases import Phases
+    from remora.serving.loaded_bundle import LoadedBundle
 
     settings, clients, seconds = behind(load(chosen.config), chosen.proxy), chosen.clients, chosen.seconds
     ids = known_users(settings)
     users = [str(user) for user in np.random.default_rng(7).permutation(ids)[:MOST_USERS]]
     note("exporting for the peer")
     loader = BundleLoader.named(settings, "production")
-    loaded = loader.load(loader.bundle)
-    phases = Phases(loaded, loader.users(loaded))
-    assert phases.users is not None
-    exported(loaded, phases.users, users, folder)
-    found = {"in process, one thread": in_process(phases, users, seconds)}
+    context = loader.context(loader.bundle)
+    context = replace(context, users=loader.users(context))  # without their cache: every request asks the store
+    served = LoadedBundle.of(context, bundle=loader.bundle)
+    exported(served, users, folder)
+    found = {"in process, one thread": in_process(served, settings, users, seconds)}
     note(f"in process: {found['in process, one thread']}")
 
     def measure(name: str, serving: Serving) -> None:
@@ -104,16 +105,16 @@ def measured(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, 
     return {"dataset": settings.name, "systems": found}
 
 
-def in_process(phases: Any, users: Sequence[str], seconds: float) -> dict[str, Any]:
+def in_process(served: Any, settings: Settings, users: Sequence[str], seconds: float) -> dict[str, Any]:
     """The limit: the stages in a loop, without a server."""
-    from remora.serving.requests import to_query
+    from remora.serving.requests import RequestContext, to_query
     from remora.serving.schemas import RecommendRequest
 
     spent, began, cpu = [], time.perf_counter(), time.process_time()
     while time.perf_counter() - began < seconds or len(spent) < WARM:
         asked = RecommendRequest(user_id=users[len(spent) % len(users)], n=N)
         start = time.perf_counter()
-        phases.run(to_query(phases.loaded, asked, "benchmark"))
+        served.run(to_query(served, asked, RequestContext("benchmark"), settings.serving))
         spent.append((time.perf_counter() - start) * 1e3)
     return {
         "requests_per_second": round(len(spent) / (time.perf_counter() - began), 1),

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from docs.reference_pages.markdown import attribute_docs, code, document, prose, table
 from remora.extensions import find
-from remora.extensions.kinds import FILTER, RERANKER, SCORER, SOURCE
+from remora.extensions.kinds import FILTER, HYDRATOR, RERANKER, SCORER, SOURCE
+from remora.features.hydrators import user_features
 from remora.pipeline import runner
 from remora.pipeline.runner import stage_name
 from remora.retrieval.sources.popular_in_segment import PopularInSegment
-from remora.serving import cached_slate, phases, recommender
+from remora.serving import fallback_chain
 from remora.settings.presets import PRESETS, preset_of
 from remora.settings.surfaces import STAGES
 
@@ -22,18 +23,19 @@ well. [Deadlines and fallbacks](../explanation/deadlines_and_fallbacks.md) expla
 
 STAGES_NAMED = """\
 A stage that was not ready, or whose share of the request's time was spent before its turn, is named by the name that
-the surface's settings give it; these are the names of the presets. Filters and the backfill have no time limit."""
+the surface's settings give it; these are the names of the presets. Hydrators, filters and the backfill have no time
+limit."""
 
-CODES = ((phases, "USER_UNKNOWN"), (phases, "USER_STORE"), (runner, "RETRIEVAL_ORDER"))
+CODES = ((user_features, "USER_UNKNOWN"), (user_features, "USER_STORE"), (runner, "RETRIEVAL_ORDER"))
 
-KINDS = {"sources": SOURCE, "filters": FILTER, "scorer": SCORER, "rerankers": RERANKER}
+KINDS = {"hydrators": HYDRATOR, "sources": SOURCE, "filters": FILTER, "scorer": SCORER, "rerankers": RERANKER}
 
 
 def page() -> str:
     """The page."""
     return document(
         "Degraded codes",
-        "the presets in `remora.settings` and the constants in `remora.serving`",
+        "the presets in `remora.settings` and the constants of the stages, the runner and the fallback chain",
         INTRODUCTION,
         "## Codes of a request",
         table(("code", "what happened"), _codes()),
@@ -46,11 +48,10 @@ def page() -> str:
 def _codes() -> Iterator[tuple[str, str]]:
     for module, name in CODES:
         yield code(getattr(module, name)), attribute_docs(module)[name]
-    cached = cached_slate.CachedSlate
-    yield code(stage_name(object.__new__(cached))), _purpose(cached)
-    segment = recommender.FALLBACK.format(stage_name(object.__new__(PopularInSegment)))
-    yield code(segment), attribute_docs(recommender)["FALLBACK"]
-    yield code(recommender.POPULAR_FALLBACK), attribute_docs(recommender)["POPULAR_FALLBACK"]
+    segment = fallback_chain.SOURCE_FALLBACK.format(stage_name(object.__new__(PopularInSegment)))
+    yield code(fallback_chain.CACHED_SLATE), attribute_docs(fallback_chain)["CACHED_SLATE"]
+    yield code(segment), attribute_docs(fallback_chain)["SOURCE_FALLBACK"]
+    yield code(fallback_chain.POPULAR_FALLBACK), attribute_docs(fallback_chain)["POPULAR_FALLBACK"]
 
 
 def _stages() -> list[tuple[str, str, str]]:

@@ -30,11 +30,10 @@ from tests.serving.small_shop import N_ITEMS, USERS, SmallShop, settings
 
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
-from remora.pipeline import Hydrator, Query
+from remora.pipeline import Hydrator, Query, StageContext
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.deploy import listen
-from remora.serving.loaded_bundle import LoadedBundle
 from remora.wiring.cluster import connect
 
 APP = "remora"
@@ -75,13 +74,13 @@ class Moody:
 class MoodyShop(SmallShop):
     """The small shop, with those users, and a bundle that cannot be opened."""
 
-    def load(self, bundle: str = "") -> LoadedBundle:
+    def context(self, bundle: str) -> StageContext:
         if bundle == "damaged":
             raise NotReady("it is damaged")
-        return super().load(bundle)
+        return super().context(bundle)
 
-    def users(self, release: LoadedBundle) -> Hydrator:
-        return Moody(super().users(release), self.settings.home)
+    def users(self, context: StageContext) -> Hydrator:
+        return Moody(super().users(context), self.settings.home)
 
 
 class Exporters:

@@ -30,9 +30,8 @@ from ray.cluster_utils import Cluster
 from tests.cluster.nodes import nodes
 from tests.serving.small_shop import USERS, SmallShop, settings
 
-from remora.pipeline import Candidates, Hydrator, Query, Scorer, Scores
+from remora.pipeline import Candidates, Hydrator, Query, Scorer, Scores, StageContext
 from remora.serving.app import assemble
-from remora.serving.loaded_bundle import LoadedBundle
 from remora.wiring.cluster import environment
 
 APP, N, MANY, FEW = "remora", 7, 48, 4
@@ -64,12 +63,12 @@ class FromAfar:
 class SlowShop(SmallShop):
     """The shop, with its users and its ranking model elsewhere."""
 
-    def load(self, bundle: str = "") -> LoadedBundle:
-        near = super().load(bundle).context
-        return LoadedBundle.of(replace(near, scorer=FromAfar(near.scorer)), bundle=bundle)
+    def context(self, bundle: str) -> StageContext:
+        near = super().context(bundle)
+        return replace(near, scorer=FromAfar(near.scorer))
 
-    def users(self, release: LoadedBundle) -> Hydrator:
-        return FromAfar(super().users(release))
+    def users(self, context: StageContext) -> Hydrator:
+        return FromAfar(super().users(context))
 
 
 def replicas() -> dict[str, int]:

@@ -32,10 +32,9 @@ class SeenThree:
 
 def rows(outcomes: dict[str, float], *, hide: bool = True, **changes: object) -> pa.Table:
     sources = named(*([Listed(tuple(range(40)))] if hide else []), AlsoListed(tuple(range(30, 45))))
-    pipeline = Pipeline(sources=sources, filters=named(NotSeen()) if hide else {})
+    pipeline = Pipeline(hydrators=named(SeenThree()), sources=sources, filters=named(NotSeen()) if hide else {})
     made = CandidateRows(
         vocabulary=VOCABULARY,
-        hydrator=SeenThree(),
         pipeline_at=lambda day: pipeline,
         objectives=("liked",),
         **{"negatives": 10, "seed": 3} | changes,  # type: ignore[arg-type]

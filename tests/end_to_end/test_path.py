@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -26,8 +27,8 @@ from remora.serving.app import assemble
 from remora.serving.batch import recommend_all
 from remora.serving.bundle_loader import BundleLoader
 from remora.serving.explanation import Explanation, explain
-from remora.serving.phases import Phases
-from remora.serving.requests import item_row, to_query
+from remora.serving.loaded_bundle import LoadedBundle
+from remora.serving.requests import RequestContext, item_row, to_query
 from remora.serving.schemas import RecommendRequest
 from remora.training.evaluation import read_report
 from remora.workflow import path
@@ -94,14 +95,12 @@ def test_the_server_the_batch_and_the_replay_give_the_same_slates(
 
 
 def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, loader: BundleLoader) -> None:
-    release = loader.load(loader.bundle)
-    users, slates = loader.users(release), replayed(shop, loader)
+    loaded, slates = LoadedBundle.load(loader, loader.bundle), replayed(shop, loader)
     user = USERS[3]
-    phases = Phases(release, users)
 
     def asked(item: str) -> Explanation:
-        query = to_query(release, RecommendRequest(user_id=user, n=N), "why")
-        return explain(phases, query, item_row(release, item))
+        query = to_query(loaded, RecommendRequest(user_id=user, n=N), RequestContext("why"), shop.settings.serving)
+        return explain(loaded, query, item_row(loaded, item))
 
     for place, item in enumerate(slates[user], 1):
         found = asked(item)
@@ -141,18 +140,18 @@ def test_similar_items_are_of_the_same_category_more_often_than_not(shop: Shop, 
 
 def replayed(shop: Shop, loader: BundleLoader) -> dict[str, list[str]]:
     """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
-    lake, release = Lake.open(Home(shop.settings.home)), loader.load(loader.bundle)
-    instant = release.context.instant()
+    lake, context = Lake.open(Home(shop.settings.home)), loader.context(loader.bundle)
+    instant = context.instant()
     asked = pa.table(
         {"user_id": pa.array(USERS), "instant": pa.array([instant] * len(USERS), pa.timestamp("us", "UTC"))}
     )
-    vocabulary = release.context.vocabulary
+    vocabulary = context.vocabulary
     users = ReplayUsers.prepare(open_store(shop.settings), lake, vocabulary, shop.settings, asked)
+    replay = LoadedBundle.of(replace(context, users=users), bundle=loader.bundle)
     slates = {}
     for user in USERS:
         query = Query(request_id=user, surface="home_feed", n=N, instant=instant, user_id=user)
-        slate = release.surfaces["home_feed"].run(users.hydrate(query))
-        slates[user] = vocabulary.to_ids(slate.candidates.rows)
+        slates[user] = vocabulary.to_ids(replay.run(query).candidates.rows)
     return slates
 
 

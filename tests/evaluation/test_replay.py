@@ -64,11 +64,11 @@ def test_only_new_items_are_relevant_in_the_segment_of_new_items() -> None:
     counts = np.array([100] + [0] * (toys.ITEMS - 1))
 
     def moment(day: datetime) -> ReplayState:
-        return ReplayState(pipelines={"popularity": Pipeline(sources=named(toys.Everything()))}, item_events=counts)
+        popularity = Pipeline(hydrators=named(toys.Parities()), sources=named(toys.Everything()))
+        return ReplayState(pipelines={"popularity": popularity}, item_events=counts)
 
     sums = Replay(
         vocabulary=toys.VOCABULARY,
-        hydrator=toys.Parities(),
         moment_at=moment,
         metrics=(Recall(k=5),),
         settings=toys.SETTINGS,
@@ -100,7 +100,6 @@ def test_the_systems_are_made_once_a_day_in_order_of_time() -> None:
     shuffled = toys.queries().take(np.random.default_rng(1).permutation(40))
     counting = Replay(
         vocabulary=replay.vocabulary,
-        hydrator=replay.hydrator,
         moment_at=moment,
         metrics=replay.metrics,
         settings=replay.settings,

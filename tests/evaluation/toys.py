@@ -69,8 +69,10 @@ class Days:
     def __call__(self, day: datetime) -> ReplayState:
         age = (day - START.replace(hour=0)).days
         pipelines = {
-            "popularity": Pipeline(sources=named(Everything())),
-            "surface": Pipeline(sources=named(Everything(), Broken()), scorer=KnowsParity()),
+            "popularity": Pipeline(hydrators=named(Parities()), sources=named(Everything())),
+            "surface": Pipeline(
+                hydrators=named(Parities()), sources=named(Everything(), Broken()), scorer=KnowsParity()
+            ),
         }
         return ReplayState(pipelines=pipelines, item_events=np.arange(ITEMS, 0, -1) * age)
 
@@ -78,7 +80,6 @@ class Days:
 def replay() -> Replay:
     return Replay(
         vocabulary=VOCABULARY,
-        hydrator=Parities(),
         moment_at=Days(),
         metrics=metrics_at(SETTINGS.cutoffs, CATALOGUE, SETTINGS.metrics),
         settings=SETTINGS,

@@ -58,6 +58,13 @@ def test_an_unknown_user_is_asked_for_every_time_and_no_user_never(user: str | N
     assert store.asked == asked
 
 
+def test_what_a_query_says_of_itself_is_kept_for_no_other() -> None:
+    users = CachedUsers(Store(), max_size=10, ttl_seconds=HOURS)
+    known = replace(query("stranger"), user_found=True, history=np.array([7], np.int32))
+    assert users.hydrate(known) is known
+    assert not users.hydrate(query("stranger")).user_found
+
+
 def test_it_answers_while_the_store_is_out() -> None:
     users = CachedUsers(store := Store(), max_size=10, ttl_seconds=HOURS)
     users.hydrate(query("k1"))

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 from tests.features.conftest import START, Shop
 
-from remora.contracts.errors import NotReady
 from remora.contracts.tables import TIMESTAMP
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.online import OnlineUsers
@@ -76,9 +75,9 @@ def test_an_unknown_user_and_a_query_without_a_user_stay_empty(shop: Shop, vocab
         assert (found.user_found, len(found.history), len(found.seen), dict(found.user)) == (False, 0, 0, {})
 
 
-def test_a_user_that_was_not_prepared_is_not_ready(shop: Shop, vocabulary: Vocabulary) -> None:
+def test_a_user_that_was_not_prepared_is_a_bug_and_not_passed_over(shop: Shop, vocabulary: Vocabulary) -> None:
     replay = prepared(shop, vocabulary, [("u1", START)])
-    with pytest.raises(NotReady, match="'u2' at 2024-03-01T00:00:00"):
+    with pytest.raises(ValueError, match="'u2' at 2024-03-01T00:00:00"):
         replay.hydrate(shop.query("u2", START))
 
 

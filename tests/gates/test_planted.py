@@ -13,7 +13,7 @@ from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.registry.bundle import Bundle
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
-from remora.rollout.gates.evidence.requests import queries_of, sample_requests
+from remora.rollout.gates.evidence.requests import hydrated, sample_requests
 from remora.rollout.gates.runner import GateResults, measure
 from remora.rollout.gates.table import GATES
 from remora.settings import Settings
@@ -89,7 +89,7 @@ def test_two_requests_in_a_hundred_without_scores_fail_slate_validity(
     settings: Settings, lake: Lake, good: Bundle, production: Bundle
 ) -> None:
     loaded = BundleUnderTest.load(good, settings)
-    known = [query for query in queries_of(loaded, sample_requests(settings, [loaded])) if len(query.history) > 3]
+    known = [one.query for one in hydrated(loaded, sample_requests(settings, [loaded])) if len(one.query.history) > 3]
     history = known[0].history
     share = np.mean([np.array_equal(query.history, history) for query in known])
     assert 0 < share <= 0.03

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.serving import small_shop
 
-from remora.pipeline import Query, Slate, StageContext
+from remora.pipeline import PipelineState, Query, Slate, StageContext
 from remora.rollout.gates.evidence.slates import RAISED, answered, eligible, faults_of
 from remora.surfaces.build import pipeline_of
 
@@ -119,7 +119,9 @@ def test_all_but_the_seen_the_unavailable_and_the_item_itself_may_be_shown(conte
 def test_a_slate_that_the_api_cannot_send_is_a_fault(context: StageContext, surface: str) -> None:
     unsendable = replace(context, snapshot=replace(context.snapshot))
     vars(unsendable.snapshot)["titles"] = [1984] * small_shop.N_ITEMS
-    (fault,) = answered(pipeline_of(unsendable, surface), query(surface), unsendable)
+    (fault,) = answered(pipeline_of(unsendable, surface), PipelineState(query=query(surface)), unsendable)
     assert fault[0] == RAISED
     assert "title" in fault[1]
-    assert RAISED not in [kind for kind, _ in answered(pipeline_of(context, surface), query(surface), context)]
+    assert RAISED not in [
+        kind for kind, _ in answered(pipeline_of(context, surface), PipelineState(query=query(surface)), context)
+    ]

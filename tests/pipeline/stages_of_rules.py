@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,16 @@ class Forbidden:
 
 
 @dataclass(frozen=True)
+class AlsoSeen:
+    """Knows that the user has seen these rows, and what the hydrators before it know."""
+
+    rows: tuple[int, ...]
+
+    def hydrate(self, query: Query) -> Query:
+        return replace(query, user_found=True, seen=np.append(query.seen, np.array(self.rows, np.int32)))
+
+
+@dataclass(frozen=True)
 class NotSeen:
     """Hides what the user has seen."""
 
@@ -74,6 +84,9 @@ class Asleep:
 
     why: str = "the index is not loaded"
 
+    def hydrate(self, query: Query) -> Query:
+        raise NotReady(self.why)
+
     def find(self, query: Query) -> Retrieved:
         raise NotReady(self.why)
 
@@ -93,6 +106,9 @@ class Asleep:
 @dataclass(frozen=True)
 class Broken:
     """Any stage, with a bug."""
+
+    def hydrate(self, query: Query) -> Query:
+        raise ZeroDivisionError
 
     def find(self, query: Query) -> Retrieved:
         raise ZeroDivisionError

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.pipeline.stages_of_rules import (
     AlsoListed,
+    AlsoSeen,
     Asleep,
     Broken,
     ByTable,
@@ -21,7 +22,7 @@ from tests.pipeline.stages_of_rules import (
     Reversed,
 )
 
-from remora.pipeline import Pipeline, Slate
+from remora.pipeline import Degradation, Pipeline, Query, Slate
 from remora.pipeline.deadline import Deadline
 from remora.pipeline.runner import BACKFILL, RETRIEVAL_ORDER, named, stage_name
 from remora.testing.stages import some_query
@@ -87,9 +88,10 @@ def test_phases_that_are_pickled_between_processes_give_the_slate_of_one_run(
         backfill=Everything(N_ITEMS),
     )
     query = some_query(n=n)
-    passage = pickle.loads(pickle.dumps(pipeline.retrieve(query)))
-    passage = pickle.loads(pickle.dumps(pipeline.filter(query, passage)))
-    apart, whole = pipeline.rank(query, passage), pipeline.run(query)
+    state = pickle.loads(pickle.dumps(pipeline.hydrate(query)))
+    state = pickle.loads(pickle.dumps(pipeline.retrieve(state)))
+    state = pickle.loads(pickle.dumps(pipeline.filter(state)))
+    apart, whole = pipeline.rank(state), pipeline.run(query)
     assert shown(apart) == shown(whole)
     np.testing.assert_array_equal(apart.candidates.scores, whole.candidates.scores)
     np.testing.assert_array_equal(apart.candidates.source_ranks, whole.candidates.source_ranks)
@@ -101,13 +103,14 @@ def test_phases_that_are_pickled_between_processes_give_the_slate_of_one_run(
 @pytest.mark.parametrize(
     "with_stage",
     [
+        lambda stage: Pipeline(hydrators=named(stage), sources=named(Listed((1, 2)))),
         lambda stage: Pipeline(sources=named(Listed((1, 2)), stage)),
         lambda stage: Pipeline(sources=named(Listed((1, 2))), filters=named(stage)),
         lambda stage: Pipeline(sources=named(Listed((1, 2))), scorer=stage),
         lambda stage: Pipeline(sources=named(Listed((1, 2))), rerankers=named(stage)),
         lambda stage: Pipeline(sources=named(Listed((1, 2))), backfill=stage),
     ],
-    ids=["source", "filter", "scorer", "reranker", "backfill"],
+    ids=["hydrator", "source", "filter", "scorer", "reranker", "backfill"],
 )
 class TestAnyStage:
     def test_that_is_not_ready_is_skipped_and_named(self, with_stage: Callable[[object], Pipeline]) -> None:
@@ -147,6 +150,29 @@ def test_the_time_of_the_sources_is_not_that_of_the_scorer() -> None:
     assert (shown(late_scorer), late_scorer.degraded[-1]) == ([5, 2], RETRIEVAL_ORDER)
     late_sources = pipeline.run(some_query(n=2, retrieval_deadline=OVER, ranking_deadline=far))
     assert late_sources.degraded == ("listed: skipped, the request's time is spent",)
+
+
+def test_hydrators_are_asked_one_after_another_whatever_time_is_left_because_filters_read_what_they_find() -> None:
+    pipeline = Pipeline(
+        hydrators={"first": AlsoSeen((1,)), "out": Asleep(), "second": AlsoSeen((2, 3))},
+        sources={},
+        filters=named(NotSeen()),
+        backfill=Everything(N_ITEMS),
+    )
+    slate = pipeline.run(some_query(n=3, retrieval_deadline=OVER, ranking_deadline=OVER))
+    assert shown(slate) == [0, 4, 5]
+    assert slate.degraded == ("out: the index is not loaded",)
+    assert list(slate.timings_ms)[:3] == ["first", "out", "second"]
+
+
+def test_a_stage_that_gives_a_reason_a_code_is_named_by_that() -> None:
+    class Closed:
+        def hydrate(self, query: Query) -> Query:
+            raise Degradation("user_store", "it is out: for a while")
+
+    slate = Pipeline(hydrators={"user": Closed()}, sources=named(Listed((1,)))).run(some_query())
+    assert slate.degraded == ("user_store: it is out: for a while",)
+    assert slate.codes == {"user_store"}
 
 
 def test_a_long_backfill_is_read_only_as_far_as_it_is_needed() -> None:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.pipeline.stages_of_rules import Asleep, ByTable, Everything, Forbidden, Listed
 
-from remora.pipeline import Pipeline, runner
+from remora.pipeline import Pipeline, recorder
 from remora.pipeline.runner import named
 from remora.serving.stage_pool import StagePool
 from remora.testing.stages import some_query
@@ -21,7 +21,7 @@ from remora.testing.stages import some_query
 def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(runner, "TRACER", provider.get_tracer("test"))
+    monkeypatch.setattr(recorder, "TRACER", provider.get_tracer("test"))
     yield exporter
     provider.shutdown()
 
@@ -32,7 +32,7 @@ def test_stages_are_spans_within_the_request_also_from_another_thread(spans: InM
     )
 
     async def requested() -> None:
-        with runner.TRACER.start_as_current_span("request"):
+        with recorder.TRACER.start_as_current_span("request"):
             await StagePool(1).do(pipeline.run, some_query(n=5))
 
     asyncio.run(requested())

@@ -14,8 +14,7 @@ import numpy as np
 from tests.serving.small_shop import USERS, SmallShop, Taste, regulars
 
 from remora.contracts.errors import DataError, Refused
-from remora.pipeline import Candidates, Hydrator, Query, Scores
-from remora.serving.loaded_bundle import LoadedBundle
+from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext
 from remora.settings import Settings
 
 REVERSED, SLOW, OF_ANOTHER, CRASHES, UNSCORED = "reversed", "slow", "index of another version", "crashes", "unscored"
@@ -60,17 +59,17 @@ class PlantedShop(SmallShop):
 
     defects: Mapping[str, str] = field(default_factory=dict)
 
-    def load(self, bundle: str = "") -> LoadedBundle:
+    def context(self, bundle: str) -> StageContext:
         defect = self.defects.get(bundle, "")
         if defect == CRASHES:
             os._exit(11)
         if defect == OF_ANOTHER:
             raise DataError("The index holds 59 vectors of 8 numbers, the towers 60 of 8: different bundles.")
-        whole = super().load(bundle).context
+        whole = super().context(bundle)
         scorer: Any = Planted(whole.scorer, defect)  # type: ignore[arg-type]
-        return LoadedBundle.of(replace(whole, scorer=scorer), bundle=bundle)
+        return replace(whole, scorer=scorer)
 
-    def users(self, release: LoadedBundle) -> Hydrator:
+    def users(self, context: StageContext) -> Hydrator:
         return EveryUser()
 
 

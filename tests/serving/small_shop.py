@@ -203,8 +203,11 @@ class SmallShop:
             return nullcontext()
         return LoadGuard(Home(self.settings.home)).opening(bundle, revision=self.traffic().revision)
 
-    def load(self, bundle: str = "") -> LoadedBundle:
-        return LoadedBundle.of(context(self.settings), bundle=bundle or self.bundle)
+    def context(self, bundle: str) -> StageContext:
+        return context(self.settings)
 
-    def users(self, loaded: LoadedBundle) -> Hydrator:
+    def users(self, context: StageContext) -> Hydrator:
         return regulars(self.closed)
+
+    def load(self, bundle: str = "", *, with_users: bool = True) -> LoadedBundle:
+        return LoadedBundle.load(self, bundle or self.bundle, with_users=with_users)

@@ -1,4 +1,4 @@
-"""Batch, replay and HTTP give the same slates, because all three run the same phases."""
+"""Batch, replay and HTTP give the same slates, because all three run the same pipeline."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.serving.small_shop import INSTANT, USERS, SmallShop, regulars
+from tests.serving.small_shop import INSTANT, USERS, SmallShop
 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import BadRequest, NotBuilt
 from remora.contracts.home import Home
-from remora.pipeline import Hydrator, Query
+from remora.pipeline import Hydrator, Query, StageContext
 from remora.serving.batch import SLATES, recommend_all, slates_artifacts
-from remora.serving.loaded_bundle import LoadedBundle
 
 ASKED = pa.array([*USERS, "nobody"], pa.string())
 N = 9
@@ -50,10 +49,10 @@ def test_a_batch_is_what_the_server_answers(batch: Artifact, served: str) -> Non
 
 
 def test_a_batch_is_what_the_pipeline_replays(batch: Artifact) -> None:
-    loaded, users = SmallShop().load(), regulars()
+    loaded = SmallShop().load()
     for user, rows in slates(batch).items():
         query = Query(request_id="replay", surface="home_feed", n=N, instant=INSTANT, user_id=user)
-        slate = loaded.surfaces["home_feed"].run(users.hydrate(query))
+        slate = loaded.run(query)
         assert [row["item_id"] for row in rows] == loaded.context.vocabulary.to_ids(slate.candidates.rows)
         np.testing.assert_array_equal(np.array([row["score"] for row in rows], np.float32), slate.candidates.scores)
 
@@ -75,7 +74,7 @@ def test_progress_adds_up_to_all_users(ray_cluster: None, tmp_path: Path) -> Non
 class WithoutUsers(SmallShop):
     """The shop, whose actors break."""
 
-    def users(self, loaded: LoadedBundle) -> Hydrator:
+    def users(self, context: StageContext) -> Hydrator:
         raise ValueError("the store of users is broken")
 
 

@@ -12,7 +12,8 @@ from tests.serving.small_shop import SmallShop
 from remora.contracts.errors import StorageError, UnreadableInput
 from remora.registry.traffic import Canary, Traffic
 from remora.serving.bundle_follower import RETRY_LOOKS, BundleFollower
-from remora.serving.phases import BundleMismatch, Phases
+from remora.serving.loaded_bundle import LoadedBundle
+from remora.serving.stage_request import BundleMismatch
 
 RELEASE = SmallShop().load()
 """Every bundle of these tests is this one: loading it once is enough."""
@@ -30,11 +31,11 @@ class Board:
         after = {**self.traffic.model_dump(), **change, "revision": self.traffic.revision + 1}
         self.traffic = Traffic.model_validate(after)
 
-    def open(self, bundle: str) -> Phases:
+    def open(self, bundle: str) -> LoadedBundle:
         self.opened.append(bundle)
         if bundle in self.broken:
             raise StorageError(f"{bundle} is damaged")
-        return Phases(RELEASE)
+        return RELEASE
 
     def bundles(self) -> BundleFollower:
         return BundleFollower(lambda: self.traffic, self.open)
@@ -52,7 +53,7 @@ def test_a_replica_begins_with_production_alone_and_takes_the_rest_when_it_looks
     assert bundles.refresh()
     assert board.opened == ["one", "zero", "two"]
     assert not bundles.refresh()
-    assert list(bundles.active.phases) == ["one", "zero", "two"]
+    assert list(bundles.active.loaded) == ["one", "zero", "two"]
 
 
 def test_it_serves_the_old_bundle_until_it_has_the_new_one(board: Board) -> None:
@@ -64,7 +65,7 @@ def test_it_serves_the_old_bundle_until_it_has_the_new_one(board: Board) -> None
     bundles.refresh()
     assert seen == ["one"]
     assert bundles.active.traffic.production == "two"
-    assert set(bundles.active.phases) == {"one", "two"}
+    assert set(bundles.active.loaded) == {"one", "two"}
 
 
 def test_going_back_opens_nothing(board: Board) -> None:
@@ -75,7 +76,7 @@ def test_going_back_opens_nothing(board: Board) -> None:
     board.wants(production="one", previous=None)
     bundles.refresh()
     assert board.opened == []
-    assert list(bundles.active.phases) == ["one"]
+    assert list(bundles.active.loaded) == ["one"]
 
 
 def test_a_bundle_that_cannot_be_opened_is_refused_and_what_served_continues(board: Board) -> None:
@@ -98,7 +99,7 @@ def test_a_refused_bundle_is_tried_again_with_another_traffic_and_now_and_then(b
     board.broken.clear()
     for _ in range(RETRY_LOOKS):
         bundles.refresh()
-    assert "two" in bundles.active.phases
+    assert "two" in bundles.active.loaded
     assert bundles.load_errors == {}
     board.broken = {"three"}
     board.wants(loading=("three",))
@@ -106,7 +107,7 @@ def test_a_refused_bundle_is_tried_again_with_another_traffic_and_now_and_then(b
     board.broken.clear()
     board.wants(shadow="three")
     bundles.refresh()
-    assert "three" in bundles.active.phases
+    assert "three" in bundles.active.loaded
 
 
 def test_a_new_replica_serves_what_was_before_a_broken_production(board: Board) -> None:
@@ -137,10 +138,10 @@ def test_what_no_traffic_names_any_more_is_let_go_while_production_cannot_be_ope
     bundles = board.bundles()
     board.wants(production="three", previous="two")
     bundles.refresh()
-    assert set(bundles.active.phases) == {"one", "two"}
+    assert set(bundles.active.loaded) == {"one", "two"}
     board.wants(production="four", previous=None)
     bundles.refresh()
-    assert set(bundles.active.phases) == {"one"}
+    assert set(bundles.active.loaded) == {"one"}
 
 
 def test_a_bundle_that_is_not_here_is_named_with_what_is(board: Board) -> None:
@@ -172,11 +173,11 @@ def test_whatever_traffic_names_and_fails_to_load_each_user_is_assigned_a_bundle
         board.wants(**change)
         bundles.refresh()
         now = bundles.active
-        assert {now.assign(user)[0] for user in users} <= set(now.phases)
-        assert now.production is now.phases[now.traffic.production]
-        if board.traffic.production in now.phases:
+        assert {now.assign(user)[0] for user in users} <= set(now.loaded)
+        assert now.production is now.loaded[now.traffic.production]
+        if board.traffic.production in now.loaded:
             assert now.traffic == board.traffic
-        assert set(now.phases) <= {*board.traffic.bundles, now.traffic.production, *now.traffic.bundles}
+        assert set(now.loaded) <= {*board.traffic.bundles, now.traffic.production, *now.traffic.bundles}
 
 
 def test_a_look_that_fails_does_not_end_the_following(board: Board) -> None:
@@ -209,7 +210,7 @@ def test_while_the_document_is_damaged_all_continues_and_it_is_said_once(
     damaged.append(True)
     assert bundles.refresh(), "what was told before is taken up all the same"
     assert not bundles.refresh()
-    assert list(bundles.active.phases) == ["one", "zero", "two"]
+    assert list(bundles.active.loaded) == ["one", "zero", "two"]
     assert bundles.damage.startswith("Cannot read 'serving/traffic.json': it is empty.")
     assert caplog.text.count("Cannot read 'serving/traffic.json'") == 1
     damaged.clear()

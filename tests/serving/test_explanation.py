@@ -20,18 +20,22 @@ from remora.contracts.errors import NotReady
 from remora.pipeline import Candidates, Mask, Query
 from remora.pipeline.runner import named
 from remora.serving.explanation import Explanation, explain
-from remora.serving.phases import Phases
-from remora.serving.requests import item_row, to_query
+from remora.serving.loaded_bundle import LoadedBundle
+from remora.serving.requests import RequestContext, item_row, to_query
 from remora.serving.schemas import SEED, RecommendRequest
 
 SHOP = SmallShop()
-PHASES = Phases(SHOP.load(), regulars())
+LOADED = SHOP.load()
 Ask = Callable[..., httpx.Response]
 
 
-def asked(item: str, phases: Phases = PHASES, **request: Any) -> Explanation:
-    query = to_query(phases.loaded, RecommendRequest(**{"user_id": "u5", "n": 10} | request), "why")
-    return explain(phases, query, item_row(phases.loaded, item))
+def query_of(loaded: LoadedBundle = LOADED, **request: Any) -> Query:
+    asked = RecommendRequest(**{"user_id": "u5", "n": 10} | request)
+    return to_query(loaded, asked, RequestContext("why"), SHOP.settings.serving)
+
+
+def asked(item: str, loaded: LoadedBundle = LOADED, **request: Any) -> Explanation:
+    return explain(loaded, query_of(loaded, **request), item_row(loaded, item))
 
 
 def ids(rows: Any) -> list[str]:
@@ -41,8 +45,8 @@ def ids(rows: Any) -> list[str]:
 @given(user=st.sampled_from((*USERS, "nobody")), n=st.integers(1, 60), exclude=st.sets(st.integers(0, N_ITEMS - 1)))
 def test_an_item_is_shown_exactly_where_the_slate_has_it(user: str, n: int, exclude: set[int]) -> None:
     request = {"user_id": user, "n": n, "exclude": ids(sorted(exclude))}
-    query = to_query(PHASES.loaded, RecommendRequest(**request), "slate")
-    slate = PHASES.run(query).candidates.rows.tolist()
+    query = query_of(**request)
+    slate = LOADED.run(query).candidates.rows.tolist()
     for row in (*slate[:3], *(r for r in (0, 7, 30, 59) if r not in slate)):
         found = asked(f"i{row:02}", **request)
         assert found.shown == (row in slate)
@@ -64,7 +68,7 @@ class TestACause:
         assert asked(f"i{row:02}").removed_by == "unavailable_items"
 
     def test_is_an_item_that_the_request_excludes(self) -> None:
-        slate = PHASES.run(to_query(PHASES.loaded, RecommendRequest(user_id="u5", n=10), "slate"))
+        slate = LOADED.run(query_of())
         best = ids(slate.candidates.rows)[0]
         excluded = asked(best, exclude=[best])
         assert excluded.removed_by == "exclude"
@@ -83,31 +87,29 @@ class TestACause:
             assert not found.sources
 
     def test_is_a_place_behind_those_that_are_asked_for(self) -> None:
-        query = to_query(PHASES.loaded, RecommendRequest(user_id="u5", n=12), "slate")
-        second = ids(PHASES.run(query).candidates.rows)[11]
+        query = query_of(n=12)
+        second = ids(LOADED.run(query).candidates.rows)[11]
         found = asked(second, n=1)
         assert (found.shown, found.removed_by) == (False, None)
         assert found.rank is not None
         assert found.rank > 1
 
     def test_is_a_reranker_that_moved_the_item(self) -> None:
-        query = to_query(PHASES.loaded, RecommendRequest(user_id="u5", n=20), "slate")
-        found = [asked(item, n=20) for item in ids(PHASES.run(query).candidates.rows)]
+        query = query_of(n=20)
+        found = [asked(item, n=20) for item in ids(LOADED.run(query).candidates.rows)]
         assert any(one.rank != one.rank_before_reranking for one in found)
         assert sorted(one.rank or 0 for one in found) == list(range(1, 21))
 
     def test_is_a_rule_of_a_surface_by_its_name(self) -> None:
-        feed = PHASES.loaded.surfaces["home_feed"]
-        loaded = replace(
-            PHASES.loaded, surfaces={"home_feed": replace(feed, filters={**feed.filters, **named(OddRows())})}
-        )
-        assert asked("i31", Phases(loaded, regulars()), user_id="nobody").removed_by == "odd_rows"
-        assert asked("i30", Phases(loaded, regulars()), user_id="nobody").removed_by != "odd_rows"
+        feed = LOADED.surfaces["home_feed"]
+        loaded = replace(LOADED, surfaces={"home_feed": replace(feed, filters={**feed.filters, **named(OddRows())})})
+        assert asked("i31", loaded, user_id="nobody").removed_by == "odd_rows"
+        assert asked("i30", loaded, user_id="nobody").removed_by != "odd_rows"
 
     def test_is_no_rule_that_was_not_ready_and_that_is_said(self) -> None:
-        feed = PHASES.loaded.surfaces["home_feed"]
-        loaded = replace(PHASES.loaded, surfaces={"home_feed": replace(feed, filters=named(OddRows(closed=True)))})
-        found = asked("i31", Phases(loaded, regulars()))
+        feed = LOADED.surfaces["home_feed"]
+        loaded = replace(LOADED, surfaces={"home_feed": replace(feed, filters=named(OddRows(closed=True)))})
+        found = asked("i31", loaded)
         assert found.removed_by in {None, "retrieval"}
         assert found.degraded == ("odd_rows: the rules are not loaded",)
 
@@ -161,7 +163,7 @@ def test_the_command_says_it_in_words() -> None:
             render(out, found)
         return captured.get()
 
-    shown = ids(PHASES.run(to_query(PHASES.loaded, RecommendRequest(user_id="u5", n=1), "s")).candidates.rows)[0]
+    shown = ids(LOADED.run(query_of(n=1)).candidates.rows)[0]
     assert "shown: rank 1 of" in said(asked(shown, n=1))
     assert "found by nearest_items: rank" in said(asked(shown, n=1))
     assert "not shown: removed by unavailable_items" in said(asked("i07"))

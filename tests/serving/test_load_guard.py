@@ -15,7 +15,7 @@ from remora.contracts.home import Home
 from remora.registry.traffic import Traffic
 from remora.serving.bundle_follower import BundleFollower
 from remora.serving.load_guard import LoadGuard, LoadInProgress
-from remora.serving.phases import Phases
+from remora.serving.loaded_bundle import LoadedBundle
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def test_a_replica_continues_while_another_opens_and_takes_the_bundle_at_a_later
     wanted = [Traffic(production="one")]
     busy = [True]
 
-    def opened(bundle: str) -> Phases:
+    def opened(bundle: str) -> LoadedBundle:
         if bundle == "two" and busy[0]:
             raise LoadInProgress("another replica")
-        return Phases(RELEASE)
+        return RELEASE
 
     bundles = BundleFollower(lambda: wanted[0], opened)
     wanted[0] = Traffic(production="two", previous="one", revision=1)
@@ -93,11 +93,11 @@ def test_a_replica_continues_while_another_opens_and_takes_the_bundle_at_a_later
 def test_a_new_replica_waits_for_another_s_first_opening() -> None:
     tries = []
 
-    def opened(bundle: str) -> Phases:
+    def opened(bundle: str) -> LoadedBundle:
         tries.append(bundle)
         if len(tries) < 3:
             raise LoadInProgress("another replica")
-        return Phases(RELEASE)
+        return RELEASE
 
     assert BundleFollower(lambda: Traffic(production="one"), opened).active.traffic.production == "one"
     assert tries == ["one"] * 3

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.serving.small_shop import USERS, SmallShop, regulars, settings
+from tests.serving.small_shop import USERS, SmallShop, settings
 
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
@@ -23,13 +23,13 @@ from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor, FusedExecutor
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.metrics import ServingMetrics
-from remora.serving.phases import BundleMismatch, Phases
-from remora.serving.request_context import RequestContext
 from remora.serving.request_counters import ShadowCounter
+from remora.serving.requests import RequestContext
 from remora.serving.router import BundleRouter
 from remora.serving.schemas import ExplainParameters, RecommendRequest, SimilarParameters
 from remora.serving.shadow import Shadow
 from remora.serving.stage_pool import StagePool
+from remora.serving.stage_request import BundleMismatch
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 SHOP = SmallShop(settings(timeout_ms=60_000))
@@ -45,15 +45,15 @@ class Reversed:
         return -self.taste.score(query, candidates)
 
 
-def phases(bundle: str, reverse: bool = False) -> Phases:
-    loaded = SHOP.load(bundle)
+def loaded(bundle: str, reverse: bool = False) -> LoadedBundle:
+    found = SHOP.load(bundle)
     if reverse:
-        reversing = replace(loaded.context, scorer=Reversed(loaded.context.scorer))
-        loaded = LoadedBundle.of(reversing, bundle=bundle)
-    return Phases(loaded, regulars())
+        reversing = replace(found.context, scorer=Reversed(found.context.scorer))
+        found = LoadedBundle.of(reversing, bundle=bundle)
+    return found
 
 
-HELD = {"old": phases("old"), "new": phases("new", reverse=True)}
+HELD = {"old": loaded("old"), "new": loaded("new", reverse=True)}
 
 
 class Failing:
@@ -74,11 +74,11 @@ class Failing:
 def router(traffic: Traffic, failing: Mapping[str, Exception] = {}) -> BundleRouter:
     threads = StagePool(1)
 
-    def way(of: Phases) -> Executor:
-        error = failing.get(of.loaded.bundle)
+    def way(of: LoadedBundle) -> Executor:
+        error = failing.get(of.bundle)
         return Failing(error) if error else FusedExecutor(of, threads)
 
-    now = ActiveTraffic(traffic=traffic, phases=HELD)
+    now = ActiveTraffic(traffic=traffic, loaded=HELD)
     return BundleRouter(lambda: now, way, SHOP.settings.serving, ServingMetrics(), shadow=Shadow(way))
 
 
@@ -183,8 +183,8 @@ def test_a_score_that_is_none_is_counted_and_spoils_no_sum(score: float | None) 
 
 
 def test_recommenders_of_bundles_that_are_gone_are_let_go() -> None:
-    held, kept = {**HELD, "older": phases("older")}, []
-    now = [ActiveTraffic(traffic=Traffic(production="older", previous="old"), phases=held)]
+    held, kept = {**HELD, "older": loaded("older")}, []
+    now = [ActiveTraffic(traffic=Traffic(production="older", previous="old"), loaded=held)]
     threads = StagePool(1)
     front = BundleRouter(
         lambda: now[0],
@@ -195,7 +195,7 @@ def test_recommenders_of_bundles_that_are_gone_are_let_go() -> None:
     )
     ask(front, ("u1",))
     kept.append(weakref.ref(held.pop("older")))
-    now[0] = ActiveTraffic(traffic=Traffic(production="old"), phases=HELD)
+    now[0] = ActiveTraffic(traffic=Traffic(production="old"), loaded=HELD)
     ask(front, ("u1",))
     gc.collect()
     assert kept[0]() is None

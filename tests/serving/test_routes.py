@@ -18,8 +18,7 @@ from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor, FusedExecutor
 from remora.serving.explanation import Explanation
 from remora.serving.metrics import ServingMetrics
-from remora.serving.phases import Phases
-from remora.serving.request_context import TIMEOUT
+from remora.serving.requests import TIMEOUT
 from remora.serving.router import BundleRouter
 from remora.serving.routes import application
 from remora.serving.shadow import Shadow
@@ -33,9 +32,8 @@ class Front(BundleRouter):
 
     def __init__(self, shop: SmallShop, topology: Executor | None = None) -> None:
         loaded = shop.load()
-        phases = Phases(loaded, shop.users(loaded))
-        now = ActiveTraffic(traffic=shop.traffic(), phases={shop.bundle: phases})
-        first = topology or FusedExecutor(phases, StagePool(1))
+        now = ActiveTraffic(traffic=shop.traffic(), loaded={shop.bundle: loaded})
+        first = topology or FusedExecutor(loaded, StagePool(1))
         shadow = Shadow(lambda of: first)
         super().__init__(lambda: now, lambda of: first, shop.settings.serving, ServingMetrics(), shadow=shadow)
         self.recommender = self._recommender(now, shop.bundle)

@@ -18,7 +18,7 @@ from tests.serving.small_shop import USERS
 
 import remora
 from remora.serving.explanation import Contribution, Explanation, FoundBy, Prediction
-from remora.serving.request_context import RequestContext
+from remora.serving.requests import RequestContext
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.recommender_pb2_grpc import RecommenderStub
 from remora.serving.rpc.service import Rpc

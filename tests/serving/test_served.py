@@ -83,7 +83,7 @@ def degraded_with(bundle: str, phases: list[DeploymentHandle]) -> list[str]:
     from remora.serving.executors import GraphExecutor
     from remora.serving.metrics import ServingMetrics
     from remora.serving.recommender import Recommender
-    from remora.serving.request_context import RequestContext
+    from remora.serving.requests import RequestContext
     from remora.serving.schemas import RecommendRequest
 
     shop = SmallShop(bundle=bundle)
@@ -132,8 +132,8 @@ def test_the_graph_answers_with_popular_items_while_a_phase_is_of_another_bundle
 
 def test_a_phase_that_answers_garbage_is_passed_over(phases: list[DeploymentHandle]) -> None:
     assert with_each_replaced(phases, lambda: b"\x00garbage") == [
-        ["popular_fallback: a phase handed on bytes in place of an errand"],
-        ["popular_fallback: a phase handed on bytes in place of an errand"],
+        ["popular_fallback: a phase handed on bytes in place of a request"],
+        ["popular_fallback: a phase handed on bytes in place of a request"],
         ["popular_fallback: a phase answered bytes in place of a slate"],
     ]
 

@@ -14,9 +14,7 @@ from pydantic import ValidationError
 from tests.serving.small_shop import N_ITEMS, Regulars, SmallShop, regulars, settings
 
 from remora.contracts.errors import NotReady
-from remora.pipeline import Candidates, Hydrator, Query, Scores
-from remora.serving.loaded_bundle import LoadedBundle
-from remora.serving.phases import Phases
+from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext
 from remora.serving.replica import Replica
 from remora.serving.warmup import MOST_ROUNDS, warm_up
 from remora.surfaces.warmup_queries import HISTORIES, UNKNOWN_USER, warmup_queries
@@ -52,36 +50,42 @@ class BreakingShop(SmallShop):
     good: float = float("inf")
     asked: list[str | None] = field(default_factory=list)
 
-    def load(self, bundle: str = "") -> LoadedBundle:
-        whole = super().load(bundle)
-        return LoadedBundle.of(replace(whole.context, scorer=Breaking(self.good)), bundle="breaking")
+    def context(self, bundle: str) -> StageContext:
+        return replace(super().context(bundle), scorer=Breaking(self.good))
 
-    def users(self, loaded: LoadedBundle) -> Hydrator:
+    def users(self, context: StageContext) -> Hydrator:
         return Watched(regulars(self.closed), self.asked)
 
 
 def test_every_surface_is_warmed_up_with_every_length_of_history_and_fills_a_slate() -> None:
-    loaded = SmallShop().load()
+    loaded = SmallShop().load(with_users=False)
     found = warmup_queries(loaded.context)
     assert {(q.surface, len(q.history)) for q in found} == {
         (surface, min(length, N_ITEMS - 1)) for surface in loaded.surfaces for length in HISTORIES
     }
     for query in found:
-        slate = Phases(loaded).run(query)
+        slate = loaded.run(query)
         assert len(slate.candidates) == (0 if len(query.history) == N_ITEMS - 1 else query.n)
         assert slate.degraded == ()
 
 
 def test_the_store_is_asked_for_the_unknown_user_alone() -> None:
-    watched = Watched(regulars(), [])
-    warm_up(Phases(SmallShop().load(), watched), within_ms=float("inf"))
-    assert set(watched.asked) == {UNKNOWN_USER}
+    shop = BreakingShop()
+    warm_up(shop.load(), within_ms=float("inf"))
+    assert set(shop.asked) == {UNKNOWN_USER}
+
+
+def test_a_warmup_query_keeps_its_history_whatever_was_looked_up_before() -> None:
+    loaded = SmallShop().load()
+    for query in warmup_queries(loaded.context):
+        hydrated = loaded.surfaces[query.surface].hydrate(query).query
+        assert hydrated.history.tolist() == query.history.tolist()
 
 
 def test_a_slow_machine_is_logged_and_serves(caplog: pytest.LogCaptureFixture) -> None:
     shop = BreakingShop()
     with caplog.at_level(logging.WARNING):
-        warm_up(Phases(shop.load()), within_ms=0.0)
+        warm_up(shop.load(), within_ms=0.0)
     assert [f"after {MOST_ROUNDS} rounds" in record.getMessage() for record in caplog.records] == [True]
 
 
@@ -93,7 +97,7 @@ def test_a_bundle_that_breaks_is_found_out_before_it_is_given_a_request() -> Non
 @pytest.mark.parametrize("closed", [False, True], ids=["store open", "store closed"])
 def test_a_replica_is_healthy_whether_or_not_the_online_store_answers(closed: bool) -> None:
     shop = BreakingShop(closed=closed)
-    worker = Replica(shop, asks_for_users=True)
+    worker = Replica(shop, with_users=True)
     assert set(shop.asked) == {UNKNOWN_USER}
     shop.asked.clear()
     asyncio.run(worker.check_health())
@@ -102,7 +106,7 @@ def test_a_replica_is_healthy_whether_or_not_the_online_store_answers(closed: bo
 
 def test_a_replica_whose_stages_break_is_not_healthy() -> None:
     worker = Replica(BreakingShop(settings=settings()))
-    scorer: Any = worker.bundles.active.production.loaded.context.scorer
+    scorer: Any = worker.bundles.active.production.context.scorer
     scorer.good = 0
     with pytest.raises(ZeroDivisionError):
         asyncio.run(worker.check_health())
@@ -152,4 +156,4 @@ def test_a_bundle_whose_answers_cannot_be_sent_does_not_get_through_its_warmup()
     loaded = SmallShop().load()
     vars(loaded.context.snapshot)["titles"] = [1984] * N_ITEMS
     with pytest.raises(ValidationError, match="title"):
-        warm_up(Phases(loaded), within_ms=1e9)
+        warm_up(loaded, within_ms=1e9)

@@ -57,7 +57,8 @@ RUNS_AGAIN: dict[str, set[str]] = {
     "ranking.candidates": ROWS, "ranking.seed": ROWS, "ranking.max_failures": set(), "ranking.surface": ROWS,
     "ranking.*": RANKED,
     # the surfaces
-    "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.sources.*": ROWS, "surfaces.home_feed.filters.*": ROWS,
+    "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.hydrators.*": ROWS,
+    "surfaces.home_feed.sources.*": ROWS, "surfaces.home_feed.filters.*": ROWS,
     "surfaces.home_feed.pipeline": ROWS, "surfaces.home_feed.preset": ROWS, "surfaces.home_feed.*": JUDGED,
     "surfaces.similar_items.*": {"bundle"} | ENDS,
     # how it is judged

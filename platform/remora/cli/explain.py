@@ -39,15 +39,16 @@ def explain(
     """
     from remora.serving.bundle_loader import BundleLoader
     from remora.serving.explanation import explain as explained
-    from remora.serving.phases import Phases
-    from remora.serving.requests import item_row, to_query
+    from remora.serving.loaded_bundle import LoadedBundle
+    from remora.serving.requests import RequestContext, item_row, to_query
     from remora.serving.schemas import recommend_request, surface_and_context
 
-    loader = BundleLoader.named(load(config), bundle)
-    loaded = loader.load(loader.bundle)
+    settings = load(config)
+    loader = BundleLoader.named(settings, bundle)
+    loaded = LoadedBundle.load(loader, loader.bundle)
     request = recommend_request(user_id=user, n=n, **surface_and_context(surface, seed, _told(context or [])))
-    query = to_query(loaded, request, "why")
-    found = explained(Phases(loaded, loader.users(loaded)), query, item_row(loaded, item))
+    query = to_query(loaded, request, RequestContext("why"), settings.serving)
+    found = explained(loaded, query, item_row(loaded, item))
     emit(found.model_dump(), as_json, lambda out: render(out, found))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,8 @@ from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.days import by_days, each_day
 from remora.datasets.logged_slates import SHOWN
 from remora.datasets.queries import LABEL, OUTCOMES
-from remora.pipeline import Candidates, Hydrator, Pipeline, Query
+from remora.pipeline import Candidates, Pipeline, PipelineState, Query
 from remora.pipeline.candidates import Floats
-from remora.pipeline.runner import Passage
 from remora.ranking.candidate_columns import columns_of_rows
 
 QUERY_ID, INSTANT, PLACE, SAMPLED, HISTORY_EVENTS = "query_id", "instant", "place", "sampled", "history_events"
@@ -37,7 +36,6 @@ class CandidateRows:
     """
 
     vocabulary: Vocabulary
-    hydrator: Hydrator
     pipeline_at: Callable[[datetime], Pipeline]
     objectives: tuple[str, ...]
     negatives: int
@@ -56,16 +54,15 @@ class CandidateRows:
         return pa.concat_tables(parts) if parts else self._nothing()
 
     def _rows(self, query_row: dict[str, Any], pipeline: Pipeline) -> pa.Table | None:
-        query = self.hydrator.hydrate(
-            Query(
-                request_id=query_row[QUERY_ID],
-                surface=self.surface,
-                n=1,  # the backfill is no candidate to learn from
-                instant=query_row["instant"],
-                user_id=query_row[USER_ID],
-            )
+        query = Query(
+            request_id=query_row[QUERY_ID],
+            surface=self.surface,
+            n=1,  # the backfill is no candidate to learn from
+            instant=query_row["instant"],
+            user_id=query_row[USER_ID],
         )
-        candidates = pipeline.filter(query, pipeline.retrieve(query)).candidates
+        hydrated = pipeline.hydrate(query)
+        candidates = pipeline.filter(pipeline.retrieve(hydrated)).candidates
         shown = query_row.get(SHOWN)
         rows = candidates.rows if shown is None else self.vocabulary.rows(shown)
         labels = self._labels(query_row, rows)
@@ -73,7 +70,7 @@ class CandidateRows:
             return None
         sampled = np.ones(len(rows), np.float32)
         if shown is None:
-            rows, sampled = self._sample(query, pipeline, rows, labels)
+            rows, sampled = self._sample(hydrated, pipeline, rows, labels)
         n = len(rows)
         return pa.table(
             {
@@ -101,11 +98,11 @@ class CandidateRows:
         return labels
 
     def _sample(
-        self, query: Query, pipeline: Pipeline, rows: ItemCodes, labels: dict[str, Floats]
+        self, hydrated: PipelineState, pipeline: Pipeline, rows: ItemCodes, labels: dict[str, Floats]
     ) -> tuple[ItemCodes, Floats]:
         """The candidates that stay, in retrieval order, and the easy ones; and with what probability each is there."""
         # By the query's own id, so that the draw is the same however queries are divided among tasks.
-        draw = np.random.default_rng([self.seed, zlib.crc32(query.request_id.encode())])
+        draw = np.random.default_rng([self.seed, zlib.crc32(hydrated.query.request_id.encode())])
         positive = np.any([column > 0 for column in labels.values()], axis=0)
         others = np.flatnonzero(~positive)
         share = min(1.0, self.negatives / max(1, len(others)))
@@ -117,7 +114,7 @@ class CandidateRows:
             return rows[keep], sampled
         # What the surface might have shown and retrieval did not find.
         everything = Candidates.unfound(np.arange(len(self.vocabulary), dtype=np.int32))
-        may = pipeline.filter(query, Passage(candidates=everything)).candidates.rows
+        may = pipeline.filter(replace(hydrated, candidates=everything)).candidates.rows
         rest = np.setdiff1d(may, rows, assume_unique=True)
         easy = draw.choice(rest, min(self.easy, len(rest)), replace=False).astype(np.int32)
         share = len(easy) / max(1, len(rest))

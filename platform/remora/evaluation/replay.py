@@ -16,7 +16,8 @@ from remora.evaluation.accumulator import Accumulator, Column, ReplaySums
 from remora.evaluation.metrics.judgement import judge
 from remora.evaluation.metrics.metric import Metric, RelevanceMetric
 from remora.evaluation.segments import NEW_ITEMS, of_user
-from remora.pipeline import Hydrator, Pipeline, Query
+from remora.features.hydrators.user_features import USER_UNKNOWN
+from remora.pipeline import Pipeline, Query
 from remora.settings import EvaluationSettings
 
 
@@ -37,7 +38,6 @@ class Replay:
     """
 
     vocabulary: Vocabulary
-    hydrator: Hydrator
     moment_at: Callable[[datetime], ReplayState]
     metrics: tuple[Metric[Any], ...]
     settings: EvaluationSettings
@@ -57,14 +57,12 @@ class Replay:
         return into.sums()
 
     def _ask(self, query_row: dict[str, Any], moment: ReplayState, into: Accumulator) -> None:
-        query = self.hydrator.hydrate(
-            Query(
-                request_id=query_row["query_id"],
-                surface=self.surface,
-                n=max(metric.k for metric in self.metrics),
-                instant=query_row["instant"],
-                user_id=query_row["user_id"],
-            )
+        query = Query(
+            request_id=query_row["query_id"],
+            surface=self.surface,
+            n=max(metric.k for metric in self.metrics),
+            instant=query_row["instant"],
+            user_id=query_row["user_id"],
         )
         relevant = self._relevant(query_row)
         segments = of_user(query_row["history_events"], self.settings)
@@ -72,7 +70,7 @@ class Replay:
         into.queries.update([*segments, *([NEW_ITEMS] if new_items else [])])
         for system, pipeline in moment.pipelines.items():
             slate = pipeline.run(query)
-            into.degraded[system] += bool(slate.degraded)
+            into.degraded[system] += bool(slate.codes - {USER_UNKNOWN})  # for whom no stage is missing
             judgement = judge(slate.candidates.rows, relevant)
             for metric in self.metrics:
                 measured = metric.of(judgement)

@@ -10,6 +10,8 @@ LINEAR_MODEL = Kind("linear model", "remora.linear_models", ("learn", "step_deca
 
 RETRIEVAL_MODEL = Kind("retrieval model", "remora.retrieval_models", ("learn", "save", "load"))
 
+HYDRATOR = Kind("hydrator", "remora.hydrators", ("from_config", "hydrate"))
+
 SOURCE = Kind("source", "remora.sources", ("from_config", "find"))
 
 FILTER = Kind("filter", "remora.filters", ("from_config", "allowed"))
@@ -24,4 +26,7 @@ SURFACE = Kind("surface", "remora.surfaces", ("from_config",), functions=True)
 
 TRANSFORM = Kind("transform", "remora.transforms", ("applies", "transform"))
 
-KINDS = (METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE, TRANSFORM)
+KINDS = (
+    *(METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, HYDRATOR, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE),
+    TRANSFORM,
+)

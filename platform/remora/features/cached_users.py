@@ -28,6 +28,7 @@ class CachedUsers:
         kept = self.cache.get(query.user_id)
         if kept is None:
             kept = self._users.hydrate(query)
-            if kept.user_found:
-                self.cache.put(query.user_id, kept)
+            if kept is query or not kept.user_found:  # a warm-up query says of itself that its user is found
+                return kept
+            self.cache.put(query.user_id, kept)
         return replace(query, user_found=kept.user_found, history=kept.history, seen=kept.seen, user=kept.user)

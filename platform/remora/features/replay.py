@@ -12,7 +12,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.errors import NotReady
 from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.features.offline import INSTANT, historical
@@ -33,7 +32,7 @@ LISTS = pl.Schema([("entity_row", pl.UInt32()), ("history", pl.List(pl.Int32)), 
 
 @dataclass(frozen=True)
 class ReplayUsers:
-    """A Hydrator over users and instants that were asked for beforehand; others are NotReady.
+    """A Hydrator over users and instants that were asked for beforehand.
 
     ``table`` has one row per (user_id, instant): the user's feature columns, ``history`` and ``seen`` (item rows).
     """
@@ -64,12 +63,12 @@ class ReplayUsers:
         return cls(table, {key: row for row, key in enumerate(keys)})
 
     def hydrate(self, query: Query) -> Query:
-        """The query with what was known of its user at its instant; NotReady for a user and instant not prepared."""
+        """The query with what was known of its user at its instant; ValueError for a user and instant not prepared."""
         if query.user_id is None:
             return query
         row = self.at.get((query.user_id, query.instant.astimezone(UTC)))
         if row is None:
-            raise NotReady(f"User '{query.user_id}' at {query.instant.isoformat()} was not prepared for replay.")
+            raise ValueError(f"User '{query.user_id}' at {query.instant.isoformat()} was not prepared for replay.")
         values = {name: self.table[name][row].as_py() for name in self.table.column_names}
         history, seen = (np.asarray(values.pop(name), np.int32) for name in ("history", "seen"))
         user = {name: user_value(value) for name, value in values.items() if "__" in name}

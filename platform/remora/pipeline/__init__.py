@@ -2,20 +2,24 @@
 
 from remora.pipeline.candidates import EMPTY, Candidates, Retrieved
 from remora.pipeline.context import Items, StageContext
+from remora.pipeline.degradation import Degradation
 from remora.pipeline.query import Query
 from remora.pipeline.runner import Pipeline
 from remora.pipeline.slate import Slate
 from remora.pipeline.stages import Backfill, Filter, Hydrator, Mask, Reranker, Scorer, Scores, Source
+from remora.pipeline.state import PipelineState
 
 __all__ = [
     "EMPTY",
     "Backfill",
     "Candidates",
+    "Degradation",
     "Filter",
     "Hydrator",
     "Items",
     "Mask",
     "Pipeline",
+    "PipelineState",
     "Query",
     "Reranker",
     "Retrieved",

@@ -84,6 +84,11 @@ class Candidates:
         )
 
     @classmethod
+    def none(cls) -> Candidates:
+        """No candidates, before any source is asked."""
+        return cls.unfound(NO_ROWS)
+
+    @classmethod
     def unfound(cls, rows: ItemCodes) -> Candidates:
         """Items (n,) that no source found, unscored: what rules alone say of them can be asked."""
         nothing = np.empty((len(rows), 0), np.float32)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from remora.contracts.errors import DataError, MissingInput
 from remora.pipeline.candidates import Floats
-from remora.pipeline.stages import Scorer
+from remora.pipeline.stages import Hydrator, Scorer
 
 if TYPE_CHECKING:  # settings import the components that they name, which import this file
     from remora.contracts.vocabulary import Vocabulary
@@ -64,8 +64,9 @@ class StageContext:
     """Everything of one version and one instant that a stage may be made from.
 
     ``models`` holds the retrieval models by the names that ``retrieval.models`` gives them, and the trained towers as
-    ``two_tower``; ``scorer`` is the ranker over these items, None where none is trained yet. ``surface`` is the name
-    of the surface that is being made, empty outside one.
+    ``two_tower``; ``scorer`` is the ranker over these items, None where none is trained yet. ``users`` tells what is
+    known of a user at a query's instant: the online store when serving, what was known then in a replay, None where
+    queries come with it. ``surface`` is the name of the surface that is being made, empty outside one.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class StageContext:
     snapshot: Items
     models: Mapping[str, Any]
     scorer: Scorer | None = None
+    users: Hydrator | None = None
     surface: str = ""
 
     def instant(self) -> datetime:

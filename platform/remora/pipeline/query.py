@@ -13,7 +13,7 @@ from remora.pipeline.deadline import NEVER, Deadline
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """What is asked, in item rows; a :class:`~remora.pipeline.stages.Hydrator` fills in the last four.
+    """What is asked, in item rows; the :class:`~remora.pipeline.stages.Hydrator` stages fill in the last four.
 
     ``instant`` is timezone-aware UTC: nothing learned after it may be used.
     """

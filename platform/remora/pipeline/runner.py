@@ -7,30 +7,23 @@ must never be skipped raises another branch of the error tree.
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from opentelemetry import trace
 
-from remora.contracts.errors import NotReady
 from remora.pipeline.candidates import EMPTY, Candidates, stack
-from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.query import Query
+from remora.pipeline.recorder import StageRecorder
 from remora.pipeline.rows import isin
 from remora.pipeline.slate import Slate
-from remora.pipeline.stages import Backfill, Filter, Reranker, Scorer, Source
+from remora.pipeline.stages import Backfill, Filter, Hydrator, Reranker, Scorer, Source
+from remora.pipeline.state import PipelineState
 
-Answer = TypeVar("Answer")
 Stage = TypeVar("Stage")
-
-TRACER = trace.get_tracer("remora")
-"""A span for each stage, within the request's; nothing while no exporter is configured."""
 
 RETRIEVAL_ORDER = "retrieval_order"
 """The scorer did not run, so the order is the reciprocal rank fusion of the sources."""
@@ -58,26 +51,19 @@ def named(*stages: Stage) -> dict[str, Stage]:
     return by_name
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Passage:
-    """Candidates on their way between stages, with what has happened so far; it crosses process borders."""
-
-    candidates: Candidates
-    degraded: tuple[str, ...] = ()
-    timings_ms: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """One surface's whole request path: sources, filters, scorer, rerankers, and what fills up a slate that is short.
+    """One surface's whole request path: hydrators, sources, filters, scorer, rerankers, and what fills up a slate that
+    is short.
 
-    ``backfill`` is asked when the filters leave fewer than n candidates; what it finds is filtered as well, so a slate
-    is short only when nothing else may be shown. Stages are known by the names under which they are given (a scorer by
-    that of its class), in ``degraded``, timings and columns, so no two may share one.
-    The three phases are methods, so that each can run in a deployment of its own; :meth:`run` chains them.
+    Hydrators find out who asks, one after another. ``backfill`` is asked when the filters leave fewer than n
+    candidates; what it finds is filtered as well, so a slate is short only when nothing else may be shown. Stages are
+    known by the names under which they are given (a scorer by that of its class), in ``degraded``, timings and columns,
+    so no two may share one. The phases are methods, so that each can run in a deployment of its own; :meth:`run` chains
+    them.
     """
 
+    hydrators: Mapping[str, Hydrator] = field(default_factory=dict)
     sources: Mapping[str, Source]
     filters: Mapping[str, Filter] = field(default_factory=dict)
     scorer: Scorer | None = None
@@ -86,17 +72,29 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         scorers = [stage_name(self.scorer)] if self.scorer else []
-        counts = Counter([*self.sources, *self.filters, *scorers, *self.rerankers])
+        counts = Counter([*self.hydrators, *self.sources, *self.filters, *scorers, *self.rerankers])
         if repeated := [name for name, count in counts.items() if count > 1]:
             raise ValueError(f"two stages of one pipeline are called {', '.join(repeated)}; their columns would mix")
 
     def run(self, query: Query) -> Slate:
-        """The slate for a hydrated query."""
-        return self.rank(query, self.filter(query, self.retrieve(query)))
+        """The slate of a query."""
+        return self.slate(self.hydrate(query))
 
-    def retrieve(self, query: Query) -> Passage:
+    def slate(self, state: PipelineState) -> Slate:
+        """The slate of a query that is hydrated."""
+        return self.rank(self.filter(self.retrieve(state)))
+
+    def hydrate(self, query: Query) -> PipelineState:
+        """Complete the query by what is known of its user; a hydrator that is not ready leaves it as it was."""
+        steps = StageRecorder()
+        for name, hydrator in self.hydrators.items():
+            # Without a deadline, for the filters read what is found here, and they have none either.
+            query = steps.attempt(name, partial(hydrator.hydrate, query), query)
+        return steps.state(query, Candidates.none())
+
+    def retrieve(self, state: PipelineState) -> PipelineState:
         """Ask every source; a source that is not ready is skipped."""
-        steps = _Steps()
+        steps, query = StageRecorder(state), state.query
         found = [
             (name, steps.attempt(name, partial(source.find, query), EMPTY, until=query.retrieval_deadline))
             for name, source in self.sources.items()
@@ -104,21 +102,21 @@ class Pipeline:
         with steps.timed("merge"):
             candidates = Candidates.merge(found)
         steps.counts |= {name: len(f.rows) for name, f in found} | {"retrieved": len(candidates)}
-        return steps.passage(candidates)
+        return steps.state(query, candidates)
 
-    def filter(self, query: Query, passage: Passage) -> Passage:
+    def filter(self, state: PipelineState) -> PipelineState:
         """Keep what may be shown; ask the backfill when too little is left."""
-        steps = _Steps(passage)
-        kept = self._allowed(query, passage.candidates, steps)
+        steps, query = StageRecorder(state), state.query
+        kept = self._allowed(query, state.candidates, steps)
         if len(kept) < query.n and self.backfill is not None:
             kept = self._filled(query, kept, self.backfill, steps)
         steps.counts["allowed"] = len(kept)
-        return steps.passage(kept)
+        return steps.state(query, kept)
 
-    def rank(self, query: Query, passage: Passage) -> Slate:
+    def rank(self, state: PipelineState) -> Slate:
         """Order and cut to n."""
-        ordered = self.order(query, passage)
-        chosen = ordered.candidates.take(np.arange(min(query.n, len(ordered.candidates))))
+        ordered = self.order(state)
+        chosen = ordered.candidates.take(np.arange(min(state.query.n, len(ordered.candidates))))
         return Slate(
             candidates=chosen,
             degraded=tuple(dict.fromkeys(ordered.degraded)),
@@ -126,10 +124,10 @@ class Pipeline:
             counts=ordered.counts | {"shown": len(chosen)},
         )
 
-    def order(self, query: Query, passage: Passage) -> Passage:
+    def order(self, state: PipelineState) -> PipelineState:
         """Score, sort and rerank; without scores the retrieval order stands."""
-        steps, until = _Steps(passage), query.ranking_deadline
-        candidates = passage.candidates
+        steps, query, candidates = StageRecorder(state), state.query, state.candidates
+        until = query.ranking_deadline
         if self.scorer is not None and len(candidates):
             score = partial(self.scorer.score, query, candidates)
             scores = steps.attempt(stage_name(self.scorer), score, None, until=until)
@@ -140,9 +138,9 @@ class Pipeline:
         for name, reranker in self.rerankers.items():
             order = steps.attempt(name, partial(reranker.rerank, query, candidates), None, until=until)
             candidates = candidates if order is None else candidates.take(order)
-        return steps.passage(candidates)
+        return steps.state(query, candidates)
 
-    def _allowed(self, query: Query, candidates: Candidates, steps: _Steps) -> Candidates:
+    def _allowed(self, query: Query, candidates: Candidates, steps: StageRecorder) -> Candidates:
         keep = ~isin(candidates.rows, query.exclude)
         for name, rule in self.filters.items():
             # Without a deadline, unlike other stages: a slate without its rules is wrong, not only poorer.
@@ -150,7 +148,7 @@ class Pipeline:
             steps.counts[name] = steps.counts.get(name, 0) + int(np.count_nonzero(keep))
         return candidates.take(keep)
 
-    def _filled(self, query: Query, kept: Candidates, backfill: Backfill, steps: _Steps) -> Candidates:
+    def _filled(self, query: Query, kept: Candidates, backfill: Backfill, steps: StageRecorder) -> Candidates:
         """``kept`` and as much of the backfill as the slate needs; read in growing pages, as it may be long."""
         before = len(kept)
         start, size = 0, max(FIRST_PAGE, 4 * query.n)
@@ -168,44 +166,3 @@ class Pipeline:
             start, size = stop, size * 2
         steps.counts[BACKFILL] = len(kept) - before
         return kept
-
-
-class _Steps:
-    """What has happened so far in one request."""
-
-    def __init__(self, passage: Passage | None = None) -> None:
-        self.degraded: list[str] = list(passage.degraded) if passage else []
-        self.timings_ms: dict[str, float] = dict(passage.timings_ms) if passage else {}
-        self.counts: dict[str, int] = dict(passage.counts) if passage else {}
-
-    def passage(self, candidates: Candidates) -> Passage:
-        return Passage(
-            candidates=candidates,
-            degraded=tuple(self.degraded),
-            timings_ms=self.timings_ms,
-            counts=self.counts,
-        )
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            with TRACER.start_as_current_span(name, attributes={"stage": name}):
-                yield
-        finally:
-            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1e3
-
-    def attempt(self, name: str, ask: Callable[[], Answer], fallback: Answer, *, until: Deadline = NEVER) -> Answer:
-        """The stage's answer; ``fallback``, with the reason in ``degraded``, when it is not ready.
-
-        A stage that the slate can do without is not asked after ``until``.
-        """
-        if until.left < 0:
-            self.degraded.append(f"{name}: skipped, the request's time is spent")
-            return fallback
-        with self.timed(name):
-            try:
-                return ask()
-            except NotReady as reason:
-                self.degraded.append(f"{name}: {reason}")
-                return fallback

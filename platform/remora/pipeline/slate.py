@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from remora.pipeline.candidates import Candidates
+from remora.pipeline.degradation import code_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,3 +17,8 @@ class Slate:
     degraded: tuple[str, ...] = ()
     timings_ms: Mapping[str, float]
     counts: Mapping[str, int]  # candidates found by each source, left after each rule and phase
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """What ``degraded`` names, without the reasons."""
+        return frozenset(map(code_of, self.degraded))

@@ -15,10 +15,11 @@ Scores = Floats
 
 
 class Hydrator(Protocol):
-    """What do we know of this user at the query's instant?"""
+    """What is known of this user at the query's instant, and not later? NotReady leaves the query as it is."""
 
     def hydrate(self, query: Query) -> Query:
-        """The query with ``user_found``, ``history``, ``seen`` and ``user`` filled in; NotReady if the store is out."""
+        """The query with what is known of ``user_found``, ``history``, ``seen``, ``user`` and ``context``; the query
+        itself where nothing is."""
 
 
 class Source(Protocol):

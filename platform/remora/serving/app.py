@@ -10,11 +10,9 @@ from ray.serve.config import AutoscalingPolicy, BackpressureConfig
 
 from remora.serving.autoscaling import by_queue_and_waits
 from remora.serving.bundle_loader import BundleLoader
-from remora.serving.filter import FilterReplica
+from remora.serving.deployments import FilterReplica, RankerReplica, RetrieverReplica
 from remora.serving.gateway import Gateway
 from remora.serving.loaded_bundle import Loader
-from remora.serving.ranker import RankerReplica
-from remora.serving.retriever import RetrieverReplica
 from remora.settings import Settings, load
 
 GATEWAY, PHASE = (64, 64), (16, 16)

@@ -1,4 +1,4 @@
-"""Slates of one surface for many users, through the same phases as a request, on Ray Data."""
+"""Slates of one surface for many users, by the same pipeline as a request, on Ray Data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from remora.contracts.home import Home
 from remora.contracts.tables import USER_ID
 from remora.pipeline import Query, Slate
 from remora.serving.loaded_bundle import LoadedBundle, Loader
-from remora.serving.phases import Phases
 from remora.serving.requests import check_surface
 
 INDEX = "index"
@@ -57,7 +56,7 @@ def recommend_all(
     """
     import ray.data
 
-    loaded = loader.load(loader.bundle)
+    loaded = LoadedBundle.load(loader, loader.bundle, with_users=False)
     check_surface(loaded, surface, with_item=False)
     instant = loaded.context.instant()
     version = fingerprint(bundle=loaded.bundle, surface=surface, n=n, instant=instant, users=users.to_pylist())
@@ -98,8 +97,7 @@ class SlateWriter:
     """
 
     def __init__(self, loader: Loader, staging: Artifact, surface: str, n: int, instant: datetime) -> None:
-        self._release = loader.load(loader.bundle)
-        self._phases = Phases(self._release, loader.users(self._release))
+        self._loaded = LoadedBundle.load(loader, loader.bundle)
         self._staging, self._surface, self._n, self._instant = staging, surface, n, instant
 
     def __call__(self, block: pa.Table) -> pa.Table:
@@ -115,7 +113,7 @@ class SlateWriter:
 
     def _rows(self, user: str) -> Iterator[dict[str, Any]]:
         query = Query(request_id=f"batch-{user}", surface=self._surface, n=self._n, instant=self._instant, user_id=user)
-        yield from slate_rows(user, self._phases.run(query), self._release)
+        yield from slate_rows(user, self._loaded.run(query), self._loaded)
 
 
 def slate_rows(user: str, slate: Slate, loaded: LoadedBundle) -> Iterator[dict[str, Any]]:

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from remora.contracts.errors import UnreadableInput
+from remora.contracts.errors import NotReady, UnreadableInput
 from remora.registry.traffic import PRODUCTION, Traffic
 from remora.serving.load_guard import LoadInProgress
-from remora.serving.phases import BundleMismatch, Errand, Phases
+from remora.serving.loaded_bundle import LoadedBundle
+from remora.serving.stage_request import BundleMismatch, StageRequest
 
 RETRY_LOOKS = 60
 BETWEEN_TRIES_SECONDS = 0.2
@@ -23,28 +24,31 @@ class ActiveTraffic:
     """Who serves whom, and with what: a request takes this once, so that it is answered by one bundle."""
 
     traffic: Traffic
-    phases: Mapping[str, Phases]
+    loaded: Mapping[str, LoadedBundle]
 
     def assign(self, unit: str) -> tuple[str, str]:
         """Bundle and variant for a user; production where this replica does not have the canary yet."""
         bundle, variant = self.traffic.assign(unit)
-        return (bundle, variant) if bundle in self.phases else (self.traffic.production, PRODUCTION)
+        return (bundle, variant) if bundle in self.loaded else (self.traffic.production, PRODUCTION)
 
     @property
-    def production(self) -> Phases:
+    def production(self) -> LoadedBundle:
         """What serves whoever nothing else is meant for."""
-        return self.phases[self.traffic.production]
+        return self.loaded[self.traffic.production]
 
-    def of(self, bundle: str) -> Phases:
-        """The phases of a bundle; BundleMismatch where this replica does not have it."""
-        found = self.phases.get(bundle)
+    def of(self, bundle: str) -> LoadedBundle:
+        """That bundle; BundleMismatch where this replica does not have it."""
+        found = self.loaded.get(bundle)
         if found is None:
             raise BundleMismatch(bundle, self.traffic.production)
         return found
 
-    def meant(self, errand: object) -> Phases:
-        """The phases that can continue with an errand; production's for anything else, and they say so."""
-        return self.of(errand.bundle) if isinstance(errand, Errand) else self.production
+    def meant(self, request: object) -> LoadedBundle:
+        """The bundle that can continue with a request, as :meth:`of`; NotReady for what is no request: the phase before
+        may be of another version, or broken."""
+        if not isinstance(request, StageRequest):
+            raise NotReady(f"a phase handed on {type(request).__name__} in place of a request")
+        return self.of(request.bundle)
 
 
 class BundleFollower:
@@ -59,7 +63,7 @@ class BundleFollower:
     def __init__(
         self,
         traffic: Callable[[], Traffic],
-        opened: Callable[[str], Phases],
+        opened: Callable[[str], LoadedBundle],
         first: Callable[[], Traffic] | None = None,
     ) -> None:
         self._traffic, self._opened = traffic, opened
@@ -72,16 +76,16 @@ class BundleFollower:
     def _first(self, desired: Traffic) -> ActiveTraffic:
         """Production, and where it cannot be opened what was before it."""
         try:
-            return ActiveTraffic(traffic=desired, phases={desired.production: self._waited_for(desired.production)})
+            return ActiveTraffic(traffic=desired, loaded={desired.production: self._waited_for(desired.production)})
         except Exception as error:
             if desired.previous is None:
                 raise
             self._refuse(desired.production, error)
             logger.exception("bundle %s cannot be served, so %s is", desired.production, desired.previous)
             before = desired.model_copy(update={"production": desired.previous, "previous": None})
-            return ActiveTraffic(traffic=before, phases={desired.previous: self._waited_for(desired.previous)})
+            return ActiveTraffic(traffic=before, loaded={desired.previous: self._waited_for(desired.previous)})
 
-    def _waited_for(self, bundle: str) -> Phases:
+    def _waited_for(self, bundle: str) -> LoadedBundle:
         """Opened here, after another replica's first opening where that continues."""
         while True:
             try:
@@ -101,18 +105,18 @@ class BundleFollower:
         if desired.revision != self._desired.revision or self._looks % RETRY_LOOKS == 0:
             self.load_errors.clear()
         self._desired = desired
-        changed = self._switch(desired, self.active.phases)
+        changed = self._switch(desired, self.active.loaded)
         for bundle in desired.bundles:
-            if bundle not in self.active.phases and bundle not in self.load_errors:
+            if bundle not in self.active.loaded and bundle not in self.load_errors:
                 try:
-                    phases = self._opened(bundle)
+                    loaded = self._opened(bundle)
                 except LoadInProgress:
                     continue
                 except Exception as error:  # whatever is wrong with one bundle, the others continue serving
                     self._refuse(bundle, error)
                     logger.exception("bundle %s cannot be served, what serves continues", bundle)
                 else:
-                    self._switch(desired, {**self.active.phases, bundle: phases})
+                    self._switch(desired, {**self.active.loaded, bundle: loaded})
                 changed = True
         return changed
 
@@ -127,15 +131,15 @@ class BundleFollower:
         self.damage = damage
         return desired
 
-    def _switch(self, desired: Traffic, held: Mapping[str, Phases]) -> bool:
+    def _switch(self, desired: Traffic, held: Mapping[str, LoadedBundle]) -> bool:
         """Activate ``desired`` with those of ``held`` that it names; without its production, continue as before, and
         keep what of it is here until then."""
         traffic = desired if desired.production in held else self.active.traffic
         named = {*desired.bundles, *traffic.bundles}
-        after = ActiveTraffic(traffic=traffic, phases={b: phases for b, phases in held.items() if b in named})
+        after = ActiveTraffic(traffic=traffic, loaded={b: loaded for b, loaded in held.items() if b in named})
         if after.traffic.production != self.active.traffic.production:
             logger.info("bundle %s serves in place of %s", after.traffic.production, self.active.traffic.production)
-        changed = after.traffic != self.active.traffic or after.phases.keys() != self.active.phases.keys()
+        changed = after.traffic != self.active.traffic or after.loaded.keys() != self.active.loaded.keys()
         # One assignment, so that a request that reads it meanwhile has the one or the other whole.
         self.active = after
         return changed

@@ -14,14 +14,13 @@ from datetime import UTC, datetime, timedelta
 
 from remora.contracts.errors import UnreadableInput
 from remora.contracts.home import Home
-from remora.pipeline import Hydrator
+from remora.pipeline import Hydrator, StageContext
 from remora.registry.promotions import Promotions
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.store import BundleStore
 from remora.registry.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.load_guard import LoadGuard
-from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -90,18 +89,17 @@ class BundleLoader:
         followed = TrafficStore(self._home).readable() if self.follows else None
         return LoadGuard(self._home).opening(bundle, revision=followed.revision if followed else 0)
 
-    def load(self, bundle: str) -> LoadedBundle:
-        """Read the bundle, check its signature, verify its files where they are read, and make its pipelines."""
+    def context(self, bundle: str) -> StageContext:
+        """Read the bundle, check its signature, and verify its files where they are read."""
         from remora.wiring.bundle_contents import context_from_bundle
 
-        found = BundleStore(self._home).read(bundle)
-        return LoadedBundle.of(context_from_bundle(found, self.settings), bundle=bundle)
+        return context_from_bundle(BundleStore(self._home).read(bundle), self.settings)
 
-    def users(self, loaded: LoadedBundle) -> Hydrator:
+    def users(self, context: StageContext) -> Hydrator:
         """The online store of the settings' home."""
         from remora.wiring.hydration import online_users
 
-        return online_users(self.settings, loaded.context)
+        return online_users(self.settings, context)
 
     @property
     def _home(self) -> Home:

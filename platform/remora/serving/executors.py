@@ -1,4 +1,4 @@
-"""The two ways to a slate: all phases in this process, or each in a deployment of its own."""
+"""The two ways to a slate: all stages in this process, or each phase in a deployment of its own."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from ray.serve.handle import DeploymentHandle
 from remora.contracts.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.serving.explanation import Explanation, explain
-from remora.serving.phases import BundleMismatch, Phases
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.stage_pool import StagePool
+from remora.serving.stage_request import BundleMismatch
 
 
 class Executor(Protocol):
@@ -31,20 +32,20 @@ class Executor(Protocol):
 
 
 class FusedExecutor:
-    """All phases in this replica: the lowest latency and the most requests per core."""
+    """All stages in this replica: the lowest latency and the most requests per core."""
 
     name = "fused"
 
-    def __init__(self, phases: Phases, threads: StagePool) -> None:
-        self.phases, self.threads = phases, threads
+    def __init__(self, loaded: LoadedBundle, threads: StagePool) -> None:
+        self.loaded, self.threads = loaded, threads
 
     async def slate(self, query: Query) -> Slate:
-        """Run the phases in a thread of this replica."""
-        return await self.threads.do(self.phases.run, query)
+        """Run the stages in a thread of this replica."""
+        return await self.threads.do(self.loaded.run, query)
 
     async def explain(self, query: Query, row: int) -> Explanation:
         """Replay it in a thread of this replica."""
-        return await self.threads.do(explain, self.phases, query, row)
+        return await self.threads.do(explain, self.loaded, query, row)
 
 
 class GraphExecutor:

@@ -16,7 +16,7 @@ from remora.pipeline.deadline import NEVER
 from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
 from remora.ranking.trees import Trees
-from remora.serving.phases import Phases
+from remora.serving.loaded_bundle import LoadedBundle
 
 SHOWN_PARTS = 8
 FURTHER = 5_000
@@ -86,13 +86,12 @@ class Explanation(ResponseModel):
     degraded: tuple[str, ...] = Field((), description="as in a slate")
 
 
-def explain(phases: Phases, query: Query, row: int) -> Explanation:
+def explain(loaded: LoadedBundle, query: Query, row: int) -> Explanation:
     """Replay ``query`` for the item of ``row``; a request's time does not end it."""
-    loaded = phases.loaded
     pipeline = loaded.surfaces[query.surface]
     query = replace(query, retrieval_deadline=NEVER, ranking_deadline=NEVER)
-    errand = phases.filter(phases.retrieve(loaded.bundle, query))
-    query, ordered = errand.query, pipeline.order(errand.query, errand.passage)
+    allowed = pipeline.filter(pipeline.retrieve(pipeline.hydrate(query)))
+    query, ordered = allowed.query, pipeline.order(allowed)
     index = _index(ordered.candidates, row)
     said: dict[str, Any] = {}
     if index is None:
@@ -107,7 +106,7 @@ def explain(phases: Phases, query: Query, row: int) -> Explanation:
         said["rank_before_reranking"] = (_index(ordered.candidates.by_score(), row) or 0) + 1
         said["score"] = None if math.isnan(value) else value
         if isinstance(pipeline.scorer, ObjectiveScorer):
-            said["predictions"] = _predictions(pipeline.scorer, query, errand.passage.candidates, row)
+            said["predictions"] = _predictions(pipeline.scorer, query, allowed.candidates, row)
     return Explanation(
         user_id=query.user_id,
         surface=query.surface,

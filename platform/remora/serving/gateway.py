@@ -12,8 +12,7 @@ from remora.contracts.errors import NotReady
 from remora.registry.replica_status import RequestStats, ShadowStats
 from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
-from remora.serving.loaded_bundle import Loader
-from remora.serving.phases import Phases
+from remora.serving.loaded_bundle import LoadedBundle, Loader
 from remora.serving.replica import Replica
 from remora.serving.router import BundleRouter
 from remora.serving.routes import application
@@ -31,12 +30,12 @@ class Gateway(Replica, Rpc):
 
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
         self._limits, self._knows_the_way = loader.settings.serving, False
-        super().__init__(loader, asks_for_users=not phases)
+        super().__init__(loader, with_users=not phases)
         # For the shadow: in the threads of requests its work would keep them waiting.
         aside = StagePool(1)
 
-        def executor(of: Phases, threads: StagePool) -> Executor:
-            return GraphExecutor(of.loaded.bundle, *phases) if phases else FusedExecutor(of, threads)
+        def executor(of: LoadedBundle, threads: StagePool) -> Executor:
+            return GraphExecutor(of.bundle, *phases) if phases else FusedExecutor(of, threads)
 
         self._router = BundleRouter(
             lambda: self.bundles.active,

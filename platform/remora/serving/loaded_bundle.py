@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-from remora.pipeline import Hydrator, Pipeline, StageContext
+from remora.features.cached_users import CachedUsers
+from remora.pipeline import Hydrator, Pipeline, Query, Slate, StageContext
+from remora.pipeline.cache import Cache
 from remora.registry.replica_status import ReplicaStatus
 from remora.registry.traffic import Traffic
 from remora.registry.unrecorded import UnrecordedMove
+from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
+from remora.settings.retrieval import TWO_TOWER
 from remora.surfaces.build import pipelines
 from remora.surfaces.popular_fallback import popular_fallback
 
@@ -26,11 +30,34 @@ class LoadedBundle:
     popular_fallback: Pipeline
 
     @classmethod
+    def load(cls, loader: Loader, bundle: str, *, with_users: bool = True) -> LoadedBundle:
+        """What ``loader`` brings; takes seconds. ``with_users``: its pipelines ask the loader's store of users, whose
+        answers are kept for moments; without, the queries that come here are hydrated."""
+        context, limits = loader.context(bundle), loader.settings.serving
+        if with_users:
+            users = CachedUsers(
+                loader.users(context), max_size=limits.user_cache_size, ttl_seconds=limits.user_cache_ttl_seconds
+            )
+            context = replace(context, users=users)
+        return cls.of(context, bundle=bundle)
+
+    @classmethod
     def of(cls, context: StageContext, *, bundle: str) -> LoadedBundle:
         """Build every surface of the settings."""
         return cls(
             bundle=bundle, context=context, surfaces=pipelines(context), popular_fallback=popular_fallback(context)
         )
+
+    def run(self, query: Query) -> Slate:
+        """The slate of a query, all stages here."""
+        return self.surfaces[query.surface].run(query)
+
+    @property
+    def caches(self) -> Iterator[Cache[Any]]:
+        """Those of users and of their vectors."""
+        yield self.context.model(TWO_TOWER, Towers).encoder.cache
+        if isinstance(self.context.users, CachedUsers):
+            yield self.context.users.cache
 
 
 class Loader(Protocol):
@@ -68,8 +95,8 @@ class Loader(Protocol):
     def opening(self, bundle: str) -> AbstractContextManager[None]:
         """Held while a bundle is opened. LoadInProgress: not now; Refused: it ended a process."""
 
-    def load(self, bundle: str) -> LoadedBundle:
-        """The live objects of a bundle; takes seconds."""
+    def context(self, bundle: str) -> StageContext:
+        """What the stages of a bundle are made from; takes seconds."""
 
-    def users(self, loaded: LoadedBundle) -> Hydrator:
-        """Who tells what is known of a user."""
+    def users(self, context: StageContext) -> Hydrator:
+        """Who tells what is known of a user, in rows of the context's vocabulary."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ray.serve import metrics
 
 from remora.pipeline import Query, Slate
+from remora.pipeline.degradation import code_of
 from remora.surfaces.responses import RecommendResponse
 
 SECONDS = [0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 3.0]
@@ -55,7 +56,7 @@ class ServingMetrics:
                 self._candidates.inc(count, surface | {"stage": stage})
         for reason in response.degraded:
             # The code alone: the text behind it names users and times, each of which would be a series of its own.
-            self._degraded.inc(1, surface | {"reason": reason.split(":")[0]})
+            self._degraded.inc(1, surface | {"reason": code_of(reason)})
         for stage, milliseconds in response.timings_ms.items():
             self._stages.observe(milliseconds / 1e3, surface | {"stage": stage})
 

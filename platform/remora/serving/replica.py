@@ -8,19 +8,15 @@ import logging
 from ray import serve
 
 from remora.contracts.errors import NotReady
-from remora.features.cached_users import CachedUsers
 from remora.pipeline import Query
 from remora.registry.replica_status import ReplicaStatus, RequestStats, ShadowStats
 from remora.registry.unrecorded import UnrecordedMove
-from remora.retrieval.two_tower import Towers
 from remora.serving.autoscaling import LATE
 from remora.serving.bundle_follower import BundleFollower
-from remora.serving.loaded_bundle import Loader
+from remora.serving.loaded_bundle import LoadedBundle, Loader
 from remora.serving.metrics import ServingMetrics
-from remora.serving.phases import Phases
 from remora.serving.stage_pool import StagePool
 from remora.serving.warmup import warm_up
-from remora.settings.retrieval import TWO_TOWER
 from remora.surfaces.warmup_queries import probe
 
 LATE_AFTER = 0.25
@@ -39,9 +35,9 @@ logger = logging.getLogger(__name__)
 class Replica:
     """Takes requests after its warm-up, and is healthy while a warm-up query comes through the stages."""
 
-    def __init__(self, loader: Loader, *, asks_for_users: bool = False) -> None:
+    def __init__(self, loader: Loader, *, with_users: bool = False) -> None:
         limits = loader.settings.serving
-        self._loader, self._asks_for_users, self.metrics = loader, asks_for_users, ServingMetrics()
+        self._loader, self._with_users, self.metrics = loader, with_users, ServingMetrics()
         self.threads = StagePool(limits.threads, LATE_AFTER * limits.timeout_ms / 1e3)
         self._prober, self._probed = StagePool(1), dict[str, Query]()
         self._heartbeat = self._quiet = 0
@@ -53,22 +49,15 @@ class Replica:
         if loader.follows:
             self.bundles.run(limits.traffic_poll_seconds, self._looked)
 
-    def _opened(self, bundle: str) -> Phases:
+    def _opened(self, bundle: str) -> LoadedBundle:
         """A bundle, loaded and warmed up."""
         with self._loader.opening(bundle):
-            return self._warmed_up(bundle)
-
-    def _warmed_up(self, bundle: str) -> Phases:
-        loaded, users, limits = self._loader.load(bundle), None, self._loader.settings.serving
-        if self._asks_for_users:
-            users = CachedUsers(
-                self._loader.users(loaded), max_size=limits.user_cache_size, ttl_seconds=limits.user_cache_ttl_seconds
-            )
-            for cache in (users.cache, loaded.context.model(TWO_TOWER, Towers).encoder.cache):
-                cache.listener = self.metrics.looked_up
-        phases = Phases(loaded, users)
-        warm_up(phases, within_ms=limits.timeout_ms)
-        return phases
+            loaded = LoadedBundle.load(self._loader, bundle, with_users=self._with_users)
+            if self._with_users:
+                for cache in loaded.caches:
+                    cache.listener = self.metrics.looked_up
+            warm_up(loaded, within_ms=self._loader.settings.serving.timeout_ms)
+            return loaded
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve asks for every few seconds and hands to the autoscaling policy."""
@@ -82,15 +71,14 @@ class Replica:
         """
         if (seconds := self.threads.longest_seconds()) > HANGS_AFTER_SECONDS:
             raise NotReady(f"a thread has been at the same piece of work for {seconds:.0f} s")
-        phases = self.bundles.active.production
-        bundle = phases.loaded.bundle
-        if bundle not in self._probed:
-            self._probed = {bundle: probe(phases.loaded.context)}
-        await self._prober.do(phases.run, self._probed[bundle])
+        loaded = self.bundles.active.production
+        if loaded.bundle not in self._probed:
+            self._probed = {loaded.bundle: probe(loaded.context)}
+        await self._prober.do(loaded.run, self._probed[loaded.bundle])
 
     def _looked(self, changed: bool) -> None:
         """Report, at once where something changed or is being tried, now and then else."""
-        if self._settled != set(self.bundles.active.phases):
+        if self._settled != set(self.bundles.active.loaded):
             self._settle()
         traffic = self.bundles.active.traffic
         tried = traffic.canary is not None or traffic.shadow is not None or bool(traffic.loading)
@@ -112,7 +100,7 @@ class Replica:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._settled = set(self.bundles.active.phases)
+        self._settled = set(self.bundles.active.loaded)
 
     def _see_unrecorded(self) -> None:
         """Look for aliases that were moved without a promotion record, and log one when it is first seen."""
@@ -133,7 +121,7 @@ class Replica:
             deployment=context.deployment,
             heartbeat=self._heartbeat,
             revision=now.traffic.revision,
-            ready=tuple(now.phases),
+            ready=tuple(now.loaded),
             refused=dict(self.bundles.load_errors),
             answers=self._answers(),
             shadowed=self._shadowed(),

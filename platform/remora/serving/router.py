@@ -10,11 +10,11 @@ from remora.registry.traffic import PRODUCTION
 from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor
 from remora.serving.explanation import Explanation
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.metrics import ServingMetrics
-from remora.serving.phases import BundleMismatch, Phases
 from remora.serving.recommender import Recommender
-from remora.serving.request_context import RequestContext
 from remora.serving.request_counters import RequestCounter
+from remora.serving.requests import RequestContext
 from remora.serving.schemas import (
     ExplainRequest,
     Health,
@@ -23,6 +23,7 @@ from remora.serving.schemas import (
     surface_and_context,
 )
 from remora.serving.shadow import Shadow
+from remora.serving.stage_request import BundleMismatch
 from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse
 
@@ -37,7 +38,7 @@ class BundleRouter:
     def __init__(
         self,
         active: Callable[[], ActiveTraffic],
-        executor: Callable[[Phases], Executor],
+        executor: Callable[[LoadedBundle], Executor],
         limits: ServingSettings,
         metrics: ServingMetrics,
         *,
@@ -66,8 +67,8 @@ class BundleRouter:
         now = self._now()
         response = await self._answered(now, request, context)
         shadow = now.traffic.shadow
-        if shadow is not None and shadow in now.phases and response.bundle == now.traffic.production:
-            self._shadow.offer(now.phases[shadow], self._limits, request, context, response)
+        if shadow is not None and shadow in now.loaded and response.bundle == now.traffic.production:
+            self._shadow.offer(now.loaded[shadow], self._limits, request, context, response)
         return response
 
     async def _answered(
@@ -88,7 +89,7 @@ class BundleRouter:
         bundle, variant = now.assign(who)
         yield self._recommender(now, bundle), self._name(variant)
         for other in (now.traffic.production, now.traffic.previous):
-            if other is not None and other != bundle and other in now.phases:
+            if other is not None and other != bundle and other in now.loaded:
                 yield self._recommender(now, other), self._name(PRODUCTION)
 
     async def similar(self, item_id: str, parameters: SimilarParameters, context: RequestContext) -> RecommendResponse:
@@ -108,8 +109,8 @@ class BundleRouter:
     def surfaces(self) -> dict[str, bool]:
         """The surfaces of the bundle in production, and whether a request for one has to name an item."""
         now = self._active()
-        settings = now.phases[now.traffic.production].loaded.context.settings
-        return {name: surface.needs_item for name, surface in settings.surfaces.items()}
+        surfaces = now.production.context.settings.surfaces
+        return {name: surface.needs_item for name, surface in surfaces.items()}
 
     def health(self, status: str) -> Health:
         """Which bundle is in production here."""
@@ -134,17 +135,17 @@ class BundleRouter:
         now = self._active()
         if now is not self._last:
             self._last = now
-            self._recommenders = {b: recommender for b, recommender in self._recommenders.items() if b in now.phases}
+            self._recommenders = {b: recommender for b, recommender in self._recommenders.items() if b in now.loaded}
             self._shadow.keep(now.traffic.shadow)
         return now
 
     def _recommender(self, now: ActiveTraffic, bundle: str) -> Recommender:
         """Made when it is first asked."""
-        phases, recommender = now.phases[bundle], self._recommenders.get(bundle)
-        if recommender is None or recommender.loaded is not phases.loaded:
-            executor, counter = self._executor(phases), self._counters[bundle]
+        loaded, recommender = now.loaded[bundle], self._recommenders.get(bundle)
+        if recommender is None or recommender.loaded is not loaded:
+            executor, counter = self._executor(loaded), self._counters[bundle]
             recommender = self._recommenders[bundle] = Recommender(
-                phases.loaded, executor, self._limits, self._metrics, counter
+                loaded, executor, self._limits, self._metrics, counter
             )
         return recommender
 

@@ -11,7 +11,7 @@ from remora.serving import docs_page, openapi, problems
 from remora.serving.body_limit import BodyLimit
 from remora.serving.explanation import Explanation
 from remora.serving.path_ids import two_ids
-from remora.serving.request_context import RequestContext
+from remora.serving.requests import RequestContext
 from remora.serving.router import BundleRouter
 from remora.serving.schemas import (
     ExplainParameters,

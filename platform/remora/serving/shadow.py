@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from remora.registry.replica_status import ShadowStats
 from remora.serving.executors import Executor
-from remora.serving.phases import Phases
+from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.recommender import Recommender
-from remora.serving.request_context import RequestContext
 from remora.serving.request_counters import ShadowCounter
+from remora.serving.requests import RequestContext
 from remora.serving.schemas import RecommendRequest
 from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse
@@ -27,7 +27,7 @@ class Shadow:
     nothing of what goes wrong: it is counted.
     """
 
-    def __init__(self, executor: Callable[[Phases], Executor]) -> None:
+    def __init__(self, executor: Callable[[LoadedBundle], Executor]) -> None:
         self._executor = executor
         self._at_work: asyncio.Task[None] | None = None
         self._recommender: Recommender | None = None
@@ -35,19 +35,19 @@ class Shadow:
 
     def offer(
         self,
-        phases: Phases,
+        loaded: LoadedBundle,
         limits: ServingSettings,
         request: RecommendRequest,
         context: RequestContext,
         shown: RecommendResponse,
     ) -> None:
-        """Ask the shadow's ``phases`` as well, unless it is busy."""
-        counter = self._counters[phases.loaded.bundle]
+        """Ask the shadow, ``loaded``, as well, unless it is busy."""
+        counter = self._counters[loaded.bundle]
         if self._at_work is not None and not self._at_work.done():
             counter.skipped()
             return
-        if self._recommender is None or self._recommender.loaded is not phases.loaded:
-            self._recommender = Recommender(phases.loaded, self._executor(phases), limits, counter=counter.answers)
+        if self._recommender is None or self._recommender.loaded is not loaded:
+            self._recommender = Recommender(loaded, self._executor(loaded), limits, counter=counter.answers)
         self._recommender.limits = limits  # a running replica may have been given others
         self._at_work = asyncio.ensure_future(_compare(self._recommender, counter, request, context, shown))
 

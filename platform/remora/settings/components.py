@@ -8,6 +8,7 @@ from remora.extensions import ComponentChoice, Kind
 from remora.extensions.kinds import (
     BACKFILL,
     FILTER,
+    HYDRATOR,
     LINEAR_MODEL,
     METRIC,
     RERANKER,
@@ -35,6 +36,12 @@ class RetrievalModelChoice(ComponentChoice):
     """What is learned of events for sources to read, each time that a bundle is built."""
 
     kind: ClassVar[Kind] = RETRIEVAL_MODEL
+
+
+class HydratorChoice(ComponentChoice):
+    """What finds out who asks."""
+
+    kind: ClassVar[Kind] = HYDRATOR
 
 
 class SourceChoice(ComponentChoice):

@@ -9,6 +9,9 @@ from typing import Any
 Preset = Callable[[bool], dict[str, Any]]
 """The settings of a surface, by whether it hides what the user has seen."""
 
+USER: Mapping[str, Any] = {"user": {"type": "user_features"}}
+"""Who asks: of every surface whose stages the settings list, for filters and sources read it."""
+
 RULES: Mapping[str, Any] = {"seed_item": {}, "seen_items": {}, "unavailable_items": {}}
 SPACED: Mapping[str, Any] = {"category_diversity": {}}
 CO_VISITED_WITH: Mapping[str, Any] = {"type": "from_item", "model": "co_visitation"}
@@ -75,5 +78,5 @@ DEFAULT_SURFACES = ("home_feed", "similar_items")
 
 
 def preset_of(name: str, *, hide_seen: bool) -> dict[str, Any]:
-    """The settings that the preset of that name stands for; nothing where there is no such preset."""
-    return deepcopy(PRESETS[name](hide_seen)) if name in PRESETS else {}
+    """The settings that the preset of that name stands for; where there is no such preset, the user alone."""
+    return {"hydrators": dict(USER), **deepcopy(PRESETS[name](hide_seen) if name in PRESETS else {})}

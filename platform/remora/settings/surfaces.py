@@ -13,6 +13,7 @@ from remora.extensions import ComponentChoice
 from remora.settings.components import (
     BackfillChoice,
     FilterChoice,
+    HydratorChoice,
     PipelineChoice,
     RerankerChoice,
     ScorerChoice,
@@ -21,10 +22,10 @@ from remora.settings.components import (
 from remora.settings.named_components import NAME, over
 from remora.settings.presets import DEFAULT_SURFACES, PRESETS, preset_of
 
-RESERVED = {"user", "merge", "total", "retrieved", "allowed", "shown", "exclude", "backfill", "retrieval_order"}
+RESERVED = {"merge", "total", "retrieved", "allowed", "shown", "exclude", "backfill", "retrieval_order"}
 """What the runner itself calls by a name, in timings, counts and ``degraded``."""
 
-STAGES = ("sources", "filters", "rerankers")
+STAGES = ("hydrators", "sources", "filters", "rerankers")
 SINGLE = ("scorer", "backfill")
 
 Choice = TypeVar("Choice", bound=ComponentChoice)
@@ -45,8 +46,9 @@ class SurfaceSettings(Section):
         False, description="a request must name an item, in context.seed_item_id: the page that the slate is about"
     )
     pipeline: PipelineChoice | None = Field(
-        None, description="code that makes the whole surface, in place of the stages below"
+        None, description="code that makes the surface, in place of the stages below; hydrators are its own, else these"
     )
+    hydrators: Stages[HydratorChoice] = Field({}, description="what finds out who asks, one after another")
     sources: Stages[SourceChoice] = Field({}, description="what finds candidates")
     filters: Stages[FilterChoice] = Field({}, description="what may not be shown")
     scorer: ScorerChoice | None = Field(None, description="what orders candidates; without one, the sources' ranks do")
@@ -73,7 +75,7 @@ class SurfaceSettings(Section):
         return self
 
     def live(self, stages: str) -> dict[str, ComponentChoice]:
-        """The components of ``sources``, ``filters`` or ``rerankers`` that were not taken away, by name."""
+        """The components of one of :data:`STAGES` that were not taken away, by name."""
         return {name: choice for name, choice in getattr(self, stages).items() if choice is not None}
 
 
@@ -137,7 +139,8 @@ def _over_preset(name: str, own: Any) -> Any:
     named = own.get("preset")
     if named is not None and named not in PRESETS:
         raise ValueError(f"{name}: there is no preset {named!r}; there are {', '.join(sorted(PRESETS))}")
-    base = preset_of(named or name, hide_seen=own.get("hide_seen") is not False) if own.get("pipeline") is None else {}
+    begins_with = "" if own.get("pipeline") is not None else named or name
+    base = preset_of(begins_with, hide_seen=own.get("hide_seen") is not False)
     merged: dict[str, Any] = {**base, **own}
     for stages in STAGES:
         theirs = own.get(stages, {})

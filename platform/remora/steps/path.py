@@ -91,7 +91,7 @@ TUNE_RETRIEVAL = Step(
 
 _SOURCES = (
     "retrieval.models",
-    *_fields("ranked_surface", "sources", "filters", "pipeline", "hide_seen"),
+    *_fields("ranked_surface", "hydrators", "sources", "filters", "pipeline", "hide_seen"),
 )
 """What finds candidates, and how many: of them the ranker learns, so another limit makes other rows."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from remora.contracts.errors import ComponentError
@@ -18,14 +19,16 @@ def pipelines(context: StageContext) -> dict[str, Pipeline]:
 def pipeline_of(context: StageContext, surface: str) -> Pipeline:
     """One surface. KeyError where the settings have none of that name, ComponentError where code of one makes none."""
     here, rules = context.of_surface(surface), context.settings.surfaces[surface]
+    hydrators = _stages(rules.live("hydrators"), here)
     if rules.pipeline is not None:
         found = rules.pipeline.component.cls
         made = _made(rules.pipeline, here) if isinstance(found, type) else found(here)
         if not isinstance(made, Pipeline):
             kind = rules.pipeline.kind.name
             raise ComponentError(kind, rules.pipeline.type, f"it gives {type(made).__name__}, and not a Pipeline")
-        return made
+        return made if made.hydrators else replace(made, hydrators=hydrators)
     return Pipeline(
+        hydrators=hydrators,
         sources=_stages(rules.live("sources"), here),
         filters=_stages(rules.live("filters"), here),
         scorer=None if rules.scorer is None else _made(rules.scorer, here),

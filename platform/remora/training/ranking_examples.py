@@ -115,7 +115,6 @@ class ExampleBuilder:
         candidates = ranking_rows(
             CandidateRows(
                 vocabulary=past.vocabulary,
-                hydrator=past.users,
                 pipeline_at=past.moments(self.towers, None).ranked,
                 objectives=tuple(objectives),
                 negatives=negatives,

@@ -11,7 +11,8 @@ import numpy as np
 from remora.contracts.vocabulary import NO_ROWS
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import RETRIEVAL, SURFACE
-from remora.pipeline import Pipeline, Query, Slate
+from remora.pipeline import Query
+from remora.pipeline.runner import named
 from remora.ranking.ranker import Ranker
 from remora.wiring.bundle_contents import scorer_of
 from remora.wiring.replay_state import ReplayStates
@@ -39,15 +40,14 @@ class Ablations:
             systems[LESS + name] = replace(surface, scorer=scorer)
         if surface.rerankers:
             systems[f"{LESS}rerankers"] = replace(surface, rerankers={})
-        systems[f"{LESS}history"] = WithoutHistory(**vars(surface))
+        systems[f"{LESS}history"] = replace(surface, hydrators={**surface.hydrators, **named(WithoutHistory())})
         events = np.nan_to_num(context.snapshot.column("item_activity__count_total"))
         return ReplayState(pipelines=systems, item_events=events)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WithoutHistory(Pipeline):
-    """A pipeline whose stages see no positive item; what was seen is still hidden."""
+class WithoutHistory:
+    """A hydrator after the others: the stages see no positive item; what was seen is still hidden."""
 
-    def run(self, query: Query) -> Slate:
+    def hydrate(self, query: Query) -> Query:
         """As for a user of whom the profile alone is known."""
-        return super().run(replace(query, history=NO_ROWS))
+        return replace(query, history=NO_ROWS)

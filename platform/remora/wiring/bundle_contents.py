@@ -17,7 +17,7 @@ from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
 from remora.ingest.lake import Lake
-from remora.pipeline import Items, StageContext
+from remora.pipeline import Hydrator, Items, StageContext
 from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
@@ -104,15 +104,23 @@ class ItemColumns:
 
 
 def context_of(
-    settings: Settings, *, snapshot: ItemSnapshot, towers: Towers, models: Mapping[str, Any], ranker: Ranker | None
+    settings: Settings,
+    *,
+    snapshot: ItemSnapshot,
+    towers: Towers,
+    models: Mapping[str, Any],
+    ranker: Ranker | None,
+    users: Hydrator | None = None,
 ) -> StageContext:
-    """What stages are made from at a moment: what was learned, with the items as they were in ``snapshot``."""
+    """What stages are made from at a moment: what was learned, with the items as they were in ``snapshot``, and
+    ``users``, who tells what is known of a user."""
     return StageContext(
         settings=settings,
         vocabulary=snapshot.vocabulary,
         snapshot=snapshot,
         models={TWO_TOWER: towers, **models},
         scorer=scorer_of(ranker, snapshot, settings) if ranker else None,
+        users=users,
     )
 
 

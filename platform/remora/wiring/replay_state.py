@@ -18,7 +18,7 @@ from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
-from remora.pipeline import Pipeline, StageContext
+from remora.pipeline import Hydrator, Pipeline, StageContext
 from remora.ranking.ranker import Ranker
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them
 class ReplayStates:
     """What stages are made from at any instant of a window; pickles, so that Ray can replay it anywhere.
 
-    ``snapshots`` are in order of time; the latest at or before an instant is the one that served then.
+    ``snapshots`` are in order of time; the latest at or before an instant is the one that served then. ``users`` tells
+    what was known of users when they asked.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class ReplayStates:
     models: Mapping[str, Any]
     ranker: Ranker | None
     snapshots: Sequence[ItemSnapshot]
+    users: Hydrator
 
     def context(self, instant: datetime) -> StageContext:
         """What served at ``instant``; ValueError before the first snapshot."""
@@ -54,6 +56,7 @@ class ReplayStates:
                 towers=self.towers,
                 models=self.models,
                 ranker=self.ranker,
+                users=self.users,
             )
         return self._made[index]
 

@@ -73,13 +73,13 @@ class ReplayWindow:
             models=self.models,
             ranker=ranker,
             snapshots=self.snapshots,
+            users=self.users,
         )
 
     def replay(self, moment_at: Callable[[datetime], ReplayState], metrics: tuple[Metric[Any], ...]) -> Replay:
         """What asks the systems of ``moment_at`` and judges by ``metrics``."""
         return Replay(
             vocabulary=self.vocabulary,
-            hydrator=self.users,
             moment_at=moment_at,
             metrics=metrics,
             settings=self.settings.evaluation,

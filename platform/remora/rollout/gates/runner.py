@@ -14,7 +14,7 @@ from feast import FeatureStore
 from remora.features.applied import check_materialized
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
-from remora.pipeline import Query
+from remora.pipeline import PipelineState, Query
 from remora.registry.bundle import Bundle
 from remora.rollout.gates import (
     calibration,
@@ -135,13 +135,13 @@ class Pair:
         )
 
     @cached_property
-    def mine(self) -> tuple[Query, ...]:
-        """The requests in the candidate's rows."""
-        return requests.queries_of(self.candidate, self.sample_requests)
+    def mine(self) -> tuple[PipelineState, ...]:
+        """The requests in the candidate's rows, hydrated."""
+        return requests.hydrated(self.candidate, self.sample_requests)
 
     @property
     def _ranked(self) -> list[Query]:
-        return [query for query in self.mine if query.surface == self.settings.ranking.surface]
+        return [one.query for one in self.mine if one.query.surface == self.settings.ranking.surface]
 
     def _parity(self) -> parity.Parity:
         return of_parity.parity(self.settings, self.lake, self.store, self.candidate)
@@ -169,9 +169,9 @@ class Pair:
     def _latency(self) -> latency.Latency:
         other = None
         if self.production is not None:
-            queries = requests.queries_of(self.production, self.sample_requests)
-            other = of_latency.BundleQueries(loaded=self.production, queries=queries)
-        mine = of_latency.BundleQueries(loaded=self.candidate, queries=self.mine)
+            theirs = requests.hydrated(self.production, self.sample_requests)
+            other = of_latency.BundleRequests(loaded=self.production, requests=theirs)
+        mine = of_latency.BundleRequests(loaded=self.candidate, requests=self.mine)
         return of_latency.latency(mine, other, self.settings, self.clock)
 
     def _decide(self, gate: str, measured: Callable[[], Any]) -> Any:

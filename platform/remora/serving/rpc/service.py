@@ -13,7 +13,7 @@ from grpc import StatusCode
 from pydantic import BaseModel, Field
 
 from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
-from remora.serving.request_context import RequestContext
+from remora.serving.requests import RequestContext
 from remora.serving.router import BundleRouter
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.as_message import as_message

@@ -1,12 +1,12 @@
-"""A bundle that gates measure: what its files hold, its pipelines, and where its users' features come from."""
+"""A bundle that gates measure: what its files hold, and its pipelines over the online store of the home."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from remora.contracts.vocabulary import Vocabulary
-from remora.pipeline import Hydrator, Pipeline, StageContext
+from remora.pipeline import Pipeline, StageContext
 from remora.registry.bundle import Bundle
 from remora.registry.lineage import Lineage
 from remora.settings import Settings
@@ -23,15 +23,18 @@ class BundleUnderTest:
     contents: BundleContents
     context: StageContext
     surfaces: Mapping[str, Pipeline]
-    users: Hydrator
 
     @classmethod
     def load(cls, bundle: Bundle, settings: Settings) -> BundleUnderTest:
         """Load it here; one that may crash its process is first loaded in another."""
-        contents = BundleContents.load(bundle, settings)
+        return cls.of(bundle, BundleContents.load(bundle, settings), settings)
+
+    @classmethod
+    def of(cls, bundle: Bundle, contents: BundleContents, settings: Settings) -> BundleUnderTest:
+        """What these contents make, over the online store of ``settings``."""
         context = contents.context
-        users = online_users(settings, context)
-        return cls(bundle=bundle, contents=contents, context=context, surfaces=pipelines(context), users=users)
+        context = replace(context, users=online_users(settings, context))
+        return cls(bundle=bundle, contents=contents, context=context, surfaces=pipelines(context))
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from remora.pipeline import Query
+from remora.pipeline import PipelineState
 from remora.pipeline.cache import Cache
 from remora.retrieval.two_tower import Towers
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
@@ -21,15 +21,15 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BundleQueries:
-    """A bundle and the requests in its rows."""
+class BundleRequests:
+    """A bundle and the requests in its rows, hydrated: what the store of users takes is not the bundle's time."""
 
     loaded: BundleUnderTest
-    queries: Sequence[Query]
+    requests: Sequence[PipelineState]
 
 
 def latency(
-    candidate: BundleQueries, production: BundleQueries | None, settings: Settings, clock: Clock = time.perf_counter
+    candidate: BundleRequests, production: BundleRequests | None, settings: Settings, clock: Clock = time.perf_counter
 ) -> Latency:
     """Ask each request of both, one right after the other, in several rounds; ``clock`` gives seconds."""
     both = [candidate, *([production] if production else [])]
@@ -47,23 +47,23 @@ def latency(
         production_p50_ms=their_p50,
         production_p99_ms=their_p99,
         ratio=float(np.median(fastest[0] / np.maximum(fastest[1], 1e-6))) if production else None,
-        requests=len(candidate.queries),
+        requests=len(candidate.requests),
         rounds=settings.gates.latency_rounds,
         timeout_ms=settings.serving.timeout_ms,
     )
 
 
-def _round(both: Sequence[BundleQueries], clock: Clock) -> npt.NDArray[np.float64]:
+def _round(both: Sequence[BundleRequests], clock: Clock) -> npt.NDArray[np.float64]:
     """Milliseconds (bundles, requests); who is asked first changes from request to request."""
-    taken = np.zeros((len(both), len(both[0].queries)))
+    taken = np.zeros((len(both), len(both[0].requests)))
     for index in range(taken.shape[1]):
         # Who is second finds caches warm; taking turns, neither side gains by it.
         order = range(len(both)) if index % 2 else reversed(range(len(both)))
         for which in order:
-            query = both[which].queries[index]
-            pipeline = both[which].loaded.surfaces[query.surface]
+            state = both[which].requests[index]
+            pipeline = both[which].loaded.surfaces[state.query.surface]
             start = clock()
-            pipeline.run(query)
+            pipeline.slate(state)
             taken[which, index] = (clock() - start) * 1e3
     return taken
 

@@ -8,10 +8,12 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from remora.contracts.errors import Refused
+from remora.contracts.errors import NotReady, Refused
 from remora.contracts.home import Home
+from remora.features.hydrators.user_features import USER_STORE
 from remora.features.tables import FeatureTables
-from remora.pipeline import Query
+from remora.pipeline import PipelineState, Query
+from remora.pipeline.degradation import code_of
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.settings import Settings
 
@@ -66,18 +68,23 @@ def _with_strangers(users: Sequence[str]) -> list[str | None]:
     return mixed or [NAMELESS, UNKNOWN]
 
 
-def queries_of(loaded: BundleUnderTest, requests: Sequence[Request]) -> tuple[Query, ...]:
-    """The requests in the rows of one bundle, with what its store knows of each user; NotReady when that is out."""
-    return tuple(
-        loaded.users.hydrate(
-            Query(
-                request_id=f"gate-{request.surface}-{request.number}",
-                surface=request.surface,
-                n=request.n,
-                instant=loaded.context.instant(),
-                user_id=request.user,
-                seed_item=loaded.vocabulary.row(request.item),
-            )
-        )
-        for request in requests
+def hydrated(loaded: BundleUnderTest, requests: Sequence[Request]) -> tuple[PipelineState, ...]:
+    """The requests in the rows of one bundle, with what its hydrators know of each user; NotReady when the store of
+    users is out."""
+    return tuple(_hydrated(loaded, request) for request in requests)
+
+
+def _hydrated(loaded: BundleUnderTest, request: Request) -> PipelineState:
+    query = Query(
+        request_id=f"gate-{request.surface}-{request.number}",
+        surface=request.surface,
+        n=request.n,
+        instant=loaded.context.instant(),
+        user_id=request.user,
+        seed_item=loaded.vocabulary.row(request.item),
     )
+    state = loaded.surfaces[request.surface].hydrate(query)
+    for reason in state.degraded:
+        if code_of(reason) == USER_STORE:
+            raise NotReady(reason)
+    return state

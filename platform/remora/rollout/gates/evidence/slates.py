@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from remora.pipeline import Pipeline, Query, Slate, StageContext
+from remora.features.hydrators.user_features import USER_UNKNOWN
+from remora.pipeline import Pipeline, PipelineState, Query, Slate, StageContext
+from remora.pipeline.degradation import code_of
 from remora.pipeline.runner import BACKFILL
 from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
@@ -20,13 +22,14 @@ Faults = list[tuple[str, str]]
 """Kind of fault, and what is wrong."""
 
 
-def slate_validity(loaded: BundleUnderTest, queries: Sequence[Query]) -> SlateValidity:
-    """Ask every query of the bundle's own pipelines, and look at what comes out: the slate, and the response of it."""
+def slate_validity(loaded: BundleUnderTest, hydrated: Sequence[PipelineState]) -> SlateValidity:
+    """Ask every request of the bundle's own pipelines, and look at the slate that comes out and at its response."""
     kinds: Counter[str] = Counter()
     offenders: list[Offender] = []
     invalid = 0
-    for query in queries:
-        faults = answered(loaded.surfaces[query.surface], query, loaded.context)
+    for state in hydrated:
+        query = state.query
+        faults = answered(loaded.surfaces[query.surface], state, loaded.context)
         kinds.update({kind for kind, _ in faults})
         invalid += bool(faults)
         if faults and len(offenders) < SHOWN:
@@ -39,7 +42,7 @@ def slate_validity(loaded: BundleUnderTest, queries: Sequence[Query]) -> SlateVa
                 )
             )
     return SlateValidity(
-        requests=len(queries),
+        requests=len(hydrated),
         invalid=invalid,
         raised=kinds[RAISED],
         kinds=dict(kinds),
@@ -47,10 +50,11 @@ def slate_validity(loaded: BundleUnderTest, queries: Sequence[Query]) -> SlateVa
     )
 
 
-def answered(pipeline: Pipeline, query: Query, context: StageContext) -> Faults:
-    """What is wrong with the answer to a query; nothing for one that may be sent."""
+def answered(pipeline: Pipeline, state: PipelineState, context: StageContext) -> Faults:
+    """What is wrong with the answer to a hydrated query; nothing for one that may be sent."""
+    query = state.query
     try:
-        slate = pipeline.run(query)
+        slate = pipeline.slate(state)
         response_to(query, slate, context, bundle="gated", variant="candidate").model_dump_json()
     except Exception as error:  # noqa: BLE001 whatever a bundle's pipelines raise is what is looked for
         return [(RAISED, f"{type(error).__name__}: {error}")]
@@ -74,8 +78,8 @@ def faults_of(slate: Slate, query: Query, pipeline: Pipeline, context: StageCont
         yield "unscored item", f"{int(unscored.sum())} of {len(scores)} items"
     if np.isinf(scores).any():
         yield "infinite score", f"{int(np.isinf(scores).sum())} of {len(scores)} items"
-    if slate.degraded:
-        yield "degraded", "; ".join(slate.degraded)
+    if reasons := [reason for reason in slate.degraded if code_of(reason) != USER_UNKNOWN]:
+        yield "degraded", "; ".join(reasons)
 
 
 def must_be_scored(slate: Slate, pipeline: Pipeline) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,1 @@
+"""Hydrators: what is known of a request's user."""
