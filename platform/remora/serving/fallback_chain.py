@@ -24,7 +24,7 @@ class FallbackChain:
     """The fallbacks of one bundle, over ``pipeline``, which needs arrays in memory only; whichever answers is filled
     up with popular items. The slate's ``degraded`` begins with the fallback's code and the reason.
 
-    ``looked_up`` is told whether a cached slate was there. Used by the event loop alone: it has no lock.
+    ``looked_up`` is called with whether a cached slate was there. Used by the event loop alone: it has no lock.
     """
 
     def __init__(self, pipeline: Pipeline, *, cache_size: int, looked_up: Listener = ignored) -> None:
