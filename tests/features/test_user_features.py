@@ -5,12 +5,24 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.serving import small_shop
 
 from remora.features.hydrators.user_features import USER_STORE, USER_UNKNOWN, UserFeatures
 from remora.pipeline import Degradation, PipelineState, Query
 from remora.surfaces.build import pipeline_of
+from remora.testing.stages import HydratorContract, some_query
+
+
+class TestTheContract(HydratorContract):
+    @pytest.fixture
+    def stage(self) -> UserFeatures:
+        return UserFeatures(users=small_shop.regulars())
+
+    @pytest.fixture
+    def query(self) -> Query:
+        return some_query(user_id="u3", exclude=np.array([7], np.int32))
 
 
 def hydrated(user: str | None, closed: bool = False) -> PipelineState:

@@ -70,7 +70,7 @@ class Replay:
         into.queries.update([*segments, *([NEW_ITEMS] if new_items else [])])
         for system, pipeline in moment.pipelines.items():
             slate = pipeline.run(query)
-            into.degraded[system] += bool(slate.codes - {USER_UNKNOWN})  # for whom no stage is missing
+            into.degraded[system] += bool(slate.codes - {USER_UNKNOWN})  # an unknown user lacks no stage
             judgement = judge(slate.candidates.rows, relevant)
             for metric in self.metrics:
                 measured = metric.of(judgement)

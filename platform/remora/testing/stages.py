@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from remora.pipeline import Candidates, Filter, Query, Reranker, Retrieved, Scorer, Source
+from remora.pipeline import Candidates, Filter, Hydrator, Query, Reranker, Retrieved, Scorer, Source
 
 __all__ = [
     "N_ITEMS",
     "FilterContract",
+    "HydratorContract",
     "RerankerContract",
     "ScorerContract",
     "SourceContract",
@@ -63,6 +64,35 @@ class StageContract:
     def test_it_crosses_process_borders(self, stage: object) -> None:
         """Replicas of a server are processes."""
         assert type(pickle.loads(pickle.dumps(stage))) is type(stage)
+
+
+class HydratorContract(StageContract):
+    """Of hydrators: more is known of the user, and the request is what it was."""
+
+    def test_what_was_asked_stays(self, stage: Hydrator, query: Query) -> None:
+        """Who asks, for how many items of which surface, without which items, and until when."""
+        found = stage.hydrate(query)
+        for name in ("request_id", "surface", "n", "instant", "user_id", "seed_item"):
+            assert getattr(found, name) == getattr(query, name)
+        assert found.exclude.tolist() == query.exclude.tolist()
+        assert (found.retrieval_deadline, found.ranking_deadline) == (query.retrieval_deadline, query.ranking_deadline)
+
+    def test_histories_are_rows_of_items(self, stage: Hydrator, query: Query) -> None:
+        """int32, of shape (n,)."""
+        found = stage.hydrate(query)
+        for rows in (found.history, found.seen):
+            assert rows.dtype == np.int32
+            assert rows.ndim == 1
+
+    def test_the_query_is_not_changed_in_place(self, stage: Hydrator, query: Query) -> None:
+        """Others may hold it: a cache, another system of an evaluation."""
+        before = _known(query)
+        stage.hydrate(query)
+        assert _known(query) == before
+
+    def test_the_same_query_gets_the_same_answer(self, stage: Hydrator, query: Query) -> None:
+        """A replay repeats what was served."""
+        assert _known(stage.hydrate(query)) == _known(stage.hydrate(query))
 
 
 class SourceContract(StageContract):
@@ -149,3 +179,9 @@ class RerankerContract(StageContract):
         candidates = some_candidates(30, unscored=unscored)
         shown = np.isnan(candidates.scores[stage.rerank(query, candidates)])
         assert (np.diff(shown.astype(int)) >= 0).all()
+
+
+def _known(query: Query) -> tuple[Any, ...]:
+    """What is known of the user, as values that can be compared."""
+    user = {name: np.asarray(value).tolist() for name, value in query.user.items()}
+    return query.user_found, query.history.tolist(), query.seen.tolist(), user, dict(query.context)
