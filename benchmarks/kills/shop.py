@@ -74,8 +74,7 @@ def _settings(folder: Path) -> dict[str, Any]:
         },
         "retrieval": {"epochs": 1, "batch_size": 512, "dimension": 8, "workers": 1},
         "ranking": {
-            "models": ["trees"],
-            "trees": {"num_boost_round": 5},
+            "models": {"trees": {"num_boost_round": 5}},
             "workers": 1,
             "leakage_allowlist": KNOWN_THEN,
         },

@@ -1,6 +1,6 @@
 """What scoring 500 candidates takes, by model and by way of running trees: python -m benchmarks.ranking [--json].
 
-Reads the ranker that `remora train ranking` made in --home, with ranking.models [trees, network], and rows
+Reads the ranker that `remora train ranking` made in --home, with `ranking.models: {network: {}}`, and rows
 of its validation window. One thread. Trees are run by XGBoost and, in --compiled, by other libraries; each margin is
 compared with XGBoost's own.
 """
@@ -19,12 +19,14 @@ from rich.table import Table
 
 from remora.contracts.errors import NotReady
 from remora.contracts.home import Home
-from remora.datasets.slates import Slates
+from remora.datasets.labelled_slates import slates_of
 from remora.ingest.lake import Lake
+from remora.ranking.models.trees import Trees, file
 from remora.ranking.ranker import Ranker
 from remora.ranking.timing import CANDIDATES, one_slate, timed
-from remora.ranking.trees import Trees, file
 from remora.retrieval.two_tower import Towers
+from remora.settings import load
+from remora.settings.load import WRITTEN
 from remora.steps.path import SLATES
 from remora.training import ranking_examples
 from remora.training.ranking import ranking_artifacts
@@ -54,14 +56,14 @@ def measured(home_folder: Path, venv: Path, folder: Path, note: Note) -> dict[st
     home = Home(str(home_folder))
     made = ranking_artifacts(home).current()
     vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
-    ranker = Ranker.load(home.local_copy(made.folder), vectors)
+    ranker = Ranker.load(home.local_copy(made.folder), load(home_folder / WRITTEN).ranking.learned, vectors)
     window = ranking_examples.read(SLATES.artifacts(home).current(), ranking_examples.VALIDATION)
-    batch = Slates.of(*window, ranker.columns, Lake.open(home).vocabulary()).batch
+    batch = slates_of(*window, ranker.columns, Lake.open(home).vocabulary()).batch
     models = {name: timed(model.margins, batch, TIMES).model_dump() for name, model in ranker.models.items()}
     note(f"models: {models}")
     trees = ranker.models.get("trees")
     if not isinstance(trees, Trees):
-        raise NotReady("The ranker has no trees. Train it with ranking.models [trees, network].")
+        raise NotReady("The ranker has no trees. Train it with `trees` in ranking.models.")
     objective = ranker.objectives[0]
     trees.save(folder)
     np.save(folder / "rows.npy", one_slate(batch, CANDIDATES).features)

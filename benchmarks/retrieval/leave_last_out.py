@@ -15,6 +15,8 @@ from benchmarks.retrieval.data import Sequences, sequences, shape_of
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_next, of_next, summarised
 
 from remora.contracts.home import Home
+from remora.fitting.progress import Report
+from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.ensemble import choose_weights, ensemble
 from remora.retrieval.hyperparameter_rules import SequencePlan, plan_sequences
 from remora.retrieval.interaction_histories import Histories
@@ -23,8 +25,7 @@ from remora.retrieval.linear.co_occurrence import directions
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.next_item import NextItem, recent
 from remora.retrieval.sequential_tower import SequentialTower
-from remora.training.fitting import Resources, described, fit_sequences
-from remora.training.progress import Report
+from remora.training.fitting import fit_sequences
 from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule, user_vectors
 
 Measure = Callable[[Scores], float]

@@ -16,6 +16,7 @@ from benchmarks.retrieval.data import Pairs, pairs, shape_of
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_pairs, of_pairs, summarised
 
 from remora.contracts.home import Home
+from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.ensemble import choose_weights, ensemble
 from remora.retrieval.hyperparameter_rules import GRAM_ITEMS, PairPlan, plan_pairs
 from remora.retrieval.interaction_histories import Histories
@@ -23,7 +24,7 @@ from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.graph_filter import GraphFilter
 from remora.retrieval.linear.model import LinearModel
 from remora.retrieval.matrix_factorization import MatrixFactorization, PairSpec
-from remora.training.fitting import Resources, described, fit_pairs
+from remora.training.fitting import fit_pairs
 from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
 
 Scorer = Callable[[np.ndarray, sp.csr_array], Scores]  # of user rows and what they had

@@ -27,7 +27,7 @@ SETTINGS = {
     "ranking": {
         "train_queries": 800,
         "validation_queries": 400,
-        "trees": {"num_boost_round": 100},
+        "models": {"trees": {"num_boost_round": 100}},
         "objectives": {"engaged": {"events": ["view", "cart", "purchase"]}},
     },
     "evaluation": {

@@ -11,7 +11,6 @@ import numpy as np
 
 from remora.pipeline import Query
 from remora.ranking.columns import RankerColumn
-from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
 from remora.retrieval.two_tower import Towers
 from remora.serving.loaded_bundle import LoadedBundle
@@ -45,7 +44,7 @@ def exported(loaded: LoadedBundle, ids: Sequence[str], folder: Path) -> None:
     (folder / "items.json").write_text(
         json.dumps({"ids": context.vocabulary.ids.to_pylist(), "titles": context.snapshot.titles})
     )
-    scorer.ranker.models[TREES].save(folder)
+    scorer.ranker.models["trees"].save(folder)
     names = [one.name for one in columns]
     weights = {name: weight for name, weight in scorer.weights.items() if weight}
     about = {

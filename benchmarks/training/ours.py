@@ -13,11 +13,12 @@ from benchmarks.training.meter import Round
 from benchmarks.training.table import Work
 
 from remora.contracts.home import Home
+from remora.fitting.progress import Report
+from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.hyperparameter_rules import plan_pairs, plan_sequences
 from remora.retrieval.matrix_factorization import PairSpec
-from remora.training.fitting import Resources, described, fit_pairs, fit_sequences
+from remora.training.fitting import fit_pairs, fit_sequences
 from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
-from remora.training.progress import Report
 from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule
 
 JUDGED = 500

@@ -20,10 +20,16 @@ from benchmarks.two_stage.table import drawn, summarised
 from benchmarks.two_stage.where import settings_of
 
 from remora.contracts.errors import NotReady
+from remora.settings import RankingSettings
 
 HERE, VENV = Path(__file__).parent, Path(".remora/two-stage-peers")
 PEERS = ("popularity", "implicit ALS", "LensKit item kNN", "RecTools SASRec")
-MODELS = {"trees": ("trees",), "network": ("network",), "both": ("trees", "network")}
+MODELS: dict[str, dict[str, Any]] = {
+    "trees": {},
+    "network": {"trees": None, "network": {}},
+    "both": {"network": {}},
+}
+"""What `ranking.models` has over its default."""
 TIMED = 150
 MAKE = """\
 There is no {python}. Make it with
@@ -106,9 +112,9 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     for name, models in MODELS.items():
         note(f"remora train ranking, {name}")
         at = time.perf_counter()
-        ranked = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"models": models})})
-        made = ranking.train(ranked)
-        rankers[name] = _ranker(made, towers)
+        chosen_models = RankingSettings.model_validate(settings.ranking.model_dump() | {"models": models})
+        ranked = settings.model_copy(update={"ranking": chosen_models})
+        rankers[name] = _ranker(ranking.train(ranked), ranked, towers)
         seconds[f"train ranking, {name}"] = time.perf_counter() - at
     folder = work / "peers"
     folder.mkdir()
@@ -138,10 +144,10 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     return summarised(report, told, seconds, _timed(settings, lake, asked, at_first))
 
 
-def _ranker(made: Any, towers: Any) -> Any:
+def _ranker(made: Any, settings: Any, towers: Any) -> Any:
     from remora.ranking.ranker import Ranker
 
-    return Ranker.load(made.home.local_copy(made.folder), towers.encoder.item_vectors)
+    return Ranker.load(made.home.local_copy(made.folder), settings.ranking.learned, towers.encoder.item_vectors)
 
 
 def _peer(peer: str, python: Path, folder: Path, chosen: argparse.Namespace, note: Note) -> dict[str, Any]:

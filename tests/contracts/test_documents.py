@@ -17,13 +17,13 @@ from remora.contracts.home import Home
 from remora.contracts.json_document import parse_document, parse_json, read_document
 from remora.contracts.locks import Holder, exclusive_lock, holder_of
 from remora.features.applied import RECORD, read_record
+from remora.fitting.checkpoints import read_state
+from remora.fitting.runs import STATE, _is_torn
 from remora.registry.promotions import Promotion
 from remora.registry.traffic import Traffic
 from remora.retrieval.encoder import UserEncoder
 from remora.rollout.gates import report as gate_reports
 from remora.rollout.state import Rollout
-from remora.training.checkpoints import read_state
-from remora.training.runs import STATE, _is_torn
 from remora.wiring import child_processes
 from remora.workflow.run_records import RunRecord
 

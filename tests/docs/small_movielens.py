@@ -20,7 +20,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "retrieval": {"epochs": 1, "batch_size": 256, "dimension": 16, "uniform_negatives": 64, "workers": 1},
     "ranking": {
         "objectives": {"liked": {"events": ["like"], "weight": 1.0}},  # one training of trees in place of two
-        "trees": {"num_boost_round": 10},
+        "models": {"trees": {"num_boost_round": 10}},
         "workers": 1,
         "train_queries": 300,
         "validation_queries": 100,

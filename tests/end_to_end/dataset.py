@@ -109,9 +109,7 @@ def _settings(folder: Path) -> Path:
         },
         "retrieval": {"epochs": 3, "batch_size": 512, "dimension": 16, "workers": 2},
         "ranking": {
-            "models": ["trees", "network"],
-            "trees": {"num_boost_round": 30},
-            "network": {"epochs": 3},
+            "models": {"trees": {"num_boost_round": 30}, "network": {"epochs": 3}},
             "workers": 2,
         },
         "features": {"partitions": 4},

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
-from remora.datasets.slates import Slates
 from remora.evaluation.reliability import by_segment, reliability
 from remora.evaluation.segments import of_user
 from remora.ranking.batch import Batch
+from remora.ranking.slates import Slates
 from remora.settings import EvaluationSettings
 
 

@@ -16,7 +16,7 @@ from tests.project.wheel import Installed
 SMALL = {
     "cluster": {"cpus": 4, "object_store_gib": 0.3},
     "retrieval": {"epochs": 2, "dimension": 16, "workers": 1},
-    "ranking": {"workers": 1, "train_queries": 300, "trees": {"num_boost_round": 20}},
+    "ranking": {"workers": 1, "train_queries": 300, "models": {"trees": {"num_boost_round": 20}}},
     "evaluation": {"bootstrap_samples": 50},
     "gates": {
         "requests": 20,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, vectors
 
 from remora.contracts.errors import DataError
 from remora.ranking.batch import Batch, stacked
+from remora.ranking.learning import RankerInputs
+from remora.ranking.models.network import Network
 from remora.ranking.network.attention import HistoryAttention
 from remora.ranking.network.crosses import Crosses
 from remora.ranking.network.experts import Experts
 from remora.ranking.network.inputs import FeatureInput, Scale
-from remora.ranking.network.model import Network, padded
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
-from remora.settings import NetworkSettings
+from remora.ranking.network.tensors import padded
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def network() -> Network:
         scale=Scale.fit(slates(20, seed=1).batch.features),
         objectives=OBJECTIVES,
         dimension=WIDTH,
-        settings=NetworkSettings(hidden_dim=16, attention_dim=8, experts=3, expert_width=8, history=4),
+        settings=Network.Config(hidden_dim=16, attention_dim=8, experts=3, expert_width=8, history=4),
     )
     return Network(spec, RankingNetwork(spec), vectors())
 
@@ -97,9 +99,11 @@ def test_what_is_loaded_scores_as_what_was_saved_and_only_with_its_own_vectors(
 ) -> None:
     network.save(tmp_path)
     batch = slates(3, seed=5).batch
-    np.testing.assert_array_equal(Network.load(tmp_path, vectors()).margins(batch), network.margins(batch))
+    inputs = RankerInputs(columns=COLUMNS, objectives=OBJECTIVES, item_vectors=vectors())
+    loaded = Network.load(Network.Config(), tmp_path, inputs)
+    np.testing.assert_array_equal(loaded.margins(batch), network.margins(batch))
     with pytest.raises(DataError, match="reads item vectors of 6 numbers, these have 5"):
-        Network.load(tmp_path, vectors()[:, :5])
+        Network.load(Network.Config(), tmp_path, replace(inputs, item_vectors=vectors()[:, :5]))
 
 
 def test_histories_keep_their_most_recent_rows() -> None:

@@ -8,19 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, trees, vectors
+from tests.ranking.worlds import COLUMNS, MODELS, NETWORK, OBJECTIVES, TREES, TYPES, WIDTH, slates, trees, vectors
 
 from remora.contracts.errors import DataError, MissingInput
 from remora.ranking.batch import Batch
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import Isotonic, Sigmoid
+from remora.ranking.models.network import Network
+from remora.ranking.models.trees import Trees
 from remora.ranking.network.inputs import Scale
-from remora.ranking.network.model import Network
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
-from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec
+from remora.ranking.ranker import Ranker, RankerSpec
 from remora.ranking.slate_value import value_of
-from remora.ranking.trees import Trees
-from remora.settings import NetworkSettings
 
 CALIBRATORS = {
     "engaged": Sigmoid(slope=1.0, intercept=-0.5),
@@ -34,11 +33,11 @@ def ranker() -> Ranker:
     train = slates(60, seed=1)
     spec = NetworkSpec(
         columns=COLUMNS, scale=Scale.fit(train.batch.features), objectives=OBJECTIVES, dimension=WIDTH,
-        settings=NetworkSettings(hidden_dim=8, attention_dim=4, experts=2, expert_width=8),
+        settings=Network.Config(hidden_dim=8, attention_dim=4, experts=2, expert_width=8),
     )  # fmt: skip
     blend = Blend(shares={TREES: (0.75, 0.0), NETWORK: (0.25, 1.0)}, spread={TREES: (2.0, 1.0), NETWORK: (0.5, 1.0)})
     return Ranker(
-        spec=RankerSpec(columns=COLUMNS, calibrators=CALIBRATORS, blend=blend),
+        spec=RankerSpec(columns=COLUMNS, calibrators=CALIBRATORS, blend=blend, types=TYPES),
         models={TREES: trees(train), NETWORK: Network(spec, RankingNetwork(spec), vectors())},
     )
 
@@ -55,7 +54,7 @@ def test_a_column_is_the_calibrated_blend_of_the_models(ranker: Ranker) -> None:
 def test_it_is_loaded_as_it_was_saved_and_leaves_out_models_without_a_share(ranker: Ranker, tmp_path: Path) -> None:
     ranker.save(tmp_path)
     batch = slates(4, seed=2).batch
-    loaded = Ranker.load(tmp_path, vectors())
+    loaded = Ranker.load(tmp_path, MODELS, vectors())
     for name, column in loaded.score(batch).items():
         np.testing.assert_array_equal(column, ranker.score(batch)[name])
 
@@ -65,8 +64,9 @@ def test_it_is_loaded_as_it_was_saved_and_leaves_out_models_without_a_share(rank
         shares={TREES: (1.0, 1.0), NETWORK: (0.0, 0.0)}, spread={TREES: (1.0, 1.0), NETWORK: (1.0, 1.0)}
     )})  # fmt: skip
     Ranker(spec=spec, models=ranker.models).save(alone)
-    assert {path.name for path in alone.iterdir()} == {"ranker.json", "trees.engaged.ubj", "trees.liked.ubj"}
-    assert set(Ranker.load(alone, vectors()).models) == {TREES}
+    files = {path.relative_to(alone).as_posix() for path in alone.rglob("*") if path.is_file()}
+    assert files == {"ranker.json", "ranking/trees/trees.engaged.ubj", "ranking/trees/trees.liked.ubj"}
+    assert set(Ranker.load(alone, MODELS, vectors()).models) == {TREES}
 
 
 @pytest.mark.parametrize("chosen", [("engaged",), ("liked",), OBJECTIVES])

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, slates, trees
+from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, TREES, TYPES, slates, trees
 
 from remora.contracts.errors import DataError
 from remora.pipeline import Candidates, Query, Retrieved
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import Sigmoid
-from remora.ranking.ranker import TREES, Ranker, RankerSpec
+from remora.ranking.ranker import Ranker, RankerSpec
 from remora.ranking.scorer import ObjectiveScorer
 from remora.ranking.slate_value import value_of
 
@@ -27,7 +27,7 @@ def _ranker() -> Ranker:
     calibrators = {name: Sigmoid(slope=1.0, intercept=-0.5) for name in OBJECTIVES}
     blend = Blend.of_one(TREES, len(OBJECTIVES))
     return Ranker(
-        spec=RankerSpec(columns=COLUMNS, calibrators=calibrators, blend=blend),
+        spec=RankerSpec(columns=COLUMNS, calibrators=calibrators, blend=blend, types=TYPES),
         models={TREES: trees(slates(60, seed=1))},
     )
 

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 import xgboost
 
-from remora.datasets.slates import Slates
 from remora.ranking.batch import Batch
 from remora.ranking.columns import RankerColumn, RankerColumns
-from remora.ranking.trees import Trees
+from remora.ranking.models.trees import Trees
+from remora.ranking.slates import Slates
+from remora.settings.components import RankingModelChoice
 
 COLUMNS = RankerColumns(
     columns=(
@@ -20,6 +21,10 @@ COLUMNS = RankerColumns(
 )
 OBJECTIVES = ("engaged", "liked")
 ITEMS, WIDTH = 40, 6
+
+TREES, NETWORK = "trees", "network"
+MODELS = {name: RankingModelChoice.model_validate(name) for name in (TREES, NETWORK)}
+TYPES = {name: name for name in MODELS}
 
 
 def vectors(seed: int = 1) -> torch.Tensor:

@@ -29,7 +29,7 @@ THE_OPERATORS = (
     ("features", "partitions"),
     ("retrieval", "workers"),
     ("ranking", "workers"),
-    ("ranking", "models"),
+    ("ranking", "refit"),
 )
 
 

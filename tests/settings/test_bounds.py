@@ -176,7 +176,7 @@ def test_a_text_is_no_book(leaf: Leaf) -> None:
         ("serving", {"port": 9000, "grpc_port": 9000}, "two ports"),
         ("serving", {"host": "http://shop:80"}, "host"),
         ("retrieval", {"batch_size": 1}, "batch_size 1 leaves nothing"),
-        ("tuning", {"trees": {}}, "trees"),
+        ("tuning", {"ranking": {"trees": {}}}, "trees"),
         ("cluster", {"cpus": 0}, "cpus"),
         ("cluster", {"object_store_gib": 0.01}, "object_store_gib"),
     ],

@@ -28,9 +28,12 @@ from remora.settings.ranking import by_weight
             {"objectives": {"worth": {"events": ["like"], "label": "value", "calibration": "platt"}}},
             "has none: isotonic",
         ),
-        ({"models": ["trees", "trees"]}, "models names one twice"),
-        ({"models": []}, "at least 1 item"),
-        ({"trees": {"monotone_constraints": {"candidate__place": 0}}}, "monotone"),
+        ({"models": {"trees": None}}, "every ranking model is taken away: leave one"),
+        ({"models": {"Trees": "trees"}}, "'Trees' is no name of a model"),
+        ({"models": {"blend": "trees"}}, "blend is what all models together are called"),
+        ({"models": {"forest": {}}}, "ranking model 'forest' cannot be used: none is registered"),
+        ({"models": {"trees": {"monotone_constraints": {"candidate__place": 0}}}}, "monotone"),
+        ({"models": {"trees": {"position_debiasing": True}}}, "ranking.models.trees: position_debiasing needs"),
     ],
 )
 def test_a_table_that_cannot_be_says_why(ranking: dict[str, Any], said: str) -> None:

@@ -37,6 +37,20 @@ def test_a_space_that_no_setting_could_take_says_which_and_why(space: dict[str, 
         tuning(**space)
 
 
+@pytest.mark.parametrize(
+    ("spaces", "said"),
+    [
+        ({"network": {"experts": {"choices": [2]}}}, "tuning.ranking has 'network', and ranking.models has: trees"),
+        ({"trees": {"speed": {"choices": [1]}}}, "tuning.ranking.trees has 'speed', which ranking.trees does not have"),
+        ({"trees": {"max_depth": {"low": 0, "high": 4}}}, "tuning.ranking.trees.max_depth offers"),
+        ({"trees": {}}, "at least 1 item"),
+    ],
+)
+def test_a_space_is_of_a_model_that_is_there(spaces: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        settings_for(Path("/nowhere"), tuning={"ranking": spaces})
+
+
 def test_the_default_space_is_one_that_the_settings_allow() -> None:
     default = settings_for(Path("/nowhere"))
     assert "learning_rate" in default.tuning.retrieval

@@ -16,7 +16,7 @@ from remora.settings import Settings
 from remora.steps.setting_paths import check, tree_of, values, view
 
 SETTINGS = Settings.model_validate(NEEDED["Settings"])
-NAMES = [*Settings.model_fields, "retrieval.epochs", "ranking.trees", "data.event_types.*.sign"]
+NAMES = [*Settings.model_fields, "retrieval.epochs", "ranking.models", "data.event_types.*.sign"]
 PATHS = st.lists(st.sampled_from(NAMES))
 
 

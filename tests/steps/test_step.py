@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.settings.test_bounds import NEEDED
 
@@ -12,7 +14,6 @@ from remora.contracts.section import UndeclaredSetting
 from remora.settings import Settings
 from remora.steps import Build, Provenance, Step, builds
 from remora.steps.graph import checked
-from remora.steps.step import IfNamed
 
 FIRST = Step(name="first", command="remora first", artifact="one", settings=("split",))
 SECOND = Step(name="second", command="remora second", artifact="two", reads=(FIRST,), settings=("retrieval.epochs",))
@@ -40,8 +41,6 @@ class TestDeclaring:
     def test_a_setting_that_does_not_exist(self) -> None:
         with pytest.raises(ValueError, match=r"Step 'x' declares the setting retrieval\.epoch, but retrieval has no"):
             Step(name="x", command="remora x", settings=("retrieval.epoch",))
-        with pytest.raises(ValueError, match="Step 'x' declares the setting nothing"):
-            Step(name="x", command="remora x", settings=(IfNamed(path="split", within="nothing", name="y"),))
 
     def test_a_step_that_reads_an_unknown_one(self) -> None:
         with pytest.raises(ValueError, match="Step 'second' reads what 'first' makes, which is no step of these"):
@@ -142,17 +141,12 @@ def test_a_step_reads_its_own_settings_and_those_of_the_steps_before_it(home_fol
         _ = FIRST.view(settings(str(home_folder))).retrieval.epochs
 
 
-def test_settings_of_what_is_not_chosen_count_for_nothing(home_folder: str) -> None:
-    step = Step(
-        name="x",
-        command="remora x",
-        settings=("ranking.models", IfNamed(path="ranking.network", within="ranking.models", name="network")),
-    )
-    trees, deeper = (settings(str(home_folder), ranking={"network": {"experts": n}}) for n in (2, 3))
-    assert step.provenance(trees, {}) == step.provenance(deeper, {})
-    both, other = (
-        settings(str(home_folder), ranking={"models": ["trees", "network"], "network": {"experts": n}}) for n in (2, 3)
-    )
-    assert step.provenance(both, {}).version != step.provenance(other, {}).version
-    with pytest.raises(UndeclaredSetting, match="network"):
-        _ = step.view(trees).ranking.network
+def test_what_is_taken_away_counts_for_nothing(home_folder: str) -> None:
+    step = Step(name="x", command="remora x", settings=("ranking.models",))
+
+    def version(**models: Any) -> str:
+        return step.provenance(settings(str(home_folder), ranking={"models": models}), {}).version
+
+    assert version() == version(network=None) == version(trees={})
+    assert version(network={"experts": 2}) != version(network={"experts": 3}) != version()
+    assert version(network={}, trees=None) != version(network={})

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
+from remora.fitting.checkpoints import COOLING, check_shapes, is_over, judged, progress
+from remora.fitting.lr_schedule import rate
+from remora.fitting.runs import POLL
+from remora.fitting.torch_runs import Resources
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.matrix_factorization import PairSpec
 from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
-from remora.training.checkpoints import COOLING, check_shapes, is_over, judged, progress
-from remora.training.fitting import Resources, fit_pairs, fit_sequences
-from remora.training.lr_schedule import rate
+from remora.training.fitting import fit_pairs, fit_sequences
 from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
-from remora.training.runs import POLL
 from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule
 
 ITEMS = 20

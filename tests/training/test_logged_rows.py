@@ -30,7 +30,7 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
         retrieval={"epochs": 1, "dimension": 8, "workers": 1, "validation_user_fraction": 0.1},
         ranking={
             "candidates": "logged",
-            "trees": {"num_boost_round": 10, "position_debiasing": True},
+            "models": {"trees": {"num_boost_round": 10, "position_debiasing": True}},
             "workers": 1,
             "negatives_per_query": 2,  # of no consequence: nothing that was shown is left out
         },

@@ -14,7 +14,7 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError, SettingsError
 from remora.contracts.home import Home
-from remora.datasets.slates import Slates
+from remora.datasets.labelled_slates import slates_of
 from remora.datasets.splits import time_split
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.features.build import build
@@ -22,13 +22,13 @@ from remora.features.store import apply
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.retrieval.two_tower import Towers
-from remora.settings import Settings
+from remora.settings import RankingSettings, Settings
 from remora.steps import path
 from remora.training import ranking, ranking_examples, retrieval
 from remora.training.ablations import ablate
 from remora.training.evaluation import PLOT, evaluate, read_report
 from remora.training.leakage import leaks
-from remora.training.ranking_data import RankingWindows
+from remora.training.ranking_data import read_windows
 from remora.training.ranking_report import RankingReport
 from remora.training.retrieval import retrieval_artifacts
 from remora.training.tuning.outcome import read_search
@@ -44,10 +44,11 @@ OBJECTIVES = {
     "liked": {"events": ["like"], "weight": 0.5, "calibration": "isotonic", "loss": "pointwise"},
 }
 RANKING = {
-    "models": ["trees", "network"],
+    "models": {
+        "trees": {"num_boost_round": 20},
+        "network": {"epochs": 2, "hidden_dim": 8, "attention_dim": 4, "experts": 2, "expert_width": 8},
+    },
     "objectives": OBJECTIVES,
-    "trees": {"num_boost_round": 20},
-    "network": {"epochs": 2, "hidden_dim": 8, "attention_dim": 4, "experts": 2, "expert_width": 8},
     "workers": 1,
     "refit": False,
 }
@@ -81,6 +82,12 @@ def trained(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return settings, ranking.train(settings)
 
 
+def with_trees(settings: Settings, **changes: Any) -> Settings:
+    ranking = settings.ranking.model_dump()
+    ranking["models"]["trees"] |= changes
+    return settings.model_copy(update={"ranking": RankingSettings.model_validate(ranking)})
+
+
 def report_of(artifact: Artifact) -> RankingReport:
     return RankingReport.model_validate(artifact.read_json("report.json"))
 
@@ -89,10 +96,10 @@ def test_it_is_served_by_the_files_that_it_names(trained: tuple[Settings, Artifa
     settings, artifact = trained
     assert "ranker.json" in artifact.metadata["served"]
     vectors = retrieval_vectors(settings)
-    ranker = Ranker.load(artifact.home.local_copy(artifact.folder), vectors)
+    ranker = Ranker.load(artifact.home.local_copy(artifact.folder), settings.ranking.learned, vectors)
     assert ranker.objectives == ("engaged", "liked")
     window = ranking_examples.read(ranking_examples.make(settings), ranking_examples.VALIDATION)
-    found = Slates.of(*window, ranker.columns, Lake.open(Home(settings.home)).vocabulary())
+    found = slates_of(*window, ranker.columns, Lake.open(Home(settings.home)).vocabulary())
     for column in ranker.score(found.batch).values():
         assert ((column >= 0) & (column <= 1)).all()
     assert (found.sampled[found.labels["engaged"] > 0] == 1).all()
@@ -111,8 +118,7 @@ def test_a_weight_is_changed_without_training_and_a_model_without_making_rows(
     objectives = settings.ranking.objectives | {"liked": heavier}
     other = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"objectives": objectives})})
     assert ranking.train(other).metadata == artifact.metadata
-    trees = settings.ranking.trees.model_copy(update={"max_depth": 2})
-    another = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})})
+    another = with_trees(settings, max_depth=2)
     rows = ranking_examples.make(settings)
     assert ranking_examples.make(another).metadata == rows.metadata
     assert path.RANKING.current(another).version != artifact.version
@@ -182,17 +188,16 @@ def test_a_search_knows_quality_and_cost_and_its_best_is_used_by_name(
     assert best[0].best == found.trials[0].best
     assert [t.cost for t in best] == sorted((t.cost for t in best), reverse=True)  # type: ignore[type-var]
     assert "in the front" in artifact.read_bytes("report.md").decode()
-    assert yaml.safe_load(artifact.read_bytes("best.yaml")) == {"ranking": {model: found.trials[0].changes}}
-    chosen = getattr(tuned(settings, f"of-{model}").ranking, model)
+    assert yaml.safe_load(artifact.read_bytes("best.yaml")) == {"ranking": {"models": {model: found.trials[0].changes}}}
+    chosen = tuned(settings, f"of-{model}").ranking.learned[model].config
     assert {name: getattr(chosen, name) for name in found.trials[0].changes} == found.trials[0].changes
     assert search(settings, model, f"of-{model}", reports.append).metadata == artifact.metadata
 
 
 def test_a_monotone_feature_that_is_none_is_refused(trained: tuple[Settings, Artifact]) -> None:
     settings, _ = trained
-    trees = settings.ranking.trees.model_copy(update={"monotone_constraints": {"item_profile__colour": 1}})
     with pytest.raises(SettingsError, match="item_profile__colour, which is no numeric feature"):
-        ranking.train(settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"trees": trees})}))
+        ranking.train(with_trees(settings, monotone_constraints={"item_profile__colour": 1}))
 
 
 def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
@@ -208,7 +213,7 @@ def test_a_planted_leak_is_named_and_may_be_trusted(home_folder: Path) -> None:
     trusted = settings.ranking.model_copy(update={"leakage_allowlist": ("item_profile__sold_later",)})
     settings = settings.model_copy(update={"ranking": trusted})
     lake = Lake.open(Home(settings.home))
-    data = RankingWindows.read(ranking_examples.make(settings), lake)
+    data = read_windows(ranking_examples.make(settings), lake)
     window = time_split(settings, lake).ranking
     assert [leak.feature for leak in leaks(settings, lake, window, data.train, data.columns)] == [
         "item_profile__sold_later"

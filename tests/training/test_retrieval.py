@@ -14,12 +14,12 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 
 from remora.contracts.artifacts import Artifact
 from remora.contracts.errors import DataError
+from remora.fitting.runs import POLL
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.training.retrieval import train
-from remora.training.runs import POLL
 
 USERS, ITEMS, CLUSTERS = 60, 40, 4
 

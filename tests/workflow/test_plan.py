@@ -20,7 +20,7 @@ from remora.extensions import ComponentChoice, names
 from remora.ingest import source_changes
 from remora.ingest.file_fingerprints import FILE
 from remora.registry.traffic import PATH as TRAFFIC
-from remora.settings import EventTypeSettings, Settings, load
+from remora.settings import EventTypeSettings, RankingSettings, Settings, load
 from remora.steps import Step
 from remora.steps.path import BUNDLE, INGEST, RETRIEVAL, STEPS
 from remora.steps.provenance import KEY
@@ -51,8 +51,8 @@ RUNS_AGAIN: dict[str, set[str]] = {
     # the towers, and what else finds candidates, of which the ranker learns
     "retrieval.max_failures": set(),
     "retrieval.models.*": ROWS, "retrieval.*": TOWERS,
-    # the ranker: rows, and models; the network is none of them here, so its settings count for nothing
-    "ranking.network.*": set(), "ranking.objectives": ROWS,
+    # the ranker: rows, and models
+    "ranking.objectives": ROWS,
     "ranking.*_per_query": ROWS, "ranking.*_queries": ROWS, "ranking.validation_negatives": ROWS,
     "ranking.candidates": ROWS, "ranking.seed": ROWS, "ranking.max_failures": set(), "ranking.surface": ROWS,
     "ranking.*": RANKED,
@@ -75,8 +75,8 @@ RUNS_AGAIN: dict[str, set[str]] = {
 ANOTHER_HOME = {"home"}
 OF_ONE_VALUE = {
     "features.transforms.user_history",
-    "data.events.0.distinct", "data.event_types.shown.sign", "ranking.trees.position_debiasing",
-    "tuning.retrieval.id_dropout.log", "tuning.network.cross_layers.log", "tuning.network.dropout.log",
+    "data.events.0.distinct", "data.event_types.shown.sign", "ranking.models.trees.position_debiasing",
+    "tuning.retrieval.id_dropout.log",
     "registry.require_signature", "gates.offline.0.metric",
     # of Iceberg and Delta tables alone
     "data.events.0.catalog", "data.events.0.snapshot", "data.events.0.version",
@@ -92,13 +92,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("finished")
     settings = load(write(folder, people=20, things=15, events=300), home=str(folder / "home"))
     shown = {"event_types": settings.data.event_types | {"shown": EventTypeSettings(sign=0)}, "impression": "shown"}
-    ranking = {"models": ("trees",)}
-    settings = settings.model_copy(
-        update={
-            "data": settings.data.model_copy(update=shown),
-            "ranking": settings.ranking.model_copy(update=ranking),
-        }
-    )
+    ranking = RankingSettings.model_validate(settings.ranking.model_dump() | {"models": {}})  # the trees alone
+    settings = settings.model_copy(update={"data": settings.data.model_copy(update=shown), "ranking": ranking})
     finish_run(settings)
     return settings
 
@@ -351,6 +346,7 @@ def candidates(value: Any, field_type: Any) -> Iterator[Any]:
         yield from (
             {"value": "number"},
             {"segment": {"events": ["buy"]}},
+            {"trees": {"max_depth": {"choices": [3]}}},
             {"x": -1},
             {"like": 2.0},
             {"buy": 2.0},

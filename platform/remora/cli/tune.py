@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,21 +21,14 @@ app = typer.Typer(
     no_args_is_help=True,
     help="""Searches over a model's settings by Ray Tune, within a budget of time.
 
-    What is tried stands in section [bold]tuning[/bold] of the settings. The first trial is the settings as they are;
-    poor trials are given up early (ASHA). Only validation data decides.""",
+    What is tried stands in section [bold]tuning[/bold] of the settings, or is what a ranking model proposes. The first
+    trial is the settings as they are; poor trials are given up early (ASHA). Only validation data decides.""",
 )
 
 
 NameOption = Annotated[str, typer.Option(help="What the outcome is called; another of that name is replaced.")]
 MinutesOption = Annotated[float | None, typer.Option(min=0.05, help="After which no trial continues.")]
 TrialsOption = Annotated[int | None, typer.Option(min=1, help="Most trials.")]
-
-
-class Model(StrEnum):
-    """Which of the ranker's models."""
-
-    trees = "trees"
-    network = "network"
 
 
 @app.command()
@@ -63,7 +55,9 @@ def retrieval(
 @app.command()
 def ranking(
     config: ConfigOption = None,
-    model: Annotated[Model, typer.Option(help="The trees, or the deep ranker.")] = Model.trees,
+    model: Annotated[
+        str | None, typer.Option(help="Which of ranking.models; default: the first.", show_default=False)
+    ] = None,
     name: NameOption = "latest",
     minutes: MinutesOption = None,
     trials: TrialsOption = None,
@@ -78,7 +72,7 @@ def ranking(
     from remora.training.tuning.ranking import search
 
     settings = _budgeted(config, minutes, trials)
-    found = search(settings, model.value, name)
+    found = search(settings, model, name)
     emit(found.read_json("report.json"), as_json, lambda out: _render(out, found, "remora train ranking"))
 
 

@@ -93,11 +93,11 @@ class Artifact:
         return read_document(self.home, f"{self.folder}/{path}", kind, REBUILD.format(self.at()))
 
     def add(self, folder: Path) -> list[str]:
-        """Copy a local folder's files into the staging folder; returns their names."""
-        files = sorted(folder.iterdir())
-        for file in files:
-            self.home.write_bytes(f"{self.folder}/{file.name}", file.read_bytes())
-        return [file.name for file in files]
+        """Copy a local folder's files into the staging folder, those of folders within it too; returns their paths."""
+        files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+        for path, file in files.items():
+            self.home.write_bytes(f"{self.folder}/{path}", file.read_bytes())
+        return [*files]
 
     def reuse(self, other: Artifact, paths: Iterable[str]) -> dict[str, Any]:
         """Link or copy files of another version into this one, unread; returns their entries of the metadata.

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from remora.datasets.slates import Slates
 from remora.evaluation.segments import of_user
+from remora.ranking.slates import Slates
 from remora.settings import EvaluationSettings
 
 Floats = npt.NDArray[np.floating]

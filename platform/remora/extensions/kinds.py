@@ -12,6 +12,8 @@ RETRIEVAL_MODEL = Kind("retrieval model", "remora.retrieval_models", ("learn", "
 
 HYDRATOR = Kind("hydrator", "remora.hydrators", ("from_config", "hydrate"))
 
+RANKING_MODEL = Kind("ranking model", "remora.ranking_models", ("learn", "save", "load", "margins"))
+
 SOURCE = Kind("source", "remora.sources", ("from_config", "find"))
 
 FILTER = Kind("filter", "remora.filters", ("from_config", "allowed"))
@@ -27,6 +29,6 @@ SURFACE = Kind("surface", "remora.surfaces", ("from_config",), functions=True)
 TRANSFORM = Kind("transform", "remora.transforms", ("applies", "transform"))
 
 KINDS = (
-    *(METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, HYDRATOR, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE),
-    TRANSFORM,
+    *(METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, RANKING_MODEL),
+    *(HYDRATOR, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE, TRANSFORM),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,27 +11,28 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from remora.contracts.errors import DataError
 from remora.contracts.json_document import parse_document
 from remora.ranking.batch import Batch
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import AnyCalibrator
 from remora.ranking.columns import RankerColumns
-from remora.ranking.model import RankingModel
-from remora.ranking.network.model import Network
-from remora.ranking.trees import Trees
+from remora.ranking.learning import RankerInputs
+from remora.ranking.model import ExplainedModel, RankingModel, SelectableModel
+from remora.settings.components import RankingModelChoice
 
-SPEC = "ranker.json"
-TREES, NETWORK = "trees", "network"
+SPEC, MODELS = "ranker.json", "ranking"
 
 
 class RankerSpec(BaseModel):
-    """What is not weights. ``calibrators`` has the objectives in their order."""
+    """What is not weights. ``calibrators`` has the objectives in their order, ``types`` the component of each model."""
 
     model_config = ConfigDict(frozen=True)
 
     columns: RankerColumns
     calibrators: dict[str, AnyCalibrator]
     blend: Blend
+    types: dict[str, str]
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -41,10 +42,14 @@ class RankerSpec(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Ranker:
-    """``score`` gives a column for each objective; :func:`~remora.ranking.slate_value.value_of` makes one of them."""
+    """``score`` gives a column for each objective; :func:`~remora.ranking.slate_value.value_of` makes one of them.
+
+    ``indices``: which columns of a model's margins count, where it gives more than are predicted.
+    """
 
     spec: RankerSpec
     models: Mapping[str, RankingModel]
+    indices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def columns(self) -> RankerColumns:
@@ -58,36 +63,68 @@ class Ranker:
 
     def margins(self, batch: Batch) -> npt.NDArray[np.float32]:
         """Shape (n, objectives): the blend, before calibration."""
-        return self.spec.blend.of({name: self.models[name].margins(batch) for name in self.spec.blend.models})
+        margins = {name: self.models[name].margins(batch) for name in self.spec.blend.models}
+        return self.spec.blend.of(margins | {name: margins[name][:, at] for name, at in self.indices.items()})
 
     def score(self, batch: Batch) -> dict[str, npt.NDArray[np.float64]]:
         """By objective, shape (n,): the probability that it happens, or the expected amount."""
         margins = self.margins(batch)
         return {name: of(margins[:, index]) for index, (name, of) in enumerate(self.spec.calibrators.items())}
 
+    def contributions(self, batch: Batch, objective: str) -> npt.NDArray[np.float32] | None:
+        """What each feature adds to the margin of a model, shape (n, F + 1), the last column what rows have in common.
+
+        Of the models that explain themselves it is the one with the largest share in the objective; None without one.
+        """
+        index, shares = self.objectives.index(objective), self.spec.blend.shares
+        explained = {name: model for name, model in self.models.items() if isinstance(model, ExplainedModel)}
+        name = max(explained, key=lambda name: shares[name][index], default=None)
+        if name is None or not shares[name][index]:
+            return None
+        return explained[name].contributions(batch, objective)
+
     def select(self, objectives: Collection[str]) -> Ranker:
         """One that predicts these as this one does, and runs nothing that they do not need."""
-        indices = [index for index, name in enumerate(self.objectives) if name in objectives]
-        calibrators = {self.objectives[index]: self.spec.calibrators[self.objectives[index]] for index in indices}
-        blend = self.spec.blend.select(indices)
-        return Ranker(
-            spec=self.spec.model_copy(update={"calibrators": calibrators, "blend": blend}),
-            models={name: self.models[name].select(indices) for name in blend.models},
-        )
+        chosen = [index for index, name in enumerate(self.objectives) if name in objectives]
+        calibrators = {self.objectives[index]: self.spec.calibrators[self.objectives[index]] for index in chosen}
+        blend = self.spec.blend.select(chosen)
+        models: dict[str, RankingModel] = {}
+        indices: dict[str, tuple[int, ...]] = {}
+        for name in blend.models:
+            model, before = self.models[name], self.indices.get(name, range(len(self.objectives)))
+            if isinstance(model, SelectableModel):
+                models[name] = model.select(chosen)
+            else:
+                models[name], indices[name] = model, tuple(before[index] for index in chosen)
+        spec = self.spec.model_copy(update={"calibrators": calibrators, "blend": blend})
+        return Ranker(spec=spec, models=models, indices=indices)
 
     def save(self, folder: Path) -> None:
-        """``ranker.json``, and the weights of the models that are used."""
+        """``ranker.json``, and the files of each model that is used in a folder of its own, under :data:`MODELS`."""
         (folder / SPEC).write_text(self.spec.model_dump_json(indent=1))
         for name in self.spec.blend.models:
-            self.models[name].save(folder)
+            own = folder / MODELS / name
+            own.mkdir(parents=True)
+            self.models[name].save(own)
 
     @classmethod
-    def load(cls, folder: Path, item_vectors: torch.Tensor) -> Ranker:
-        """What :meth:`save` wrote. ``item_vectors`` (items, d): what the network reads of items, by row."""
+    def load(cls, folder: Path, models: Mapping[str, RankingModelChoice], item_vectors: torch.Tensor) -> Ranker:
+        """What :meth:`save` wrote, of the ``models`` that settings name.
+
+        ``item_vectors`` (items, d): what models may read of items, by row. DataError where it was trained with a model
+        that the settings lack, or with another component under its name.
+        """
         spec = parse_document((folder / SPEC).read_bytes(), str(folder / SPEC), RankerSpec, "Build the bundle again.")
-        models: dict[str, RankingModel] = {}
-        if TREES in spec.blend.models:
-            models[TREES] = Trees.load(folder, spec.objectives)
-        if NETWORK in spec.blend.models:
-            models[NETWORK] = Network.load(folder, item_vectors)
-        return cls(spec=spec, models=models)
+        inputs = RankerInputs(columns=spec.columns, objectives=spec.objectives, item_vectors=item_vectors)
+        found = {}
+        for name in spec.blend.models:
+            named = models[name].type if name in models else None
+            if named != spec.types[name]:
+                there = f"the type '{named}'" if named else "none of that name"
+                raise DataError(
+                    f"The ranker was trained with the model '{name}' of type '{spec.types[name]}', and the settings "
+                    f"have {there} in ranking.models. Train the "
+                    f"ranker again."
+                )
+            found[name] = models[name].component.cls.load(models[name].config, folder / MODELS / name, inputs)
+        return cls(spec=spec, models=found)

@@ -17,8 +17,8 @@ from remora.contracts.printable import one_line
 from remora.registry.signature import SIGNATURE
 
 MANIFEST = "manifest.json"
-FORMAT = 5
-FORMATS = (".safetensors", ".ubj", ".parquet", ".faiss", ".json", ".md")
+FORMAT = 6
+FORMATS = (".safetensors", ".ubj", ".parquet", ".faiss", ".json", ".md", ".txt")
 """Nothing that executes when it is loaded."""
 
 ID_DIGITS = 32

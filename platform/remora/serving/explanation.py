@@ -13,9 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from remora.contracts.errors import NotReady
 from remora.pipeline import Candidates, Pipeline, Query, Retrieved
 from remora.pipeline.deadline import NEVER
-from remora.ranking.ranker import TREES
 from remora.ranking.scorer import ObjectiveScorer
-from remora.ranking.trees import Trees
 from remora.serving.loaded_bundle import LoadedBundle
 
 SHOWN_PARTS = 8
@@ -40,7 +38,7 @@ class FoundBy(ResponseModel):
 
 
 class Contribution(ResponseModel):
-    """What one feature adds to the margin of an objective's trees; ``value`` None where it is missing."""
+    """What one feature adds to a model's margin of an objective; ``value`` None where it is missing."""
 
     feature: str
     value: float | str | None
@@ -48,9 +46,11 @@ class Contribution(ResponseModel):
 
 
 class Prediction(ResponseModel):
-    """One objective: the prediction, its weight, and the trees' margin as a base and what each feature adds (TreeSHAP).
+    """One objective: the prediction, its weight, and a model's margin as a base and what each feature adds (of trees by
+    TreeSHAP).
 
-    ``contributions`` has the largest; ``other_contributions`` is the sum of the rest. Both are empty without trees.
+    Of the models that explain themselves it is the one with the largest share in the objective; without one there are
+    no contributions. ``contributions`` has the largest; ``other_contributions`` is the sum of the rest.
     """
 
     objective: str
@@ -169,7 +169,6 @@ def _number(value: np.floating) -> float | None:
 
 def _predictions(scorer: ObjectiveScorer, query: Query, candidates: Candidates, row: int) -> tuple[Prediction, ...]:
     batch, columns = scorer.batch(query, candidates), scorer.ranker.columns.columns
-    trees = scorer.ranker.models.get(TREES)
     at = _index(candidates, row) or 0
     one = batch.one(at)
     found = []
@@ -177,8 +176,9 @@ def _predictions(scorer: ObjectiveScorer, query: Query, candidates: Candidates, 
         said = Prediction(
             objective=objective, prediction=float(predicted[at]), weight=scorer.weights.get(objective, 0.0)
         )
-        if isinstance(trees, Trees):
-            *adds, base = trees.contributions(one, objective)[0].tolist()
+        explained = scorer.ranker.contributions(one, objective)
+        if explained is not None:
+            *adds, base = explained[0].tolist()
             order = sorted(range(len(adds)), key=lambda n: -abs(adds[n]))
             parts = tuple(
                 Contribution(

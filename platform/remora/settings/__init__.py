@@ -6,7 +6,7 @@ from remora.settings.data import DataSettings, EventTypeSettings, SourceSettings
 from remora.settings.features import FeatureSettings
 from remora.settings.gates import GatesSettings, MetricBound
 from remora.settings.load import ACTIVE, activate, load
-from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings
+from remora.settings.ranking import ObjectiveSettings, RankingSettings
 from remora.settings.registry import RegistrySettings
 from remora.settings.retraining import RetrainingSettings
 from remora.settings.retrieval import RetrievalSettings
@@ -33,7 +33,6 @@ __all__ = [
     "MarginSettings",
     "MetricBound",
     "MetricChoice",
-    "NetworkSettings",
     "ObjectiveSettings",
     "RankingSettings",
     "RegistrySettings",
@@ -46,7 +45,6 @@ __all__ = [
     "SplitSettings",
     "SurfaceSettings",
     "SurfacesSettings",
-    "TreeSettings",
     "activate",
     "load",
 ]

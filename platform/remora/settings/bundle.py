@@ -45,9 +45,7 @@ class BundleSettings(Section):
             for name, section in sections.items()
         }
         chosen[SURFACES] = settings.surfaces.model_dump()
-        return cls.model_validate(
-            chosen | {"ranking": {"objectives": _dumped(settings), "surface": settings.ranking.surface}}
-        )
+        return cls.model_validate(chosen | {"ranking": chosen["ranking"] | {"objectives": _dumped(settings)}})
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> BundleSettings:

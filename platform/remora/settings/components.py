@@ -11,6 +11,7 @@ from remora.extensions.kinds import (
     HYDRATOR,
     LINEAR_MODEL,
     METRIC,
+    RANKING_MODEL,
     RERANKER,
     RETRIEVAL_MODEL,
     SCORER,
@@ -42,6 +43,12 @@ class HydratorChoice(ComponentChoice):
     """What finds out who asks."""
 
     kind: ClassVar[Kind] = HYDRATOR
+
+
+class RankingModelChoice(ComponentChoice):
+    """What orders candidates: it predicts the objectives of each, learned from past slates."""
+
+    kind: ClassVar[Kind] = RANKING_MODEL
 
 
 class SourceChoice(ComponentChoice):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from remora.contracts.section import Section
 from remora.settings.bounds import Seed
+from remora.settings.components import RankingModelChoice
 from remora.settings.data import EventTypeSettings
+from remora.settings.named_components import NAME, over
 
 Calibration = Literal["platt", "temperature", "isotonic"]
+
+DEFAULT_MODELS: Mapping[str, Any] = {"trees": {}}
+
+BLEND = "blend"
+"""What reports call the models together."""
 
 
 class ObjectiveSettings(Section):
@@ -39,75 +47,53 @@ class ObjectiveSettings(Section):
         return self
 
 
-class TreeSettings(Section):
-    """XGBoost, one model for each objective."""
-
-    num_boost_round: int = Field(400, ge=1, le=100_000, description="most trees of an objective")
-    early_stopping_rounds: int = Field(
-        30, ge=1, le=100_000, description="rounds without a better validation after which training ends"
-    )
-    max_depth: int = Field(5, ge=1, le=30, description="levels of a tree")
-    learning_rate: float = Field(0.06, gt=0, le=10, description="what each tree's answer is multiplied by")
-    min_child_weight: float = Field(0.1, ge=0, le=1e9, description="least sum of hessians in a leaf")
-    subsample: float = Field(0.8, gt=0, le=1, description="share of rows that a tree learns from")
-    colsample_bytree: float = Field(0.6, gt=0, le=1, description="share of features that a tree may use")
-    pair_method: Literal["topk", "mean"] = Field("topk", description="how LambdaMART forms pairs of a listwise head")
-    pairs_per_sample: int = Field(
-        20, ge=1, le=10_000, description="topk: depth of the list; mean: pairs of each candidate"
-    )
-    position_debiasing: bool = Field(
-        False, description="estimate how position moves clicks (unbiased LambdaMART); needs candidates: logged"
-    )
-    categorical: bool = Field(True, description="split text features by sets of categories instead of by frequency")
-    monotone_constraints: dict[str, Literal[-1, 1]] = Field(
-        {}, description="feature -> 1 where more of it may only raise a score, -1 where only lower it"
-    )
-
-
-class NetworkSettings(Section):
-    """The deep ranker: one network with a head for each objective."""
-
-    hidden_dim: int = Field(64, ge=1, le=8_192, description="of the features' projection, which the crosses keep")
-    cross_layers: int = Field(2, ge=0, le=100, description="DCN-v2 cross layers")
-    attention_dim: int = Field(
-        32, ge=1, le=8_192, description="width of the candidate's attention over the history (DIN)"
-    )
-    history: int = Field(20, ge=0, le=10_000, description="most recent positive items that it reads; 0: none")
-    experts: int = Field(4, ge=1, le=1_000, description="MMoE experts, which the objectives share")
-    expert_width: int = Field(64, ge=1, le=8_192, description="outputs of each expert")
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of activations dropped in training")
-    listwise_loss_weight: float = Field(
-        0.8, ge=0, le=1, description="share of a listwise head's loss that compares within a slate"
-    )
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="of AdamW")
-    weight_decay: float = Field(1e-4, ge=0, le=10, description="of AdamW")
-    epochs: int = Field(30, ge=1, le=10_000, description="most passes over the training slates")
-    patience: int = Field(
-        4, ge=1, le=10_000, description="epochs without a better validation after which training ends"
-    )
-    batch_queries: int = Field(32, ge=1, le=100_000, description="slates in a batch of all workers together")
-
-
 class RankingDefinitions(Section):
     """What a slate is ordered by: the part of the ranking's settings that a bundle may set."""
 
     objectives: dict[str, ObjectiveSettings] = Field(
         {}, description="default: one for each weight of positive events, so that their sum is the expected weight"
     )
+    models: dict[str, RankingModelChoice | None] = Field(
+        {},
+        validate_default=True,
+        max_length=100,
+        description="what predicts the objectives; of several the blend is chosen on validation; null: not trained",
+    )
     surface: str = Field("home_feed", max_length=64, description="the surface whose candidates the ranker learns from")
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _over_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        # Null takes a default away; of another model it says what is so without it.
+        named = {name: one for name, one in value.items() if one is not None or name in DEFAULT_MODELS}
+        return over(DEFAULT_MODELS, named)
+
+    @field_validator("models")
+    @classmethod
+    def _named(cls, models: dict[str, RankingModelChoice | None]) -> dict[str, RankingModelChoice | None]:
+        for name in models:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a model: use small letters, digits and '_', at most 64")
+        if BLEND in models:
+            raise ValueError(f"{BLEND} is what all models together are called: choose another name")
+        if not any(models.values()):
+            raise ValueError("every ranking model is taken away: leave one")
+        return models
+
+    @property
+    def learned(self) -> dict[str, RankingModelChoice]:
+        """The models that were not taken away, by name."""
+        return {name: choice for name, choice in self.models.items() if choice is not None}
 
 
 class RankingSettings(RankingDefinitions):
     """The models that order candidates, and their training rows."""
 
-    models: tuple[Literal["trees", "network"], ...] = Field(
-        ("trees",), min_length=1, description="with several, their blend is chosen on validation"
-    )
     candidates: Literal["retrieved", "logged"] = Field(
         "retrieved", description="learn from what retrieval would have found, or from what was shown (data.impression)"
     )
-    trees: TreeSettings = TreeSettings()
-    network: NetworkSettings = NetworkSettings()
     leakage_allowlist: tuple[str, ...] = Field((), description="known at the instant, however well they predict")
     refit: bool = Field(True, description="once all is chosen, learn from the validation window as well")
     negatives_per_query: int = Field(150, ge=1, le=100_000, description="retrieved and not taken, drawn evenly")
@@ -126,21 +112,6 @@ class RankingSettings(RankingDefinitions):
     workers: int = Field(2, ge=1, le=1_000, description="Ray Train workers")
     max_failures: int = Field(2, ge=0, le=1_000, description="times that training continues after a worker died")
     seed: Seed = Field(7, description="of weights, shuffles and draws")
-
-    @model_validator(mode="after")
-    def _each_model_once(self) -> RankingSettings:
-        if len(set(self.models)) < len(self.models):
-            raise ValueError(f"models names one twice: {', '.join(self.models)}")
-        return self
-
-    @model_validator(mode="after")
-    def _positions_are_of_what_was_shown(self) -> RankingSettings:
-        if self.trees.position_debiasing and self.candidates != "logged":
-            raise ValueError(
-                "trees.position_debiasing needs candidates: logged, for only what was shown has a position that moved "
-                "clicks"
-            )
-        return self
 
 
 def by_weight(event_types: dict[str, EventTypeSettings]) -> dict[str, ObjectiveSettings]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
@@ -20,7 +21,7 @@ from remora.settings.components import MetricChoice
 from remora.settings.data import DataSettings
 from remora.settings.features import FeatureSettings
 from remora.settings.gates import GatesSettings
-from remora.settings.ranking import NetworkSettings, ObjectiveSettings, RankingSettings, TreeSettings, by_weight
+from remora.settings.ranking import ObjectiveSettings, RankingSettings, by_weight
 from remora.settings.references import References
 from remora.settings.registry import RegistrySettings
 from remora.settings.retention import RetentionSettings
@@ -29,7 +30,7 @@ from remora.settings.retrieval import RetrievalSettings
 from remora.settings.rollout import RolloutSettings
 from remora.settings.serving import ServingSettings
 from remora.settings.surfaces import SurfaceSettings, SurfacesSettings
-from remora.settings.tuning import Choice, TuningSettings
+from remora.settings.tuning import Choice, Range, TuningSettings
 
 
 class ClusterSettings(Section):
@@ -135,7 +136,7 @@ class Settings(Section):
     split: SplitSettings = SplitSettings()
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     retrieval: RetrievalSettings = Field(default_factory=RetrievalSettings)
-    ranking: RankingSettings = RankingSettings()
+    ranking: RankingSettings = Field(default_factory=RankingSettings)
     surfaces: SurfacesSettings = Field(default_factory=lambda: SurfacesSettings.model_validate({}))
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     serving: ServingSettings = ServingSettings()
@@ -225,22 +226,29 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _tunes_what_there_is(self) -> Settings:
-        tuned: tuple[tuple[str, type[Section]], ...] = (
-            ("retrieval", RetrievalSettings),
-            ("trees", TreeSettings),
-            ("network", NetworkSettings),
-        )
-        for part, section in tuned:
-            for name, space in getattr(self.tuning, part).items():
-                if name not in section.model_fields:
-                    known = ", ".join(section.model_fields)
-                    raise ValueError(f"tuning.{part} has {name!r}, which {part} does not have. It has {known}")
-                for value in space.choices if isinstance(space, Choice) else (space.low, space.high):
-                    _check_field(section, part, name, value)
+        _check_spaces("tuning.retrieval", RetrievalSettings, self.tuning.retrieval)
+        for name, spaces in self.tuning.ranking.items():
+            if name not in self.ranking.learned:
+                raise ValueError(
+                    f"tuning.ranking has {name!r}, and ranking.models has: {', '.join(self.ranking.learned)}"
+                )
+            config = self.ranking.learned[name].config
+            if not isinstance(config, UnresolvedConfig):
+                _check_spaces(f"tuning.ranking.{name}", type(config), spaces)
         return self
 
 
-def _check_field(section: type[Section], part: str, name: str, value: Any) -> None:
+def _check_spaces(place: str, section: type[Section], spaces: Mapping[str, Range | Choice]) -> None:
+    """ValueError for a field that the section does not have, and for a value that it could not have."""
+    for name, space in spaces.items():
+        if name not in section.model_fields:
+            known = ", ".join(section.model_fields)
+            raise ValueError(f"{place} has {name!r}, which {place.partition('.')[2]} does not have. It has {known}")
+        for value in space.choices if isinstance(space, Choice) else (space.low, space.high):
+            _check_field(section, place, name, value)
+
+
+def _check_field(section: type[Section], place: str, name: str, value: Any) -> None:
     """ValueError where no section could have that value."""
     field = section.model_fields[name]
     if field.annotation is int and isinstance(value, float):
@@ -248,4 +256,4 @@ def _check_field(section: type[Section], part: str, name: str, value: Any) -> No
     try:
         TypeAdapter(Annotated[field.annotation, field]).validate_python(value)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise ValueError(f"tuning.{part}.{name} offers {value!r}: {error.errors()[0]['msg']}") from error
+        raise ValueError(f"{place}.{name} offers {value!r}: {error.errors()[0]['msg']}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -44,30 +44,6 @@ def _of_retrieval() -> dict[str, Range | Choice]:
     }
 
 
-def _of_trees() -> dict[str, Range | Choice]:
-    return {
-        "max_depth": Range(low=3, high=9),
-        "learning_rate": Range(low=0.02, high=0.2, log=True),
-        "min_child_weight": Range(low=0.01, high=10.0, log=True),
-        "subsample": Range(low=0.5, high=1.0),
-        "colsample_bytree": Range(low=0.3, high=1.0),
-        "pairs_per_sample": Choice(choices=(5, 10, 20, 40)),
-        "categorical": Choice(choices=(True, False)),
-    }
-
-
-def _of_network() -> dict[str, Range | Choice]:
-    return {
-        "learning_rate": Range(low=2e-4, high=5e-3, log=True),
-        "hidden_dim": Choice(choices=(32, 64, 128)),
-        "cross_layers": Range(low=0, high=3),
-        "attention_dim": Choice(choices=(16, 32, 64)),
-        "experts": Choice(choices=(1, 2, 4, 8)),
-        "dropout": Range(low=0.0, high=0.5),
-        "listwise_loss_weight": Range(low=0.5, high=1.0),
-    }
-
-
 class TuningSettings(Section):
     """How long a search continues, how early it gives a trial up, and what it tries."""
 
@@ -84,7 +60,6 @@ class TuningSettings(Section):
     retrieval: dict[str, Range | Choice] = Field(
         default_factory=_of_retrieval, min_length=1, description="of retrieval: field -> what may be tried"
     )
-    trees: dict[str, Range | Choice] = Field(default_factory=_of_trees, min_length=1, description="of ranking.trees")
-    network: dict[str, Range | Choice] = Field(
-        default_factory=_of_network, min_length=1, description="of ranking.network"
+    ranking: dict[str, Annotated[dict[str, Range | Choice], Field(min_length=1)]] = Field(
+        {}, description="of each of ranking.models: field -> what may be tried; default: what the model proposes"
     )

@@ -12,7 +12,7 @@ from remora.settings import Settings
 from remora.settings.features import FeatureDefinitions
 from remora.settings.retrieval import RetrievalDefinitions
 from remora.steps.graph import checked
-from remora.steps.step import IfNamed, Step
+from remora.steps.step import Step
 
 
 def _fields(section: str, *names: str) -> tuple[str, ...]:
@@ -119,7 +119,6 @@ RANKING = Step(
     settings=(
         *_fields("objectives.*", "events", "label", "loss", "calibration"),
         *_fields("ranking", "models", "refit", "workers", "seed", "leakage_allowlist"),
-        *(IfNamed(path=f"ranking.{model}", within="ranking.models", name=model) for model in ("trees", "network")),
     ),
     also_reads=(
         "ranking.max_failures",
@@ -135,7 +134,7 @@ TUNE_RANKING = Step(
     reads=(RETRIEVAL, SLATES),
     settings=(
         *_fields("objectives.*", "events", "label", "loss", "calibration"),
-        *_fields("ranking", "models", "trees", "network", "refit", "workers", "seed"),
+        *_fields("ranking", "models", "refit", "workers", "seed"),
         "tuning",
     ),
 )
@@ -178,7 +177,7 @@ BUNDLE = Step(
         "surfaces",
         *_fields("retrieval", *RetrievalDefinitions.model_fields),
         *_fields("features", *FeatureDefinitions.model_fields),
-        *("objectives", "ranking.surface"),
+        *("objectives", "ranking.models", "ranking.surface"),
     ),
     with_commit=True,
 )

@@ -17,19 +17,6 @@ OPERATIONAL = ("name", "home", "tracking_uri", "registry", "cluster", "features.
 
 
 @dataclass(frozen=True, kw_only=True)
-class IfNamed:
-    """``path`` counts where the list of settings at ``within`` has ``name``: of a model that is trained, say."""
-
-    path: str
-    within: str
-    name: str
-
-    def holds(self, settings: Settings) -> bool:
-        """Is it named?"""
-        return self.name in setting_paths.values(settings, (self.within,))[self.within]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Step:
     """One step of a path.
 
@@ -44,13 +31,12 @@ class Step:
     command: str
     artifact: str = ""
     reads: tuple[Step, ...] = ()
-    settings: tuple[str | IfNamed, ...] = ()
+    settings: tuple[str, ...] = ()
     also_reads: tuple[str, ...] = ()
     with_commit: bool = False
 
     def __post_init__(self) -> None:
-        named = (path for one in self.settings for path in ([one] if isinstance(one, str) else [one.path, one.within]))
-        for path in (*named, *self.also_reads):
+        for path in (*self.settings, *self.also_reads):
             try:
                 setting_paths.check(path)
             except ValueError as error:
@@ -68,19 +54,13 @@ class Step:
         self, settings: Settings, inputs: Mapping[str, str], others: Mapping[str, str] | None = None
     ) -> Provenance:
         """What its result is made from: these settings, the code, and the versions of ``inputs``."""
-        paths = self.paths(settings)
-        own = setting_paths.view(settings, paths) if paths else None
+        own = setting_paths.view(settings, self.settings) if self.settings else None
         return Provenance(
-            settings=setting_paths.values(settings, paths) if paths else {},
+            settings=setting_paths.values(settings, self.settings) if self.settings else {},
             inputs=inputs,
             code=packages(own) | ({"commit": commit()} if self.with_commit else {}),
             others=others or {},
         )
-
-    def paths(self, settings: Settings) -> tuple[str, ...]:
-        """The settings that its result depends on, where these are the settings."""
-        named = [one if isinstance(one, str) else one.path if one.holds(settings) else None for one in self.settings]
-        return tuple(path for path in named if path is not None)
 
     def current(self, settings: Settings) -> Provenance:
         """The same of the current versions of what it reads; NotBuilt where one is not there."""
@@ -91,7 +71,7 @@ class Step:
 
         Reading another one is an UndeclaredSetting, in whatever process.
         """
-        readable = {path for step in (self, *self.before()) for path in (*step.paths(settings), *step.also_reads)}
+        readable = {path for step in (self, *self.before()) for path in (*step.settings, *step.also_reads)}
         return setting_paths.view(settings, {*OPERATIONAL, *readable})
 
     def before(self) -> Iterator[Step]:

@@ -15,13 +15,14 @@ from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.home import Home
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
+from remora.ranking.windows import RankingWindows
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import ABLATE, INGEST, RANKING, RETRIEVAL
 from remora.training import ranking_examples
 from remora.training.evaluation import REPORT, compared
-from remora.training.ranking_data import RankingWindows
+from remora.training.ranking_data import read_windows
 from remora.training.ranking_fit import Fit
 from remora.wiring.ablations import Ablations
 
@@ -40,7 +41,8 @@ def ablate(build: Build) -> dict[str, Any]:
     retrieval, ranked = build.inputs[RETRIEVAL.artifact], build.inputs[RANKING.artifact]
     towers = Towers.load(home.local_copy(retrieval.folder))
     vectors = towers.encoder.item_vectors
-    whole, without = Ranker.load(home.local_copy(ranked.folder), vectors), _rankers(settings, home, lake, vectors)
+    whole = Ranker.load(home.local_copy(ranked.folder), settings.ranking.learned, vectors)
+    without = _rankers(settings, home, lake, vectors)
     found = compared(
         settings, lake, towers, whole, lambda moments: Ablations(moments=moments, rankers=without).compared
     )
@@ -51,11 +53,11 @@ def ablate(build: Build) -> dict[str, Any]:
 def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) -> dict[str, Ranker]:
     """A ranker without each part of it, under the part's name."""
     rows = ranking_examples.make(settings)
-    data = RankingWindows.read(rows, lake)
+    data = read_windows(rows, lake)
     groups = sorted({name.split("__")[0] for name in data.columns.names})
     parts = {f"features {group}": (settings, data.without(f"{group}__")) for group in groups if len(groups) > 1}
-    for model in settings.ranking.models if len(settings.ranking.models) > 1 else ():
-        others = tuple(name for name in settings.ranking.models if name != model)
+    for model in settings.ranking.learned if len(settings.ranking.learned) > 1 else ():
+        others = settings.ranking.models | {model: None}
         alone = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"models": others})})
         parts[f"model {model}"] = (alone, data)
     made_from, artifacts = RANKING.current(settings).version, _rankers_artifacts(home)
@@ -70,7 +72,7 @@ def _rankers(settings: Settings, home: Home, lake: Lake, vectors: torch.Tensor) 
     for name, version in versions.items():
         kept = artifacts.find(version)
         assert kept is not None
-        found[name] = Ranker.load(home.local_copy(kept.folder), vectors)
+        found[name] = Ranker.load(home.local_copy(kept.folder), parts[name][0].ranking.learned, vectors)
     return found
 
 

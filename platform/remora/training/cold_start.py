@@ -16,13 +16,13 @@ from remora.contracts.tables import USER_ID
 from remora.datasets.holdout_items import hidden_items, select
 from remora.datasets.splits import TimeSplit, time_split
 from remora.evaluation.cold_start import ColdStart, HoldoutRanks, cold_start
+from remora.fitting.progress import Report
+from remora.fitting.runs import forget
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import COLD_START, INGEST
 from remora.training import retrieval, retrieval_inputs
-from remora.training.progress import Report
-from remora.training.runs import forget
 from remora.training.two_tower import Inputs, ranks_of_targets
 
 NAME, REPORT = COLD_START.artifact, "report.json"

@@ -11,8 +11,8 @@ from typing import Any
 from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
+from remora.datasets.labelled_slates import slates_of
 from remora.datasets.queries import queries, sampled, without_targets
-from remora.datasets.slates import Slates
 from remora.datasets.splits import time_split
 from remora.evaluation.metrics.chosen import metrics_at
 from remora.evaluation.parallel import replay_on_ray
@@ -58,7 +58,7 @@ def evaluate(build: Build) -> dict[str, Any]:
     home, settings, lake = build.home, build.settings, Lake(build.inputs[INGEST.artifact])
     retrieval, ranking = build.inputs[RETRIEVAL.artifact], build.inputs[RANKING.artifact]
     towers = Towers.load(home.local_copy(retrieval.folder))
-    ranker = Ranker.load(home.local_copy(ranking.folder), towers.encoder.item_vectors)
+    ranker = Ranker.load(home.local_copy(ranking.folder), settings.ranking.learned, towers.encoder.item_vectors)
     found = compared(settings, lake, towers, ranker, lambda moments: moments.compared)
     found = found.model_copy(update={"reliability": _reliability(settings, lake, retrieval, ranker)})
     if settings.evaluation.cold_start_holdout_fraction:
@@ -77,7 +77,7 @@ def _reliability(settings: Settings, lake: Lake, retrieval: Artifact, ranker: Ra
         most=chosen.validation_queries,
         every_query=True,
     )
-    found = Slates.of(rows, histories, ranker.columns, lake.vocabulary())
+    found = slates_of(rows, histories, ranker.columns, lake.vocabulary())
     return by_segment(ranker.score(found.batch), found, settings.evaluation)
 
 

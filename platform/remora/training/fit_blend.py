@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from remora.datasets.slates import Slates
-from remora.evaluation.slate_ndcg import mean_ndcg
 from remora.ranking.blend import Blend
 from remora.ranking.model import Margins
+from remora.ranking.slate_ndcg import mean_ndcg
+from remora.ranking.slates import Slates
 
 SHARES = np.linspace(0.0, 1.0, 11)
 

@@ -10,13 +10,13 @@ import polars as pl
 
 from remora.contracts.errors import DataError
 from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID
-from remora.datasets.slates import Slates
 from remora.datasets.splits import Window
 from remora.evaluation.leakage import Leak, knows_the_future, too_good
 from remora.features.snapshot import ItemSnapshot
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
 from remora.ranking.columns import RankerColumns
+from remora.ranking.slates import Slates
 from remora.settings import Settings
 
 log = logging.getLogger(__name__)

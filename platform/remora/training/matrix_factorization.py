@@ -15,10 +15,10 @@ import torch
 from ray.train.collective import broadcast_from_rank_zero
 
 from remora.evaluation.full_ranking import hits, ndcg_of_sets
+from remora.fitting.checkpoints import is_over, judged, progress, report, resumed
+from remora.fitting.lr_schedule import rate
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.matrix_factorization import MatrixFactorization, PairObjective, PairSpec, Vectors
-from remora.training.checkpoints import is_over, judged, progress, report, resumed
-from remora.training.lr_schedule import rate
 from remora.training.negative_sampling import NegativeSampler
 from remora.training.row_adam import RowAdam
 

@@ -11,16 +11,16 @@ from remora.contracts.artifacts import ArtifactStore
 from remora.contracts.home import Home
 from remora.datasets.splits import time_split
 from remora.evaluation.segments import ALL
+from remora.fitting.progress import Report
 from remora.ingest.lake import Lake
+from remora.ranking.network.training import NDCG
 from remora.retrieval.two_tower import Towers
 from remora.steps import Build, builds
 from remora.steps.path import RANKING, RETRIEVAL, SLATES
 from remora.training import ranking_examples
 from remora.training.leakage import leaks
-from remora.training.progress import Report
-from remora.training.ranking_data import RankingWindows
-from remora.training.ranking_fit import NAME, Fit
-from remora.training.ranking_network import NDCG
+from remora.training.ranking_data import read_windows
+from remora.training.ranking_fit import Fit
 from remora.training.ranking_report import RankingReport, html
 from remora.training.tracking import tracked
 
@@ -36,16 +36,16 @@ def ranking_artifacts(home: Home) -> ArtifactStore:
 def train(build: Build, on_report: Callable[[Report], None] | None = None) -> dict[str, Any]:
     """Train on the ranking window, choose on the validation window; an unchanged version is reused.
 
-    ``on_report`` is called with ``objective``, ``round``, ``rounds`` and the head's metric on the validation window now
-    and then; the default logs a line.
+    ``on_report`` is called now and then with what a model reports of its training: numbers by name, the ``round`` or
+    the ``epoch`` among them, and which ``model`` it is. The default logs a line.
     """
     home, settings, name = build.home, build.settings, build.version
     retrieval, rows, lake = build.inputs[RETRIEVAL.artifact], build.inputs[SLATES.artifact], Lake.open(home)
-    data = RankingWindows.read(rows, lake)
+    data = read_windows(rows, lake)
     suspected = leaks(settings, lake, time_split(settings, lake).ranking, data.train, data.columns)
     vectors = Towers.load(home.local_copy(retrieval.folder)).encoder.item_vectors
     params = settings.ranking.model_dump() | {"retrieval": retrieval.version, "rows": len(data.train.batch)}
-    with tracked(settings, NAME, name, params) as run:
+    with tracked(settings, RANKING.artifact, name, params) as run:
         fit = Fit(settings=settings, home=home, version=name, data=data, vectors=vectors, run=run, say=on_report)
         fitted = fit.ranker()
         report = fitted.report(settings, name, data, suspected, fit.curves)

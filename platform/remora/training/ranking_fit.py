@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from remora.contracts.errors import DataError
 from remora.contracts.home import Home
-from remora.datasets.slates import Slates, both
 from remora.evaluation.leakage import Leak
 from remora.evaluation.reliability import Reliability, by_segment
-from remora.ranking.model import RankingModel
-from remora.ranking.network.model import Network
-from remora.ranking.ranker import NETWORK, TREES, Ranker, RankerSpec
-from remora.ranking.trees import Trees
+from remora.fitting.progress import Report
+from remora.fitting.runs import forget_parts
+from remora.fitting.torch_runs import described
+from remora.fitting.training_run import RANKING, TrainingRun
+from remora.ranking.learning import Curve, LearningResult, RankingData
+from remora.ranking.model import Margins
+from remora.ranking.ranker import Ranker, RankerSpec
+from remora.ranking.slates import Slates
+from remora.ranking.windows import RankingWindows
 from remora.settings import Settings
 from remora.settings.ranking import ObjectiveSettings
-from remora.training.boosting import BoostedTrees, boost, boost_in_process
 from remora.training.fit_blend import blended
 from remora.training.fit_calibration import calibrator
-from remora.training.fitting import Resources, described, fit_network
-from remora.training.progress import Report
-from remora.training.ranking_data import RankingWindows, boosting_of, groups, network_inputs
-from remora.training.ranking_network import NDCG, NetworkInputs, NetworkSchedule, fit_in_process
 from remora.training.ranking_report import RankingReport, data_of, dependences, importances, qualities
-from remora.training.runs import forget
 from remora.training.tracking import TrackedRun
-
-NAME = "ranking"
-AGAIN_EPOCHS, AGAIN_RATE = 3, 0.3
-"""The network's second course, with the validation window: this many epochs at this share of the learning rate."""
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +44,7 @@ class Fit:
     run: TrackedRun | None
     say: Callable[[Report], None] | None
     here: bool = False  # in this process, without Ray Train's workers and checkpoints
-    curves: dict[str, tuple[float, ...]] = field(default_factory=dict)  # quality on validation, of what was fitted
+    curves: dict[str, Curve] = field(default_factory=dict)  # quality on validation, of what was fitted
 
     @property
     def objectives(self) -> Mapping[str, ObjectiveSettings]:
@@ -58,14 +52,14 @@ class Fit:
         return self.settings.objectives
 
     def ranker(self) -> FittedRanker:
-        """All models, chosen on the validation window and then, with a refit, learned from it too."""
-        fits = {TREES: self.trees, NETWORK: self.network}
-        chosen: dict[str, RankingModel] = {}
-        final: dict[str, RankingModel] = {}
-        for name in self.settings.ranking.models:
-            chosen[name], final[name] = fits[name]()
+        """All models, chosen on the validation window and then, with a refit, learned from it too.
+
+        DataError for a model whose margins are not a finite number for each candidate and objective.
+        """
+        models = self.settings.ranking.learned
+        learned = {name: self._learned(name) for name in models}
         judged = self.data.validation
-        margins = {name: model.margins(judged.batch) for name, model in chosen.items()}
+        margins = {name: self._margins(name, one) for name, one in learned.items()}
         blend = blended(margins, judged, tuple(self.objectives))
         together = blend.of(margins)
         # On models that have not seen the window: those that learned from it look better there than they are.
@@ -73,71 +67,53 @@ class Fit:
             name: calibrator(o.calibrated_by, together[:, index], judged.labels[name], judged.counts)
             for index, (name, o) in enumerate(self.objectives.items())
         }
-        spec = RankerSpec(columns=self.data.columns, calibrators=calibrators, blend=blend)
-        return FittedRanker(before=Ranker(spec=spec, models=chosen), ranker=Ranker(spec=spec, models=final))
-
-    def trees(self) -> tuple[RankingModel, RankingModel]:
-        """The trees chosen on validation, and those that learned from it too."""
-        found: dict[str, BoostedTrees] = {}
-        for name, objective in self.objectives.items():
-            config = boosting_of(self.settings.ranking, objective, self.data)
-            train, validation = (groups(part, name, config.head) for part in (self.data.train, self.data.validation))
-            if self.here:
-                found[name] = boost_in_process(config, train, validation)
-            else:
-                found[name] = boost(
-                    self.settings.ranking,
-                    self.home,
-                    self._run(name),
-                    config=config,
-                    train=train,
-                    validation=validation,
-                    report=partial(self._told, objective=name),
-                )
-            self.curves[f"{TREES} {name}"] = found[name].history
-        return (
-            Trees({name: boosted.chosen for name, boosted in found.items()}),
-            Trees({name: boosted.booster for name, boosted in found.items()}),
-        )
-
-    def network(self) -> tuple[RankingModel, RankingModel]:
-        """The network chosen on validation, and the same gone on with it."""
-        ranking = self.settings.ranking
-        inputs, schedule = network_inputs(self.settings, self.data, self.vectors)
-        resources = Resources(workers=ranking.workers, threads=1, max_failures=ranking.max_failures)
-
-        def fit(run: str, inputs: NetworkInputs, schedule: NetworkSchedule) -> Network:
-            if self.here:
-                return Network(inputs.spec, fit_in_process(inputs, schedule), self.vectors)
-            network, epochs = fit_network(self.home, run, inputs, schedule, resources, on_epoch=self._told)
-            if inputs.validation is not None:
-                self.curves[NETWORK] = tuple(float(epoch[NDCG]) for epoch in epochs)
-            return Network(inputs.spec, network, self.vectors)
-
-        first = fit(self._run(NETWORK), inputs, schedule)
-        if not ranking.refit:
-            return first, first
-        judged = self.data.validation
-        every = both(self.data.train, judged.with_any(*judged.labels.values()))
-        again = replace(inputs, train=every, validation=None, weights=first.network.state_dict())
-        shorter = replace(schedule, epochs=AGAIN_EPOCHS, learning_rate=AGAIN_RATE * schedule.learning_rate)
-        return first, fit(self._run(f"{NETWORK}-again"), again, shorter)
+        types = {name: choice.type for name, choice in models.items()}
+        spec = RankerSpec(columns=self.data.columns, calibrators=calibrators, blend=blend, types=types)
+        before, final = ({n: getattr(one, of) for n, one in learned.items()} for of in ("chosen", "final"))
+        return FittedRanker(before=Ranker(spec=spec, models=before), ranker=Ranker(spec=spec, models=final))
 
     def forget(self) -> None:
         """Remove what runs need to continue, once the artifact is committed."""
-        for name in self.objectives:
-            forget(self.home, NAME, self._run(name))
-        for name in (NETWORK, f"{NETWORK}-again"):
-            forget(self.home, "towers", self._run(name))
+        forget_parts(self.home, RANKING, self.version)
 
-    def _run(self, part: str) -> str:
-        return f"{self.version}-{part}"
+    def _learned(self, name: str) -> LearningResult:
+        choice, ranking = self.settings.ranking.learned[name], self.settings.ranking
+        run = TrainingRun(
+            home=self.home,
+            version=f"{self.version}-{name}",
+            workers=ranking.workers,
+            max_failures=ranking.max_failures,
+            on_report=lambda part, values: self._told(f"{name} {part}".strip(), values),
+        )
+        data = RankingData(
+            windows=self.data,
+            objectives=self.objectives,
+            item_vectors=self.vectors,
+            refit=ranking.refit,
+            seed=ranking.seed,
+            run=None if self.here else run,
+        )
+        found: LearningResult = choice.component.cls.learn(choice.config, data)
+        self.curves.update({f"{name} {part}".strip(): curve for part, curve in found.curves.items()})
+        return found
 
-    def _told(self, values: Report, objective: str = NETWORK) -> None:
-        step = values["round"] if "round" in values else values["epoch"]
+    def _margins(self, name: str, learned: LearningResult) -> Margins:
+        """What the model says of the validation window."""
+        batch = self.data.validation.batch
+        found, shape = learned.chosen.margins(batch), (len(batch), len(self.objectives))
+        if found.shape != shape or not np.isfinite(found).all():
+            what = "numbers that are not finite" if found.shape == shape else f"margins of shape {found.shape}"
+            raise DataError(
+                f"The ranking model '{name}' gives {what}. Of {shape[0]} candidates and the objectives "
+                f"{', '.join(self.objectives)} it must give finite margins of shape {shape}."
+            )
+        return found
+
+    def _told(self, part: str, values: Report) -> None:
         assert self.run is not None
-        self.run.metrics({f"{objective}_{name}": value for name, value in values.items()}, step=step)
-        (self.say or _log)(values | {"objective": objective})
+        step = values["round"] if "round" in values else values["epoch"]
+        self.run.metrics({f"{part.replace(' ', '_')}_{name}": value for name, value in values.items()}, step=step)
+        (self.say or _log)(values | {"model": part})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +129,7 @@ class FittedRanker:
         version: str,
         data: RankingWindows,
         suspected: tuple[Leak, ...],
-        curves: Mapping[str, tuple[float, ...]],
+        curves: Mapping[str, Curve],
     ) -> RankingReport:
         """What was measured on the validation window."""
         judged, blend, seed = data.validation, self.before.spec.blend, settings.ranking.seed
@@ -189,7 +165,7 @@ def crossed_reliability(ranker: Ranker, judged: Slates, settings: Settings) -> t
 
 def _log(values: Report) -> None:
     if "round" in values:
-        said = (values["objective"], values["round"], values["rounds"], values["metric"], values[values["metric"]])
+        said = (values["model"], values["round"], values["rounds"], values["metric"], values[values["metric"]])
         log.info("%s, round %d of %d: %s on validation %.4f", *said)
     else:
-        log.info(described(values))
+        log.info("%s, %s", values["model"], described(values))

@@ -13,19 +13,20 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from remora.contracts.printable import shown
-from remora.datasets.slates import Slates
 from remora.evaluation.drawing import label, svg, title
 from remora.evaluation.leakage import Leak
 from remora.evaluation.reliability import Reliability
 from remora.evaluation.reliability_plot import reliability_plot
-from remora.evaluation.slate_ndcg import ndcg_of_each
 from remora.ranking.batch import Batch
 from remora.ranking.explanation import grid, partial_dependence, permutation_importance
+from remora.ranking.learning import Curve
 from remora.ranking.ranker import Ranker
+from remora.ranking.slate_ndcg import ndcg_of_each
+from remora.ranking.slates import Slates
 from remora.ranking.timing import Timing, timed
+from remora.settings.ranking import BLEND
 
 SHOWN, IMPORTANCE_SLATES, DEPENDENCE_ROWS = 20, 30, 2_000
-BLEND = "blend"
 
 
 class Data(BaseModel):
@@ -71,7 +72,7 @@ class RankingReport(BaseModel):
     weights: dict[str, float]
     quality: tuple[Quality, ...]
     shares: dict[str, dict[str, float]]
-    curves: dict[str, tuple[float, ...]]
+    curves: dict[str, Curve]
     reliability: tuple[Reliability, ...]
     importance: dict[str, dict[str, float]]
     dependence: tuple[Dependence, ...]
@@ -184,12 +185,12 @@ def _largest(importance: Mapping[str, float]) -> Sequence[tuple[str, float, floa
     return [(name, value, 100 * max(0.0, value) / top) for name, value in order]
 
 
-def _curves(curves: Mapping[str, Sequence[float]]) -> bytes:
-    def draw(axis: Any, curve: tuple[str, Sequence[float]]) -> None:
-        name, values = curve
-        axis.plot(range(1, len(values) + 1), values)
+def _curves(curves: Mapping[str, Curve]) -> bytes:
+    def draw(axis: Any, drawn: tuple[str, Curve]) -> None:
+        name, curve = drawn
+        axis.plot(range(1, len(curve.values) + 1), curve.values)
         axis.set_title(title(name))
-        axis.set_xlabel("epoch" if name.startswith("network") else "round")
+        axis.set_xlabel(curve.step)
         axis.set_ylabel("on validation")
 
     return _panels(draw, list(curves.items()))

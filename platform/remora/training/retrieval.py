@@ -25,6 +25,9 @@ from remora.contracts.home import Home
 from remora.contracts.tables import ITEM_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.datasets.splits import time_split
+from remora.fitting.checkpoints import read_state
+from remora.fitting.progress import Report, followed
+from remora.fitting.runs import forget, run_config
 from remora.ingest.lake import Lake
 from remora.retrieval.index import EXACT_LIMIT, ItemIndex
 from remora.retrieval.index_selection import Budget, choose
@@ -32,10 +35,7 @@ from remora.retrieval.towers import TwoTower
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import INGEST, RETRIEVAL
-from remora.training.checkpoints import read_state
-from remora.training.progress import Report, followed
 from remora.training.retrieval_inputs import prepare
-from remora.training.runs import forget, run_config
 from remora.training.tracking import tracked
 from remora.training.two_tower import RECALL, Inputs, Schedule, held_out_users, towers
 from remora.training.two_tower_worker import STATE, TOWERS, train_worker

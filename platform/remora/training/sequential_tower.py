@@ -18,12 +18,12 @@ from ray.train.collective import broadcast_from_rank_zero
 from torch import Tensor, nn
 
 from remora.evaluation.full_ranking import ndcg_of_one, ranks
+from remora.fitting.checkpoints import is_over, judged, progress, report, resumed
+from remora.fitting.lr_schedule import rate
 from remora.retrieval.interaction_histories import Histories, batches
 from remora.retrieval.losses.candidates import SampledNegatives
 from remora.retrieval.losses.table import LOSSES
 from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
-from remora.training.checkpoints import is_over, judged, progress, report, resumed
-from remora.training.lr_schedule import rate
 from remora.training.negative_sampling import NegativeSampler
 
 NDCG = "ndcg@10"

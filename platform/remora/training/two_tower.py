@@ -15,12 +15,12 @@ import torch
 from ray.data.collate_fn import ArrowBatchCollateFn
 from torch import Tensor
 
+from remora.fitting.lr_schedule import cooled
 from remora.retrieval.content import EncodedContent
 from remora.retrieval.losses.table import COMPARING
 from remora.retrieval.losses.user_item_logits import user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings import RetrievalSettings
-from remora.training.lr_schedule import cooled
 
 CUTOFF = 100
 RECALL = f"recall@{CUTOFF}"

@@ -13,8 +13,8 @@ import ray.train.torch
 import torch
 from safetensors.torch import load_file, save_file
 
+from remora.fitting.checkpoints import read_state
 from remora.retrieval.towers import TwoTower
-from remora.training.checkpoints import read_state
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
 
 TOWERS, STATE, OPTIMISER = "towers.safetensors", "state.json", "optimiser.pt"

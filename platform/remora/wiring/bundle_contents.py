@@ -152,7 +152,7 @@ class BundleContents:
             snapshot=ItemSnapshot.load(folder / SNAPSHOT),
             towers=towers,
             models=load_models(own, folder),
-            ranker=Ranker.load(folder, towers.encoder.item_vectors),
+            ranker=Ranker.load(folder, own.ranking.learned, towers.encoder.item_vectors),
         )
 
     @property

@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from remora.ranking.columns import RankerColumns
+from remora.ranking.models.network import Network
 from remora.ranking.network.attention import HistoryAttention
 from remora.ranking.network.crosses import Crosses
 from remora.ranking.network.experts import Experts
 from remora.ranking.network.inputs import FeatureInput, Scale
-from remora.settings.ranking import NetworkSettings
 
 
 class NetworkSpec(BaseModel):
@@ -23,7 +23,7 @@ class NetworkSpec(BaseModel):
     scale: Scale
     objectives: tuple[str, ...]
     dimension: int
-    settings: NetworkSettings
+    settings: Network.Config
 
 
 class RankingNetwork(nn.Module):

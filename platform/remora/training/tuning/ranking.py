@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import ray.tune
 import torch
-import xgboost
 
 from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import SettingsError
 from remora.contracts.home import Home
-from remora.evaluation.slate_ndcg import ndcg_of_each
 from remora.ingest.lake import Lake
-from remora.ranking.model import RankingModel
-from remora.ranking.network.model import Network
+from remora.ranking.learning import RankingData
+from remora.ranking.network.training import NDCG
+from remora.ranking.slate_ndcg import ndcg_of_each
 from remora.ranking.timing import timed
-from remora.ranking.trees import Trees
+from remora.ranking.trials import fixed_fields, search_space, stage_count, stages
 from remora.retrieval.two_tower import Towers
-from remora.settings import NetworkSettings, RankingSettings, Settings, TreeSettings
+from remora.settings import RankingSettings, Settings
+from remora.settings.components import RankingModelChoice
 from remora.settings.one_writer import writes
 from remora.steps.path import RETRIEVAL, TUNE_RANKING
 from remora.training import ranking_examples
-from remora.training.ranking_data import RankingWindows, boosting_of, groups, network_inputs
-from remora.training.ranking_network import NDCG, epochs_in_process
+from remora.training.ranking_data import read_windows
 from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
-from remora.training.tuning.search import COST
+from remora.training.tuning.search import COST, Spaces
 
-Model = Literal["trees", "network"]
-SECTIONS: dict[str, type[TreeSettings] | type[NetworkSettings]] = {"trees": TreeSettings, "network": NetworkSettings}
-ROUNDS_AT_ONCE, TIMES = 20, 15
+TIMES = 15
 
 log = logging.getLogger(__name__)
 
@@ -45,37 +40,45 @@ def ranking_search_artifacts(home: Home) -> ArtifactStore:
 
 @writes(TUNE_RANKING.command)
 def search(
-    settings: Settings, model: Model = "trees", name: str = "latest", on_report: OnReport | None = None
+    settings: Settings, model: str | None = None, name: str = "latest", on_report: OnReport | None = None
 ) -> Artifact:
-    """Search ``tuning.<model>`` within its budget and keep the outcome as ``name``; an unchanged one is reused.
+    """Search the settings of a model of ``ranking.models``, by default the first, and keep the outcome as ``name``; an
+    unchanged one is reused.
 
-    The first trial is the settings as they are. NDCG@10 on the validation window, the mean of the objectives, decides;
-    each trial also says what a slate of 500 candidates takes, so that the report can show what quality costs. All
-    trials read the same rows, which are made once. Interrupted, the same command continues. SettingsError for fields
-    that no trial could change.
+    What is tried stands in ``tuning.ranking``, or is what the model proposes. The first trial is the settings as they
+    are. NDCG@10 on the validation window, the mean of the objectives, decides; each trial also says what a slate of 500
+    candidates takes, so that the report can show what quality costs. All trials read the same rows, which are made
+    once. Interrupted, the same command continues. SettingsError for a model that is not there, and for fields that no
+    trial could change.
     """
     check_name(name)
-    spaces = getattr(settings.tuning, model)
-    if fixed := sorted(
-        set(spaces) & {"epochs", "patience", "num_boost_round", "early_stopping_rounds", "monotone_constraints"}
-    ):
-        raise SettingsError(f"tuning.{model} has {', '.join(fixed)}, which is the same for all trials. Leave it out.")
+    models = settings.ranking.learned
+    model = model or next(iter(models))
+    if model not in models:
+        raise SettingsError(f"ranking.models has no '{model}' to be searched. It has: {', '.join(models)}.")
+    chosen = models[model]
+    spaces = _spaces(settings, model)
     home, rows = Home(settings.home), ranking_examples.make(settings)
     inputs = {step.artifact: step.artifacts(home).current_version() or "" for step in TUNE_RANKING.reads}
     made_from = TUNE_RANKING.provenance(settings, inputs, {"model": model}).version
     settings = TUNE_RANKING.view(settings)
 
     def plan() -> SearchPlan:
-        vectors = Towers.load(home.local_copy(RETRIEVAL.artifacts(home).current().folder)).encoder.item_vectors
-        data = RankingWindows.read(rows, Lake.open(home))
+        data = RankingData(
+            windows=read_windows(rows, Lake.open(home)),
+            objectives=settings.objectives,
+            item_vectors=Towers.load(home.local_copy(RETRIEVAL.artifacts(home).current().folder)).encoder.item_vectors,
+            refit=False,
+            seed=settings.ranking.seed,
+        )
         return SearchPlan(
-            path=f"ranking.{model}",
-            before=getattr(settings.ranking, model),
+            path=f"ranking.models.{model}",
+            before=chosen.config,
             spaces=spaces,
             metric=NDCG,
-            most_epochs=most_epochs(settings.ranking, model),
+            most_epochs=stage_count(chosen.component.cls, chosen.config),
             trial=_trial,
-            given={"settings": settings, "model": model, "data": data, "vectors": vectors},
+            given={"chosen": chosen, "data": data},
         )
 
     return cached_search(settings, ranking_search_artifacts(home), name, made_from, plan, on_report or _log)
@@ -84,58 +87,40 @@ def search(
 def tuned(settings: Settings, name: str) -> Settings:
     """The settings with the best of the search ``name``; NotFound says which there are."""
     ranking = settings.ranking.model_dump()
-    for model, changes in best_of(ranking_search_artifacts(Home(settings.home)), name)["ranking"].items():
-        ranking[model] |= changes
+    best = best_of(ranking_search_artifacts(Home(settings.home)), name)["ranking"]["models"]
+    for model, changes in best.items():
+        if not ranking["models"].get(model):
+            raise SettingsError(f"The search '{name}' was of the ranking model '{model}', which ranking.models lacks.")
+        ranking["models"][model] |= changes
     return settings.model_copy(update={"ranking": RankingSettings.model_validate(ranking)})
 
 
-def most_epochs(ranking: RankingSettings, model: Model) -> int:
-    """How often a trial reports: each epoch of a network, each so many rounds of trees."""
-    return ranking.network.epochs if model == "network" else max(1, ranking.trees.num_boost_round // ROUNDS_AT_ONCE)
+def _spaces(settings: Settings, model: str) -> Spaces:
+    """What is tried; SettingsError where there is nothing, or a field that all trials have alike."""
+    component = settings.ranking.learned[model].component.cls
+    spaces = settings.tuning.ranking.get(model) or search_space(component)
+    if not spaces:
+        raise SettingsError(
+            f"The ranking model '{model}' does not say what to try. Write it in tuning.ranking.{model}."
+        )
+    if fixed := sorted(set(spaces) & fixed_fields(component)):
+        raise SettingsError(
+            f"tuning.ranking.{model} has {', '.join(fixed)}, which is the same for all trials. Leave it out."
+        )
+    return spaces
 
 
-def _trial(
-    changes: dict[str, Any], settings: Settings, model: Model, data: RankingWindows, vectors: torch.Tensor
-) -> None:
+def _trial(changes: dict[str, Any], chosen: RankingModelChoice, data: RankingData) -> None:
     """One trial on one CPU."""
     torch.set_num_threads(1)
-    ranking = settings.ranking
-    chosen = SECTIONS[model].model_validate(getattr(ranking, model).model_dump() | changes)
-    settings = settings.model_copy(update={"ranking": ranking.model_copy(update={model: chosen})})
-    if model == "trees":
-        steps: Iterator[tuple[float, RankingModel]] = _trees(settings, data)
-    else:
-        steps = _network(settings, data, vectors)
-    most = most_epochs(settings.ranking, model)
-    for epoch, (quality, ranker) in enumerate(steps, 1):
-        cost = timed(ranker.margins, data.validation.batch, TIMES).p50_ms
+    chosen = RankingModelChoice.model_validate(chosen.model_dump() | changes)
+    component, judged = chosen.component.cls, data.windows.validation
+    most = stage_count(component, chosen.config)
+    for epoch, model in enumerate(stages(component, chosen.config, data), 1):
+        found = ndcg_of_each(model.margins(judged.batch), judged.labels, judged.batch.slate)
+        quality = float(np.mean([*found.values()]))
+        cost = timed(model.margins, judged.batch, TIMES).p50_ms
         ray.tune.report({"epoch": epoch, "epochs": most, NDCG: quality, COST: cost})
-
-
-def _trees(settings: Settings, data: RankingWindows) -> Iterator[tuple[float, RankingModel]]:
-    """So many more rounds of each objective at a time."""
-    ranking, judged = settings.ranking, data.validation
-    boosters: dict[str, xgboost.Booster] = {}
-    matrices = {}
-    for name, objective in settings.objectives.items():
-        config = boosting_of(ranking, objective, data)
-        matrices[name] = config, config.matrix(groups(data.train, name, config.head))
-    for _ in range(most_epochs(ranking, "trees")):
-        for name, (config, matrix) in matrices.items():
-            boosters[name] = xgboost.train(
-                config.parameters, matrix, num_boost_round=ROUNDS_AT_ONCE, xgb_model=boosters.get(name)
-            )
-        trees = Trees(dict(boosters))
-        found = ndcg_of_each(trees.margins(judged.batch), judged.labels, judged.batch.slate)
-        yield float(np.mean([*found.values()])), trees
-
-
-def _network(settings: Settings, data: RankingWindows, vectors: torch.Tensor) -> Iterator[tuple[float, RankingModel]]:
-    """An epoch at a time."""
-    inputs, schedule = network_inputs(settings, data, vectors)
-    for quality, network in epochs_in_process(inputs, replace(schedule, patience=schedule.epochs)):
-        assert quality is not None  # it has a validation window
-        yield quality, Network(inputs.spec, network, vectors)
 
 
 def _log(report: dict[str, Any]) -> None:

@@ -130,8 +130,8 @@ def _front_plot(axis: Any, report: SearchReport) -> None:
 def _nested(section: str, changes: dict[str, Any]) -> dict[str, Any]:
     """As they stand in a file of settings.
 
-    >>> _nested("ranking.trees", {"max_depth": 4})
-    {'ranking': {'trees': {'max_depth': 4}}}
+    >>> _nested("ranking.models.trees", {"max_depth": 4})
+    {'ranking': {'models': {'trees': {'max_depth': 4}}}}
     """
     for name in reversed(section.split(".")):
         changes = {name: changes}

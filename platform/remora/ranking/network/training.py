@@ -17,20 +17,21 @@ import torch.nn.functional as F
 from ray.train.collective import broadcast_from_rank_zero
 from torch import Tensor, nn
 
-from remora.datasets.slates import Slates
-from remora.evaluation.slate_ndcg import ndcg_of_each
-from remora.ranking.network.model import Network, tensors
+from remora.fitting.checkpoints import is_over, judged, new_state, progress, report, resumed
+from remora.fitting.lr_schedule import rate
+from remora.ranking.models.network import Network
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
-from remora.settings.ranking import NetworkSettings, ObjectiveSettings
-from remora.training.checkpoints import is_over, judged, new_state, progress, report, resumed
-from remora.training.lr_schedule import rate
+from remora.ranking.network.tensors import tensors
+from remora.ranking.slate_ndcg import ndcg_of_each
+from remora.ranking.slates import Slates
+from remora.settings.ranking import ObjectiveSettings
 
 NDCG = "ndcg@10"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSchedule:
-    """How long and how fast; see :class:`~remora.settings.NetworkSettings`."""
+    """How long and how fast; see :class:`Network.Config`."""
 
     epochs: int
     patience: int
@@ -41,7 +42,7 @@ class NetworkSchedule:
     seconds: float | None = None
 
     @classmethod
-    def of(cls, chosen: NetworkSettings, seed: int) -> NetworkSchedule:
+    def of(cls, chosen: Network.Config, seed: int) -> NetworkSchedule:
         """As the settings say."""
         names = ("epochs", "patience", "batch_queries", "learning_rate", "weight_decay")
         return cls(**chosen.model_dump(include=set(names)), seed=seed)

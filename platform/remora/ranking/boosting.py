@@ -16,10 +16,10 @@ import ray.train
 import xgboost
 from ray.train.xgboost import XGBoostTrainer
 
-from remora.contracts.home import Home
-from remora.settings import RankingSettings, TreeSettings
-from remora.training.progress import Report, followed
-from remora.training.runs import run_config
+from remora.fitting.progress import Report, followed
+from remora.fitting.runs import run_config
+from remora.fitting.training_run import RANKING, TrainingRun
+from remora.ranking.models.trees import Trees
 
 MODEL, AGAIN = "model.ubj", "again.ubj"
 CHECKPOINT_EVERY_ROUNDS = 50
@@ -77,7 +77,7 @@ class Config:
     ``kinds`` (F) are ``q`` for numbers and ``c`` for categories, ``monotone`` (F) 1, -1 or 0.
     """
 
-    trees: TreeSettings
+    trees: Trees.Config
     head: Head
     kinds: tuple[str, ...]
     monotone: tuple[int, ...]
@@ -125,30 +125,21 @@ class BoostedTrees:
     history: tuple[float, ...]
 
 
-def boost(
-    settings: RankingSettings,
-    home: Home,
-    version: str,
-    *,
-    config: Config,
-    train: Groups,
-    validation: Groups,
-    report: Callable[[Report], None] = lambda values: None,
-) -> BoostedTrees:
-    """Fit one objective on Ray Train. The run of a version that was cut off continues from its last checkpoint.
+def boost(run: TrainingRun, *, config: Config, train: Groups, validation: Groups) -> BoostedTrees:
+    """Fit one objective on Ray Train. A run that was cut off continues from its last checkpoint.
 
     The rounds are those that were best on ``validation``; with a refit as many are then learned from both together, for
     the newest events teach most. Every worker reads the stream and keeps the groups that are its own, so no group is
     ever split; memory per worker is its share of the rows.
     """
-    with followed(_each_round_once(report)) as callback:
+    with followed(_each_round_once(run.report)) as callback:
         result = XGBoostTrainer(
             _loop,
             train_loop_config={"config": config},
             datasets={"train": train.dataset(), VALIDATION: validation.dataset()},
             dataset_config=ray.train.DataConfig(datasets_to_split=[]),
-            scaling_config=ray.train.ScalingConfig(num_workers=settings.workers),
-            run_config=run_config(home, "ranking", version, callback=callback, max_failures=settings.max_failures),
+            scaling_config=ray.train.ScalingConfig(num_workers=run.workers),
+            run_config=run_config(run.home, RANKING, run.version, callback=callback, max_failures=run.max_failures),
         ).fit()
     assert result.checkpoint is not None
     assert result.metrics is not None

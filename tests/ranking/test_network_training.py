@@ -12,15 +12,13 @@ import torch
 from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, vectors
 
 from remora.contracts.home import Home
-from remora.datasets.slates import both
-from remora.evaluation.slate_ndcg import mean_ndcg
+from remora.fitting.training_run import TrainingRun
+from remora.ranking.models.network import Network
+from remora.ranking.network.fit import fit_network
 from remora.ranking.network.inputs import Scale
-from remora.ranking.network.model import Network, tensors
 from remora.ranking.network.network import NetworkSpec, RankingNetwork
-from remora.settings import NetworkSettings, ObjectiveSettings
-from remora.training.fit_blend import blended
-from remora.training.fitting import Resources, fit_network
-from remora.training.ranking_network import (
+from remora.ranking.network.tensors import tensors
+from remora.ranking.network.training import (
     NDCG,
     NetworkInputs,
     NetworkSchedule,
@@ -31,6 +29,10 @@ from remora.training.ranking_network import (
     fit_in_process,
     validated,
 )
+from remora.ranking.slate_ndcg import mean_ndcg
+from remora.ranking.slates import both
+from remora.settings import ObjectiveSettings
+from remora.training.fit_blend import blended
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -42,7 +44,7 @@ MADE_OF = {name: ObjectiveSettings(events=("like",)) for name in OBJECTIVES}
 
 
 def inputs(**changes: Any) -> NetworkInputs:
-    settings = NetworkSettings(hidden_dim=16, attention_dim=8, experts=2, expert_width=16, dropout=0.0)
+    settings = Network.Config(hidden_dim=16, attention_dim=8, experts=2, expert_width=16, dropout=0.0)
     spec = NetworkSpec(
         columns=COLUMNS,
         scale=Scale.fit(TRAIN.batch.features),
@@ -53,9 +55,13 @@ def inputs(**changes: Any) -> NetworkInputs:
     return NetworkInputs(spec=spec, objectives=MADE_OF, item_vectors=vectors(), train=TRAIN, validation=JUDGED)
 
 
+def run(folder: Path, workers: int = 1) -> TrainingRun:
+    return TrainingRun(home=Home(str(folder)), version="one", workers=workers)
+
+
 @pytest.fixture(scope="module")
 def alone(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return fit_network(Home(str(tmp_path_factory.mktemp("alone"))), "one", inputs(), SCHEDULE, Resources(threads=1))
+    return fit_network(run(tmp_path_factory.mktemp("alone")), inputs(), SCHEDULE)
 
 
 def test_it_finds_what_depends_on_history_and_category_together(alone: Any) -> None:
@@ -79,7 +85,7 @@ def test_without_the_history_the_order_is_lost(alone: Any) -> None:
 
 @pytest.mark.slow
 def test_two_workers_learn_what_one_does_from_the_same_batches(alone: Any, tmp_path: Path) -> None:
-    _, epochs = fit_network(Home(str(tmp_path)), "two", inputs(), SCHEDULE, Resources(workers=2, threads=1))
+    _, epochs = fit_network(run(tmp_path, workers=2), inputs(), SCHEDULE)
     np.testing.assert_allclose([e[NDCG] for e in epochs], [e[NDCG] for e in alone[1]], atol=0.01)
 
 
@@ -97,7 +103,7 @@ def test_it_continues_from_weights_without_a_validation_set(alone: Any, tmp_path
     weights = alone[0].state_dict()
     still = replace(SCHEDULE, epochs=2, patience=1, learning_rate=0.0)
     more = replace(inputs(), train=both(TRAIN, JUDGED), validation=None, weights=weights)
-    again, epochs = fit_network(Home(str(tmp_path)), "again", more, still, Resources(threads=1))
+    again, epochs = fit_network(run(tmp_path), more, still)
     assert len(epochs) == 2
     for name, value in again.state_dict().items():
         torch.testing.assert_close(value, weights[name], rtol=0, atol=0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from remora.evaluation.slate_ndcg import mean_ndcg, slate_ndcg
+from remora.ranking.slate_ndcg import mean_ndcg, slate_ndcg
 
 
 @given(seed=st.integers(0, 2**32 - 1), sizes=st.lists(st.integers(2, 30), min_size=1, max_size=6), k=st.integers(1, 12))

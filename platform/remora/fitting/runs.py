@@ -48,6 +48,13 @@ def forget(home: Home, name: str, version: str) -> None:
     home.delete(f"{FOLDER}/{name}-{version}")
 
 
+def forget_parts(home: Home, name: str, version: str) -> None:
+    """As :func:`forget`, for all runs whose versions begin with this one and a ``-``."""
+    for folder in home.folders(FOLDER):
+        if folder.startswith(f"{name}-{version}-"):
+            home.delete(f"{FOLDER}/{folder}")
+
+
 def _is_torn(home: Home, path: str) -> bool:
     """Ray Train writes its state in place: a crash in the middle leaves one that nothing can be resumed from."""
     if not home.exists(path):

@@ -10,11 +10,13 @@ import psutil
 import pytest
 import xgboost
 from sklearn.metrics import log_loss, ndcg_score
+from tests.datasets.worlds import settings_for
 
 from remora.contracts.home import Home
-from remora.settings import RankingSettings, TreeSettings
-from remora.training import boosting
-from remora.training.boosting import LISTWISE, PROBABILITY, BoostedTrees, Config, Groups, Head, boost, boost_in_process
+from remora.fitting.training_run import TrainingRun
+from remora.ranking import boosting
+from remora.ranking.boosting import LISTWISE, PROBABILITY, BoostedTrees, Config, Groups, Head, boost, boost_in_process
+from remora.ranking.models.trees import Trees
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -30,27 +32,17 @@ def groups(count: int, seed: int) -> Groups:
     return Groups(features=features, labels=best.ravel().astype(np.float32), groups=numbers, counts=counts)
 
 
-def settings(*, workers: int = 1, refit: bool = True, **trees: object) -> RankingSettings:
+def config(head: Head = LISTWISE, *, refit: bool = True, **trees: Any) -> Config:
     chosen = {"num_boost_round": 60, "early_stopping_rounds": 60, "subsample": 1, "colsample_bytree": 1}
-    return RankingSettings(trees=TreeSettings(**chosen | trees), workers=workers, refit=refit)  # type: ignore[arg-type]
+    made_of = Trees.Config(**chosen | trees)
+    return Config(trees=made_of, head=head, kinds=("q",) * 4, monotone=(0,) * 4, refit=refit, seed=7)
 
 
 def boosted(
-    chosen: RankingSettings,
-    home: Path,
-    name: str,
-    train: Groups,
-    validation: Groups,
-    head: Head = LISTWISE,
-    *,
-    here: bool = False,
-    **how: list[Any],
+    config: Config, home: Path, name: str, train: Groups, validation: Groups, *, workers: int = 1
 ) -> BoostedTrees:
-    kinds, monotone = tuple(how.get("kinds", ["q"] * 4)), tuple(how.get("monotone", [0] * 4))
-    config = Config(trees=chosen.trees, head=head, kinds=kinds, monotone=monotone, refit=chosen.refit, seed=chosen.seed)
-    if here:
-        return boost_in_process(config, train, validation)
-    return boost(chosen, Home(str(home)), name, config=config, train=train, validation=validation)
+    run = TrainingRun(home=Home(str(home)), version=name, workers=workers, max_failures=2)
+    return boost(run, config=config, train=train, validation=validation)
 
 
 def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:
@@ -86,7 +78,7 @@ def test_debiased_trees_go_by_relevance_where_others_go_by_place() -> None:
         train, (held_out, relevant) = shown(3_000, seed)[0], shown(800, seed + 10)
         quality = []
         for debiasing in (False, True):
-            trees = TreeSettings(position_debiasing=debiasing, subsample=1, colsample_bytree=1, max_depth=3)
+            trees = Trees.Config(position_debiasing=debiasing, subsample=1, colsample_bytree=1, max_depth=3)
             config = Config(trees=trees, head=LISTWISE, kinds=("q", "q"), monotone=(0, 0), refit=False, seed=7)
             scores = xgboost.train(config.parameters, config.matrix(train), 40).inplace_predict(held_out.features)
             quality.append(ndcg_score(relevant, scores.reshape(relevant.shape)))
@@ -94,28 +86,28 @@ def test_debiased_trees_go_by_relevance_where_others_go_by_place() -> None:
 
 
 def test_debiasing_needs_what_was_shown() -> None:
-    with pytest.raises(ValueError, match="needs candidates: logged"):
-        RankingSettings(trees=TreeSettings(position_debiasing=True))
+    with pytest.raises(ValueError, match=r"trees: position_debiasing needs ranking\.candidates: logged"):
+        settings_for(Path("/nowhere"), ranking={"models": {"trees": {"position_debiasing": True}}})
 
 
 def test_two_workers_learn_to_rank_and_say_what_scikit_learn_says(home_folder: Path) -> None:
     held_out = groups(60, seed=2)
-    done = boosted(settings(workers=2, refit=False), home_folder, "two", groups(300, seed=1), held_out)
+    done = boosted(config(refit=False), home_folder, "two", groups(300, seed=1), held_out, workers=2)
     assert ndcg(done.booster, held_out) > 0.85
     assert max(done.history) == pytest.approx(ndcg(done.booster, held_out), abs=1e-3)
 
 
 def test_with_refit_as_many_rounds_are_learned_from_both_windows(home_folder: Path) -> None:
-    done = boosted(settings(num_boost_round=20), home_folder, "refit", groups(60, seed=1), groups(60, seed=2))
+    done = boosted(config(num_boost_round=20), home_folder, "refit", groups(60, seed=1), groups(60, seed=2))
     assert done.booster.num_boosted_rounds() == done.chosen.num_boosted_rounds() == int(np.argmax(done.history)) + 1
     assert ndcg(done.chosen, groups(60, seed=2)) == pytest.approx(max(done.history), abs=1e-3)
     assert ndcg(done.booster, groups(60, seed=2)) > max(done.history)
 
 
 def test_in_one_process_it_is_the_same_as_with_one_worker(home_folder: Path) -> None:
-    train, held_out, chosen = groups(60, seed=1), groups(60, seed=2), settings(num_boost_round=20)
+    train, held_out, chosen = groups(60, seed=1), groups(60, seed=2), config(num_boost_round=20)
     apart = boosted(chosen, home_folder, "apart", train, held_out)
-    here = boosted(chosen, home_folder, "here", train, held_out, here=True)
+    here = boost_in_process(chosen, train, held_out)
     assert here.history == pytest.approx(apart.history)
     np.testing.assert_allclose(
         here.booster.inplace_predict(held_out.features), apart.booster.inplace_predict(held_out.features), rtol=1e-5
@@ -125,9 +117,9 @@ def test_in_one_process_it_is_the_same_as_with_one_worker(home_folder: Path) -> 
 def test_a_pointwise_head_says_probabilities_and_rows_count_what_they_are_given(home_folder: Path) -> None:
     train, held_out = groups(300, seed=1), groups(60, seed=2)
     counts = np.where(train.labels > 0, 1.0, 4.0).astype(np.float32)  # one negative of four was kept
-    chosen = settings(refit=False, num_boost_round=120)
-    plain = boosted(chosen, home_folder, "plain", train, held_out, PROBABILITY, here=True)
-    counted = boosted(chosen, home_folder, "counted", replace(train, counts=counts), held_out, PROBABILITY, here=True)
+    chosen = config(PROBABILITY, refit=False, num_boost_round=120)
+    plain = boost_in_process(chosen, train, held_out)
+    counted = boost_in_process(chosen, replace(train, counts=counts), held_out)
     said = plain.chosen.inplace_predict(held_out.features)
     assert plain.chosen.inplace_predict(train.features).mean() == pytest.approx(train.labels.mean(), abs=0.01)
     assert PROBABILITY.best(plain.history) == pytest.approx(log_loss(held_out.labels, said), abs=1e-3)
@@ -137,7 +129,7 @@ def test_a_pointwise_head_says_probabilities_and_rows_count_what_they_are_given(
 
 def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) -> None:
     train, held_out = groups(200, seed=1), groups(50, seed=2)
-    done = boosted(settings(refit=False), home_folder, "up", train, held_out, here=True, monotone=[1, 0, 0, 0])
+    done = boost_in_process(replace(config(refit=False), monotone=(1, 0, 0, 0)), train, held_out)
     rows = np.repeat(held_out.features[:50], 9, axis=0)
     rows[:, 0] = np.tile(np.linspace(-3, 3, 9), 50)
     assert (np.diff(done.chosen.inplace_predict(rows).reshape(50, 9), axis=1) >= 0).all()
@@ -150,8 +142,8 @@ def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) ->
         groups=np.repeat(np.arange(400), 10),
         counts=np.ones(4_000, np.float32),
     )
-    stump = settings(refit=False, num_boost_round=1, max_depth=1, min_child_weight=0)
-    apart = boosted(stump, home_folder, "odd", odd, odd, PROBABILITY, here=True, kinds=["c", "q"], monotone=[0, 0])
+    stump = config(PROBABILITY, refit=False, num_boost_round=1, max_depth=1, min_child_weight=0)
+    apart = boost_in_process(replace(stump, kinds=("c", "q"), monotone=(0, 0)), odd, odd)
     said = apart.chosen.inplace_predict(np.stack([np.arange(13.0), np.zeros(13)], axis=1).astype(np.float32))
     assert len(set(said[:12:2].tolist())) == len(set(said[1:12:2].tolist())) == 1  # no threshold could part them
     assert said[1] > said[0]
@@ -160,7 +152,7 @@ def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) ->
 @pytest.mark.slow
 def test_a_run_whose_worker_is_killed_ends_as_if_nothing_had_happened(home_folder: Path) -> None:
     train, held_out = groups(100, seed=1), groups(30, seed=2)
-    chosen = settings(num_boost_round=600, early_stopping_rounds=600)
+    chosen = config(num_boost_round=600, early_stopping_rounds=600)
     whole = boosted(chosen, home_folder, "whole", train, held_out)
 
     killed: list[int] = []

@@ -1,0 +1,1 @@
+"""Ranking models as components: what learns, is kept, and gives margins."""

@@ -1,0 +1,1 @@
+"""Components that are not of Remora, each as a user would write it."""
