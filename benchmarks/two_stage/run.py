@@ -91,8 +91,8 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from remora.datasets.splits import time_split
     from remora.ingest.lake import Lake
     from remora.retrieval.two_tower import Towers
-    from remora.training import ranking
-    from remora.training.evaluation import compared
+    from remora.training import merge, ranking
+    from remora.training.evaluation import TestWindow
     from remora.training.retrieval import retrieval_artifacts
     from remora.wiring.replay_state import ReplayStates
     from remora.workflow import path
@@ -116,6 +116,8 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         ranked = settings.model_copy(update={"ranking": chosen_models})
         rankers[name] = _ranker(ranking.train(ranked), ranked, towers)
         seconds[f"train ranking, {name}"] = time.perf_counter() - at
+    note("remora train merge")
+    weights = merge.choose_weights(settings)
     folder = work / "peers"
     folder.mkdir()
     exported(lake, settings, queries(settings, lake, split.validation), split.validation.start, folder, "validation")
@@ -139,7 +141,7 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         return StepComparison(moments=moments, rankers=alone, peers=lists).at
 
     note(f"{len(asked):,} queries of the test window, {len(lists) + 4} systems")
-    report = compared(settings, lake, towers, rankers["both"], systems)
+    report = TestWindow.of(settings, lake, towers, rankers["both"], merge.read_weights(weights)).compared(systems)
     at_first = StepComparison(moments=kept[0], rankers={n: rankers[n] for n in ("trees", "network")}, peers={}).at
     return summarised(report, told, seconds, _timed(settings, lake, asked, at_first))
 

@@ -30,7 +30,7 @@ from remora.serving.explanation import Explanation, explain
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.requests import RequestContext, item_row, to_query
 from remora.serving.schemas import RecommendRequest
-from remora.training.evaluation import read_report
+from remora.training.evaluation import read_evaluation
 from remora.workflow import path
 
 N = 8
@@ -64,7 +64,7 @@ def test_a_second_run_makes_nothing_again(shop: Shop) -> None:
 
 
 def test_the_surface_finds_the_taste_that_was_planted(shop: Shop) -> None:
-    found = read_report(shop.steps["evaluate"].result)
+    found = read_evaluation(shop.steps["evaluate"].result).ranked
     assert found.queries["all"] > 100
     assert found.difference("popularity", "ndcg", 10).low > 0  # type: ignore[operator]
 

@@ -128,13 +128,13 @@ def test_the_systems_of_the_report_are_the_surface_with_stages_taken_away() -> N
         sources=named(toys.Everything(), co_visited), scorer=toys.KnowsParity(), backfill=toys.Everything()
     )
     made = systems(surface)
-    without = ["without everything", "without co_visited"]
-    assert list(made) == ["popularity", "co_visitation", "retrieval", "surface", *without]
+    apart = ["without everything", "without co_visited", "only everything"]
+    assert list(made) == ["popularity", "co_visitation", "retrieval", "surface", *apart]
     assert made["popularity"].sources == {}
     assert made["co_visitation"].sources == {"co_visited": co_visited}
     assert made["retrieval"].sources == surface.sources
-    assert [list(made[name].sources) for name in without] == [["co_visited"], ["everything"]]
-    assert [p.scorer for p in made.values()] == [None, None, None, surface.scorer, None, None]
+    assert [list(made[name].sources) for name in apart] == [["co_visited"], ["everything"], ["everything"]]
+    assert [p.scorer for p in made.values()] == [None, None, None, surface.scorer, None, None, None]
     assert {p.backfill for p in made.values()} == {surface.backfill}
 
 

@@ -13,7 +13,7 @@ from remora.contracts.errors import NotFound
 from remora.evaluation.rendering import markdown, summary, tables
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.report import EvaluationReport, report
-from remora.evaluation.systems import WITHOUT
+from remora.evaluation.systems import ONLY, WITHOUT
 from remora.pipeline import Pipeline
 from remora.pipeline.runner import named
 
@@ -51,7 +51,8 @@ def test_the_surface_is_compared_with_every_other_system(found: EvaluationReport
 def test_what_a_source_adds_is_retrieval_less_itself_without_it() -> None:
     def moment(day: datetime) -> ReplayState:
         there = Pipeline(sources=named(toys.Everything()))
-        pipelines = {"retrieval": there, "surface": there, WITHOUT + "everything": Pipeline(sources={})}
+        apart = {WITHOUT + "everything": Pipeline(sources={}), ONLY + "everything": there}
+        pipelines = {"retrieval": there, "surface": there, **apart}
         return ReplayState(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))
 
     found = report(replace(toys.replay(), moment_at=moment).run(toys.queries()), toys.SETTINGS)
@@ -62,6 +63,7 @@ def test_what_a_source_adds_is_retrieval_less_itself_without_it() -> None:
     assert found.compared == ("retrieval", "surface")
     page = markdown(found)
     assert f"| everything | {found.difference(WITHOUT + 'everything', 'ndcg', 2).mean:+.4f} *" in page
+    assert found.difference(ONLY + "everything", "recall", 5).mean == 0
     assert WITHOUT + "everything" not in page
 
 

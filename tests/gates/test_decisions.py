@@ -89,6 +89,20 @@ def test_a_candidate_that_may_have_lost_more_than_the_margin_fails_though_its_me
     assert "candidate 0.2100, production 0.2000" in verdict.sentence
 
 
+def test_another_surface_that_lost_fails_and_is_named_and_floors_are_of_the_ranked_one() -> None:
+    ranked = MetricComparison(metric="ndcg", cutoff=10, candidate=0.2, production=0.2, low=-0.01, high=0.01)
+    window = {"queries": 300, "users": 100, "start": "2026-01-01", "end": "2026-02-01"}
+
+    def verdict(**of: float) -> GateVerdict:
+        other = MetricComparison(metric="ndcg", cutoff=10, surface="similar_items", **of)
+        return GATES["offline"](Offline(compared=(ranked, other), **window), BOUNDS)  # type: ignore[arg-type]
+
+    assert verdict(candidate=0.01, production=0.01, low=-0.0001, high=0.0001).passed
+    lost = verdict(candidate=0.08, production=0.1, low=-0.03, high=-0.01)
+    assert not lost.passed
+    assert "ndcg@10 of similar_items" in lost.sentence
+
+
 def test_without_production_only_the_floor_holds_and_it_is_said() -> None:
     assert offline(candidate=0.06).passed
     assert "no production" in offline(candidate=0.06).sentence

@@ -44,6 +44,10 @@ def test_both_are_asked_the_same_queries_each_in_its_own_rows(
     assert both.candidate > both.production > 0  # a fifth of what is wanted is not in production's catalogue
     counts = {column.system: found.sums.mean(column).count for column in found.sums.columns if column.segment == ALL}
     assert counts[CANDIDATE] == counts[PRODUCTION] == found.queries
+    (of_items,) = [one for one in offline(found, settings.gates, settings.evaluation).compared if one.surface]
+    assert of_items.surface == "similar_items"
+    assert of_items.production is not None
+    assert of_items.candidate > of_items.production > 0
     shown = next(rows for column, rows in found.sums.covered.items() if column.system == PRODUCTION).rows
     assert int(np.max(shown)) < len(loaded.vocabulary) - GONE
     assert covered(found).production == len(shown)

@@ -42,7 +42,7 @@ BOUNDED_BY_ANOTHER = {"Range.low", "Range.high", "EventTypeSettings.weight"}
 
 @dataclass(frozen=True)
 class Leaf:
-    """A field of a section, and the type of one value of it; ``listed`` where it holds several."""
+    """A field of a section, and the type of one value of it; ``listed`` where it holds several, ``named`` by names."""
 
     section: type[Section]
     name: str
@@ -50,13 +50,16 @@ class Leaf:
     kind: Any
     bounds: tuple[Any, ...]
     listed: bool
+    named: bool = False
 
     def __str__(self) -> str:
         return f"{self.section.__name__}.{self.name}"
 
     def errors(self, value: Any) -> list[str]:
         """What the section says of the field with a value; of other fields and of combinations nothing."""
-        given = NEEDED.get(self.section.__name__, {}) | {self.name: (value,) if self.listed else value}
+        given = NEEDED.get(self.section.__name__, {}) | {
+            self.name: (value,) if self.listed else {"one": value} if self.named else value
+        }
         try:
             self.section(**given)
         except ValidationError as error:
@@ -85,7 +88,13 @@ def leaves(section: type[Section], seen: set[type[Section]] | None = None) -> It
             if isinstance(kind, type) and issubclass(kind, Section):
                 yield from leaves(kind, seen)
             else:
-                yield Leaf(section, name, field, kind, bounds, listed)
+                named = kind is float and any(get_origin(one) is dict for one in alternatives(field.annotation))
+                yield Leaf(section, name, field, kind, bounds, listed, named)
+
+
+def alternatives(kind: Any) -> tuple[Any, ...]:
+    """The types of a union; one type is one alternative."""
+    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
 
 
 def parts(kind: Any, bounds: tuple[Any, ...] = (), listed: bool = False) -> Iterator[tuple[Any, tuple[Any, ...], bool]]:
@@ -143,7 +152,7 @@ def test_a_number_has_bounds_and_keeps_to_them(leaf: Leaf) -> None:
 
 @pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if leaf.kind in (int, float)], ids=str)
 def test_what_is_no_number_is_refused(leaf: Leaf) -> None:
-    optional = type(None) in get_args(leaf.field.annotation)
+    optional = type(None) in get_args(leaf.field.annotation) and not leaf.named
     for value in (math.nan, math.inf, -math.inf, "many", [], "1e999", True, *(() if optional else (None,))):
         assert leaf.errors(value), f"{leaf} takes {value!r}"
 

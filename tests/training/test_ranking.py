@@ -26,7 +26,7 @@ from remora.settings import RankingSettings, Settings
 from remora.steps import path
 from remora.training import ranking, ranking_examples, retrieval
 from remora.training.ablations import ablate
-from remora.training.evaluation import PLOT, evaluate, read_report
+from remora.training.evaluation import PLOT, evaluate, read_evaluation
 from remora.training.leakage import leaks
 from remora.training.ranking_data import read_windows
 from remora.training.ranking_report import RankingReport
@@ -147,7 +147,7 @@ def test_the_report_says_what_a_person_wants_to_know(trained: tuple[Settings, Ar
 def test_the_evaluation_compares_what_was_predicted_with_what_was_observed(trained: tuple[Settings, Artifact]) -> None:
     settings, _ = trained
     made = evaluate(settings)
-    found = read_report(made)
+    found = read_evaluation(made).ranked
     overall = {one.objective: one for one in found.reliability if one.segment == "all"}
     assert set(overall) == {"engaged", "liked"}
     assert overall["engaged"].predicted > overall["liked"].predicted > 0
@@ -157,7 +157,7 @@ def test_the_evaluation_compares_what_was_predicted_with_what_was_observed(train
 def test_ablations_take_every_part_away_once(trained: tuple[Settings, Artifact]) -> None:
     settings, _ = trained
     made = ablate(settings)
-    found = read_report(made)
+    found = read_evaluation(made).ranked
     without = {system.removeprefix(LESS) for system in found.systems if system.startswith(LESS)}
     assert {"history", "rerankers", "model trees", "model network", "source nearest_items"} <= without
     assert {"features candidate", "features item_activity", "features user_item"} <= without
@@ -167,7 +167,9 @@ def test_ablations_take_every_part_away_once(trained: tuple[Settings, Artifact])
             difference = found.difference(system, "ndcg", 10)
             means = [found.estimate(s, "ndcg", 10).mean for s in (SURFACE, system)]
             assert difference.mean == pytest.approx(means[0] - means[1])  # type: ignore[operator]
-    assert found.estimate(SURFACE, "ndcg", 10) == read_report(evaluate(settings)).estimate(SURFACE, "ndcg", 10)
+    assert found.estimate(SURFACE, "ndcg", 10) == read_evaluation(evaluate(settings)).ranked.estimate(
+        SURFACE, "ndcg", 10
+    )
     assert ablate(settings).metadata == made.metadata
 
 

@@ -30,10 +30,13 @@ from remora.workflow.step_plan import StepAction
 
 ENDS = {"gates", "promote"}
 JUDGED = {"evaluate", "bundle"} | ENDS
+JUDGED_FIRST = ("merge weights", "evaluate", "bundle")
 RANKED = {"train ranking"} | JUDGED
 ROWS = {"ranking rows"} | RANKED
-TOWERS = {"train retrieval"} | ROWS
-FEATURES = {"feature build", "feast apply", "materialize"} | ROWS
+MERGED = {"merge weights"} | JUDGED
+FOUND = ROWS | MERGED
+TOWERS = {"train retrieval"} | FOUND
+FEATURES = {"feature build", "feast apply", "materialize"} | FOUND
 ALL = {"ingest", "quality report", "train retrieval"} | FEATURES
 """A step that changes, and all that is made of what it makes."""
 
@@ -50,20 +53,23 @@ RUNS_AGAIN: dict[str, set[str]] = {
     "features.redis": {"feast apply", "materialize"}, "features.registry": {"feast apply"}, "features.*": FEATURES,
     # the towers, and what else finds candidates, of which the ranker learns
     "retrieval.max_failures": set(),
-    "retrieval.models.*": ROWS, "retrieval.*": TOWERS,
+    "retrieval.models.*": FOUND, "retrieval.*": TOWERS,
     # the ranker: rows, and models
     "ranking.objectives": ROWS,
     "ranking.*_per_query": ROWS, "ranking.*_queries": ROWS, "ranking.validation_negatives": ROWS,
     "ranking.candidates": ROWS, "ranking.seed": ROWS, "ranking.max_failures": set(), "ranking.surface": ROWS,
     "ranking.*": RANKED,
     # the surfaces
-    "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.hydrators.*": ROWS,
-    "surfaces.home_feed.sources.*": ROWS, "surfaces.home_feed.filters.*": ROWS,
-    "surfaces.home_feed.pipeline": ROWS, "surfaces.home_feed.preset": ROWS, "surfaces.home_feed.*": JUDGED,
-    "surfaces.similar_items.*": {"bundle"} | ENDS,
+    "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.hydrators.*": FOUND,
+    "surfaces.home_feed.sources.*": FOUND, "surfaces.home_feed.filters.*": FOUND,
+    "surfaces.home_feed.pipeline": FOUND, "surfaces.home_feed.preset": FOUND,
+    "surfaces.*.source_weights": MERGED, "surfaces.*.needs_item": MERGED, "surfaces.*.hide_seen": MERGED,
+    "surfaces.*.hydrators.*": MERGED, "surfaces.*.sources.*": MERGED, "surfaces.*.filters.*": MERGED,
+    "surfaces.*.pipeline": MERGED, "surfaces.*": JUDGED,
     # how it is judged
-    "evaluation.events_between_queries": ROWS, "evaluation.queries_per_user": ROWS, "evaluation.horizon_days": ROWS,
-    "evaluation.max_snapshots": ROWS, "evaluation.*": JUDGED,
+    "evaluation.events_between_queries": FOUND, "evaluation.queries_per_user": FOUND, "evaluation.horizon_days": FOUND,
+    "evaluation.max_snapshots": FOUND, "evaluation.cutoffs": MERGED, "evaluation.new_user_events": MERGED,
+    "evaluation.seed": MERGED, "evaluation.*": JUDGED,
     "gates.*": {"gates"}, "serving.timeout_ms": {"gates"}, "data.clock": {"gates"},
     "data.dataset": {"download", "gates"},
     # where, by whom and how long: nothing is made again
@@ -114,7 +120,7 @@ def test_after_a_run_nothing_would_run(finished: Settings) -> None:
     assert {one.step.name: one.action for one in found.steps} == {
         one.step.name: StepAction.UNCHANGED for one in found.steps
     }
-    assert found.summary == "Nothing would run: all 12 steps are unchanged."
+    assert found.summary == "Nothing would run: all 13 steps are unchanged."
 
 
 def test_every_setting_makes_again_what_depends_on_it_and_nothing_else(finished: Settings) -> None:
@@ -145,8 +151,8 @@ def test_what_was_made_with_earlier_settings_is_taken_up_again(changed: Settings
     finish_run(with_retrieval(changed, learning_rate=0.004))
     found = plan(changed)
     assert runs(found) == set()
-    assert found.named(StepAction.REUSE) == ["train retrieval", "ranking rows", "train ranking", "evaluate", "bundle"]
-    assert "5 of 12 steps would take up an earlier result: train retrieval, " in found.summary
+    assert found.named(StepAction.REUSE) == ["train retrieval", "ranking rows", "train ranking", *JUDGED_FIRST]
+    assert "6 of 13 steps would take up an earlier result: train retrieval, " in found.summary
 
 
 class TestFiles:
@@ -250,7 +256,7 @@ def test_an_empty_home_runs_everything_and_is_left_empty(finished: Settings, tmp
     empty = finished.model_copy(update={"home": str(tmp_path / "nowhere")})
     found = plan(empty)
     assert runs(found) == {one.step.name for one in found.steps}
-    assert found.summary == "All 12 steps would run."
+    assert found.summary == "All 13 steps would run."
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -341,7 +347,7 @@ def candidates(value: Any, field_type: Any) -> Iterator[Any]:
     elif isinstance(value, tuple | list):
         yield from ((*value, 45), (*value, "name"), value[:-1], ("name",), ("network",), ("ed25519:x",))
     elif isinstance(value, str) or value is None:
-        yield from (None, *OF_TEXT)
+        yield from (None, *OF_TEXT, {})
     elif isinstance(value, dict):
         yield from (
             {"value": "number"},

@@ -14,7 +14,7 @@ from remora.settings import activate, load
 
 if TYPE_CHECKING:
     from remora.contracts.artifacts import Artifact
-    from remora.evaluation.report import EvaluationReport
+    from remora.training.evaluation import Evaluation
 
 
 def evaluate(
@@ -22,10 +22,13 @@ def evaluate(
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Take away each source, feature group, model and rule, one at a time.")
     ] = False,
+    surface: Annotated[
+        str | None, typer.Option(help="Show the report of this surface. Default: of the one that the ranker orders.")
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the report to this file as Markdown, too.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Replay the held-out end of the data through the pipelines that serve, and judge the slates.
+    """Replay the held-out end of the data through the pipelines that serve, and judge the slates of every surface.
 
     One row each for popularity, co-visitation, retrieval alone and the whole surface; means with 95% intervals by
     bootstrap over users, differences on the same users, and the same for new users, heavy users and new items.
@@ -34,27 +37,32 @@ def evaluate(
     """
     from remora.training.ablations import ablate
     from remora.training.evaluation import evaluate as judge
-    from remora.training.evaluation import read_report
+    from remora.training.evaluation import read_evaluation
     from remora.wiring.cluster import connect
 
     settings = load(config)
     activate(settings)
     connect(settings)
     made = ablate(settings) if ablations else judge(settings)
-    found = read_report(made)
+    evaluation = read_evaluation(made)
+    found = evaluation.of(surface or evaluation.ranked_surface)
     if markdown is not None:
         from remora.evaluation.rendering import markdown as drawn
 
         with storage_errors(str(markdown)):
             markdown.write_text(drawn(found))
-    emit(found.model_dump(mode="json"), as_json, lambda out: render(out, found, made))
+    emit(found.model_dump(mode="json"), as_json, lambda out: render(out, evaluation, made, surface))
 
 
-def render(out: Console, found: EvaluationReport, made: Artifact) -> None:
-    """Draw a report for people."""
-    from remora.evaluation.rendering import summary, tables
+def render(out: Console, evaluation: Evaluation, made: Artifact, surface: str | None = None) -> None:
+    """Draw the report of a surface for people; without one that of the ranked surface, and the others in short."""
+    from remora.evaluation.rendering import others, summary, tables
 
-    for table in tables(found):
+    shown = surface or evaluation.ranked_surface
+    for table in tables(evaluation.of(shown)):
         out.print(table)
-    out.print(summary(found))
+    out.print(f"{shown}: {summary(evaluation.of(shown))}")
+    if surface is None:
+        for table in others({name: one for name, one in evaluation.surfaces.items() if name != shown}):
+            out.print(table)
     out.print(f"Evaluation {made.version}. Next: remora bundle build")

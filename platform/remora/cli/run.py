@@ -123,9 +123,9 @@ def _say(done: StepResult, *, draw: bool) -> None:
     if draw and done.step.name == "quality report":
         data.render(paper(), done.result)
     if draw and done.step.name == "evaluate":
-        from remora.training.evaluation import read_report
+        from remora.training.evaluation import read_evaluation
 
-        evaluate.render(paper(), read_report(done.result), done.result)
+        evaluate.render(paper(), read_evaluation(done.result), done.result)
     if draw and done.step.name == "gates":
         gate.render(paper(), done.result)
 

@@ -15,6 +15,7 @@ from remora.settings import activate, load
 
 if TYPE_CHECKING:
     from remora.contracts.artifacts import Artifact
+    from remora.training.merge import MergeReport
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +23,7 @@ app = typer.Typer(
 
     [bold]retrieval[/bold] learns from the first part of time, [bold]ranking[/bold] from the candidates that retrieval
     gives in the part after it; the rest is for validation and the test (section [bold]split[/bold] of the settings).
+    [bold]merge[/bold] chooses the weights of sources on the validation part.
 
     A training that was cut off continues from its last checkpoint when it is started again.""",
 )
@@ -76,6 +78,45 @@ def ranking(
     connect(settings)
     trained = train(settings)
     emit(trained.metadata, as_json, lambda out: _render_ranking(out, trained))
+
+
+@app.command()
+def merge(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Choose how much each source counts when the candidates of a surface are merged, on the validation window.
+
+    A source that adds nothing that can be told from chance gets weight 0: it stands behind all others, and only a
+    ranker still reads what it says. New users and the others have weights of their own. `source_weights` of a surface
+    sets them by hand.
+    """
+    from remora.training.merge import choose_weights, read_report
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    connect(settings)
+    chosen = choose_weights(settings)
+    found = read_report(chosen)
+    emit(found.model_dump(mode="json"), as_json, lambda out: _render_merge(out, found, chosen))
+
+
+def _render_merge(out: Console, found: MergeReport, chosen: Artifact) -> None:
+    for surface, one in found.surfaces.items():
+        if one.without:
+            out.print(f"{surface}: no weights are chosen, for {one.without}")
+        for segment, weighed in one.segments.items():
+            first, last = weighed.cutoffs
+            title = f"{surface}, {segment.replace('_', ' ')}: {weighed.queries:,} queries of {weighed.users:,} users"
+            table = Table(title=title, title_justify="left")
+            for column in ("merge", "weight", f"NDCG@{first}", f"recall@{last}"):
+                table.add_column(column, justify="left" if column == "merge" else "right")
+            rows = {"chosen": weighed.merged, "all alike": weighed.alike, **weighed.alone}
+            for name, quality in rows.items():
+                if quality is not None:
+                    weight = weighed.weights.get(name)
+                    numbers = (f"{quality.ndcg:.4f}", f"{quality.recall:.4f}")
+                    table.add_row(name, "" if weight is None else f"{weight:g}", *numbers)
+            out.print(table)
+    out.print(f"Weights {chosen.version}. Next: remora evaluate")
 
 
 def _render_ranking(out: Console, trained: Artifact) -> None:

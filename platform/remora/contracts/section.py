@@ -53,7 +53,10 @@ class Section(BaseModel):
     @classmethod
     def _booleans_are_no_numbers(cls, value: Any, info: ValidationInfo) -> Any:
         if _is_numeric(cls.model_fields[str(info.field_name)].annotation):
-            for one in value if isinstance(value, list | tuple) else (value,):
+            several = (
+                value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
+            )
+            for one in several:
                 if isinstance(one, bool):
                     raise ValueError(f"a number is needed, not {str(one).lower()}")
         return value

@@ -38,26 +38,28 @@ def queries(
     *,
     objectives: Objectives | None = None,
     include_unlabelled: bool = False,
+    hide_seen: bool | None = None,
 ) -> pa.Table:
     """Queries asked inside ``window`` in order of instant and user; see :data:`QUERIES` for the columns.
 
     A query stands just before a user's 1st, (1+k)th, … event of the window (k = ``evaluation.events_between_queries``),
     at most ``evaluation.queries_per_user`` of them, spread evenly. Its targets are the distinct items with a wanted
     event in [instant, instant + horizon) and before the window's end; the weight of a target is the largest of its
-    events. Where the home feed hides what was seen, an item with an event of the user before the instant is no target,
-    for no slate could have held it; where it shows such items, repeats are targets like any other. Queries without
+    events. With ``hide_seen`` (default: as the ranked surface does), an item with an event of the user before the
+    instant is no target, for no slate could have held it; without, repeats are targets like any other. Queries without
     targets are counted, see :func:`without_targets`, and left out unless ``include_unlabelled`` ones are asked for.
 
     With ``objectives``, ``outcomes`` are the distinct items for which any of them has a label above 0 (in the same
     time, by the same rule), and ``label:<objective>`` their labels in the same order.
     DataError for an objective that sums values where events have none.
     """
+    hide_seen = settings.ranked_surface.hide_seen if hide_seen is None else hide_seen
     has_value = VALUE in lake.event_schema.names
     check_values(lake, objectives or {})
     schema = schema_with(objectives)
     found = map_users(
         lake,
-        lambda events: _queries(events, settings, window, objectives).to_arrow(),
+        lambda events: _queries(events, settings, window, objectives, hide_seen).to_arrow(),
         before=window.end,
         partitions=settings.features.partitions,
         columns=[*COLUMNS, *([VALUE] if has_value else [])],
@@ -101,13 +103,15 @@ def sampled(query_rows: pa.Table, most: int, seed: int) -> pa.Table:
 
 
 def _queries(
-    events: pl.DataFrame, settings: Settings, window: Window, objectives: Objectives | None = None
+    events: pl.DataFrame, settings: Settings, window: Window, objectives: Objectives | None, hide_seen: bool
 ) -> pl.DataFrame:
     """Queries of the users of one partition; ``events`` are sorted by user and time."""
     query_rows = _query_rows(events.filter(pl.col(EVENT_TIMESTAMP) >= window.start), settings)
     positives = events.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
     found = (
-        query_rows.join(_targets(events, positives, query_rows, settings), on=[USER_ID, "instant"], how="left")
+        query_rows.join(
+            _targets(events, positives, query_rows, settings, hide_seen), on=[USER_ID, "instant"], how="left"
+        )
         .join(history_events(positives, query_rows), on=[USER_ID, "instant"], how="left")
         .with_columns(
             pl.format("{}@{}", USER_ID, pl.col("instant").dt.epoch("us")).alias("query_id"),
@@ -116,7 +120,7 @@ def _queries(
         )
     )
     if objectives is not None:
-        outcomes = _outcomes(events, query_rows, settings, objectives)
+        outcomes = _outcomes(events, query_rows, settings, objectives, hide_seen)
         lists = pl.col(OUTCOMES, *(LABEL + name for name in objectives)).fill_null([])
         found = found.join(outcomes, on=[USER_ID, "instant"], how="left").with_columns(lists)
     return found.select(schema_with(objectives).names)
@@ -139,12 +143,12 @@ def _query_rows(inside: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 
 def _targets(
-    events: pl.DataFrame, positives: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings
+    events: pl.DataFrame, positives: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings, hide_seen: bool
 ) -> pl.DataFrame:
     """Columns user_id, instant, targets, weights; queries without targets are absent."""
     weights = {name: t.weight for name, t in settings.data.event_types.items()}
     return (
-        _followed(positives, events, query_rows, settings)
+        _followed(positives, events, query_rows, settings, hide_seen)
         .group_by(USER_ID, "instant", ITEM_ID)
         .agg(pl.col(EVENT_TYPE).replace_strict(weights, return_dtype=pl.Float64).max().alias("weight"))
         .sort(USER_ID, "instant", ITEM_ID)
@@ -154,13 +158,13 @@ def _targets(
 
 
 def _outcomes(
-    events: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings, objectives: Objectives
+    events: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings, objectives: Objectives, hide_seen: bool
 ) -> pl.DataFrame:
     """Columns user_id, instant, outcomes and the labels; queries that nothing followed are absent."""
     labels = [LABEL + name for name in objectives]
     counted = events.filter(pl.col(EVENT_TYPE).is_in(sorted({e for o in objectives.values() for e in o.events})))
     return (
-        _followed(counted, events, query_rows, settings)
+        _followed(counted, events, query_rows, settings, hide_seen)
         .group_by(USER_ID, "instant", ITEM_ID)
         .agg(label_of(objective).alias(LABEL + name) for name, objective in objectives.items())
         .filter(pl.any_horizontal(pl.col(labels) > 0))
@@ -180,14 +184,16 @@ def label_of(objective: ObjectiveSettings) -> pl.Expr:
     return pl.col(VALUE).filter(mine, pl.col(VALUE) > 0).sum().cast(pl.Float64)
 
 
-def _followed(some: pl.DataFrame, events: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def _followed(
+    some: pl.DataFrame, events: pl.DataFrame, query_rows: pl.DataFrame, settings: Settings, hide_seen: bool
+) -> pl.DataFrame:
     """Rows of ``some`` within the horizon of each query of their user, of items that its slate could have held."""
     horizon = pl.duration(microseconds=round(settings.evaluation.horizon_days * 86_400e6))
     after = query_rows.join(some, on=USER_ID).filter(
         pl.col(EVENT_TIMESTAMP) >= pl.col("instant"),
         pl.col(EVENT_TIMESTAMP) < pl.col("instant") + horizon,
     )
-    if not settings.ranked_surface.hide_seen:
+    if not hide_seen:
         return after
     first_seen = pl.col(EVENT_TIMESTAMP).min().over(USER_ID, ITEM_ID)
     firsts = events.select(USER_ID, ITEM_ID, first_seen.alias("first_seen")).unique()

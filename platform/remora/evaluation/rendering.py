@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rich import box
@@ -27,12 +27,27 @@ def tables(report: EvaluationReport) -> Iterator[Table]:
     """What to see first: every system, how the surface differs from the others, and the segments."""
     if not report.cutoffs:
         return
-    for part in (
-        _overview(report),
-        _differences(report),
-        *_when_measured(report),
-        _segments(report, *_headline(report)[0]),
-    ):
+    yield from _drawn(
+        _overview(report), _differences(report), *_when_measured(report), _segments(report, *_headline(report)[0])
+    )
+
+
+def others(reports: Mapping[str, EvaluationReport]) -> Iterator[Table]:
+    """Surfaces beside the one that is shown: each with its simpler relatives, by the metrics at the top."""
+    rows, header = [], [""]
+    for name, report in reports.items():
+        if not (headline := _headline(report)):
+            continue
+        header = ["surface", "system", *(f"{report.titles[m]}@{k}" for m, k in headline), "queries"]
+        for system in report.compared:
+            measured = [_estimate(report.estimate(system, *one)) for one in headline]
+            rows.append([name, system, *measured, f"{report.queries[ALL]:,}"])
+    if rows:
+        yield from _drawn(_Table("Other surfaces", header, rows))
+
+
+def _drawn(*parts: _Table) -> Iterator[Table]:
+    for part in parts:
         # One space between columns, so that the overview fits into a hundred.
         table = Table(
             title=part.title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
@@ -99,7 +114,12 @@ def _present(report: EvaluationReport, cutoff: int) -> Sequence[str]:
 
 def _differences(report: EvaluationReport) -> _Table:
     against = [system for system in report.compared if any(d.against == system for d in report.differences)]
-    return _less("The surface less each other system, on the same users", "against", report, against, against)
+    headline = _headline(report)
+    return _Table(
+        "The surface less each other system, on the same users",
+        ["against", *(f"{report.titles[m]}@{k}" for m, k in headline)],
+        [[other, *(_difference(report.difference(other, *one)) for one in headline)] for other in against],
+    )
 
 
 def _when_measured(report: EvaluationReport) -> Iterator[_Table]:
@@ -112,19 +132,15 @@ def _when_measured(report: EvaluationReport) -> Iterator[_Table]:
 
 
 def _sources(report: EvaluationReport) -> _Table:
-    title = "What each source adds: retrieval less itself without it, on the same users"
-    return _less(title, "source", report, report.sources, [WITHOUT + source for source in report.sources])
-
-
-def _less(title: str, first: str, report: EvaluationReport, names: Sequence[str], against: Sequence[str]) -> _Table:
-    headline = _headline(report)
+    headline, adds, alone = _headline(report), [], []
+    for source in report.sources:
+        adds.append([_difference(report.difference(WITHOUT + source, *one)) for one in headline])
+        alone.append([_estimate(report.estimate(report.alone(source), *one)) for one in headline])
+    names = [f"{report.titles[metric]}@{k}" for metric, k in headline]
     return _Table(
-        title,
-        [first, *(f"{report.titles[m]}@{k}" for m, k in headline)],
-        [
-            [name, *(_difference(report.difference(other, *one)) for one in headline)]
-            for name, other in zip(names, against, strict=True)
-        ],
+        "What each source adds: retrieval less itself without it, on the same users; and each source alone",
+        ["source", *(f"{name}\nadded" for name in names), *(f"{name}\nalone" for name in names)],
+        [[source, *more, *own] for source, more, own in zip(report.sources, adds, alone, strict=True)],
     )
 
 

@@ -14,7 +14,7 @@ from remora.evaluation.cold_start import ColdStart
 from remora.evaluation.metrics.chosen import metric_titles
 from remora.evaluation.reliability import Reliability
 from remora.evaluation.segments import ALL, SEGMENTS
-from remora.evaluation.systems import RETRIEVAL, SURFACE, WITHOUT
+from remora.evaluation.systems import CO_VISITATION, CO_VISITED, ONLY, RETRIEVAL, SURFACE, WITHOUT
 from remora.settings import EvaluationSettings
 
 LEVEL = 0.95
@@ -84,12 +84,16 @@ class EvaluationReport(BaseModel):
     @property
     def compared(self) -> tuple[str, ...]:
         """The systems that stand for themselves, not for what a source adds."""
-        return tuple(system for system in self.systems if not system.startswith(WITHOUT))
+        return tuple(system for system in self.systems if not system.startswith((WITHOUT, ONLY)))
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources of retrieval whose worth was measured."""
         return tuple(system.removeprefix(WITHOUT) for system in self.systems if system.startswith(WITHOUT))
+
+    def alone(self, source: str) -> str:
+        """The system that is one source by itself."""
+        return CO_VISITATION if source == CO_VISITED else ONLY + source
 
     def estimate(self, system: str, metric: str, cutoff: int, segment: str = ALL) -> Estimate:
         """One number of the report; NotFound for an unknown name."""
@@ -109,7 +113,7 @@ class EvaluationReport(BaseModel):
 def report(sums: ReplaySums, settings: EvaluationSettings, *, without_targets: int = 0) -> EvaluationReport:
     """Turn sums into means with 95% intervals over users.
 
-    The surface is compared with every other system, and retrieval with itself without each source.
+    The surface is compared with every other system, retrieval with itself without each source and with each alone.
     """
     columns = (*sums.columns, *sums.covered)
     estimates, differences = [*_covered(sums)], []
@@ -149,8 +153,8 @@ def report(sums: ReplaySums, settings: EvaluationSettings, *, without_targets: i
 
 
 def _compared_with(system: str) -> str:
-    """Retrieval less itself without a source is what the source adds; everything else is what the surface beats."""
-    return RETRIEVAL if system.startswith(WITHOUT) else SURFACE
+    """Retrieval is compared with itself without a source and with one alone, the surface with everything else."""
+    return RETRIEVAL if system.startswith((WITHOUT, ONLY)) else SURFACE
 
 
 def _covered(sums: ReplaySums) -> Iterator[Estimate]:

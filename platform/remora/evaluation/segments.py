@@ -17,6 +17,10 @@ SEGMENTS = {
 }
 
 
+WITHOUT_ITEM = "without_item"
+"""Counts queries that a surface about an item was not asked, for the user had wanted none before."""
+
+
 def of_user(history_events: int, settings: EvaluationSettings) -> tuple[str, ...]:
     """The segments of a query by how many positive events its user had before.
 

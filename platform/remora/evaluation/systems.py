@@ -10,16 +10,16 @@ POPULARITY = "popularity"
 CO_VISITATION, CO_VISITED = "co_visitation", "co_visited"
 RETRIEVAL = "retrieval"
 SURFACE = "surface"
-WITHOUT = "without "
-"""Retrieval without one of its sources is called this and the source's name."""
+WITHOUT, ONLY = "without ", "only "
+"""Retrieval without one of its sources, and that source alone, are called this and the source's name."""
 
 
 def systems(surface: Pipeline) -> dict[str, Pipeline]:
     """The rows of the report, simplest first; all share the surface's filters and backfill, so slates are full.
 
     ``popularity`` is the backfill alone, ``co_visitation`` the source ``co_visited`` alone where there is one,
-    ``retrieval`` all sources by reciprocal rank fusion, ``surface`` everything; then retrieval without each of its
-    sources, which tells what each adds.
+    ``retrieval`` all sources by weighted reciprocal rank fusion, ``surface`` everything; then retrieval without each of
+    its sources, which tells what each adds, and each source alone.
     """
     retrieval = replace(surface, scorer=None, rerankers={})
     co_visited = {name: one for name, one in surface.sources.items() if name == CO_VISITED}
@@ -28,9 +28,15 @@ def systems(surface: Pipeline) -> dict[str, Pipeline]:
         **({CO_VISITATION: replace(retrieval, sources=co_visited)} if co_visited else {}),
         RETRIEVAL: retrieval,
         SURFACE: surface,
-        **{WITHOUT + name: _without(retrieval, name) for name in surface.sources if len(surface.sources) > 1},
+        **(_apart(retrieval) if len(surface.sources) > 1 else {}),
     }
 
 
-def _without(retrieval: Pipeline, name: str) -> Pipeline:
-    return replace(retrieval, sources={other: one for other, one in retrieval.sources.items() if other != name})
+def _apart(retrieval: Pipeline) -> dict[str, Pipeline]:
+    """Without each source, and each alone; :data:`CO_VISITED` alone is a row of its own already."""
+    sources = retrieval.sources
+    rest = {name: {other: one for other, one in sources.items() if other != name} for name in sources}
+    return {
+        **{WITHOUT + name: replace(retrieval, sources=others) for name, others in rest.items()},
+        **{ONLY + name: replace(retrieval, sources={name: sources[name]}) for name in sources if name != CO_VISITED},
+    }

@@ -13,6 +13,7 @@ from remora.contracts.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.rows import unique
 
 Floats = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float64]
 
 RRF_CONSTANT = 60.0
 
@@ -31,12 +32,14 @@ class Retrieved(NamedTuple):
 EMPTY = Retrieved(NO_ROWS, np.empty(0, np.float32))
 
 
-def reciprocal_rank_fusion(ranks: Floats) -> npt.NDArray[np.float64]:
+def reciprocal_rank_fusion(ranks: Floats, weights: Weights | None = None) -> npt.NDArray[np.float64]:
     """Ranks (n, S) from 1, NaN where not found, to one number (n,), the higher the better.
 
-    Cormack, Clarke and Buettcher, SIGIR 2009, with their constant of 60.
+    Cormack, Clarke and Buettcher, SIGIR 2009, with their constant of 60. With ``weights`` (S,) each source's part of
+    the sum is multiplied by its weight.
     """
-    return np.nansum(1.0 / (RRF_CONSTANT + ranks.astype(np.float64)), axis=1)
+    parts = 1.0 / (RRF_CONSTANT + ranks.astype(np.float64))
+    return np.nansum(parts if weights is None else parts * weights, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,11 +61,13 @@ class Candidates:
         return len(self.rows)
 
     @classmethod
-    def merge(cls, found: Sequence[tuple[str, Retrieved]]) -> Candidates:
+    def merge(cls, found: Sequence[tuple[str, Retrieved]], weights: Weights | None = None) -> Candidates:
         """Union of what the sources found, ordered by reciprocal rank fusion (Cormack et al., SIGIR 2009).
 
-        Ties are broken by row, so the order is the same everywhere. What a source says of an item that only others
-        found is asked of it: to a ranker, just below a limit and far below it are not the same.
+        With ``weights`` (S,), 0 and more, by those of the sources; what only sources of weight 0 found stands last.
+        Ties are broken as if all counted alike, then by row, so the order is the same everywhere. What a source says of
+        an item that only others found is asked of it: to a ranker, just below a limit and far below it are not the
+        same.
         """
         rows = unique(np.concatenate([f.rows for _, f in found])) if found else NO_ROWS
         scores = np.full((len(rows), len(found)), np.nan, np.float32)
@@ -75,6 +80,8 @@ class Candidates:
             ranks[at, column] = np.arange(1, len(at) + 1, dtype=np.float32)
         # Rows ascend, so that a stable sort breaks ties by row.
         order = np.argsort(-reciprocal_rank_fusion(ranks), kind="stable")
+        if weights is not None:
+            order = order[np.argsort(-reciprocal_rank_fusion(ranks[order], weights), kind="stable")]
         return cls(
             rows=rows[order].astype(np.int32),
             sources=tuple(name for name, _ in found),

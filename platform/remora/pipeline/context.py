@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from remora.contracts.errors import DataError, MissingInput
 from remora.pipeline.candidates import Floats
+from remora.pipeline.merge_weights import MergeWeights
 from remora.pipeline.stages import Hydrator, Scorer
 
 if TYPE_CHECKING:  # settings import the components that they name, which import this file
@@ -67,6 +68,7 @@ class StageContext:
     ``two_tower``; ``scorer`` is the ranker over these items, None where none is trained yet. ``users`` tells what is
     known of a user at a query's instant: the online store when serving, what was known then in a replay, None where
     queries come with it. ``surface`` is the name of the surface that is being made, empty outside one.
+    ``merge_weights`` has those that were chosen on validation, by surface.
     """
 
     settings: Settings
@@ -76,6 +78,7 @@ class StageContext:
     scorer: Scorer | None = None
     users: Hydrator | None = None
     surface: str = ""
+    merge_weights: Mapping[str, MergeWeights] = field(default_factory=dict)
 
     def instant(self) -> datetime:
         """When a request without an instant happens: now, or at the end of historical data."""
@@ -89,6 +92,13 @@ class StageContext:
     def rules(self) -> SurfaceSettings:
         """The settings of the surface that is being made."""
         return self.settings.surfaces[self.surface]
+
+    @property
+    def merge(self) -> MergeWeights | None:
+        """How much the sources of this surface count: as the settings say, else as was chosen on validation; None where
+        nothing was, and all count alike."""
+        written = self.rules.source_weights
+        return self.merge_weights.get(self.surface) if written is None else MergeWeights(others=written)
 
     def model(self, name: str, kind: type[Model]) -> Model:
         """The live retrieval model of that name. MissingInput lists those there are, DataError says that it is of

@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from remora.pipeline.candidates import EMPTY, Candidates, stack
+from remora.pipeline.merge_weights import MergeWeights
 from remora.pipeline.query import Query
 from remora.pipeline.recorder import StageRecorder
 from remora.pipeline.rows import isin
@@ -26,7 +27,7 @@ from remora.pipeline.state import PipelineState
 Stage = TypeVar("Stage")
 
 RETRIEVAL_ORDER = "retrieval_order"
-"""The scorer did not run, so the order is the reciprocal rank fusion of the sources."""
+"""The scorer did not run, so the order is the weighted reciprocal rank fusion of the sources."""
 
 BACKFILL = "backfill"
 """What the backfill is called: among the sources of an item, in counts, in timings and in ``degraded``."""
@@ -57,10 +58,10 @@ class Pipeline:
     is short.
 
     Hydrators find out who asks, one after another. ``backfill`` is asked when the filters leave fewer than n
-    candidates; what it finds is filtered as well, so a slate is short only when nothing else may be shown. Stages are
-    known by the names under which they are given (a scorer by that of its class), in ``degraded``, timings and columns,
-    so no two may share one. The phases are methods, so that each can run in a deployment of its own; :meth:`run` chains
-    them.
+    candidates; what it finds is filtered as well, so a slate is short only when nothing else may be shown. ``merge``
+    says how much each source counts in retrieval order; without it all count alike. Stages are known by the names under
+    which they are given (a scorer by that of its class), in ``degraded``, timings and columns, so no two may share one.
+    The phases are methods, so that each can run in a deployment of its own; :meth:`run` chains them.
     """
 
     hydrators: Mapping[str, Hydrator] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Pipeline:
     scorer: Scorer | None = None
     rerankers: Mapping[str, Reranker] = field(default_factory=dict)
     backfill: Backfill | None = None
+    merge: MergeWeights | None = None
 
     def __post_init__(self) -> None:
         scorers = [stage_name(self.scorer)] if self.scorer else []
@@ -100,7 +102,8 @@ class Pipeline:
             for name, source in self.sources.items()
         ]
         with steps.timed("merge"):
-            candidates = Candidates.merge(found)
+            weights = None if self.merge is None else self.merge.of(len(query.history), list(self.sources))
+            candidates = Candidates.merge(found, weights)
         steps.counts |= {name: len(f.rows) for name, f in found} | {"retrieved": len(candidates)}
         return steps.state(query, candidates)
 

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline import Candidates
+from remora.pipeline.candidates import reciprocal_rank_fusion
+from remora.pipeline.runner import BACKFILL
 
 FOUND_BY = "candidate__found_by"
 
@@ -14,14 +16,25 @@ FOUND_BY = "candidate__found_by"
 def candidate_columns(candidates: Candidates) -> dict[str, npt.NDArray[np.float32]]:
     """Columns of shape (n,) float32: score and rank per source, the place in retrieval order, how many found it.
 
-    NaN where a source did not find the item: a missing score is a value of its own, never zero.
+    NaN where a source did not find the item: a missing score is a value of its own, never zero. The place is that
+    where all sources count alike: weights are chosen on data that is later than the ranker's rows.
     """
-    columns = {"candidate__place": np.arange(1, len(candidates) + 1, dtype=np.float32)}
+    columns = {"candidate__place": _places(candidates)}
     columns[FOUND_BY] = (~np.isnan(candidates.source_ranks)).sum(axis=1).astype(np.float32)
     for index, source in enumerate(candidates.sources):
         columns[f"candidate__{source}_score"] = candidates.source_scores[:, index]
         columns[f"candidate__{source}_rank"] = candidates.source_ranks[:, index]
     return columns
+
+
+def _places(candidates: Candidates) -> npt.NDArray[np.float32]:
+    """From 1, shape (n,); ties by row; what the backfill alone found stands last, as it stood there."""
+    ranks = candidates.source_ranks[:, [source != BACKFILL for source in candidates.sources]]
+    fused = reciprocal_rank_fusion(ranks)
+    order = np.lexsort((np.where(fused > 0, candidates.rows, np.arange(len(candidates))), -fused))
+    places = np.empty(len(candidates), np.float32)
+    places[order] = np.arange(1, len(candidates) + 1, dtype=np.float32)
+    return places
 
 
 def columns_of_rows(candidates: Candidates, rows: ItemCodes) -> dict[str, npt.NDArray[np.float32]]:

@@ -29,6 +29,7 @@ STAGES = ("hydrators", "sources", "filters", "rerankers")
 SINGLE = ("scorer", "backfill")
 
 Choice = TypeVar("Choice", bound=ComponentChoice)
+Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Stages = Annotated[dict[str, Choice | None], Field(max_length=100)]
 
 
@@ -50,6 +51,11 @@ class SurfaceSettings(Section):
     )
     hydrators: Stages[HydratorChoice] = Field({}, description="what finds out who asks, one after another")
     sources: Stages[SourceChoice] = Field({}, description="what finds candidates")
+    source_weights: dict[str, Weight] | None = Field(
+        None,
+        max_length=100,
+        description="how much each source counts in the merge, 1 where none is named; default: chosen on validation",
+    )
     filters: Stages[FilterChoice] = Field({}, description="what may not be shown")
     scorer: ScorerChoice | None = Field(None, description="what orders candidates; without one, the sources' ranks do")
     rerankers: Stages[RerankerChoice] = Field({}, description="what rearranges the slate, one after another")
@@ -70,6 +76,11 @@ class SurfaceSettings(Section):
         names = [name for stages in STAGES for name, choice in getattr(self, stages).items() if choice is not None]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two stages are called {twice[0]}: name one of them otherwise")
+        if unknown := sorted(self.source_weights.keys() - self.live("sources").keys() if self.source_weights else ()):
+            raise ValueError(
+                f"source_weights names {unknown[0]}, and the surface has no such source; it has: "
+                f"{', '.join(self.live('sources')) or 'none'}"
+            )
         if self.pipeline is None and not self.live("sources") and self.backfill is None:
             raise ValueError("the surface has neither sources nor a backfill, so it could show nothing")
         return self

@@ -139,12 +139,28 @@ TUNE_RANKING = Step(
     ),
 )
 
+MERGE = Step(
+    name="merge weights",
+    command="remora train merge",
+    artifact="merge_weights",
+    reads=(RETRIEVAL, FEATURES),
+    settings=(
+        *("split", "retrieval.models"),
+        *_fields(
+            "surfaces.*", "hydrators", "sources", "source_weights", "filters", "pipeline", "hide_seen", "needs_item"
+        ),
+        *_fields("evaluation", "events_between_queries", "queries_per_user", "horizon_days", "max_snapshots"),
+        *_fields("evaluation", "cutoffs", "new_user_events", "seed"),
+    ),
+    also_reads=("surfaces", "ranking.surface"),  # whole surfaces are made, and only their candidates are taken
+)
+
 EVALUATE = Step(
     name="evaluate",
     command="remora evaluate",
     artifact="evaluation",
-    reads=(INGEST, RETRIEVAL, RANKING),
-    settings=("evaluation", "ranked_surface", "objectives.*.weight"),
+    reads=(INGEST, RETRIEVAL, RANKING, MERGE),
+    settings=("evaluation", "surfaces", "objectives.*.weight", "ranking.surface"),
 )
 
 ABLATE = Step(
@@ -172,7 +188,7 @@ BUNDLE = Step(
     name="bundle",
     command="remora bundle build",
     artifact="built",
-    reads=(INGEST, FEATURES, RETRIEVAL, RANKING, EVALUATE),
+    reads=(INGEST, FEATURES, RETRIEVAL, RANKING, MERGE, EVALUATE),
     settings=(
         "surfaces",
         *_fields("retrieval", *RetrievalDefinitions.model_fields),
@@ -194,7 +210,7 @@ PROMOTE = Step(name="promote", command="remora bundle promote", reads=(BUNDLE,))
 ROLLOUT = Step(name="rollout", command="remora rollout start --bundle candidate", reads=(BUNDLE,))
 
 RUN = (
-    *(DOWNLOAD, INGEST, REPORT, FEATURES, APPLY, MATERIALIZE, RETRIEVAL, SLATES, RANKING, EVALUATE, BUNDLE),
+    *(DOWNLOAD, INGEST, REPORT, FEATURES, APPLY, MATERIALIZE, RETRIEVAL, SLATES, RANKING, MERGE, EVALUATE, BUNDLE),
     *(GATES, PROMOTE, ROLLOUT),
 )
 """Those of a run, in order."""

@@ -34,6 +34,7 @@ def pipeline_of(context: StageContext, surface: str) -> Pipeline:
         scorer=None if rules.scorer is None else _made(rules.scorer, here),
         rerankers=_stages(rules.live("rerankers"), here),
         backfill=None if rules.backfill is None else _made(rules.backfill, here),
+        merge=here.merge,
     )
 
 

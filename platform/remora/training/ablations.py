@@ -19,9 +19,9 @@ from remora.ranking.windows import RankingWindows
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
-from remora.steps.path import ABLATE, INGEST, RANKING, RETRIEVAL
-from remora.training import ranking_examples
-from remora.training.evaluation import REPORT, compared
+from remora.steps.path import ABLATE, INGEST, MERGE, RANKING, RETRIEVAL
+from remora.training import merge, ranking_examples
+from remora.training.evaluation import REPORT, Evaluation, TestWindow
 from remora.training.ranking_data import read_windows
 from remora.training.ranking_fit import Fit
 from remora.wiring.ablations import Ablations
@@ -29,7 +29,7 @@ from remora.wiring.ablations import Ablations
 log = logging.getLogger(__name__)
 
 
-@builds(ABLATE)
+@builds(ABLATE, first=merge.choose_weights)
 def ablate(build: Build) -> dict[str, Any]:
     """Train the ranker without each feature group and each of its models, and replay the test window with all of them;
     an unchanged ablation reuses its result.
@@ -43,9 +43,10 @@ def ablate(build: Build) -> dict[str, Any]:
     vectors = towers.encoder.item_vectors
     whole = Ranker.load(home.local_copy(ranked.folder), settings.ranking.learned, vectors)
     without = _rankers(settings, home, lake, vectors)
-    found = compared(
-        settings, lake, towers, whole, lambda moments: Ablations(moments=moments, rankers=without).compared
-    )
+    weights = merge.read_weights(build.inputs[MERGE.artifact])
+    test = TestWindow.of(settings, lake, towers, whole, weights)
+    report = test.compared(lambda moments: Ablations(moments=moments, rankers=without).compared)
+    found = Evaluation(ranked_surface=settings.ranking.surface, surfaces={settings.ranking.surface: report})
     home.write_bytes(f"{build.staging.folder}/{REPORT}", json.dumps(found.model_dump(), indent=1).encode())
     return {}
 

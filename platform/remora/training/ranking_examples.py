@@ -115,7 +115,7 @@ class ExampleBuilder:
         candidates = ranking_rows(
             CandidateRows(
                 vocabulary=past.vocabulary,
-                pipeline_at=past.moments(self.towers, None).ranked,
+                pipeline_at=past.moments(self.towers, None).pipeline,
                 objectives=tuple(objectives),
                 negatives=negatives,
                 easy=0 if every_query else settings.ranking.easy_negatives_per_query,

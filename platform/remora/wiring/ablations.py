@@ -29,7 +29,7 @@ class Ablations:
 
     def compared(self, instant: datetime) -> ReplayState:
         """The whole surface, retrieval alone, and the surface without each source, feature group, model and rule."""
-        context, surface = self.moments.context(instant), self.moments.ranked(instant)
+        context, surface = self.moments.context(instant), self.moments.pipeline(instant)
         systems = {SURFACE: surface, RETRIEVAL: replace(surface, scorer=None, rerankers={})}
         if len(surface.sources) > 1:
             for name in surface.sources:

@@ -12,12 +12,14 @@ from typing import Any
 import numpy.typing as npt
 
 from remora.contracts.errors import DataError, Refused
+from remora.contracts.json_document import parse_document
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
 from remora.ingest.lake import Lake
 from remora.pipeline import Hydrator, Items, StageContext
+from remora.pipeline.merge_weights import MergeWeights
 from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
@@ -30,7 +32,7 @@ from remora.settings.bundle import FILE as SETTINGS
 from remora.settings.retrieval import TWO_TOWER
 from remora.wiring.bundle_packages import packages_of
 
-SNAPSHOT, MODELS = "snapshot.parquet", "models"
+SNAPSHOT, MODELS, MERGE_WEIGHTS = "snapshot.parquet", "models", "merge_weights.json"
 
 
 def learn_models(lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> dict[str, Any]:
@@ -65,6 +67,14 @@ def load_models(settings: Settings, folder: Path) -> dict[str, Any]:
             )
         models[name] = choice.component.cls.load(choice.config, own)
     return models
+
+
+def load_merge_weights(folder: Path) -> dict[str, MergeWeights]:
+    """Those of each surface for which some were chosen; UnreadableInput for a file that holds something else."""
+    file = folder / MERGE_WEIGHTS
+    if not file.is_file():
+        return {}
+    return parse_document(file.read_bytes(), str(file), dict[str, MergeWeights], "Build the bundle again.")
 
 
 def scorer_of(ranker: Ranker, snapshot: Items, settings: Settings) -> ObjectiveScorer:
@@ -110,6 +120,7 @@ def context_of(
     towers: Towers,
     models: Mapping[str, Any],
     ranker: Ranker | None,
+    merge_weights: Mapping[str, MergeWeights],
     users: Hydrator | None = None,
 ) -> StageContext:
     """What stages are made from at a moment: what was learned, with the items as they were in ``snapshot``, and
@@ -121,6 +132,7 @@ def context_of(
         models={TWO_TOWER: towers, **models},
         scorer=scorer_of(ranker, snapshot, settings) if ranker else None,
         users=users,
+        merge_weights=merge_weights,
     )
 
 
@@ -133,6 +145,7 @@ class BundleContents:
     towers: Towers
     models: Mapping[str, Any]
     ranker: Ranker
+    merge_weights: Mapping[str, MergeWeights]
 
     @classmethod
     def load(cls, bundle: Bundle, settings: Settings) -> BundleContents:
@@ -153,13 +166,19 @@ class BundleContents:
             towers=towers,
             models=load_models(own, folder),
             ranker=Ranker.load(folder, own.ranking.learned, towers.encoder.item_vectors),
+            merge_weights=load_merge_weights(folder),
         )
 
     @property
     def context(self) -> StageContext:
         """As it serves."""
         return context_of(
-            self.settings, snapshot=self.snapshot, towers=self.towers, models=self.models, ranker=self.ranker
+            self.settings,
+            snapshot=self.snapshot,
+            towers=self.towers,
+            models=self.models,
+            ranker=self.ranker,
+            merge_weights=self.merge_weights,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
 from remora.pipeline import Hydrator, Pipeline, StageContext
+from remora.pipeline.merge_weights import MergeWeights
 from remora.ranking.ranker import Ranker
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
@@ -34,7 +35,7 @@ class ReplayStates:
     """What stages are made from at any instant of a window; pickles, so that Ray can replay it anywhere.
 
     ``snapshots`` are in order of time; the latest at or before an instant is the one that served then. ``users`` tells
-    what was known of users when they asked.
+    what was known of users when they asked, ``surface`` is the one that is replayed.
     """
 
     settings: Settings
@@ -43,6 +44,8 @@ class ReplayStates:
     ranker: Ranker | None
     snapshots: Sequence[ItemSnapshot]
     users: Hydrator
+    surface: str
+    merge_weights: Mapping[str, MergeWeights] = field(default_factory=dict)
 
     def context(self, instant: datetime) -> StageContext:
         """What served at ``instant``; ValueError before the first snapshot."""
@@ -57,20 +60,21 @@ class ReplayStates:
                 models=self.models,
                 ranker=self.ranker,
                 users=self.users,
+                merge_weights=self.merge_weights,
             )
         return self._made[index]
 
-    def ranked(self, instant: datetime) -> Pipeline:
-        """The surface that the ranker learns from, as it was."""
-        return pipeline_of(self.context(instant), self.settings.ranking.surface)
+    def pipeline(self, instant: datetime) -> Pipeline:
+        """The surface as it was."""
+        return pipeline_of(self.context(instant), self.surface)
 
     def compared(self, instant: datetime) -> ReplayState:
         """The systems of a comparison as they were, the surface's simpler relatives beside it."""
-        return self._moment(instant, systems(self.ranked(instant)))
+        return self._moment(instant, systems(self.pipeline(instant)))
 
     def alone(self, system: str, instant: datetime) -> ReplayState:
         """The surface as it was and nothing beside it, called ``system``."""
-        return self._moment(instant, {system: self.ranked(instant)})
+        return self._moment(instant, {system: self.pipeline(instant)})
 
     def _moment(self, instant: datetime, pipelines: Mapping[str, Pipeline]) -> ReplayState:
         events = np.nan_to_num(self.context(instant).snapshot.column("item_activity__count_total"))

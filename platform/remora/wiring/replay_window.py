@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from remora.evaluation.replay import Replay, ReplayState
 from remora.features.replay import ReplayUsers
 from remora.features.snapshot import ItemSnapshot
 from remora.ingest.lake import Lake
+from remora.pipeline.merge_weights import MergeWeights
 from remora.ranking.ranker import Ranker
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
@@ -65,8 +67,19 @@ class ReplayWindow:
         first = self.snapshots[0]
         return ItemStatistics(popularity=first.popularity, categories=first.categories, column=first.column)
 
-    def moments(self, towers: Towers, ranker: Ranker | None, settings: Settings | None = None) -> ReplayStates:
-        """The window as these models would have served it, under ``settings`` where they are others."""
+    def moments(
+        self,
+        towers: Towers,
+        ranker: Ranker | None,
+        settings: Settings | None = None,
+        *,
+        surface: str | None = None,
+        merge_weights: Mapping[str, MergeWeights] = MappingProxyType({}),
+    ) -> ReplayStates:
+        """The window as these models would have served it, under ``settings`` where they are others.
+
+        Of ``surface``; by default of the one that the ranker learns from.
+        """
         return ReplayStates(
             settings=settings or self.settings,
             towers=towers,
@@ -74,13 +87,20 @@ class ReplayWindow:
             ranker=ranker,
             snapshots=self.snapshots,
             users=self.users,
+            surface=surface or self.settings.ranking.surface,
+            merge_weights=dict(merge_weights),
         )
 
-    def replay(self, moment_at: Callable[[datetime], ReplayState], metrics: tuple[Metric[Any], ...]) -> Replay:
-        """What asks the systems of ``moment_at`` and judges by ``metrics``."""
+    def replay(
+        self, moment_at: Callable[[datetime], ReplayState], metrics: tuple[Metric[Any], ...], surface: str | None = None
+    ) -> Replay:
+        """What asks the systems of ``moment_at`` and judges by ``metrics``; ``surface`` as in :meth:`moments`."""
+        asked = surface or self.settings.ranking.surface
         return Replay(
             vocabulary=self.vocabulary,
             moment_at=moment_at,
             metrics=metrics,
             settings=self.settings.evaluation,
+            surface=asked,
+            needs_item=self.settings.surfaces[asked].needs_item,
         )

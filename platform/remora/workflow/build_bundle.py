@@ -29,8 +29,8 @@ from remora.settings.bundle import FILE as SETTINGS
 from remora.steps import Build, builds
 from remora.steps.code import commit
 from remora.steps.path import BUNDLE
-from remora.training.evaluation import REPORT
-from remora.wiring.bundle_contents import SNAPSHOT, learn_models, save_models
+from remora.training.evaluation import read_evaluation
+from remora.wiring.bundle_contents import MERGE_WEIGHTS, SNAPSHOT, learn_models, save_models
 
 
 def build(settings: Settings) -> Bundle:
@@ -65,12 +65,13 @@ def _bundle(settings: Settings, lake: Lake, made: Mapping[str, Artifact]) -> Bun
             **{file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()},
             **{file: made["retrieval"].read_bytes(file) for file in TOWER_FILES},
             **{file: made["ranking"].read_bytes(file) for file in made["ranking"].metadata["served"]},
+            MERGE_WEIGHTS: made["merge_weights"].read_bytes(MERGE_WEIGHTS),
             SETTINGS: json.dumps(served_with, indent=1).encode(),
         }
         return Bundles(settings).build(
             files,
             lineage=_lineage(settings, lake, store, made),
-            metrics=made["evaluation"].read_json(REPORT),
+            metrics=read_evaluation(made["evaluation"]).ranked.model_dump(mode="json"),
             surfaces=settings.surfaces.names,
         )
 

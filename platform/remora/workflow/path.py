@@ -34,7 +34,7 @@ from remora.settings import Settings
 from remora.steps import Step
 from remora.steps import path as declared
 from remora.steps.provenance import KEY
-from remora.training import ablations, cold_start, evaluation, ranking, ranking_examples, retrieval
+from remora.training import ablations, cold_start, evaluation, merge, ranking, ranking_examples, retrieval
 from remora.training.tuning import ranking as tune_ranking
 from remora.training.tuning import retrieval as tune_retrieval
 from remora.wiring import cluster
@@ -180,6 +180,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     declared.RETRIEVAL.name: retrieval.train,
     declared.SLATES.name: ranking_examples.make,
     declared.RANKING.name: ranking.train,
+    declared.MERGE.name: merge.choose_weights,
     declared.EVALUATE.name: evaluation.evaluate,
     declared.BUNDLE.name: build_bundle.record,
     declared.GATES.name: _gates,

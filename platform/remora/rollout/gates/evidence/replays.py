@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -41,33 +41,81 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class GateReplay:
-    """``sums`` of both systems over ``queries`` queries of a window, of a catalogue of ``items``."""
+    """``sums`` of both systems over ``queries`` queries of a window, of a catalogue of ``items``.
+
+    ``sums`` are of the surface that the ranker learns from, ``others`` of those that both bundles have besides.
+    """
 
     window: Window
     queries: int
     sums: ReplaySums
     items: int
+    others: Mapping[str, ReplaySums] = field(default_factory=dict)
 
 
 def replayed(
     settings: Settings, lake: Lake, store: FeatureStore, candidate: BundleUnderTest, production: BundleUnderTest | None
 ) -> GateReplay:
-    """Replay what lies after both were trained, at most ``gates.max_queries`` queries. Needs a Ray cluster."""
+    """Replay what lies after both were trained, at most ``gates.max_queries`` queries of each surface. Needs a Ray
+    cluster."""
     systems = {CANDIDATE: candidate, **({PRODUCTION: production} if production else {})}
     window = after_training(time_split(settings, lake).test, list(systems.values()))
-    asked = sampled(queries(settings, lake, window), settings.gates.max_queries, settings.evaluation.seed)
-    log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
-    if not len(asked):
-        return GateReplay(window=window, queries=0, sums=_nothing(), items=len(candidate.vocabulary))
-    parts, prepared = [], None
+    queries_of_ranked, sums = 0, dict[str | None, ReplaySums]()
+    for hide_seen, surfaces in _by_rule(settings, systems).items():
+        found = queries(settings, lake, window, hide_seen=hide_seen)
+        asked = sampled(found, settings.gates.max_queries, settings.evaluation.seed)
+        log.info("gates: %d queries between %s and %s", len(asked), window.start.date(), window.end.date())
+        if None in surfaces:
+            queries_of_ranked = len(asked)
+        if len(asked):
+            sums |= _summed(settings, lake, store, window, asked, systems, surfaces)
+    ranked = sums.pop(None, None)
+    return GateReplay(
+        window=window,
+        queries=queries_of_ranked,
+        sums=_nothing() if ranked is None else ranked,
+        items=len(candidate.vocabulary),
+        others={name: one for name, one in sums.items() if name is not None and len(one.users)},
+    )
+
+
+def _by_rule(settings: Settings, systems: Mapping[str, BundleUnderTest]) -> dict[bool, list[str | None]]:
+    """The surfaces to compare, by whether they hide what was seen, on which the queries depend; None is the ranked."""
+    own = systems[CANDIDATE].contents.settings
+    grouped: dict[bool, list[str | None]] = {settings.ranked_surface.hide_seen: [None]}
+    for name, rules in own.surfaces.items():
+        ranked = any(name == loaded.contents.settings.ranking.surface for loaded in systems.values())
+        if not ranked and all(name in loaded.surfaces for loaded in systems.values()):
+            grouped.setdefault(rules.hide_seen, []).append(name)
+    return grouped
+
+
+def _summed(
+    settings: Settings,
+    lake: Lake,
+    store: FeatureStore,
+    window: Window,
+    asked: pa.Table,
+    systems: Mapping[str, BundleUnderTest],
+    surfaces: Sequence[str | None],
+) -> dict[str | None, ReplaySums]:
+    """Of each surface the sums of both systems over the same queries."""
+    parts: dict[str | None, list[ReplaySums]] = {surface: [] for surface in surfaces}
+    prepared = None
     for name, loaded in systems.items():
         prepared = _window(settings, lake, store, window, asked, loaded, prepared)
-        contents = loaded.contents
-        moments = prepared.moments(contents.towers, contents.ranker, contents.settings)
-        metrics = _metrics(settings, prepared.catalogue)
-        replay = prepared.replay(partial(moments.alone, name), metrics)
-        parts.append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
-    return GateReplay(window=window, queries=len(asked), sums=reduce(add, parts), items=len(candidate.vocabulary))
+        contents, metrics = loaded.contents, _metrics(settings, prepared.catalogue)
+        for surface in surfaces:
+            moments = prepared.moments(
+                contents.towers,
+                contents.ranker,
+                contents.settings,
+                surface=surface,
+                merge_weights=contents.merge_weights,
+            )
+            replay = prepared.replay(partial(moments.alone, name), metrics, surface)
+            parts[surface].append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
+    return {surface: reduce(add, found) for surface, found in parts.items()}
 
 
 def after_training(test: Window, bundles: Sequence[BundleUnderTest]) -> Window:
@@ -111,16 +159,30 @@ def _metrics(settings: Settings, catalogue: ItemStatistics) -> tuple[Metric[Any]
 
 
 def offline(found: GateReplay, bounds: GatesSettings, evaluation: EvaluationSettings) -> Offline:
-    """Means, and intervals of the differences by the paired bootstrap over users."""
-    sums = found.sums
+    """Means, and intervals of the differences by the paired bootstrap over users, of every surface."""
+    compared = list(_compared(found.sums, bounds, evaluation))
+    for surface, sums in found.others.items():
+        compared += [replace(one, surface=surface) for one in _compared(sums, bounds, evaluation)]
+    return Offline(
+        queries=found.queries,
+        users=len(found.sums.users),
+        start=found.window.start.isoformat(),
+        end=found.window.end.isoformat(),
+        compared=tuple(compared),
+    )
+
+
+def _compared(sums: ReplaySums, bounds: GatesSettings, evaluation: EvaluationSettings) -> Iterator[MetricComparison]:
     columns = [column for column in sums.columns if column.segment == ALL]
     at = [sums.columns.index(column) for column in columns]
-    totals, counts = sums.totals[:, at], sums.counts[:, at]
     means = Bootstrap.over_users(
-        totals, counts, samples=evaluation.bootstrap_samples, seed=evaluation.seed, level=bounds.confidence_level
+        sums.totals[:, at],
+        sums.counts[:, at],
+        samples=evaluation.bootstrap_samples,
+        seed=evaluation.seed,
+        level=bounds.confidence_level,
     )
     index = {column: n for n, column in enumerate(columns)}
-    compared = []
     for one in bounds.offline:
         mine, theirs = (Column(name, one.metric, one.cutoff, ALL) for name in (CANDIDATE, PRODUCTION))
         if mine not in index:
@@ -133,14 +195,7 @@ def offline(found: GateReplay, bounds: GatesSettings, evaluation: EvaluationSett
         if theirs in index:
             difference = means.difference(index[mine], index[theirs])
             facts |= {"production": means.interval(index[theirs]).mean, "low": difference.low, "high": difference.high}
-        compared.append(MetricComparison(**facts))
-    return Offline(
-        queries=found.queries,
-        users=int((counts > 0).any(axis=1).sum()),
-        start=found.window.start.isoformat(),
-        end=found.window.end.isoformat(),
-        compared=tuple(compared),
-    )
+        yield MetricComparison(**facts)
 
 
 def covered(found: GateReplay) -> CoverageEvidence:
