@@ -30,6 +30,7 @@ STEPS = (
     "train retrieval",
     "ranking rows",
     "train ranking",
+    "merge weights",
     "evaluate",
     "bundle",
     "gates",
