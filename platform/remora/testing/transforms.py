@@ -6,6 +6,7 @@ A class of pytest whose methods are plain functions: nothing here needs pytest, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -99,9 +100,13 @@ class TransformContract:
         """All events."""
         return some_events()
 
-    def rows(self, events: pl.DataFrame) -> pl.DataFrame:
-        """The view's rows of some events, as a build of features keeps them, by key and time."""
+    def rows(self, events: pl.DataFrame, until: datetime | None = None) -> pl.DataFrame:
+        """The view's rows of some events, as a build of features keeps them, by key and time.
+
+        ``until`` is when the data of that build ends; by default that of the context.
+        """
         context = self.context()
+        context = replace(context, until=until or context.until)
         found = self.component.transform(self.config(), events, context)
         table = checked(self.component.__name__, self.key, found, context.until)
         return pl.DataFrame(table).sort(self.key, EVENT_TIMESTAMP)
@@ -117,13 +122,15 @@ class TransformContract:
         assert len(self.rows(self.events()))
 
     def test_events_from_an_instant_on_change_no_row_at_or_before_it(self) -> None:
-        """A row at an instant uses events before it alone: else training would see the future."""
+        """A build at an instant, of the data until then, makes the rows that a later build has of that time.
+
+        A row that differs, that is there only then or only now, or that reads when the data ends, sees the future.
+        """
         events = self.events()
         whole = self.rows(events)
         for instant in instants(events):
-            then = self.rows(events.filter(pl.col(EVENT_TIMESTAMP) < instant)).filter(
-                pl.col(EVENT_TIMESTAMP) <= instant
-            )
+            built = self.rows(events.filter(pl.col(EVENT_TIMESTAMP) < instant), until=midnight_from(instant))
+            then = built.filter(pl.col(EVENT_TIMESTAMP) <= instant)
             now = whole.filter(pl.col(EVENT_TIMESTAMP) <= instant)
             if self.only_latest:
                 then = then.join(now, on=[self.key, EVENT_TIMESTAMP], how="semi").sort(self.key, EVENT_TIMESTAMP)
@@ -153,5 +160,10 @@ def instants(events: pl.DataFrame) -> Iterable[datetime]:
     stamps = events[EVENT_TIMESTAMP].sort()
     for fraction in INSTANTS:
         at = stamps[int(fraction * (len(stamps) - 1))]
-        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        yield from (at, at + timedelta(microseconds=1), midnight)
+        yield from (at, at + timedelta(microseconds=1), midnight_from(at))
+
+
+def midnight_from(instant: datetime) -> datetime:
+    """The first midnight at or after an instant, UTC."""
+    day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day if day == instant else day + timedelta(days=1)
