@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,7 +14,7 @@ from remora.evaluation.metrics import NDCG, Recall
 from remora.evaluation.replay import Replay, ReplayState
 from remora.evaluation.segments import ALL, HEAVY_USERS, NEW_ITEMS, NEW_USERS
 from remora.evaluation.systems import systems
-from remora.pipeline import Pipeline
+from remora.pipeline import Pipeline, Query, Retrieved
 from remora.pipeline.runner import named
 
 
@@ -131,8 +132,8 @@ def test_the_systems_of_the_report_are_the_surface_with_stages_taken_away() -> N
     apart = ["without everything", "without co_visited", "only everything"]
     assert list(made) == ["popularity", "co_visitation", "retrieval", "surface", *apart]
     assert made["popularity"].sources == {}
-    assert made["co_visitation"].sources == {"co_visited": co_visited}
-    assert made["retrieval"].sources == surface.sources
+    assert [one.source for one in made["co_visitation"].sources.values()] == [co_visited]
+    assert {name: one.source for name, one in made["retrieval"].sources.items()} == surface.sources
     assert [list(made[name].sources) for name in apart] == [["co_visited"], ["everything"], ["everything"]]
     assert [p.scorer for p in made.values()] == [None, None, None, surface.scorer, None, None, None]
     assert {p.backfill for p in made.values()} == {surface.backfill}
@@ -140,3 +141,28 @@ def test_the_systems_of_the_report_are_the_surface_with_stages_taken_away() -> N
 
 def test_a_surface_without_co_visitation_is_not_compared_with_what_would_be_popularity_alone() -> None:
     assert "co_visitation" not in systems(Pipeline(sources=named(toys.Everything()), backfill=toys.Everything()))
+
+
+def test_what_systems_share_is_asked_once_for_each_query_and_gives_each_what_it_would_have() -> None:
+    class Counting:
+        asked = 0
+
+        def find(self, query: Query) -> Retrieved:
+            Counting.asked += 1
+            return toys.Everything().find(query)
+
+    surface = Pipeline(sources={"one": Counting(), "two": toys.Everything()}, backfill=toys.Everything())
+    asked = toys.queries(days=1)
+    replay = Replay(
+        vocabulary=toys.VOCABULARY,
+        moment_at=lambda day: ReplayState(pipelines=systems(surface), item_events=np.zeros(toys.ITEMS)),
+        metrics=(NDCG(k=2),),
+        settings=toys.SETTINGS,
+    )
+    found = replay.run(asked)
+    assert Counting.asked == len(asked)
+    for name, alone in {"only one": {"one": Counting()}, "without one": {"two": toys.Everything()}}.items():
+        plain = ReplayState(pipelines={"it": replace(surface, sources=alone)}, item_events=np.zeros(toys.ITEMS))
+        single = replace(replay, moment_at=lambda day, plain=plain: plain)
+        column = Column("it", "ndcg", 2, ALL)
+        assert single.run(asked).mean(column) == found.mean(column._replace(system=name))

@@ -129,3 +129,16 @@ def test_weights_of_zero_put_a_source_behind_all_others() -> None:
     two = Retrieved(np.array([7, 1], np.int32), np.ones(2, np.float32))
     merged = Candidates.merge([("one", one), ("two", two)], np.array([0.0, 1.0]))
     assert merged.rows.tolist() == [7, 1, 5]
+
+
+def test_a_source_alone_has_what_it_found_in_its_own_order() -> None:
+    asked = toys.queries()
+    ndcg, recall = source_replay().run(asked).alone("two").quality(np.array([0.0, 1.0, 0.0]), CUTOFFS)
+    single = Pipeline(hydrators={"user": Historied()}, sources={"two": Shuffled(1)})
+    rows = asked.sort_by([("instant", "ascending"), ("query_id", "ascending")]).to_pylist()
+    for index, row in enumerate(rows):
+        query = Query(request_id="", surface="home_feed", n=toys.ITEMS, instant=row["instant"], user_id=row["user_id"])
+        shown = single.run(query).candidates.rows
+        wanted = dict(zip(toys.VOCABULARY.rows(row["targets"]).tolist(), row["weights"], strict=True))
+        assert ndcg[index] == pytest.approx(NDCG(k=3).measure(shown=shown, relevant=wanted).value)
+        assert recall[index] == pytest.approx(Recall(k=6).measure(shown=shown, relevant=wanted).value)

@@ -12,6 +12,8 @@ from remora.pipeline.candidates import Weights
 GRID = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0)
 """Weights that are tried, beside a source of weight 1."""
 
+FIELDS = ("ndcg", "recall")
+
 FEWEST_USERS = 30
 """Of fewer, no weights of their own are chosen."""
 
@@ -44,19 +46,22 @@ class ChosenWeights(BaseModel):
 
 
 def choose(found: SourceRanks, cutoffs: tuple[int, int]) -> ChosenWeights:
-    """Begin with the source that is best alone; then set any one weight to any of :data:`GRID`, as long as that helps.
+    """Begin with the source that is best alone, or with all alike where that is better; then set any one weight to any
+    of :data:`GRID`, as long as that helps.
 
     What helps is a larger mean over users of NDCG and recall, each in shares of what the best source reaches, by more
     than one standard error of the difference (L. Breiman et al., Classification and Regression Trees, 1984, section
-    3.4.3): so a source that adds nothing that can be told from chance has weight 0.
+    3.4.3): so no weight is changed for what cannot be told from chance.
     """
     users, number = np.unique(found.users, return_inverse=True)
     some = {"queries": len(found), "users": len(users), "cutoffs": cutoffs}
     if len(users) < FEWEST_USERS:
         return ChosenWeights.model_validate(some)
     judge = _Judge(found, cutoffs, number)
-    alone = {source: judge.measured(_only(found, source)) for source in found.sources}
-    scale = [max(max(getattr(one, name) for one in alone.values()), 1e-12) for name in ("ndcg", "recall")]
+    ones = np.ones(len(found.sources))
+    only = {source: (np.array(found.sources) == source).astype(np.float64) for source in found.sources}
+    alone = {source: _Judge(found.alone(source), cutoffs, number).measured(only[source]) for source in found.sources}
+    scale = [max(max(getattr(one, name) for one in alone.values()), 1e-12) for name in FIELDS]
     tried: dict[tuple[float, ...], Numbers] = {}
 
     def value(weights: Weights) -> Numbers:
@@ -66,26 +71,24 @@ def choose(found: SourceRanks, cutoffs: tuple[int, int]) -> ChosenWeights:
             tried[key] = judge.by_user(weights, scale)
         return tried[key]
 
-    chosen = max((_only(found, source) for source in found.sources), key=lambda weights: float(value(weights).mean()))
+    best_alone = max(
+        alone, key=lambda source: sum(getattr(alone[source], n) / s for n, s in zip(FIELDS, scale, strict=True))
+    )
+    chosen = max((ones, only[best_alone]), key=lambda weights: float(value(weights).mean()))
     while True:
-        others = [other for other in _neighbours(chosen) if other.max() > 0]
-        gains = [value(other) - value(chosen) for other in others]
-        best = max(range(len(others)), key=lambda index: float(gains[index].mean()), default=None)
-        if best is None or gains[best].mean() <= gains[best].std(ddof=1) / np.sqrt(len(users)):
+        gains = [(other, value(other) - value(chosen)) for other in _neighbours(chosen) if other.max() > 0]
+        helping = [one for one in gains if one[1].mean() > one[1].std(ddof=1) / np.sqrt(len(users))]
+        if not helping:
             break
-        chosen = others[best]
+        chosen, _ = max(helping, key=lambda one: float(one[1].mean()))
     chosen = chosen / chosen.max()
     return ChosenWeights(
         **some,
         weights=dict(zip(found.sources, np.round(chosen, 4).tolist(), strict=True)),
         merged=judge.measured(chosen),
-        alike=judge.measured(np.ones(len(found.sources))),
+        alike=judge.measured(ones),
         alone=alone,
     )
-
-
-def _only(found: SourceRanks, source: str) -> Weights:
-    return np.array([float(other == source) for other in found.sources])
 
 
 def _neighbours(weights: Weights) -> list[Weights]:

@@ -63,7 +63,9 @@ class Replay:
 
     def _ask(self, query_row: dict[str, Any], moment: ReplayState, into: Accumulator) -> None:
         query = query_of(query_row, surface=self.surface, n=max(metric.k for metric in self.metrics))
-        states = {name: asked(one, query, needs_item=self.needs_item) for name, one in moment.pipelines.items()}
+        # Systems that share their hydrators are given the very same query, so that what they share is asked once.
+        hydrated = {id(one.hydrators): one for one in moment.pipelines.values()}
+        states = {key: asked(one, query, needs_item=self.needs_item) for key, one in hydrated.items()}
         if None in states.values():
             into.queries[WITHOUT_ITEM] += 1
             return
@@ -72,7 +74,7 @@ class Replay:
         new_items = {r: g for r, g in relevant.items() if self._is_new(r, moment)}
         into.queries.update([*segments, *([NEW_ITEMS] if new_items else [])])
         for system, pipeline in moment.pipelines.items():
-            state = states[system]
+            state = states[id(pipeline.hydrators)]
             assert state is not None
             slate = pipeline.slate(state)
             into.degraded[system] += bool(slate.codes - {USER_UNKNOWN})  # an unknown user lacks no stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import add
@@ -68,6 +68,11 @@ class SourceRanks:
             ranks=self.ranks[of_kept],
             gains=self.gains[of_kept],
         )
+
+    def alone(self, source: str) -> SourceRanks:
+        """What one source found, and nothing else."""
+        keep = ~np.isnan(self.ranks[:, self.sources.index(source)])
+        return replace(self, query=self.query[keep], ranks=self.ranks[keep], gains=self.gains[keep])
 
     def places(self, weights: Weights) -> Ints:
         """The place of each target found, from 1, where the sources count by ``weights`` (S,)."""

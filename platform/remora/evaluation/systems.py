@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from remora.pipeline import Pipeline
+from remora.pipeline import Pipeline, Query, Retrieved, Source
 
 POPULARITY = "popularity"
 CO_VISITATION, CO_VISITED = "co_visitation", "co_visited"
@@ -21,6 +21,7 @@ def systems(surface: Pipeline) -> dict[str, Pipeline]:
     ``retrieval`` all sources by weighted reciprocal rank fusion, ``surface`` everything; then retrieval without each of
     its sources, which tells what each adds, and each source alone.
     """
+    surface = replace(surface, sources={name: AskedOnce(one) for name, one in surface.sources.items()})
     retrieval = replace(surface, scorer=None, rerankers={})
     co_visited = {name: one for name, one in surface.sources.items() if name == CO_VISITED}
     return {
@@ -40,3 +41,17 @@ def _apart(retrieval: Pipeline) -> dict[str, Pipeline]:
         **{WITHOUT + name: replace(retrieval, sources=others) for name, others in rest.items()},
         **{ONLY + name: replace(retrieval, sources={name: sources[name]}) for name in sources if name != CO_VISITED},
     }
+
+
+@dataclass
+class AskedOnce:
+    """A source that all systems of a comparison share: it is asked once for each query."""
+
+    source: Source
+    last: tuple[Query, Retrieved] | None = field(default=None, repr=False)
+
+    def find(self, query: Query) -> Retrieved:
+        """What the source finds; for the very same query as before, what it found then."""
+        if self.last is None or self.last[0] is not query:
+            self.last = query, self.source.find(query)
+        return self.last[1]
