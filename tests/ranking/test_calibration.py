@@ -12,8 +12,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from remora.ranking.calibration import Isotonic, Sigmoid
-from remora.training.fit_calibration import calibrator
+from remora.ranking.batch import Batch
+from remora.ranking.blend import Blend
+from remora.ranking.calibration import ByHistory, Isotonic, Sigmoid
+from remora.ranking.columns import RankerColumns
+from remora.ranking.ranker import RankerSpec
+from remora.ranking.slates import Slates
+from remora.training.fit_calibration import by_history, calibrator
+
+ONE = Blend.of_one("trees", 1)
 
 
 def drawn(n: int = 4_000, seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -93,3 +100,52 @@ def test_a_nan_margin_stays_unknown() -> None:
 def test_a_map_that_falls_is_none(margins: tuple[float, ...], values: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         Isotonic(margins=margins, values=values)
+
+
+def of_two_kinds(slates: int, *, seed: int = 5, share_of_new: float = 0.5) -> tuple[Slates, np.ndarray]:
+    """Slates of twenty candidates, whose margins are log odds but for new users, who take more of whatever they see."""
+    draw, each = np.random.default_rng(seed), 20
+    new = draw.random(slates) < share_of_new
+    slate = np.repeat(np.arange(slates), each)
+    margins = draw.normal(-2, 1, slates * each)
+    label = (draw.random(len(slate)) < 1 / (1 + np.exp(-(margins + np.where(new[slate], 1.5, 0.0))))).astype(np.float32)
+    batch = Batch(
+        features=margins[:, None].astype(np.float32),
+        rows=np.tile(np.arange(each, dtype=np.int32), slates),
+        slate=slate,
+        histories=[np.arange(0 if one else 10, dtype=np.int32) for one in new],
+    )
+    judged = Slates(
+        batch=batch,
+        labels={"taken": label},
+        sampled=np.ones(len(slate), np.float32),
+        history_events=np.where(new, 0, 10),
+    )
+    return judged, margins
+
+
+def test_new_users_and_others_are_each_calibrated_and_no_slate_changes_its_order() -> None:
+    judged, margins = of_two_kinds(400)
+    history, label = judged.batch.history_lengths, judged.labels["taken"]
+    apart = by_history("platt", margins, judged, label, few=5)
+    together = calibrator("platt", margins, label, judged.counts)
+    assert isinstance(apart, ByHistory)
+    for part in (history < 5, history >= 5):
+        assert apart(margins, history)[part].mean() == pytest.approx(label[part].mean(), abs=0.002)
+        assert abs(together(margins, history)[part].mean() - label[part].mean()) > 0.05
+    for number in range(20):
+        inside = judged.batch.slate == number
+        assert np.argsort(apart(margins, history)[inside]).tolist() == np.argsort(margins[inside]).tolist()
+    read = RankerSpec.model_validate_json(
+        RankerSpec(
+            columns=RankerColumns(columns=()), calibrators={"taken": apart}, blend=ONE, types={}
+        ).model_dump_json()
+    )
+    assert read.calibrators["taken"] == apart
+
+
+@pytest.mark.parametrize("share_of_new", [0.0, 0.05, 0.99])
+def test_too_few_of_either_are_calibrated_as_all_are(share_of_new: float) -> None:
+    judged, margins = of_two_kinds(400, share_of_new=share_of_new)
+    label = judged.labels["taken"]
+    assert by_history("platt", margins, judged, label, few=5) == calibrator("platt", margins, label, judged.counts)

@@ -34,6 +34,11 @@ class Batch:
         """Where each slate begins, and after the last one n: shape (q + 1,)."""
         return np.searchsorted(self.slate, np.arange(len(self.histories) + 1))
 
+    @cached_property
+    def history_lengths(self) -> npt.NDArray[np.int64]:
+        """How many positive items the user of each candidate had: shape (n,)."""
+        return np.array([len(history) for history in self.histories], np.int64)[self.slate]
+
     def indices(self, slates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Positions (m,) of the candidates of ``slates`` (k,), one slate after another."""
         parts = [np.arange(self.begins[slate], self.begins[slate + 1]) for slate in slates]

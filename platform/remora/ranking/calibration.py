@@ -9,13 +9,14 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.integer]
 
 
 class Calibrator(Protocol):
-    """A map that never turns the order of two margins around."""
+    """A map that never turns the order of two margins of one slate around."""
 
-    def __call__(self, margins: Floats) -> npt.NDArray[np.float64]:
-        """Shape (n,) to shape (n,); NaN stays NaN."""
+    def __call__(self, margins: Floats, history: Ints) -> npt.NDArray[np.float64]:
+        """Shapes (n,) to shape (n,); NaN stays NaN. ``history`` counts the positive items that the user had."""
 
 
 class Sigmoid(BaseModel):
@@ -30,8 +31,8 @@ class Sigmoid(BaseModel):
     slope: float = Field(ge=0)
     intercept: float
 
-    def __call__(self, margins: Floats) -> npt.NDArray[np.float64]:
-        """Margins (n,) to probabilities (n,) float64."""
+    def __call__(self, margins: Floats, history: Ints | None = None) -> npt.NDArray[np.float64]:
+        """Margins (n,) to probabilities (n,) float64, whatever the history."""
         return 1.0 / (1.0 + np.exp(-(self.slope * margins.astype(np.float64) + self.intercept)))
 
 
@@ -56,9 +57,31 @@ class Isotonic(BaseModel):
             raise ValueError("margins must rise and values must not fall")
         return self
 
-    def __call__(self, margins: Floats) -> npt.NDArray[np.float64]:
-        """Margins (n,) to probabilities or amounts (n,); beyond the ends they stay what they are there."""
+    def __call__(self, margins: Floats, history: Ints | None = None) -> npt.NDArray[np.float64]:
+        """Margins (n,) to probabilities or amounts (n,), whatever the history; beyond the ends they stay what they are
+        there."""
         return np.interp(margins.astype(np.float64), self.margins, self.values)
 
 
-AnyCalibrator = Annotated[Sigmoid | Isotonic, Field(discriminator="kind")]
+Plain = Annotated[Sigmoid | Isotonic, Field(discriminator="kind")]
+
+
+class ByHistory(BaseModel):
+    """One calibrator for users with fewer than ``few`` positive items in the history, and another for the rest.
+
+    A margin orders the items of one slate; how often anything follows a slate depends on who asked.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["by_history"] = "by_history"
+    few: int = Field(ge=0)
+    new_users: Plain
+    others: Plain
+
+    def __call__(self, margins: Floats, history: Ints) -> npt.NDArray[np.float64]:
+        """Margins and lengths of histories (n,) to probabilities or amounts (n,)."""
+        return np.where(history < self.few, self.new_users(margins), self.others(margins))
+
+
+AnyCalibrator = Annotated[Sigmoid | Isotonic | ByHistory, Field(discriminator="kind")]

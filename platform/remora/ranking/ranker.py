@@ -68,8 +68,8 @@ class Ranker:
 
     def score(self, batch: Batch) -> dict[str, npt.NDArray[np.float64]]:
         """By objective, shape (n,): the probability that it happens, or the expected amount."""
-        margins = self.margins(batch)
-        return {name: of(margins[:, index]) for index, (name, of) in enumerate(self.spec.calibrators.items())}
+        margins, history = self.margins(batch), batch.history_lengths
+        return {name: of(margins[:, index], history) for index, (name, of) in enumerate(self.spec.calibrators.items())}
 
     def contributions(self, batch: Batch, objective: str) -> npt.NDArray[np.float32] | None:
         """What each feature adds to the margin of a model, shape (n, F + 1), the last column what rows have in common.

@@ -119,11 +119,11 @@ RANKING = Step(
     settings=(
         *_fields("objectives.*", "events", "label", "loss", "calibration"),
         *_fields("ranking", "models", "refit", "workers", "seed", "leakage_allowlist"),
+        "evaluation.new_user_events",  # whose probabilities are calibrated apart
     ),
     also_reads=(
         "ranking.max_failures",
-        "objectives.*.weight",  # which only its report repeats, and so
-        *_fields("evaluation", "new_user_events", "heavy_user_events"),
+        *("objectives.*.weight", "evaluation.heavy_user_events"),  # which only its report repeats
     ),
 )
 

@@ -9,13 +9,33 @@ from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from remora.ranking.calibration import AnyCalibrator, Isotonic, Sigmoid
+from remora.ranking.calibration import AnyCalibrator, ByHistory, Isotonic, Sigmoid
+from remora.ranking.slates import Slates
 from remora.settings.ranking import Calibration
 
 Floats = npt.NDArray[np.floating]
 
 
-def calibrator(kind: Calibration, margins: Floats, labels: Floats, counts: Floats) -> AnyCalibrator:
+FEWEST_SLATES, FEWEST_POSITIVES = 50, 50
+"""With fewer of either, users of little history are calibrated as all others are."""
+
+
+def by_history(kind: Calibration, margins: Floats, judged: Slates, label: Floats, *, few: int) -> AnyCalibrator:
+    """From margins (n,) of the candidates of ``judged``, and an objective's ``label`` (n,).
+
+    New users, of fewer than ``few`` positive items, have a calibrator of their own where there are enough of them, and
+    of the others.
+    """
+    every = calibrator(kind, margins, label, judged.counts)
+    slate, new = judged.batch.slate, judged.batch.history_lengths < few
+    for part in (new, ~new):
+        if len(np.unique(slate[part])) < FEWEST_SLATES or np.count_nonzero(label[part]) < FEWEST_POSITIVES:
+            return every
+    of_new, of_others = (calibrator(kind, margins[p], label[p], judged.counts[p]) for p in (new, ~new))
+    return ByHistory(few=few, new_users=of_new, others=of_others)
+
+
+def calibrator(kind: Calibration, margins: Floats, labels: Floats, counts: Floats) -> Sigmoid | Isotonic:
     """From margins (n,), labels (n,) and what each row counts (n,): 1 / the share that was sampled.
 
     ``platt`` and ``temperature`` take labels of 0 and 1, ``isotonic`` any amounts. Where all labels are equal there is
@@ -65,7 +85,7 @@ def _temperature(margins: Floats, labels: Floats, counts: Floats) -> Sigmoid:
     return Sigmoid(slope=float(np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded").x)), intercept=0.0)
 
 
-def _constant(kind: Calibration, labels: Floats, counts: Floats) -> AnyCalibrator:
+def _constant(kind: Calibration, labels: Floats, counts: Floats) -> Sigmoid | Isotonic:
     mean = float(np.average(labels, weights=counts)) if len(labels) else 0.0
     if kind == "isotonic":
         return Isotonic(margins=(0.0,), values=(mean,))

@@ -25,7 +25,7 @@ from remora.ranking.windows import RankingWindows
 from remora.settings import Settings
 from remora.settings.ranking import ObjectiveSettings
 from remora.training.fit_blend import blended
-from remora.training.fit_calibration import calibrator
+from remora.training.fit_calibration import by_history
 from remora.training.ranking_report import RankingReport, data_of, dependences, importances, qualities
 from remora.training.tracking import TrackedRun
 
@@ -64,13 +64,17 @@ class Fit:
         together = blend.of(margins)
         # On models that have not seen the window: those that learned from it look better there than they are.
         calibrators = {
-            name: calibrator(o.calibrated_by, together[:, index], judged.labels[name], judged.counts)
+            name: by_history(o.calibrated_by, together[:, index], judged, judged.labels[name], few=self._few)
             for index, (name, o) in enumerate(self.objectives.items())
         }
         types = {name: choice.type for name, choice in models.items()}
         spec = RankerSpec(columns=self.data.columns, calibrators=calibrators, blend=blend, types=types)
         before, final = ({n: getattr(one, of) for n, one in learned.items()} for of in ("chosen", "final"))
         return FittedRanker(before=Ranker(spec=spec, models=before), ranker=Ranker(spec=spec, models=final))
+
+    @property
+    def _few(self) -> int:
+        return self.settings.evaluation.new_user_events
 
     def forget(self) -> None:
         """Remove what runs need to continue, once the artifact is committed."""
@@ -151,15 +155,14 @@ class FittedRanker:
 
 def crossed_reliability(ranker: Ranker, judged: Slates, settings: Settings) -> tuple[Reliability, ...]:
     """The calibration judged on slates that it was not fitted to: two halves, drawn evenly, each for the other."""
-    margins, slate = ranker.margins(judged.batch), judged.batch.slate
+    margins, slate, history = ranker.margins(judged.batch), judged.batch.slate, judged.batch.history_lengths
     half = np.random.default_rng(settings.ranking.seed).permutation(len(judged)) % 2 == 0
-    columns = {}
-    for index, (name, objective) in enumerate(settings.objectives.items()):
-        columns[name] = np.empty(len(slate))
-        for fitted in (half[slate], ~half[slate]):
-            known = judged.labels[name][fitted], judged.counts[fitted]
-            of = calibrator(objective.calibrated_by, margins[fitted, index], *known)
-            columns[name][~fitted] = of(margins[~fitted, index])
+    columns = {name: np.empty(len(slate)) for name in settings.objectives}
+    for fitted in (half, ~half):
+        known, of_fitted, few = judged.take(np.flatnonzero(fitted)), fitted[slate], settings.evaluation.new_user_events
+        for index, (name, objective) in enumerate(settings.objectives.items()):
+            of = by_history(objective.calibrated_by, margins[of_fitted, index], known, known.labels[name], few=few)
+            columns[name][~of_fitted] = of(margins[~of_fitted, index], history[~of_fitted])
     return by_segment(columns, judged, settings.evaluation)
 
 
