@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.extensions.packages import install_plugin, on_the_path
 from tests.shops import Shop
 
 from remora.contracts.private import keep_private
@@ -101,6 +102,19 @@ def built_shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> S
     folder = tmp_path_factory.mktemp("shop")
     chosen = load(write(folder), home=str(folder / "home"))
     return Shop(settings=chosen, steps={done.step.name: done for done in path.run(chosen)})
+
+
+@pytest.fixture(scope="session")
+def plugin_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package of tests/plugin_package installed, on no import path yet."""
+    return install_plugin(tmp_path_factory.mktemp("plugin"))
+
+
+@pytest.fixture(scope="module")
+def plugin(plugin_site: Path) -> Iterator[Path]:
+    """The folder, on the import path: its entry points are registered while the tests of a module run."""
+    with on_the_path(plugin_site):
+        yield plugin_site
 
 
 @pytest.fixture

@@ -1,15 +1,29 @@
-"""Small packages as pip leaves them: modules beside a ``.dist-info`` with entry points, in a folder on the path."""
+"""Packages as pip leaves them: modules beside a ``.dist-info`` with entry points, in a folder on the path."""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.project.wheel import pip
 
 from remora.extensions import registry
+
+PLUGIN = Path(__file__).parents[1] / "plugin_package"
+"""A package that adds components to Remora, as docs/how-to/write_a_package.md describes it."""
+
+PLUGIN_NAME, PLUGIN_VERSION = "remora-example-plugin", "0.1.0"
+
+
+def install_plugin(folder: Path) -> Path:
+    """Build it in a copy, without network, and install it into ``folder / "site"``, which is the answer."""
+    source = shutil.copytree(PLUGIN, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    pip("install", "--no-build-isolation", "--no-compile", "--target", str(folder / "site"), str(source))
+    return folder / "site"
 
 
 def install(

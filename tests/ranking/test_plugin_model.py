@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tomllib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.datasets.worlds import settings_for
-from tests.extensions.packages import install, on_the_path
+from tests.extensions.packages import PLUGIN_NAME
 from tests.ranking.worlds import COLUMNS, slates, vectors
 from tests.registry.releases import LINEAGE, METRICS
 
@@ -26,7 +23,6 @@ from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE
 from remora.training.ranking_fit import Fit, FittedRanker
 
-PACKAGE = Path(__file__).parents[1] / "plugin_package"
 BY_MODULE = "example_plugin.lightgbm_ranker:LightGBMRanker"
 OBJECTIVES = {"engaged": {"events": ["like", "view"]}, "liked": {"events": ["like"], "loss": "pointwise"}}
 
@@ -39,13 +35,6 @@ def window(count: int, seed: int) -> Slates:
 
 
 WINDOWS = RankingWindows(columns=COLUMNS, train=window(120, seed=1), validation=window(60, seed=2))
-
-
-@pytest.fixture(scope="module")
-def package() -> Iterator[Path]:
-    """The package on the path, without being installed."""
-    with on_the_path(PACKAGE):
-        yield PACKAGE
 
 
 def settings_with(home: str, type: str, *, trees: bool = True) -> Settings:
@@ -62,7 +51,7 @@ def fitted(settings: Settings) -> FittedRanker:
 
 
 @pytest.fixture(scope="module")
-def trained(package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, FittedRanker]:
+def trained(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, FittedRanker]:
     settings = settings_with(str(tmp_path_factory.mktemp("home")), BY_MODULE)
     return settings, fitted(settings)
 
@@ -133,7 +122,7 @@ def test_a_ranker_says_which_model_the_settings_lack(trained: tuple[Settings, Fi
 
 
 def test_margins_that_are_none_are_refused_with_the_models_name(
-    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_with(str(tmp_path), BY_MODULE, trees=False)
     cls = settings.ranking.learned["boosted"].component.cls
@@ -142,10 +131,6 @@ def test_margins_that_are_none_are_refused_with_the_models_name(
         fitted(settings)
 
 
-def test_it_is_chosen_by_the_name_that_its_package_registers(tmp_path: Path) -> None:
-    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
-    install(tmp_path, project["name"], modules={}, groups=project["entry-points"])
-    shutil.copytree(PACKAGE / "example_plugin", tmp_path / "example_plugin")
-    with on_the_path(tmp_path):
-        component = settings_with("/nowhere", "lightgbm").ranking.learned["boosted"].component
-    assert (component.distribution, component.cls.__name__) == ("remora-example-plugin", "LightGBMRanker")
+def test_it_is_chosen_by_the_name_that_its_package_registers(plugin: Path) -> None:
+    component = settings_with("/nowhere", "lightgbm").ranking.learned["boosted"].component
+    assert (component.distribution, component.cls.__name__) == (PLUGIN_NAME, "LightGBMRanker")
