@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.serving import small_shop
 
+from remora.contracts.errors import NotReady
 from remora.pipeline import PipelineState, Query, Slate, StageContext
 from remora.rollout.gates.evidence.slates import RAISED, answered, eligible, faults_of
 from remora.surfaces.build import pipeline_of
@@ -113,6 +114,33 @@ def test_a_stage_that_was_skipped_is_found(context: StageContext) -> None:
 def test_all_but_the_seen_the_unavailable_and_the_item_itself_may_be_shown(context: StageContext) -> None:
     may = eligible(query(), context)
     assert set(np.flatnonzero(~may)) == {20, 21, 22, 30, *small_shop.UNAVAILABLE}
+
+
+class EvenRows:
+    """A filter that is not of Remora; with a reason it is not ready."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+
+    def allowed(self, query: Query, candidates: Any) -> np.ndarray:
+        if self.reason:
+            raise NotReady(self.reason)
+        return candidates.rows % 2 == 0
+
+
+def test_what_a_filter_of_another_package_hides_makes_no_slate_short_and_may_not_be_shown(
+    context: StageContext,
+) -> None:
+    asked = query(n=60)
+    pipeline = pipeline_of(context, asked.surface)
+    strict = replace(pipeline, filters={**pipeline.filters, "even": EvenRows()})
+    slate = strict.run(asked)
+    assert 0 < len(slate.candidates) < 40
+    assert list(faults_of(slate, asked, strict, context)) == []
+    kinds = {kind for kind, _ in faults_of(pipeline.run(asked), asked, strict, context)}
+    assert kinds == {"length", "item that may not be shown"}
+    waiting = replace(pipeline, filters={**pipeline.filters, "even": EvenRows("it starts")})
+    assert [kind for kind, _ in faults_of(waiting.run(asked), asked, waiting, context)] == ["degraded"]
 
 
 @pytest.mark.parametrize("surface", ["home_feed", "similar_items"])

@@ -1,23 +1,32 @@
-"""Faults of slates, looked for in what came out: by the query and the snapshot, not by the pipeline's own rules."""
+"""Faults of slates, looked for in what came out: by the query and the snapshot, not by the filters of Remora."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 
+from remora.contracts.errors import NotReady
 from remora.features.hydrators.user_features import USER_UNKNOWN
-from remora.pipeline import Pipeline, PipelineState, Query, Slate, StageContext
+from remora.pipeline import Candidates, Pipeline, PipelineState, Query, Retrieved, Slate, StageContext
 from remora.pipeline.degradation import code_of
 from remora.pipeline.runner import BACKFILL
+from remora.policies.filters.seed_item import SeedItem
+from remora.policies.filters.seen_items import SeenItems
+from remora.policies.filters.unavailable_items import UnavailableItems
 from remora.policies.scorers.reciprocal_rank_fusion import ReciprocalRankFusion
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.slate_validity import SHOWN, Offender, SlateValidity
 from remora.surfaces.responses import response_to
 
 RAISED = "ends in an error"
+NOT_SHOWN = "seen, unavailable, excluded, the item asked about, or hidden by a filter of the surface"
+KNOWN = (SeedItem, SeenItems, UnavailableItems)
+"""Filters whose rules :func:`eligible` checks by itself. What other filters hide, they alone can tell."""
+
 Faults = list[tuple[str, str]]
 """Kind of fault, and what is wrong."""
 
@@ -64,7 +73,7 @@ def answered(pipeline: Pipeline, state: PipelineState, context: StageContext) ->
 def faults_of(slate: Slate, query: Query, pipeline: Pipeline, context: StageContext) -> Iterator[tuple[str, str]]:
     """What is wrong with a slate; nothing for one that may be shown."""
     rows, scores = slate.candidates.rows, slate.candidates.scores
-    may = eligible(query, context)
+    may = allowed_by_others(pipeline, query, eligible(query, context))
     wanted = min(query.n, int(may.sum()))
     if len(rows) != wanted:
         yield "length", f"{len(rows)} items, {wanted} could be shown"
@@ -72,7 +81,7 @@ def faults_of(slate: Slate, query: Query, pipeline: Pipeline, context: StageCont
         yield "repeated item", f"{len(rows) - len(np.unique(rows))} of {len(rows)} items"
     forbidden = rows[~may[rows]]
     if len(forbidden):
-        yield "item that may not be shown", f"row {forbidden[0]}: seen, unavailable, excluded or the item asked about"
+        yield "item that may not be shown", f"row {forbidden[0]}: {NOT_SHOWN}"
     unscored = np.isnan(scores) & must_be_scored(slate, pipeline)
     if unscored.any():
         yield "unscored item", f"{int(unscored.sum())} of {len(scores)} items"
@@ -105,3 +114,15 @@ def eligible(query: Query, context: StageContext) -> npt.NDArray[np.bool_]:
     if query.seed_item is not None:
         may[query.seed_item] = False
     return may
+
+
+def allowed_by_others(pipeline: Pipeline, query: Query, may: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """``may`` (n items,) without what the surface's filters hide, but for those of :data:`KNOWN`."""
+    rows = np.flatnonzero(may).astype(np.int32)
+    candidates = Candidates.merge([("eligible", Retrieved(rows, np.ones(len(rows), np.float32)))])
+    found = may.copy()
+    for rule in pipeline.filters.values():
+        if not isinstance(rule, KNOWN):
+            with suppress(NotReady):  # it hid nothing, as ``degraded`` says
+                found[candidates.rows] &= rule.allowed(query, candidates)
+    return found

@@ -1,0 +1,28 @@
+"""What settings say to use the package's components: one entry for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MOST = 40.0
+"""Price of the dearest item of the home feed."""
+
+CHANGES: dict[str, Any] = {
+    "retrieval": {"models": {"weekday_popularity": {}}},
+    "features": {"transforms": {"user_weekend": {}}},
+    "ranking": {"models": {"trees": None, "network": None, "boosted": {"type": "lightgbm", "rounds": 20}}},
+    "surfaces": {
+        "home_feed": {
+            "hydrators": {"cart_items": {}},
+            "sources": {"popular_on_weekday": {"limit": 30}},
+            "filters": {"price_limit": {"most": MOST}},
+        },
+        "today": {"pipeline": "today"},
+    },
+    "evaluation": {"metrics": ["ndcg", "recall", "coverage", "precision"]},
+}
+
+
+def over(settings: dict[str, Any], changes: dict[str, Any] = CHANGES) -> dict[str, Any]:
+    """The settings with the changes, section by section; what the changes say of a field replaces it."""
+    return settings | {name: settings.get(name, {}) | section for name, section in changes.items()}
