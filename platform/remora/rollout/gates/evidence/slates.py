@@ -118,11 +118,13 @@ def eligible(query: Query, context: StageContext) -> npt.NDArray[np.bool_]:
 
 def allowed_by_others(pipeline: Pipeline, query: Query, may: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """``may`` (n items,) without what the surface's filters hide, but for those of :data:`KNOWN`."""
+    others = [rule for rule in pipeline.filters.values() if not isinstance(rule, KNOWN)]
+    if not others:
+        return may
     rows = np.flatnonzero(may).astype(np.int32)
     candidates = Candidates.merge([("eligible", Retrieved(rows, np.ones(len(rows), np.float32)))])
     found = may.copy()
-    for rule in pipeline.filters.values():
-        if not isinstance(rule, KNOWN):
-            with suppress(NotReady):  # it hid nothing, as ``degraded`` says
-                found[candidates.rows] &= rule.allowed(query, candidates)
+    for rule in others:
+        with suppress(NotReady):  # it hid nothing, as ``degraded`` says
+            found[candidates.rows] &= rule.allowed(query, candidates)
     return found
