@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from benchmarks.command import Note
 from benchmarks.retrieval.data import Sequences, sequences, shape_of
+from benchmarks.retrieval.hyperparameter_rules import SequencePlan, plan_sequences
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_next, of_next, summarised
 
 from remora.contracts.home import Home
 from remora.fitting.progress import Report
 from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.ensemble import choose_weights, ensemble
-from remora.retrieval.hyperparameter_rules import SequencePlan, plan_sequences
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.item_to_item_lists import LONGEST
 from remora.retrieval.linear.co_occurrence import directions
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.next_item import NextItem, recent
-from remora.retrieval.sequential_tower import SequentialTower
+from remora.retrieval.sequential_tower import SequentialTower, user_vectors
+from remora.retrieval.training_inputs import NextItems, SequenceInputs, SequenceSchedule
 from remora.training.fitting import fit_sequences
-from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule, user_vectors
 
 Measure = Callable[[Scores], float]
 Member = Callable[[Histories], Scores]

@@ -11,7 +11,7 @@ from benchmarks.command import Note, carried_out, common_options
 from rich.console import Console
 from rich.table import Table
 
-PROTOCOLS = ("split", "leave-last-out")
+PROTOCOLS = ("split", "leave-last-out", "time")
 
 
 def main() -> None:
@@ -19,7 +19,9 @@ def main() -> None:
     options = common_options(__doc__)
     options.add_argument("--data", type=Path, required=True, help="a folder with events.parquet")
     options.add_argument("--protocol", choices=PROTOCOLS, required=True)
-    options.add_argument("--config", type=Path, help="a JSON file with fields of the plan that should differ")
+    options.add_argument(
+        "--config", type=Path, help="a JSON file with what of the plan, or of the models, should differ"
+    )
     options.add_argument("--minutes", type=float, default=35.0, help="bound of the training loop's time")
     options.add_argument("--workers", type=int, default=1, help="Ray Train workers")
     options.add_argument("--seed", type=int, default=7)
@@ -45,11 +47,11 @@ def _run(chosen: argparse.Namespace, work: Path, note: Note) -> dict[str, Any]:
     quiet()
     use_token()  # before anything imports Ray
     import ray
-    from benchmarks.retrieval import leave_last_out, split
+    from benchmarks.retrieval import leave_last_out, over_time, split
 
     changes = json.loads(chosen.config.read_text()) if chosen.config else {}
     ray.init(address="local", include_dashboard=False, log_to_driver=False, object_store_memory=1 << 30)
-    protocol = {"split": split.run, "leave-last-out": leave_last_out.run}[chosen.protocol]
+    protocol = {"split": split.run, "leave-last-out": leave_last_out.run, "time": over_time.run}[chosen.protocol]
     seconds = 60 * chosen.minutes
     try:
         return dict(

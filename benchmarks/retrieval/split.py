@@ -13,19 +13,19 @@ import numpy as np
 import scipy.sparse as sp
 from benchmarks.command import Note
 from benchmarks.retrieval.data import Pairs, pairs, shape_of
+from benchmarks.retrieval.hyperparameter_rules import GRAM_ITEMS, PairPlan, plan_pairs
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_pairs, of_pairs, summarised
 
 from remora.contracts.home import Home
 from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.ensemble import choose_weights, ensemble
-from remora.retrieval.hyperparameter_rules import GRAM_ITEMS, PairPlan, plan_pairs
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.graph_filter import GraphFilter
 from remora.retrieval.linear.model import LinearModel
 from remora.retrieval.matrix_factorization import MatrixFactorization, PairSpec
+from remora.retrieval.training_inputs import PairInputs, PairSchedule, PairValidation
 from remora.training.fitting import fit_pairs
-from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
 
 Scorer = Callable[[np.ndarray, sp.csr_array], Scores]  # of user rows and what they had
 METRIC = "ndcg@20"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.command import Note
+from benchmarks.retrieval.hyperparameter_rules import plan_pairs, plan_sequences
 from benchmarks.training.data import Split
 from benchmarks.training.meter import Round
 from benchmarks.training.table import Work
@@ -15,11 +16,16 @@ from benchmarks.training.table import Work
 from remora.contracts.home import Home
 from remora.fitting.progress import Report
 from remora.fitting.torch_runs import Resources, described
-from remora.retrieval.hyperparameter_rules import plan_pairs, plan_sequences
 from remora.retrieval.matrix_factorization import PairSpec
+from remora.retrieval.training_inputs import (
+    NextItems,
+    PairInputs,
+    PairSchedule,
+    PairValidation,
+    SequenceInputs,
+    SequenceSchedule,
+)
 from remora.training.fitting import fit_pairs, fit_sequences
-from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
-from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule
 
 JUDGED = 500
 """Users that the trainer validates on after each epoch, outside its clock."""

@@ -58,10 +58,9 @@ def run(chosen: argparse.Namespace, folder: Path, note: Note) -> dict[str, Any]:
 
     quiet()
     use_token()  # before anything imports Ray
+    from benchmarks.retrieval.hyperparameter_rules import plan_pairs
     from benchmarks.training import data, peers
     from benchmarks.training.table import PEERS, Work, compared
-
-    from remora.retrieval.hyperparameter_rules import plan_pairs
 
     if chosen.workers < 1 or chosen.threads % chosen.workers:
         raise DataError(f"{chosen.threads} threads cannot be shared evenly by {chosen.workers} workers.")

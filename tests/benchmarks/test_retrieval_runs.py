@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks.retrieval import leave_last_out, split
+from benchmarks.retrieval import leave_last_out, over_time, split
+from tests.datasets.worlds import clustered_events
 
 pytestmark = pytest.mark.slow
 
@@ -39,3 +40,19 @@ def test_the_next_item_protocol_finds_what_follows(ray_cluster: None, tmp_path: 
     assert found["intervals"]["hr@10"][0] <= found["hr@10"] <= found["intervals"]["hr@10"][1]
     assert found["data"]["asked"] == sum(len(walk) >= 3 for walk in walks)
     assert found["plan"]["spec"]["encoder"] == "causal_transformer"
+
+
+def test_the_platforms_own_steps_train_every_member_and_its_replay_asks_them(ray_cluster: None, tmp_path: Path) -> None:
+    events = clustered_events(users=80, items=60, clusters=4, days=60, per_user=12)
+    columns = ("user_id", "item_id", "event_type", "event_timestamp")
+    pl.DataFrame(events, schema=columns, orient="row").write_parquet(tmp_path / "events.parquet")
+    few = {"dimension": 16, "epochs": 2, "layers": 1}
+    factors = {"matrix_factorization": {"dimension": 16, "epochs": 2}}
+    found = over_time.run(
+        tmp_path, tmp_path / "work", seed=1, seconds=60.0, workers=1,
+        changes={"sequential_tower": few, "ligr": few, **factors}, note=lambda what: None,
+    )  # fmt: skip
+    assert set(found["members"]) == {*over_time.SOURCES, "merged"}
+    assert all(set(values) == {"recall@20", "ndcg@20"} for values in found["members"].values())
+    assert found["recall@20"] == found["members"]["merged"]["recall@20"] > 0.5
+    assert found["data"]["queries"] > 20

@@ -34,7 +34,7 @@ def test_it_draws_a_row_for_each_step_with_the_reason_and_a_sentence(config: Pat
     assert ended.exit_code == 0
     assert "retrieval.learning_rate: 0.002 → 0.004" in ended.stdout
     assert "'train retrieval' runs before it" in ended.stdout
-    assert "8 of 13 steps would run: train retrieval, ranking rows" in ended.stdout
+    assert "8 of 14 steps would run: train retrieval, ranking rows" in ended.stdout
 
 
 def test_as_json_every_reason_has_its_values(config: Path) -> None:

@@ -11,6 +11,7 @@ import yaml
 CATEGORIES = ("garden", "kitchen", "music", "sport", "toys", "travel")
 START = 1_700_006_400  # a midnight, UTC
 DAY = 86_400
+RULES = {"seed_item": {}, "seen_items": {}, "unavailable_items": {}}
 
 
 def write(folder: Path, *, people: int = 240, things: int = 180, events: int = 9_000, seed: int = 11) -> Path:
@@ -107,7 +108,26 @@ def _settings(folder: Path) -> Path:
             "item_columns": ["price", "shelf"],
             "text_columns": ["title"],
         },
-        "retrieval": {"epochs": 3, "batch_size": 512, "dimension": 16, "workers": 2},
+        "retrieval": {
+            "epochs": 3,
+            "batch_size": 512,
+            "dimension": 16,
+            "workers": 2,
+            "models": {"taste": {"type": "sequential", "dimension": 16, "layers": 1, "length": 20, "epochs": 2}},
+        },
+        "surfaces": {
+            "next_up": {
+                "sources": {"next": {"type": "nearest_items", "model": "taste"}},
+                "filters": RULES,
+                "backfill": "popular",
+            },
+            "alike": {
+                "needs_item": True,
+                "sources": {"goes_with": {"type": "similar_vectors", "model": "taste"}},
+                "filters": RULES,
+                "backfill": "popular",
+            },
+        },
         "ranking": {
             "models": {"trees": {"num_boost_round": 30}, "network": {"epochs": 3}},
             "workers": 2,

@@ -31,6 +31,7 @@ from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.requests import RequestContext, item_row, to_query
 from remora.serving.schemas import RecommendRequest
 from remora.training.evaluation import read_evaluation
+from remora.wiring.bundle_contents import trained_models
 from remora.workflow import path
 
 N = 8
@@ -58,7 +59,16 @@ def test_every_step_ends_and_the_last_one_promotes(shop: Shop) -> None:
 
 def test_a_second_run_makes_nothing_again(shop: Shop) -> None:
     again = {done.step.name: done for done in path.run(shop.settings)}
-    for name in ("ingest", "feature build", "train retrieval", "train ranking", "evaluate", "bundle", "gates"):
+    for name in (
+        "ingest",
+        "feature build",
+        "train retrieval",
+        "train models",
+        "train ranking",
+        "evaluate",
+        "bundle",
+        "gates",
+    ):
         assert again[name].unchanged, name
     assert again["promote"].result.bundle == shop.steps["promote"].result.bundle
 
@@ -121,6 +131,25 @@ def test_why_an_item_is_shown_adds_up_and_why_not_names_the_stage(shop: Shop, lo
         asked("nothing")
 
 
+def test_models_that_a_step_trained_serve_surfaces_of_their_own(
+    shop: Shop, loader: BundleLoader, endpoint: str
+) -> None:
+    served, sources = {}, set()
+    for user in USERS:
+        asked = {"user_id": user, "n": N, "surface": "next_up"}
+        items = httpx.post(f"{endpoint}/v1/recommend", json=asked, timeout=60).json()["items"]
+        served[user] = [item["item_id"] for item in items]
+        sources |= {source for item in items for source in item["sources"]}
+    assert served == replayed(shop, loader, "next_up")
+    assert sources == {"next"}
+    alike = httpx.get(f"{endpoint}/v1/similar/i9", params={"n": 5, "surface": "alike"}, timeout=60).json()
+    assert {source for item in alike["items"] for source in item["sources"]} == {"goes_with"}
+    in_bundle = loader.context(loader.bundle).models
+    for name, model in trained_models(shop.settings).items():
+        for row in model.items.rows:
+            np.testing.assert_array_equal(model.of_item(row), in_bundle[name].of_item(row))
+
+
 def test_an_unknown_user_gets_a_full_slate_and_the_reason(endpoint: str) -> None:
     answer = httpx.post(f"{endpoint}/v1/recommend", json={"user_id": "nobody", "n": N}, timeout=60).json()
     assert len(answer["items"]) == N
@@ -138,7 +167,7 @@ def test_similar_items_are_of_the_same_category_more_often_than_not(shop: Shop, 
     assert np.mean(shares) > 2 / 6
 
 
-def replayed(shop: Shop, loader: BundleLoader) -> dict[str, list[str]]:
+def replayed(shop: Shop, loader: BundleLoader, surface: str = "home_feed") -> dict[str, list[str]]:
     """Slates of the bundle's pipeline at the end of the data, with users from the offline store and the events."""
     lake, context = Lake.open(Home(shop.settings.home)), loader.context(loader.bundle)
     instant = context.instant()
@@ -150,7 +179,7 @@ def replayed(shop: Shop, loader: BundleLoader) -> dict[str, list[str]]:
     replay = LoadedBundle.of(replace(context, users=users), bundle=loader.bundle)
     slates = {}
     for user in USERS:
-        query = Query(request_id=user, surface="home_feed", n=N, instant=instant, user_id=user)
+        query = Query(request_id=user, surface=surface, n=N, instant=instant, user_id=user)
         slates[user] = vocabulary.to_ids(replay.run(query).candidates.rows)
     return slates
 

@@ -85,6 +85,17 @@ def test_a_module_of_no_package_has_no_version(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("shop")
+def test_of_methods_of_which_one_is_needed_a_class_has_one_alone() -> None:
+    kind = Kind("tester", TESTERS.group, (), one_of=("test", "try_out"))
+    assert kind.check("longest", find(TESTERS, "longest").cls).__name__ == "Longest"
+    for cls in (type("Idle", (), {}), type("Both", (), {"test": print, "try_out": print})):
+        with pytest.raises(
+            ComponentError, match=f"{cls.__name__} needs a method test or try_out, and one of them alone"
+        ):
+            kind.check("it", cls)
+
+
+@pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize(
     ("name", "words"),
     [

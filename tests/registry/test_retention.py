@@ -261,7 +261,7 @@ def test_every_artifact_that_is_made_again_has_a_retention() -> None:
     from remora.rollout.gates import report
     from remora.serving import load_guard
     from remora.steps.path import STEPS
-    from remora.training import runs
+    from remora.fitting import runs
     from remora.training.tuning import search
     from remora.workflow import run_records as records
 

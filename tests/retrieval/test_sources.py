@@ -24,6 +24,7 @@ from remora.retrieval.sources.repeats import Repeats
 from remora.retrieval.sources.similar_vectors import SimilarVectors
 from remora.retrieval.sources.trending import Trending
 from remora.retrieval.towers import TowerSpec, UserTower
+from remora.retrieval.two_tower import Towers
 from remora.testing.stages import SourceContract as StageContract
 
 ITEMS, LIMIT = 40, 7
@@ -46,6 +47,10 @@ def encoder() -> UserEncoder:
     content = Content(tags={"gender": {"F": 1, "M": 2}}, numbers={"age": (40.0, 10.0)})
     spec = TowerSpec(dimension=8, history_length=5, trained=ITEMS, item_content=content, user_content=content)
     return UserEncoder(spec, UserTower(spec), torch.from_numpy(vectors()))
+
+
+def towers() -> Towers:
+    return Towers(encoder(), ItemIndex.build(vectors()))
 
 
 def query(history: tuple[int, ...] = (), seen: tuple[int, ...] = (), item: int | None = None) -> Query:
@@ -115,7 +120,7 @@ class SourceContract:
 
 class TestNearestItems(SourceContract):
     def source(self) -> NearestItems:
-        return NearestItems(encoder=encoder(), index=ItemIndex.build(vectors()), limit=LIMIT)
+        return NearestItems(model=towers(), limit=LIMIT)
 
     def test_it_finds_the_largest_cosines(self) -> None:
         scores = vectors() @ encoder().encode(self.asked)
@@ -213,7 +218,7 @@ class TestSimilarVectors(SourceContract):
     asked = query(item=20)
 
     def source(self) -> SimilarVectors:
-        return SimilarVectors(index=ItemIndex.build(vectors()), limit=LIMIT)
+        return SimilarVectors(model=towers(), limit=LIMIT)
 
     def test_the_prior_has_no_say(self) -> None:
         cosines = vectors()[:, :8] @ vectors()[20, :8]

@@ -93,7 +93,7 @@ def test_each_preset_is_a_surface(preset: str) -> None:
         ({"home_feed": None}, "ranking.surface is 'home_feed'.*surfaces has: similar_items"),
         (
             {"home_feed": {"sources": {"linear": {"model": "ease"}}}},
-            r"surfaces\.home_feed\.sources\.linear: it reads the model 'ease'.*there are: two_tower, co_visitation",
+            r"surfaces\.home_feed\.sources\.linear: it reads the model 'ease'.*there are: co_visitation, linear",
         ),
         (
             {"home_feed": {"scorer": {"weights": {"loved": 1.0}}}},
@@ -114,6 +114,18 @@ def test_a_model_that_a_source_reads_cannot_be_taken_away_alone() -> None:
         "linear"
         not in settings_for("/nowhere", retrieval={"models": {"linear": None}}, surfaces=bare).retrieval.learned
     )  # type: ignore[arg-type]
+
+
+def test_a_source_may_not_name_a_model_that_it_cannot_read() -> None:
+    models = {"models": {"taste": {"type": "sequential"}}}
+    lists = {"home_feed": {"sources": {"more": {"type": "from_history", "model": "taste"}}}}
+    vectors = {"home_feed": {"sources": {"more": {"type": "nearest_items", "model": "linear"}}}}
+    assert "'taste', which is no ItemLists; those there are: co_visitation, linear" in refused(
+        retrieval=models, surfaces=lists
+    )
+    assert "'linear', which is no VectorModel; those there are: two_tower, taste" in refused(
+        retrieval=models, surfaces=vectors
+    )
 
 
 def test_a_model_may_not_be_called_like_the_towers() -> None:

@@ -38,9 +38,27 @@ def test_a_path_that_no_settings_have_says_what_there_is(path: str, message: str
         check(path)
 
 
-@pytest.mark.parametrize("path", ["split", "retrieval.epochs", "data.event_types.*.sign", "objectives.*.label", "data"])
+@pytest.mark.parametrize(
+    "path", ["split", "retrieval.epochs", "data.event_types.*.sign", "objectives.*.label", "data", "trained_models"]
+)
 def test_a_path_of_the_settings_is_accepted(path: str) -> None:
     check(path)
+
+
+def test_models_that_are_trained_are_apart_from_those_that_are_not() -> None:
+    models = {"taste": {"type": "sequential", "epochs": 3}, "factors": "matrix_factorization"}
+    mixed = Settings.model_validate(NEEDED["Settings"] | {"retrieval": {"models": models}})
+    found = values(mixed, ("trained_models",))
+    assert {path.split(".")[1] for path in found} == {"taste", "factors"}
+    assert found["trained_models.taste.epochs"] == 3
+    assert values(SETTINGS, ("trained_models",)) == {"trained_models": {}}
+    for beside in ((), ("retrieval.workers",)):
+        seen = view(mixed, ("trained_models", *beside))
+        assert list(seen.retrieval.models) == ["taste", "factors"]
+        assert values(seen, ("trained_models",)) == found
+        with pytest.raises(UndeclaredSetting, match="epochs"):
+            _ = seen.retrieval.epochs
+    assert list(view(mixed, ("trained_models", "retrieval.models")).retrieval.models) == list(mixed.retrieval.models)
 
 
 def test_values_are_named_by_their_paths_and_a_section_has_all_of_its_own() -> None:

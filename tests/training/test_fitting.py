@@ -22,9 +22,15 @@ from remora.fitting.torch_runs import Resources
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.matrix_factorization import PairSpec
 from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
+from remora.retrieval.training_inputs import (
+    NextItems,
+    PairInputs,
+    PairSchedule,
+    PairValidation,
+    SequenceInputs,
+    SequenceSchedule,
+)
 from remora.training.fitting import fit_pairs, fit_sequences
-from remora.training.matrix_factorization import PairInputs, PairSchedule, PairValidation
-from remora.training.sequential_tower import NextItems, SequenceInputs, SequenceSchedule
 
 ITEMS = 20
 SPEC = SequenceSpec(

@@ -26,6 +26,7 @@ STEPS = {
     "remora features apply": ("features.store:apply", ()),
     "remora features materialize": ("features.materialize:materialize", ()),
     "remora train retrieval": ("training.retrieval:train", ()),
+    "remora train models": ("training.retrieval_models:train", ()),
     "remora train ranking": ("training.ranking:train", ()),
     "remora tune retrieval": ("training.tuning.retrieval:search", ()),
     "remora tune ranking": ("training.tuning.ranking:search", ("trees",)),

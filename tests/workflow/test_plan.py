@@ -36,8 +36,9 @@ ROWS = {"ranking rows"} | RANKED
 MERGED = {"merge weights"} | JUDGED
 FOUND = ROWS | MERGED
 TOWERS = {"train retrieval"} | FOUND
+MODELS = {"train models"} | FOUND
 FEATURES = {"feature build", "feast apply", "materialize"} | FOUND
-ALL = {"ingest", "quality report", "train retrieval"} | FEATURES
+ALL = {"ingest", "quality report", "train retrieval", "train models"} | FEATURES
 """A step that changes, and all that is made of what it makes."""
 
 RUNS_AGAIN: dict[str, set[str]] = {
@@ -48,19 +49,20 @@ RUNS_AGAIN: dict[str, set[str]] = {
     # what is made of it
     "data.event_types.*.weight": FEATURES | TOWERS, "data.user_columns": FEATURES | TOWERS,
     "data.item_columns": FEATURES | TOWERS, "data.text_columns": FEATURES | TOWERS, "data.title": FEATURES,
-    "split.*": TOWERS,
+    "split.*": TOWERS | MODELS,
     "features.history_length": FEATURES | TOWERS, "features.partitions": FEATURES | TOWERS,
     "features.redis": {"feast apply", "materialize"}, "features.registry": {"feast apply"}, "features.*": FEATURES,
     # the towers, and what else finds candidates, of which the ranker learns
     "retrieval.max_failures": set(),
-    "retrieval.models.*": FOUND, "retrieval.*": TOWERS,
+    "retrieval.models.taste*": MODELS, "retrieval.models.factors*": MODELS, "retrieval.models.*": FOUND,
+    "retrieval.*": TOWERS,
     # the ranker: rows, and models
     "ranking.objectives": ROWS,
     "ranking.*_per_query": ROWS, "ranking.*_queries": ROWS, "ranking.validation_negatives": ROWS,
     "ranking.candidates": ROWS, "ranking.seed": ROWS, "ranking.max_failures": set(), "ranking.surface": ROWS,
     "ranking.*": RANKED,
     # the surfaces
-    "surfaces.home_feed.hide_seen": TOWERS, "surfaces.home_feed.hydrators.*": FOUND,
+    "surfaces.home_feed.hide_seen": TOWERS | MODELS, "surfaces.home_feed.hydrators.*": FOUND,
     "surfaces.home_feed.sources.*": FOUND, "surfaces.home_feed.filters.*": FOUND,
     "surfaces.home_feed.pipeline": FOUND, "surfaces.home_feed.preset": FOUND,
     "surfaces.*.source_weights": MERGED, "surfaces.*.needs_item": MERGED, "surfaces.*.hide_seen": MERGED,
@@ -96,7 +98,9 @@ OF_ONE_VALUE = {
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home after a run of a small shop."""
     folder = tmp_path_factory.mktemp("finished")
-    settings = load(write(folder, people=20, things=15, events=300), home=str(folder / "home"))
+    written = load(write(folder, people=20, things=15, events=300), home=str(folder / "home")).model_dump()
+    written["retrieval"]["models"]["factors"] = {"type": "matrix_factorization"}
+    settings = Settings.model_validate(written)
     shown = {"event_types": settings.data.event_types | {"shown": EventTypeSettings(sign=0)}, "impression": "shown"}
     ranking = RankingSettings.model_validate(settings.ranking.model_dump() | {"models": {}})  # the trees alone
     settings = settings.model_copy(update={"data": settings.data.model_copy(update=shown), "ranking": ranking})
@@ -120,7 +124,7 @@ def test_after_a_run_nothing_would_run(finished: Settings) -> None:
     assert {one.step.name: one.action for one in found.steps} == {
         one.step.name: StepAction.UNCHANGED for one in found.steps
     }
-    assert found.summary == "Nothing would run: all 13 steps are unchanged."
+    assert found.summary == "Nothing would run: all 14 steps are unchanged."
 
 
 def test_every_setting_makes_again_what_depends_on_it_and_nothing_else(finished: Settings) -> None:
@@ -152,7 +156,7 @@ def test_what_was_made_with_earlier_settings_is_taken_up_again(changed: Settings
     found = plan(changed)
     assert runs(found) == set()
     assert found.named(StepAction.REUSE) == ["train retrieval", "ranking rows", "train ranking", *JUDGED_FIRST]
-    assert "6 of 13 steps would take up an earlier result: train retrieval, " in found.summary
+    assert "6 of 14 steps would take up an earlier result: train retrieval, " in found.summary
 
 
 class TestFiles:
@@ -256,7 +260,7 @@ def test_an_empty_home_runs_everything_and_is_left_empty(finished: Settings, tmp
     empty = finished.model_copy(update={"home": str(tmp_path / "nowhere")})
     found = plan(empty)
     assert runs(found) == {one.step.name for one in found.steps}
-    assert found.summary == "All 13 steps would run."
+    assert found.summary == "All 14 steps would run."
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -363,8 +367,10 @@ def candidates(value: Any, field_type: Any) -> Iterator[Any]:
 
 
 OF_TEXT = (
-    "movielens-100k", "ease", "another", "utf-16", "\\", "%Y-%m-%d", "Europe/London", "postgresql://db/x", "https://hooks.example.org/x",
-    "co_visitation", "linear", "similar_items", "home_feed", "remora.surfaces.popular_fallback:popular_fallback",
+    "movielens-100k", "ease", "another", "utf-16", "\\", "%Y-%m-%d", "Europe/London", "postgresql://db/x",
+    "https://hooks.example.org/x",
+    "taste", "factors", "co_visitation", "linear", "similar_items", "home_feed",
+    "remora.surfaces.popular_fallback:popular_fallback", "reciprocal_rank_fusion", "popular",
     "x.prom", "promote", "name", "country", "price", "buy", 7, 0.5, "^", "view", "string",
 )  # fmt: skip
 """Texts that some setting takes."""

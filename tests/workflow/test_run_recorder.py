@@ -28,6 +28,7 @@ STEPS = (
     "feast apply",
     "materialize",
     "train retrieval",
+    "train models",
     "ranking rows",
     "train ranking",
     "merge weights",

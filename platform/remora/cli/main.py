@@ -52,7 +52,8 @@ app = typer.Typer(
     What it would do, and why:  [bold]remora plan[/bold]
 
     The same by parts: data download, data ingest, data report, features build, features apply, features materialize,
-    train retrieval, train ranking, evaluate, bundle build, gate, bundle promote, serve start, recommend USER.
+    train retrieval, train models, train ranking, evaluate, bundle build, gate, bundle promote, serve start,
+    recommend USER.
 
     Every command remembers the home it worked on, so --config is needed once.""",
 )

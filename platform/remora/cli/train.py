@@ -1,4 +1,4 @@
-"""`remora train`: the two towers that find candidates, and the trees that order them."""
+"""`remora train`: the models that find candidates, and those that order them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="""Models, trained on Ray Train and tracked in MLflow.
 
-    [bold]retrieval[/bold] learns from the first part of time, [bold]ranking[/bold] from the candidates that retrieval
-    gives in the part after it; the rest is for validation and the test (section [bold]split[/bold] of the settings).
+    [bold]retrieval[/bold] and [bold]models[/bold] learn from the first part of time, [bold]ranking[/bold] from the
+    candidates that retrieval gives in the part after it; the rest is for validation and the test (section
+    [bold]split[/bold] of the settings).
     [bold]merge[/bold] chooses the weights of sources on the validation part.
 
     A training that was cut off continues from its last checkpoint when it is started again.""",
@@ -55,6 +56,23 @@ def retrieval(
 
 
 @app.command()
+def models(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Train those models of `retrieval.models` that are trained, as `sequential` and `matrix_factorization`.
+
+    Reads the lake. Each is kept by itself: a change of one trains no other again. Other models are learned of events
+    whenever a bundle is built, and without one to train there is nothing to do.
+    """
+    from remora.training.retrieval_models import train
+    from remora.wiring.cluster import connect
+
+    settings = load(config)
+    activate(settings)
+    connect(settings)
+    trained = train(settings)
+    emit(trained.metadata, as_json, lambda out: _render_models(out, trained))
+
+
+@app.command()
 def ranking(
     config: ConfigOption = None,
     tuned: Annotated[str | None, typer.Option(help="Use the best settings of this search (remora tune).")] = None,
@@ -78,6 +96,16 @@ def ranking(
     connect(settings)
     trained = train(settings)
     emit(trained.metadata, as_json, lambda out: _render_ranking(out, trained))
+
+
+def _render_models(out: Console, trained: Artifact) -> None:
+    table = Table("model", "version", "epochs", "best validation", title="Models", title_justify="left")
+    for name, version in trained.metadata["trained"].items():
+        metrics = trained.metadata["metrics"][name]
+        best = f"{metrics['best']:.4f}" if "best" in metrics else ""
+        table.add_row(name, version, str(metrics.get("epochs", "")), best)
+    out.print(table if trained.metadata["trained"] else "No model of retrieval.models is to be trained.")
+    out.print("Next: remora train ranking")
 
 
 @app.command()

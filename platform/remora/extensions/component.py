@@ -18,13 +18,15 @@ class Kind:
     """One kind of component.
 
     ``name`` is for messages ("metric"), ``group`` the entry points' ("remora.metrics"), ``verbs`` the methods that a
-    class of the kind has. With ``functions``, a function that does the same without settings of its own will do.
+    class of the kind has, ``one_of`` those of which it has one. With ``functions``, a function that does the same
+    without settings of its own will do.
     """
 
     name: str
     group: str
     verbs: tuple[str, ...]
     functions: bool = False
+    one_of: tuple[str, ...] = ()
 
     def config_of(self, cls: Any) -> type[ComponentConfig]:
         """The model of a component's settings: its ``Config``, or one without fields."""
@@ -39,6 +41,11 @@ class Kind:
             raise ComponentError(self.name, name, f"it is {found!r} and {wanted}")
         if missing := [verb for verb in self.verbs if not callable(getattr(found, verb, None))]:
             raise ComponentError(self.name, name, f"{found.__qualname__} has no method {', '.join(missing)}")
+        if self.one_of and sum(callable(getattr(found, verb, None)) for verb in self.one_of) != 1:
+            wanted = " or ".join(self.one_of)
+            raise ComponentError(
+                self.name, name, f"{found.__qualname__} needs a method {wanted}, and one of them alone"
+            )
         config = self.config_of(found)
         if not (isinstance(config, type) and issubclass(config, ComponentConfig)):
             raise ComponentError(self.name, name, f"{found.__qualname__}.Config is no subclass of ComponentConfig")

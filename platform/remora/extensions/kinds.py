@@ -6,9 +6,12 @@ from remora.extensions.component import Kind
 
 METRIC = Kind("metric", "remora.metrics", ("at", "of"))
 
+TRAIN = "train"
+"""The method of a retrieval model that a step trains once; another is learned wherever it is needed."""
+
 LINEAR_MODEL = Kind("linear model", "remora.linear_models", ("learn", "step_decay"))
 
-RETRIEVAL_MODEL = Kind("retrieval model", "remora.retrieval_models", ("learn", "save", "load"))
+RETRIEVAL_MODEL = Kind("retrieval model", "remora.retrieval_models", ("save", "load"), one_of=("learn", TRAIN))
 
 HYDRATOR = Kind("hydrator", "remora.hydrators", ("from_config", "hydrate"))
 

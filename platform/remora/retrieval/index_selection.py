@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from remora.contracts.errors import DataError
-from remora.retrieval.index import ItemIndex, checked, exact_rows
+from remora.retrieval.index import EXACT_LIMIT, ItemIndex, checked, exact_rows
 from remora.retrieval.index_types import INDEX_TYPES, TRAINING_ROWS
 
 Vectors = npt.NDArray[np.float32]
@@ -89,6 +89,13 @@ def choose(
     measured, index = max(able, key=lambda one: one[0].queries_per_second)
     assert index is not None  # exact search always reaches the recall
     return IndexSelection(index=index, chosen=measured.kind, measured=tuple(m for m, _ in tried))
+
+
+def index_of(vectors: Vectors, questions: Vectors) -> ItemIndex:
+    """Exact for a small catalogue or without questions; else what :func:`choose` finds, within the usual budget."""
+    if len(vectors) <= EXACT_LIMIT or not len(questions):
+        return ItemIndex.build(vectors)
+    return choose(vectors, questions).index
 
 
 def _log(found: IndexMeasurement) -> None:

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import ray
 
-from remora.contracts.tables import USER_ID
 from remora.contracts.vocabulary import Vocabulary
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.model import neighbours
 from remora.retrieval.models.linear import LinearLists
 from remora.retrieval.neighbours import Neighbours
-from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of
+from remora.retrieval.positive_events import positive_histories
 from remora.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,28 +33,16 @@ def fit(
     matrix of items, so they know the ``max_items`` items that are most popular; others have no neighbours and
     are in no list.
     """
-    rows = rows_of(vocabulary)
-
-    def of_users(block: pa.Table) -> pa.Table:
-        ordered = positive_events(pl.DataFrame(pl.from_arrow(block)), rows, settings, as_of)
-        return ordered.group_by(USER_ID, maintain_order=True).agg(pl.col("row").tail(LONGEST)).to_arrow()
-
-    histories = (
-        events.select_columns([*COLUMNS])
-        .repartition(settings.features.partitions, keys=[USER_ID])
-        .map_batches(of_users, batch_format="pyarrow", batch_size=None)
-    )
-    parts = [t for t in histories.iter_batches(batch_format="pyarrow", batch_size=None) if len(t)]
-    if not parts:
+    histories = positive_histories(events, vocabulary, settings, as_of, longest=LONGEST)
+    if not len(histories):
         return Neighbours.none(len(vocabulary))
-    found: Neighbours = ray.get(_fitted.remote(pa.concat_tables(parts), len(vocabulary), config))
+    found: Neighbours = ray.get(_fitted.remote(histories, len(vocabulary), config))
     return found
 
 
 @ray.remote
 def _fitted(histories: pa.Table, items: int, config: LinearLists.Config) -> Neighbours:
-    ordered = histories.sort_by(USER_ID)["row"]  # users come in the order in which their tasks ended
-    return of_histories([np.asarray(h, np.int64) for h in ordered.to_numpy()], items, config)
+    return of_histories([np.asarray(h, np.int64) for h in histories["row"].to_numpy()], items, config)
 
 
 def of_histories(histories: list[npt.NDArray[np.int64]], items: int, config: LinearLists.Config) -> Neighbours:

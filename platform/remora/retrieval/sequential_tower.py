@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from remora.retrieval.history_encoders.table import HISTORY_ENCODERS
+from remora.retrieval.interaction_histories import Histories
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +41,11 @@ class SequentialTower(nn.Module):
         self.spec = spec
         self.table = nn.Embedding(spec.items, spec.dimension)
         nn.init.normal_(self.table.weight, std=0.02 if spec.temperature is None else spec.dimension**-0.5)
-        shape = {"layers": spec.layers, "heads": spec.heads, "length": spec.length, "dropout": spec.dropout}
-        self.history = HISTORY_ENCODERS[spec.encoder](spec.dimension, **shape)
+        self.history = encoder_of(spec)
 
     def forward(self, sequences: Tensor) -> Tensor:
         """States (n, L, d), or unit vectors over the temperature, for items (n, L) with padding behind."""
-        read = F.embedding(sequences.clamp(min=0), self.vectors())
-        if self.spec.temperature is not None:
-            read = read * self.spec.dimension**0.5
-        states = self.history(read)
-        return states if self.spec.temperature is None else F.normalize(states, dim=-1) / self.spec.temperature
+        return states(self.spec, self.history, F.embedding(sequences.clamp(min=0), self.vectors()))
 
     def start_from(self, items: npt.NDArray[np.float32]) -> None:
         """Begin at known vectors (items, d), such as what stands near each other in histories."""
@@ -65,3 +61,32 @@ class SequentialTower(nn.Module):
         """The last state (n, d) of each sequence."""
         last = (sequences >= 0).sum(1).clamp(min=1) - 1
         return self(sequences)[torch.arange(len(sequences), device=sequences.device), last]
+
+
+def encoder_of(spec: SequenceSpec) -> nn.Module:
+    """The reader of a history, with new weights."""
+    shape = {"layers": spec.layers, "heads": spec.heads, "length": spec.length, "dropout": spec.dropout}
+    return HISTORY_ENCODERS[spec.encoder](spec.dimension, **shape)
+
+
+def states(spec: SequenceSpec, encoder: nn.Module, read: Tensor) -> Tensor:
+    """States (n, L, d) of sequences of items' vectors (n, L, d), padding behind; unit vectors over the temperature."""
+    if spec.temperature is None:
+        return encoder(read)  # type: ignore[no-any-return]
+    return F.normalize(encoder(read * spec.dimension**0.5), dim=-1) / spec.temperature
+
+
+@torch.inference_mode()
+def user_vectors(tower: SequentialTower, histories: Histories, step: int = 256) -> npt.NDArray[np.float32]:
+    """The state (users, d) of every history; an empty one is zero."""
+    device = next(tower.parameters()).device
+    found = np.zeros((len(histories), tower.spec.dimension), np.float32)
+    tower.eval()
+    # Histories of like length together need the least padding.
+    order = np.argsort(histories.lengths, kind="stable")
+    order = order[histories.lengths[order] > 0]
+    for begin in range(0, len(order), step):
+        part = order[begin : begin + step]
+        sequences = torch.as_tensor(histories.padded(part, tower.spec.length), device=device)
+        found[part] = tower.users(sequences).float().cpu().numpy()
+    return found

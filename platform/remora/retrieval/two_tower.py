@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remora.contracts.errors import DataError
+from remora.contracts.vocabulary import ItemCodes
+from remora.pipeline import Query, Retrieved
+from remora.pipeline.candidates import Floats
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.models.vector_model import VectorModel
 
 TOWER_FILES = (
     "towers.safetensors",
@@ -20,8 +24,8 @@ TOWER_FILES = (
 
 
 @dataclass(frozen=True)
-class Towers:
-    """What the retrieval artifact holds, live."""
+class Towers(VectorModel):
+    """What the retrieval artifact holds, live; a vector is a unit vector, and one number for the popularity."""
 
     encoder: UserEncoder
     index: ItemIndex
@@ -37,3 +41,21 @@ class Towers:
                 f"bundles. Serve a bundle as it was built."
             )
         return cls(encoder, index)
+
+    def of_user(self, query: Query) -> Floats | None:
+        """See :class:`~remora.retrieval.models.vector_model.VectorModel`: of the history and the profile."""
+        return self.encoder.encode(query) if query.user_found or len(query.history) else None
+
+    def of_item(self, row: int) -> Floats | None:
+        """See :class:`~remora.retrieval.models.vector_model.VectorModel`: an item without events has one too."""
+        vector = self.index.vector(row).copy()
+        vector[-1] = 0.0  # likeness alone: how popular an item is does not make it more alike
+        return vector
+
+    def search(self, vector: Floats, k: int) -> Retrieved:
+        """See :class:`~remora.retrieval.models.vector_model.VectorModel`."""
+        return self.index.search(vector, k)
+
+    def scores(self, vector: Floats, rows: ItemCodes) -> Floats:
+        """See :class:`~remora.retrieval.models.vector_model.VectorModel`."""
+        return self.encoder.scores(vector, rows)

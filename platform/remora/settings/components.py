@@ -34,7 +34,7 @@ class LinearModelChoice(ComponentChoice):
 
 
 class RetrievalModelChoice(ComponentChoice):
-    """What is learned of events for sources to read, each time that a bundle is built."""
+    """What is learned of events for sources to read: once by a step, or each time that a bundle is built."""
 
     kind: ClassVar[Kind] = RETRIEVAL_MODEL
 

@@ -21,6 +21,8 @@ class KeepVersions(Section):
     lake: Versions = Field(3, description="ingested data")
     features: Versions = Field(3, description="feature tables")
     retrieval: Versions = Field(3, description="retrieval models and their index")
+    models: Versions = Field(3, description="sets of the retrieval models that are trained beside the towers")
+    trained_models: Versions = Field(10, description="each such model by itself, so that another trains no other again")
     slates: Versions = Field(3, description="training rows of the ranker")
     ranking: Versions = Field(3, description="ranking models")
     evaluation: Versions = Field(3, description="evaluation reports")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from remora.contracts.section import Section
+from remora.extensions.kinds import TRAIN
 from remora.settings.bounds import MOST_MIB, MOST_SECONDS, Seed
 from remora.settings.components import RetrievalModelChoice
 from remora.settings.named_components import NAME, over
@@ -27,12 +28,12 @@ class RetrievalDefinitions(Section):
     )
     batch_size: int = Field(512, ge=1, le=1_000_000, description="of all workers together")
     learning_rate: float = Field(2e-3, gt=0, le=10, description="of Adam")
-    history_encoder: Literal["attention", "mean", "causal_transformer", "hstu"] = Field(
+    history_encoder: Literal["attention", "mean", "causal_transformer", "hstu", "ligr"] = Field(
         "attention", description="what reads the user's history; attention is the cheapest to serve"
     )
-    history_layers: int = Field(1, ge=1, le=100, description="of causal_transformer and hstu")
-    history_heads: int = Field(2, ge=1, le=100, description="of causal_transformer and hstu")
-    history_dropout: float = Field(0.1, ge=0, lt=1, description="of causal_transformer, hstu and mean")
+    history_layers: int = Field(1, ge=1, le=100, description="of causal_transformer, hstu and ligr")
+    history_heads: int = Field(2, ge=1, le=100, description="of causal_transformer, hstu and ligr")
+    history_dropout: float = Field(0.1, ge=0, lt=1, description="of causal_transformer, hstu, ligr and mean")
     loss: Literal["sampled_softmax", "bilateral_softmax", "gbce", "full_cross_entropy"] = Field(
         "sampled_softmax", description="full_cross_entropy compares with the whole catalogue: up to 20,000 items"
     )
@@ -50,7 +51,10 @@ class RetrievalDefinitions(Section):
     )
     seed: Seed = Field(7, description="of weights, shuffles and draws")
     models: dict[str, RetrievalModelChoice | None] = Field(
-        {}, validate_default=True, max_length=100, description="learned of events, beside the towers; null: not learned"
+        {},
+        validate_default=True,
+        max_length=100,
+        description="learned of events, beside the towers; null: none of that name",
     )
     validation_user_fraction: float = Field(0.05, ge=0, lt=1, description="share of users on whom the epoch is chosen")
     min_index_recall: float = Field(
@@ -76,6 +80,11 @@ class RetrievalDefinitions(Section):
     def learned(self) -> dict[str, RetrievalModelChoice]:
         """The models that were not taken away, by name."""
         return {name: choice for name, choice in self.models.items() if choice is not None}
+
+    @property
+    def trained(self) -> dict[str, RetrievalModelChoice]:
+        """Those of them that the step `train models` trains; the others are learned as of each instant."""
+        return {name: choice for name, choice in self.learned.items() if hasattr(choice.component.cls, TRAIN)}
 
     @model_validator(mode="after")
     def _heads_divide(self) -> RetrievalDefinitions:

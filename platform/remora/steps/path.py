@@ -81,6 +81,16 @@ RETRIEVAL = Step(
     also_reads=("retrieval.max_failures",),
 )
 
+MODELS = Step(
+    name="train models",
+    command="remora train models",
+    artifact="models",
+    reads=(INGEST,),
+    settings=("split", "data.event_types.*.sign", "ranked_surface.hide_seen", "trained_models"),
+    # Any number of workers computes the gradient of the whole batch, and partitions are put together again.
+    also_reads=("retrieval.workers", "retrieval.max_failures", "features.partitions"),
+)
+
 TUNE_RETRIEVAL = Step(
     name="tune retrieval",
     command="remora tune retrieval",
@@ -99,7 +109,7 @@ SLATES = Step(
     name="ranking rows",
     command="remora train ranking",
     artifact="slates",
-    reads=(RETRIEVAL, FEATURES),
+    reads=(RETRIEVAL, MODELS, FEATURES),
     settings=(
         "split",
         *_SOURCES,
@@ -143,7 +153,7 @@ MERGE = Step(
     name="merge weights",
     command="remora train merge",
     artifact="merge_weights",
-    reads=(RETRIEVAL, FEATURES),
+    reads=(RETRIEVAL, MODELS, FEATURES),
     settings=(
         *("split", "retrieval.models"),
         *_fields(
@@ -159,7 +169,7 @@ EVALUATE = Step(
     name="evaluate",
     command="remora evaluate",
     artifact="evaluation",
-    reads=(INGEST, RETRIEVAL, RANKING, MERGE),
+    reads=(INGEST, RETRIEVAL, MODELS, RANKING, MERGE),
     settings=("evaluation", "surfaces", "objectives.*.weight", "ranking.surface"),
 )
 
@@ -188,7 +198,7 @@ BUNDLE = Step(
     name="bundle",
     command="remora bundle build",
     artifact="built",
-    reads=(INGEST, FEATURES, RETRIEVAL, RANKING, MERGE, EVALUATE),
+    reads=(INGEST, FEATURES, RETRIEVAL, MODELS, RANKING, MERGE, EVALUATE),
     settings=(
         "surfaces",
         *_fields("retrieval", *RetrievalDefinitions.model_fields),
@@ -210,8 +220,8 @@ PROMOTE = Step(name="promote", command="remora bundle promote", reads=(BUNDLE,))
 ROLLOUT = Step(name="rollout", command="remora rollout start --bundle candidate", reads=(BUNDLE,))
 
 RUN = (
-    *(DOWNLOAD, INGEST, REPORT, FEATURES, APPLY, MATERIALIZE, RETRIEVAL, SLATES, RANKING, MERGE, EVALUATE, BUNDLE),
-    *(GATES, PROMOTE, ROLLOUT),
+    *(DOWNLOAD, INGEST, REPORT, FEATURES, APPLY, MATERIALIZE, RETRIEVAL, MODELS, SLATES, RANKING, MERGE, EVALUATE),
+    *(BUNDLE, GATES, PROMOTE, ROLLOUT),
 )
 """Those of a run, in order."""
 

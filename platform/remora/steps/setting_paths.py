@@ -1,7 +1,8 @@
 """Settings by dotted paths: `retrieval.learning_rate`, a whole section `split`, `data.event_types.*.sign` of each type.
 
 `objectives` at the beginning means what :attr:`Settings.objectives` gives: those that are written down, or those that
-follow from the event types. `ranked_surface` means :attr:`Settings.ranked_surface`, whatever its name is.
+follow from the event types. `ranked_surface` means :attr:`Settings.ranked_surface`, whatever its name is, and
+`trained_models` those of `retrieval.models` that are trained.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from pydantic import RootModel
 from remora.contracts.section import Section, UndeclaredSetting
 from remora.extensions import ComponentChoice
 from remora.settings import ObjectiveSettings, Settings, SurfaceSettings
+from remora.settings.components import RetrievalModelChoice
 
 EACH = "*"
 """In a path: every name of a mapping."""
 
-OBJECTIVES, RANKED_SURFACE = "objectives", "ranked_surface"
+OBJECTIVES, RANKED_SURFACE, TRAINED_MODELS = "objectives", "ranked_surface", "trained_models"
 
 Tree = dict[str, "Tree"]
 """Names -> what is meant below each; nothing below a name means all of it."""
@@ -45,13 +47,15 @@ def values(settings: Settings, paths: Iterable[str]) -> dict[str, Any]:
         whole[OBJECTIVES] = {name: objective.inputs() for name, objective in settings.objectives.items()}
     if RANKED_SURFACE in tree:
         whole[RANKED_SURFACE] = settings.ranked_surface.inputs()
+    if TRAINED_MODELS in tree:
+        whole[TRAINED_MODELS] = {name: choice.inputs() for name, choice in settings.retrieval.trained.items()}
     return dict(_flat(_chosen(whole, tree, ()), ()))
 
 
 def view(settings: Settings, paths: Iterable[str]) -> Settings:
     """The settings that paths name and no others: reading another one is an UndeclaredSetting."""
     tree = dict(tree_of(paths))
-    objectives, ranked = tree.pop(OBJECTIVES, None), tree.pop(RANKED_SURFACE, None)
+    objectives, ranked, trained = (tree.pop(name, None) for name in (OBJECTIVES, RANKED_SURFACE, TRAINED_MODELS))
     found: Settings = _view(settings, tree)
     of_ranking: dict[str, Any] = {}
     if objectives is not None:
@@ -63,10 +67,18 @@ def view(settings: Settings, paths: Iterable[str]) -> Settings:
         others = found.surfaces.root if "surfaces" in tree else {}
         surfaces = _with(settings.surfaces, {"root": {name: _view(settings.ranked_surface, ranked), **others}}, False)
         found = _with(found, {"surfaces": surfaces}, True)
+    if trained is not None and not _includes(tree, "retrieval", "models"):
+        below = "retrieval" in tree
+        base = found.retrieval if below else settings.retrieval
+        found = _with(found, {"retrieval": _with(base, {"models": settings.retrieval.trained}, below)}, True)
     if of_ranking:
         ranking = _with(found.ranking if "ranking" in tree else settings.ranking, of_ranking, "ranking" in tree)
         found = _with(found, {"ranking": ranking}, True)
     return found
+
+
+def _includes(tree: Tree, section: str, name: str) -> bool:
+    return section in tree and (not tree[section] or name in tree[section])
 
 
 def tree_of(paths: Iterable[str]) -> Tree:
@@ -98,6 +110,8 @@ def _below(kind: Any, name: str, where: str) -> Any:
                 return dict[str, ObjectiveSettings]
             if one is Settings and name == RANKED_SURFACE:
                 return SurfaceSettings
+            if one is Settings and name == TRAINED_MODELS:
+                return dict[str, RetrievalModelChoice]
             if name not in one.model_fields:
                 raise ValueError(f"{where} has no {name}; it has: {', '.join(one.model_fields)}")
             return one.model_fields[name].annotation

@@ -10,6 +10,7 @@ from remora.fitting.progress import Report
 from remora.fitting.torch_runs import Resources, fit_module
 from remora.retrieval.matrix_factorization import MatrixFactorization
 from remora.retrieval.sequential_tower import SequentialTower
+from remora.retrieval.training_inputs import PairInputs, PairSchedule, SequenceInputs, SequenceSchedule
 from remora.training import matrix_factorization, sequential_tower
 
 NAME = "towers"
@@ -18,8 +19,8 @@ NAME = "towers"
 def fit_sequences(
     home: Home,
     version: str,
-    inputs: sequential_tower.SequenceInputs,
-    schedule: sequential_tower.SequenceSchedule,
+    inputs: SequenceInputs,
+    schedule: SequenceSchedule,
     resources: Resources,
     on_epoch: Callable[[Report], None] | None = None,
 ) -> tuple[SequentialTower, tuple[Report, ...]]:
@@ -42,16 +43,17 @@ def fit_sequences(
 def fit_pairs(
     home: Home,
     version: str,
-    inputs: matrix_factorization.PairInputs,
-    schedule: matrix_factorization.PairSchedule,
+    inputs: PairInputs,
+    schedule: PairSchedule,
     resources: Resources,
     on_epoch: Callable[[Report], None] | None = None,
 ) -> tuple[MatrixFactorization, tuple[Report, ...]]:
-    """As :func:`fit_sequences`, for pairs without order. DataError without pairs or validation."""
+    """As :func:`fit_sequences`, for pairs without order."""
     if not len(inputs.train.flat):
         raise DataError(f"None of {len(inputs.train):,} users had anything to learn from. Give more events.")
-    if not len(inputs.validation.users):
+    if inputs.validation is not None and not len(inputs.validation.users):
         raise DataError("There is no user to validate on: the validation split is empty.")
     tower = MatrixFactorization(inputs.spec)
-    loop, metric = matrix_factorization.train_worker, matrix_factorization.NDCG
+    loop = matrix_factorization.train_worker
+    metric = matrix_factorization.NDCG if inputs.validation is not None else None
     return tower, fit_module(tower, home, NAME, version, loop, metric, inputs, schedule, resources, on_epoch)

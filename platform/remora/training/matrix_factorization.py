@@ -3,60 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import ray
 import ray.train
 import ray.train.torch
-import scipy.sparse as sp
 import torch
 from ray.train.collective import broadcast_from_rank_zero
 
 from remora.evaluation.full_ranking import hits, ndcg_of_sets
 from remora.fitting.checkpoints import is_over, judged, progress, report, resumed
 from remora.fitting.lr_schedule import rate
-from remora.retrieval.interaction_histories import Histories
-from remora.retrieval.matrix_factorization import MatrixFactorization, PairObjective, PairSpec, Vectors
+from remora.retrieval.matrix_factorization import MatrixFactorization, PairObjective
+from remora.retrieval.training_inputs import PairInputs, PairSchedule, PairValidation
 from remora.training.negative_sampling import NegativeSampler
 from remora.training.row_adam import RowAdam
 
 NDCG = "ndcg@20"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairValidation:
-    """Some ``users``, what they had (n, items) and what was held out of it (n, items)."""
-
-    users: np.ndarray
-    had: sp.csr_array
-    relevant: sp.csr_array
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairInputs:
-    """What every worker needs. ``start``: vectors of users (users, d) and items (items, d) to begin at."""
-
-    spec: PairSpec
-    train: Histories
-    validation: PairValidation
-    start: tuple[Vectors, Vectors] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairSchedule:
-    """As of :class:`remora.training.sequential_tower.SequenceSchedule`; ``batch_size`` counts pairs of all workers."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    loss: str
-    negatives: int
-    popularity: float
-    patience: int
-    seconds: float | None
-    seed: int
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -103,7 +67,8 @@ def train_worker(config: dict[str, Any]) -> None:
             optimiser.step()
             total += float(loss.detach())
         passed = time.monotonic() - begun
-        found = _validated(plain.tower, inputs.validation) if rank == 0 else 0.0
+        asked_of = inputs.validation if rank == 0 else None
+        found = None if asked_of is None else _validated(plain.tower, asked_of)
         found, passed = broadcast_from_rank_zero((found, passed))  # so that all stop together
         state = judged(state, NDCG, found, passed, schedule)
         state |= {

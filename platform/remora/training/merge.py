@@ -18,6 +18,7 @@ from remora.retrieval.two_tower import Towers
 from remora.settings import EvaluationSettings, Settings
 from remora.steps import Build, builds
 from remora.steps.path import MERGE, RETRIEVAL
+from remora.training import retrieval_models
 from remora.wiring.bundle_contents import MERGE_WEIGHTS
 from remora.wiring.surface_windows import SurfaceWindows
 
@@ -58,7 +59,7 @@ def read_weights(artifact: Artifact) -> dict[str, MergeWeights]:
     return artifact.read_document(MERGE_WEIGHTS, dict[str, MergeWeights])
 
 
-@builds(MERGE)
+@builds(MERGE, first=retrieval_models.train)
 def choose_weights(build: Build) -> dict[str, Any]:
     """Replay retrieval over the validation window and choose; unchanged inputs reuse the result.
 

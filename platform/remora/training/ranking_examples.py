@@ -30,6 +30,7 @@ from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import RETRIEVAL, SLATES
+from remora.training import retrieval_models
 from remora.training.unfound import why_unfound, without_target
 from remora.wiring.replay_window import ReplayWindow
 
@@ -45,7 +46,7 @@ class RankingExamples(NamedTuple):
     histories: pa.Table
 
 
-@builds(SLATES)
+@builds(SLATES, first=retrieval_models.train)
 def make(build: Build) -> dict[str, Any]:
     """The rows of the ranking window and of the validation window; unchanged inputs reuse them.
 

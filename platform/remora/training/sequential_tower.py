@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import ray
 import ray.train
 import ray.train.torch
@@ -20,53 +17,14 @@ from torch import Tensor, nn
 from remora.evaluation.full_ranking import ndcg_of_one, ranks
 from remora.fitting.checkpoints import is_over, judged, progress, report, resumed
 from remora.fitting.lr_schedule import rate
-from remora.retrieval.interaction_histories import Histories, batches
+from remora.retrieval.interaction_histories import batches
 from remora.retrieval.losses.candidates import SampledNegatives
 from remora.retrieval.losses.table import LOSSES
-from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
+from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower, user_vectors
+from remora.retrieval.training_inputs import NextItems, SequenceInputs, SequenceSchedule
 from remora.training.negative_sampling import NegativeSampler
 
 NDCG = "ndcg@10"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NextItems:
-    """Users to measure on: what they had, and the rows of ``targets`` (n,), what they wanted next."""
-
-    histories: Histories
-    targets: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SequenceSchedule:
-    """How long and how fast. ``batch_users`` are those of all workers together; ``patience`` counts epochs without a
-    better validation, ``seconds`` bounds the loop's time; None is no bound."""
-
-    epochs: int
-    batch_users: int
-    learning_rate: float
-    loss: str
-    negatives: int
-    popularity: float  # share of negatives drawn by popularity
-    weight_decay: float
-    patience: int
-    seconds: float | None
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SequenceInputs:
-    """What every worker needs; one object in Ray's store, read there without a copy.
-
-    ``start``: vectors (items, d) to begin at; ``weights``: all those of a tower to continue from. Without
-    ``validation`` every epoch is trained and the last is kept.
-    """
-
-    spec: SequenceSpec
-    train: Histories
-    validation: NextItems | None
-    start: npt.NDArray[np.float32] | None = None
-    weights: Mapping[str, Tensor] | None = None
 
 
 class Objective(nn.Module):
@@ -146,22 +104,6 @@ def train_worker(config: dict[str, Any]) -> None:
             "data_wait": waited / passed,
         }
         report(state, plain.tower, optimiser, first=rank == 0)
-
-
-@torch.inference_mode()
-def user_vectors(tower: SequentialTower, histories: Histories, step: int = 256) -> npt.NDArray[np.float32]:
-    """The state (users, d) of every history; an empty one is zero."""
-    device = next(tower.parameters()).device
-    found = np.zeros((len(histories), tower.spec.dimension), np.float32)
-    tower.eval()
-    # Histories of like length together need the least padding.
-    order = np.argsort(histories.lengths, kind="stable")
-    order = order[histories.lengths[order] > 0]
-    for begin in range(0, len(order), step):
-        part = order[begin : begin + step]
-        sequences = torch.as_tensor(histories.padded(part, tower.spec.length), device=device)
-        found[part] = tower.users(sequences).float().cpu().numpy()
-    return found
 
 
 def validated(tower: SequentialTower, asked: NextItems, step: int = 512) -> float:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from remora.contracts.errors import DataError, Refused
 from remora.contracts.json_document import parse_document
+from remora.contracts.home import Home
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
@@ -29,14 +30,16 @@ from remora.retrieval.models.learning import LearningData
 from remora.retrieval.two_tower import Towers
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE as SETTINGS
+from remora.settings.components import RetrievalModelChoice
 from remora.settings.retrieval import TWO_TOWER
+from remora.steps.path import MODELS as TRAINED
 from remora.wiring.bundle_packages import packages_of
 
 SNAPSHOT, MODELS, MERGE_WEIGHTS = "snapshot.parquet", "models", "merge_weights.json"
 
 
 def learn_models(lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: datetime) -> dict[str, Any]:
-    """Every model of ``retrieval.models``, from what the lake knew before ``as_of``; by name."""
+    """Every model of ``retrieval.models`` that is not trained, from what the lake knew before ``as_of``; by name."""
     data = LearningData(
         events=lake.events(before=as_of),
         users=users_as_of(lake, as_of),
@@ -44,7 +47,20 @@ def learn_models(lake: Lake, vocabulary: Vocabulary, settings: Settings, as_of: 
         settings=settings,
         as_of=as_of,
     )
-    return {name: one.component.cls.learn(one.config, data) for name, one in settings.retrieval.learned.items()}
+    chosen = settings.retrieval.learned
+    counted = {name: choice for name, choice in chosen.items() if name not in settings.retrieval.trained}
+    return {name: choice.component.cls.learn(choice.config, data) for name, choice in counted.items()}
+
+
+def trained_models(settings: Settings) -> dict[str, Any]:
+    """The other ones by name, as the step `train models` made them last. DataError for one that it did not make."""
+    chosen = settings.retrieval.trained
+    if not chosen:
+        return {}
+    home = Home(settings.home)
+    made = TRAINED.artifacts(home).current()
+    folder, what = home.local_copy(made.folder), f"The artifact '{made.at()}'"
+    return _loaded(chosen, folder, what, f"Run `{TRAINED.command}`.")
 
 
 def save_models(models: Mapping[str, Any], folder: Path) -> None:
@@ -57,14 +73,15 @@ def save_models(models: Mapping[str, Any], folder: Path) -> None:
 
 def load_models(settings: Settings, folder: Path) -> dict[str, Any]:
     """What :func:`save_models` wrote of the models that ``settings`` name. DataError for one that is not there."""
+    return _loaded(settings.retrieval.learned, folder / MODELS, "The bundle", "Build the bundle again.")
+
+
+def _loaded(chosen: Mapping[str, RetrievalModelChoice], folder: Path, what: str, hint: str) -> dict[str, Any]:
     models = {}
-    for name, choice in settings.retrieval.learned.items():
-        own = folder / MODELS / name
+    for name, choice in chosen.items():
+        own = folder / name
         if not own.is_dir():
-            raise DataError(
-                f"The bundle's settings name the retrieval model '{name}', and it holds no files of it. Build the "
-                f"bundle again."
-            )
+            raise DataError(f"The settings name the retrieval model '{name}'. {what} holds no files of it. {hint}")
         models[name] = choice.component.cls.load(choice.config, own)
     return models
 

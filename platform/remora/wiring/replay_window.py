@@ -22,7 +22,7 @@ from remora.pipeline.merge_weights import MergeWeights
 from remora.ranking.ranker import Ranker
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
-from remora.wiring.bundle_contents import learn_models
+from remora.wiring.bundle_contents import learn_models, trained_models
 from remora.wiring.replay_state import ReplayStates, snapshots
 
 if TYPE_CHECKING:  # Ray's workers import this file; Feast alone would take them seconds
@@ -75,15 +75,17 @@ class ReplayWindow:
         *,
         surface: str | None = None,
         merge_weights: Mapping[str, MergeWeights] = MappingProxyType({}),
+        trained: Mapping[str, Any] | None = None,
     ) -> ReplayStates:
         """The window as these models would have served it, under ``settings`` where they are others.
 
-        Of ``surface``; by default of the one that the ranker learns from.
+        Of ``surface``; by default of the one that the ranker learns from. ``trained`` are the retrieval models that are
+        not learned as of the window's start, by name; by default those that the step `train models` made last.
         """
         return ReplayStates(
             settings=settings or self.settings,
             towers=towers,
-            models=self.models,
+            models={**self.models, **(trained_models(self.settings) if trained is None else trained)},
             ranker=ranker,
             snapshots=self.snapshots,
             users=self.users,

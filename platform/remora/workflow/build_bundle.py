@@ -30,14 +30,14 @@ from remora.steps import Build, builds
 from remora.steps.code import commit
 from remora.steps.path import BUNDLE
 from remora.training.evaluation import read_evaluation
-from remora.wiring.bundle_contents import MERGE_WEIGHTS, SNAPSHOT, learn_models, save_models
+from remora.wiring.bundle_contents import MERGE_WEIGHTS, SNAPSHOT, learn_models, save_models, trained_models
 
 
 def build(settings: Settings) -> Bundle:
     """Build the bundle of the current artifacts, or find it when it is there.
 
-    The towers and the trees are those that were evaluated; the item lists and the item snapshot are made again as of
-    the end of the data, as every refresh does.
+    The towers, the models that were trained and the ranker are those that were evaluated; the item lists and the item
+    snapshot are made again as of the end of the data, as every refresh does.
     """
     return Bundles(settings).inspect(record(settings).metadata["bundle"])
 
@@ -60,7 +60,8 @@ def _bundle(settings: Settings, lake: Lake, made: Mapping[str, Artifact]) -> Bun
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ItemSnapshot.take(store, lake, vocabulary, settings, lake.end).save(folder / SNAPSHOT)
-        save_models(learn_models(lake, vocabulary, settings, lake.end), folder)
+        learned = learn_models(lake, vocabulary, settings, lake.end)
+        save_models({**learned, **trained_models(settings)}, folder)
         files: dict[str, Content] = {
             **{file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()},
             **{file: made["retrieval"].read_bytes(file) for file in TOWER_FILES},

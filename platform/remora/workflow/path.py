@@ -34,7 +34,16 @@ from remora.settings import Settings
 from remora.steps import Step
 from remora.steps import path as declared
 from remora.steps.provenance import KEY
-from remora.training import ablations, cold_start, evaluation, merge, ranking, ranking_examples, retrieval
+from remora.training import (
+    ablations,
+    cold_start,
+    evaluation,
+    merge,
+    ranking,
+    ranking_examples,
+    retrieval,
+    retrieval_models,
+)
 from remora.training.tuning import ranking as tune_ranking
 from remora.training.tuning import retrieval as tune_retrieval
 from remora.wiring import cluster
@@ -178,6 +187,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     declared.APPLY.name: apply,
     declared.MATERIALIZE.name: materialize,
     declared.RETRIEVAL.name: retrieval.train,
+    declared.MODELS.name: retrieval_models.train,
     declared.SLATES.name: ranking_examples.make,
     declared.RANKING.name: ranking.train,
     declared.MERGE.name: merge.choose_weights,

@@ -20,8 +20,13 @@ class CausalTransformer(nn.Module):
         super().__init__()
         self.places = nn.Parameter(torch.randn(length, dimension) * 0.02)
         self.dropout = nn.Dropout(dropout)
-        self.layers = nn.ModuleList(_Layer(dimension, heads, dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(self.layer(dimension, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dimension)
+
+    @staticmethod
+    def layer(dimension: int, heads: int, dropout: float) -> nn.Module:
+        """One layer of it: states (n, L, d) to states (n, L, d)."""
+        return TransformerLayer(dimension, heads, dropout)
 
     def forward(self, items: Tensor) -> Tensor:
         """Items (n, L, d), padding behind, to the states (n, L, d) of all positions; L is at most ``length``."""
@@ -31,7 +36,9 @@ class CausalTransformer(nn.Module):
         return self.norm(states)
 
 
-class _Layer(nn.Module):
+class TransformerLayer(nn.Module):
+    """Causal attention and a gated feed-forward network, each added to the states (n, L, d) that it reads."""
+
     def __init__(self, dimension: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
@@ -43,10 +50,19 @@ class _Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Tensor) -> Tensor:
+        """States (n, L, d) to states (n, L, d)."""
+        states = states + self.dropout(self.attention(states))
+        return states + self.dropout(self.feed_forward(states))
+
+    def attention(self, states: Tensor) -> Tensor:
+        """What each position reads (n, L, d) of itself and of those before it."""
         n, length, d = states.shape
         parts = self.read(self.attention_norm(states)).view(n, length, 3, self.heads, d // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         read = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        states = states + self.dropout(self.write(read.transpose(1, 2).reshape(n, length, d)))
+        return self.write(read.transpose(1, 2).reshape(n, length, d))  # type: ignore[no-any-return]
+
+    def feed_forward(self, states: Tensor) -> Tensor:
+        """SwiGLU of each position by itself (n, L, d)."""
         gate, value = self.gate(self.feed_norm(states)).chunk(2, dim=-1)
-        return states + self.dropout(self.out(F.silu(gate) * value))
+        return self.out(F.silu(gate) * value)  # type: ignore[no-any-return]

@@ -8,12 +8,14 @@ from remora.retrieval.history_encoders.attention import RecentAttention
 from remora.retrieval.history_encoders.causal_transformer import CausalTransformer
 from remora.retrieval.history_encoders.hstu import Hstu
 from remora.retrieval.history_encoders.last_state import LastState
+from remora.retrieval.history_encoders.ligr import Ligr
 from remora.retrieval.history_encoders.mean_pooling import MeanPooling
 
 HISTORY_ENCODERS: dict[str, type[nn.Module]] = {
     "mean": MeanPooling,
     "causal_transformer": CausalTransformer,
     "hstu": Hstu,
+    "ligr": Ligr,
 }
 """Of sequences (n, L, d) with padding behind: a state for every position."""
 

@@ -26,6 +26,8 @@ class FromHistory(ReadsModel):
 
         seeds: int = Field(30, ge=1, le=10_000, description="most recent positive items that it starts from")
 
+    reads = ItemLists
+
     neighbours: Neighbours
     limit: int
     seeds: int = 30

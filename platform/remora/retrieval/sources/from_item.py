@@ -22,6 +22,8 @@ class FromItem(ReadsModel):
     class Config(ModelConfig):
         """The settings of the source."""
 
+    reads = ItemLists
+
     neighbours: Neighbours
     limit: int
     skip_seen: bool = True

@@ -105,6 +105,7 @@ def _summed(
     for name, loaded in systems.items():
         prepared = _window(settings, lake, store, window, asked, loaded, prepared)
         contents, metrics = loaded.contents, _metrics(settings, prepared.catalogue)
+        trained = {model: contents.models[model] for model in contents.settings.retrieval.trained}
         for surface in surfaces:
             moments = prepared.moments(
                 contents.towers,
@@ -112,6 +113,7 @@ def _summed(
                 contents.settings,
                 surface=surface,
                 merge_weights=contents.merge_weights,
+                trained=trained,
             )
             replay = prepared.replay(partial(moments.alone, name), metrics, surface)
             parts[surface].append(replay_on_ray(replay, asked, tasks=settings.features.partitions))
