@@ -12,8 +12,8 @@ from typing import Any
 import numpy.typing as npt
 
 from remora.contracts.errors import DataError, Refused
-from remora.contracts.json_document import parse_document
 from remora.contracts.home import Home
+from remora.contracts.json_document import parse_document
 from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
