@@ -67,7 +67,8 @@ RUNS_AGAIN: dict[str, set[str]] = {
     "surfaces.home_feed.pipeline": FOUND, "surfaces.home_feed.preset": FOUND,
     "surfaces.*.source_weights": MERGED, "surfaces.*.needs_item": MERGED, "surfaces.*.hide_seen": MERGED,
     "surfaces.*.hydrators.*": MERGED, "surfaces.*.sources.*": MERGED, "surfaces.*.filters.*": MERGED,
-    "surfaces.*.pipeline": MERGED, "surfaces.*.preset": MERGED, "surfaces.*": JUDGED,
+    "surfaces.*.pipeline": MERGED, "surfaces.next_up.preset": MERGED, "surfaces.alike.preset": MERGED,
+    "surfaces.*": JUDGED,
     # how it is judged
     "evaluation.events_between_queries": FOUND, "evaluation.queries_per_user": FOUND, "evaluation.horizon_days": FOUND,
     "evaluation.max_snapshots": FOUND, "evaluation.cutoffs": MERGED, "evaluation.new_user_events": MERGED | RANKED,

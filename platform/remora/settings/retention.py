@@ -25,6 +25,7 @@ class KeepVersions(Section):
     trained_models: Versions = Field(10, description="each such model by itself, so that another trains no other again")
     slates: Versions = Field(3, description="training rows of the ranker")
     ranking: Versions = Field(3, description="ranking models")
+    merge_weights: Versions = Field(3, description="weights of the sources of surfaces")
     evaluation: Versions = Field(3, description="evaluation reports")
     cold_start: Versions = Field(3, description="evaluations of hidden items")
     ablations: Versions = Field(3, description="ablation reports")
