@@ -32,7 +32,7 @@ def test_every_declared_step_can_be_carried_out(scheduled: Settings) -> None:
 
 
 def test_a_step_that_does_not_exist_says_which_do() -> None:
-    with pytest.raises(NotFound, match=r"train-retrival.*There are: .*train-retrieval, ranking-rows"):
+    with pytest.raises(NotFound, match=r"train-retrival.*There are: .*train-retrieval, train-models, ranking-rows"):
         path.step_named("train-retrival")
 
 
