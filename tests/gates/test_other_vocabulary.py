@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from remora.ingest.lake import Lake
 from remora.registry.bundle import Bundle
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
+from remora.retrieval.models.item_vectors import ItemVectors
+from remora.retrieval.models.trained_vectors import TrainedVectors
 from remora.retrieval.two_tower import Towers
 from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
 from remora.rollout.gates.evidence.replays import CANDIDATE, PRODUCTION, covered, offline, replayed
@@ -30,8 +33,18 @@ def of_fewer_items(loaded: BundleUnderTest) -> BundleUnderTest:
     encoder = contents.towers.encoder
     fewer = UserEncoder(encoder.spec, encoder.tower, encoder.item_vectors[:n])
     towers = Towers(fewer, ItemIndex.build(fewer.item_vectors.numpy()))
-    contents = replace(contents, snapshot=snapshot, towers=towers)
+    models = {name: trained_on(n, model) for name, model in contents.models.items()}
+    contents = replace(contents, snapshot=snapshot, towers=towers, models=models)
     return replace(loaded, contents=contents, context=replace(loaded.context, vocabulary=snapshot.vocabulary))
+
+
+def trained_on(items: int, model: Any) -> Any:
+    """A trained model as one of the first so many items; other models are made again for each window."""
+    if not isinstance(model, TrainedVectors):
+        return model
+    kept = model.items.rows < items
+    vectors = model.items.vectors[kept]
+    return replace(model, items=ItemVectors.build(model.items.rows[kept], vectors, vectors))
 
 
 def test_both_are_asked_the_same_queries_each_in_its_own_rows(
@@ -44,10 +57,11 @@ def test_both_are_asked_the_same_queries_each_in_its_own_rows(
     assert both.candidate > both.production > 0  # a fifth of what is wanted is not in production's catalogue
     counts = {column.system: found.sums.mean(column).count for column in found.sums.columns if column.segment == ALL}
     assert counts[CANDIDATE] == counts[PRODUCTION] == found.queries
-    (of_items,) = [one for one in offline(found, settings.gates, settings.evaluation).compared if one.surface]
-    assert of_items.surface == "similar_items"
-    assert of_items.production is not None
-    assert of_items.candidate > of_items.production > 0
+    others = {one.surface: one for one in offline(found, settings.gates, settings.evaluation).compared if one.surface}
+    assert others.keys() == set(settings.surfaces) - {settings.ranking.surface}
+    about_items = others["similar_items"]
+    assert about_items.production is not None
+    assert about_items.candidate > about_items.production > 0
     shown = next(rows for column, rows in found.sums.covered.items() if column.system == PRODUCTION).rows
     assert int(np.max(shown)) < len(loaded.vocabulary) - GONE
     assert covered(found).production == len(shown)
