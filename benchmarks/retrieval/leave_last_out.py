@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from benchmarks.command import Note
 from benchmarks.retrieval.data import Sequences, sequences, shape_of
+from benchmarks.retrieval.ensemble import choose_weights, ensemble
 from benchmarks.retrieval.hyperparameter_rules import SequencePlan, plan_sequences
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_next, of_next, summarised
 
 from remora.contracts.home import Home
 from remora.fitting.progress import Report
 from remora.fitting.torch_runs import Resources, described
-from remora.retrieval.ensemble import choose_weights, ensemble
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.item_to_item_lists import LONGEST
 from remora.retrieval.linear.co_occurrence import directions

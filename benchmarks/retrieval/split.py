@@ -13,12 +13,12 @@ import numpy as np
 import scipy.sparse as sp
 from benchmarks.command import Note
 from benchmarks.retrieval.data import Pairs, pairs, shape_of
+from benchmarks.retrieval.ensemble import choose_weights, ensemble
 from benchmarks.retrieval.hyperparameter_rules import GRAM_ITEMS, PairPlan, plan_pairs
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_pairs, of_pairs, summarised
 
 from remora.contracts.home import Home
 from remora.fitting.torch_runs import Resources, described
-from remora.retrieval.ensemble import choose_weights, ensemble
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.graph_filter import GraphFilter

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,18 +58,22 @@ def source_replay(*, needs_item: bool = False) -> SourceReplay:
     )
 
 
+def as_judged_by_slates(pipeline: Pipeline, asked: pa.Table, ndcg: np.ndarray, recall: np.ndarray) -> None:
+    rows = asked.sort_by([("instant", "ascending"), ("query_id", "ascending")]).to_pylist()
+    for index, row in enumerate(rows):
+        query = Query(request_id="", surface="home_feed", n=toys.ITEMS, instant=row["instant"], user_id=row["user_id"])
+        shown = pipeline.run(query).candidates.rows
+        wanted = dict(zip(toys.VOCABULARY.rows(row["targets"]).tolist(), row["weights"], strict=True))
+        assert ndcg[index] == pytest.approx(NDCG(k=3).measure(shown=shown, relevant=wanted).value)
+        assert recall[index] == pytest.approx(Recall(k=6).measure(shown=shown, relevant=wanted).value)
+
+
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0]), min_size=3, max_size=3).filter(any))
 def test_its_metrics_are_those_of_the_slates_that_the_weighed_pipeline_gives(weights: Sequence[float]) -> None:
     asked = toys.queries()
     ndcg, recall = source_replay().run(asked).quality(np.array(weights), CUTOFFS)
     weighed = pipeline(MergeWeights(others=dict(zip(SOURCES, weights, strict=True))))
-    rows = asked.sort_by([("instant", "ascending"), ("query_id", "ascending")]).to_pylist()
-    for index, row in enumerate(rows):
-        query = Query(request_id="", surface="home_feed", n=toys.ITEMS, instant=row["instant"], user_id=row["user_id"])
-        shown = weighed.run(query).candidates.rows
-        wanted = dict(zip(toys.VOCABULARY.rows(row["targets"]).tolist(), row["weights"], strict=True))
-        assert ndcg[index] == pytest.approx(NDCG(k=3).measure(shown=shown, relevant=wanted).value)
-        assert recall[index] == pytest.approx(Recall(k=6).measure(shown=shown, relevant=wanted).value)
+    as_judged_by_slates(weighed, asked, ndcg, recall)
 
 
 def test_days_may_be_asked_apart_and_on_ray(ray_cluster: None) -> None:
@@ -135,10 +140,4 @@ def test_a_source_alone_has_what_it_found_in_its_own_order() -> None:
     asked = toys.queries()
     ndcg, recall = source_replay().run(asked).alone("two").quality(np.array([0.0, 1.0, 0.0]), CUTOFFS)
     single = Pipeline(hydrators={"user": Historied()}, sources={"two": Shuffled(1)})
-    rows = asked.sort_by([("instant", "ascending"), ("query_id", "ascending")]).to_pylist()
-    for index, row in enumerate(rows):
-        query = Query(request_id="", surface="home_feed", n=toys.ITEMS, instant=row["instant"], user_id=row["user_id"])
-        shown = single.run(query).candidates.rows
-        wanted = dict(zip(toys.VOCABULARY.rows(row["targets"]).tolist(), row["weights"], strict=True))
-        assert ndcg[index] == pytest.approx(NDCG(k=3).measure(shown=shown, relevant=wanted).value)
-        assert recall[index] == pytest.approx(Recall(k=6).measure(shown=shown, relevant=wanted).value)
+    as_judged_by_slates(single, asked, ndcg, recall)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import ray
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.contracts.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.days import by_days, each_day
 from remora.evaluation.replay import asked, gains_of, query_of
 from remora.pipeline import Pipeline
@@ -130,6 +130,17 @@ class SourceRanks:
         return padded
 
 
+class AskedQuery(NamedTuple):
+    """One query: whose it is, positive items in the history, row -> gain of its targets, and the rows (m,) found with
+    their ranks (m, S)."""
+
+    user: str
+    history: int
+    wanted: dict[int, float]
+    rows: ItemCodes
+    ranks: Floats
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceReplay:
     """Asks the sources of a surface, as they were at each day, what they find; plain objects that pickle.
@@ -145,16 +156,14 @@ class SourceReplay:
     def run(self, queries: pa.Table) -> SourceRanks:
         """Of the columns of :func:`~remora.datasets.queries.queries`; queries without a target are left out."""
         pipeline = None
-        found: list[tuple[str, int, dict[int, float], npt.NDArray[np.int32], Floats]] = []
+        found: list[AskedQuery] = []
         for midnight, of_day in each_day(queries):
             pipeline = self.pipeline_at(midnight)
             found += [one for row in of_day if row["targets"] and (one := self._ask(row, pipeline)) is not None]
         sources = tuple(pipeline.sources) if pipeline else ()
         return _joined(sources, found)
 
-    def _ask(
-        self, query_row: Mapping[str, Any], pipeline: Pipeline
-    ) -> tuple[str, int, dict[int, float], npt.NDArray[np.int32], Floats] | None:
+    def _ask(self, query_row: Mapping[str, Any], pipeline: Pipeline) -> AskedQuery | None:
         state = asked(pipeline, query_of(query_row, surface=self.surface, n=1), needs_item=self.needs_item)
         if state is None:
             return None
@@ -165,20 +174,19 @@ class SourceReplay:
         order = np.lexsort((candidates.rows, -reciprocal_rank_fusion(ranks)))
         keep = order[~np.isnan(ranks[order]).all(axis=1)]
         gains = gains_of(query_row, self.vocabulary)
-        return str(query_row["user_id"]), len(state.query.history), gains, candidates.rows[keep], ranks[keep]
+        user = str(query_row["user_id"])
+        return AskedQuery(user, len(state.query.history), gains, candidates.rows[keep], ranks[keep])
 
 
-def _joined(
-    sources: tuple[str, ...], found: Sequence[tuple[str, int, dict[int, float], npt.NDArray[np.int32], Floats]]
-) -> SourceRanks:
-    gains = [np.array([wanted.get(row, 0.0) for row in rows.tolist()]) for _, _, wanted, rows, _ in found]
+def _joined(sources: tuple[str, ...], found: Sequence[AskedQuery]) -> SourceRanks:
+    gains = [np.array([one.wanted.get(row, 0.0) for row in one.rows.tolist()]) for one in found]
     return SourceRanks(
         sources=sources,
-        users=tuple(user for user, *_ in found),
-        history=np.array([history for _, history, *_ in found], np.int64),
-        wanted=tuple(tuple(wanted.values()) for _, _, wanted, _, _ in found),
-        query=np.repeat(np.arange(len(found)), [len(one) for one in gains]),
-        ranks=np.concatenate([np.empty((0, len(sources)), np.float32), *(ranks for *_, ranks in found)]),
+        users=tuple(one.user for one in found),
+        history=np.array([one.history for one in found], np.int64),
+        wanted=tuple(tuple(one.wanted.values()) for one in found),
+        query=np.repeat(np.arange(len(found)), [len(one.rows) for one in found]),
+        ranks=np.concatenate([np.empty((0, len(sources)), np.float32), *(one.ranks for one in found)]),
         gains=np.concatenate([np.empty(0), *gains]),
     )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from benchmarks.retrieval.ensemble import choose_weights, ensemble, standardised
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from remora.retrieval.ensemble import choose_weights, ensemble, standardised
 
 
 @settings(max_examples=50, deadline=None)
