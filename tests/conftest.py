@@ -37,6 +37,9 @@ os.environ.setdefault("RAY_num_workers_soft_limit", "16")  # see remora.wiring.c
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+collect_ignore = ["plugin_package"]  # a package of its own: to look for doctests in it would import it from here
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """A real local Ray cluster of four logical CPUs."""

@@ -123,7 +123,7 @@ def test_the_settings_of_a_folder_and_of_a_name(tmp_path: Path, monkeypatch: pyt
 
 def test_the_verdict_says_who_wins() -> None:
     def moment(day: Any) -> ReplayState:
-        good = Pipeline(sources=named(toys.Everything()), scorer=toys.KnowsParity())
+        good = Pipeline(hydrators=named(toys.Parities()), sources=named(toys.Everything()), scorer=toys.KnowsParity())
         poor = Pipeline(sources=named(toys.Everything()))
         pipelines = {"peer": poor, "other": poor, "retrieval": poor, "surface": good}
         return ReplayState(pipelines=pipelines, item_events=np.zeros(toys.ITEMS))

@@ -48,7 +48,7 @@ def feast(folder: Path, *command: str, **environment: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "-c", "from feast.cli.cli import cli; cli()", *command],
         cwd=folder / "feature_repo",
-        env={**inherited, **environment},
+        env={**inherited, "PYTHONPATH": str(REPO.parent), **environment},  # for the transforms of these tests
         capture_output=True,
         text=True,
         check=False,
