@@ -37,6 +37,13 @@ os.environ.setdefault("RAY_num_workers_soft_limit", "16")  # see remora.wiring.c
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+IDLE = {
+    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",  # the log monitor, whose lines nobody asked for, looks for files
+    "LOG_NAME_UPDATE_INTERVAL_S": "86400",  # once, and not ten times a second
+    "REPORTER_UPDATE_INTERVAL_MS": "3600000",  # nor is what processes use collected for a dashboard
+}
+"""What the processes of the session's cluster do without; together they took a tenth of a core."""
+
 collect_ignore = ["plugin_package"]  # a package of its own: to look for doctests in it would import it from here
 
 
@@ -46,6 +53,9 @@ def ray_cluster() -> Iterator[None]:
     import ray
 
     keep_private()  # as every command does before it starts or joins a cluster
+    quiet = pytest.MonkeyPatch()
+    for name, value in IDLE.items():
+        quiet.setenv(name, value)
     folder = tempfile.mkdtemp(prefix="rt", dir="/tmp")  # short: unix sockets allow 107 characters
     ray.init(
         address="local",
@@ -55,6 +65,7 @@ def ray_cluster() -> Iterator[None]:
         log_to_driver=False,
         _temp_dir=folder,
     )
+    quiet.undo()  # what a test starts by itself is as a user would have it
     try:
         yield
     finally:
@@ -103,7 +114,7 @@ def built_shop(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> S
     from remora.workflow import path
 
     folder = tmp_path_factory.mktemp("shop")
-    chosen = load(write(folder), home=str(folder / "home"))
+    chosen = load(write(folder, refit=False), home=str(folder / "home"))
     return Shop(settings=chosen, steps={done.step.name: done for done in path.run(chosen)})
 
 

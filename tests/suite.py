@@ -22,6 +22,7 @@ LONGEST = (*TOGETHER, "tests/training/", "tests/rollout/", "tests/features/")
 
 _began = pytest.StashKey[float]()
 _shared = pytest.StashKey[float]()
+_served = pytest.StashKey[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]]()
 
 
 def unhindered() -> float:
@@ -37,8 +38,13 @@ class Scheduling(LoadScopeScheduling):
     """Hands whole files to the workers, in the order of collection."""
 
     def _split_scope(self, nodeid: str) -> str:
-        shared = (what for folder, what in TOGETHER.items() if nodeid.startswith(folder))
-        return next(shared, nodeid.split("::", 1)[0])
+        return together(nodeid)
+
+
+def together(nodeid: str) -> str:
+    """What one worker runs without a break: a file, or the folders that share something."""
+    shared = (what for folder, what in TOGETHER.items() if nodeid.startswith(folder))
+    return next(shared, nodeid.split("::", 1)[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
@@ -62,6 +68,8 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """What the session builds once is not the time of the test that happens to come first."""
+    if fixturedef.argname == "serve_ports":
+        request.session.stash[_served] = (fixturedef, request)
     if fixturedef.scope != "session":
         return (yield)
     began = unhindered()
@@ -69,6 +77,19 @@ def pytest_fixture_setup(
         return (yield)
     finally:
         request.session.stash[_shared] += unhindered() - began
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Ray Serve ends with the tests that share it; idle, its controller and proxies take a tenth of a core."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or together(nextitem.nodeid) != together(item.nodeid):
+            definition, request = item.session.stash.get(_served, (None, None))
+            if definition is not None:
+                del item.session.stash[_served]
+                definition.finish(request)
 
 
 @pytest.hookimpl(wrapper=True)

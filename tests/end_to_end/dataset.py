@@ -14,8 +14,13 @@ DAY = 86_400
 RULES = {"seed_item": {}, "seen_items": {}, "unavailable_items": {}}
 
 
-def write(folder: Path, *, people: int = 240, things: int = 180, events: int = 9_000, seed: int = 11) -> Path:
-    """Write events, users, items and the settings file into ``folder``; returns the settings file."""
+def write(
+    folder: Path, *, people: int = 240, things: int = 180, events: int = 9_000, seed: int = 11, refit: bool = True
+) -> Path:
+    """Write events, users, items and the settings file into ``folder``; returns the settings file.
+
+    Without ``refit`` the ranker is not learned again from the validation window, which takes as long again.
+    """
     draw = np.random.default_rng(seed)
     category = draw.integers(0, len(CATEGORIES), things)
     appeal = draw.zipf(1.6, things).clip(max=50).astype(float)
@@ -54,14 +59,14 @@ def write(folder: Path, *, people: int = 240, things: int = 180, events: int = 9
             "on_sale": draw.uniform(size=things) > 0.05,
         }
     ).write_csv(folder / "things.csv")
-    return _settings(folder)
+    return _settings(folder, refit)
 
 
 def _shares(weights: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _settings(folder: Path) -> Path:
+def _settings(folder: Path, refit: bool) -> Path:
     settings = {
         "name": "small-shop",
         "data": {
@@ -131,6 +136,7 @@ def _settings(folder: Path) -> Path:
         "ranking": {
             "models": {"trees": {"num_boost_round": 30}, "network": {"epochs": 3}},
             "workers": 2,
+            "refit": refit,
         },
         "features": {"partitions": 4},
         "serving": {"timeout_ms": 60_000, "max_timeout_ms": 60_000},  # slates are compared, on whatever machine
