@@ -51,7 +51,7 @@ def on_the_path(folder: Path) -> Iterator[Path]:
     """Packages of the folder are found within, and forgotten after: the registry remembers what it has found."""
 
     def forget() -> None:
-        for cached in (registry.find, registry._packages):
+        for cached in (registry.find, registry._installed, registry._packages):
             cached.cache_clear()
 
     with pytest.MonkeyPatch.context() as patch:

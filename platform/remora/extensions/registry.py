@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -89,7 +89,14 @@ def _failed(value: str, who: str, error: Exception) -> str:
 
 
 def _points(group: str) -> Iterable[EntryPoint]:
-    return entry_points(group=group)
+    return _installed().get(group, ())
+
+
+@cache
+def _installed() -> Mapping[str, Iterable[EntryPoint]]:
+    """The entry points of all packages, by group; read once in a process, since a file of every package is opened."""
+    found = entry_points()
+    return {group: found.select(group=group) for group in found.groups}
 
 
 def _distribution(point: EntryPoint) -> str:
