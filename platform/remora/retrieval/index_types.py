@@ -64,11 +64,15 @@ def _ivf(vectors: Vectors) -> Any:
 
 
 def _ivf_pq(vectors: Vectors) -> Any:
-    """Codes of two bits a number find, the vectors themselves put in order."""
+    """Codes of two bits a number find, the vectors themselves put in order.
+
+    ``np``: no polysemous training. It would order the codes for a filter of Hamming distances that no search here uses,
+    and take most of the time; what is found is the same.
+    """
     width = vectors.shape[1]
     parts = max(n for n in range(1, max(1, width // 4) + 1) if width % n == 0)
-    base = faiss.index_factory(width, f"IVF{_lists(vectors)},PQ{parts}x8", faiss.METRIC_INNER_PRODUCT)
-    base.pq.cp.max_points_per_centroid, base.pq.cp.niter = 40, 10  # most of building is this, and it hardly matters
+    base = faiss.index_factory(width, f"IVF{_lists(vectors)},PQ{parts}x8np", faiss.METRIC_INNER_PRODUCT)
+    base.pq.cp.max_points_per_centroid, base.pq.cp.niter = 40, 10  # more hardly matters
     refined = faiss.IndexRefineFlat(base)
     base.this.disown()
     refined.own_fields = True
