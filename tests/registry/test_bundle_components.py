@@ -96,6 +96,32 @@ def test_what_the_operators_settings_name_too_is_used_with_what_the_bundle_sets(
     assert linear_model_of(found).config.ridge == 2.0  # type: ignore[attr-defined]
 
 
+OUTER = """
+    from remora.extensions import ComponentConfig
+    from remora.retrieval.models.linear import LinearLists
+    from remora.settings.components import LinearModelChoice
+
+    class Lists(LinearLists):
+        class Config(LinearLists.Config):
+            pass
+"""
+
+
+def test_what_a_component_of_the_operators_names_in_a_bundle_is_not_imported_either(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    install(tmp_path, "outer", modules={"outer_lists": OUTER}, groups={"remora.tests": {}})
+    values = settings.model_dump()
+    values["retrieval"]["models"]["linear"] = {"type": "outer_lists:Lists"}
+    operators = Settings.model_validate(values)
+    written = BundleSettings.of(operators).model_dump(mode="json")
+    written["retrieval"]["models"]["linear"]["model"] = BY_PATH
+    found = BundleSettings.parse(json.dumps(written).encode(), FILE)
+    with pytest.raises(Refused, match=r"linear model 'shop_linear:Model'"):
+        found.over(operators)
+    assert not (folder / "was_imported").exists()
+
+
 @pytest.mark.usefixtures("folder")
 def test_what_the_bundle_sets_of_it_has_the_bounds_of_the_component(settings: Settings) -> None:
     operators = naming(settings, "shop_linear:Model")

@@ -1,6 +1,13 @@
 """Components by configuration: what users plug in, found by name, with settings of its own."""
 
-from remora.extensions.choice import FROM_A_BUNDLE, ComponentChoice, UnresolvedConfig, choices, choices_by_place
+from remora.extensions.choice import (
+    FROM_A_BUNDLE,
+    ComponentChoice,
+    UnresolvedConfig,
+    choices,
+    choices_by_place,
+    trusting,
+)
 from remora.extensions.component import ComponentConfig, Kind
 from remora.extensions.registry import Component, find, names
 
@@ -15,4 +22,5 @@ __all__ = [
     "choices_by_place",
     "find",
     "names",
+    "trusting",
 ]

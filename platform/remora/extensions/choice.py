@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import (
@@ -28,8 +28,15 @@ from remora.extensions.registry import PATH, Component, find, names
 MOST_CHARACTERS = 200
 """Of a component's name."""
 
-FROM_A_BUNDLE = {"components": "registered"}
+REGISTERED, TRUSTED = "registered", "trusted"
+
+FROM_A_BUNDLE: Mapping[str, Any] = {REGISTERED: True}
 """Context in which only registered components are imported: a bundle may come from a stranger."""
+
+
+def trusting(named: Iterable[tuple[Kind, str]]) -> Mapping[str, Any]:
+    """Context in which those of these kinds and names are imported too."""
+    return {**FROM_A_BUNDLE, TRUSTED: frozenset(named)}
 
 
 class UnresolvedConfig(ComponentConfig):
@@ -54,6 +61,12 @@ class ComponentChoice(Section):
         """The class that is meant, and its package."""
         return find(self.kind, self.type)
 
+    @property
+    def brief(self) -> str | dict[str, Any]:
+        """As a person would write it: the name alone, or with those settings that are not the default."""
+        own = self.config.model_dump(mode="json", exclude_defaults=True)
+        return {"type": self.type, **own} if own else self.type
+
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any, info: ValidationInfo) -> Any:
@@ -64,7 +77,7 @@ class ComponentChoice(Section):
         type, own = value["type"], {name: one for name, one in value.items() if name != "type"}
         if own.keys() == {"config"} and isinstance(own["config"], ComponentConfig):
             own = own["config"].model_dump()
-        if info.context == FROM_A_BUNDLE and (PATH in type or type not in names(cls.kind)):
+        if info.context and not cls._may_be_imported(type, info.context):
             return {"type": type, "config": UnresolvedConfig.model_validate(own)}
         try:
             config = cls.kind.config_of(find(cls.kind, type).cls)
@@ -74,6 +87,12 @@ class ComponentChoice(Section):
             raise ValueError(str(error)) from error
         except ValidationError as error:
             raise ValueError(f"{type}: {listed(error, config)}") from error
+
+    @classmethod
+    def _may_be_imported(cls, type: str, context: Mapping[str, Any]) -> bool:
+        if not context.get(REGISTERED) or (cls.kind, type) in context.get(TRUSTED, ()):
+            return True
+        return PATH not in type and type in names(cls.kind)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

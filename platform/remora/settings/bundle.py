@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from remora.contracts.errors import Refused
 from remora.contracts.json_document import parse_json
 from remora.contracts.section import Section
-from remora.extensions import FROM_A_BUNDLE, UnresolvedConfig, choices
+from remora.extensions import FROM_A_BUNDLE, ComponentChoice, Kind, UnresolvedConfig, choices, trusting
 from remora.settings.features import FeatureDefinitions
 from remora.settings.ranking import RankingDefinitions
 from remora.settings.retrieval import RetrievalDefinitions
@@ -73,29 +73,39 @@ class BundleSettings(Section):
         version, that each component came from.
         """
         own = {(choice.kind, choice.type) for choice in choices(settings)}
-        for choice in choices(self):
-            if isinstance(choice.config, UnresolvedConfig) and (choice.kind, choice.type) not in own:
-                raise Refused(
-                    f"The bundle names the {choice.kind.name} '{choice.type}', which no installed package registers "
-                    f"and the settings of {settings.name} do not name: importing it would run what the bundle chooses. "
-                    f"Install {packages.get(choice.type) or 'the package that brings it'}, or name it in the settings "
-                    f"if you trust it."
-                )
+        _refuse_unknown(choices(self), settings, own, packages)
         values: dict[str, Any] = settings.model_dump()
         for name, section in self.model_dump().items():
             # Of surfaces there are those of the bundle and no others: each was evaluated and gated as it is.
             values[name] = section if name == SURFACES else values[name] | section
         try:
-            return Settings.model_validate(values)
+            found = Settings.model_validate(values, context=trusting(own))
         except ValidationError as error:
             raise Refused(
                 f"The bundle's settings do not fit those of {settings.name}: {error.errors()[0]['msg']}. Serve it with "
                 f"the settings of the data that it was built from."
             ) from error
+        # What the settings of other components name is known only where these are imported.
+        _refuse_unknown(choices(found), settings, own, packages)
+        return found
 
 
 MOST_MISTAKES = 10
 """Fields that one refusal names."""
+
+
+def _refuse_unknown(
+    found: Iterable[ComponentChoice], settings: Settings, own: Container[tuple[Kind, str]], packages: Mapping[str, str]
+) -> None:
+    """Refused for a component that is not imported on a bundle's account and is not among the operator's ``own``."""
+    for choice in found:
+        if isinstance(choice.config, UnresolvedConfig) and (choice.kind, choice.type) not in own:
+            raise Refused(
+                f"The bundle names the {choice.kind.name} '{choice.type}', which no installed package registers "
+                f"and the settings of {settings.name} do not name: importing it would run what the bundle chooses. "
+                f"Install {packages.get(choice.type) or 'the package that brings it'}, or name it in the settings "
+                f"if you trust it."
+            )
 
 
 def _dumped(settings: Settings) -> dict[str, Any]:
