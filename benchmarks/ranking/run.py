@@ -55,8 +55,9 @@ def measured(home_folder: Path, venv: Path, folder: Path, note: Note) -> dict[st
     """Each model, and each way of running the trees of the first objective."""
     home = Home(str(home_folder))
     made = ranking_artifacts(home).current()
-    vectors = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
-    ranker = Ranker.load(home.local_copy(made.folder), load(home_folder / WRITTEN).ranking.learned, vectors)
+    settings, towers = load(home_folder / WRITTEN), home.local_copy(retrieval_artifacts(home).current().folder)
+    vectors = Towers.load(towers, settings.retrieval.history_encoder).encoder.item_vectors
+    ranker = Ranker.load(home.local_copy(made.folder), settings.ranking.learned, vectors)
     window = ranking_examples.read(SLATES.artifacts(home).current(), ranking_examples.VALIDATION)
     batch = slates_of(*window, ranker.columns, Lake.open(home).vocabulary()).batch
     models = {name: timed(model.margins, batch, TIMES).model_dump() for name, model in ranker.models.items()}

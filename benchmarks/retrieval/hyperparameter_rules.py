@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.sequential_tower import SequenceSpec
+from remora.settings.components import HistoryEncoderChoice, LossChoice
 
 GRAM_ITEMS = 20_000
 """Most items whose Gram matrix is inverted: 20,000² × 4 bytes are 1.6 GB, twice while it is inverted."""
@@ -28,7 +29,7 @@ class SequencePlan:
     spec: SequenceSpec
     batch_users: int
     learning_rate: float
-    loss: str
+    loss: LossChoice
     negatives: int
     epochs: int
     patience: int
@@ -49,11 +50,10 @@ def plan_sequences(train: Histories) -> SequencePlan:
     spec = SequenceSpec(
         items=train.items,
         dimension=64,
-        encoder="causal_transformer",
-        layers=2,
-        heads=2,
+        encoder=HistoryEncoderChoice.model_validate(
+            {"type": "causal_transformer", "layers": 2, "heads": 2, "dropout": 0.2 if dense else 0.4}
+        ),
         length=200 if dense else 50,
-        dropout=0.2 if dense else 0.4,
         temperature=None if dense else 0.07,
     )
     small = train.items <= WHOLE_ITEMS
@@ -61,7 +61,7 @@ def plan_sequences(train: Histories) -> SequencePlan:
         spec=spec,
         batch_users=64 if dense else 256,
         learning_rate=2e-3,
-        loss="full_cross_entropy" if small else "sampled_softmax",
+        loss=LossChoice.model_validate("full_cross_entropy" if small else "sampled_softmax"),
         negatives=0 if small else min(2_048, train.items // 3),
         epochs=60,
         patience=6,

@@ -26,12 +26,14 @@ from remora.retrieval.linear.ease import Ease
 from remora.retrieval.linear.next_item import NextItem, recent
 from remora.retrieval.sequential_tower import SequentialTower, user_vectors
 from remora.retrieval.training_inputs import NextItems, SequenceInputs, SequenceSchedule
+from remora.settings.components import HistoryEncoderChoice, LossChoice
 from remora.training.fitting import fit_sequences
 
 Measure = Callable[[Scores], float]
 Member = Callable[[Histories], Scores]
 Choice = tuple[dict[str, float], Scores]  # what was chosen, and its scores of the validation users
 METRIC = "ndcg@10"
+COMPONENTS = {"encoder": HistoryEncoderChoice, "loss": LossChoice}
 AGAIN_SECONDS = 0.25
 """Share of the tower's time for its second course."""
 VALIDATION_SCORES = 80_000_000
@@ -78,7 +80,7 @@ def run(
     found = tested(data, members, weights)
     return {
         "data": shape_of(data),
-        "plan": {**vars(plan), "spec": plan.spec.to_json(), "linear": chosen},
+        "plan": {**vars(plan), "spec": plan.spec.to_json(), "loss": plan.loss.brief, "linear": chosen},
         "weights": weights,
         "epochs": len(epochs),
         "training": epochs,
@@ -89,8 +91,9 @@ def run(
 
 def changed(plan: SequencePlan, changes: dict[str, Any]) -> SequencePlan:
     """The plan with what --config says otherwise; fields of the tower and of the plan alike."""
-    spec = {k: v for k, v in changes.items() if k in plan.spec.to_json()}
-    rest = {k: v for k, v in changes.items() if k not in spec}
+    read = {name: kind.model_validate(changes[name]) for name, kind in COMPONENTS.items() if name in changes}
+    spec = {k: v for k, v in (changes | read).items() if k in plan.spec.to_json()}
+    rest = {k: v for k, v in (changes | read).items() if k not in spec}
     if unknown := sorted(set(rest) - set(vars(plan))):
         known = sorted({*vars(plan), *plan.spec.to_json()} - {"spec", "items"})
         raise SystemExit(f"--config has {', '.join(unknown)}, which no plan knows. Known: {', '.join(known)}.")
@@ -171,7 +174,7 @@ class TowerFit:
         """The best epoch by validation, and what every epoch reported."""
         spec = self.plan.spec
         tower, epochs = self._fit(
-            f"{spec.encoder}-{self.seed}",
+            f"{spec.encoder.type}-{self.seed}",
             SequenceInputs(spec=spec, train=train, validation=validation, start=directions(train, spec.dimension)),
             self._schedule(self.plan.epochs, self.plan.learning_rate, seconds),
         )
@@ -183,7 +186,7 @@ class TowerFit:
         plan = self.plan
         inputs = SequenceInputs(spec=plan.spec, train=train, validation=None, weights=tower.cpu().state_dict())
         schedule = self._schedule(plan.again_epochs, plan.again_rate * plan.learning_rate, seconds)
-        return self._fit(f"{plan.spec.encoder}-{self.seed}-again", inputs, schedule)[0]
+        return self._fit(f"{plan.spec.encoder.type}-{self.seed}-again", inputs, schedule)[0]
 
     def _fit(
         self, version: str, inputs: SequenceInputs, schedule: SequenceSchedule

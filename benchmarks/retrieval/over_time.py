@@ -124,7 +124,8 @@ def replayed(settings: Settings) -> tuple[ReplaySums, int]:
     window = time_split(settings, lake).test
     asked = sampled(queries(settings, lake, window), chosen.max_queries, chosen.seed)
     past = ReplayWindow.prepare(settings, lake, open_store(settings), window, asked, lake.vocabulary())
-    towers = Towers.load(home.local_copy(RETRIEVAL.artifacts(home).current().folder))
+    folder = home.local_copy(RETRIEVAL.artifacts(home).current().folder)
+    towers = Towers.load(folder, settings.retrieval.history_encoder)
     surfaces = AllSurfaces(past.moments(towers, None))
     replay = past.replay(surfaces.at, metrics_at(chosen.cutoffs, past.catalogue, chosen.metrics))
     return replay_on_ray(replay, asked, tasks=settings.features.partitions), len(asked)

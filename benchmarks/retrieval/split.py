@@ -25,6 +25,7 @@ from remora.retrieval.linear.graph_filter import GraphFilter
 from remora.retrieval.linear.model import LinearModel
 from remora.retrieval.matrix_factorization import MatrixFactorization, PairSpec
 from remora.retrieval.training_inputs import PairInputs, PairSchedule, PairValidation
+from remora.settings.components import LossChoice
 from remora.training.fitting import fit_pairs
 
 Scorer = Callable[[np.ndarray, sp.csr_array], Scores]  # of user rows and what they had
@@ -159,7 +160,7 @@ def matrix_factorization(
             epochs=plan.epochs,
             batch_size=plan.batch_size,
             learning_rate=plan.learning_rate,
-            loss="sampled_softmax",
+            loss=LossChoice.model_validate("sampled_softmax"),
             negatives=plan.negatives,
             popularity=0.0,
             patience=plan.patience,

@@ -25,6 +25,7 @@ from remora.retrieval.training_inputs import (
     SequenceInputs,
     SequenceSchedule,
 )
+from remora.settings.components import LossChoice
 from remora.training.fitting import fit_pairs, fit_sequences
 
 JUDGED = 500
@@ -56,7 +57,7 @@ def matrix_factorization(
             epochs=work.rounds,
             batch_size=work.batch,
             learning_rate=plan.learning_rate,
-            loss="sampled_softmax",
+            loss=LossChoice.model_validate("sampled_softmax"),
             negatives=negatives,
             popularity=0.0,
             patience=work.rounds,
@@ -89,7 +90,7 @@ def sequential_tower(data: Split, work: Work, negatives: int | None, folder: Pat
             epochs=work.rounds,
             batch_users=max(1, round(work.batch / learned[learned > 0].mean())),
             learning_rate=plan.learning_rate,
-            loss="sampled_softmax" if negatives else "full_cross_entropy",
+            loss=LossChoice.model_validate("sampled_softmax" if negatives else "full_cross_entropy"),
             negatives=negatives or 0,
             popularity=0.0,
             weight_decay=0.0,

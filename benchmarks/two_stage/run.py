@@ -107,7 +107,8 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
         seconds[step.name] = time.perf_counter() - at
     home = Home(settings.home)
     lake, split = Lake.open(home), time_split(settings, Lake.open(home))
-    towers = Towers.load(home.local_copy(retrieval_artifacts(home).current().folder))
+    trained = home.local_copy(retrieval_artifacts(home).current().folder)
+    towers = Towers.load(trained, settings.retrieval.history_encoder)
     rankers = {}
     for name, models in MODELS.items():
         note(f"remora train ranking, {name}")

@@ -16,6 +16,8 @@ from remora.contracts.section import Section
 PACKAGES = (
     *("remora.settings", "remora.pipeline", "remora.evaluation.metrics"),
     *("remora.features.transforms", "remora.testing.transforms", "remora.testing.stages"),
+    *("remora.testing.history_encoders", "remora.testing.losses", "remora.testing.retrieval_models"),
+    *("remora.testing.ranking_models", "remora.testing.metrics"),
 )
 STORE = "remora.features.point_in_time.store"
 

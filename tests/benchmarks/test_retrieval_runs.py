@@ -39,14 +39,14 @@ def test_the_next_item_protocol_finds_what_follows(ray_cluster: None, tmp_path: 
     assert found["hr@10"] > 0.95
     assert found["intervals"]["hr@10"][0] <= found["hr@10"] <= found["intervals"]["hr@10"][1]
     assert found["data"]["asked"] == sum(len(walk) >= 3 for walk in walks)
-    assert found["plan"]["spec"]["encoder"] == "causal_transformer"
+    assert found["plan"]["spec"]["encoder"]["type"] == "causal_transformer"
 
 
 def test_the_platforms_own_steps_train_every_member_and_its_replay_asks_them(ray_cluster: None, tmp_path: Path) -> None:
     events = clustered_events(users=80, items=60, clusters=4, days=60, per_user=12)
     columns = ("user_id", "item_id", "event_type", "event_timestamp")
     pl.DataFrame(events, schema=columns, orient="row").write_parquet(tmp_path / "events.parquet")
-    few = {"dimension": 16, "epochs": 2, "layers": 1}
+    few = {"dimension": 16, "epochs": 2, "encoder": {"type": "ligr", "layers": 1}}
     factors = {"matrix_factorization": {"dimension": 16, "epochs": 2}}
     found = over_time.run(
         tmp_path, tmp_path / "work", seed=1, seconds=60.0, workers=1,

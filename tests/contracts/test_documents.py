@@ -24,8 +24,11 @@ from remora.registry.traffic import Traffic
 from remora.retrieval.encoder import UserEncoder
 from remora.rollout.gates import report as gate_reports
 from remora.rollout.state import Rollout
+from remora.settings.components import HistoryEncoderChoice
 from remora.wiring import child_processes
 from remora.workflow.run_records import RunRecord
+
+ATTENTION = HistoryEncoderChoice.model_validate("attention")
 
 
 def refusal(act: Callable[[], object]) -> str | None:
@@ -102,7 +105,7 @@ def test_documents_of_single_steps(home_folder: Path, damage: str, monkeypatch: 
 
     home.write_bytes(STATE, changed(b'{"checkpoints": []}'))
     _is_torn(home, STATE)
-    for read in (read_state, lambda file: UserEncoder.load(file.parent)):
+    for read in (read_state, lambda file: UserEncoder.load(file.parent, ATTENTION)):
         (home_folder / "towers.json").write_bytes(changed(b'{"dimension": 8}'))
         said = refusal(lambda read=read: read(home_folder / "towers.json"))  # type: ignore[misc]
         assert not said or "towers.json" in said

@@ -11,6 +11,7 @@ import yaml
 CATEGORIES = ("garden", "kitchen", "music", "sport", "toys", "travel")
 START = 1_700_006_400  # a midnight, UTC
 DAY = 86_400
+TASTE = {"type": "causal_transformer", "layers": 1}
 RULES = {"seed_item": {}, "seen_items": {}, "unavailable_items": {}}
 
 
@@ -118,7 +119,7 @@ def _settings(folder: Path, refit: bool) -> Path:
             "batch_size": 512,
             "dimension": 16,
             "workers": 2,
-            "models": {"taste": {"type": "sequential", "dimension": 16, "layers": 1, "length": 20, "epochs": 2}},
+            "models": {"taste": {"type": "sequential", "dimension": 16, "encoder": TASTE, "length": 20, "epochs": 2}},
         },
         "surfaces": {
             "next_up": {

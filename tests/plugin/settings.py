@@ -8,7 +8,11 @@ MOST = 40.0
 """Price of the dearest item of the home feed."""
 
 CHANGES: dict[str, Any] = {
-    "retrieval": {"models": {"weekday_popularity": {}}},
+    "retrieval": {
+        "history_encoder": {"type": "gru", "units": 24},
+        "loss": "bpr_max",
+        "models": {"weekday_popularity": {}},
+    },
     "features": {"transforms": {"user_weekend": {}}},
     "ranking": {"models": {"trees": None, "network": None, "boosted": {"type": "lightgbm", "rounds": 20}}},
     "surfaces": {

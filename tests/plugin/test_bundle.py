@@ -15,6 +15,8 @@ from remora.extensions import choices
 from remora.registry.lineage import BuiltWith, Lineage
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE
+from remora.steps import Step
+from remora.steps.path import MODELS, RETRIEVAL
 from remora.wiring.bundle_packages import packages_of
 
 
@@ -28,6 +30,8 @@ def lineage_of(settings: Settings) -> Lineage:
     ("component", "changes"),
     [
         ("retrieval model 'weekday_popularity'", {"retrieval": {"models": {"weekday_popularity": {}}}}),
+        ("history encoder 'gru'", {"retrieval": {"history_encoder": {"type": "gru", "units": 24}}}),
+        ("loss 'bpr_max'", {"retrieval": {"loss": {"type": "bpr_max", "regularization": 0.1}}}),
         ("source 'popular_on_weekday'", {"surfaces": {"home_feed": {"sources": {"popular_on_weekday": {}}}}}),
         ("hydrator 'cart_items'", {"surfaces": {"home_feed": {"hydrators": {"cart_items": {}}}}}),
         ("filter 'price_limit'", {"surfaces": {"home_feed": {"filters": {"price_limit": {}}}}}),
@@ -47,3 +51,19 @@ def test_without_the_package_it_is_refused_and_the_package_is_named(
         assert BundleSettings.of(built) == BundleSettings.of(settings)
     with pytest.raises(Refused, match=f"names the {component}.*Install {PLUGIN_NAME} {PLUGIN_VERSION}, or name it"):
         BundleSettings.parse(content, FILE).over(plain, packages_of(lineage))
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("step", "changes"),
+    [
+        (RETRIEVAL, {"history_encoder": "gru"}),
+        (RETRIEVAL, {"loss": "bpr_max"}),
+        (MODELS, {"models": {"taste": {"type": "sequential", "encoder": "gru"}}}),
+        (MODELS, {"models": {"factors": {"type": "matrix_factorization", "loss": "bpr_max"}}}),
+    ],
+)
+def test_what_is_trained_with_it_follows_its_version(step: Step, changes: dict[str, Any]) -> None:
+    settings = settings_for(Path("/nowhere"), retrieval=changes)
+    assert step.provenance(settings, {}).code[PLUGIN_NAME] == PLUGIN_VERSION
+    assert PLUGIN_NAME not in step.provenance(settings_for(Path("/nowhere")), {}).code

@@ -13,9 +13,26 @@ from tests.extensions.packages import PLUGIN, PLUGIN_NAME, PLUGIN_VERSION
 
 from remora.contracts.vocabulary import Vocabulary
 from remora.extensions import find, names
-from remora.extensions.kinds import FILTER, HYDRATOR, KINDS, METRIC, RETRIEVAL_MODEL, SOURCE, TRANSFORM
+from remora.extensions.kinds import (
+    FILTER,
+    HISTORY_ENCODER,
+    HYDRATOR,
+    KINDS,
+    LOSS,
+    METRIC,
+    RANKING_MODEL,
+    RETRIEVAL_MODEL,
+    SOURCE,
+    TRANSFORM,
+)
 from remora.features.transforms import Transform
+from remora.retrieval.losses.candidates import Logits
 from remora.retrieval.sources.static_ranking import StaticRanking
+from remora.testing.history_encoders import HistoryEncoderContract
+from remora.testing.losses import LossContract, some_logits
+from remora.testing.metrics import MetricContract
+from remora.testing.ranking_models import RankingModelContract
+from remora.testing.retrieval_models import RetrievalModelContract
 from remora.testing.stages import (
     N_ITEMS,
     FilterContract,
@@ -89,6 +106,62 @@ class TestUserWeekend(TransformContract):
         assert made["event_timestamp"].to_list() == [day + timedelta(hours=19) for day in days]
 
 
+class TestWeekdayPopularity(RetrievalModelContract):
+    @property
+    def component(self) -> Any:  # type: ignore[override]
+        return find(RETRIEVAL_MODEL, "weekday_popularity").cls
+
+    @pytest.fixture
+    def model(self) -> Any:
+        return self.component(np.random.default_rng(4).random((7, N_ITEMS)).astype(np.float32))
+
+    def answers(self, model: Any) -> list[Any]:
+        return [model.shares]
+
+
+class TestLightGBMRanker(RankingModelContract):
+    @property
+    def component(self) -> Any:  # type: ignore[override]
+        return find(RANKING_MODEL, "lightgbm").cls
+
+    def config(self) -> Any:
+        return self.component.Config(rounds=20)
+
+
+class TestPrecision(MetricContract):
+    @property
+    def component(self) -> Any:  # type: ignore[override]
+        return find(METRIC, "precision").cls
+
+
+class TestGru(HistoryEncoderContract):
+    @property
+    def component(self) -> Any:  # type: ignore[override]
+        return find(HISTORY_ENCODER, "gru").cls
+
+    def config(self) -> Any:
+        return self.component.Config(units=5)
+
+
+class TestBprMax(LossContract):
+    @property
+    def component(self) -> Any:  # type: ignore[override]
+        return find(LOSS, "bpr_max").cls
+
+    def test_it_is_what_the_paper_writes(self) -> None:
+        logits = some_logits()
+        found = self.component.from_config(self.component.Config(regularization=0.3)).of(logits)
+        assert float(found) == pytest.approx(np.mean([_bpr_max(logits, n) for n in range(7)]), rel=1e-5)
+
+
+def _bpr_max(logits: Logits, state: int) -> float:
+    others = logits.negatives[state].double().numpy()
+    others = others[others > -1e6]
+    weights = np.exp(others) / np.exp(others).sum()
+    better = 1 / (1 + np.exp(others - float(logits.positive[state])))
+    return float(-np.log((weights * better).sum()) + 0.3 * (weights * others**2).sum())
+
+
 def test_the_model_s_shares_are_smoothed_by_all_days_and_kept_in_a_file(tmp_path: Path) -> None:
     cls = find(RETRIEVAL_MODEL, "weekday_popularity").cls
     from example_plugin.weekday_popularity import shares_of
@@ -116,6 +189,8 @@ def test_pip_registers_every_component_under_the_package_s_name_and_version() ->
     assert {kind: found for kind, found in own.items() if found} == {
         "metric": ["precision"],
         "retrieval model": ["weekday_popularity"],
+        "history encoder": ["gru"],
+        "loss": ["bpr_max"],
         "ranking model": ["lightgbm"],
         "hydrator": ["cart_items"],
         "source": ["popular_on_weekday"],

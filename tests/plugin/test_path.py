@@ -20,10 +20,12 @@ from tests.serving.test_routes import Ask, Front, asking
 from remora.contracts.home import Home
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundles import Bundles
+from remora.retrieval.two_tower import Towers
 from remora.rollout.gates.run import cached_report
 from remora.serving.bundle_loader import BundleLoader
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings, load
+from remora.settings.retrieval import TWO_TOWER
 from remora.steps.path import EVALUATE
 from remora.training.evaluation import read_evaluation
 
@@ -125,6 +127,13 @@ def test_explanations_name_its_source_its_filter_and_its_feature(ask: Ask, price
     assert first["contributions"]
 
 
+def test_the_towers_read_histories_by_its_encoder(loader: Loader) -> None:
+    towers = loader.load().context.models[TWO_TOWER]
+    assert isinstance(towers, Towers)
+    assert type(towers.encoder.tower.reader.encoder).__name__ == "GruNetwork"
+    assert towers.encoder.spec.encoder.brief == {"type": "gru", "units": 24}
+
+
 def test_the_ranker_is_its_model_over_its_feature_view(loader: Loader) -> None:
     scorer = loader.load().context.scorer
     assert isinstance(scorer, ObjectiveScorer)
@@ -147,6 +156,7 @@ def test_the_gates_passed_and_the_lineage_names_the_package(shop: Settings, load
     own = [c for c in bundle.lineage().components if c.package == PLUGIN_NAME]
     assert {c.version for c in own} == {PLUGIN_VERSION}
     assert {c.kind for c in own} == {
-        *("retrieval model", "ranking model", "hydrator", "source", "filter", "surface", "transform")
+        *("retrieval model", "history encoder", "loss", "ranking model"),
+        *("hydrator", "source", "filter", "surface", "transform"),
     }
     assert "models/weekday_popularity/weekdays.parquet" in bundle.manifest.files

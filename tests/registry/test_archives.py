@@ -106,7 +106,7 @@ def test_a_damaged_bundle_is_not_exported_and_is_mended_by_an_import(bundles: Bu
         (replaced("ranker.ubj", b"booster", b"trojan!"), ChecksumMismatch, r"ranker\.ubj"),
         (replaced("ranker.ubj", b"booster", b"boo"), ChecksumMismatch, r"ranker\.ubj.*5 bytes of 9"),
         (replaced("manifest.json", b"home_feed", b"admin_feed"), ChecksumMismatch, r"manifest\.json"),
-        (replaced("manifest.json", b'"format": 6', b'"format": 5'), UnsupportedFormat, r"format 5; .* reads format 6"),
+        (replaced("manifest.json", b'"format": 7', b'"format": 6'), UnsupportedFormat, r"format 6; .* reads format 7"),
         (replaced("manifest.json", b"{", b"["), ChecksumMismatch, "no JSON"),
         (lambda members: members[:-1], UnreadableInput, r"ends before 'vocabulary\.parquet'.*[Cc]opy the file again"),
         (lambda members: members[1:], Refused, "no exported bundle"),

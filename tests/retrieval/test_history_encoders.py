@@ -1,51 +1,70 @@
-"""What every encoder of a history promises."""
+"""Remora's history encoders keep the promises of their kind, and their networks are what their papers write."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.datasets.worlds import settings_for
 
-from remora.retrieval.history_encoders.causal_transformer import CausalTransformer
-from remora.retrieval.history_encoders.ligr import Ligr
-from remora.retrieval.history_encoders.table import HISTORY_ENCODERS
+from remora.contracts.errors import DataError
+from remora.extensions import FROM_A_BUNDLE, UnresolvedConfig, names
+from remora.extensions.kinds import HISTORY_ENCODER
+from remora.retrieval.history_encoders.attention import AttentionEncoder
+from remora.retrieval.history_encoders.causal_transformer import CausalTransformerEncoder
+from remora.retrieval.history_encoders.hstu import HstuEncoder
+from remora.retrieval.history_encoders.ligr import LigrEncoder
+from remora.retrieval.history_encoders.mean import MeanEncoder
+from remora.retrieval.history_encoders.trained_with import check_trained_with
+from remora.retrieval.history_networks.causal_transformer import CausalTransformer
+from remora.retrieval.history_networks.ligr import Ligr
+from remora.retrieval.models.sequential import Sequential
 from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
+from remora.settings.components import HistoryEncoderChoice
+from remora.testing.history_encoders import HistoryEncoderContract, HistorySummaryContract
 
 ITEMS, L = 11, 6
+WITH_STATES = ("causal_transformer", "hstu", "ligr", "mean")
+
+
+class TestAttention(HistorySummaryContract):
+    component = AttentionEncoder
+
+
+class TestMean(HistoryEncoderContract):
+    component = MeanEncoder
+
+
+class TestCausalTransformer(HistoryEncoderContract):
+    component = CausalTransformerEncoder
+
+
+class TestHstu(HistoryEncoderContract):
+    component = HstuEncoder
+
+
+class TestLigr(HistoryEncoderContract):
+    component = LigrEncoder
+
+
+def test_every_encoder_that_is_registered_is_tested_here() -> None:
+    assert set(names(HISTORY_ENCODER)) >= {"attention", *WITH_STATES}
 
 
 def tower(encoder: str, temperature: float | None = 0.1) -> SequentialTower:
     torch.manual_seed(5)
-    spec = SequenceSpec(
-        items=ITEMS, dimension=8, encoder=encoder, layers=2, heads=2, length=L, dropout=0.2, temperature=temperature
-    )
-    made = SequentialTower(spec).eval()
+    chosen = HistoryEncoderChoice.model_validate(encoder)
+    made = SequentialTower(
+        SequenceSpec(items=ITEMS, dimension=8, encoder=chosen, length=L, temperature=temperature)
+    ).eval()
     for weight in made.history.parameters():  # nothing stays at a zero that would hide a mistake
         torch.nn.init.normal_(weight, std=0.3)
     return made
 
 
-@pytest.mark.parametrize("encoder", HISTORY_ENCODERS)
-def test_a_state_reads_its_past_and_never_its_future(encoder: str) -> None:
-    model = tower(encoder)
-    one = torch.tensor([[1, 2, 3, 4, 5, 6]])
-    for place in range(1, L):
-        other = one.clone()
-        other[0, place] = 9
-        same = torch.isclose(model(one), model(other), atol=1e-5).all(-1)[0]
-        assert same[:place].all()
-        assert not same[place:].any()
-
-
-@pytest.mark.parametrize("encoder", HISTORY_ENCODERS)
-def test_padding_behind_changes_nothing(encoder: str) -> None:
-    model = tower(encoder)
-    torch.testing.assert_close(
-        model.users(torch.tensor([[3, 1, 4]])), model.users(torch.tensor([[3, 1, 4, -1, -1, -1]])), atol=1e-5, rtol=1e-4
-    )
-
-
-@pytest.mark.parametrize("encoder", HISTORY_ENCODERS)
+@pytest.mark.parametrize("encoder", WITH_STATES)
 def test_the_order_of_items_can_matter(encoder: str) -> None:
     model = tower(encoder)
     assert not torch.allclose(model.users(torch.tensor([[1, 2, 3]])), model.users(torch.tensor([[2, 1, 3]])), atol=1e-5)
@@ -108,3 +127,51 @@ def test_with_its_gates_open_ligr_is_the_causal_transformer() -> None:
             torch.nn.init.constant_(weight, 50.0 if name.endswith("bias") else 0.0)
     items = torch.randn(2, L, 8)
     torch.testing.assert_close(model(items), plain(items))
+
+
+@pytest.mark.parametrize("encoder", ["causal_transformer", "hstu", "ligr"])
+@pytest.mark.parametrize("of", ["the two towers", "the sequential model"])
+def test_heads_that_do_not_divide_the_dimension_are_refused_when_settings_are_read(encoder: str, of: str) -> None:
+    chosen = {"type": encoder, "heads": 3}
+    with pytest.raises(ValueError, match="dimension 32 is no multiple of the history encoder's heads, 3"):
+        settings_for("/nowhere", retrieval=retrieval(of, chosen, 32))  # type: ignore[arg-type]
+    settings_for("/nowhere", retrieval=retrieval(of, chosen, 33))  # type: ignore[arg-type]
+
+
+def retrieval(of: str, encoder: Any, dimension: int) -> dict[str, Any]:
+    """Settings of a model that reads histories."""
+    if of == "the two towers":
+        return {"history_encoder": encoder, "dimension": dimension}
+    return {"models": {"taste": {"type": "sequential", "encoder": encoder, "dimension": dimension}}}
+
+
+def test_a_model_of_sequences_refuses_an_encoder_without_states_and_says_which_have_them() -> None:
+    says = r"'attention' gives one vector .* Choose one that has states: .*causal_transformer, hstu, ligr, mean"
+    with pytest.raises(ValueError, match=says):
+        Sequential.Config(encoder="attention")
+
+
+def test_a_bundle_chooses_no_code_by_its_encoder() -> None:
+    read = Sequential.Config.model_validate({"encoder": "some.module:Class"}, context=FROM_A_BUNDLE)
+    assert isinstance(read.encoder.config, UnresolvedConfig)
+
+
+LIGR = HistoryEncoderChoice.model_validate({"type": "ligr", "layers": 1})
+
+
+@pytest.mark.parametrize("written", [{"type": "ligr", "layers": 1, "heads": 2, "dropout": 0.2}, LIGR.brief])
+def test_weights_of_the_encoder_that_the_settings_choose_are_read(written: Any) -> None:
+    check_trained_with(written, LIGR, where="towers.json", command="remora train retrieval")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *({"type": "ligr"}, {"type": "hstu", "layers": 1}, {"type": "ligr", "layers": 1, "more": 2}),
+        *({"type": "ligr", "layers": 0}, {"type": "os:system", "layers": 1}, "ligr", None, [], {}),
+    ],
+)
+def test_weights_of_another_encoder_are_refused_with_both(written: Any) -> None:
+    says = r"'towers.json' was trained with .* and the settings say {'type': 'ligr', 'layers': 1, .*Run `remora train"
+    with pytest.raises(DataError, match=says):
+        check_trained_with(written, LIGR, where="towers.json", command="remora train retrieval")

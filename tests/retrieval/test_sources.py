@@ -25,6 +25,7 @@ from remora.retrieval.sources.similar_vectors import SimilarVectors
 from remora.retrieval.sources.trending import Trending
 from remora.retrieval.towers import TowerSpec, UserTower
 from remora.retrieval.two_tower import Towers
+from remora.settings.components import HistoryEncoderChoice
 from remora.testing.stages import SourceContract as StageContract
 
 ITEMS, LIMIT = 40, 7
@@ -45,7 +46,14 @@ def neighbours() -> Neighbours:
 def encoder() -> UserEncoder:
     torch.manual_seed(3)
     content = Content(tags={"gender": {"F": 1, "M": 2}}, numbers={"age": (40.0, 10.0)})
-    spec = TowerSpec(dimension=8, history_length=5, trained=ITEMS, item_content=content, user_content=content)
+    spec = TowerSpec(
+        dimension=8,
+        history_length=5,
+        encoder=HistoryEncoderChoice.model_validate("attention"),
+        trained=ITEMS,
+        item_content=content,
+        user_content=content,
+    )
     return UserEncoder(spec, UserTower(spec), torch.from_numpy(vectors()))
 
 

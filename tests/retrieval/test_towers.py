@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,23 +12,31 @@ from tests.datasets.worlds import clustered_items
 from torch import Tensor
 
 from remora.retrieval.content import Content
-from remora.retrieval.history_encoders.table import ATTENTION, HISTORY_ENCODERS, history_encoder
+from remora.retrieval.history_networks.build import state_network, summary_network
 from remora.retrieval.losses.candidates import Logits
+from remora.retrieval.losses.loss import loss_of
 from remora.retrieval.losses.sampled_softmax import SampledSoftmax
-from remora.retrieval.losses.table import COMPARING, LOSSES
 from remora.retrieval.losses.user_item_logits import is_in_history, user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
-from remora.settings.tree import RetrievalSettings
+from remora.settings.components import HistoryEncoderChoice, LossChoice
 from remora.training.two_tower import ranks_of_targets
 
 ITEMS, CLUSTERS = 40, 4
 
 
 STEPS = {"gbce": 240}  # each item against all others on its own learns slower
-READERS = [ATTENTION, *HISTORY_ENCODERS]
+WITH_STATES = ("mean", "causal_transformer", "hstu", "ligr")
+READERS = ("attention", *WITH_STATES)
+LOSSES = ("full_cross_entropy", "sampled_softmax", "bilateral_softmax", "gbce")
 
 
-def towers(hidden: tuple[int, ...] = (), history: str = ATTENTION) -> TwoTower:
+def chosen(history: str) -> HistoryEncoderChoice:
+    """An encoder that draws nothing in training."""
+    own = {"attention": {}, "mean": {"dropout": 0.0}}.get(history, {"layers": 1, "dropout": 0.0})
+    return HistoryEncoderChoice.model_validate({"type": history, **own})
+
+
+def towers(hidden: tuple[int, ...] = (), history: str = "attention") -> TwoTower:
     """Towers over a clustered catalogue; `hidden` items have no identity."""
     torch.manual_seed(0)
     catalogue = clustered_items(ITEMS, CLUSTERS)
@@ -39,8 +45,7 @@ def towers(hidden: tuple[int, ...] = (), history: str = ATTENTION) -> TwoTower:
     spec = TowerSpec(
         dimension=16,
         history_length=6,
-        history=history,
-        history_dropout=0.0,
+        encoder=chosen(history),
         trained=ITEMS,
         item_content=content,
         user_content=Content({}, {}),
@@ -58,11 +63,11 @@ def test_vectors_are_units_and_the_empty_history_has_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("history", "loss"), [*((r, "sampled_softmax") for r in READERS), *((ATTENTION, x) for x in COMPARING)]
+    ("history", "loss"), [*((r, "sampled_softmax") for r in READERS), *(("attention", x) for x in LOSSES)]
 )
 def test_training_lowers_the_loss_and_a_new_item_lands_among_its_own_kind(history: str, loss: str) -> None:
     new = (36, 37, 38, 39)  # one of each cluster
-    model, read = towers(new, history), COMPARING[loss]()
+    model, read = towers(new, history), loss_of(LossChoice.model_validate(loss))
     generator = np.random.default_rng(0)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
@@ -132,36 +137,30 @@ def logits_of(
     )
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_a_reader_does_not_see_padding_and_says_nothing_of_nothing(name: str) -> None:
+@pytest.mark.parametrize("name", WITH_STATES)
+def test_the_last_state_does_not_see_padding_and_says_nothing_of_nothing(name: str) -> None:
     torch.manual_seed(1)
-    reader = history_encoder(name, 8, length=6, layers=2, heads=2, dropout=0.0).eval()
-    history, width = torch.nn.functional.normalize(torch.randn(3, 6, 8), dim=2), 8
+    reader = summary_network(chosen(name), dimension=8, length=6).eval()
+    history = torch.nn.functional.normalize(torch.randn(3, 6, 8), dim=2)
     present = torch.tensor([[False] * 6, [False] * 4 + [True] * 2, [True] * 6])
-    mean, last = torch.zeros(3, width), history[:, -1]
+    mean, last = torch.zeros(3, 8), history[:, -1]
     found = reader(history, present, mean, last)
     other = reader(torch.where(present[:, :, None], history, 7.0), present, mean, last)
     torch.testing.assert_close(found, other)
-    if name != ATTENTION:  # whose answer has a bias
-        assert (found[0] == 0).all()
+    assert (found[0] == 0).all()
     assert torch.isfinite(found).all()
 
 
-def test_the_last_state_is_that_of_the_encoder_over_the_history_alone() -> None:
+@pytest.mark.parametrize("name", WITH_STATES)
+def test_the_last_state_is_that_of_the_encoder_over_the_history_alone(name: str) -> None:
     torch.manual_seed(1)
-    for name, encoder in HISTORY_ENCODERS.items():
-        reader = history_encoder(name, 8, length=6, layers=2, heads=2, dropout=0.0).eval()
-        assert isinstance(reader.encoder, encoder)
-        history = torch.randn(1, 6, 8)
-        present = torch.tensor([[False, False, True, True, True, True]])
-        found = reader(history, present, torch.zeros(1, 8), history[:, -1])
-        torch.testing.assert_close(found, reader.encoder(history[:, 2:] * 8**0.5)[:, -1], rtol=1e-4, atol=1e-5)
-
-
-def test_settings_offer_every_reader_and_every_loss() -> None:
-    fields = RetrievalSettings.model_fields
-    assert set(get_args(fields["history_encoder"].annotation)) == set(READERS)
-    assert set(get_args(fields["loss"].annotation)) == set(LOSSES) == set(COMPARING)
+    reader = summary_network(chosen(name), dimension=8, length=6).eval()
+    encoder = state_network(chosen(name), dimension=8, length=6).eval()
+    encoder.load_state_dict(reader.encoder.state_dict())  # type: ignore[operator, union-attr]
+    history = torch.randn(1, 6, 8)
+    present = torch.tensor([[False, False, True, True, True, True]])
+    found = reader(history, present, torch.zeros(1, 8), history[:, -1])
+    torch.testing.assert_close(found, encoder(history[:, 2:] * 8**0.5)[:, -1], rtol=1e-4, atol=1e-5)
 
 
 def test_a_positive_item_of_before_takes_a_rank_only_where_it_may_be_shown() -> None:

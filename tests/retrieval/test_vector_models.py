@@ -14,7 +14,6 @@ from safetensors.numpy import load_file, save_file
 from tests.retrieval.test_sources import ITEMS, LIMIT, SourceContract, query
 
 from remora.contracts.errors import DataError, UnreadableInput
-from remora.retrieval.history_encoders.table import HISTORY_ENCODERS
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.index_selection import IndexSelection
 from remora.retrieval.interaction_histories import Histories
@@ -26,16 +25,21 @@ from remora.retrieval.models.training import TrainingData, TrainingSplit
 from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower
 from remora.retrieval.sources.nearest_items import NearestItems
 from remora.retrieval.sources.similar_vectors import SimilarVectors
+from remora.settings.components import HistoryEncoderChoice
 
 D = 8
 ROWS = np.setdiff1d(np.arange(ITEMS), [0, 2, 7, 39]).astype(np.int32)
 """The others came after the training."""
 
+LIGR = Sequential.Config(encoder="ligr")  # type: ignore[arg-type]
+
 
 def tower(encoder: str = "ligr", temperature: float | None = 1.0) -> SequentialTower:
     torch.manual_seed(4)
-    shape: dict[str, Any] = {"layers": 2, "heads": 2, "length": 5, "dropout": 0.3, "temperature": temperature}
-    made = SequentialTower(SequenceSpec(items=len(ROWS), dimension=D, encoder=encoder, **shape))
+    chosen = HistoryEncoderChoice.model_validate(encoder)
+    made = SequentialTower(
+        SequenceSpec(items=len(ROWS), dimension=D, encoder=chosen, length=5, temperature=temperature)
+    )
     for weight in made.history.parameters():  # nothing stays at a zero that would hide a mistake
         torch.nn.init.normal_(weight, std=0.3)
     return made
@@ -135,7 +139,7 @@ def test_an_item_that_came_after_the_training_has_no_score(name: str) -> None:
     assert np.flatnonzero(np.isnan(said)).tolist() == [0, 2, 7, 39]
 
 
-@pytest.mark.parametrize("encoder", HISTORY_ENCODERS)
+@pytest.mark.parametrize("encoder", ["mean", "causal_transformer", "hstu", "ligr"])
 @pytest.mark.parametrize("temperature", [None, 0.07])
 def test_a_history_is_encoded_as_the_tower_that_was_trained_does(encoder: str, temperature: float | None) -> None:
     trained = tower(encoder, temperature)
@@ -159,7 +163,7 @@ def test_a_users_factors_are_the_ridge_regression_of_what_they_had(history: list
 
 @pytest.mark.parametrize(
     ("model", "config"),
-    [(sequential(), Sequential.Config()), (factors(), Factors.Config(ridge=0.5))],
+    [(sequential(), LIGR), (factors(), Factors.Config(ridge=0.5))],
     ids=["sequential", "matrix_factorization"],
 )
 def test_what_is_loaded_answers_as_what_was_saved(model: TrainedVectors, config: Any, tmp_path: Path) -> None:
@@ -172,14 +176,25 @@ def test_what_is_loaded_answers_as_what_was_saved(model: TrainedVectors, config:
         np.testing.assert_array_equal(mine.scores, theirs.scores)
 
 
+def test_an_encoder_that_the_settings_do_not_choose_is_refused_whatever_the_file_says(tmp_path: Path) -> None:
+    sequential().save(tmp_path)
+    with pytest.raises(
+        DataError, match=r"trained with .*'ligr'.* the settings say .*'causal_transformer'.* train models"
+    ):
+        Sequential.load(Sequential.Config(), tmp_path)
+    (tmp_path / SPEC).write_text((tmp_path / SPEC).read_text().replace('"ligr"', '"this:module"'))
+    with pytest.raises(DataError, match=r"trained with .*'this:module'"):
+        Sequential.load(LIGR, tmp_path)
+
+
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     sequential().save(tmp_path)
     (tmp_path / SPEC).write_text((tmp_path / SPEC).read_text().replace('"dimension": 8', '"dimension": 6'))
     with pytest.raises(UnreadableInput, match="does not describe the encoder beside it"):
-        Sequential.load(Sequential.Config(), tmp_path)
+        Sequential.load(LIGR, tmp_path)
     (tmp_path / SPEC).write_text('{"items": 4}')
     with pytest.raises(UnreadableInput, match="does not describe the encoder beside it"):
-        Sequential.load(Sequential.Config(), tmp_path)
+        Sequential.load(LIGR, tmp_path)
     tensors = load_file(tmp_path / FILE)
     save_file(tensors | {"rows": tensors["rows"][:-1]}, tmp_path / FILE)
     with pytest.raises(DataError, match=r"35 item rows, .* an index of 36 vectors of 8 numbers"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,7 +101,7 @@ def test_a_home_of_another_format_is_refused_wherever_settings_are_read(
     file = write(tmp_path, LEAST)
     activate(load(file))
     (tmp_path / "home" / "format").write_text(written)
-    with pytest.raises(UnsupportedFormat, match=rf"of format '{written}'; this version of Remora reads format '7'"):
+    with pytest.raises(UnsupportedFormat, match=rf"of format '{written}'; this version of Remora reads format '8'"):
         load(file)
 
 
@@ -122,3 +124,18 @@ def test_a_server_whose_client_is_not_installed_is_said_with_what_to_install(
 def test_environment_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_HOME", "s3://bucket/shop")
     assert load(write(tmp_path, LEAST | {"home": "${SHOP_HOME}"})).home == "s3://bucket/shop"
+
+
+def test_settings_need_no_heavy_library_whatever_retrieval_models_encoders_and_losses_they_name(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import sys; from remora.extensions import find, kinds, names; from remora.settings import load\n"
+        "load(sys.argv[1])\n"
+        "for kind in (kinds.RETRIEVAL_MODEL, kinds.HISTORY_ENCODER, kinds.LOSS):\n"
+        "    assert [find(kind, name) for name in names(kind)]\n"
+        "print(*{'ray', 'torch', 'feast', 'mlflow', 'faiss'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code, str(write(tmp_path, LEAST))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == []

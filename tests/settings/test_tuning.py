@@ -13,6 +13,7 @@ from tests.datasets.worlds import settings_for
 
 from remora.settings import Settings
 from remora.settings.tuning import Choice, Range
+from remora.training.tuning.report import shown
 from remora.training.tuning.search import as_domain
 
 
@@ -28,6 +29,11 @@ def tuning(**spaces: Any) -> Settings:
         ({"learning_rate": {"low": 0.0, "high": 0.1, "log": True}}, "begins above 0"),
         ({"dimension": {"choices": []}}, "at least 1 item"),
         ({"history_encoder": {"choices": ["memory"]}}, "tuning.retrieval.history_encoder offers 'memory'"),
+        (
+            {"history_encoder": {"choices": [{"type": "ligr", "layers": 0}]}},
+            "history_encoder offers .*ligr.* ligr: layers",
+        ),
+        ({"loss": {"choices": ["gbce", {"type": "gbce", "calibration": 2}]}}, "loss offers .*gbce: calibration"),
         ({"id_dropout": {"low": -0.5, "high": 0.5, "high_": 1}}, "high_"),
         ({"uniform_negatives": {"low": -5, "high": 10}}, "uniform_negatives offers -5"),
     ],
@@ -74,3 +80,17 @@ def test_whole_fields_get_whole_numbers_both_ends_among_them(low: int, more: int
 def test_a_list_gives_its_values() -> None:
     domain = as_domain(Choice(choices=("a", 2)), whole=False)
     assert {domain.sample() for _ in range(40)} == {"a", 2}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("ligr", "ligr"),
+        ({"type": "ligr"}, "ligr"),
+        ({"type": "ligr", "layers": 1, "dropout": 0.123456}, "ligr (layers 1, dropout 0.123)"),
+        (0.123456, "0.123"),
+        (7, "7"),
+    ],
+)
+def test_what_is_tried_is_shown_for_a_person(value: Any, said: str) -> None:
+    assert shown(value) == said

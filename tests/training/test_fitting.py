@@ -30,14 +30,20 @@ from remora.retrieval.training_inputs import (
     SequenceInputs,
     SequenceSchedule,
 )
+from remora.settings.components import HistoryEncoderChoice, LossChoice
 from remora.training.fitting import fit_pairs, fit_sequences
 
 ITEMS = 20
 SPEC = SequenceSpec(
-    items=ITEMS, dimension=16, encoder="causal_transformer", layers=1, heads=2, length=8, dropout=0.0, temperature=0.1
+    items=ITEMS,
+    dimension=16,
+    encoder=HistoryEncoderChoice.model_validate({"type": "causal_transformer", "layers": 1, "dropout": 0.0}),
+    length=8,
+    temperature=0.1,
 )
+SOFTMAX = LossChoice.model_validate("sampled_softmax")
 SCHEDULE = SequenceSchedule(
-    epochs=3, batch_users=16, learning_rate=0.01, loss="sampled_softmax", negatives=16, popularity=0.3,
+    epochs=3, batch_users=16, learning_rate=0.01, loss=SOFTMAX, negatives=16, popularity=0.3,
     weight_decay=0.0, patience=3, seconds=None, seed=5,
 )  # fmt: skip
 ONE = Resources(threads=1)
@@ -72,7 +78,7 @@ def kinds(users: int = 60, items: int = 40, seed: int = 3) -> PairInputs:
 
 
 PAIRS = PairSchedule(
-    epochs=8, batch_size=16, learning_rate=0.08, loss="sampled_softmax", negatives=16, popularity=0.0, patience=20,
+    epochs=8, batch_size=16, learning_rate=0.08, loss=SOFTMAX, negatives=16, popularity=0.0, patience=20,
     seconds=None, seed=5,
 )  # fmt: skip
 

@@ -107,7 +107,8 @@ def test_it_is_served_by_the_files_that_it_names(trained: tuple[Settings, Artifa
 
 def retrieval_vectors(settings: Settings) -> Any:
     home = Home(settings.home)
-    return Towers.load(home.local_copy(retrieval_artifacts(home).current().folder)).encoder.item_vectors
+    folder = home.local_copy(retrieval_artifacts(home).current().folder)
+    return Towers.load(folder, settings.retrieval.history_encoder).encoder.item_vectors
 
 
 def test_a_weight_is_changed_without_training_and_a_model_without_making_rows(

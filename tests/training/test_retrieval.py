@@ -20,6 +20,7 @@ from remora.retrieval.index import ItemIndex
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.training.retrieval import train
+from remora.training.tuning.retrieval import changed
 
 USERS, ITEMS, CLUSTERS = 60, 40, 4
 
@@ -49,7 +50,10 @@ def test_every_epoch_is_reported_and_the_loss_falls(trained: tuple) -> None:
 def test_the_artifact_holds_what_serving_loads(trained: tuple) -> None:
     settings, artifact, _ = trained
     folder = Path(artifact.at())
-    encoder, index = UserEncoder.load(folder), ItemIndex.load(folder / "index.faiss")
+    encoder, index = (
+        UserEncoder.load(folder, settings.retrieval.history_encoder),
+        ItemIndex.load(folder / "index.faiss"),
+    )
     assert len(index) == ITEMS
     np.testing.assert_allclose(index.vectors(), encoder.item_vectors.numpy())
     assert not (Path(settings.home) / "training").exists() or not any((Path(settings.home) / "training").iterdir())
@@ -60,7 +64,25 @@ def test_an_index_of_other_towers_is_refused(trained: tuple, tmp_path: Path) -> 
     shutil.copytree(trained[1].at(), folder)
     ItemIndex.build(np.eye(17, dtype=np.float32)).save(folder / "index.faiss")
     with pytest.raises(DataError, match="17 vectors of 17 numbers, the towers 40 of 17: they come from different"):
-        Towers.load(folder)
+        Towers.load(folder, trained[0].retrieval.history_encoder)
+
+
+def test_towers_of_another_encoder_than_the_settings_choose_are_refused(trained: tuple) -> None:
+    settings, artifact, _ = trained
+    other = changed(settings, {"history_encoder": "ligr"})
+    with pytest.raises(
+        DataError, match=r"'attention'.* the settings say {'type': 'ligr'.*`remora train retrieval` again"
+    ):
+        Towers.load(Path(artifact.at()), other.retrieval.history_encoder)
+
+
+def test_the_files_of_the_towers_choose_no_code(trained: tuple, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    shutil.copytree(trained[1].at(), folder)
+    file = folder / "towers.json"
+    file.write_text(file.read_text().replace('"attention"', '"some.module:Class"'))
+    with pytest.raises(DataError, match=r"'some\.module:Class'"):
+        Towers.load(folder, trained[0].retrieval.history_encoder)
 
 
 def test_an_item_without_events_lies_among_its_own_kind(trained: tuple) -> None:

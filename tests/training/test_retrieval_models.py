@@ -23,7 +23,7 @@ from remora.wiring.bundle_contents import learn_models, trained_models
 
 USERS, ITEMS, CLUSTERS = 60, 40, 4
 SMALL = {"dimension": 8, "epochs": 2, "negatives": 16, "validation_user_fraction": 0.2, "learning_rate": 0.02}
-TASTE = {"type": "sequential", "encoder": "ligr", "layers": 1, "length": 8, "batch_users": 16, **SMALL}
+TASTE = {"type": "sequential", "encoder": {"type": "ligr", "layers": 1}, "length": 8, "batch_users": 16, **SMALL}
 FACTORS = {"type": "matrix_factorization", "batch_size": 64, **SMALL}
 NO_SOURCES = {"home_feed": {"sources": {"linear": None, "co_visited": None}}, "similar_items": None}
 

@@ -19,7 +19,7 @@ from remora.training.two_tower import RECALL
 
 SPACE = {
     "learning_rate": {"low": 1e-5, "high": 2e-2, "log": True},
-    "history_encoder": {"choices": ["mean", "attention"]},
+    "history_encoder": {"choices": [{"type": "mean", "dropout": 0.3}, "attention"]},
 }
 
 
@@ -80,7 +80,8 @@ def test_the_best_is_used_by_its_name(found: tuple) -> None:
     settings, artifact, _ = found
     best = read_search(artifact).trials[0].changes
     chosen = tuned(settings, "first").retrieval
-    assert {name: getattr(chosen, name) for name in best} == best
+    assert chosen.learning_rate == best["learning_rate"]
+    assert chosen.history_encoder.brief == best["history_encoder"]
     assert chosen.epochs == settings.retrieval.epochs
     with pytest.raises(NotFound, match="There are: first"):
         tuned(settings, "second")
@@ -107,5 +108,5 @@ def test_a_time_that_is_spent_before_the_first_epoch_says_so(ray_cluster: None, 
 
 
 def test_changes_are_checked_like_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no multiple of history_heads"):
-        changed(small(tmp_path / "home"), {"dimension": 33})
+    with pytest.raises(ValueError, match="dimension 33 is no multiple of the history encoder's heads"):
+        changed(small(tmp_path / "home"), {"dimension": 33, "history_encoder": "ligr"})

@@ -13,6 +13,13 @@ LINEAR_MODEL = Kind("linear model", "remora.linear_models", ("learn", "step_deca
 
 RETRIEVAL_MODEL = Kind("retrieval model", "remora.retrieval_models", ("save", "load"), one_of=("learn", TRAIN))
 
+STATES, SUMMARY = "states", "summary"
+"""The method of a history encoder says what its network gives: a state after each item, or one vector of them all."""
+
+HISTORY_ENCODER = Kind("history encoder", "remora.history_encoders", (), one_of=(STATES, SUMMARY))
+
+LOSS = Kind("loss", "remora.losses", ("from_config", "of", "of_table"))
+
 HYDRATOR = Kind("hydrator", "remora.hydrators", ("from_config", "hydrate"))
 
 RANKING_MODEL = Kind("ranking model", "remora.ranking_models", ("learn", "save", "load", "margins"))
@@ -32,6 +39,6 @@ SURFACE = Kind("surface", "remora.surfaces", ("from_config",), functions=True)
 TRANSFORM = Kind("transform", "remora.transforms", ("applies", "transform"))
 
 KINDS = (
-    *(METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, RANKING_MODEL),
+    *(METRIC, LINEAR_MODEL, RETRIEVAL_MODEL, HISTORY_ENCODER, LOSS, RANKING_MODEL),
     *(HYDRATOR, SOURCE, FILTER, SCORER, RERANKER, BACKFILL, SURFACE, TRANSFORM),
 )

@@ -1,7 +1,8 @@
 """Skeletons of components: a package with one class, its test and its entry point, for each kind that has templates.
 
 A kind gets a skeleton by a folder in ``skeletons/`` with its name: ``component.py.j2``, ``test_component.py.j2`` and
-``settings.yaml.j2``, which chooses the component in a settings file.
+``settings.yaml.j2``, which chooses the component in a settings file; and ``network.py.j2``, where settings should not
+import what the component needs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from remora.extensions.component import Kind
 from remora.extensions.kinds import KINDS
 
 TEMPLATES = Path(__file__).parent / "skeletons"
-COMPONENT, TEST, SETTINGS = "component.py.j2", "test_component.py.j2", "settings.yaml.j2"
+COMPONENT, TEST, SETTINGS, NETWORK = "component.py.j2", "test_component.py.j2", "settings.yaml.j2", "network.py.j2"
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,16 @@ def component_skeleton(kind: str, name: str) -> ComponentSkeleton:
     )
 
     def rendered(template: str, type: str) -> str:
-        return environment.get_template(template).render(name=name, cls=cls, kind=chosen, type=type)
+        return environment.get_template(template).render(name=name, cls=cls, kind=chosen, type=type, modules=modules)
 
     module = f"{name}:{cls}"
+    modules = {name: COMPONENT}
+    if (TEMPLATES / folder / NETWORK).is_file():
+        modules[f"{name}_network"] = NETWORK
     return ComponentSkeleton(
         files={
             "pyproject.toml": rendered("pyproject.toml.j2", name),
-            f"{name}.py": rendered(f"{folder}/{COMPONENT}", name),
+            **{f"{file}.py": rendered(f"{folder}/{template}", name) for file, template in modules.items()},
             f"test_{name}.py": rendered(f"{folder}/{TEST}", name),
         },
         settings=rendered(f"{folder}/{SETTINGS}", name),

@@ -17,7 +17,7 @@ from remora.contracts.printable import one_line
 from remora.registry.signature import SIGNATURE
 
 MANIFEST = "manifest.json"
-FORMAT = 6
+FORMAT = 7
 FORMATS = (".safetensors", ".ubj", ".parquet", ".faiss", ".json", ".md", ".txt")
 """Nothing that executes when it is loaded."""
 

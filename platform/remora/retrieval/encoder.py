@@ -13,12 +13,14 @@ import torch
 from safetensors.torch import load_file
 
 from remora.contracts.errors import UnreadableInput
-from remora.contracts.json_document import parse_document
 from remora.contracts.tables import PROFILE
 from remora.contracts.vocabulary import ItemCodes
 from remora.pipeline.cache import Cache
 from remora.pipeline.query import Query
-from remora.retrieval.towers import TowerSpec, UserTower
+from remora.retrieval.towers import HINT, TowerSpec, UserTower
+from remora.settings.components import HistoryEncoderChoice
+
+SPEC = "towers.json"
 
 MOST_VECTORS = 20_000
 """Kept by an encoder; one of 64 numbers takes a kilobyte with what it is kept under."""
@@ -35,19 +37,18 @@ class UserEncoder:
         self._last: tuple[Query, npt.NDArray[np.float32]] | None = None
 
     @classmethod
-    def load(cls, folder: Path | str) -> UserEncoder:
-        """From ``towers.json``, ``towers.safetensors`` and ``item_vectors.safetensors``."""
-        folder = Path(folder)
-        file, hint = folder / "towers.json", "Build the bundle again."
-        written = parse_document(file.read_bytes(), str(file), dict[str, Any], hint)
+    def load(cls, folder: Path | str, encoder: HistoryEncoderChoice) -> UserEncoder:
+        """From ``towers.json``, ``towers.safetensors`` and ``item_vectors.safetensors``; the settings choose the
+        ``encoder`` of histories. DataError where the towers were trained with another one."""
+        file, weights = Path(folder) / SPEC, Path(folder) / "towers.safetensors"
+        spec = TowerSpec.parse(file.read_bytes(), str(file), encoder)
+        tensors = load_file(weights)
         try:
-            spec = TowerSpec.from_json(written)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise UnreadableInput(str(file), f"it describes no towers ({error})", hint) from error
-        weights = load_file(folder / "towers.safetensors")
-        tower = UserTower(spec)
-        tower.load_state_dict({k.removeprefix("user."): v for k, v in weights.items() if k.startswith("user.")})
-        return cls(spec, tower, load_file(folder / "item_vectors.safetensors")["vectors"])
+            tower = UserTower(spec)
+            tower.load_state_dict({k.removeprefix("user."): v for k, v in tensors.items() if k.startswith("user.")})
+        except RuntimeError as error:
+            raise UnreadableInput(str(weights), f"it holds no weights of the towers ({error})", HINT) from error
+        return cls(spec, tower, load_file(Path(folder) / "item_vectors.safetensors")["vectors"])
 
     def encode(self, query: Query) -> npt.NDArray[np.float32]:
         """The vector (d + 1,) of a hydrated query's user, read-only; one without history is the profile alone.

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from remora.retrieval.losses.candidates import SampledNegatives
-from remora.retrieval.losses.table import LOSSES
+from remora.retrieval.losses.loss import loss_of
+from remora.settings.components import LossChoice
 
 Vectors = npt.NDArray[np.float32]
 
@@ -58,18 +59,22 @@ class MatrixFactorization(nn.Module):
 class PairObjective(nn.Module):
     """The tables and a loss over those rows that a batch touches, each looked up once."""
 
-    def __init__(self, spec: PairSpec, loss: str) -> None:
+    def __init__(self, spec: PairSpec, loss: LossChoice) -> None:
         super().__init__()
         self.tower = MatrixFactorization(spec)
-        self.loss = LOSSES[loss]()
+        self.loss = loss_of(loss)
 
-    def forward(self, users: Tensor, targets: Tensor, sampled: SampledNegatives) -> Tensor:
-        """The mean loss of pairs (n,) against the sampled items."""
+    def forward(self, users: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
+        """The mean loss of pairs (n,) against the sampled items; without them, against all items."""
         who, which_user = torch.unique(users, return_inverse=True)
-        what, which_item = torch.unique(torch.cat([targets, sampled.rows]), return_inverse=True)
         states = F.normalize(self.tower.user_table(who), dim=1) / self.tower.spec.temperature
+        own = F.embedding(which_user, states)
+        if sampled is None:
+            every = torch.arange(self.tower.spec.items, device=targets.device)
+            return self.loss.of_table(own, F.normalize(self.tower.item_table(every), dim=1), targets, None)
+        what, which_item = torch.unique(torch.cat([targets, sampled.rows]), return_inverse=True)
         table = F.normalize(self.tower.item_table(what), dim=1)
         here = SampledNegatives(
             rows=which_item[len(targets) :], log_expected=sampled.log_expected, catalogue=sampled.catalogue
         )
-        return self.loss(F.embedding(which_user, states), table, which_item[: len(targets)], here)
+        return self.loss.of_table(own, table, which_item[: len(targets)], here)

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from remora.retrieval.history_encoders.table import HISTORY_ENCODERS
+from remora.retrieval.history_networks.build import state_network
 from remora.retrieval.interaction_histories import Histories
+from remora.settings.components import HistoryEncoderChoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +22,13 @@ class SequenceSpec:
 
     items: int
     dimension: int
-    encoder: str
-    layers: int
-    heads: int
+    encoder: HistoryEncoderChoice
     length: int
-    dropout: float
     temperature: float | None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return asdict(self)
+        return asdict(self) | {"encoder": self.encoder.model_dump(mode="json")}
 
 
 class SequentialTower(nn.Module):
@@ -65,8 +63,7 @@ class SequentialTower(nn.Module):
 
 def encoder_of(spec: SequenceSpec) -> nn.Module:
     """The reader of a history, with new weights."""
-    shape = {"layers": spec.layers, "heads": spec.heads, "length": spec.length, "dropout": spec.dropout}
-    return HISTORY_ENCODERS[spec.encoder](spec.dimension, **shape)
+    return state_network(spec.encoder, dimension=spec.dimension, length=spec.length)
 
 
 def states(spec: SequenceSpec, encoder: nn.Module, read: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ and the correction; Yang et al., "Mixed negative sampling" (WWW 2020) for the ne
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from remora.contracts.errors import UnreadableInput
+from remora.contracts.json_document import parse_document
 from remora.retrieval.content import Content, EncodedContent
-from remora.retrieval.history_encoders.table import ATTENTION, history_encoder
+from remora.retrieval.history_encoders.trained_with import check_trained_with
+from remora.retrieval.history_networks.build import summary_network
+from remora.settings.components import HistoryEncoderChoice
+
+HINT = "Build the bundle again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,32 +29,35 @@ class TowerSpec:
     """Everything that shapes the network; goes to JSON beside the weights.
 
     ``trained`` counts the items that have an identity, rows 1 to ``trained`` of its table; row 0 is every other item.
-    ``history`` names the reader of the history; layers, heads and dropout are those of readers that have them.
+    ``encoder`` reads the history.
     """
 
     dimension: int
     history_length: int
-    history: str = ATTENTION
-    history_layers: int = 1
-    history_heads: int = 2
-    history_dropout: float = 0.1
+    encoder: HistoryEncoderChoice
     trained: int
     item_content: Content
     user_content: Content
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return asdict(self)
+        return asdict(self) | {"encoder": self.encoder.model_dump(mode="json")}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> TowerSpec:
-        """What :meth:`to_json` gave."""
-        spec = cls(**value)
-        return replace(
-            spec,
-            item_content=Content.from_json(value["item_content"]),
-            user_content=Content.from_json(value["user_content"]),
-        )
+    def parse(cls, content: bytes, where: str, encoder: HistoryEncoderChoice) -> TowerSpec:
+        """What :meth:`to_json` gave, as the file ``where`` holds it; ``encoder`` is the one that the settings choose.
+
+        DataError where the file names another one: nothing is built of what it names. UnreadableInput where it
+        describes no towers.
+        """
+        written = parse_document(content, where, dict[str, Any], HINT)
+        try:
+            check_trained_with(written["encoder"], encoder, where=where, command="remora train retrieval")
+            encoder.check_dimension(written["dimension"])
+            contents = {name: Content.from_json(written[name]) for name in ("item_content", "user_content")}
+            return cls(**{**written, **contents, "encoder": encoder})
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise UnreadableInput(where, f"it describes no towers ({error})", HINT) from error
 
 
 class ContentEncoder(nn.Module):
@@ -99,14 +108,7 @@ class UserTower(nn.Module):
         super().__init__()
         width = spec.dimension
         self.recency = nn.Parameter(torch.linspace(-3.0, 0.0, spec.history_length))
-        self.reader = history_encoder(
-            spec.history,
-            width,
-            length=spec.history_length,
-            layers=spec.history_layers,
-            heads=spec.history_heads,
-            dropout=spec.history_dropout,
-        )
+        self.reader = summary_network(spec.encoder, dimension=width, length=spec.history_length)
         self.profile = ContentEncoder(spec.user_content, width)
         self.mix = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
         self.trust = nn.Parameter(torch.ones(1))  # in the prior

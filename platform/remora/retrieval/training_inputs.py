@@ -11,6 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from remora.retrieval.interaction_histories import Histories
+from remora.settings.components import LossChoice
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +38,7 @@ class SequenceSchedule:
     epochs: int
     batch_users: int
     learning_rate: float
-    loss: str
+    loss: LossChoice
     negatives: int
     popularity: float  # share of negatives drawn by popularity
     weight_decay: float
@@ -77,7 +78,7 @@ class PairSchedule:
     epochs: int
     batch_size: int
     learning_rate: float
-    loss: str
+    loss: LossChoice
     negatives: int
     popularity: float
     patience: int

@@ -12,6 +12,7 @@ from remora.pipeline.candidates import Floats
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.models.vector_model import VectorModel
+from remora.settings.components import HistoryEncoderChoice
 
 TOWER_FILES = (
     "towers.safetensors",
@@ -31,9 +32,10 @@ class Towers(VectorModel):
     index: ItemIndex
 
     @classmethod
-    def load(cls, folder: Path) -> Towers:
-        """From a local folder with the files of :data:`TOWER_FILES`. DataError when they are not of one training."""
-        encoder, index = UserEncoder.load(folder), ItemIndex.load(folder / "index.faiss")
+    def load(cls, folder: Path, chosen: HistoryEncoderChoice) -> Towers:
+        """From a local folder with the files of :data:`TOWER_FILES`. DataError when they are not of one training, or
+        not of the encoder that the settings have ``chosen``."""
+        encoder, index = UserEncoder.load(folder, chosen), ItemIndex.load(folder / "index.faiss")
         if (len(index), index.dimension) != tuple(encoder.item_vectors.shape):
             raise DataError(
                 f"The index holds {len(index):,} vectors of {index.dimension} numbers, the towers "

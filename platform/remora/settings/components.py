@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from contextlib import suppress
+from typing import Any, ClassVar
 
-from remora.extensions import ComponentChoice, Kind
+from remora.contracts.errors import ComponentError
+from remora.extensions import ComponentChoice, Kind, UnresolvedConfig, find, names
 from remora.extensions.kinds import (
     BACKFILL,
     FILTER,
+    HISTORY_ENCODER,
     HYDRATOR,
     LINEAR_MODEL,
+    LOSS,
     METRIC,
     RANKING_MODEL,
     RERANKER,
     RETRIEVAL_MODEL,
     SCORER,
     SOURCE,
+    STATES,
     SURFACE,
     TRANSFORM,
 )
@@ -37,6 +42,37 @@ class RetrievalModelChoice(ComponentChoice):
     """What is learned of events for sources to read: once by a step, or each time that a bundle is built."""
 
     kind: ClassVar[Kind] = RETRIEVAL_MODEL
+
+
+class HistoryEncoderChoice(ComponentChoice):
+    """What reads a user's history of items."""
+
+    kind: ClassVar[Kind] = HISTORY_ENCODER
+
+    def check_dimension(self, dimension: int) -> None:
+        """ValueError where the encoder cannot read vectors of so many numbers, as its ``check_dimension`` says."""
+        check = getattr(self._resolved, "check_dimension", None)
+        if check is not None:
+            check(self.config, dimension)
+
+    def check_states(self) -> None:
+        """ValueError where the encoder gives one vector of a history and no state after each item."""
+        if self._resolved is not None and not hasattr(self._resolved, STATES):
+            raise ValueError(
+                f"the history encoder '{self.type}' gives one vector of a whole history, and a state after each item "
+                f"is needed. Choose one that has states: {', '.join(_with_states())}"
+            )
+
+    @property
+    def _resolved(self) -> Any:
+        """The class; None for one that may not be imported on a bundle's account."""
+        return None if isinstance(self.config, UnresolvedConfig) else self.component.cls
+
+
+class LossChoice(ComponentChoice):
+    """What a retrieval model minimizes."""
+
+    kind: ClassVar[Kind] = LOSS
 
 
 class HydratorChoice(ComponentChoice):
@@ -91,3 +127,12 @@ class TransformChoice(ComponentChoice):
     """What makes a feature view of events."""
 
     kind: ClassVar[Kind] = TRANSFORM
+
+
+def _with_states() -> list[str]:
+    found = []
+    for name in names(HISTORY_ENCODER):
+        with suppress(ComponentError):  # one that cannot be used is nothing to choose
+            if hasattr(find(HISTORY_ENCODER, name).cls, STATES):
+                found.append(name)
+    return found

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
 from remora.contracts.section import Section
 from remora.extensions.kinds import TRAIN
 from remora.settings.bounds import MOST_MIB, MOST_SECONDS, Seed
-from remora.settings.components import RetrievalModelChoice
+from remora.settings.components import HistoryEncoderChoice, LossChoice, RetrievalModelChoice
 from remora.settings.named_components import NAME, over
 
 TWO_TOWER = "two_tower"
@@ -28,20 +28,21 @@ class RetrievalDefinitions(Section):
     )
     batch_size: int = Field(512, ge=1, le=1_000_000, description="of all workers together")
     learning_rate: float = Field(2e-3, gt=0, le=10, description="of Adam")
-    history_encoder: Literal["attention", "mean", "causal_transformer", "hstu", "ligr"] = Field(
-        "attention", description="what reads the user's history; attention is the cheapest to serve"
+    history_encoder: HistoryEncoderChoice = Field(
+        "attention",  # type: ignore[assignment]
+        validate_default=True,
+        description="what reads the user's history; attention is the cheapest to serve",
     )
-    history_layers: int = Field(1, ge=1, le=100, description="of causal_transformer, hstu and ligr")
-    history_heads: int = Field(2, ge=1, le=100, description="of causal_transformer, hstu and ligr")
-    history_dropout: float = Field(0.1, ge=0, lt=1, description="of causal_transformer, hstu, ligr and mean")
-    loss: Literal["sampled_softmax", "bilateral_softmax", "gbce", "full_cross_entropy"] = Field(
-        "sampled_softmax", description="full_cross_entropy compares with the whole catalogue: up to 20,000 items"
+    loss: LossChoice = Field(
+        "sampled_softmax",  # type: ignore[assignment]
+        validate_default=True,
+        description="what is minimized; full_cross_entropy compares with the whole catalogue: up to 20,000 items",
     )
     temperature: float = Field(
         0.1, ge=0.001, le=100, description="that similarities are divided by in the loss; lower is sharper"
     )
     uniform_negatives: int = Field(
-        512, ge=0, le=1_000_000, description="drawn beside the batch's targets; not of full_cross_entropy"
+        512, ge=0, le=1_000_000, description="drawn beside the batch's targets, for a loss that needs negatives"
     )
     id_dropout: float = Field(
         0.1, ge=0, le=1, description="share of target ids hidden in training, so content alone works"
@@ -87,9 +88,8 @@ class RetrievalDefinitions(Section):
         return {name: choice for name, choice in self.learned.items() if hasattr(choice.component.cls, TRAIN)}
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> RetrievalDefinitions:
-        if self.dimension % self.history_heads:
-            raise ValueError(f"dimension {self.dimension} is no multiple of history_heads {self.history_heads}")
+    def _encoder_fits(self) -> RetrievalDefinitions:
+        self.history_encoder.check_dimension(self.dimension)
         return self
 
 

@@ -254,6 +254,7 @@ def _check_field(section: type[Section], place: str, name: str, value: Any) -> N
     if field.annotation is int and isinstance(value, float):
         value = int(value)
     try:
-        TypeAdapter(Annotated[field.annotation, field]).validate_python(value)  # type: ignore[arg-type]
+        bounded = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+        TypeAdapter(bounded).validate_python(value)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ValueError(f"{place}.{name} offers {value!r}: {error.errors()[0]['msg']}") from error

@@ -39,7 +39,12 @@ def _of_retrieval() -> dict[str, Range | Choice]:
         "dimension": Choice(choices=(32, 64, 128)),
         "uniform_negatives": Choice(choices=(128, 512, 1024)),
         "id_dropout": Range(low=0.0, high=0.3),
-        "history_encoder": Choice(choices=("attention", "mean", "causal_transformer")),
+        "history_encoder": Choice(
+            choices=(
+                *("attention", {"type": "mean", "dropout": 0.1}),
+                {"type": "causal_transformer", "layers": 1, "dropout": 0.1},
+            )
+        ),
         "loss": Choice(choices=("sampled_softmax", "bilateral_softmax", "full_cross_entropy")),
     }
 

@@ -39,7 +39,7 @@ def ablate(build: Build) -> dict[str, Any]:
     """
     home, settings, lake = build.home, build.settings, Lake(build.inputs[INGEST.artifact])
     retrieval, ranked = build.inputs[RETRIEVAL.artifact], build.inputs[RANKING.artifact]
-    towers = Towers.load(home.local_copy(retrieval.folder))
+    towers = Towers.load(home.local_copy(retrieval.folder), settings.retrieval.history_encoder)
     vectors = towers.encoder.item_vectors
     whole = Ranker.load(home.local_copy(ranked.folder), settings.ranking.learned, vectors)
     without = _rankers(settings, home, lake, vectors)

@@ -79,7 +79,7 @@ def evaluate(build: Build) -> dict[str, Any]:
     """
     home, settings, lake = build.home, build.settings, Lake(build.inputs[INGEST.artifact])
     retrieval, ranking = build.inputs[RETRIEVAL.artifact], build.inputs[RANKING.artifact]
-    towers = Towers.load(home.local_copy(retrieval.folder))
+    towers = Towers.load(home.local_copy(retrieval.folder), settings.retrieval.history_encoder)
     ranker = Ranker.load(home.local_copy(ranking.folder), settings.ranking.learned, towers.encoder.item_vectors)
     test = TestWindow.of(settings, lake, towers, ranker, merge.read_weights(build.inputs[MERGE.artifact]))
     ranked = settings.ranking.surface

@@ -56,7 +56,7 @@ def train_worker(config: dict[str, Any]) -> None:
             batch = order[step * size : (step + 1) * size]
             own = batch[rank::world]
             users, items = (torch.as_tensor(a[own].astype(np.int64), device=device) for a in (owner, flat))
-            sampled = sampler.sample(shared, device)
+            sampled = sampler.sample(shared, device) if plain.loss.needs_negatives else None
             waited += time.monotonic() - asked
             for group in optimiser.param_groups:
                 group["lr"] = schedule.learning_rate * rate(done + (then - done) * step / steps)

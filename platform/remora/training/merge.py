@@ -68,7 +68,7 @@ def choose_weights(build: Build) -> dict[str, Any]:
     """
     settings, lake = build.settings, Lake.open(build.home)
     retrieval = build.inputs[RETRIEVAL.artifact]
-    towers = Towers.load(build.home.local_copy(retrieval.folder))
+    towers = Towers.load(build.home.local_copy(retrieval.folder), settings.retrieval.history_encoder)
     windows = SurfaceWindows(
         settings=settings,
         lake=lake,

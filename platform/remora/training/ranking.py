@@ -43,7 +43,8 @@ def train(build: Build, on_report: Callable[[Report], None] | None = None) -> di
     retrieval, rows, lake = build.inputs[RETRIEVAL.artifact], build.inputs[SLATES.artifact], Lake.open(home)
     data = read_windows(rows, lake)
     suspected = leaks(settings, lake, time_split(settings, lake).ranking, data.train, data.columns)
-    vectors = Towers.load(home.local_copy(retrieval.folder)).encoder.item_vectors
+    towers = Towers.load(home.local_copy(retrieval.folder), settings.retrieval.history_encoder)
+    vectors = towers.encoder.item_vectors
     params = settings.ranking.model_dump() | {"retrieval": retrieval.version, "rows": len(data.train.batch)}
     with tracked(settings, RANKING.artifact, name, params) as run:
         fit = Fit(settings=settings, home=home, version=name, data=data, vectors=vectors, run=run, say=on_report)

@@ -95,7 +95,8 @@ class ExampleBuilder:
     @cached_property
     def towers(self) -> Towers:
         """What retrieves."""
-        return Towers.load(self.retrieval.home.local_copy(self.retrieval.folder))
+        folder = self.retrieval.home.local_copy(self.retrieval.folder)
+        return Towers.load(folder, self.settings.retrieval.history_encoder)
 
     def slates(self, window: Window, *, negatives: int, most: int, every_query: bool = False) -> RankingExamples:
         """Labelled candidates of at most so many queries, drawn evenly, with their features; queries together.

@@ -21,9 +21,11 @@ from remora.datasets.sequences import sequences
 from remora.datasets.splits import TimeSplit
 from remora.ingest.lake import Lake
 from remora.retrieval.content import Content
+from remora.retrieval.losses.loss import loss_of
 from remora.retrieval.towers import TowerSpec
 from remora.settings import RetrievalSettings, Settings
-from remora.training.two_tower import WHOLE, Inputs
+from remora.settings.components import LossChoice
+from remora.training.two_tower import Inputs
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -58,9 +60,10 @@ def prepare(
     check_examples(int(counts.sum()), len(judged), settings, split)
     trained = counts > 0
     identity = np.where(trained, np.cumsum(trained), 0)
-    shape = TowerSpec(
+    spec = TowerSpec(
         dimension=chosen.dimension,
         history_length=settings.features.history_length,
+        encoder=chosen.history_encoder,
         trained=int(trained.sum()),
         item_content=item_content,
         user_content=user_content,
@@ -69,7 +72,7 @@ def prepare(
     drawable = np.flatnonzero(trained).astype(np.int64)
     check_loss(chosen.loss, len(drawable))
     inputs = Inputs(
-        spec=spec_of(chosen, shape),
+        spec=spec,
         identity=identity.astype(np.int64),
         content=item_content.encode(catalogue),
         share=counts / counts.sum(),
@@ -119,25 +122,19 @@ def check_comparable(held_out: int, chosen: RetrievalSettings) -> None:
         )
 
 
-def check_loss(loss: str, items: int) -> None:
+def check_loss(loss: LossChoice, items: int) -> None:
     """SettingsError for one that is not for so many items."""
-    if loss == WHOLE and items > MOST_WHOLE:
+    if items > MOST_WHOLE and not loss_of(loss).needs_negatives:
         raise SettingsError(
-            f"retrieval.loss is {WHOLE}, which compares with all {items:,} items in every step; that is for "
-            f"{MOST_WHOLE:,} items at the most. Choose sampled_softmax, bilateral_softmax or gbce."
+            f"retrieval.loss is {loss.type}, which compares with all {items:,} items in every step; that is for "
+            f"{MOST_WHOLE:,} items at the most. Choose one that draws negatives: sampled_softmax, bilateral_softmax "
+            f"or gbce."
         )
 
 
 def spec_of(chosen: RetrievalSettings, shape: TowerSpec) -> TowerSpec:
     """The towers of these settings over the same data."""
-    return replace(
-        shape,
-        dimension=chosen.dimension,
-        history=chosen.history_encoder,
-        history_layers=chosen.history_layers,
-        history_heads=chosen.history_heads,
-        history_dropout=chosen.history_dropout,
-    )
+    return replace(shape, dimension=chosen.dimension, encoder=chosen.history_encoder)
 
 
 def encoded_sequences(settings: Settings, lake: Lake, split: TimeSplit, user_content: Content) -> Dataset:

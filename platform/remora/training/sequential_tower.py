@@ -19,9 +19,10 @@ from remora.fitting.checkpoints import is_over, judged, progress, report, resume
 from remora.fitting.lr_schedule import rate
 from remora.retrieval.interaction_histories import batches
 from remora.retrieval.losses.candidates import SampledNegatives
-from remora.retrieval.losses.table import LOSSES
+from remora.retrieval.losses.loss import loss_of
 from remora.retrieval.sequential_tower import SequenceSpec, SequentialTower, user_vectors
 from remora.retrieval.training_inputs import NextItems, SequenceInputs, SequenceSchedule
+from remora.settings.components import LossChoice
 from remora.training.negative_sampling import NegativeSampler
 
 NDCG = "ndcg@10"
@@ -30,16 +31,17 @@ NDCG = "ndcg@10"
 class Objective(nn.Module):
     """The tower and its loss in one forward pass, as distributed training wants it."""
 
-    def __init__(self, spec: SequenceSpec, loss: str) -> None:
+    def __init__(self, spec: SequenceSpec, loss: LossChoice) -> None:
         super().__init__()
         self.tower = SequentialTower(spec)
-        self.loss = LOSSES[loss]()
+        self.loss = loss_of(loss)
 
     def forward(self, sequences: Tensor, sampled: SampledNegatives | None) -> Tensor:
         """The mean loss, a scalar tensor, over the positions of (n, L + 1) items whose next item is known."""
         targets = sequences[:, 1:]
         there = targets >= 0
-        return self.loss(self.tower(sequences[:, :-1])[there], self.tower.vectors(), targets[there], sampled)
+        states, known = self.tower(sequences[:, :-1])[there], targets[there]
+        return self.loss.of_table(states, self.tower.vectors(), known, sampled)
 
 
 def train_worker(config: dict[str, Any]) -> None:

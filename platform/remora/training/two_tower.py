@@ -17,14 +17,14 @@ from torch import Tensor
 
 from remora.fitting.lr_schedule import cooled
 from remora.retrieval.content import EncodedContent
-from remora.retrieval.losses.table import COMPARING
+from remora.retrieval.losses.loss import Loss, loss_of
 from remora.retrieval.losses.user_item_logits import user_item_logits
 from remora.retrieval.towers import TowerSpec, TwoTower
 from remora.settings import RetrievalSettings
+from remora.settings.components import LossChoice
 
 CUTOFF = 100
 RECALL = f"recall@{CUTOFF}"
-WHOLE = "full_cross_entropy"
 CPU = torch.device("cpu")
 
 
@@ -58,7 +58,7 @@ class Schedule:
     batch_size: int
     learning_rate: float
     temperature: float
-    loss: str
+    loss: LossChoice
     uniform_negatives: int
     id_dropout: float
     shuffle_buffer_rows: int
@@ -94,6 +94,7 @@ def epochs(
     ``count`` examples are this worker's share, one of ``world``. Every random draw is seeded by epoch and worker, so a
     resumed run goes where the uninterrupted one would have gone.
     """
+    judge = loss_of(schedule.loss)
     per_worker = max(2, schedule.batch_size // world)
     steps = max(1, count // per_worker)
     cooling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cooled(step / (schedule.epochs * steps)))
@@ -111,7 +112,7 @@ def epochs(
         for batch in batches:
             waited += time.monotonic() - ready
             optimiser.zero_grad(set_to_none=True)
-            loss = batch_loss(model, batch, inputs, schedule, generator)
+            loss = batch_loss(model, batch, inputs, schedule, judge, generator)
             loss.backward()
             optimiser.step()
             cooling.step()
@@ -132,14 +133,16 @@ def batch_loss(
     batch: dict[str, Tensor],
     inputs: Inputs,
     schedule: Schedule,
+    judge: Loss,
     generator: np.random.Generator,
 ) -> Tensor:
-    """The loss of one batch: against its own targets and uniformly drawn items, or against the whole catalogue.
+    """The loss of one batch: against its own targets and uniformly drawn items, or against the whole catalogue where
+    the loss needs no negatives.
 
     ``batch`` as :func:`to_tensors` returns it, one row an example; a scalar tensor.
     """
     targets, n = batch["target"], len(batch["target"])
-    whole = schedule.loss == WHOLE
+    whole = not judge.needs_negatives
     uniform = inputs.drawable if whole else generator.choice(inputs.drawable, schedule.uniform_negatives)
     candidates = torch.cat([targets, torch.as_tensor(uniform, device=targets.device)])
     users, items = model(
@@ -166,7 +169,7 @@ def batch_loss(
         temperature=schedule.temperature,
         catalogue=len(inputs.drawable),
     )
-    return COMPARING[schedule.loss]().of(logits)
+    return judge.of(logits)
 
 
 def to_tensors(examples: pa.Table, device: torch.device | str = "cpu") -> dict[str, Tensor]:

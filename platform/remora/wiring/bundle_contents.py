@@ -176,7 +176,8 @@ class BundleContents:
             raise Refused(f"The bundle {bundle.id} has no {SETTINGS}, so it cannot be served. Build it again.")
         built = BundleSettings.parse(file.read_bytes(), str(file))
         lineage = bundle.lineage()
-        towers, own = Towers.load(folder), built.over(settings, packages_of(lineage))
+        own = built.over(settings, packages_of(lineage))
+        towers = Towers.load(folder, own.retrieval.history_encoder)
         return cls(
             settings=own,
             snapshot=ItemSnapshot.load(folder / SNAPSHOT),

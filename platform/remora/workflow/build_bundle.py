@@ -23,6 +23,8 @@ from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.lineage import BuiltWith, Lineage, TrainingRows
 from remora.registry.store import BundleStore, Content
+from remora.retrieval.encoder import SPEC
+from remora.retrieval.towers import TowerSpec
 from remora.retrieval.two_tower import TOWER_FILES
 from remora.settings import BundleSettings, Settings
 from remora.settings.bundle import FILE as SETTINGS
@@ -64,7 +66,7 @@ def _bundle(settings: Settings, lake: Lake, made: Mapping[str, Artifact]) -> Bun
         save_models({**learned, **trained_models(settings)}, folder)
         files: dict[str, Content] = {
             **{file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()},
-            **{file: made["retrieval"].read_bytes(file) for file in TOWER_FILES},
+            **_towers(made["retrieval"], settings),
             **{file: made["ranking"].read_bytes(file) for file in made["ranking"].metadata["served"]},
             MERGE_WEIGHTS: made["merge_weights"].read_bytes(MERGE_WEIGHTS),
             SETTINGS: json.dumps(served_with, indent=1).encode(),
@@ -75,6 +77,13 @@ def _bundle(settings: Settings, lake: Lake, made: Mapping[str, Artifact]) -> Bun
             metrics=read_evaluation(made["evaluation"]).ranked.model_dump(mode="json"),
             surfaces=settings.surfaces.names,
         )
+
+
+def _towers(retrieval: Artifact, settings: Settings) -> dict[str, Content]:
+    """The files of the towers. DataError where the settings, which the bundle brings, choose another encoder."""
+    files: dict[str, Content] = {file: retrieval.read_bytes(file) for file in TOWER_FILES}
+    TowerSpec.parse(retrieval.read_bytes(SPEC), retrieval.at(SPEC), settings.retrieval.history_encoder)
+    return files
 
 
 def _lineage(settings: Settings, lake: Lake, store: FeatureStore, made: Mapping[str, Artifact]) -> Lineage:

@@ -1,1 +1,1 @@
-"""How a history of items becomes a state: one file an encoder."""
+"""What reads a history of items, as components: one file an encoder. Their networks are in `history_networks`."""

@@ -1,35 +1,27 @@
-"""A causal transformer whose layers weigh what they add: LiGR."""
+"""The causal transformer with gated layers, as a component."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from remora.retrieval.history_encoders.causal_transformer import CausalTransformer, TransformerLayer
+from remora.retrieval.history_encoders.layered import LayeredEncoder, LayersConfig
+
+if TYPE_CHECKING:  # settings import the components that they name
+    from torch import nn
 
 
-class Ligr(CausalTransformer):
-    """States (n, L, d) of sequences (n, L, d), as of the causal transformer, with the layers of LiGR.
+class LigrEncoder(LayeredEncoder):
+    """The causal transformer whose layers weigh what they add: LiGR (Borisyuk et al., KDD 2025).
 
-    Borisyuk et al., "From features to transformers: redefining ranking for scalable impact" (KDD 2025,
-    arXiv:2502.03417); as layers of a sequential recommender in eSASRec (RecSys 2025).
+    :class:`~remora.retrieval.history_networks.ligr.Ligr` has the network.
     """
 
-    @staticmethod
-    def layer(dimension: int, heads: int, dropout: float) -> nn.Module:
-        """One layer of it: states (n, L, d) to states (n, L, d)."""
-        return GatedLayer(dimension, heads, dropout)
+    class Config(LayersConfig):
+        """The settings of the encoder."""
 
+    @classmethod
+    def states(cls, config: LayersConfig, *, dimension: int, length: int) -> nn.Module:
+        """See :class:`~remora.retrieval.history_encoders.history_encoder.StateEncoder`."""
+        from remora.retrieval.history_networks.ligr import Ligr
 
-class GatedLayer(TransformerLayer):
-    """Each part is added as ``x + Dropout(part(LayerNorm(x))) * sigmoid(W x + b)``: a position decides by its state how
-    much of each number it takes in."""
-
-    def __init__(self, dimension: int, heads: int, dropout: float) -> None:
-        super().__init__(dimension, heads, dropout)
-        self.attention_gate, self.feed_gate = nn.Linear(dimension, dimension), nn.Linear(dimension, dimension)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """States (n, L, d) to states (n, L, d)."""
-        states = states + self.dropout(self.attention(states)) * torch.sigmoid(self.attention_gate(states))
-        return states + self.dropout(self.feed_forward(states)) * torch.sigmoid(self.feed_gate(states))
+        return Ligr(dimension, layers=config.layers, heads=config.heads, length=length, dropout=config.dropout)

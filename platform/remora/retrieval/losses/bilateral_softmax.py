@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from remora.retrieval.losses.candidates import Logits, SampledLoss
+from pydantic import Field
+
+from remora.extensions import ComponentConfig
+from remora.retrieval.losses.loss import Loss
+
+if TYPE_CHECKING:  # settings import the components that they name
+    from torch import Tensor
+
+    from remora.retrieval.losses.candidates import Logits
 
 
-class BilateralSoftmax(SampledLoss):
+@dataclass(frozen=True)
+class BilateralSoftmax(Loss):
     """BSL: the log-sum-exp of the negatives, ``ratio`` times, less the positive's score.
 
     Wu et al., "BSL: Understanding and improving softmax loss for recommendation" (ICDE 2024), for states that have one
@@ -15,8 +25,17 @@ class BilateralSoftmax(SampledLoss):
     negatives counts beside the positive. 1 is the softmax without the target in its denominator.
     """
 
-    def __init__(self, ratio: float = 1.1) -> None:
-        self.ratio = ratio
+    class Config(ComponentConfig):
+        """The settings of the loss."""
+
+        ratio: float = Field(1.1, gt=0, le=100, description="temperature of the positives over that of the negatives")
+
+    ratio: float = 1.1
+
+    @classmethod
+    def from_config(cls, config: Config) -> BilateralSoftmax:
+        """See :class:`~remora.retrieval.losses.loss.Loss`."""
+        return cls(config.ratio)
 
     def of(self, logits: Logits) -> Tensor:
         """The (weighted) mean over the n states, a scalar tensor."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+if TYPE_CHECKING:  # settings import the components that they name
+    from torch import Tensor
 
 OUT = -1e9
 """The score of what is out of the running. Finite, so that a row of nothing else has a gradient of zero, not NaN."""
@@ -22,16 +20,13 @@ class SampledNegatives:
     log_expected: Tensor
     catalogue: int  # items that they were drawn from
 
+    @classmethod
+    def whole(cls, table: Tensor) -> SampledNegatives:
+        """Every row of a table (items, d), once."""
+        import torch
 
-class Loss(Protocol):
-    """Shapes: states (n, d), the table of item vectors (items, d), targets (n,). ``needs_negatives`` says whether
-    ``sampled`` is read; without it the whole table is."""
-
-    needs_negatives: bool
-
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
-        """The mean over the n states, a scalar tensor."""
-        ...
+        rows = torch.arange(len(table), device=table.device)
+        return cls(rows=rows, log_expected=table.new_zeros(len(table)), catalogue=len(table))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,34 +53,16 @@ class Logits:
     @property
     def log_rest(self) -> Tensor:
         """The logarithm (n,) of the sampled items' summed exponentials, each over how often it was expected."""
-        return torch.logsumexp(self.negatives - self.log_expected, dim=1)
+        return (self.negatives - self.log_expected).logsumexp(dim=1)
+
+    @property
+    def cross_entropy(self) -> Tensor:
+        """-log softmax (n,) of each target among itself and the sampled items."""
+        positive = self.corrected_positive
+        return positive.logaddexp(self.log_rest) - positive
 
     def mean(self, losses: Tensor) -> Tensor:
         """The weighted mean of losses (n,)."""
         if self.weights is None:
             return losses.mean()
         return (losses * self.weights).sum() / self.weights.sum()
-
-
-class SampledLoss(ABC):
-    """A loss that needs no more than logits."""
-
-    needs_negatives = True
-
-    @abstractmethod
-    def of(self, logits: Logits) -> Tensor:
-        """The (weighted) mean over the n states, a scalar tensor."""
-
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
-        """The mean over states; a sampled item that is the state's own target is out of the running."""
-        assert sampled is not None
-        negatives = states @ F.embedding(sampled.rows, table).T
-        return self.of(
-            Logits(
-                positive=(states * F.embedding(targets, table)).sum(1),
-                # Drawn by chance, the target itself would be pushed away and drawn near in one step.
-                negatives=negatives.masked_fill(sampled.rows[None, :] == targets[:, None], OUT),
-                log_expected=sampled.log_expected,
-                share=len(sampled.rows) / max(1, sampled.catalogue - 1),
-            )
-        )

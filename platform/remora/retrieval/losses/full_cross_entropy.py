@@ -1,62 +1,36 @@
-"""Cross-entropy over the whole catalogue, without ever holding all scores."""
+"""Cross-entropy over the whole catalogue."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from remora.retrieval.losses.loss import Loss
 
-from remora.retrieval.losses.candidates import SampledNegatives
+if TYPE_CHECKING:  # settings import the components that they name
+    from torch import Tensor
 
-BLOCK_SCORES = 4_000_000
-"""Scores held at a time on a CPU: 16 MB stay within what the allocator reuses; more costs page faults at every step."""
+    from remora.retrieval.losses.candidates import Logits, SampledNegatives
 
 
-class FullCrossEntropy:
+class FullCrossEntropy(Loss):
     """-log softmax of the target among all items: the loss that sampled ones approximate.
 
     Klenitskiy and Vasilev, "Turning dross into gold loss" (RecSys 2023).
     """
 
-    needs_negatives = False
+    needs_negatives: ClassVar[bool] = False
 
-    def __call__(
-        self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None = None
-    ) -> Tensor:
-        """The mean over states."""
+    def of(self, logits: Logits) -> Tensor:
+        """The (weighted) mean over the n states, a scalar tensor."""
+        return logits.mean(logits.cross_entropy)
+
+    def of_table(self, states: Tensor, table: Tensor, targets: Tensor, sampled: SampledNegatives | None) -> Tensor:
+        """As the parent's of the whole table; on a CPU without ever holding all scores."""
+        import torch.nn.functional as F
+
         if states.device.type != "cpu":
             return F.cross_entropy(states @ table.T, targets)
-        return _BlockwiseCrossEntropy.apply(states, table, targets)  # type: ignore[no-any-return]
 
+        from remora.retrieval.losses.blockwise_cross_entropy import blockwise_cross_entropy
 
-class _BlockwiseCrossEntropy(torch.autograd.Function):
-    """Scores, loss and both gradients of some states at a time; the scores are thrown away at once."""
-
-    @staticmethod
-    def forward(ctx: Any, states: Tensor, table: Tensor, targets: Tensor) -> Tensor:
-        n, items = len(states), len(table)
-        block = max(1, min(n, BLOCK_SCORES // items))
-        total = states.new_zeros(())
-        to_states, to_table = torch.empty_like(states), torch.zeros_like(table)
-        buffer = states.new_empty((block, items))
-        for begin in range(0, n, block):
-            part, own = states[begin : begin + block], targets[begin : begin + block, None]
-            scores = torch.mm(part, table.T, out=buffer[: len(part)])
-            # Less the largest score, so that no exponential overflows.
-            scores -= scores.amax(1, keepdim=True)
-            target = scores.gather(1, own)
-            sums = scores.exp_().sum(1, keepdim=True)
-            total += (sums.log() - target).sum()
-            scores /= sums * n
-            scores.scatter_add_(1, own, torch.full_like(target, -1.0 / n))
-            torch.mm(scores, table, out=to_states[begin : begin + block])
-            to_table.addmm_(scores.T, part)
-        ctx.save_for_backward(to_states, to_table)
-        return total / n
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        to_states, to_table = ctx.saved_tensors
-        return to_states * gradients[0], to_table * gradients[0], None
+        return blockwise_cross_entropy(states, table, targets)

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from remora.retrieval.losses.candidates import Logits, SampledLoss
+from pydantic import Field
+
+from remora.extensions import ComponentConfig
+from remora.retrieval.losses.loss import Loss
+
+if TYPE_CHECKING:  # settings import the components that they name
+    from torch import Tensor
+
+    from remora.retrieval.losses.candidates import Logits
 
 
-class Gbce(SampledLoss):
+@dataclass(frozen=True)
+class Gbce(Loss):
     """gBCE: -log σ(target)^β - Σ log(1 - σ(negative)), with β from the share of negatives drawn and ``calibration``.
 
     Petrov and Macdonald, "gSASRec" (RecSys 2023), equation 13; calibration 0 is plain BCE, 1 undoes the sampling.
     """
 
-    def __init__(self, calibration: float = 0.75) -> None:
-        self.calibration = calibration
+    class Config(ComponentConfig):
+        """The settings of the loss."""
+
+        calibration: float = Field(
+            0.75, ge=0, le=1, description="0 is plain binary cross-entropy, 1 undoes the sampling of negatives"
+        )
+
+    calibration: float = 0.75
+
+    @classmethod
+    def from_config(cls, config: Config) -> Gbce:
+        """See :class:`~remora.retrieval.losses.loss.Loss`."""
+        return cls(config.calibration)
 
     def of(self, logits: Logits) -> Tensor:
         """The (weighted) mean over the n states of the mean over the positive and the m drawn, a scalar tensor."""
+        import torch.nn.functional as F
+
         positive, negatives, share = logits.positive, logits.negatives, min(1.0, logits.share)
         power = share * (self.calibration * (1 - 1 / share) + 1 / share)
         negative = F.logsigmoid(-negatives).sum(1)

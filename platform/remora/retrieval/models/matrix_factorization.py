@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from remora.retrieval.models.trained_vectors import TrainedVectors, TrainingConfig
+from remora.settings.components import LossChoice
 
 if TYPE_CHECKING:  # settings import the components that they name
     from pathlib import Path
@@ -40,6 +41,11 @@ class Factors(TrainedVectors):
 
         learning_rate: float = Field(3e-3, gt=0, le=10, description="of Adam")
         temperature: float = Field(0.1, ge=0.001, le=100, description="that cosines are divided by in the loss")
+        loss: LossChoice = Field(
+            "sampled_softmax",  # type: ignore[assignment]
+            validate_default=True,
+            description="what is minimized; full_cross_entropy compares with the whole catalogue, not with negatives",
+        )
         batch_size: int = Field(2_048, ge=1, le=10_000_000, description="pairs of all workers together")
         ridge: float = Field(
             1.0, gt=0, le=1e9, description="of a user's fit, in mean variances of a direction; more is the plain mean"
@@ -70,7 +76,7 @@ class Factors(TrainedVectors):
                 epochs=config.epochs,
                 batch_size=config.batch_size,
                 learning_rate=config.learning_rate,
-                loss="sampled_softmax",
+                loss=config.loss,
                 negatives=config.negatives,
                 popularity=0.0,
                 patience=config.patience,

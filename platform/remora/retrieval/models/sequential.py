@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from remora.contracts.errors import UnreadableInput
 from remora.contracts.json_document import parse_document
+from remora.retrieval.history_encoders.trained_with import check_trained_with
 from remora.retrieval.models.trained_vectors import TrainedVectors, TrainingConfig
+from remora.settings.components import HistoryEncoderChoice, LossChoice
 
 if TYPE_CHECKING:  # settings import the components that they name
     from pathlib import Path
@@ -33,31 +35,32 @@ QUESTIONS = 200
 class Sequential(TrainedVectors):
     """The sequential tower: an encoder's last state of a history, and a vector of each item that it was trained on.
 
-    :mod:`remora.retrieval.history_encoders` has the encoders and their papers.
+    :mod:`remora.retrieval.history_encoders` has Remora's encoders and their papers.
     """
 
     class Config(TrainingConfig):
         """The settings of the model."""
 
-        encoder: Literal["causal_transformer", "hstu", "ligr", "mean"] = Field(
-            "causal_transformer", description="what reads the history: ligr is a transformer with gated layers"
+        encoder: HistoryEncoderChoice = Field(
+            "causal_transformer",  # type: ignore[assignment]
+            validate_default=True,
+            description="what reads the history: one that gives a state after each item",
         )
-        layers: int = Field(2, ge=1, le=100, description="of causal_transformer, hstu and ligr")
-        heads: int = Field(2, ge=1, le=100, description="of causal_transformer, hstu and ligr")
-        dropout: float = Field(0.2, ge=0, lt=1, description="of what the encoder reads")
         length: int = Field(50, ge=1, le=10_000, description="items of a history that it reads, most recent last")
         temperature: float | None = Field(
             0.07, ge=0.001, le=100, description="scores are cosines over it; null: plain inner products"
         )
-        loss: Literal["sampled_softmax", "bilateral_softmax", "gbce", "full_cross_entropy"] = Field(
-            "sampled_softmax", description="full_cross_entropy compares with the whole catalogue, not with negatives"
+        loss: LossChoice = Field(
+            "sampled_softmax",  # type: ignore[assignment]
+            validate_default=True,
+            description="what is minimized; full_cross_entropy compares with the whole catalogue, not with negatives",
         )
         batch_users: int = Field(128, ge=1, le=1_000_000, description="users of a batch, of all workers together")
 
         @model_validator(mode="after")
-        def _heads_divide(self) -> Sequential.Config:
-            if self.dimension % self.heads:
-                raise ValueError(f"dimension {self.dimension} is no multiple of heads {self.heads}")
+        def _encoder_fits(self) -> Sequential.Config:
+            self.encoder.check_states()
+            self.encoder.check_dimension(self.dimension)
             return self
 
     spec: SequenceSpec
@@ -71,8 +74,13 @@ class Sequential(TrainedVectors):
         from remora.retrieval.training_inputs import SequenceInputs, SequenceSchedule
 
         split = data.split(user_fraction=config.validation_user_fraction, seed=config.seed)
-        own = config.model_dump(include={"dimension", "encoder", "layers", "heads", "length", "dropout", "temperature"})
-        spec = SequenceSpec(items=len(split.rows), **own)
+        spec = SequenceSpec(
+            items=len(split.rows),
+            dimension=config.dimension,
+            encoder=config.encoder,
+            length=config.length,
+            temperature=config.temperature,
+        )
         tower = data.networks.sequences(
             SequenceInputs(
                 spec=spec,
@@ -126,8 +134,10 @@ class Sequential(TrainedVectors):
 
     @classmethod
     def load(cls, config: Config, folder: Path) -> Sequential:
-        """What :meth:`save` wrote; ``config`` says how another one would be trained. UnreadableInput for a shape that
-        describes no tower."""
+        """What :meth:`save` wrote, with the encoder that ``config`` chooses.
+
+        DataError where it was trained with another one, UnreadableInput for a shape that describes no tower.
+        """
         from safetensors.torch import load_file
 
         from remora.retrieval.models.item_vectors import ItemVectors
@@ -136,10 +146,12 @@ class Sequential(TrainedVectors):
         file, hint = folder / SPEC, "Build the bundle again."
         written = parse_document(file.read_bytes(), str(file), dict[str, Any], hint)
         try:
-            spec = SequenceSpec(**written)
+            check_trained_with(written["encoder"], config.encoder, where=str(file), command="remora train models")
+            config.encoder.check_dimension(written["dimension"])
+            spec = SequenceSpec(**(written | {"encoder": config.encoder}))
             encoder = encoder_of(spec)
             encoder.load_state_dict(load_file(folder / ENCODER))
-        except (TypeError, KeyError, RuntimeError) as error:
+        except (TypeError, KeyError, ValueError, RuntimeError) as error:
             raise UnreadableInput(str(file), f"it does not describe the encoder beside it ({error})", hint) from error
         return cls(items=ItemVectors.load(folder), spec=spec, encoder=encoder.eval())
 

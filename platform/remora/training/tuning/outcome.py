@@ -12,6 +12,7 @@ import yaml
 from remora.contracts.artifacts import Artifact, ArtifactStore
 from remora.contracts.errors import NotFound, SettingsError
 from remora.contracts.section import Section
+from remora.extensions import ComponentChoice
 from remora.settings import Settings
 from remora.training.tracking import tracked
 from remora.training.tuning.report import SearchReport, written
@@ -63,7 +64,7 @@ def cached_search(
         name=f"{name}-{made_from}",
         section=type(planned.before),
         spaces=planned.spaces,
-        first={field: getattr(planned.before, field) for field in planned.spaces},
+        first={field: _as_written(getattr(planned.before, field)) for field in planned.spaces},
         metric=planned.metric,
         most_epochs=planned.most_epochs,
         settings=settings.tuning,
@@ -79,6 +80,10 @@ def cached_search(
     artifact = artifacts.commit(staging, made_from=made_from, best=best.changes, metrics={planned.metric: best.best})
     sought.forget()
     return artifact
+
+
+def _as_written(value: Any) -> Any:
+    return value.brief if isinstance(value, ComponentChoice) else value
 
 
 def read_search(artifact: Artifact) -> SearchReport:

@@ -64,10 +64,11 @@ def search(
     settings = TUNE_RANKING.view(settings)
 
     def plan() -> SearchPlan:
+        folder = home.local_copy(RETRIEVAL.artifacts(home).current().folder)
         data = RankingData(
             windows=read_windows(rows, Lake.open(home)),
             objectives=settings.objectives,
-            item_vectors=Towers.load(home.local_copy(RETRIEVAL.artifacts(home).current().folder)).encoder.item_vectors,
+            item_vectors=Towers.load(folder, settings.retrieval.history_encoder).encoder.item_vectors,
             refit=False,
             seed=settings.ranking.seed,
         )

@@ -61,7 +61,7 @@ def rows(report: SearchReport) -> list[list[str]]:
             str(trial.epochs),
             f"{trial.seconds:.0f}",
             *([] if not costs else ["" if trial.cost is None else f"{trial.cost:.2f}"]),
-            *(_shown(trial.changes.get(name)) for name in report.first),
+            *(shown(trial.changes.get(name)) for name in report.first),
             "in the front " * (trial in best_for_their_cost) + "as before " * (trial == report.before) + ended(trial),
         ]
         for rank, trial in enumerate(report.trials, 1)
@@ -138,5 +138,13 @@ def _nested(section: str, changes: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """One value for a person; a component with settings as ``ligr (layers 1, dropout 0.3)``.
+
+    >>> shown({"type": "ligr", "layers": 1, "dropout": 0.3})
+    'ligr (layers 1, dropout 0.3)'
+    """
+    if isinstance(value, Mapping) and "type" in value:
+        own = ", ".join(f"{name} {shown(one)}" for name, one in value.items() if name != "type")
+        return f"{value['type']} ({own})" if own else str(value["type"])
     return f"{value:.3g}" if isinstance(value, float) else str(value)

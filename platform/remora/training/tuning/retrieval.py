@@ -20,12 +20,10 @@ from remora.settings.one_writer import writes
 from remora.steps.path import TUNE_RETRIEVAL
 from remora.training import retrieval_inputs
 from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
+from remora.training.tuning.report import shown
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
 
-OF_A_TRIAL = {
-    *(Schedule.__dataclass_fields__.keys() - {"seed"}),
-    *("dimension", "history_encoder", "history_layers", "history_heads", "history_dropout"),
-}
+OF_A_TRIAL = {*(Schedule.__dataclass_fields__.keys() - {"seed"}), "dimension", "history_encoder"}
 """Fields that a trial may change; of the others all trials have the same, for they share the examples."""
 
 log = logging.getLogger(__name__)
@@ -108,5 +106,4 @@ def _log(report: dict[str, Any]) -> None:
 
 def described(changes: dict[str, Any]) -> str:
     """One line for a person."""
-    shown = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in changes.items()}
-    return ", ".join(f"{name} {value}" for name, value in shown.items())
+    return ", ".join(f"{name} {shown(value)}" for name, value in changes.items())

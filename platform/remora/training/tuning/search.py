@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +18,7 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from remora.contracts.errors import DataError
 from remora.contracts.home import Home
 from remora.contracts.section import Section
+from remora.extensions import ComponentChoice
 from remora.settings.tuning import Choice, Range, TuningSettings
 
 FOLDER = "tuning/runs"
@@ -23,6 +26,9 @@ COST = "ms_for_500"
 """What a trial may report beside its quality: how long a slate takes."""
 
 Spaces = Mapping[str, Range | Choice]
+
+Components = Mapping[str, Mapping[str, Any]]
+"""Field that holds a component -> what may be tried of it, by a text: within a mapping Ray Tune would search."""
 
 
 class Trial(BaseModel):
@@ -83,7 +89,8 @@ class Search:
         """
         path = self.home.make_folder(FOLDER) + f"/{self.name}"
         # A trial trains in its own process: workers of its own would wait for CPUs that other trials hold.
-        ready = tune.with_parameters(tune.with_resources(trainable, {"cpu": 1}), **given)
+        trial = tune.with_resources(_decoding, {"cpu": 1})
+        ready = tune.with_parameters(trial, act=trainable, components=self.components, given=given)
         if tune.Tuner.can_restore(path, storage_filesystem=self.home.filesystem):
             tuner = tune.Tuner.restore(
                 path, ready, param_space=self.space, storage_filesystem=self.home.filesystem, resume_unfinished=True
@@ -92,7 +99,7 @@ class Search:
             tuner = tune.Tuner(
                 ready, param_space=self.space, tune_config=self._config(), run_config=self._run_config(on_report)
             )
-        found = trials_of(tuner.fit(), self.metric, tuple(self.spaces))
+        found = trials_of(tuner.fit(), self.metric, tuple(self.spaces), self.components)
         if not any(trial.history for trial in found):
             said = next((trial.failed for trial in found if trial.failed), "the time was spent before")
             raise DataError(f"No trial of {self.name} came to the end of an epoch: {said}")
@@ -104,16 +111,31 @@ class Search:
 
     @property
     def space(self) -> dict[str, Any]:
-        """As Ray Tune samples it."""
-        return {name: as_domain(space, self._whole(name)) for name, space in self.spaces.items()}
+        """As Ray Tune samples it, components by their texts."""
+        return {
+            name: tune.choice([text_of(one) for one in space.choices])
+            if isinstance(space, Choice) and name in self.components
+            else as_domain(space, whole=self.section.model_fields[name].annotation is int)
+            for name, space in self.spaces.items()
+        }
 
-    def _whole(self, name: str) -> bool:
-        return self.section.model_fields[name].annotation is int
+    @property
+    def components(self) -> Components:
+        """Of the fields that are searched; what stands there before is among what is tried."""
+        return {
+            name: {text_of(one): one for one in (*space.choices, self.first[name])}
+            for name, space in self.spaces.items()
+            if isinstance(space, Choice) and _holds_component(self.section, name)
+        }
+
+    @property
+    def _encoded(self) -> dict[str, Any]:
+        return {name: text_of(one) if name in self.components else one for name, one in self.first.items()}
 
     def _config(self) -> tune.TuneConfig:
         chosen = self.settings
         draws = BasicVariantGenerator(
-            points_to_evaluate=[dict(self.first)], max_concurrent=chosen.max_concurrent_trials, random_state=chosen.seed
+            points_to_evaluate=[self._encoded], max_concurrent=chosen.max_concurrent_trials, random_state=chosen.seed
         )
         grace = min(chosen.grace_period_epochs, self.most_epochs)
         return tune.TuneConfig(
@@ -136,20 +158,20 @@ class Search:
             storage_path=self.home.make_folder(FOLDER),
             storage_filesystem=self.home.filesystem,
             verbose=0,
-            callbacks=[_TrialReporter(on_report)],
+            callbacks=[_TrialReporter(on_report, self.components)],
         )
 
 
 class _TrialReporter(tune.Callback):
     """Says what a trial reports."""
 
-    def __init__(self, on_report: Callable[[dict[str, Any]], None]) -> None:
-        self.on_report = on_report
+    def __init__(self, on_report: Callable[[dict[str, Any]], None], components: Components) -> None:
+        self.on_report, self.components = on_report, components
         self.numbers: dict[str, int] = {}
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         number = self.numbers.setdefault(trial.trial_id, len(self.numbers) + 1)
-        self.on_report({"trial": number, "changes": trial.config, **result})
+        self.on_report({"trial": number, "changes": decoded(trial.config, self.components), **result})
 
     def get_state(self) -> dict[str, Any]:
         return {"numbers": self.numbers}
@@ -169,7 +191,31 @@ def as_domain(space: Range | Choice, whole: bool) -> Any:
     return tune.loguniform(space.low, space.high) if space.log else tune.uniform(space.low, space.high)
 
 
-def trials_of(grid: ResultGrid, metric: str, names: tuple[str, ...]) -> tuple[Trial, ...]:
+def text_of(component: str | Mapping[str, Any]) -> str:
+    """A component as settings write it, in one text."""
+    return component if isinstance(component, str) else json.dumps(component, sort_keys=True)
+
+
+def decoded(changes: Mapping[str, Any], components: Components) -> dict[str, Any]:
+    """What a trial changes, with each component as settings write it."""
+    return {name: components[name][one] if name in components else one for name, one in changes.items()}
+
+
+def _holds_component(section: type[Section], name: str) -> bool:
+    kind = section.model_fields[name].annotation
+    return isinstance(kind, type) and issubclass(kind, ComponentChoice)
+
+
+def _decoding(
+    changes: dict[str, Any], act: Callable[..., None], components: Components, given: Mapping[str, Any]
+) -> None:
+    """The trial, with components for their texts."""
+    act(decoded(changes, components), **given)
+
+
+def trials_of(
+    grid: ResultGrid, metric: str, names: tuple[str, ...], components: Components = MappingProxyType({})
+) -> tuple[Trial, ...]:
     """What Ray Tune kept of each trial, the best first; those that never reported last."""
     found = []
     for result in (grid[index] for index in range(len(grid))):
@@ -180,7 +226,7 @@ def trials_of(grid: ResultGrid, metric: str, names: tuple[str, ...]) -> tuple[Tr
         config = result.config or {}
         found.append(
             Trial(
-                changes={name: config[name] for name in names if name in config},
+                changes=decoded({name: config[name] for name in names if name in config}, components),
                 epochs=len(history),
                 best=max((quality for _, quality in history), default=0.0),
                 seconds=history[-1][0] if history else 0.0,

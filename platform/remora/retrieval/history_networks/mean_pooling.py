@@ -12,7 +12,7 @@ class MeanPooling(nn.Module):
     How much more is learned; the start is an even mean. Cheap, and hard to beat where order says little.
     """
 
-    def __init__(self, dimension: int, *, layers: int = 0, heads: int = 0, length: int, dropout: float) -> None:
+    def __init__(self, dimension: int, *, length: int, dropout: float) -> None:
         super().__init__()
         self.recency = nn.Parameter(torch.zeros(()))
         self.write = nn.Linear(dimension, dimension)

@@ -1,0 +1,1 @@
+"""The networks of the history encoders, in PyTorch: one file a network."""
