@@ -1,7 +1,7 @@
 """Remora: an end-to-end recommender platform that rides on Ray."""
 
-from remora.contracts.feast_import import without_folder
+from remora.contracts.feast_import import prepare_feast_import
 
 __version__ = "0.1.0"
 
-without_folder()  # here, since Feast may be imported first by what a worker unpickles
+prepare_feast_import()  # here, since Feast may be imported first by what a worker unpickles

@@ -1,4 +1,4 @@
-"""Importing Feast leaves nothing behind that a child could inherit."""
+"""Importing Feast leaves nothing behind that a child could inherit, and imports PyTorch where that is asked for."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import json, os, sys
 import remora
 from feast import metrics
 import remora.features.store
+assert "torch" not in sys.modules
 metrics.Gauge("planted", "Counted in memory.", multiprocess_mode="max").set(1)
 names = {VARIABLES!r}
 json.dump({{name: os.environ[name] for name in names if name in os.environ}}, sys.stdout)
@@ -34,3 +35,10 @@ def test_a_process_that_imports_feast_leaves_no_folder_and_no_variable(
     done = subprocess.run([sys.executable, "-c", LEFT], env=environment, capture_output=True, text=True)
     assert json.loads(done.stdout or "null") == inherited, done.stderr
     assert not list(tmp_path.glob("feast_metrics_*"))
+
+
+def test_feast_gets_pytorch_when_it_asks_for_it() -> None:
+    import torch
+    from feast.torch_wrapper import get_torch
+
+    assert get_torch() is torch
