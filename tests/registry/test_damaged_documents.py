@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.damage import DAMAGES
-from tests.registry import releases
 
 from remora.contracts.errors import NotFound, RemoraError, UnreadableInput
 from remora.contracts.home import Home
@@ -30,12 +30,10 @@ from remora.serving.bundle_loader import BundleLoader
 
 
 @pytest.fixture
-def ids(bundles: Bundles) -> list[str]:
+def ids(bundles: Bundles, released: tuple[Path, list[str]]) -> list[str]:
     """Three bundles, of which the second is production after the first, and the third the candidate."""
-    made = [releases.build(bundles, model).id for model in (b"one", b"two", b"three")]
-    for id in made[:2]:
-        bundles.promote(id, by="ann", why="next")
-    bundles.promote(made[2], "candidate", by="ann", why="to be tried")
+    home, made = released
+    shutil.copytree(home, bundles.settings.home, dirs_exist_ok=True)
     return made
 
 
