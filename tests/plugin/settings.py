@@ -28,5 +28,9 @@ CHANGES: dict[str, Any] = {
 
 
 def over(settings: dict[str, Any], changes: dict[str, Any] = CHANGES) -> dict[str, Any]:
-    """The settings with the changes, section by section; what the changes say of a field replaces it."""
-    return settings | {name: settings.get(name, {}) | section for name, section in changes.items()}
+    """The settings with the changes, section by section; what is no section is replaced."""
+    merged = dict(settings)
+    for name, value in changes.items():
+        there = settings.get(name)
+        merged[name] = over(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+    return merged
