@@ -19,7 +19,7 @@ from tests.ingest.batches import (
     restore,
     spoil,
 )
-from tests.ingest.readers import ray_data_reads
+from tests.ingest.readers import ray_data_reads, this_process_reads
 
 from remora.contracts.errors import QuarantineLimitExceeded
 from remora.contracts.home import Home
@@ -54,7 +54,9 @@ def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def whole(exports: Exports, folder: Path) -> Lake:
-    return ingest(exports.settings(folder / f"whole{len(exports.written)}"))
+    """The lake of all files, read by this process."""
+    with this_process_reads():
+        return ingest(exports.settings(folder / f"whole{len(exports.written)}"))
 
 
 def build_of(lake: Lake) -> dict:
@@ -77,7 +79,7 @@ def test_batch_by_batch_the_lake_is_that_of_all_batches(batches: list, with_ids:
     check_one_source(batches, with_ids, keep)
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @batches_of_one_source
 def test_the_same_when_ray_data_reads(batches: list, with_ids: bool, keep: bool, ray_cluster: None) -> None:
     with ray_data_reads():
@@ -90,7 +92,7 @@ def test_with_two_sources_and_an_items_table_that_changes_too(batches: list, wit
     check_two_sources(batches, with_ids, unknown)
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @batches_of_two_sources
 def test_the_same_of_two_sources_when_ray_data_reads(
     batches: list, with_ids: bool, unknown: str, ray_cluster: None

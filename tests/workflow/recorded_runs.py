@@ -1,8 +1,7 @@
-"""Steps and runs as these tests need them, and what other processes do with one."""
+"""Steps and runs as these tests need them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +46,3 @@ def announced(
     for name in names:
         begun(steps[name])
         yield next(going)
-
-
-def die_in_a_step(settings: Settings) -> None:
-    run(settings, feature_build=lambda settings: os._exit(9))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.registry import releases
+from tests.registry.processes import in_processes
 from tests.workflow import recorded_runs as runs
 from tests.workflow.conftest import Webhook
+from tests.workflow.dying_run import die_in_a_step
 
 from remora.contracts.errors import NotReady, RemoraError, StorageError
 from remora.contracts.home import Home
@@ -161,10 +162,7 @@ def test_a_run_that_was_not_scheduled_fails_without_an_alert(scheduled: Settings
 class TestADeadProcess:
     @pytest.fixture
     def dead(self, scheduled: Settings) -> Settings:
-        process = multiprocessing.get_context("spawn").Process(target=runs.die_in_a_step, args=(scheduled,))
-        process.start()
-        process.join()
-        assert process.exitcode == 9
+        assert in_processes(die_in_a_step, (scheduled,)) == [9]
         return scheduled
 
     def test_is_found_by_the_check_and_reported_once(self, dead: Settings, webhook: Webhook) -> None:

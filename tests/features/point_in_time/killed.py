@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -14,15 +13,14 @@ from tests.features.point_in_time.worlds import World, daily
 from remora.features.point_in_time import atomic_parquet, entity_rows
 
 
-def main(folder: str) -> None:
+def main(folder: str, cluster: str) -> None:
     """Say when the first files are written, then wait."""
     world = World(Path(folder) / "again")
     world.folder.mkdir()
     world.view("taste", daily("user_id", 20, 12, seed=1, column="taste"), created="created")
     store = world.store()
     entity_rows.BLOCK_ROWS = 100
-    temporary = tempfile.mkdtemp(prefix="rk", dir="/tmp")  # short: unix sockets allow 107 characters
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=temporary)
+    ray.init(address=cluster, log_to_driver=False)
     whole = atomic_parquet.StagingFolder.write
 
     def halted(staging: atomic_parquet.StagingFolder, rows: ray.data.Dataset, number: str) -> int:
@@ -37,4 +35,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

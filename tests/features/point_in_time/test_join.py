@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.features.point_in_time.worlds import START, World, by_duckdb, daily, 
 
 from remora.contracts.tables import TIMESTAMP
 from remora.features.point_in_time import join
+from remora.features.point_in_time.job import PointInTimeJob
 
 TTL = timedelta(days=2)
 WAYS = {"inline": {}, "broadcast": {}, "partitioned": {"broadcast_mb": 0, "partitions": 5}}
@@ -38,25 +40,41 @@ def entity_rows() -> pa.Table:
     return pa.concat_tables([rows, rows.slice(17, 40)])  # duplicate rows
 
 
-@pytest.fixture(params=WAYS)
-def store(request: pytest.FixtureRequest, world: World, ray_cluster: None, monkeypatch: Any) -> FeatureStore:
-    if request.param != "inline":
-        monkeypatch.setattr(join, "INLINE_ROWS", -1)
-    return world.store(**WAYS[request.param])
+@pytest.fixture(scope="module")
+def answer(world: World, entity_rows: pa.Table) -> pa.Table:
+    """What is found inline, and whichever way."""
+    return world.store().get_historical_features(entity_rows, FEATURES).to_arrow()
 
 
-def test_equals_duckdb_row_by_row(store: FeatureStore, world: World, entity_rows: pa.Table) -> None:
-    found = store.get_historical_features(entity_rows, FEATURES).to_arrow()
+@pytest.fixture(scope="module", params=WAYS)
+def store(request: pytest.FixtureRequest, world: World, answer: pa.Table, ray_cluster: None) -> Iterator[FeatureStore]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "inline":
+            patch.setattr(join, "INLINE_ROWS", -1)
+        yield world.store(**WAYS[request.param])
+
+
+@pytest.fixture(scope="module")
+def job(store: FeatureStore, entity_rows: pa.Table) -> PointInTimeJob:
+    """The join of Arrow rows, which runs once for the tests that look at it."""
+    found = store.get_historical_features(entity_rows, FEATURES)
+    assert isinstance(found, PointInTimeJob)
+    return found
+
+
+def test_equals_duckdb_row_by_row(job: PointInTimeJob, world: World, entity_rows: pa.Table) -> None:
+    found = job.to_arrow()
     assert found.select(entity_rows.column_names).equals(entity_rows)
     assert found["taste"].to_pylist() == by_duckdb(entity_rows, world.stored["taste"], "user_id", "taste", ttl=TTL)
     assert found["price"].to_pylist() == by_duckdb(entity_rows, world.stored["price"], "item_id", "price")
     assert 0 < found["taste"].null_count < len(found)
 
 
-def test_the_order_of_the_views_makes_no_difference(store: FeatureStore, entity_rows: pa.Table) -> None:
-    one = store.get_historical_features(entity_rows, FEATURES).to_arrow()
+def test_the_order_of_the_views_makes_no_difference(
+    store: FeatureStore, entity_rows: pa.Table, answer: pa.Table
+) -> None:
     other = store.get_historical_features(entity_rows, FEATURES[::-1]).to_arrow()
-    assert one.equals(other.select(one.column_names))
+    assert answer.equals(other.select(answer.column_names))
 
 
 def test_what_was_not_known_yet_is_not_used(store: FeatureStore, world: World, entity_rows: pa.Table) -> None:
@@ -69,11 +87,10 @@ def test_what_was_not_known_yet_is_not_used(store: FeatureStore, world: World, e
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow", "dataset", "file", "folder"])
 def test_rows_may_come_as_anything_and_keep_their_order(
-    store: FeatureStore, entity_rows: pa.Table, kind: str, tmp_path: Path
+    store: FeatureStore, entity_rows: pa.Table, answer: pa.Table, kind: str, tmp_path: Path
 ) -> None:
     import ray.data
 
-    expected = store.get_historical_features(entity_rows, FEATURES).to_arrow()
     (tmp_path / "parts").mkdir()
     pq.write_table(entity_rows, tmp_path / "rows.parquet", row_group_size=100)
     for number in range(4):
@@ -87,18 +104,18 @@ def test_rows_may_come_as_anything_and_keep_their_order(
         "folder": lambda: str(tmp_path / "parts"),
     }[kind]()
     job = store.get_historical_features(rows, FEATURES)
-    assert job.to_arrow().to_pylist() == expected.to_pylist()
+    assert job.to_arrow().to_pylist() == answer.to_pylist()
     as_dataset = pa.concat_tables(job.to_ray_dataset().iter_batches(batch_format="pyarrow", batch_size=None))
-    assert as_dataset.to_pylist() == expected.to_pylist()
+    assert as_dataset.to_pylist() == answer.to_pylist()
     streamed = pa.concat_tables(job.stream().iter_batches(batch_format="pyarrow", batch_size=None))
-    assert streamed.to_pylist() == expected.to_pylist()
+    assert streamed.to_pylist() == answer.to_pylist()
     assert job.report.rows_in == job.report.rows_out == len(entity_rows)
 
 
 def test_the_join_report_adds_up_the_same_whichever_way(
-    store: FeatureStore, world: World, entity_rows: pa.Table
+    job: PointInTimeJob, world: World, entity_rows: pa.Table
 ) -> None:
-    report = store.get_historical_features(entity_rows, FEATURES).report
+    report = job.report
     nulls = by_duckdb(entity_rows, world.stored["taste"], "user_id", "taste", ttl=TTL).count(None)
     ever = by_duckdb(entity_rows, world.stored["taste"], "user_id", "taste").count(None)
     taste = report.views["taste"]
@@ -159,9 +176,9 @@ def test_on_demand_views_are_computed_of_what_was_joined(
     assert pa.concat_tables(parts)["fit"].to_pylist() == found["fit"].to_pylist()
 
 
-def test_no_rows_give_no_rows_with_the_columns(store: FeatureStore, entity_rows: pa.Table) -> None:
+def test_no_rows_give_no_rows_with_the_columns(store: FeatureStore, entity_rows: pa.Table, answer: pa.Table) -> None:
     nothing = store.get_historical_features(entity_rows.slice(0, 0), FEATURES).to_arrow()
-    assert nothing.schema.equals(store.get_historical_features(entity_rows, FEATURES).to_arrow().schema)
+    assert nothing.schema.equals(answer.schema)
     assert len(nothing) == 0
 
 

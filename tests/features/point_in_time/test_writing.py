@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ray
 from feast import FeatureStore, Field, RequestSource
 from feast.feature_logging import LoggingConfig
 from feast.infra.offline_stores.file_source import FileLoggingDestination, SavedDatasetFileStorage
@@ -95,11 +96,14 @@ class TestPersisting:
         expected = by_duckdb(rows, world.stored["taste"], "user_id", "taste")
         assert again["taste__taste"].notna().sum() == len(expected) - expected.count(None)
 
-    def test_a_driver_that_is_killed_leaves_nothing_to_be_read(self, world: World, rows: pa.Table) -> None:
+    def test_a_driver_that_is_killed_leaves_nothing_to_be_read(
+        self, world: World, rows: pa.Table, ray_cluster: None
+    ) -> None:
         world.store()
         pq.write_table(rows, world.folder / "rows.parquet")
+        cluster = ray.get_runtime_context().gcs_address
         program = subprocess.Popen(
-            [sys.executable, "-m", "tests.features.point_in_time.killed", str(world.folder)],
+            [sys.executable, "-m", "tests.features.point_in_time.killed", str(world.folder), cluster],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"},
             stdout=subprocess.PIPE,

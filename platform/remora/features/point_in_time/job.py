@@ -83,7 +83,7 @@ class PointInTimeJob(RetrievalJob):
 
     def stream(self) -> Dataset:
         """The same rows and columns as a lazy Ray Dataset, joined at each reading in bounded memory, uncounted."""
-        return self._finished(self._joined(counts_actor()))
+        return self._finished(self._joined(None))
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
         """Stream the answer into a folder of Parquet files that appears whole, with ``_join_report.json`` beside them.
@@ -123,7 +123,7 @@ class PointInTimeJob(RetrievalJob):
             self._report = self._count(rows, counts, time.monotonic() - begun)
         return self._found
 
-    def _joined(self, counts_actor: Any) -> Dataset:
+    def _joined(self, counts_actor: Any | None) -> Dataset:
         """The join, in order where that was asked for."""
         found = self.join.dataset(counts_actor)
         if not self.in_order:

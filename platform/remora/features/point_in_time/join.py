@@ -89,10 +89,10 @@ class Join:
         timelines = [timeline(view, self.unit) for view in self.views]
         return _answer(numbered(self.entity_rows.table, 0), timelines, self._stage(()), counts.add)
 
-    def dataset(self, counts_actor: Any) -> Dataset:
+    def dataset(self, counts_actor: Any | None) -> Dataset:
         """The answer as a lazy Ray Dataset, with :data:`ROW`, in no particular order once a view is partitioned.
 
-        ``counts_actor`` is an actor with :meth:`Counts.add`.
+        ``counts_actor`` is an actor with :meth:`Counts.add`; without one nothing is counted.
         """
         if not self.entity_rows.rows:
             import ray.data
