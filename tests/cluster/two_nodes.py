@@ -71,7 +71,7 @@ def train_half(address: str) -> dict[str, Any]:
     """The towers, trained by three workers, which do not fit one node beside their data."""
     with tempfile.TemporaryDirectory() as folder:
         file = write(Path(folder), people=60, things=40, events=1_500)
-        settings = load(file, home=f"{folder}/home", retrieval={"epochs": 2, "dimension": 8, "workers": 3})
+        settings = load(file, home=f"{folder}/home", retrieval={"epochs": 2, "dimension": 8, "workers": 3}, surfaces={})
         ingest(settings)
         metrics = train(settings).metadata["metrics"]
     workers = [a for a in list_actors(address=address, limit=1_000) if "RayTrainWorker" in a.class_name]
