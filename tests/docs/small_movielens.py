@@ -36,6 +36,7 @@ FORGIVING: dict[str, dict[str, Any]] = {
         "confidence_level": 0.1,
         "calibration_error": 1.0,
         "calibration_margin": 1.0,
+        "min_coverage_ratio": 0.5,
         "max_latency_ratio": 100.0,
         "max_memory_ratio": 100.0,
     },

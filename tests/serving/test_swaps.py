@@ -12,10 +12,9 @@ from benchmarks.load import Load
 from tests.serving.small_shop import USERS, SmallShop, Taste, settings
 
 from remora.contracts.home import Home
-from remora.pipeline import Candidates, Query, Scores
+from remora.pipeline import Candidates, Query, Scores, StageContext
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Traffic, TrafficStore
-from remora.serving.loaded_bundle import LoadedBundle
 
 pytestmark = pytest.mark.slow
 
@@ -39,15 +38,15 @@ class Marked:
 class MarkedShop(SmallShop):
     """Each bundle has scores of its own range, and titles that name it: they come from different phases."""
 
-    def load(self, bundle: str = "") -> LoadedBundle:
-        whole = super().load(bundle).context
+    def context(self, bundle: str) -> StageContext:
+        whole = super().context(bundle)
         titles = [f"{title} of {bundle}" for title in whole.snapshot.titles]
         table = whole.snapshot.table
         column = table.column_names.index("item_profile__title")
         snapshot = replace(whole.snapshot, table=table.set_column(column, "item_profile__title", [titles]))
         mark = 1_000.0 * int(bundle[1:])
         scorer: Any = Marked(whole.scorer, mark)  # type: ignore[arg-type]
-        return LoadedBundle.of(replace(whole, snapshot=snapshot, scorer=scorer), bundle=bundle)
+        return replace(whole, snapshot=snapshot, scorer=scorer)
 
 
 @dataclass
