@@ -46,7 +46,7 @@ check: $(VENV)/.dev  ## formatting, lint, types, layers
 	@$(BIN)/mypy
 	@PYTHONPATH=platform $(BIN)/lint-imports
 
-test: check  ## what must hold, but for what needs minutes; a quarter of an hour
+test: check  ## what must hold, but for what needs minutes; about twenty minutes
 	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
 
 test-all: $(VENV)/.dev  ## the tests that need minutes: clusters of several nodes, outages, loads, killed workers
