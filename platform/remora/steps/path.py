@@ -67,15 +67,8 @@ _TOWERS = (
     *_fields("features", "history_length", "partitions"),
     "ranked_surface.hide_seen",
     *_fields("retrieval", "dimension", "epochs", "batch_size", "learning_rate", "loss", "temperature", "seed"),
-    *_fields(
-        "retrieval",
-        "history_encoder",
-        "uniform_negatives",
-        "id_dropout",
-        "text_hash_buckets",
-        "validation_user_fraction",
-    ),
-    *_fields("retrieval", "workers", "shuffle_buffer_rows"),
+    *_fields("retrieval", "history_encoder", "uniform_negatives", "id_dropout", "text_hash_buckets"),
+    *_fields("retrieval", "validation_user_fraction", "workers", "shuffle_buffer_rows"),
 )
 
 RETRIEVAL = Step(

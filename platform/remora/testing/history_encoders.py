@@ -6,6 +6,7 @@ Classes of pytest whose methods are plain functions: nothing here needs pytest, 
 from __future__ import annotations
 
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -29,7 +30,7 @@ def some_vectors(n: int, length: int = LENGTH, seed: int = 0) -> Tensor:
     return torch.randn(n, length, DIMENSION, generator=torch.Generator().manual_seed(seed))
 
 
-class HistoryNetworkContract:
+class HistoryNetworkContract(ABC):
     """Of both kinds: the network is one of its settings, its weights can be kept and learned, and it guesses nothing.
 
     A subclass names the ``component``, and overrides ``config`` for other settings than the default.
@@ -41,13 +42,13 @@ class HistoryNetworkContract:
         """The encoder's own settings."""
         return HISTORY_ENCODER.config_of(self.component)()
 
+    @abstractmethod
     def built(self) -> nn.Module:
         """A network with new weights."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, network: nn.Module, histories: Sequence[Tensor]) -> Tensor:
         """What it makes of histories (l, DIMENSION) of any lengths: (n, …)."""
-        raise NotImplementedError
 
     def network(self, seed: int = 5) -> nn.Module:
         """As it serves, with drawn weights: none stays at a zero or a one that would hide a mistake."""

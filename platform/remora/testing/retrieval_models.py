@@ -1,13 +1,13 @@
-"""What every retrieval model promises of its files: a test inherits :class:`RetrievalModelContract`. Needs pytest."""
+"""What every retrieval model promises of its files: a test inherits :class:`RetrievalModelContract`."""
 
 from __future__ import annotations
 
 import pickle
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pytest
 
 from remora.extensions import ComponentConfig
 from remora.extensions.kinds import RETRIEVAL_MODEL
@@ -16,7 +16,7 @@ from remora.registry.manifest import FORMATS
 __all__ = ["RetrievalModelContract"]
 
 
-class RetrievalModelContract:
+class RetrievalModelContract(ABC):
     """Of retrieval models: what is loaded answers as what was saved, from files that execute nothing.
 
     A subclass names the ``component`` and gives the fixture ``model``, one that has learned something, and ``answers``,
@@ -29,14 +29,9 @@ class RetrievalModelContract:
         """The model's own settings."""
         return RETRIEVAL_MODEL.config_of(self.component)()
 
-    @pytest.fixture
-    def model(self) -> Any:
-        """A model that has learned something."""
-        raise NotImplementedError
-
+    @abstractmethod
     def answers(self, model: Any) -> list[Any]:
         """What sources read of a model, as arrays or plain values."""
-        raise NotImplementedError
 
     def test_settings_may_choose_it(self) -> None:
         """It is learned or trained, and saved and loaded."""

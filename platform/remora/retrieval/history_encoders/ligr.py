@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remora.retrieval.history_encoders.layered import LayeredEncoder, LayersConfig
+from remora.retrieval.history_encoders.layered import LayeredEncoder
 
 if TYPE_CHECKING:  # settings import the components that they name
     from torch import nn
@@ -16,12 +16,9 @@ class LigrEncoder(LayeredEncoder):
     :class:`~remora.retrieval.history_networks.ligr.Ligr` has the network.
     """
 
-    class Config(LayersConfig):
-        """The settings of the encoder."""
-
     @classmethod
-    def states(cls, config: LayersConfig, *, dimension: int, length: int) -> nn.Module:
-        """See :class:`~remora.retrieval.history_encoders.history_encoder.StateEncoder`."""
+    def network(cls) -> type[nn.Module]:
+        """See :class:`LayeredEncoder`."""
         from remora.retrieval.history_networks.ligr import Ligr
 
-        return Ligr(dimension, layers=config.layers, heads=config.heads, length=length, dropout=config.dropout)
+        return Ligr
