@@ -21,6 +21,8 @@ from remora.steps.path import MODELS
 from remora.training.retrieval_models import train
 from remora.wiring.bundle_contents import learn_models, trained_models
 
+pytestmark = pytest.mark.slow  # each model is a run of Ray Train, which takes ten seconds however little it learns
+
 USERS, ITEMS, CLUSTERS = 60, 40, 4
 SMALL = {"dimension": 8, "epochs": 2, "negatives": 16, "validation_user_fraction": 0.2, "learning_rate": 0.02}
 TASTE = {"type": "sequential", "encoder": {"type": "ligr", "layers": 1}, "length": 8, "batch_users": 16, **SMALL}
