@@ -14,8 +14,18 @@ from tests.datasets.worlds import settings_for
 
 from remora.contracts.home import Home
 from remora.fitting.training_run import TrainingRun
-from remora.ranking import boosting
-from remora.ranking.boosting import LISTWISE, PROBABILITY, BoostedTrees, Config, Groups, Head, boost, boost_in_process
+from remora.ranking import boosting_run
+from remora.ranking.boosting import (
+    LISTWISE,
+    PROBABILITY,
+    BoostedTrees,
+    Config,
+    Groups,
+    Head,
+    Rows,
+    boost_in_process,
+)
+from remora.ranking.boosting_run import boost, dataset
 from remora.ranking.models.trees import Trees
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -41,8 +51,16 @@ def config(head: Head = LISTWISE, *, refit: bool = True, **trees: Any) -> Config
 def boosted(
     config: Config, home: Path, name: str, train: Groups, validation: Groups, *, workers: int = 1
 ) -> BoostedTrees:
-    run = TrainingRun(home=Home(str(home)), version=name, workers=workers, max_failures=2)
-    return boost(run, config=config, train=train, validation=validation)
+    return boost(run_of(home, name, workers), {"liked": config}, rows(train), rows(validation))["liked"]
+
+
+def run_of(home: Path, name: str, workers: int = 1) -> TrainingRun:
+    return TrainingRun(home=Home(str(home)), version=name, workers=workers, max_failures=2)
+
+
+def rows(of: Groups, **labels: np.ndarray) -> Rows:
+    """With the groups' own label as that of the objective ``liked``."""
+    return Rows(features=of.features, labels={"liked": of.labels, **labels}, groups=of.groups, counts=of.counts)
 
 
 def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:
@@ -92,9 +110,16 @@ def test_debiasing_needs_what_was_shown() -> None:
 
 def test_two_workers_learn_to_rank_and_say_what_scikit_learn_says(home_folder: Path) -> None:
     held_out = groups(60, seed=2)
-    done = boosted(config(refit=False), home_folder, "two", groups(300, seed=1), held_out, workers=2)
-    assert ndcg(done.booster, held_out) > 0.85
-    assert max(done.history) == pytest.approx(ndcg(done.booster, held_out), abs=1e-3)
+    train = groups(300, seed=1)
+    # Of the other objective one of the workers has no group to learn from.
+    train_rows, held_rows = (rows(of, bought=of.labels * (of.groups % 2)) for of in (train, held_out))
+    configs = {name: config(refit=False) for name in ("liked", "bought")}
+    done = boost(run_of(home_folder, "two", 2), configs, train_rows, held_rows)
+    assert ndcg(done["liked"].booster, held_out) > 0.85
+    assert max(done["liked"].history) == pytest.approx(ndcg(done["liked"].booster, held_out), abs=1e-3)
+    positive = held_rows.of("bought", LISTWISE)
+    assert set(positive.groups.tolist()) == set(range(1, 60, 2))
+    assert max(done["bought"].history) == pytest.approx(ndcg(done["bought"].booster, positive), abs=1e-3)
 
 
 def test_with_refit_as_many_rounds_are_learned_from_both_windows(home_folder: Path) -> None:
@@ -151,28 +176,29 @@ def test_constraints_hold_and_categories_are_split_as_sets(home_folder: Path) ->
 
 @pytest.mark.slow
 def test_a_run_whose_worker_is_killed_ends_as_if_nothing_had_happened(home_folder: Path) -> None:
-    train, held_out = groups(100, seed=1), groups(30, seed=2)
-    chosen = config(num_boost_round=600, early_stopping_rounds=600)
-    whole = boosted(chosen, home_folder, "whole", train, held_out)
+    train, held_out = (rows(of, bought=of.labels) for of in (groups(100, seed=1), groups(30, seed=2)))
+    configs = {"bought": config(num_boost_round=10), "liked": config(num_boost_round=600, early_stopping_rounds=600)}
+    whole = boost(run_of(home_folder, "whole"), configs, train, held_out)
 
     killed: list[int] = []
     watcher = threading.Thread(
         target=_kill_the_worker_after_a_checkpoint, args=(home_folder / "training" / "ranking-cut", killed)
     )
     watcher.start()
-    resumed = boosted(chosen, home_folder, "cut", train, held_out)
+    resumed = boost(run_of(home_folder, "cut"), configs, train, held_out)
     watcher.join()
 
     assert killed, "the run was never cut off"
-    assert len(resumed.history) == len(whole.history) == 600
-    assert resumed.history == pytest.approx(whole.history, abs=1e-6)
+    assert len(resumed["liked"].history) == len(whole["liked"].history) == 600
+    for name in configs:
+        assert resumed[name].history == pytest.approx(whole[name].history, abs=1e-6)
 
 
 def _kill_the_worker_after_a_checkpoint(run: Path, killed: list[int]) -> None:
     """End the worker process of this session's cluster with SIGKILL once its first checkpoint is on disk."""
     wait = threading.Event()
     for _ in range(6000):
-        if any(run.glob("checkpoint_*/model.ubj")):
+        if any(run.glob("checkpoint_*/liked.chosen.ubj")):
             break
         wait.wait(0.01)
     for process in psutil.Process().children(recursive=True):
@@ -184,10 +210,9 @@ def _kill_the_worker_after_a_checkpoint(run: Path, killed: list[int]) -> None:
 def test_no_group_is_split_between_workers() -> None:
     class Shard:
         def iter_batches(self, **_: object):  # type: ignore[no-untyped-def]
-            table = groups(7, seed=3)
-            yield from table.dataset(blocks=9).iter_batches(batch_format="pyarrow", batch_size=None)
+            yield from dataset(rows(groups(7, seed=3)), blocks=9).iter_batches(batch_format="pyarrow", batch_size=None)
 
-    parts = [boosting._own_groups(Shard(), rank, 3) for rank in range(3)]
+    parts = [boosting_run._own_rows(Shard(), rank, 3) for rank in range(3)]
     seen = [set(part.groups.tolist()) for part in parts]
     assert set.union(*seen) == set(range(7))
     assert sum(map(len, seen)) == 7
@@ -196,7 +221,7 @@ def test_no_group_is_split_between_workers() -> None:
 
 def test_a_round_is_reported_once_though_boosting_stops_at_a_checkpoint() -> None:
     seen: list[dict[str, Any]] = []
-    report = boosting._each_round_once(seen.append)
-    for step in (50, 100, 150, 150):
-        report({"round": step})
-    assert [values["round"] for values in seen] == [50, 100, 150]
+    report = boosting_run._each_round_once(seen.append)
+    for part, step in (("liked", 50), ("liked", 100), ("liked", 100), ("bought", 100)):
+        report({"part": part, "round": step})
+    assert [(values["part"], values["round"]) for values in seen] == [("liked", 50), ("liked", 100), ("bought", 100)]

@@ -14,10 +14,10 @@ RANKING = "ranking"
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRun:
-    """Runs of Ray Train under ``version``, each part of the model a run of its own.
+    """A run of Ray Train under ``version``, of a model or of a part of it.
 
     A run of the same version that was cut off is continued. ``max_failures`` counts how often a lost worker is
-    replaced. ``on_report`` gets the part and what its first worker reported.
+    replaced. ``on_report`` gets the part, such as an objective, and what the first worker reported of it.
     """
 
     home: Home
@@ -27,7 +27,7 @@ class TrainingRun:
     on_report: Callable[[str, Report], None] = lambda part, values: None
 
     def part(self, name: str) -> TrainingRun:
-        """The run of a part of the model, as of one objective."""
+        """A run of its own for a part of the model."""
         return replace(self, version=f"{self.version}-{name}", on_report=lambda _, values: self.on_report(name, values))
 
     def report(self, values: Report) -> None:

@@ -1,28 +1,17 @@
-"""Gradient-boosted trees on Ray Train: groups whole on one worker, checkpoints, early stopping."""
+"""Gradient-boosted trees of one objective: what they learn from, how, and where they stop."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import ray.data
-import ray.train
 import xgboost
-from ray.train.xgboost import XGBoostTrainer
 
-from remora.fitting.progress import Report, followed
-from remora.fitting.runs import run_config
-from remora.fitting.training_run import RANKING, TrainingRun
 from remora.ranking.models.trees import Trees
 
-MODEL, AGAIN = "model.ubj", "again.ubj"
-CHECKPOINT_EVERY_ROUNDS = 50
 VALIDATION = "validation"
 
 
@@ -53,20 +42,33 @@ class Groups:
     groups: npt.NDArray[np.int64]
     counts: npt.NDArray[np.float32]
 
-    def dataset(self, blocks: int = 8) -> ray.data.Dataset:
-        """The rows as a Ray Dataset of ``blocks`` blocks: row, group, label, count and features (a list of F)."""
-        table = pa.table(
-            {
-                "row": np.arange(len(self.groups)),
-                "group": self.groups,
-                "label": self.labels,
-                "count": self.counts,
-                "features": pa.FixedSizeListArray.from_arrays(self.features.ravel(), self.features.shape[1]),
-            }
+    def where(self, kept: npt.NDArray[np.bool_]) -> Groups:
+        """The rows (n,) that are kept."""
+        return Groups(
+            features=self.features[kept],
+            labels=self.labels[kept],
+            groups=self.groups[kept],
+            counts=self.counts[kept],
         )
-        # Without rows there is still one block, which carries the types of the columns.
-        size = max(1, -(-len(table) // blocks))
-        return ray.data.from_arrow([table.slice(start, size) for start in range(0, max(len(table), 1), size)])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """Rows of slates for all objectives: ``features`` (n, F) float32, ``labels`` (n,) gains >= 0 by objective,
+    ``groups`` (n,) int64, ascending; what each row counts (n,)."""
+
+    features: npt.NDArray[np.float32]
+    labels: Mapping[str, npt.NDArray[np.float32]]
+    groups: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.float32]
+
+    def of(self, objective: str, head: Head) -> Groups:
+        """What one objective learns from; a listwise head learns nothing from a group without a positive."""
+        label = self.labels[objective]
+        found = Groups(features=self.features, labels=label, groups=self.groups, counts=self.counts)
+        if head != LISTWISE:
+            return found
+        return found.where(np.isin(self.groups, self.groups[label > 0]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,61 +127,15 @@ class BoostedTrees:
     history: tuple[float, ...]
 
 
-def boost(run: TrainingRun, *, config: Config, train: Groups, validation: Groups) -> BoostedTrees:
-    """Fit one objective on Ray Train. A run that was cut off continues from its last checkpoint.
-
-    The rounds are those that were best on ``validation``; with a refit as many are then learned from both together, for
-    the newest events teach most. Every worker reads the stream and keeps the groups that are its own, so no group is
-    ever split; memory per worker is its share of the rows.
-    """
-    with followed(_each_round_once(run.report)) as callback:
-        result = XGBoostTrainer(
-            _loop,
-            train_loop_config={"config": config},
-            datasets={"train": train.dataset(), VALIDATION: validation.dataset()},
-            dataset_config=ray.train.DataConfig(datasets_to_split=[]),
-            scaling_config=ray.train.ScalingConfig(num_workers=run.workers),
-            run_config=run_config(run.home, RANKING, run.version, callback=callback, max_failures=run.max_failures),
-        ).fit()
-    assert result.checkpoint is not None
-    assert result.metrics is not None
-    with result.checkpoint.as_directory() as folder:
-        chosen, booster = (xgboost.Booster(model_file=str(Path(folder) / file)) for file in (MODEL, AGAIN))
-    return BoostedTrees(chosen=chosen, booster=booster, history=tuple(result.metrics["history"]))
-
-
-def _each_round_once(report: Callable[[Report], None]) -> Callable[[Report], None]:
-    """The last report is of the round of a checkpoint where boosting stops there."""
-    seen: list[int] = []
-
-    def once(values: Report) -> None:
-        if values["round"] not in seen[-1:]:
-            seen.append(int(values["round"]))
-            report(values)
-
-    return once
-
-
-def _loop(given: dict[str, Any]) -> None:
-    """One worker."""
-    config: Config = given["config"]
-    context = ray.train.get_context()
-    own = (context.get_world_rank(), context.get_world_size())
-    fit = _own_groups(ray.train.get_dataset_shard("train"), *own)
-    validation = _own_groups(ray.train.get_dataset_shard(VALIDATION), *own)
-    begun, history = _resumed()
-    found = _fitted(config, fit, validation, _Checkpoints(history, config), begun)
-    _report(found.chosen, list(found.history), config, found.booster)
-
-
 def boost_in_process(config: Config, train: Groups, validation: Groups) -> BoostedTrees:
     """The same in this process, from the beginning: for many small fits, each of which would wait for its workers."""
-    return _fitted(config, train, validation, _History([], config))
+    return fit_trees(config, train, validation, History([], config))
 
 
-def _fitted(
-    config: Config, fit: Groups, validation: Groups, history: _History, begun: xgboost.Booster | None = None
+def fit_trees(
+    config: Config, fit: Groups, validation: Groups, history: History, begun: xgboost.Booster | None = None
 ) -> BoostedTrees:
+    """Boost in this process, or in one of the workers of a run; on from the trees that are ``begun``, if any."""
     matrix = config.matrix(fit)
     booster = xgboost.train(
         config.parameters,
@@ -217,69 +173,13 @@ def _both(first: Groups, then: Groups) -> Groups:
     )
 
 
-def _own_groups(shard: Any, rank: int, size: int) -> Groups:
-    """The groups of this worker in their order, which the stream does not keep."""
-    parts: list[tuple[Any, ...]] = []
-    for batch in shard.iter_batches(batch_format="pyarrow", batch_size=None):
-        groups = batch["group"].to_numpy()
-        own = groups % size == rank
-        named = (batch[name].to_numpy()[own] for name in ("row", "label", "group", "count"))
-        parts.append((_matrix(batch["features"])[own], *named))
-    features, positions, labels, groups, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(positions)
-    return Groups(features=features[order], labels=labels[order], groups=groups[order], counts=counts[order])
-
-
-def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
-    chunks = [np.asarray(c.flatten()).reshape(len(c), -1) for c in column.chunks if len(c)]
-    return np.concatenate(chunks) if chunks else np.empty((0, column.type.list_size), np.float32)
-
-
-def _resumed() -> tuple[xgboost.Booster | None, list[float]]:
-    """The last checkpoint's trees and their history, when the run was cut off."""
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None:
-        return None, []
-    with checkpoint.as_directory() as folder:
-        booster = xgboost.Booster(model_file=str(Path(folder) / MODEL))
-    return booster, list(checkpoint.get_metadata().get("history", []))
-
-
-class _History(xgboost.callback.TrainingCallback):
+class History(xgboost.callback.TrainingCallback):
     """The metric on validation after each round."""
 
-    def __init__(self, values: list[float], config: Config) -> None:
+    def __init__(self, values: Sequence[float], config: Config) -> None:
         self.values, self.config = list(values), config
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
+        """See XGBoost: False goes on."""
         self.values.append(float(evals_log[VALIDATION][self.config.head.metric][-1]))
         return False
-
-
-class _Checkpoints(_History):
-    """Every so many rounds the trees so far are kept; a report is a barrier, so not more often."""
-
-    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
-        super().after_iteration(model, epoch, evals_log)
-        if len(self.values) % CHECKPOINT_EVERY_ROUNDS == 0:
-            _report(model, self.values, self.config, model)
-        return False
-
-
-def _report(booster: xgboost.Booster, history: list[float], config: Config, again: xgboost.Booster) -> None:
-    metrics = {
-        "history": history,
-        "round": len(history),
-        "rounds": config.trees.num_boost_round,
-        "metric": config.head.metric,
-        config.head.metric: config.head.best(history),
-    }
-    if ray.train.get_context().get_world_rank() != 0:
-        ray.train.report(metrics)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        booster.save_model(str(Path(folder) / MODEL))
-        again.save_model(str(Path(folder) / AGAIN))
-        checkpoint = ray.train.Checkpoint.from_directory(folder)
-        checkpoint.set_metadata(metrics)
-        ray.train.report(metrics, checkpoint=checkpoint)

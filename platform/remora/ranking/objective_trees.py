@@ -14,11 +14,11 @@ from remora.ranking.boosting import (
     PROBABILITY,
     BoostedTrees,
     Config,
-    Groups,
     Head,
-    boost,
+    Rows,
     boost_in_process,
 )
+from remora.ranking.boosting_run import boost
 from remora.ranking.columns import RankerColumns
 from remora.ranking.learning import RankingData
 from remora.ranking.models.trees import Trees
@@ -31,25 +31,23 @@ ROUNDS_AT_ONCE = 20
 
 def boosted(trees: Trees.Config, data: RankingData) -> dict[str, BoostedTrees]:
     """By objective; on Ray Train where ``data`` has a run, else in this process."""
-    found = {}
-    for name, objective in data.objectives.items():
-        config = boosting_of(trees, objective, data)
-        windows = (data.windows.train, data.windows.validation)
-        train, validation = (groups(window, name, config.head) for window in windows)
-        if data.run is None:
-            found[name] = boost_in_process(config, train, validation)
-        else:
-            found[name] = boost(data.run.part(name), config=config, train=train, validation=validation)
-    return found
+    configs = {name: boosting_of(trees, objective, data) for name, objective in data.objectives.items()}
+    train, validation = rows(data.windows.train), rows(data.windows.validation)
+    if data.run is not None:
+        return boost(data.run, configs, train, validation)
+    return {
+        name: boost_in_process(config, train.of(name, config.head), validation.of(name, config.head))
+        for name, config in configs.items()
+    }
 
 
 def boosters_by_stage(trees: Trees.Config, data: RankingData, stages: int) -> Iterator[dict[str, xgboost.Booster]]:
     """By objective, after :data:`ROUNDS_AT_ONCE` more rounds each time; in this process."""
     boosters: dict[str, xgboost.Booster] = {}
-    matrices = {}
+    matrices, train = {}, rows(data.windows.train)
     for name, objective in data.objectives.items():
         config = boosting_of(trees, objective, data)
-        matrices[name] = config, config.matrix(groups(data.windows.train, name, config.head))
+        matrices[name] = config, config.matrix(train.of(name, config.head))
     for _ in range(stages):
         for name, (config, matrix) in matrices.items():
             boosters[name] = xgboost.train(
@@ -89,14 +87,11 @@ def monotone(constraints: Mapping[str, int], columns: RankerColumns) -> list[int
     return [constraints.get(name, 0) for name in columns.names]
 
 
-def groups(found: Slates, objective: str, head: Head) -> Groups:
-    """What the trees read. A listwise head learns nothing from a slate without a positive."""
-    label = found.labels[objective]
-    if head == LISTWISE:
-        found = found.with_any(label)
-    return Groups(
+def rows(found: Slates) -> Rows:
+    """What the trees read."""
+    return Rows(
         features=found.batch.features,
-        labels=found.labels[objective],
+        labels=found.labels,
         groups=found.batch.slate.astype(np.int64),
         counts=found.counts,
     )
