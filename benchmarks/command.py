@@ -17,7 +17,7 @@ from benchmarks.machine import machine
 from benchmarks.memory import measured
 from rich.console import Console
 
-from remora.contracts.errors import RemoraError
+from remora.core.errors import RemoraError
 
 Note = Callable[[str], None]
 Result = dict[str, Any]

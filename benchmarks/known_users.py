@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.features.tables import FeatureTables
 from remora.settings import Settings
 

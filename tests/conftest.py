@@ -15,7 +15,7 @@ from hypothesis import settings
 from tests.extensions.packages import install_plugin, on_the_path
 from tests.shops import Shop
 
-from remora.contracts.private import keep_private
+from remora.core.private import keep_private
 
 pytest_plugins = ["tests.suite"]
 

@@ -19,8 +19,8 @@ from benchmarks.command import Note, carried_out, common_options
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.errors import RemoraError
-from remora.contracts.home import Home
+from remora.core.errors import RemoraError
+from remora.core.home import Home
 from remora.settings import Settings, load
 
 ARTIFACTS = ("lake", "features", "slates", "retrieval", "ranking", "evaluation")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from remora.contracts.artifacts import POINTER, STAGING, VERSIONS, ArtifactStore
-from remora.contracts.errors import NotBuilt, NotReady, RemoraError
-from remora.contracts.home import Home
+from remora.core.artifacts import POINTER, STAGING, VERSIONS, ArtifactStore
+from remora.core.errors import NotBuilt, NotReady, RemoraError
+from remora.core.home import Home
 from remora.features.store import REGISTRY, open_store
 from remora.registry.bundles import Bundles
 from remora.settings import Settings, load

@@ -25,7 +25,7 @@ from benchmarks.memory import measured
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 
 USERS, ITEMS, DAYS, SLATE = 18_000, 12_000, 30, 10
 ROWS, LARGE, RUNS, SEED = 1_000_000, 10_000_000, 3, 7

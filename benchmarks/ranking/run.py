@@ -17,8 +17,8 @@ from benchmarks.command import Note, carried_out, common_options
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home
+from remora.core.errors import NotReady
+from remora.core.home import Home
 from remora.datasets.labelled_slates import slates_of
 from remora.ingest.lake import Lake
 from remora.ranking.models.trees import Trees, file

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from remora.contracts.errors import DataError, MissingInput
+from remora.core.errors import DataError, MissingInput
 from remora.retrieval.interaction_histories import Histories
 
 Ints = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ from benchmarks.retrieval.ensemble import choose_weights, ensemble
 from benchmarks.retrieval.hyperparameter_rules import SequencePlan, plan_sequences
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_next, of_next, summarised
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.progress import Report
 from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.interaction_histories import Histories

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.command import Note
 from benchmarks.retrieval.data import read
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.datasets.queries import queries, sampled
 from remora.datasets.splits import time_split
 from remora.evaluation.accumulator import ReplaySums

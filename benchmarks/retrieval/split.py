@@ -17,7 +17,7 @@ from benchmarks.retrieval.ensemble import choose_weights, ensemble
 from benchmarks.retrieval.hyperparameter_rules import GRAM_ITEMS, PairPlan, plan_pairs
 from benchmarks.retrieval.measure import PerUser, Scores, blocks, gathered, measure_pairs, of_pairs, summarised
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.ease import Ease

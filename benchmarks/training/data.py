@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from benchmarks.retrieval.data import read
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.ingest.download import download
 from remora.retrieval.interaction_histories import Histories
 from remora.settings import load

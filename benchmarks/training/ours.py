@@ -13,7 +13,7 @@ from benchmarks.training.data import Split
 from benchmarks.training.meter import Round
 from benchmarks.training.table import Work
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.progress import Report
 from remora.fitting.torch_runs import Resources, described
 from remora.retrieval.matrix_factorization import PairSpec

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.training.meter import Round
 from benchmarks.training.table import Model, Work
 
-from remora.contracts.errors import DataError, NotReady
+from remora.core.errors import DataError, NotReady
 
 HERE = Path(__file__).parent
 VENV = Path(".remora/peers")

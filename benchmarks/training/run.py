@@ -18,7 +18,7 @@ from benchmarks.command import Note, carried_out, common_options
 from rich.console import Console
 from rich.table import Table
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 
 RESULT = Path("benchmarks/results/training.json")
 TIMED, FEW = 3, 64

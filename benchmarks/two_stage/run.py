@@ -19,7 +19,7 @@ from benchmarks.command import Note, carried_out, common_options
 from benchmarks.two_stage.table import drawn, summarised
 from benchmarks.two_stage.where import settings_of
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.settings import RankingSettings
 
 HERE, VENV = Path(__file__).parent, Path(".remora/two-stage-peers")
@@ -86,7 +86,7 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from benchmarks.two_stage.export import exported
     from benchmarks.two_stage.lists import StepComparison
 
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.datasets.queries import queries
     from remora.datasets.splits import time_split
     from remora.ingest.lake import Lake

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.settings import Settings, load
 
 CONFIG = Path("config")

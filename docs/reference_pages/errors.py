@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from docs.reference_pages.markdown import code, document, prose, table
 from remora.cli.main import EXIT_CODES, INTERRUPTED, UNFORESEEN
-from remora.contracts import errors
-from remora.contracts.errors import NotReady, RemoraError
+from remora.core import errors
+from remora.core.errors import NotReady, RemoraError
 from remora.serving.problems import KINDS, REFUSALS, UNAVAILABLE
 
 INTRODUCTION = """\
@@ -31,7 +31,7 @@ def page() -> str:
     ]
     return document(
         "Errors and exit codes",
-        "`remora.contracts.errors` and `remora.cli.main`",
+        "`remora.core.errors` and `remora.cli.main`",
         INTRODUCTION,
         "## Errors",
         table(("error", "meaning", "exit code", "HTTP answer"), rows),

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from docs.reference_pages.markdown import attribute_docs, code, document, fence, prose, table
-from remora.contracts.section import Section
+from remora.core.section import Section
 
 PACKAGES = (
     *("remora.settings", "remora.pipeline", "remora.evaluation.metrics"),
@@ -47,7 +47,7 @@ def page() -> str:
             _described(name, getattr(store, name))
             for name in ("PointInTimeOfflineStoreConfig", "PointInTimeOfflineStore")
         ),
-        "## `remora.contracts.errors`",
+        "## `remora.core.errors`",
         "The tree of [errors](errors_and_exit_codes.md).",
     )
 

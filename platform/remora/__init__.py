@@ -1,6 +1,6 @@
 """Remora: an end-to-end recommender platform that rides on Ray."""
 
-from remora.contracts.feast_import import prepare_feast_import
+from remora.core.feast_import import prepare_feast_import
 
 __version__ = "0.1.0"
 

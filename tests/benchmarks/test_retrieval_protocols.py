@@ -15,7 +15,7 @@ from benchmarks.retrieval.measure import of_next, of_pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remora.contracts.errors import DataError, MissingInput
+from remora.core.errors import DataError, MissingInput
 from remora.retrieval.interaction_histories import Histories
 
 

@@ -15,7 +15,7 @@ from benchmarks.training.peers import interpreter, parsed
 from benchmarks.training.run import quality
 from benchmarks.training.table import PEERS, REMORA, Work, compared, summary
 
-from remora.contracts.errors import DataError, NotReady
+from remora.core.errors import DataError, NotReady
 from remora.retrieval.interaction_histories import Histories
 
 WORK = Work(

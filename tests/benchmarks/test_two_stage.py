@@ -20,7 +20,7 @@ from benchmarks.two_stage.where import settings_of
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 from tests.evaluation import toys
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.datasets.queries import queries
 from remora.datasets.splits import Window
 from remora.evaluation.metrics import metrics_at

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from remora.cli.bundle import app
 from remora.cli.main import app as remora
-from remora.contracts.errors import BadRequest, NotBuilt
+from remora.core.errors import BadRequest, NotBuilt
 from remora.registry.bundles import Bundles
 from remora.registry.tracking import tracking_uri
 from remora.settings import Settings, load

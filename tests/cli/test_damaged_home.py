@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from remora.cli.main import app
 from remora.cli.unforeseen import deliberate
-from remora.contracts.errors import RemoraError
-from remora.contracts.home import Home
+from remora.core.errors import RemoraError
+from remora.core.home import Home
 from remora.features.applied import RECORD
 from remora.registry.bundles import Bundles
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses

@@ -8,9 +8,9 @@ from rich.console import Console
 from tests.evaluation import toys
 
 from remora.cli.evaluate import render
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import NotFound
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.errors import NotFound
+from remora.core.home import Home
 from remora.evaluation.report import report
 from remora.training.evaluation import Evaluation
 

@@ -8,8 +8,8 @@ import yaml
 from typer.testing import CliRunner
 
 from remora.cli.main import app
-from remora.contracts.artifacts import ArtifactStore
-from remora.contracts.home import Home
+from remora.core.artifacts import ArtifactStore
+from remora.core.home import Home
 
 EVENTS = {"path": "e.csv", "format": "csv", "columns": {"user_id": "u", "item_id": "i", "event_timestamp": "t"}}
 

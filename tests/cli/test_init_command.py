@@ -10,7 +10,7 @@ from tests.project.shapes import SHAPES, Tables
 from typer.testing import CliRunner, Result
 
 from remora.cli.main import app
-from remora.contracts.errors import MissingInput, SettingsError
+from remora.core.errors import MissingInput, SettingsError
 from remora.settings import load
 
 

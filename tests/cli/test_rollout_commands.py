@@ -10,7 +10,7 @@ from tests.rollout.world import Pointers
 from typer.testing import CliRunner
 
 from remora.cli import rollout as commands
-from remora.contracts.errors import NotBuilt, NotReady
+from remora.core.errors import NotBuilt, NotReady
 from remora.registry import pointers
 from remora.registry.bundles import Bundles
 from remora.rollout.controller import Controller, Preflight

@@ -14,7 +14,7 @@ import pytest
 from remora.cli import main
 from remora.cli.terminal import Terminal
 from remora.cli.unforeseen import DEBUG
-from remora.contracts.errors import RemoraError, UnreadableInput
+from remora.core.errors import RemoraError, UnreadableInput
 
 Said = Callable[[BaseException], tuple[int, str]]
 

@@ -28,8 +28,8 @@ from benchmarks.faults.scenarios import running
 from tests.cluster import promql
 from tests.serving.small_shop import N_ITEMS, USERS, SmallShop, settings
 
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home
+from remora.core.errors import NotReady
+from remora.core.home import Home
 from remora.pipeline import Hydrator, Query, StageContext
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves

@@ -21,7 +21,7 @@ from tests.cluster.nodes import nodes
 from tests.end_to_end.dataset import write
 from tests.serving.small_shop import USERS, SmallShop, settings
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ingest.ingest import ingest
 from remora.serving.app import assemble
 from remora.serving.batch import recommend_all

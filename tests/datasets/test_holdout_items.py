@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.holdout_items import hidden_items, select, without
 
 ITEMS, LENGTH = 8, 4

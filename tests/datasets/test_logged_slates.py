@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.datasets.worlds import START, make_lake, settings_for
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.datasets.logged_slates import logged_slates
 from remora.datasets.splits import Window
 from remora.ingest.lake import Lake

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.pipeline.stages_of_rules import AlsoListed, Listed, NotSeen
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.ranking_rows import CandidateRows
 from remora.pipeline import Pipeline, Query
 from remora.pipeline.runner import named

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for, some_users
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 from remora.datasets.sequences import sequences
 from remora.ingest.lake import Lake
 from remora.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.datasets.splits import time_split
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")

@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.home import Home
-from remora.contracts.tables import EVENTS, EVENTS_OPTIONAL, TIMESTAMP
+from remora.core.home import Home
+from remora.core.tables import EVENTS, EVENTS_OPTIONAL, TIMESTAMP
 from remora.ingest.lake import Lake, lake_artifacts
 from remora.settings import Settings
 

@@ -9,7 +9,7 @@ from tests.docs.pages import ROOT, blocks
 from typer.testing import CliRunner
 
 from remora.cli.main import app
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 from remora.settings import load

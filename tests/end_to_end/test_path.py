@@ -16,8 +16,8 @@ import pytest
 from jobs import run_step
 from tests.shops import Shop
 
-from remora.contracts.errors import NotFound
-from remora.contracts.home import Home
+from remora.core.errors import NotFound
+from remora.core.home import Home
 from remora.features.replay import ReplayUsers
 from remora.features.store import open_store
 from remora.ingest.lake import Lake

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from tests.end_to_end.dataset import write
 from tests.shops import Shop
 
-from remora.contracts.private import OTHERS
+from remora.core.private import OTHERS
 from remora.registry.bundles import Bundles
 from remora.registry.tracking import tracking_uri
 

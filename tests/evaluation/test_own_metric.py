@@ -16,7 +16,7 @@ from tests.docs.pages import ROOT, blocks
 from tests.evaluation import toys
 from tests.extensions.packages import install, on_the_path
 
-from remora.contracts.errors import MissingInput
+from remora.core.errors import MissingInput
 from remora.evaluation.metrics import metrics_at
 from remora.evaluation.rendering import markdown, tables
 from remora.evaluation.report import report

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from tests.evaluation import toys
 
-from remora.contracts.errors import NotFound
+from remora.core.errors import NotFound
 from remora.evaluation.rendering import markdown, summary, tables
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.report import EvaluationReport, report

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from remora.contracts.errors import NotReady
-from remora.contracts.tables import TIMESTAMP
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.errors import NotReady
+from remora.core.tables import TIMESTAMP
+from remora.core.vocabulary import Vocabulary
 from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics import metrics_at
 from remora.evaluation.replay import Replay, ReplayState

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 from tests.extensions.packages import install, on_the_path
 
-from remora.contracts.errors import ComponentError
-from remora.contracts.section import Section
+from remora.core.errors import ComponentError
+from remora.core.section import Section
 from remora.extensions import ComponentChoice, ComponentConfig, Kind, find, names
 
 TESTERS = Kind("tester", "remora_tests.testers", ("test",))

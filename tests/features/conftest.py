@@ -15,8 +15,8 @@ import pytest
 from feast import FeatureStore
 from hypothesis import settings as hypothesis_settings
 
-from remora.contracts.home import Home
-from remora.contracts.tables import TIMESTAMP
+from remora.core.home import Home
+from remora.core.tables import TIMESTAMP
 from remora.features.build import build
 from remora.features.materialize import materialize
 from remora.features.store import apply, open_store

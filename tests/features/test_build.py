@@ -10,8 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from tests.features.conftest import Shop, make_lake, settings_for, shop_tables
 
-from remora.contracts.errors import MissingInput, NotBuilt, NotFound
-from remora.contracts.home import Home
+from remora.core.errors import MissingInput, NotBuilt, NotFound
+from remora.core.home import Home
 from remora.features.build import build
 from remora.features.tables import FeatureTables
 from remora.features.transforms.item_activity import item_activity

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.features.cached_users import CachedUsers
 from remora.pipeline import Query
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.features.circuit_breaker_users import CircuitBreakerUsers
 from remora.pipeline import Query
 

@@ -15,7 +15,7 @@ import pytest
 from tests.features.conftest import START
 
 import remora
-from remora.contracts.tables import EVENTS, EVENTS_OPTIONAL, TIMESTAMP
+from remora.core.tables import EVENTS, EVENTS_OPTIONAL, TIMESTAMP
 from remora.datasets.catalogue import items_as_of, users_as_of
 from remora.datasets.examples import encoded
 from remora.datasets.sequences import sequences

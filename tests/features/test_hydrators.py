@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from tests.features.conftest import START, Shop
 
-from remora.contracts.tables import TIMESTAMP
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.tables import TIMESTAMP
+from remora.core.vocabulary import Vocabulary
 from remora.features.online import OnlineUsers
 from remora.features.replay import ReplayUsers
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from tests.features.conftest import START, Shop
 
-from remora.contracts.errors import MissingInput, NotFound
-from remora.contracts.tables import TIMESTAMP
+from remora.core.errors import MissingInput, NotFound
+from remora.core.tables import TIMESTAMP
 from remora.features.offline import historical
 
 VIEWS = {

@@ -12,7 +12,7 @@ from tests.features.conftest import Shop, make_lake, settings_for, shop_tables
 from tests.features.own_transforms import Buyers, Hours
 from tests.features.test_offline import asof, slates
 
-from remora.contracts.errors import ComponentError, MissingInput, NotReady, SettingsError
+from remora.core.errors import ComponentError, MissingInput, NotReady, SettingsError
 from remora.features.build import build
 from remora.features.offline import historical
 from remora.features.online import OnlineUsers

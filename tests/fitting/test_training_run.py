@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.runs import FOLDER, forget_parts
 from remora.fitting.training_run import TrainingRun
 

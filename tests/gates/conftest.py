@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.shops import Shop
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.features import store
 from remora.ingest.lake import Lake
 from remora.registry.bundle import Bundle

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.ranking.batch import Batch
 from remora.ranking.ranker import Ranker
 from remora.registry.bundle import Bundle

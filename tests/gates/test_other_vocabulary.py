@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.evaluation.segments import ALL
 from remora.features.store import open_store
 from remora.ingest.lake import Lake

@@ -11,8 +11,8 @@ from tests.gates import planting
 from typer.testing import CliRunner
 
 from remora.cli import gate as command
-from remora.contracts.errors import BadRequest, GatesFailed
-from remora.contracts.home import Home
+from remora.core.errors import BadRequest, GatesFailed
+from remora.core.home import Home
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.rollout.gates import report

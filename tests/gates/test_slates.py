@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.serving import small_shop
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import PipelineState, Query, Slate, StageContext
 from remora.rollout.gates.evidence.slates import RAISED, answered, eligible, faults_of
 from remora.surfaces.build import pipeline_of

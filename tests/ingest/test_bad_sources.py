@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from tests.ingest.shop import SHOP, shop_events
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput, WrongType
+from remora.core.errors import DataError, MissingInput, SettingsError, UnreadableInput, WrongType
 from remora.ingest.ingest import ingest
 from remora.ingest.provenance import config_fingerprint
 

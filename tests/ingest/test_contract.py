@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ingest.contract import REASON, UNKNOWN_ITEM, RowValidator, accepted
 from remora.ingest.files import ORDER
 from remora.ingest.formats import FORMATS

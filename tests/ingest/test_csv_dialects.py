@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
 from remora.ingest.csv import CSV
 from remora.ingest.delimiter import OneCharacter
 from remora.ingest.files import ORDER, UNREADABLE

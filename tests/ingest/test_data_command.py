@@ -10,8 +10,8 @@ from tests.ingest.shop import bring_shop
 from typer.testing import CliRunner
 
 from remora.cli.data import app
-from remora.contracts.errors import MissingInput
-from remora.contracts.home import Home
+from remora.core.errors import MissingInput
+from remora.core.home import Home
 from remora.ingest.lake import Lake
 
 

@@ -14,7 +14,7 @@ import pytest
 from pyroaring import BitMap
 from tests.ingest.lake_tables import SCHEMA, DeltaShop, build_of, events, expected, rows, same, settings
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.ingest import parquet
 from remora.ingest.ingest import ingest
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ingest import parquet
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.data_quality import report

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from tests.ingest.shop import bring_shop
 
-from remora.contracts.errors import MissingInput, NotReady, SettingsError, StorageError
-from remora.contracts.home import Home
+from remora.core.errors import MissingInput, NotReady, SettingsError, StorageError
+from remora.core.home import Home
 from remora.ingest import download as getting
 from remora.ingest.download import DATASETS, download, fetch
 from remora.ingest.movielens import convert_1m, convert_100k

@@ -16,7 +16,7 @@ from tests.ingest import iceberg_deletes
 from tests.ingest.batches import content_of
 from tests.ingest.lake_tables import SCHEMA, IcebergShop, build_of, events, expected, rows, same, settings
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError
+from remora.core.errors import DataError, MissingInput, SettingsError
 from remora.ingest.ingest import ingest
 
 

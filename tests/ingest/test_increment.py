@@ -21,8 +21,8 @@ from tests.ingest.batches import (
 )
 from tests.ingest.readers import ray_data_reads, this_process_reads
 
-from remora.contracts.errors import QuarantineLimitExceeded
-from remora.contracts.home import Home
+from remora.core.errors import QuarantineLimitExceeded
+from remora.core.home import Home
 from remora.ingest import file_layout
 from remora.ingest.data_quality import report
 from remora.ingest.ingest import ingest

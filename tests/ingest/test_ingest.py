@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from tests.ingest.shop import START, shop_events, shop_items
 
-from remora.contracts.errors import DataError, QuarantineLimitExceeded, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.tables import EVENTS
+from remora.core.errors import DataError, QuarantineLimitExceeded, UnreadableInput
+from remora.core.home import Home
+from remora.core.tables import EVENTS
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 

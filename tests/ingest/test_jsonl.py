@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
 from remora.ingest.files import ORDER, UNREADABLE
 from remora.ingest.ingest import ingest
 from remora.ingest.jsonl import JSONL, flat

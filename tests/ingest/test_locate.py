@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError
-from remora.contracts.home import Home
+from remora.core.errors import DataError, MissingInput, SettingsError
+from remora.core.home import Home
 from remora.ingest.files import FoundFiles
 from remora.ingest.locate import locate
 from remora.settings import SourceSettings

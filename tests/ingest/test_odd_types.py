@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from remora.contracts.errors import UnreadableInput, WrongType
-from remora.contracts.home import Home
+from remora.core.errors import UnreadableInput, WrongType
+from remora.core.home import Home
 from remora.ingest.contract import REASON, RowValidator
 from remora.ingest.formats import FORMATS
 from remora.ingest.inspect import inspect_table, locate_table

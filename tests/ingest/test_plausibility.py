@@ -14,9 +14,9 @@ import yaml
 from typer.testing import CliRunner
 
 from remora.cli.data import app
-from remora.contracts.errors import Implausible, QuarantineLimitExceeded
-from remora.contracts.home import Home
-from remora.contracts.tables import QUARANTINE, TIMESTAMP
+from remora.core.errors import Implausible, QuarantineLimitExceeded
+from remora.core.home import Home
+from remora.core.tables import QUARANTINE, TIMESTAMP
 from remora.ingest.casting import read_as
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.concentration import concentration

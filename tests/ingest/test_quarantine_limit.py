@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remora.contracts.errors import QuarantineLimitExceeded
+from remora.core.errors import QuarantineLimitExceeded
 from remora.ingest.contract import UNKNOWN_ITEM, UNREADABLE_ROW
 from remora.ingest.quarantine import check_limit
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from tests.ingest.shop import bring_shop
 
 from remora.cli.data import render
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
 from remora.ingest.data_quality import QualityReport, gini, report, top_share
 from remora.ingest.lake import Lake
 

@@ -11,8 +11,8 @@ from tests.ingest.batches import Exports, content_of, event
 from tests.ingest.readers import ray_data_reads
 from tests.ingest.shop import bring_shop
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
 from remora.ingest import rows
 from remora.ingest.ingest import ingest
 from remora.ingest.inspect import TableSources, inspect_table, locate_table

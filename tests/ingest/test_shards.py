@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError
-from remora.contracts.home import Home
+from remora.core.errors import DataError, MissingInput, SettingsError
+from remora.core.home import Home
 from remora.ingest.ingest import ingest
 from remora.ingest.locate import locate
 from remora.ingest.shards import check_shards

@@ -12,9 +12,9 @@ from moto.server import ThreadedMotoServer
 from tests.ingest.batches import Exports, content_of, event
 from tests.ingest.shop import bring_shop, shop_events
 
-from remora.contracts.artifacts import ArtifactStore
-from remora.contracts.errors import StorageError
-from remora.contracts.home import NO_HARD_LINKS, Home
+from remora.core.artifacts import ArtifactStore
+from remora.core.errors import StorageError
+from remora.core.home import NO_HARD_LINKS, Home
 from remora.ingest import ingest as ingesting
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake

@@ -27,8 +27,8 @@ from tests.ingest.lake_tables import (
 )
 from tests.ingest.readers import ray_data_reads
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError
-from remora.contracts.home import Home
+from remora.core.errors import DataError, MissingInput, SettingsError
+from remora.core.home import Home
 from remora.ingest import source_changes
 from remora.ingest.file_fingerprints import FileFingerprints, read_fingerprints
 from remora.ingest.ingest import ingest

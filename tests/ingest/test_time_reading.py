@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from remora.contracts.errors import Implausible
-from remora.contracts.home import Home
+from remora.core.errors import Implausible
+from remora.core.home import Home
 from remora.ingest.findings import refuse
 from remora.ingest.inspect import inspect_table, locate_table
 from remora.ingest.time_reading import time_reading

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from remora.contracts.errors import NotReady
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.errors import NotReady
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline import Candidates, Mask, Query, Retrieved, Scores
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline import Candidates, Retrieved
 from remora.pipeline.candidates import EMPTY, Floats, stack
 

@@ -10,7 +10,7 @@ from tests.datasets.worlds import settings_for
 from tests.extensions.packages import PLUGIN_NAME, PLUGIN_VERSION, on_the_path
 from tests.registry.releases import LINEAGE
 
-from remora.contracts.errors import Refused
+from remora.core.errors import Refused
 from remora.extensions import choices
 from remora.registry.lineage import BuiltWith, Lineage
 from remora.settings import BundleSettings, Settings

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from tests.extensions.packages import PLUGIN, PLUGIN_NAME, PLUGIN_VERSION
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.extensions import find, names
 from remora.extensions.kinds import (
     FILTER,

@@ -17,7 +17,7 @@ from tests.extensions.packages import PLUGIN_NAME, PLUGIN_VERSION
 from tests.plugin.settings import CHANGES, MOST, over
 from tests.serving.test_routes import Ask, Front, asking
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundles import Bundles
 from remora.retrieval.two_tower import Towers

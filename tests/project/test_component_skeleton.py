@@ -16,7 +16,7 @@ from tests.project.wheel import pip
 from typer.testing import CliRunner
 
 from remora.cli.main import app
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.extensions import choices
 from remora.extensions.kinds import KINDS
 from remora.project.component_skeleton import ComponentSkeleton, component_skeleton, kinds_with_skeleton

@@ -13,7 +13,7 @@ from pyarrow.fs import FileSystem
 from tests.project.proposing import brought, counts, proposed, written
 from tests.project.shapes import world
 
-from remora.contracts.errors import DataError, MissingInput, RemoraError, SettingsError, UnreadableInput
+from remora.core.errors import DataError, MissingInput, RemoraError, SettingsError, UnreadableInput
 
 ROWS = [(f"u{user}", f"i{item}", at.isoformat(), kind) for user, item, at, kind, _ in world(600)]
 

@@ -28,7 +28,7 @@ def test_the_wheel_has_all_of_the_package_and_of_the_folders_of_a_project(wheel:
 def test_the_installed_package_finds_its_feature_declarations(installed: Installed, tmp_path: Path) -> None:
     code = (
         "import remora; from remora.features.feature_repo import feature_repo;"
-        "from remora.contracts.project_folders import original;"
+        "from remora.core.project_folders import original;"
         "print(remora.__file__); print(feature_repo()); print(original('jobs')); print(original('serve_apps'))"
     )
     printed = installed.python(["-c", code], tmp_path).stdout.splitlines()

@@ -12,7 +12,7 @@ import xgboost
 from sklearn.metrics import log_loss, ndcg_score
 from tests.datasets.worlds import settings_for
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.training_run import TrainingRun
 from remora.ranking import boosting_run
 from remora.ranking.boosting import (

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, vectors
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.ranking.batch import Batch, stacked
 from remora.ranking.learning import RankerInputs
 from remora.ranking.models.network import Network

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tests.ranking.worlds import COLUMNS, OBJECTIVES, WIDTH, slates, vectors
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.training_run import TrainingRun
 from remora.ranking.models.network import Network
 from remora.ranking.network.fit import fit_network

@@ -12,8 +12,8 @@ from tests.extensions.packages import PLUGIN_NAME
 from tests.ranking.worlds import COLUMNS, slates, vectors
 from tests.registry.releases import LINEAGE, METRICS
 
-from remora.contracts.errors import DataError, Refused
-from remora.contracts.home import Home
+from remora.core.errors import DataError, Refused
+from remora.core.home import Home
 from remora.ranking.ranker import Ranker
 from remora.ranking.slates import Slates
 from remora.ranking.trials import search_space, stage_count, stages

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.ranking.worlds import COLUMNS, MODELS, NETWORK, OBJECTIVES, TREES, TYPES, WIDTH, slates, trees, vectors
 
-from remora.contracts.errors import DataError, MissingInput
+from remora.core.errors import DataError, MissingInput
 from remora.ranking.batch import Batch
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import Isotonic, Sigmoid

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, TREES, TYPES, slates, trees
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.pipeline import Candidates, Query, Retrieved
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import Sigmoid

@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.registry import releases
 
-from remora.contracts.errors import (
+from remora.core.errors import (
     ChecksumMismatch,
     MissingInput,
     Refused,

@@ -13,7 +13,7 @@ import pytest
 from tests.extensions.packages import install, on_the_path
 from tests.registry import releases
 
-from remora.contracts.errors import Refused
+from remora.core.errors import Refused
 from remora.extensions import UnresolvedConfig
 from remora.registry.lineage import BuiltWith
 from remora.settings import BundleSettings, Settings

@@ -16,7 +16,7 @@ from tests.registry import releases
 from tests.registry.test_archives import Member, replaced, rewritten
 from tests.registry.test_bundle_settings import archived
 
-from remora.contracts.errors import ChecksumMismatch, Refused
+from remora.core.errors import ChecksumMismatch, Refused
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.diff import difference

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from tests.registry import releases
 
-from remora.contracts.errors import Refused, SignatureError
+from remora.core.errors import Refused, SignatureError
 from remora.registry.bundle import Bundle
 from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST, Manifest

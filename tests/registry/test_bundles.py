@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 from tests.registry import releases
 from tests.registry.processes import in_processes
 
-from remora.contracts.errors import BadRequest, ChecksumMismatch, NotBuilt, NotFound, Refused, StorageError
-from remora.contracts.home import Home
+from remora.core.errors import BadRequest, ChecksumMismatch, NotBuilt, NotFound, Refused, StorageError
+from remora.core.home import Home
 from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST
 from remora.registry.tracking import tracking_uri

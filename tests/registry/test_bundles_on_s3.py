@@ -9,8 +9,8 @@ import pytest
 from tests.registry import releases
 from tests.registry.conftest import S3
 
-from remora.contracts.errors import ChecksumMismatch, SettingsError
-from remora.contracts.home import uploading
+from remora.core.errors import ChecksumMismatch, SettingsError
+from remora.core.home import uploading
 from remora.registry.bundles import Bundles
 from remora.registry.store import FOLDER
 from remora.registry.tracking import tracking_uri

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.damage import DAMAGES
 
-from remora.contracts.errors import NotFound, RemoraError, UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import NotFound, RemoraError, UnreadableInput
+from remora.core.home import Home
 from remora.registry import traffic as traffic_document
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from tests.registry import releases
 
-from remora.contracts.errors import NotFound
-from remora.contracts.home import StoredFile
+from remora.core.errors import NotFound
+from remora.core.home import StoredFile
 from remora.registry.bundles import Bundles
 from remora.registry.garbage import QUIET, bundle_garbage
 from remora.registry.manifest import MANIFEST

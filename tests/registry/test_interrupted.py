@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.registry import releases
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
 from remora.registry.traffic import Canary

@@ -6,8 +6,8 @@ import pytest
 from tests.registry import releases
 from tests.registry.processes import in_processes
 
-from remora.contracts.errors import StorageError
-from remora.contracts.redaction import redacted
+from remora.core.errors import StorageError
+from remora.core.redaction import redacted
 from remora.registry.bundles import Bundles
 from remora.settings import Settings
 

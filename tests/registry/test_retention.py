@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from tests.registry import releases
 
 import remora
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home, StoredFile
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.errors import NotReady
+from remora.core.home import Home, StoredFile
 from remora.registry.bundles import Bundles
 from remora.registry.home_garbage import collect
 from remora.registry.retention import CHECKPOINTS, GATES, OPENED, RUNS, Needs, expired
@@ -187,7 +187,7 @@ import os, signal, sys
 from datetime import UTC, datetime, timedelta
 import pyarrow.fs
 from remora.registry.home_garbage import collect
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.settings import Settings
 settings, at, seen = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2]), 0
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.registry import releases
 
-from remora.contracts.errors import BadRequest, ChecksumMismatch, NotBuilt, NotReady
+from remora.core.errors import BadRequest, ChecksumMismatch, NotBuilt, NotReady
 from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST
 from remora.registry.promotions import PROMOTION, ROLLBACK, Promotion

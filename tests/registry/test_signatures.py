@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import ValidationError
 from tests.registry import releases
 
-from remora.contracts.errors import RemoraError, SettingsError, SignatureError
+from remora.core.errors import RemoraError, SettingsError, SignatureError
 from remora.registry.bundles import Bundles
 from remora.registry.signature import SIGNATURE, PrivateKey, PublicKey
 from remora.registry.store import FOLDER

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import Settings
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.registry import releases
 
-from remora.contracts.errors import NotBuilt, NotFound
-from remora.contracts.home import Home
+from remora.core.errors import NotBuilt, NotFound
+from remora.core.home import Home
 from remora.registry.bundles import Bundles
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses, RequestStats
 from remora.registry.traffic import PATH, Canary, Traffic, TrafficStore

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from tests.registry import releases
 
-from remora.contracts.errors import NotBuilt
+from remora.core.errors import NotBuilt
 from remora.registry import pointers
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion, Promotions

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.datasets.worlds import settings_for
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.extensions import FROM_A_BUNDLE, UnresolvedConfig, names
 from remora.extensions.kinds import HISTORY_ENCODER
 from remora.retrieval.history_encoders.attention import AttentionEncoder

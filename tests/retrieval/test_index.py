@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.retrieval import index as index_module
 from remora.retrieval import index_selection
 from remora.retrieval.index import ItemIndex, exact_rows

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.retrieval.interaction_histories import Histories, batches
 
 LISTS = st.lists(st.lists(st.integers(0, 8), max_size=6), min_size=1, max_size=7)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from tests.datasets.worlds import START, clustered_events, make_lake, settings_for
 
-from remora.contracts.errors import MissingInput, NotReady
+from remora.core.errors import MissingInput, NotReady
 from remora.pipeline import Query
 from remora.retrieval.models.segment_popularity import SegmentPopularity
 from remora.retrieval.positive_events import COLUMNS

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from tests.retrieval.test_sources import ITEMS, LIMIT, SourceContract, query
 
-from remora.contracts.errors import DataError, UnreadableInput
+from remora.core.errors import DataError, UnreadableInput
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.index_selection import IndexSelection
 from remora.retrieval.interaction_histories import Histories

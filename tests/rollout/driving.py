@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.rollout.world import World
 
-from remora.contracts.errors import RemoraError
+from remora.core.errors import RemoraError
 from remora.rollout.commands import Action, Command, CommandQueue
 from remora.rollout.controller import Controller
 from remora.rollout.plan import Plan

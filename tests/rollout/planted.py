@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tests.serving.small_shop import USERS, SmallShop, Taste, regulars
 
-from remora.contracts.errors import DataError, Refused
+from remora.core.errors import DataError, Refused
 from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext
 from remora.settings import Settings
 

@@ -4,7 +4,7 @@ import pytest
 from tests.rollout.driving import PLAN, asked, begun, controller, current, driven, refusing
 from tests.rollout.world import Nature, World
 
-from remora.contracts.errors import Refused
+from remora.core.errors import Refused
 from remora.registry.replica_status import FOLDER
 from remora.registry.traffic import Traffic
 from remora.rollout.commands import Action

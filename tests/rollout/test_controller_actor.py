@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.registry import releases
 
-from remora.contracts.errors import NotReady, Refused
+from remora.core.errors import NotReady, Refused
 from remora.registry.bundles import Bundles
 from remora.rollout import controller_actor
 from remora.rollout.controller import utc_now

@@ -15,8 +15,8 @@ from tests.rollout.conftest import settings_at
 from tests.rollout.driving import LOOK_SECONDS, MOST_LOOKS, asked, begun, controller, current
 from tests.rollout.world import Nature, Pointers, World
 
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home
+from remora.core.errors import NotReady
+from remora.core.home import Home
 from remora.rollout.commands import Action, CommandQueue
 from remora.rollout.start import controller_lock
 from remora.rollout.state import Rollout, Status

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.errors import Refused
+from remora.core.errors import Refused
 from remora.rollout.plan import LONGEST_SECONDS, Plan, PlanRefused, RolloutStep, StepKind
 
 SECONDS = st.integers(1, LONGEST_SECONDS) | st.sampled_from([60, 90, 3_600, 5_400, 86_400])

@@ -10,8 +10,8 @@ import pytest
 from tests.rollout.driving import begun, controller, driven
 from tests.rollout.world import World
 
-from remora.contracts.home import Home
-from remora.contracts.tables import EVENTS
+from remora.core.home import Home
+from remora.core.tables import EVENTS
 from remora.ingest.lake import lake_artifacts
 from remora.rollout.rewards import LakeRewards, outcomes
 from remora.rollout.sequential.ratios import UserSums

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from remora.contracts.errors import NotBuilt, NotFound, UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import NotBuilt, NotFound, UnreadableInput
+from remora.core.home import Home
 from remora.registry.replica_status import RequestStats
 from remora.rollout.commands import Action, Command, CommandQueue, processed
 from remora.rollout.counters import CounterDelta, StepCounters

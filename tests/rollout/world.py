@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from tests.registry import releases
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.registry.bundles import Bundles
 from remora.registry.replica_status import EMPTY, ReplicaStatus, ReplicaStatuses, RequestStats, ShadowStats
 from remora.registry.traffic import Traffic, TrafficStore

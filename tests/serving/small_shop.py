@@ -11,9 +11,9 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.errors import NotReady
+from remora.core.home import Home
+from remora.core.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext

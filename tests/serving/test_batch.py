@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.serving.small_shop import INSTANT, USERS, SmallShop
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import BadRequest, NotBuilt
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.errors import BadRequest, NotBuilt
+from remora.core.home import Home
 from remora.pipeline import Hydrator, Query, StageContext
 from remora.serving.batch import SLATES, recommend_all, slates_artifacts
 

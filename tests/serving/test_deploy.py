@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.serving.small_shop import settings
 
-from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
-from remora.contracts.home import Home
+from remora.core.errors import BadRequest, NotFound, NotReady, Refused
+from remora.core.home import Home
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Traffic, TrafficStore
 from remora.serving import deploy

@@ -16,7 +16,7 @@ from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, USERS, SmallShop, reg
 from tests.serving.test_routes import Front, Stuck, asking, assert_problem
 
 from remora.cli.explain import render
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Candidates, Mask, Query
 from remora.pipeline.runner import named
 from remora.serving.explanation import Explanation, explain

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tests.serving.small_shop import SmallShop
 
-from remora.contracts.errors import DataError, NotReady, Refused
-from remora.contracts.home import Home
+from remora.core.errors import DataError, NotReady, Refused
+from remora.core.home import Home
 from remora.registry.traffic import Traffic
 from remora.serving.bundle_follower import BundleFollower
 from remora.serving.load_guard import LoadGuard, LoadInProgress

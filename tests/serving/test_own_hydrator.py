@@ -15,8 +15,8 @@ from tests.extensions.packages import install, on_the_path
 from tests.serving.small_shop import INSTANT, SmallShop, settings
 from tests.serving.test_routes import Front, asking
 
-from remora.contracts.home import Home
-from remora.contracts.tables import TIMESTAMP
+from remora.core.home import Home
+from remora.core.tables import TIMESTAMP
 from remora.datasets.ranking_rows import CandidateRows
 from remora.evaluation.accumulator import Column
 from remora.evaluation.metrics.recall import Recall
@@ -34,7 +34,7 @@ N = 5
 GUEST, SEEN = "guest", ["i20", "i21", "i22"]
 MODULE = """
     from dataclasses import dataclass, replace
-    from remora.contracts.errors import NotReady
+    from remora.core.errors import NotReady
     from remora.extensions import ComponentConfig
 
     class Guests:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.serving.small_shop import SmallShop, settings
 
-from remora.contracts.errors import BadRequest, NotFound
+from remora.core.errors import BadRequest, NotFound
 from remora.serving.requests import RequestContext, item_row, to_query
 from remora.serving.schemas import SEED, RecommendRequest
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from tests.serving.small_shop import USERS, SmallShop, settings
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.registry.replica_status import LATENCY_BOUNDS_MS, RequestStats, ShadowStats
 from remora.registry.traffic import Canary, Traffic

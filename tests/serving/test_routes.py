@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.serving.small_shop import N_ITEMS, UNAVAILABLE, SmallShop, regulars, settings
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.pipeline.deadline import Deadline
 from remora.serving.bundle_follower import ActiveTraffic

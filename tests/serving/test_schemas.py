@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remora.contracts.errors import BadRequest
+from remora.core.errors import BadRequest
 from remora.serving.schemas import RecommendRequest, recommend_request
 
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.load import Load
 from tests.serving.small_shop import USERS, SmallShop, Taste, settings
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.pipeline import Candidates, Query, Scores, StageContext
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.traffic import Traffic, TrafficStore

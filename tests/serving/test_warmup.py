@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 from tests.serving.small_shop import N_ITEMS, Regulars, SmallShop, regulars, settings
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext
 from remora.serving.replica import Replica
 from remora.serving.warmup import MOST_ROUNDS, warm_up

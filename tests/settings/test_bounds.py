@@ -13,7 +13,7 @@ import pytest
 from pydantic import RootModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.evaluation.metrics.metric import RelevanceMetric
 from remora.extensions import ComponentChoice
 from remora.settings import EvaluationSettings, Settings

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.settings.test_bounds import LEAVES
 
 import remora
-from remora.contracts.credentials import Connection, SecretUrl
+from remora.core.credentials import Connection, SecretUrl
 from remora.ingest.provenance import config_fingerprint
 from remora.rollout.gates.report import report_version
 from remora.settings import Settings

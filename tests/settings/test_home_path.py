@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from remora.contracts.errors import SettingsError, StorageError, UnsupportedFormat
+from remora.core.errors import SettingsError, StorageError, UnsupportedFormat
 from remora.settings import Settings, activate, load
 
 LEAST = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from remora.contracts.errors import SettingsError, UnsupportedFormat
+from remora.core.errors import SettingsError, UnsupportedFormat
 from remora.settings import activate, installed, load
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.settings import Settings, activate, load
 
 SECRET = "hunter2-and-more"

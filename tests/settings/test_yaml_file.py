@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.settings import load
 from remora.settings.yaml_file import dump, parse
 

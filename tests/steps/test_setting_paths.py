@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.settings.test_bounds import NEEDED
 
-from remora.contracts.section import UndeclaredSetting
+from remora.core.section import UndeclaredSetting
 from remora.settings import Settings
 from remora.steps.setting_paths import check, tree_of, values, view
 

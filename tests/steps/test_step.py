@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.settings.test_bounds import NEEDED
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import NotBuilt
-from remora.contracts.home import Home
-from remora.contracts.section import UndeclaredSetting
+from remora.core.artifacts import Artifact
+from remora.core.errors import NotBuilt
+from remora.core.home import Home
+from remora.core.section import UndeclaredSetting
 from remora.settings import Settings
 from remora.steps import Build, Provenance, Step, builds
 from remora.steps.graph import checked

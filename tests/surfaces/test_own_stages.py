@@ -11,7 +11,7 @@ import pytest
 from tests.extensions.packages import install, on_the_path
 from tests.serving.small_shop import INSTANT, N_ITEMS, context, settings
 
-from remora.contracts.errors import ComponentError
+from remora.core.errors import ComponentError
 from remora.pipeline import Query
 from remora.settings import Settings
 from remora.surfaces.build import pipeline_of, pipelines

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from remora.contracts.errors import ComponentError
+from remora.core.errors import ComponentError
 from remora.features.transforms import Transform, TransformContext
 from remora.testing.transforms import TransformContract, some_events
 

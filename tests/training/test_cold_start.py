@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.settings import Settings
 from remora.training.cold_start import measure
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.datasets.worlds import START, settings_for
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.datasets.splits import TimeSplit
 from remora.training.retrieval_inputs import check_comparable, check_examples
 

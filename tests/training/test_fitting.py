@@ -13,8 +13,8 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remora.contracts.errors import DataError
-from remora.contracts.home import Home
+from remora.core.errors import DataError
+from remora.core.home import Home
 from remora.fitting.checkpoints import COOLING, check_shapes, is_over, judged, progress
 from remora.fitting.lr_schedule import rate
 from remora.fitting.runs import POLL

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.features.build import build
 from remora.features.store import apply
 from remora.steps.path import SLATES

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 from remora.datasets.splits import TimeSplit, time_split
 from remora.settings import Settings
 from remora.training.retrieval_inputs import prepare

@@ -10,7 +10,7 @@ import pytest
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 from tests.training.test_no_future import versions
 
-from remora.contracts.artifacts import Artifact
+from remora.core.artifacts import Artifact
 from remora.datasets.splits import TimeSplit, time_split
 from remora.features.build import build
 from remora.features.store import apply

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home
+from remora.core.errors import NotReady
+from remora.core.home import Home
 from remora.settings import DataSettings, Settings
 from remora.settings.one_writer import LOCK, one_writer, writes
 

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import DataError, SettingsError
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.errors import DataError, SettingsError
+from remora.core.home import Home
 from remora.datasets.labelled_slates import slates_of
 from remora.datasets.splits import time_split
 from remora.evaluation.systems import RETRIEVAL, SURFACE

@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import DataError
+from remora.core.artifacts import Artifact
+from remora.core.errors import DataError
 from remora.fitting.runs import POLL
 from remora.retrieval.encoder import UserEncoder
 from remora.retrieval.index import ItemIndex

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import DataError, NotBuilt
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.errors import DataError, NotBuilt
+from remora.core.home import Home
 from remora.datasets.splits import time_split
 from remora.ingest.lake import Lake
 from remora.pipeline import Query

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from tests.training.test_retrieval import small
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import DataError, NotFound, SettingsError
+from remora.core.artifacts import Artifact
+from remora.core.errors import DataError, NotFound, SettingsError
 from remora.settings import Settings
 from remora.training.tuning.outcome import read_search
 from remora.training.tuning.report import gained, markdown, rows

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.datasets.worlds import settings_for
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 from remora.datasets.splits import Window
 from remora.training.unfound import why_unfound, without_target
 

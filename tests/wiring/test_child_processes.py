@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from remora.contracts.feast_import import VARIABLES
+from remora.core.feast_import import VARIABLES
 from remora.wiring import child_processes
 
 WAIT = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read(); import signal; signal.pause()"]

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from remora.contracts.feast_import import VARIABLES
+from remora.core.feast_import import VARIABLES
 from remora.wiring.surroundings import LOOPBACK, settle
 
 

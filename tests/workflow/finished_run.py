@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.features.applied import APPLIED, RECORD
 from remora.features.feature_repo import applied_as
 from remora.ingest.data_quality import report_path

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.home import Home
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.workflow import path

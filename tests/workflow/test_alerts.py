@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.workflow import recorded_runs as runs
 from tests.workflow.conftest import Webhook
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.settings import RetrainingSettings, Settings
 from remora.workflow.alerts import late, send
 from remora.workflow.node_exporter import METRICS

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import NotFound
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.errors import NotFound
+from remora.core.home import Home
 from remora.settings import Settings
 from remora.steps import Step
 from remora.steps.path import (

@@ -14,8 +14,8 @@ from pydantic import RootModel, ValidationError
 from tests.end_to_end.dataset import write
 from tests.workflow.finished_run import finish_run
 
-from remora.contracts.home import Home
-from remora.contracts.section import Section
+from remora.core.home import Home
+from remora.core.section import Section
 from remora.extensions import ComponentChoice, names
 from remora.ingest import source_changes
 from remora.ingest.file_fingerprints import FILE

@@ -12,8 +12,8 @@ from tests.workflow import recorded_runs as runs
 from tests.workflow.conftest import Webhook
 from tests.workflow.dying_run import die_in_a_step
 
-from remora.contracts.errors import NotReady, RemoraError, StorageError
-from remora.contracts.home import Home
+from remora.core.errors import NotReady, RemoraError, StorageError
+from remora.core.home import Home
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
 from remora.registry.traffic import PATH as TRAFFIC

@@ -16,9 +16,9 @@ from rich.text import Text
 from remora.cli import bundle_aliases, bundle_storage, gate
 from remora.cli.options import ConfigOption, JsonOption, NameArgument, emit
 from remora.cli.terminal import line, styled
-from remora.contracts.errors import RemoraError
-from remora.contracts.home import storage_errors
-from remora.contracts.printable import one_line, printable
+from remora.core.errors import RemoraError
+from remora.core.home import storage_errors
+from remora.core.printable import one_line, printable
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:

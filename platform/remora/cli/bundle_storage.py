@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, NameArgument, emit
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.settings import load
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ def report(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     The same figures are kept as JSON under <home>/lake/reports.
     """
 
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.ingest.data_quality import report as examine
     from remora.ingest.lake import Lake
     from remora.wiring.cluster import connect

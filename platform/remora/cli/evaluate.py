@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from remora.cli.options import ConfigOption, JsonOption, emit
-from remora.contracts.home import storage_errors
+from remora.core.home import storage_errors
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
-    from remora.contracts.artifacts import Artifact
+    from remora.core.artifacts import Artifact
     from remora.training.evaluation import Evaluation
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from remora.cli.options import ConfigOption, JsonOption, emit
 from remora.cli.terminal import line, styled
-from remora.contracts.printable import one_line
+from remora.core.printable import one_line
 from remora.settings import load
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, emit
 from remora.cli.terminal import line, styled
-from remora.contracts.printable import one_line
+from remora.core.printable import one_line
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
-    from remora.contracts.artifacts import Artifact
+    from remora.core.artifacts import Artifact
     from remora.features.parity import ParityReport
     from remora.features.point_in_time.join_report import JoinReport
 
@@ -38,7 +38,7 @@ def build(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     Trailing windows, popularity, trend, affinity and histories as of every midnight on which they change, and the
     columns of users and items that the settings declare. When lake and settings have not changed, the result is reused.
     """
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.features.build import build as make
     from remora.ingest.lake import Lake
     from remora.wiring.cluster import connect
@@ -90,7 +90,7 @@ def parity(
     Users come from the online store, items from the snapshot of the bundle in production; both are computed again by
     the point-in-time join, as of the instant that they serve.
     """
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.features.applied import check_materialized
     from remora.features.parity import parity as compare
     from remora.features.parity import served

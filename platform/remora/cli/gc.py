@@ -41,7 +41,7 @@ def gc(
 
 def collect(settings: Settings, *, delete: bool) -> GarbageReport:
     """See :func:`remora.registry.home_garbage.collect`; folders that killed processes left in /tmp go with it."""
-    from remora.contracts.private_folder import SHORT, remove_abandoned
+    from remora.core.private_folder import SHORT, remove_abandoned
     from remora.features.store import registered_versions
     from remora.registry import home_garbage
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from remora.cli.options import JsonOption, console, emit
 from remora.cli.terminal import line, styled
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from remora.project.folders import ProjectFiles

@@ -35,9 +35,9 @@ from remora.cli.options import console
 from remora.cli.progress import show_progress
 from remora.cli.terminal import line, styled
 from remora.cli.unforeseen import DEBUG, deliberate, described, trace
-from remora.contracts.errors import DataError, NotReady, RemoraError, SettingsError
-from remora.contracts.private import keep_private
-from remora.contracts.private_folder import remove_own
+from remora.core.errors import DataError, NotReady, RemoraError, SettingsError
+from remora.core.private import keep_private
+from remora.core.private_folder import remove_own
 from remora.wiring.surroundings import settle
 
 app = typer.Typer(

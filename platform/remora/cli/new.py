@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from remora.cli.options import JsonOption, emit
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Write skeletons for code of your own.")
 

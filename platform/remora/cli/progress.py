@@ -7,8 +7,8 @@ import logging
 from rich.logging import RichHandler
 
 from remora.cli.options import console
-from remora.contracts.printable import printable
-from remora.contracts.redaction import redacted
+from remora.core.printable import printable
+from remora.core.redaction import redacted
 
 
 def show_progress() -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, console, emit
 from remora.cli.terminal import line, styled
-from remora.contracts.printable import one_line
+from remora.core.printable import one_line
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from remora.cli import gate
 from remora.cli.options import ConfigOption, JsonOption, console, emit
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home
-from remora.contracts.printable import printable
+from remora.core.errors import NotReady
+from remora.core.home import Home
+from remora.core.printable import printable
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from rich.table import Table
 from remora.cli import data, evaluate, gate, gc, plan, recommend
 from remora.cli.options import ConfigOption, JsonOption, SinceOption, console, emit, paper
 from remora.cli.terminal import line, styled
-from remora.contracts.errors import RemoraError
-from remora.contracts.redaction import redacted
+from remora.core.errors import RemoraError
+from remora.core.redaction import redacted
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _extremes(settings: Settings) -> tuple[str, str]:
     """The users with most and with fewest items in their history; equals by id."""
     import pyarrow.compute as pc
 
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.features.tables import FeatureTables
 
     table = FeatureTables.open(Home(settings.home)).read("user_history", ["user_id", "seen"])

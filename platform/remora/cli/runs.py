@@ -10,7 +10,7 @@ from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, emit
 from remora.cli.terminal import line, styled
-from remora.contracts.printable import one_line
+from remora.core.printable import one_line
 from remora.settings import load
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """What became of the runs of this home: by whom, what was new, how long each step took, and errors."""
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.workflow.run_recorder import check as look
     from remora.workflow.run_records import Records
 

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from remora.contracts.printable import printable
+from remora.core.printable import printable
 
 
 class Terminal(Console):

@@ -10,11 +10,11 @@ from rich.table import Table
 
 from remora.cli.features import render_join_report
 from remora.cli.options import ConfigOption, JsonOption, emit
-from remora.contracts.redaction import redacted
+from remora.core.redaction import redacted
 from remora.settings import activate, load
 
 if TYPE_CHECKING:
-    from remora.contracts.artifacts import Artifact
+    from remora.core.artifacts import Artifact
     from remora.training.merge import MergeReport
 
 app = typer.Typer(

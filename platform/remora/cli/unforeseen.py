@@ -8,9 +8,9 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 
-from remora.contracts.errors import RemoraError
-from remora.contracts.printable import one_line
-from remora.contracts.redaction import redacted
+from remora.core.errors import RemoraError
+from remora.core.printable import one_line
+from remora.core.redaction import redacted
 
 DEBUG = "REMORA_DEBUG"
 

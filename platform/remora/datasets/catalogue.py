@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.tables import EVENT_TIMESTAMP, ITEM_ID, USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.ingest.lake import Lake
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.tables import PROFILE, USER_ID
+from remora.core.tables import PROFILE, USER_ID
 from remora.datasets.sequences import HELD_OUT, HISTORY, TARGET, WEIGHT
 from remora.retrieval.content import Content
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.hash_sampling import in_sample
 from remora.datasets.sequences import HISTORY, PADDING, TARGET
 

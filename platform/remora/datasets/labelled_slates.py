@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from remora.contracts.tables import ITEM_ID, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.tables import ITEM_ID, USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.queries import LABEL
 from remora.datasets.ranking_rows import HISTORY_EVENTS, INSTANT, QUERY_ID, SAMPLED
 from remora.ranking.batch import Batch

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import DataError
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
+from remora.core.errors import DataError
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
 from remora.datasets.by_user import COLUMNS, map_users
 from remora.datasets.queries import LABEL, OUTCOMES, Objectives, check_values, history_events, label_of, schema_with
 from remora.datasets.splits import Window

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import DataError
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, VALUE
+from remora.core.errors import DataError
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, VALUE
 from remora.datasets.by_user import COLUMNS, map_users
 from remora.datasets.splits import Window
 from remora.ingest.lake import Lake

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import ItemCodes, Vocabulary
+from remora.core.tables import ITEM_ID, TIMESTAMP, USER_ID
+from remora.core.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.days import by_days, each_day
 from remora.datasets.logged_slates import SHOWN
 from remora.datasets.queries import LABEL, OUTCOMES

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, PROFILE, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, PROFILE, USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.by_user import map_users
 from remora.datasets.hash_sampling import in_sample
 from remora.ingest.lake import Lake
@@ -32,7 +32,7 @@ def sequences(
     Columns: ``user_id``; ``history`` (L,) int32, the last L positive items strictly before the event's instant, most
     recent last, filled with -1 at the front; ``target`` int32; ``weight`` float32 of the event type; ``held_out``
     bool, true for about that share of users, chosen by a hash; and each of ``data.user_columns`` as it stood at the
-    event, its name after :data:`~remora.contracts.tables.PROFILE`. Where the home feed leaves out what was seen, only a
+    event, its name after :data:`~remora.core.tables.PROFILE`. Where the home feed leaves out what was seen, only a
     user's first event with an item is an example.
     """
     profile = _profiles(lake.users(), settings)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import DataError
-from remora.contracts.tables import EVENT_TIMESTAMP
+from remora.core.errors import DataError
+from remora.core.tables import EVENT_TIMESTAMP
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 

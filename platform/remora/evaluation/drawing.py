@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from remora.contracts.printable import one_line
+from remora.core.printable import one_line
 
 NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 TICK_LABEL, TITLE = 24, 60

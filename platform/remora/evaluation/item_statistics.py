@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from remora.contracts.errors import MissingInput
+from remora.core.errors import MissingInput
 
 
 def _no_column(name: str) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 import pyarrow as pa
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.days import each_day
 from remora.evaluation.accumulator import Accumulator, Column, ReplaySums
 from remora.evaluation.metrics.judgement import judge

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import NotFound
+from remora.core.errors import NotFound
 from remora.evaluation.accumulator import Column, ReplaySums
 from remora.evaluation.bootstrap import Bootstrap, Interval
 from remora.evaluation.cold_start import ColdStart

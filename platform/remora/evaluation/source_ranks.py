@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import ray
 
-from remora.contracts.vocabulary import ItemCodes, Vocabulary
+from remora.core.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.days import by_days, each_day
 from remora.evaluation.replay import asked, gains_of, query_of
 from remora.pipeline import Pipeline

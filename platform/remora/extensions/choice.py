@@ -19,9 +19,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from remora.contracts.errors import ComponentError
-from remora.contracts.mistakes import listed
-from remora.contracts.section import Section
+from remora.core.errors import ComponentError
+from remora.core.mistakes import listed
+from remora.core.section import Section
 from remora.extensions.component import ComponentConfig, Kind
 from remora.extensions.registry import PATH, Component, find, names
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from remora.contracts.errors import ComponentError
-from remora.contracts.section import Section
+from remora.core.errors import ComponentError
+from remora.core.section import Section
 
 
 class ComponentConfig(Section):

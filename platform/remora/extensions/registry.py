@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
 from typing import Any
 
-from remora.contracts.errors import ComponentError
+from remora.core.errors import ComponentError
 from remora.extensions.component import Kind
 
 PATH = ":"

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remora.contracts.errors import NotReady, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
-from remora.contracts.redaction import redacted_connection
+from remora.core.errors import NotReady, UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
+from remora.core.redaction import redacted_connection
 from remora.features.tables import FeatureTables
 from remora.ingest.lake import Lake
 from remora.settings import Settings

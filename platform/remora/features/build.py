@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import ComponentError, MissingInput
-from remora.contracts.parquet import write_parquet
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
+from remora.core.artifacts import Artifact
+from remora.core.errors import ComponentError, MissingInput
+from remora.core.parquet import write_parquet
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VALUE
 from remora.extensions import ComponentChoice
 from remora.extensions.kinds import TRANSFORM
 from remora.features.profiles import CATEGORY_NUMBERS, category_names, item_catalogue, item_profile, user_profile

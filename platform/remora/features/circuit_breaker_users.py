@@ -6,7 +6,7 @@ import threading
 
 from pybreaker import CircuitBreaker, CircuitBreakerError
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Hydrator, Query
 
 

@@ -17,8 +17,8 @@ from feast import Field, FileSource
 from feast.data_format import ParquetFormat
 from feast.types import Array, Bool, FeastType, Float32, Float64, Int32, Int64, String, UnixTimestamp
 
-from remora.contracts.errors import SettingsError, WrongType
-from remora.contracts.home import Home
+from remora.core.errors import SettingsError, WrongType
+from remora.core.home import Home
 from remora.features.tables import FeatureTables
 from remora.settings import ACTIVE, Settings, load
 

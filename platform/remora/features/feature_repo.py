@@ -6,9 +6,9 @@ import hashlib
 import os
 from pathlib import Path
 
-from remora.contracts.errors import SettingsError
-from remora.contracts.project_folders import FEATURE_REPO, original
-from remora.contracts.redaction import redacted_connection
+from remora.core.errors import SettingsError
+from remora.core.project_folders import FEATURE_REPO, original
+from remora.core.redaction import redacted_connection
 from remora.settings import Settings
 
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from feast import FeatureStore
 
-from remora.contracts.errors import StorageError, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.redaction import redacted_connection
-from remora.contracts.tables import EVENT_TIMESTAMP, TIMESTAMP
+from remora.core.errors import StorageError, UnreadableInput
+from remora.core.home import Home
+from remora.core.redaction import redacted_connection
+from remora.core.tables import EVENT_TIMESTAMP, TIMESTAMP
 from remora.features.applied import RECORD, read_record
 from remora.features.profiles import EPOCH
 from remora.features.store import open_store

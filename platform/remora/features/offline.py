@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.errors import MissingInput
-from remora.contracts.tables import EVENT_TIMESTAMP, TIMESTAMP
+from remora.core.errors import MissingInput
+from remora.core.tables import EVENT_TIMESTAMP, TIMESTAMP
 from remora.features.point_in_time.entity_rows import ROW, Entities, EntityRows
 from remora.features.services import service_of
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from remora.contracts.errors import NotFound, NotReady
-from remora.contracts.tables import USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.errors import NotFound, NotReady
+from remora.core.tables import USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.features.services import user_features
 from remora.pipeline import Query
 from remora.settings import Settings

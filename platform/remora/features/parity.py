@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.home import Home
-from remora.contracts.tables import ITEM_ID, TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.home import Home
+from remora.core.tables import ITEM_ID, TIMESTAMP, USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.features.offline import INSTANT, historical
 from remora.features.online import HISTORY, SEEN
 from remora.features.replay import ReplayUsers

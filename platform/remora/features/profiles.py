@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.errors import MissingInput
-from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
+from remora.core.errors import MissingInput
+from remora.core.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
 from remora.settings import DataSettings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.features.offline import INSTANT, historical
 from remora.features.online import user_value
 from remora.features.transforms.user_history import histories

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remora.contracts.artifacts import fingerprint
-from remora.contracts.errors import NotFound
+from remora.core.artifacts import fingerprint
+from remora.core.errors import NotFound
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import MissingInput, UnreadableInput
-from remora.contracts.json_document import parse_document
-from remora.contracts.tables import ITEM_ID, ITEM_PROFILE, TIMESTAMP
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.errors import MissingInput, UnreadableInput
+from remora.core.json_document import parse_document
+from remora.core.tables import ITEM_ID, ITEM_PROFILE, TIMESTAMP
+from remora.core.vocabulary import Vocabulary
 from remora.features.transforms.cross import CATEGORIES, spread
 from remora.ingest.lake import Lake
 from remora.settings import Settings

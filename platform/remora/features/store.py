@@ -23,11 +23,11 @@ from feast import Entity, FeatureService, FeatureStore, FeatureView, OnDemandFea
 from feast.data_source import DataSource
 from sqlalchemy.exc import SQLAlchemyError
 
-from remora.contracts.errors import NotBuilt, NotReady, SettingsError
-from remora.contracts.home import Home
-from remora.contracts.printable import one_line
-from remora.contracts.redaction import redacted, redacted_connection
-from remora.contracts.sqlite import sqlite_url
+from remora.core.errors import NotBuilt, NotReady, SettingsError
+from remora.core.home import Home
+from remora.core.printable import one_line
+from remora.core.redaction import redacted, redacted_connection
+from remora.core.sqlite import sqlite_url
 from remora.features.applied import APPLIED, OF_TABLES, check_applied, check_built
 from remora.features.declarations import declaring
 from remora.features.feature_repo import applied_as, feature_repo

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import NotBuilt, NotFound
-from remora.contracts.home import Home
-from remora.contracts.parquet import read_parquet
-from remora.contracts.redaction import without_credentials
-from remora.contracts.section import Section
-from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.errors import NotBuilt, NotFound
+from remora.core.home import Home
+from remora.core.parquet import read_parquet
+from remora.core.redaction import without_credentials
+from remora.core.section import Section
+from remora.core.tables import EVENT_TIMESTAMP, USER_ID
 from remora.features.transforms.transform import KEYS
 
 CATEGORIES_FILE = "categories.json"

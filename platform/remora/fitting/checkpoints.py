@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from remora.contracts.errors import DataError
-from remora.contracts.json_document import parse_document
+from remora.core.errors import DataError
+from remora.core.json_document import parse_document
 
 TOWER = "tower.safetensors"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, UserCallback
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
 
 FOLDER = "training"
 STATE = "checkpoint_manager_snapshot.json"

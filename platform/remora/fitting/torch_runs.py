@@ -14,7 +14,7 @@ from ray.train.torch import TorchTrainer
 from safetensors.torch import load_file
 from torch import nn
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.checkpoints import TOWER
 from remora.fitting.progress import Report, followed
 from remora.fitting.runs import forget, run_config

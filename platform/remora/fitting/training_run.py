@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.fitting.progress import Report
 
 RANKING = "ranking"

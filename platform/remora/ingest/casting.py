@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.types as pat
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 from remora.settings import SourceSettings
 from remora.settings.time_pattern import is_zoned, reader_pattern
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, QUARANTINE
+from remora.core.tables import EVENT_TIMESTAMP, QUARANTINE
 from remora.ingest.contract import REASON, RowValidator, accepted
 from remora.ingest.distinct import DistinctRows
 from remora.ingest.doubtful_values import doubtful_values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from remora.contracts.tables import ITEM_ID, USER_ID
+from remora.core.tables import ITEM_ID, USER_ID
 from remora.ingest.findings import Finding
 
 LEAST_EVENTS = 100

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.types as pat
 
-from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.core.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.ingest.casting import NAME_OF, present, read_as, whole_number_text
 from remora.ingest.event_ids import content_ids
 from remora.ingest.files import ORDER, UNREADABLE

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from remora.contracts.errors import UnreadableInput
+from remora.core.errors import UnreadableInput
 from remora.ingest.delimiter import ONE_CHARACTER, OneCharacter
 from remora.ingest.files import ORDER, UNREADABLE, FileFormat, FileSchema, FileSplit, SourceFile, order_of
 from remora.ingest.locate import locate

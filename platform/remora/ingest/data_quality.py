@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel
 
-from remora.contracts.json_document import read_document
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.core.json_document import read_document
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
 from remora.ingest.concentration import concentration
 from remora.ingest.contract import DUPLICATE, FILTER, UNKNOWN_ITEM
 from remora.ingest.findings import Finding

@@ -20,8 +20,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from remora.contracts.errors import DataError, MissingInput, UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import DataError, MissingInput, UnreadableInput
+from remora.core.home import Home
 from remora.ingest import parquet
 from remora.ingest.files import (
     FILES_PER_SOURCE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from remora.contracts.tables import EVENT_TIMESTAMP
+from remora.core.tables import EVENT_TIMESTAMP
 from remora.ingest.files import ORDER
 
 _FIRST = "__first"

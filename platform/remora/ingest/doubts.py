@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import MAX_ID_CHARACTERS
+from remora.core.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
+from remora.core.vocabulary import MAX_ID_CHARACTERS
 from remora.ingest.contract import REASON, UNDECLARED
 from remora.ingest.doubtful_values import doubtful_values
 from remora.ingest.files import UNREADABLE

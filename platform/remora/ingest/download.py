@@ -14,8 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from remora.contracts.errors import MissingInput, NotReady, SettingsError
-from remora.contracts.home import Home
+from remora.core.errors import MissingInput, NotReady, SettingsError
+from remora.core.home import Home
 from remora.ingest.movielens import Converter, convert_1m, convert_100k
 from remora.settings import Settings
 from remora.settings.one_writer import writes

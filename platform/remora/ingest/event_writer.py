@@ -14,9 +14,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.parquet import write_parquet
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, QUARANTINE, TIMESTAMP, USER_ID
+from remora.core.artifacts import Artifact
+from remora.core.parquet import write_parquet
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, QUARANTINE, TIMESTAMP, USER_ID
 from remora.ingest.contract import DUPLICATE, REASON, RowValidator
 from remora.ingest.file_layout import FILE, FileLayout
 from remora.ingest.files import ORDER

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import REBUILD, Artifact
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.printable import one_line
+from remora.core.artifacts import REBUILD, Artifact
+from remora.core.errors import UnreadableInput
+from remora.core.printable import one_line
 from remora.ingest.files import FileSchema, FileSplit, SourceFile
 from remora.ingest.inspect import TableSources
 

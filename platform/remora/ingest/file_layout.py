@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from remora.contracts.tables import DAY
+from remora.core.tables import DAY
 from remora.ingest.files import ORDER
 from remora.ingest.scan import EventScan
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError
-from remora.contracts.home import Home
+from remora.core.errors import DataError, MissingInput, SettingsError
+from remora.core.home import Home
 from remora.settings import SourceSettings
 
 ORDER = "__order"

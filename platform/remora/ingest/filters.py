@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import MissingInput, SettingsError, WrongType
+from remora.core.errors import MissingInput, SettingsError, WrongType
 from remora.ingest.casting import TYPE_OF, present, read_as
 from remora.ingest.files import FileSchema
 from remora.ingest.plain import holds_bytes, plain_type

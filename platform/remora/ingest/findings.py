@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import Implausible
+from remora.core.errors import Implausible
 
 
 class Finding(BaseModel):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ingest.files import FileFormat, FileSchema, FileSplit, FoundFiles, SourceFile
 from remora.settings import SourceSettings
 from remora.settings.installed import check_package

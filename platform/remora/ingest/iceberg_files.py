@@ -23,8 +23,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, ManifestGroupPlanner
 from pyiceberg.table.metadata import TableMetadata
 
-from remora.contracts.errors import DataError, UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import DataError, UnreadableInput
+from remora.core.home import Home
 from remora.ingest.files import (
     FILES_PER_SOURCE,
     ORDER,

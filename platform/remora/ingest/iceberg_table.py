@@ -20,8 +20,8 @@ from pyiceberg.typedef import EMPTY_DICT, Properties
 from pyiceberg.utils.config import Config
 from sqlalchemy.exc import SQLAlchemyError
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError
-from remora.contracts.home import Home
+from remora.core.errors import DataError, MissingInput, SettingsError
+from remora.core.home import Home
 from remora.ingest.table_location import TableLocation, store_of
 from remora.settings import SourceSettings
 

@@ -16,10 +16,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import NotBuilt
-from remora.contracts.parquet import read_parquet
-from remora.contracts.tables import DAY, EVENT_ID, ITEM_ID, QUARANTINE
+from remora.core.artifacts import Artifact
+from remora.core.errors import NotBuilt
+from remora.core.parquet import read_parquet
+from remora.core.tables import DAY, EVENT_ID, ITEM_ID, QUARANTINE
 from remora.ingest.catalogue import Catalogue
 from remora.ingest.contract import FUTURE
 from remora.ingest.file_fingerprints import (
@@ -38,7 +38,7 @@ from remora.ingest.rows import Task
 from remora.ingest.schema import KEY_OF, SOURCE_ROW
 
 if TYPE_CHECKING:
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.settings import DataSettings
 
 UNKNOWN_ITEMS = "fingerprints/unknown_items.parquet"

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import DataError
-from remora.contracts.home import Home
-from remora.contracts.redaction import without_credentials
-from remora.contracts.tables import CONTRACT_VERSION, EVENT_TIMESTAMP, ITEM_ID, USER_ID
+from remora.core.artifacts import Artifact
+from remora.core.errors import DataError
+from remora.core.home import Home
+from remora.core.redaction import without_credentials
+from remora.core.tables import CONTRACT_VERSION, EVENT_TIMESTAMP, ITEM_ID, USER_ID
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.contract import RowValidator
 from remora.ingest.doubtful_values import with_examples

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ingest.files import FileSchema, FoundFiles, SourceFile
 from remora.ingest.filters import check_conditions
 from remora.ingest.formats import FORMATS

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from remora.contracts.errors import UnreadableInput
+from remora.core.errors import UnreadableInput
 from remora.ingest.files import ORDER, UNREADABLE, FileFormat, FileSchema, FileSplit, SourceFile, order_of
 from remora.ingest.locate import locate
 from remora.ingest.schema import columns_of

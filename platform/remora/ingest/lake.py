@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.home import Home
-from remora.contracts.parquet import read_parquet
-from remora.contracts.tables import DAY, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.home import Home
+from remora.core.parquet import read_parquet
+from remora.core.tables import DAY, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID
+from remora.core.vocabulary import Vocabulary
 from remora.ingest.findings import Finding
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Lake:
         return self._table("users")
 
     def quarantine(self) -> pa.Table:
-        """Rows that were not accepted, with the columns of :data:`~remora.contracts.tables.QUARANTINE`."""
+        """Rows that were not accepted, with the columns of :data:`~remora.core.tables.QUARANTINE`."""
         return self._table("quarantine")
 
     def vocabulary(self) -> Vocabulary:

@@ -6,8 +6,8 @@ import posixpath
 
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import DataError, MissingInput, SettingsError, UnreadableInput
+from remora.core.home import Home
 from remora.ingest.files import FILES_PER_SOURCE, FoundFiles, SourceFile, check_number, nothing_there, place_in_store
 from remora.ingest.shards import check_shards, files_of_splits
 from remora.settings import SourceSettings

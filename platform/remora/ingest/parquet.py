@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import UnreadableInput
+from remora.core.errors import UnreadableInput
 from remora.ingest.files import ORDER, UNREADABLE, FileFormat, FileSchema, FileSplit, SourceFile, order_of
 from remora.ingest.locate import locate
 from remora.ingest.plain import holds_bytes, known_type, plain

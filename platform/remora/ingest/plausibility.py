@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import MAX_ID_CHARACTERS
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
+from remora.core.vocabulary import MAX_ID_CHARACTERS
 from remora.ingest import doubts
 from remora.ingest.contract import EARLY, FUTURE, UNDECLARED, UNKNOWN_ITEM
 from remora.ingest.divided import backslash_quotes, list_separator, swallowed_lines

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from remora.contracts.artifacts import fingerprint
-from remora.contracts.tables import CONTRACT_VERSION
+from remora.core.artifacts import fingerprint
+from remora.core.tables import CONTRACT_VERSION
 from remora.ingest.file_fingerprints import FileFingerprint
 from remora.settings import Settings
 from remora.steps import Provenance

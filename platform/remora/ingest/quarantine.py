@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import QuarantineLimitExceeded
-from remora.contracts.tables import QUARANTINE
+from remora.core.errors import QuarantineLimitExceeded
+from remora.core.tables import QUARANTINE
 from remora.ingest.contract import FILTER, REASON, UNKNOWN_ITEM, UNREADABLE_ROW
 from remora.ingest.doubtful_values import with_examples
 from remora.ingest.files import ORDER, UNREADABLE, order_of

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ray.data import DataContext
 from ray.exceptions import RayTaskError
 
-from remora.contracts.errors import RemoraError
+from remora.core.errors import RemoraError
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from remora.contracts.tables import ITEM_ID, USER_ID
+from remora.core.tables import ITEM_ID, USER_ID
 
 EXAMPLES = 5
 """Of each doubt, so many examples are kept: the first in alphabetical order, whatever files they come from."""

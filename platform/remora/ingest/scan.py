@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import DAY, EVENT_ID, EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP
+from remora.core.tables import DAY, EVENT_ID, EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP
 from remora.ingest.contract import DUPLICATE, FUTURE, REASON, UNKNOWN_ITEM, RowValidator
 from remora.ingest.doubts import Doubts
 from remora.ingest.event_ids import keys

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from remora.contracts.errors import MissingInput, SettingsError, WrongType
-from remora.contracts.tables import (
+from remora.core.errors import MissingInput, SettingsError, WrongType
+from remora.core.tables import (
     EVENT_TIMESTAMP,
     EVENT_TYPE,
     EVENTS,

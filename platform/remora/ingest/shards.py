@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from remora.contracts.errors import DataError, MissingInput
+from remora.core.errors import DataError, MissingInput
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 from remora.ingest.file_fingerprints import FileFingerprints, Place, place_of
 from remora.ingest.inspect import locate_table
 from remora.ingest.provenance import TABLES

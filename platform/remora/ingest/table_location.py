@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow.fs as pafs
 
-from remora.contracts.home import Home
-from remora.contracts.redaction import without_credentials
+from remora.core.home import Home
+from remora.core.redaction import without_credentials
 from remora.ingest.files import nothing_there, place_in_store
 from remora.settings import SourceSettings
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP
+from remora.core.tables import EVENT_TIMESTAMP
 from remora.ingest.casting import present, read_as
 from remora.ingest.contract import REASON, RowValidator
 from remora.ingest.files import FileSchema

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import NO_ROWS, ItemCodes
+from remora.core.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.rows import unique
 
 Floats = npt.NDArray[np.float32]

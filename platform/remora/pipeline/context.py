@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.errors import DataError, MissingInput
+from remora.core.errors import DataError, MissingInput
 from remora.pipeline.candidates import Floats
 from remora.pipeline.merge_weights import MergeWeights
 from remora.pipeline.stages import Hydrator, Scorer
 
 if TYPE_CHECKING:  # settings import the components that they name, which import this file
-    from remora.contracts.vocabulary import Vocabulary
+    from remora.core.vocabulary import Vocabulary
     from remora.settings import Settings, SurfaceSettings
 
 Model = TypeVar("Model")

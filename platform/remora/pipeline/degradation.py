@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 
 
 class Degradation(NotReady):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from remora.contracts.vocabulary import NO_ROWS, ItemCodes
+from remora.core.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.deadline import NEVER, Deadline
 
 

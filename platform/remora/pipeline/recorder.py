@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from opentelemetry import trace
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline.candidates import Candidates
 from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.degradation import Degradation

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 
 
 def isin(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:

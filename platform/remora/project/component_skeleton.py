@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.extensions.component import Kind
 from remora.extensions.kinds import KINDS
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from remora.contracts.home import storage_errors
-from remora.contracts.project_folders import PROJECT_FOLDERS, original
+from remora.core.home import storage_errors
+from remora.core.project_folders import PROJECT_FOLDERS, original
 
 IGNORED = ".remora/\n__pycache__/\n"
 """Of the project's .gitignore. `ray job submit --working-dir .` reads it too and leaves the home where it is."""

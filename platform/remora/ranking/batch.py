@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

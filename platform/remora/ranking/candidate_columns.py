@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline import Candidates
 from remora.pipeline.candidates import reciprocal_rank_fusion
 from remora.pipeline.runner import BACKFILL

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import MissingInput
-from remora.contracts.tables import ITEM_PROFILE, PROFILE
+from remora.core.errors import MissingInput
+from remora.core.tables import ITEM_PROFILE, PROFILE
 
 MOST_CATEGORIES = 256
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import xgboost
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.ranking.boosting import (
     AMOUNT,
     LISTWISE,

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import DataError
-from remora.contracts.json_document import parse_document
+from remora.core.errors import DataError
+from remora.core.json_document import parse_document
 from remora.ranking.batch import Batch
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import AnyCalibrator

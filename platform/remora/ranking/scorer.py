@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.extensions import ComponentConfig
 from remora.pipeline import Candidates, Query, Scorer, Scores, StageContext
 from remora.ranking.batch import Batch

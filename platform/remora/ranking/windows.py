@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.ranking.columns import RankerColumns
 from remora.ranking.slates import Slates
 

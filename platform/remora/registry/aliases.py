@@ -12,8 +12,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from remora.contracts.errors import StorageError
-from remora.contracts.redaction import redacted
+from remora.core.errors import StorageError
+from remora.core.redaction import redacted
 
 BUNDLE_TAG = "bundle"
 

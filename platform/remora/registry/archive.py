@@ -16,8 +16,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from remora.contracts.errors import ChecksumMismatch, MissingInput, Refused, UnreadableInput
-from remora.contracts.home import atomic_write, storage_errors
+from remora.core.errors import ChecksumMismatch, MissingInput, Refused, UnreadableInput
+from remora.core.home import atomic_write, storage_errors
 from remora.registry.bundle import Bundle
 from remora.registry.documents import check_documents
 from remora.registry.manifest import ID, MANIFEST, Manifest

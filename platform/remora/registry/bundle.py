@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.checksums import hash_at
-from remora.contracts.errors import ChecksumMismatch, NotFound
-from remora.contracts.home import Home
-from remora.contracts.json_document import parse_json
+from remora.core.checksums import hash_at
+from remora.core.errors import ChecksumMismatch, NotFound
+from remora.core.home import Home
+from remora.core.json_document import parse_json
 from remora.registry.documents import LINEAGE, METRICS, check_documents, lineage_of, metrics_of
 from remora.registry.lineage import Lineage
 from remora.registry.manifest import MANIFEST, Manifest

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.errors import BadRequest, NotFound, RemoraError, StorageError
-from remora.contracts.home import Home
+from remora.core.errors import BadRequest, NotFound, RemoraError, StorageError
+from remora.core.home import Home
 from remora.registry.archive import Archive, write
 from remora.registry.bundle import Bundle
 from remora.registry.documents import CARD, LINEAGE, METRICS, finite

@@ -9,9 +9,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from remora.contracts.errors import Refused
-from remora.contracts.json_document import mistakes, parse_json
-from remora.contracts.printable import one_line
+from remora.core.errors import Refused
+from remora.core.json_document import mistakes, parse_json
+from remora.core.printable import one_line
 from remora.registry.lineage import Lineage
 from remora.registry.manifest import Manifest
 from remora.settings.bundle import FILE as SETTINGS

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from remora.contracts.home import StoredFile
+from remora.core.home import StoredFile
 from remora.registry.manifest import ID, MANIFEST
 from remora.registry.promotions import Promotion
 

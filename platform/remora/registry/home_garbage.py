@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from remora.contracts.artifacts import VERSIONS, ArtifactStore
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home, StoredFile
-from remora.contracts.json_document import read_document
+from remora.core.artifacts import VERSIONS, ArtifactStore
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home, StoredFile
+from remora.core.json_document import read_document
 from remora.registry.bundles import Bundles
 from remora.registry.documents import LINEAGE
 from remora.registry.garbage import BundleGarbage

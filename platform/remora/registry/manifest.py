@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from remora.contracts.errors import ChecksumMismatch, Refused, UnsupportedFormat
-from remora.contracts.json_document import mistakes
-from remora.contracts.printable import one_line
+from remora.core.errors import ChecksumMismatch, Refused, UnsupportedFormat
+from remora.core.json_document import mistakes
+from remora.core.printable import one_line
 from remora.registry.signature import SIGNATURE
 
 MANIFEST = "manifest.json"

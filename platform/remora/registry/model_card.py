@@ -13,7 +13,7 @@ from typing import Any
 
 import jinja2
 
-from remora.contracts.printable import shown
+from remora.core.printable import shown
 from remora.registry.lineage import Lineage
 
 SURFACE = "surface"

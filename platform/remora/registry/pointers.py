@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from remora.contracts.errors import BadRequest, NotBuilt, NotReady, SettingsError, UnreadableInput
-from remora.contracts.locks import POSTGRESQL, SQLITE, exclusive_lock
+from remora.core.errors import BadRequest, NotBuilt, NotReady, SettingsError, UnreadableInput
+from remora.core.locks import POSTGRESQL, SQLITE, exclusive_lock
 from remora.registry.aliases import Aliases
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import BadRequest, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
+from remora.core.errors import BadRequest, UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
 from remora.registry.traffic import PRODUCTION, BundleName
 
 FOLDER = "bundles/promotions"

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
 
 FOLDER = "serving/live"
 LATENCY_BOUNDS_MS = (5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0)

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from remora.contracts.artifacts import LEFT, METADATA, STAGING, VERSIONS
-from remora.contracts.home import StoredFile
+from remora.core.artifacts import LEFT, METADATA, STAGING, VERSIONS
+from remora.core.home import StoredFile
 from remora.registry.garbage import ASIDE
 from remora.settings.retention import KINDS, RetentionSettings
 

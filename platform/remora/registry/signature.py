@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 
 SIGNATURE = "signature.json"
 PREFIX = "ed25519:"

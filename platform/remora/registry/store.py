@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 import pyarrow.fs as pafs
 
-from remora.contracts.checksums import MISSING, hash_at
-from remora.contracts.errors import ChecksumMismatch
-from remora.contracts.home import Home, atomic_write, storage_errors, uploading
+from remora.core.checksums import MISSING, hash_at
+from remora.core.errors import ChecksumMismatch
+from remora.core.home import Home, atomic_write, storage_errors, uploading
 from remora.registry.bundle import MEND, Bundle
 from remora.registry.manifest import ID, MANIFEST, FileEntry, Manifest
 from remora.registry.signature import SIGNATURE, Signature

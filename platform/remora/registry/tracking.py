@@ -8,11 +8,11 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from remora.contracts.errors import SettingsError, StorageError
-from remora.contracts.home import Home, storage_errors
-from remora.contracts.locks import POSTGRESQL, advisory
-from remora.contracts.redaction import redacted, without_credentials
-from remora.contracts.sqlite import sqlite_url
+from remora.core.errors import SettingsError, StorageError
+from remora.core.home import Home, storage_errors
+from remora.core.locks import POSTGRESQL, advisory
+from remora.core.redaction import redacted, without_credentials
+from remora.core.sqlite import sqlite_url
 from remora.settings import Settings
 
 FOLDER = "mlflow"

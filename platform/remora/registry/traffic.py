@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
 
 PATH = "serving/traffic.json"
 PRODUCTION, CANARY = "production", "canary"

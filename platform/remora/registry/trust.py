@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from remora.contracts.errors import SignatureError
+from remora.core.errors import SignatureError
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import Manifest
 from remora.registry.signature import SIGNATURE, PrivateKey, PublicKey, Signature

@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 import ray
 
-from remora.contracts.tables import EVENT_TIMESTAMP, USER_ID
-from remora.contracts.vocabulary import ItemCodes, Vocabulary
+from remora.core.tables import EVENT_TIMESTAMP, USER_ID
+from remora.core.vocabulary import ItemCodes, Vocabulary
 from remora.retrieval.models.co_visitation import CoVisitation
 from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.positive_events import COLUMNS, positive_events, rows_of

@@ -12,9 +12,9 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.tables import PROFILE
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.errors import UnreadableInput
+from remora.core.tables import PROFILE
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline.cache import Cache
 from remora.pipeline.query import Query
 from remora.retrieval.towers import HINT, TowerSpec, UserTower

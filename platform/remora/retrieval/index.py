@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.pipeline.candidates import EMPTY, Retrieved
 from remora.retrieval.index_shards import filled
 from remora.retrieval.index_types import INDEX_TYPES, index_type_of

@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.retrieval.index import EXACT_LIMIT, ItemIndex, checked, exact_rows
 from remora.retrieval.index_types import INDEX_TYPES, TRAINING_ROWS
 

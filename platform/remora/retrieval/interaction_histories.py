@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 
 PADDING = -1
 Ints = npt.NDArray[np.int64]

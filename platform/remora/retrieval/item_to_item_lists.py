@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import ray
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.retrieval.interaction_histories import Histories
 from remora.retrieval.linear.model import neighbours
 from remora.retrieval.models.linear import LinearLists

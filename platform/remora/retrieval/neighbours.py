@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.vocabulary import NO_ROWS, ItemCodes
+from remora.core.vocabulary import NO_ROWS, ItemCodes
 from remora.pipeline.candidates import Retrieved
 from remora.pipeline.rows import group_sum
 

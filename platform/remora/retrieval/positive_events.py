@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.settings import Settings
 
 if TYPE_CHECKING:

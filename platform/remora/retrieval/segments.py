@@ -15,10 +15,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import MissingInput
-from remora.contracts.json_document import parse_document
-from remora.contracts.tables import EVENT_TYPE, USER_ID
-from remora.contracts.vocabulary import ItemCodes, Vocabulary
+from remora.core.errors import MissingInput
+from remora.core.json_document import parse_document
+from remora.core.tables import EVENT_TYPE, USER_ID
+from remora.core.vocabulary import ItemCodes, Vocabulary
 from remora.pipeline.candidates import EMPTY, Floats, Retrieved
 from remora.retrieval.models.segment_popularity import SegmentPopularity
 from remora.retrieval.neighbours import Neighbours

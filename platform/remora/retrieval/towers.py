@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.json_document import parse_document
+from remora.core.errors import UnreadableInput
+from remora.core.json_document import parse_document
 from remora.retrieval.content import Content, EncodedContent
 from remora.retrieval.history_encoders.trained_with import check_trained_with
 from remora.retrieval.history_networks.build import summary_network

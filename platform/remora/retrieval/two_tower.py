@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from remora.contracts.errors import DataError
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.errors import DataError
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline import Query, Retrieved
 from remora.pipeline.candidates import Floats
 from remora.retrieval.encoder import UserEncoder

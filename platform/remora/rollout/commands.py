@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
 from remora.rollout.state import FOLDER, Rollout, Status
 
 

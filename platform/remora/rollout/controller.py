@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from remora.contracts.errors import NotReady, Refused, RemoraError, StorageError
+from remora.core.errors import NotReady, Refused, RemoraError, StorageError
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import DamagedRecord, Promotion
 from remora.registry.replica_status import ReplicaStatuses

@@ -11,7 +11,7 @@ from typing import Any
 
 import ray
 
-from remora.contracts.errors import NotReady, RemoraError
+from remora.core.errors import NotReady, RemoraError
 from remora.rollout.controller import Controller, Preflight
 from remora.rollout.start import controller_lock
 from remora.rollout.state import Rollout

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
-from remora.contracts.errors import BadRequest
+from remora.core.errors import BadRequest
 
 ALLOWED = (
     "shadow:DURATION (at most once, first), canary:SHARE%:DURATION, ramp:SHARE%:DURATION (after canaries) and, once "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remora.contracts.errors import GatesFailed
+from remora.core.errors import GatesFailed
 from remora.registry.bundles import Bundles
 from remora.rollout.gates.evidence.fresh_process import FreshProcess
 from remora.rollout.gates.load import GATE, decide

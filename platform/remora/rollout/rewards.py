@@ -7,9 +7,9 @@ from datetime import datetime
 
 import polars as pl
 
-from remora.contracts.errors import NotBuilt
-from remora.contracts.home import Home
-from remora.contracts.tables import EVENT_TIMESTAMP, EVENT_TYPE, USER_ID
+from remora.core.errors import NotBuilt
+from remora.core.home import Home
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, USER_ID
 from remora.ingest.lake import Lake
 from remora.rollout.sequential.ratios import UserSums
 from remora.settings import Settings

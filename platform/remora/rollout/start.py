@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 
-from remora.contracts.errors import NotBuilt, NotReady, Refused
-from remora.contracts.home import Home
-from remora.contracts.locks import exclusive_lock
+from remora.core.errors import NotBuilt, NotReady, Refused
+from remora.core.home import Home
+from remora.core.locks import exclusive_lock
 from remora.registry.bundles import Bundles
 from remora.registry.tracking import tracking_uri
 from remora.rollout.plan import Plan

@@ -12,10 +12,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from remora.contracts.errors import NotBuilt, NotFound, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
-from remora.contracts.printable import one_line
+from remora.core.errors import NotBuilt, NotFound, UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
+from remora.core.printable import one_line
 from remora.registry.replica_status import RequestStats
 from remora.registry.traffic import BundleName
 from remora.rollout.counters import StepCounters

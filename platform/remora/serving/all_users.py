@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.home import Home
-from remora.contracts.tables import USER_ID
+from remora.core.artifacts import Artifact
+from remora.core.home import Home
+from remora.core.tables import USER_ID
 from remora.ingest.lake import Lake
 from remora.serving.batch import recommend_all
 from remora.serving.bundle_loader import BundleLoader

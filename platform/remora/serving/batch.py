@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
-from remora.contracts.errors import StorageError
-from remora.contracts.home import Home
-from remora.contracts.tables import USER_ID
+from remora.core.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.core.errors import StorageError
+from remora.core.home import Home
+from remora.core.tables import USER_ID
 from remora.pipeline import Query, Slate
 from remora.serving.loaded_bundle import LoadedBundle, Loader
 from remora.serving.requests import check_surface

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
 from remora.pipeline import Hydrator, StageContext
 from remora.registry.promotions import Promotions
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from cachetools import LRUCache
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline import EMPTY, Query, Retrieved, Slate
 
 Key = tuple[str | None, str, int | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from remora.contracts.errors import BadRequest, NotFound, NotReady
+from remora.core.errors import BadRequest, NotFound, NotReady
 from remora.serving.schemas import SEED, RecommendRequest
 from remora.surfaces.responses import RecommendResponse
 

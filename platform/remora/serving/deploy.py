@@ -11,9 +11,9 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from remora.contracts.errors import NotReady, Refused
-from remora.contracts.home import Home
-from remora.contracts.printable import one_line
+from remora.core.errors import NotReady, Refused
+from remora.core.home import Home
+from remora.core.printable import one_line
 from remora.registry.replica_status import ReplicaStatuses
 from remora.registry.store import BundleStore
 from remora.registry.traffic import TrafficStore

@@ -11,7 +11,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Query, Slate
 from remora.serving.explanation import Explanation, explain
 from remora.serving.loaded_bundle import LoadedBundle

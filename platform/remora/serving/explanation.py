@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Candidates, Pipeline, Query, Retrieved
 from remora.pipeline.deadline import NEVER
 from remora.ranking.scorer import ObjectiveScorer

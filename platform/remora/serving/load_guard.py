@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from remora.contracts.errors import NotReady, Refused
-from remora.contracts.home import Home
-from remora.contracts.locks import exclusive_lock
+from remora.core.errors import NotReady, Refused
+from remora.core.home import Home
+from remora.core.locks import exclusive_lock
 
 FOLDER = "serving/opened"
 

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
+from remora.core.errors import BadRequest, NotFound, NotReady, Refused
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2

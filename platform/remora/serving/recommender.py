@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from remora.contracts.errors import NotReady, Refused
+from remora.core.errors import NotReady, Refused
 from remora.pipeline import Query, Slate
 from remora.pipeline.cache import ignored
 from remora.registry.traffic import PRODUCTION

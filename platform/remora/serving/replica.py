@@ -7,7 +7,7 @@ import logging
 
 from ray import serve
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.pipeline import Query
 from remora.registry.replica_status import ReplicaStatus, RequestStats, ShadowStats
 from remora.registry.unrecorded import UnrecordedMove

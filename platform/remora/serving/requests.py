@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Header
 from pydantic import Field, TypeAdapter, ValidationError
 
-from remora.contracts.errors import BadRequest, NotFound
+from remora.core.errors import BadRequest, NotFound
 from remora.pipeline import Query
 from remora.pipeline.deadline import Deadline
 from remora.serving.loaded_bundle import LoadedBundle

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
-from remora.contracts.errors import BadRequest
-from remora.contracts.vocabulary import MAX_ID_CHARACTERS
+from remora.core.errors import BadRequest
+from remora.core.vocabulary import MAX_ID_CHARACTERS
 from remora.settings.bounds import MOST_ITEMS
 
 DEFAULT_N = 10

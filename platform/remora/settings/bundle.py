@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from remora.contracts.errors import Refused
-from remora.contracts.json_document import parse_json
-from remora.contracts.section import Section
+from remora.core.errors import Refused
+from remora.core.json_document import parse_json
+from remora.core.section import Section
 from remora.extensions import FROM_A_BUNDLE, ComponentChoice, Kind, UnresolvedConfig, choices, trusting
 from remora.settings.features import FeatureDefinitions
 from remora.settings.ranking import RankingDefinitions

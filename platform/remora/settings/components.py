@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from remora.contracts.errors import ComponentError
+from remora.core.errors import ComponentError
 from remora.extensions import ComponentChoice, Kind, UnresolvedConfig, find, names
 from remora.extensions.kinds import (
     BACKFILL,

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from remora.contracts.credentials import Connection
-from remora.contracts.section import Section
+from remora.core.credentials import Connection
+from remora.core.section import Section
 from remora.settings.bounds import Each
 from remora.settings.time_pattern import check_pattern
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from remora.contracts.credentials import Connection
-from remora.contracts.section import Section
+from remora.core.credentials import Connection
+from remora.core.section import Section
 from remora.extensions import UnresolvedConfig
 from remora.settings.bounds import Days, Each
 from remora.settings.components import TransformChoice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.settings.bounds import MOST_MIB, MOST_SECONDS, Cutoff
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from remora.contracts.errors import SettingsError
-from remora.contracts.printable import one_line
+from remora.core.errors import SettingsError
+from remora.core.printable import one_line
 
 FORBIDDEN = "%?#*[]{}\\\"'$|<>"
 """Characters that URLs, patterns of files or SQL give a meaning: DuckDB, Polars, Ray Data and MLflow would look for

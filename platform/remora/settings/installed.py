@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from remora.contracts.errors import SettingsError
+from remora.core.errors import SettingsError
 from remora.settings.tree import Settings
 
 DRIVERS = {"postgresql": "psycopg", "mysql": "MySQLdb"}

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from remora.contracts.errors import SettingsError, UnsupportedFormat
-from remora.contracts.home import Home, storage_errors
-from remora.contracts.mistakes import listed
-from remora.contracts.private import make_private
+from remora.core.errors import SettingsError, UnsupportedFormat
+from remora.core.home import Home, storage_errors
+from remora.core.mistakes import listed
+from remora.core.private import make_private
 from remora.settings.home_path import checked_home
 from remora.settings.installed import check_installed
 from remora.settings.references import referring, resolved

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
-from remora.contracts.errors import NotReady
-from remora.contracts.home import Home
-from remora.contracts.locks import exclusive_lock, holder_of
-from remora.contracts.private import keep_private
+from remora.core.errors import NotReady
+from remora.core.home import Home
+from remora.core.locks import exclusive_lock, holder_of
+from remora.core.private import keep_private
 from remora.settings.tree import Settings
 
 LOCK = ".writing.lock"

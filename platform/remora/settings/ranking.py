@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.settings.bounds import Seed
 from remora.settings.components import RankingModelChoice
 from remora.settings.data import EventTypeSettings

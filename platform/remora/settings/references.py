@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.errors import SettingsError
-from remora.contracts.printable import one_line
+from remora.core.errors import SettingsError
+from remora.core.printable import one_line
 
 Place = tuple[str | int, ...]
 References = dict[Place, tuple[str, str]]

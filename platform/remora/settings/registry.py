@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from remora.contracts.credentials import Connection
-from remora.contracts.section import Section
+from remora.core.credentials import Connection
+from remora.core.section import Section
 
 
 class RegistrySettings(Section):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.settings.bounds import MOST_DAYS
 
 Versions = Annotated[int, Field(ge=1, le=100_000)]

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from remora.contracts.credentials import SecretUrl
-from remora.contracts.section import Section
+from remora.core.credentials import SecretUrl
+from remora.core.section import Section
 from remora.settings.bounds import MOST_DAYS
 
 POLICIES = ("candidate", "promote", "rollout")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.extensions.kinds import TRAIN
 from remora.settings.bounds import MOST_MIB, MOST_SECONDS, Seed
 from remora.settings.components import HistoryEncoderChoice, LossChoice, RetrievalModelChoice

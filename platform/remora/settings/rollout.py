@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.settings.bounds import MOST_SECONDS
 
 

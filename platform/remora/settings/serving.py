@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.settings.bounds import MOST_ITEMS, MOST_SECONDS, MOST_TIMEOUT_MS
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field, RootModel, field_validator, model_validator
 
-from remora.contracts.credentials import WITHOUT_CREDENTIALS
-from remora.contracts.section import Section
+from remora.core.credentials import WITHOUT_CREDENTIALS
+from remora.core.section import Section
 from remora.extensions import ComponentChoice
 from remora.settings.components import (
     BackfillChoice,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
-from remora.contracts.credentials import Connection
-from remora.contracts.section import Section
+from remora.core.credentials import Connection
+from remora.core.section import Section
 from remora.extensions import UnresolvedConfig, choices_by_place
 from remora.settings.bounds import (
     MOST_DAYS,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from remora.contracts.section import Section
+from remora.core.section import Section
 from remora.settings.bounds import MOST_DAYS, Seed
 
 

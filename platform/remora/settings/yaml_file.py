@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from remora.contracts.errors import SettingsError
-from remora.contracts.printable import one_line
+from remora.core.errors import SettingsError
+from remora.core.printable import one_line
 
 MOST_BYTES = 10_000_000
 MERGE = "tag:yaml.org,2002:merge"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.home import Home
 from remora.settings import Settings
 from remora.settings.one_writer import one_writer
 from remora.steps.provenance import KEY, Provenance, inputs_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from remora.contracts.artifacts import Artifact, fingerprint
+from remora.core.artifacts import Artifact, fingerprint
 
 KEY = "provenance"
 """In an artifact's metadata."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import RootModel
 
-from remora.contracts.section import Section, UndeclaredSetting
+from remora.core.section import Section, UndeclaredSetting
 from remora.extensions import ComponentChoice
 from remora.settings import ObjectiveSettings, Settings, SurfaceSettings
 from remora.settings.components import RetrievalModelChoice

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.home import Home
 from remora.settings import Settings
 from remora.steps import setting_paths
 from remora.steps.code import commit, packages

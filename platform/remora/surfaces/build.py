@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from remora.contracts.errors import ComponentError
+from remora.core.errors import ComponentError
 from remora.extensions import ComponentChoice
 from remora.pipeline import Pipeline, StageContext
 

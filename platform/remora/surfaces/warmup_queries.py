@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline import Query, StageContext
 
 UNKNOWN_USER = ""

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from remora.contracts.tables import EVENT_TIMESTAMP
+from remora.core.tables import EVENT_TIMESTAMP
 from remora.extensions import ComponentConfig
 from remora.extensions.kinds import TRANSFORM
 from remora.features.transforms.snapshots import STAMP, checked

@@ -11,8 +11,8 @@ from typing import Any
 import ray
 import torch
 
-from remora.contracts.artifacts import ArtifactStore
-from remora.contracts.home import Home
+from remora.core.artifacts import ArtifactStore
+from remora.core.home import Home
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
 from remora.ranking.windows import RankingWindows

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from remora.contracts.errors import DataError
-from remora.contracts.home import Home
-from remora.contracts.tables import USER_ID
+from remora.core.errors import DataError
+from remora.core.home import Home
+from remora.core.tables import USER_ID
 from remora.datasets.holdout_items import hidden_items, select
 from remora.datasets.splits import TimeSplit, time_split
 from remora.evaluation.cold_start import ColdStart, HoldoutRanks, cold_start

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import DataError, NotFound
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.errors import DataError, NotFound
+from remora.core.home import Home
 from remora.datasets.labelled_slates import slates_of
 from remora.datasets.queries import without_targets
 from remora.datasets.splits import time_split

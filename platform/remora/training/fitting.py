@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from remora.contracts.errors import DataError
-from remora.contracts.home import Home
+from remora.core.errors import DataError
+from remora.core.home import Home
 from remora.fitting.progress import Report
 from remora.fitting.torch_runs import Resources, fit_module
 from remora.retrieval.matrix_factorization import MatrixFactorization

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from remora.contracts.errors import DataError
-from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID
+from remora.core.errors import DataError
+from remora.core.tables import EVENT_TIMESTAMP, ITEM_ID
 from remora.datasets.splits import Window
 from remora.evaluation.leakage import Leak, knows_the_future, too_good
 from remora.features.snapshot import ItemSnapshot

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.artifacts import Artifact
+from remora.core.artifacts import Artifact
 from remora.datasets.splits import time_split
 from remora.evaluation.merge_selection import ChosenWeights, choose
 from remora.evaluation.segments import ALL, NEW_USERS

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.artifacts import ArtifactStore
-from remora.contracts.home import Home
+from remora.core.artifacts import ArtifactStore
+from remora.core.home import Home
 from remora.datasets.splits import time_split
 from remora.evaluation.segments import ALL
 from remora.fitting.progress import Report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remora.contracts.artifacts import Artifact
+from remora.core.artifacts import Artifact
 from remora.datasets.labelled_slates import slates_of
 from remora.ingest.lake import Lake
 from remora.ranking.columns import RankerColumns

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 from feast import FeatureStore
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import DataError
-from remora.contracts.parquet import read_parquet, write_parquet
-from remora.contracts.tables import USER_ID
+from remora.core.artifacts import Artifact
+from remora.core.errors import DataError
+from remora.core.parquet import read_parquet, write_parquet
+from remora.core.tables import USER_ID
 from remora.datasets.logged_slates import logged_slates
 from remora.datasets.queries import queries
 from remora.datasets.ranking_rows import INSTANT, CandidateRows, ranking_rows

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from remora.contracts.errors import DataError
-from remora.contracts.home import Home
+from remora.core.errors import DataError
+from remora.core.home import Home
 from remora.evaluation.leakage import Leak
 from remora.evaluation.reliability import Reliability, by_segment
 from remora.fitting.progress import Report

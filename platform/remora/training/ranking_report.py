@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from remora.contracts.printable import shown
+from remora.core.printable import shown
 from remora.evaluation.drawing import label, svg, title
 from remora.evaluation.leakage import Leak
 from remora.evaluation.reliability import Reliability

@@ -20,10 +20,10 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from safetensors.torch import save_file as save_tensors
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.home import Home
-from remora.contracts.tables import ITEM_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.home import Home
+from remora.core.tables import ITEM_ID
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.splits import time_split
 from remora.fitting.checkpoints import read_state
 from remora.fitting.progress import Report, followed

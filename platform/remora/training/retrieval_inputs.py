@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 
-from remora.contracts.errors import DataError, SettingsError
-from remora.contracts.tables import USER_ID
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.errors import DataError, SettingsError
+from remora.core.tables import USER_ID
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.catalogue import items_as_of, users_as_of
 from remora.datasets.examples import encoded, held_out, target_counts, training_only
 from remora.datasets.holdout_items import Hidden, without

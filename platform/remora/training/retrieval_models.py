@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import DataError
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.errors import DataError
+from remora.core.home import Home
 from remora.datasets.splits import time_split
 from remora.extensions import ComponentChoice
 from remora.fitting.progress import Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.tables import EVENT_TIMESTAMP, ITEM_ID
+from remora.core.tables import EVENT_TIMESTAMP, ITEM_ID
 from remora.datasets.queries import OUTCOMES
 from remora.datasets.splits import Window
 from remora.settings import Settings

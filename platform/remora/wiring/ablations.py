@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from remora.contracts.vocabulary import NO_ROWS
+from remora.core.vocabulary import NO_ROWS
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import RETRIEVAL, SURFACE
 from remora.pipeline import Query

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from remora.contracts.errors import DataError, Refused
-from remora.contracts.home import Home
-from remora.contracts.json_document import parse_document
-from remora.contracts.vocabulary import ItemCodes, Vocabulary
+from remora.core.errors import DataError, Refused
+from remora.core.home import Home
+from remora.core.json_document import parse_document
+from remora.core.vocabulary import ItemCodes, Vocabulary
 from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross

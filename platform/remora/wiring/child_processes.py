@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from remora.contracts.feast_import import cleared
-from remora.contracts.json_document import parse_document
+from remora.core.feast_import import cleared
+from remora.core.json_document import parse_document
 
 FOLDER = Path(".remora/processes")
 

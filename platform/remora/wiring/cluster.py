@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from remora.contracts.errors import NotReady, StorageError
-from remora.contracts.private import keep_private
-from remora.contracts.private_folder import SHORT, PrivateFolder, remove_abandoned
+from remora.core.errors import NotReady, StorageError
+from remora.core.private import keep_private
+from remora.core.private_folder import SHORT, PrivateFolder, remove_abandoned
 from remora.settings import Settings
 from remora.wiring import child_processes, edge_guard, grpc_address, haproxy, ports
 from remora.wiring.edge_rules import EdgeLimits

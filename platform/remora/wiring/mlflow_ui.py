@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import sys
 
-from remora.contracts.redaction import redacted
+from remora.core.redaction import redacted
 from remora.registry.tracking import artifact_root, tracking_uri
 from remora.settings import Settings
 from remora.wiring import child_processes

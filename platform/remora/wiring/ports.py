@@ -6,7 +6,7 @@ import itertools
 import socket
 from contextlib import closing
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 
 TRIES = 20
 

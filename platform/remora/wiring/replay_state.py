@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.evaluation.replay import ReplayState
 from remora.evaluation.systems import systems
 from remora.features.snapshot import ItemSnapshot

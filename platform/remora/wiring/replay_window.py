@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.splits import Window
 from remora.evaluation.item_statistics import ItemStatistics
 from remora.evaluation.metrics.metric import Metric

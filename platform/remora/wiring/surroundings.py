@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 
-from remora.contracts.feast_import import cleared
+from remora.core.feast_import import cleared
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

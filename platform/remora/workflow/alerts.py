@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remora.contracts.home import Home
-from remora.contracts.redaction import redacted, without_credentials
+from remora.core.home import Home
+from remora.core.redaction import redacted, without_credentials
 from remora.registry.traffic import TrafficStore
 from remora.settings import Settings
 from remora.workflow.run_records import RunRecord, last_success

@@ -11,8 +11,8 @@ from typing import Any
 from feast import FeatureStore
 
 import remora
-from remora.contracts.artifacts import Artifact
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.home import Home
 from remora.datasets.splits import time_split
 from remora.extensions import choices
 from remora.features.services import SERVICES, schema_hash

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
 from remora.settings import Settings
 from remora.steps import Provenance, Step
 from remora.steps.path import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from remora.contracts.home import atomic_write, storage_errors
+from remora.core.home import atomic_write, storage_errors
 from remora.settings import Settings
 from remora.workflow.run_records import RunRecord, last_success
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from remora.contracts.artifacts import Artifact
-from remora.contracts.errors import GatesFailed, NotFound, Refused
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact
+from remora.core.errors import GatesFailed, NotFound, Refused
+from remora.core.home import Home
 from remora.features.build import build as build_features
 from remora.features.materialize import materialize
 from remora.features.store import apply

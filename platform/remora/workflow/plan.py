@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from remora.contracts.errors import RemoraError
-from remora.contracts.home import Home
+from remora.core.errors import RemoraError
+from remora.core.home import Home
 from remora.settings import Settings
 from remora.steps import Provenance, Step
 from remora.steps.path import BUNDLE, steps_of_run

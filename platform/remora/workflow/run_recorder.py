@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from remora.contracts.artifacts import Artifact, fingerprint
-from remora.contracts.errors import NotReady, StorageError
-from remora.contracts.home import Home
-from remora.contracts.locks import exclusive_lock
-from remora.contracts.redaction import redacted
+from remora.core.artifacts import Artifact, fingerprint
+from remora.core.errors import NotReady, StorageError
+from remora.core.home import Home
+from remora.core.locks import exclusive_lock
+from remora.core.redaction import redacted
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.settings.one_writer import one_writer

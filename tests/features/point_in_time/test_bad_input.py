@@ -14,8 +14,8 @@ import pytest
 from feast import FeatureStore
 from tests.features.point_in_time.worlds import START, World
 
-from remora.contracts.errors import BadRequest, DataError, MissingInput, UnreadableInput, WrongType
-from remora.contracts.tables import TIMESTAMP
+from remora.core.errors import BadRequest, DataError, MissingInput, UnreadableInput, WrongType
+from remora.core.tables import TIMESTAMP
 
 STORED = pa.table({"user_id": ["u"], "x": [1.0], "event_timestamp": pa.array([START], TIMESTAMP)})
 ASKED = pa.table({"user_id": ["u"], "event_timestamp": pa.array([START], TIMESTAMP)})

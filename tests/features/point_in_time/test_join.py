@@ -17,7 +17,7 @@ from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64
 from tests.features.point_in_time.worlds import START, World, by_duckdb, daily, slates
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 from remora.features.point_in_time import join
 from remora.features.point_in_time.job import PointInTimeJob
 

@@ -23,8 +23,8 @@ from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Int64, String
 from tests.features.point_in_time.worlds import START, World, by_duckdb, daily, slates
 
-from remora.contracts.errors import DataError, Refused, StorageError
-from remora.contracts.tables import TIMESTAMP
+from remora.core.errors import DataError, Refused, StorageError
+from remora.core.tables import TIMESTAMP
 from remora.features.point_in_time import atomic_parquet, entity_rows
 from remora.features.point_in_time.join_report import JoinReport
 from remora.features.point_in_time.store import PointInTimeOfflineStore

@@ -15,7 +15,7 @@ from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConf
 from feast.types import Float64, Int64, String
 from feast.value_type import ValueType
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 from remora.features.point_in_time.store import TYPE
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from remora.contracts.errors import ComponentError
+from remora.core.errors import ComponentError
 from remora.features.transforms.snapshots import STAMP, checked
 
 UNTIL = datetime(2026, 1, 3, tzinfo=UTC)

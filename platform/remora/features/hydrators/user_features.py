@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.extensions import ComponentConfig
 from remora.pipeline import Degradation, Hydrator, Query, StageContext
 

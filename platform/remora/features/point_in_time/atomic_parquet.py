@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import Refused
-from remora.contracts.home import storage_errors, uploading
+from remora.core.errors import Refused
+from remora.core.home import storage_errors, uploading
 
 if TYPE_CHECKING:
     from ray.data import Dataset

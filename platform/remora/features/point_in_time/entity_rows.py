@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from remora.contracts.errors import DataError, MissingInput, WrongType
+from remora.core.errors import DataError, MissingInput, WrongType
 from remora.features.point_in_time.source import ParquetTable, Slice
 from remora.features.point_in_time.times import EPOCH, PER_SECOND, check_instant, ticks, unit_of
 

@@ -18,7 +18,7 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.saved_dataset import SavedDatasetStorage
 
-from remora.contracts.errors import Refused
+from remora.core.errors import Refused
 from remora.features.point_in_time import atomic_parquet
 from remora.features.point_in_time.join import ROW, Join, shaped
 from remora.features.point_in_time.join_report import Counts, JoinReport, counts_actor, view_report

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import DataError, MissingInput, StorageError
+from remora.core.errors import DataError, MissingInput, StorageError
 from remora.features.point_in_time.entity_rows import BLOCK_ROWS, ROW, EntityRows, numbered
 from remora.features.point_in_time.join_report import Counts, Note, counted, noting
 from remora.features.point_in_time.keys import buckets, check_keys, keys

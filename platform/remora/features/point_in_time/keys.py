@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.errors import WrongType
+from remora.core.errors import WrongType
 
 BUCKET_SEED = 0
 

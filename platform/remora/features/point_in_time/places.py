@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
-from remora.contracts.home import Home
-from remora.contracts.redaction import without_credentials
+from remora.core.home import Home
+from remora.core.redaction import without_credentials
 
 
 def opened(

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from remora.contracts.artifacts import verify_part
-from remora.contracts.errors import MissingInput, UnreadableInput
+from remora.core.artifacts import verify_part
+from remora.core.errors import MissingInput, UnreadableInput
 
 FOOTER_THREADS = 8
 

@@ -19,7 +19,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from pydantic import Field
 
-from remora.contracts.errors import BadRequest, DataError, Refused
+from remora.core.errors import BadRequest, DataError, Refused
 from remora.features.point_in_time import atomic_parquet
 from remora.features.point_in_time.entity_rows import Entities, EntityRows
 from remora.features.point_in_time.job import PointInTimeJob, PullJob

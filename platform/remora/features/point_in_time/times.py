@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from remora.contracts.errors import DataError, WrongType
+from remora.core.errors import DataError, WrongType
 
 Unit = Literal["us", "ns"]
 Ticks = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.features.point_in_time.places import opened
 from remora.features.point_in_time.source import ParquetTable
 from remora.features.point_in_time.times import check_instant

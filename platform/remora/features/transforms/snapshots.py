@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from remora.contracts.errors import ComponentError
-from remora.contracts.tables import EVENT_TIMESTAMP
+from remora.core.errors import ComponentError
+from remora.core.tables import EVENT_TIMESTAMP
 from remora.extensions.kinds import TRANSFORM
 
 STAMP = pl.Datetime("us", "UTC")

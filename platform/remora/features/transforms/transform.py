@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from remora.contracts.tables import ITEM_ID, USER_ID
+from remora.core.tables import ITEM_ID, USER_ID
 
 if TYPE_CHECKING:  # settings import the components that they name
     import polars as pl

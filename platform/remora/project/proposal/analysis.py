@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from remora.contracts.errors import MissingInput
-from remora.contracts.tables import TIMESTAMP
+from remora.core.errors import MissingInput
+from remora.core.tables import TIMESTAMP
 from remora.ingest.casting import read_as
 from remora.project.proposal.columns import ColumnFacts, column_facts
 from remora.project.proposal.dependents import dependents

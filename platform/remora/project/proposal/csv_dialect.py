@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from remora.contracts.errors import UnreadableInput
+from remora.core.errors import UnreadableInput
 from remora.project.proposal.words import EVENT, ID, ITEM, RATING, TIME, USER, VALUE, tokens
 
 DELIMITERS = (",", ";", "\t", "|", "::", "\x01", "^", "~")

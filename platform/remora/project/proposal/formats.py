@@ -8,9 +8,9 @@ from collections import Counter
 
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import DataError, MissingInput, SettingsError, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.redaction import redacted
+from remora.core.errors import DataError, MissingInput, SettingsError, UnreadableInput
+from remora.core.home import Home
+from remora.core.redaction import redacted
 from remora.ingest.files import FoundFiles, SourceFile, place_in_store
 from remora.ingest.formats import FORMATS
 from remora.ingest.locate import SUFFIXES

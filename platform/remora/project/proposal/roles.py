@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.project.proposal.columns import ColumnFacts
 from remora.project.proposal.event_types import rating_column
 from remora.project.proposal.times import TimeReading, read_time

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import DataError, UnreadableInput
+from remora.core.errors import DataError, UnreadableInput
 from remora.ingest.casting import natural
 from remora.ingest.files import ORDER, UNREADABLE, FileSchema, FileSplit, SourceFile
 from remora.ingest.formats import FORMATS

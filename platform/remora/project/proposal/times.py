@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from remora.contracts.tables import TIMESTAMP
+from remora.core.tables import TIMESTAMP
 from remora.ingest.casting import read_as
 from remora.project.proposal.columns import ColumnFacts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from remora.contracts.printable import one_line
+from remora.core.printable import one_line
 from remora.settings.references import literal
 from remora.settings.yaml_file import inline
 

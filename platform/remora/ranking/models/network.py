@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from remora.contracts.errors import DataError
+from remora.core.errors import DataError
 from remora.extensions import ComponentConfig
 from remora.settings.tuning import Choice, Range
 
@@ -90,7 +90,7 @@ class Network:
         """What :meth:`save` wrote; DataError where the item vectors are not those that the network reads."""
         from safetensors.torch import load_file
 
-        from remora.contracts.json_document import parse_document
+        from remora.core.json_document import parse_document
         from remora.ranking.network.network import NetworkSpec, RankingNetwork
 
         spec = parse_document((folder / SPEC).read_bytes(), str(folder / SPEC), NetworkSpec, "Build the bundle again.")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.ranking.batch import Batch
 
 

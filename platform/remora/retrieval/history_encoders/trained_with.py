@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from remora.contracts.errors import DataError
-from remora.contracts.printable import one_line
+from remora.core.errors import DataError
+from remora.core.printable import one_line
 from remora.extensions import FROM_A_BUNDLE
 from remora.settings.components import HistoryEncoderChoice
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from remora.contracts.errors import DataError
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.errors import DataError
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline.candidates import Floats, Retrieved
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.index_selection import index_of

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # settings import the components that they name
     import pyarrow as pa
     from ray.data import Dataset
 
-    from remora.contracts.vocabulary import Vocabulary
+    from remora.core.vocabulary import Vocabulary
     from remora.settings import Settings
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.json_document import parse_document
+from remora.core.errors import UnreadableInput
+from remora.core.json_document import parse_document
 from remora.retrieval.history_encoders.trained_with import check_trained_with
 from remora.retrieval.models.trained_vectors import TrainedVectors, TrainingConfig
 from remora.settings.components import HistoryEncoderChoice, LossChoice

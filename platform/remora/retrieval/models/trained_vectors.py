@@ -16,7 +16,7 @@ from remora.settings.bounds import Seed
 if TYPE_CHECKING:  # settings import the components that they name
     import numpy.typing as npt
 
-    from remora.contracts.vocabulary import ItemCodes
+    from remora.core.vocabulary import ItemCodes
     from remora.pipeline import Query, Retrieved
     from remora.pipeline.candidates import Floats
     from remora.retrieval.models.item_vectors import ItemVectors

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from remora.contracts.vocabulary import ItemCodes, Vocabulary
+    from remora.core.vocabulary import ItemCodes, Vocabulary
     from remora.retrieval.matrix_factorization import MatrixFactorization
     from remora.retrieval.sequential_tower import SequentialTower
     from remora.retrieval.training_inputs import PairInputs, PairSchedule, SequenceInputs, SequenceSchedule

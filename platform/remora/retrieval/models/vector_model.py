@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # settings import the components that they name
-    from remora.contracts.vocabulary import ItemCodes
+    from remora.core.vocabulary import ItemCodes
     from remora.pipeline import Query, Retrieved
     from remora.pipeline.candidates import Floats
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from remora.contracts.errors import NotReady
-from remora.contracts.tables import PROFILE
+from remora.core.errors import NotReady
+from remora.core.tables import PROFILE
 from remora.extensions import ComponentConfig
 from remora.pipeline import Query, Retrieved, StageContext
 from remora.pipeline.candidates import EMPTY

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from remora.contracts.vocabulary import ItemCodes
+from remora.core.vocabulary import ItemCodes
 from remora.pipeline import Query, Retrieved
 from remora.pipeline.candidates import Floats
 from remora.retrieval.sources.unseen import drop_seen, overfetch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remora.contracts.errors import BadRequest, GatesFailed, NotBuilt, RemoraError, UnreadableInput
+from remora.core.errors import BadRequest, GatesFailed, NotBuilt, RemoraError, UnreadableInput
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion
 from remora.registry.traffic import PRODUCTION

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import read_document
+from remora.core.errors import UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import read_document
 from remora.rollout.gates.verdict import GateVerdict
 from remora.settings import Settings
 from remora.steps.path import GATES, INGEST

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from remora.contracts.errors import NotBuilt
-from remora.contracts.home import Home
+from remora.core.errors import NotBuilt
+from remora.core.home import Home
 from remora.ingest.lake import Lake
 from remora.registry.bundles import Bundles
 from remora.registry.traffic import PRODUCTION

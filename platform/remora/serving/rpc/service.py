@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from pydantic import BaseModel, Field
 
-from remora.contracts.errors import BadRequest, NotFound, NotReady, Refused
+from remora.core.errors import BadRequest, NotFound, NotReady, Refused
 from remora.serving.requests import RequestContext
 from remora.serving.router import BundleRouter
 from remora.serving.rpc import recommender_pb2 as wire

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import NotFound, SettingsError
-from remora.contracts.section import Section
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.errors import NotFound, SettingsError
+from remora.core.section import Section
 from remora.extensions import ComponentChoice
 from remora.settings import Settings
 from remora.training.tracking import tracked

@@ -9,9 +9,9 @@ import numpy as np
 import ray.tune
 import torch
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import SettingsError
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.errors import SettingsError
+from remora.core.home import Home
 from remora.ingest.lake import Lake
 from remora.ranking.learning import RankingData
 from remora.ranking.network.training import NDCG

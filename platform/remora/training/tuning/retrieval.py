@@ -10,9 +10,9 @@ import torch
 from ray import tune
 from ray.data import Dataset
 
-from remora.contracts.artifacts import Artifact, ArtifactStore
-from remora.contracts.errors import SettingsError
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact, ArtifactStore
+from remora.core.errors import SettingsError
+from remora.core.home import Home
 from remora.datasets.splits import time_split
 from remora.ingest.lake import Lake
 from remora.settings import RetrievalSettings, Settings

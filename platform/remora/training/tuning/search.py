@@ -15,9 +15,9 @@ from ray.tune.result_grid import ResultGrid
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.basic_variant import BasicVariantGenerator
 
-from remora.contracts.errors import DataError
-from remora.contracts.home import Home
-from remora.contracts.section import Section
+from remora.core.errors import DataError
+from remora.core.home import Home
+from remora.core.section import Section
 from remora.extensions import ComponentChoice
 from remora.settings.tuning import Choice, Range, TuningSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from remora.contracts.vocabulary import Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.pipeline import Pipeline, StageContext
 from remora.registry.bundle import Bundle
 from remora.registry.lineage import Lineage

@@ -97,7 +97,7 @@ def main() -> None:
     question = json.load(sys.stdin)
     import psutil
 
-    from remora.contracts.home import Home
+    from remora.core.home import Home
     from remora.surfaces.build import pipelines
     from remora.surfaces.responses import response_to
     from remora.surfaces.warmup_queries import warmup_queries

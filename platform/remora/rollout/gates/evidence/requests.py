@@ -8,8 +8,8 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from remora.contracts.errors import NotReady, Refused
-from remora.contracts.home import Home
+from remora.core.errors import NotReady, Refused
+from remora.core.home import Home
 from remora.features.hydrators.user_features import USER_STORE
 from remora.features.tables import FeatureTables
 from remora.pipeline import PipelineState, Query

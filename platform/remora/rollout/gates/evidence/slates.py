@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 import numpy.typing as npt
 
-from remora.contracts.errors import NotReady
+from remora.core.errors import NotReady
 from remora.features.hydrators.user_features import USER_UNKNOWN
 from remora.pipeline import Candidates, Pipeline, PipelineState, Query, Retrieved, Slate, StageContext
 from remora.pipeline.degradation import code_of

@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from remora.contracts.errors import NotReady, StorageError, UnreadableInput
-from remora.contracts.home import Home, storage_errors
-from remora.contracts.json_document import read_document
-from remora.contracts.redaction import redacted
+from remora.core.errors import NotReady, StorageError, UnreadableInput
+from remora.core.home import Home, storage_errors
+from remora.core.json_document import read_document
+from remora.core.redaction import redacted
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql"
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
-from remora.contracts.credentials import WITHOUT_CREDENTIALS
-from remora.contracts.redaction import redacted
+from remora.core.credentials import WITHOUT_CREDENTIALS
+from remora.core.redaction import redacted
 
 
 class UndeclaredSetting(Exception):

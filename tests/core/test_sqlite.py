@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy
 
 import remora
-from remora.contracts.sqlite import sqlite_url
+from remora.core.sqlite import sqlite_url
 
 
 @pytest.mark.parametrize("name", ["plain", "a b", "a%20b", "what?", "c#", "x?mode=ro&y=1", "söck", "a:b@c", "a+b"])

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.damage import DAMAGES, scrambled
 
-from remora.contracts.artifacts import ArtifactStore
-from remora.contracts.errors import ChecksumMismatch, NotBuilt, RemoraError, StorageError, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.json_document import parse_document, parse_json, read_document
-from remora.contracts.locks import Holder, exclusive_lock, holder_of
+from remora.core.artifacts import ArtifactStore
+from remora.core.errors import ChecksumMismatch, NotBuilt, RemoraError, StorageError, UnreadableInput
+from remora.core.home import Home
+from remora.core.json_document import parse_document, parse_json, read_document
+from remora.core.locks import Holder, exclusive_lock, holder_of
 from remora.features.applied import RECORD, read_record
 from remora.fitting.checkpoints import read_state
 from remora.fitting.runs import STATE, _is_torn

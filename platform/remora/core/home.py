@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from remora.contracts.errors import StorageError, UnreadableInput
-from remora.contracts.private_folder import PrivateFolder
+from remora.core.errors import StorageError, UnreadableInput
+from remora.core.private_folder import PrivateFolder
 
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
 """What a disk without hard links, or with no more of them for a file, answers."""
@@ -79,7 +79,7 @@ class Home:
 
     def read_json(self, path: str) -> Any:
         """The content of one JSON file; UnreadableInput for what is no JSON. For a shape that is known there is
-        :func:`remora.contracts.json_document.read_document`."""
+        :func:`remora.core.json_document.read_document`."""
         try:
             return json.loads(self.read_bytes(path))
         except (ValueError, RecursionError) as error:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from remora.contracts.artifacts import ArtifactStore
-from remora.contracts.errors import StorageError
-from remora.contracts.home import Home, uploading
+from remora.core.artifacts import ArtifactStore
+from remora.core.errors import StorageError
+from remora.core.home import Home, uploading
 from remora.settings import DataSettings, EventTypeSettings, Settings, SourceSettings, activate
 
 

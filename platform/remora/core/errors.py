@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
-from remora.contracts.redaction import redacted
+from remora.core.redaction import redacted
 
 
 def _redacting(said: Callable[[Any], str]) -> Callable[[Any], str]:

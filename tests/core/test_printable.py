@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts.printable import one_line, printable
+from remora.core.printable import one_line, printable
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 

@@ -5,8 +5,8 @@ import pickle
 
 import pytest
 
-from remora.contracts import errors
-from remora.contracts.errors import RemoraError
+from remora.core import errors
+from remora.core.errors import RemoraError
 
 MADE = [
     errors.MissingInput("column", "rating", ["a", "b"], "Fix data.events[0].columns."),

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer, SerializationInfo
 
-from remora.contracts.redaction import HIDDEN, redacted_connection
+from remora.core.redaction import HIDDEN, redacted_connection
 
 WITHOUT_CREDENTIALS = {"credentials": "hidden"}
 """Context in which settings are serialised without credentials."""

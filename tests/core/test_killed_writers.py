@@ -8,8 +8,8 @@ import random
 import signal
 from pathlib import Path
 
-from remora.contracts.artifacts import ArtifactStore
-from remora.contracts.home import Home
+from remora.core.artifacts import ArtifactStore
+from remora.core.home import Home
 
 
 def write_versions(home: str) -> None:

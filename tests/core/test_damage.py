@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from remora.contracts.artifacts import Artifact, ArtifactStore, verify_part
-from remora.contracts.errors import ChecksumMismatch, LostVersion, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.parquet import read_parquet, write_parquet
+from remora.core.artifacts import Artifact, ArtifactStore, verify_part
+from remora.core.errors import ChecksumMismatch, LostVersion, UnreadableInput
+from remora.core.home import Home
+from remora.core.parquet import read_parquet, write_parquet
 from remora.features.point_in_time.source import ParquetTable
 
 TABLE = pa.table({"user_id": [f"u{n}" for n in range(500)], "value": np.random.default_rng(0).normal(size=500)})

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from remora.contracts.printable import one_line
+from remora.core.printable import one_line
 
 HINTS = {"string_type": " (put it in quotes)"}
 MOST = 10

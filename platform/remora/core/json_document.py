@@ -12,9 +12,9 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from remora.contracts.errors import Refused, StorageError, UnreadableInput
-from remora.contracts.home import Home
-from remora.contracts.printable import one_line
+from remora.core.errors import Refused, StorageError, UnreadableInput
+from remora.core.home import Home
+from remora.core.printable import one_line
 
 MOST_DEPTH = 32
 """Levels of lists and objects within each other; ours have six."""

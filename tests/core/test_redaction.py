@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.contracts import errors
-from remora.contracts.redaction import redacted, without_credentials
+from remora.core import errors
+from remora.core.redaction import redacted, without_credentials
 
 SECRETS = st.text("abcdefXYZ0189/+@:!%_-", min_size=8, max_size=40).map("k-".__add__)
 """Passwords and keys as stores make them, with the characters that end parts of a URL."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from remora.contracts.feast_import import VARIABLES
+from remora.core.feast_import import VARIABLES
 
 LEFT = f"""
 import json, os, sys

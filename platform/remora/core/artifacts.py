@@ -22,10 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from remora.contracts.checksums import MISSING, hashes, sha256
-from remora.contracts.errors import ChecksumMismatch, LostVersion, NotBuilt
-from remora.contracts.home import Home
-from remora.contracts.json_document import Kind, read_document
+from remora.core.checksums import MISSING, hashes, sha256
+from remora.core.errors import ChecksumMismatch, LostVersion, NotBuilt
+from remora.core.home import Home
+from remora.core.json_document import Kind, read_document
 
 METADATA = "metadata.json"
 POINTER = "CURRENT"

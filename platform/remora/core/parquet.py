@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from remora.contracts.errors import UnreadableInput
-from remora.contracts.home import storage_errors
+from remora.core.errors import UnreadableInput
+from remora.core.home import storage_errors
 
 REBUILD = "Remove the version that it belongs to, and run the command that makes it again."
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from remora.contracts.home import Home
+from remora.core.home import Home
 
 THREADS = 8
 PIECE = 1 << 20

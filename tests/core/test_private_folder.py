@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from remora.contracts.private_folder import OWNER, PrivateFolder, abandoned, remove_abandoned, remove_own
+from remora.core.private_folder import OWNER, PrivateFolder, abandoned, remove_abandoned, remove_own
 
 MAKES_ONE = """
 import sys
-from remora.contracts.private_folder import PrivateFolder
+from remora.core.private_folder import PrivateFolder
 print(PrivateFolder.make(sys.argv[1]).path, flush=True)
 sys.stdin.read()
 """

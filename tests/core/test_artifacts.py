@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from remora.contracts.artifacts import Artifact, ArtifactStore, fingerprint
-from remora.contracts.errors import ChecksumMismatch, NotBuilt, StorageError
-from remora.contracts.home import Home
+from remora.core.artifacts import Artifact, ArtifactStore, fingerprint
+from remora.core.errors import ChecksumMismatch, NotBuilt, StorageError
+from remora.core.home import Home
 
 
 @pytest.fixture
