@@ -14,10 +14,10 @@ from xdist.scheduler import LoadScopeScheduling
 MAX_SECONDS = 20.0
 """On a quiet machine: what a task waited for a core (Linux's pressure stall information) is not counted."""
 
-TOGETHER = {"tests/end_to_end/": "shop", "tests/gates/": "shop", "tests/serving/": "serving"}
+TOGETHER = {"tests/end_to_end/": "shop", "tests/release/gates/": "shop", "tests/serving/": "serving"}
 """Folders whose tests share what takes a minute to build or to start, by what that is; one worker runs them all."""
 
-LONGEST = (*TOGETHER, "tests/training/", "tests/rollout/", "tests/features/")
+LONGEST = (*TOGETHER, "tests/training/", "tests/release/rollout/", "tests/features/")
 """Folders whose tests take minutes, in the order in which they run, before all others: so both workers end together."""
 
 _began = pytest.StashKey[float]()

@@ -14,7 +14,7 @@ IMPORTED = (
     "remora.cli.main",
     "remora.workflow.path",
     "remora.workflow.run_recorder",
-    "remora.rollout.gates.evidence.bundle_under_test",
+    "remora.release.gates.evidence.bundle_under_test",
     "remora.wiring.bundle_contents",
     "ray.data",
     "ray.train",

@@ -21,11 +21,11 @@ from remora.core.home import Home
 from remora.features.applied import RECORD
 from remora.registry.bundles import Bundles
 from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
-from remora.rollout.commands import Action, Command, CommandQueue
-from remora.rollout.controller import Controller
-from remora.rollout.plan import Plan
-from remora.rollout.start import start_rollout
-from remora.rollout.state import Rollouts
+from remora.release.rollout.commands import Action, Command, CommandQueue
+from remora.release.rollout.controller import Controller
+from remora.release.rollout.plan import Plan
+from remora.release.rollout.start import start_rollout
+from remora.release.rollout.state import Rollouts
 from remora.settings import Settings, load
 from remora.workflow.run_records import Records, RunRecord
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.registry import releases
-from tests.rollout.world import Pointers
+from tests.release.rollout.world import Pointers
 from typer.testing import CliRunner
 
 from remora.cli import rollout as commands
 from remora.core.errors import NotBuilt, NotReady
 from remora.registry import pointers
 from remora.registry.bundles import Bundles
-from remora.rollout.controller import Controller, Preflight
-from remora.rollout.plan import PlanRefused
-from remora.rollout.start import controller_lock
+from remora.release.rollout.controller import Controller, Preflight
+from remora.release.rollout.plan import PlanRefused
+from remora.release.rollout.start import controller_lock
 from remora.settings import Settings, load
 
 DATA = {

@@ -21,9 +21,9 @@ from remora.fitting.checkpoints import read_state
 from remora.fitting.runs import STATE, _is_torn
 from remora.registry.promotions import Promotion
 from remora.registry.traffic import Traffic
+from remora.release.gates import report as gate_reports
+from remora.release.rollout.state import Rollout
 from remora.retrieval.encoder import UserEncoder
-from remora.rollout.gates import report as gate_reports
-from remora.rollout.state import Rollout
 from remora.settings.components import HistoryEncoderChoice
 from remora.wiring import child_processes
 from remora.workflow.run_records import RunRecord

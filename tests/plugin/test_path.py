@@ -20,8 +20,8 @@ from tests.serving.test_routes import Ask, Front, asking
 from remora.core.home import Home
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundles import Bundles
+from remora.release.gates.run import cached_report
 from remora.retrieval.two_tower import Towers
-from remora.rollout.gates.run import cached_report
 from remora.serving.bundle_loader import BundleLoader
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings, load

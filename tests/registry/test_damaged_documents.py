@@ -24,8 +24,8 @@ from remora.registry.retention import RUNS
 from remora.registry.traffic import Canary, TrafficStore
 from remora.registry.unrecorded import PATH as MOVES
 from remora.registry.unrecorded import UnrecordedMoves
-from remora.rollout.controller import may_roll_back
-from remora.rollout.gates.promotion import promote as through_the_gates
+from remora.release.gates.promotion import promote as through_the_gates
+from remora.release.rollout.controller import may_roll_back
 from remora.serving.bundle_loader import BundleLoader
 
 

@@ -259,7 +259,7 @@ def test_of_any_versions_the_needed_the_newest_and_the_young_stay(
 
 def test_every_artifact_that_is_made_again_has_a_retention() -> None:
     from remora.fitting import runs
-    from remora.rollout.gates import report
+    from remora.release.gates import report
     from remora.serving import load_guard
     from remora.steps.path import STEPS
     from remora.training.tuning import search

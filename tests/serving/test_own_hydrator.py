@@ -23,8 +23,8 @@ from remora.evaluation.metrics.recall import Recall
 from remora.evaluation.replay import Replay, ReplayState
 from remora.evaluation.segments import ALL
 from remora.pipeline import Query
-from remora.rollout.gates.evidence.bundle_under_test import BundleUnderTest
-from remora.rollout.gates.evidence.requests import Request, hydrated
+from remora.release.gates.evidence.bundle_under_test import BundleUnderTest
+from remora.release.gates.evidence.requests import Request, hydrated
 from remora.serving.batch import SlateWriter, slates_artifacts
 from remora.serving.explanation import explain
 from remora.serving.loaded_bundle import LoadedBundle

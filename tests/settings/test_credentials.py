@@ -15,7 +15,7 @@ from tests.settings.test_bounds import LEAVES
 import remora
 from remora.core.credentials import Connection, SecretUrl
 from remora.ingest.provenance import config_fingerprint
-from remora.rollout.gates.report import report_version
+from remora.release.gates.report import report_version
 from remora.settings import Settings
 from remora.steps.path import STEPS
 from remora.workflow import run_recorder

@@ -14,9 +14,9 @@ from remora.registry.manifest import ID_DIGITS, MANIFEST
 from remora.registry.store import folder
 from remora.registry.traffic import PATH as TRAFFIC
 from remora.registry.traffic import Traffic
-from remora.rollout.gates import report
-from remora.rollout.gates.report import GateReport, report_version
-from remora.rollout.gates.verdict import GateVerdict
+from remora.release.gates import report
+from remora.release.gates.report import GateReport, report_version
+from remora.release.gates.verdict import GateVerdict
 from remora.settings import Settings
 from remora.steps.path import BUNDLE, FEATURES, INGEST, steps_of_run
 from remora.steps.provenance import KEY

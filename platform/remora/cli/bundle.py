@@ -180,7 +180,7 @@ def promote(
 
 
 def _into_production(settings: Settings, name: str, by: str, why: str, *, force: bool) -> Promotion:
-    from remora.rollout.gates.promotion import promote as through_the_gates
+    from remora.release.gates.promotion import promote as through_the_gates
 
     gate.ready(settings, name, force=force)
     return through_the_gates(settings, name, by=by, why=why, force=force)

@@ -14,8 +14,8 @@ from remora.cli.terminal import styled
 from remora.settings import Settings, activate, load
 
 if TYPE_CHECKING:
-    from remora.rollout.gates.report import GateReport
-    from remora.rollout.gates.verdict import GateVerdict
+    from remora.release.gates.report import GateReport
+    from remora.release.gates.verdict import GateVerdict
 
 
 def gate(
@@ -35,7 +35,7 @@ def gate(
     Exit code 1 when a gate fails. The same gates on the same data reuse the report; a failure of latency,
     memory or load time, in which the machine's other work has a part, is measured again. --again measures everything.
     """
-    from remora.rollout.gates.run import cached_report, run_gates
+    from remora.release.gates.run import cached_report, run_gates
     from remora.wiring.cluster import connect
 
     settings = load(config)
@@ -53,7 +53,7 @@ def gate(
 
 def ready(settings: Settings, bundle: str, *, force: bool) -> None:
     """Be connected to a cluster where the gates are about to be run."""
-    from remora.rollout.gates.run import cached_report
+    from remora.release.gates.run import cached_report
     from remora.wiring.cluster import connect
 
     if not force and cached_report(settings, bundle) is None:
@@ -86,7 +86,7 @@ def render(out: Console, found: GateReport, *, reused: bool = False) -> None:
 
 
 def _numbers(verdict: GateVerdict) -> tuple[str, str]:
-    from remora.rollout.gates.verdict import number
+    from remora.release.gates.verdict import number
 
     return tuple("–" if value is None else number(value) for value in (verdict.measured, verdict.bound))  # type: ignore[return-value]
 

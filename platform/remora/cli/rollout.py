@@ -19,9 +19,9 @@ from remora.core.printable import printable
 from remora.settings import Settings, load
 
 if TYPE_CHECKING:
-    from remora.rollout.commands import Action
-    from remora.rollout.controller import Controller
-    from remora.rollout.state import Rollout
+    from remora.release.rollout.commands import Action
+    from remora.release.rollout.controller import Controller
+    from remora.release.rollout.state import Rollout
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,10 +56,10 @@ def start(
 ) -> None:
     """Begin a rollout of a bundle that passes its gates, and carry it out. Ctrl-C leaves it where it is."""
     from remora.registry.bundles import Bundles
-    from remora.rollout.controller import utc_now
-    from remora.rollout.gates.promotion import through
-    from remora.rollout.plan import Plan
-    from remora.rollout.start import controller_lock, start_rollout
+    from remora.release.gates.promotion import through
+    from remora.release.rollout.controller import utc_now
+    from remora.release.rollout.plan import Plan
+    from remora.release.rollout.start import controller_lock, start_rollout
 
     parsed, settings = Plan.parse(plan), load(config)
     if detach:
@@ -79,9 +79,9 @@ def start(
 @app.command()
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Where the rollout stands: step, guardrails with bounds, overlap, drift, latency, and the journal."""
-    from remora.rollout.controller import utc_now
-    from remora.rollout.rendering import render
-    from remora.rollout.state import Rollouts
+    from remora.release.rollout.controller import utc_now
+    from remora.release.rollout.rendering import render
+    from remora.release.rollout.state import Rollouts
 
     settings = load(config)
     rollout, controller_alive = Rollouts(Home(settings.home)).current(), _is_controlled(settings)
@@ -96,7 +96,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def pause(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -> None:
     """Keep the share as it is until `resume`; harm still takes the bundle back."""
-    from remora.rollout.commands import Action
+    from remora.release.rollout.commands import Action
 
     _ask(load(config), Action.PAUSE, by, why)
 
@@ -104,9 +104,9 @@ def pause(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -
 @app.command()
 def resume(why: WhyOption = "", by: ByOption = "", detach: DetachOption = False, config: ConfigOption = None) -> None:
     """Continue: after a pause, or where a controller died or was interrupted."""
-    from remora.rollout.commands import Action
-    from remora.rollout.start import controller_lock
-    from remora.rollout.state import Rollouts, Status
+    from remora.release.rollout.commands import Action
+    from remora.release.rollout.start import controller_lock
+    from remora.release.rollout.state import Rollouts, Status
 
     settings = load(config)
     home = Home(settings.home)
@@ -127,16 +127,16 @@ def resume(why: WhyOption = "", by: ByOption = "", detach: DetachOption = False,
 @app.command()
 def abort(why: WhyOption = "", by: ByOption = "", config: ConfigOption = None) -> None:
     """Give it up: production serves all users as before, and the bundle gets no request any more."""
-    from remora.rollout.commands import Action
+    from remora.release.rollout.commands import Action
 
     _ask(load(config), Action.ABORT, by, why)
 
 
 def _ask(settings: Settings, what: Action, by: str, why: str) -> None:
     """Write the command down and have it processed: by the controller that lives, or here and now."""
-    from remora.rollout.commands import Command, CommandQueue
-    from remora.rollout.start import controller_lock
-    from remora.rollout.state import Rollouts
+    from remora.release.rollout.commands import Command, CommandQueue
+    from remora.release.rollout.start import controller_lock
+    from remora.release.rollout.state import Rollouts
 
     home = Home(settings.home)
     rollout = Rollouts(home).current()
@@ -159,7 +159,7 @@ def _ask(settings: Settings, what: Action, by: str, why: str) -> None:
 
 def _is_controlled(settings: Settings) -> bool:
     """Does a controller live?"""
-    from remora.rollout.start import controller_lock
+    from remora.release.rollout.start import controller_lock
 
     try:
         with controller_lock(settings):
@@ -169,8 +169,8 @@ def _is_controlled(settings: Settings) -> bool:
 
 
 def _controller(settings: Settings) -> Controller:
-    from remora.rollout.controller import Controller
-    from remora.rollout.preflight import preflight
+    from remora.release.rollout.controller import Controller
+    from remora.release.rollout.preflight import preflight
 
     return Controller(settings, preflight=preflight)
 
@@ -190,8 +190,8 @@ def _detach(settings: Settings) -> None:
 
     _check_cluster(settings)
     connect(settings)
-    from remora.rollout import controller_actor
-    from remora.rollout.preflight import preflight
+    from remora.release.rollout import controller_actor
+    from remora.release.rollout.preflight import preflight
 
     controller_actor.start(settings, preflight)
     console.print(f"The actor {controller_actor.name_of(settings)} carries it out; `remora rollout status` shows it.")
@@ -199,7 +199,7 @@ def _detach(settings: Settings) -> None:
 
 def _carry_out(settings: Settings) -> None:
     """In the foreground, drawn on a terminal, a line a change elsewhere; exit code 1 when it was rolled back."""
-    from remora.rollout.state import Status
+    from remora.release.rollout.state import Status
 
     try:
         ended = _drawn(settings) if console.is_terminal else _in_lines(settings)
@@ -218,8 +218,8 @@ def _carry_out(settings: Settings) -> None:
 
 
 def _drawn(settings: Settings) -> Rollout:
-    from remora.rollout.controller import utc_now
-    from remora.rollout.rendering import drawn
+    from remora.release.rollout.controller import utc_now
+    from remora.release.rollout.rendering import drawn
 
     with Live(console=console, auto_refresh=False) as screen:
 
@@ -230,8 +230,8 @@ def _drawn(settings: Settings) -> Rollout:
 
 
 def _in_lines(settings: Settings) -> Rollout:
-    from remora.rollout.controller import utc_now
-    from remora.rollout.rendering import line
+    from remora.release.rollout.controller import utc_now
+    from remora.release.rollout.rendering import line
 
     entries = 0
 

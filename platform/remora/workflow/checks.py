@@ -98,7 +98,7 @@ def _materialize(step: Step, settings: Settings, home: Home, before: Before) -> 
 
 
 def _gates(step: Step, settings: Settings, home: Home, before: Before) -> StepPlan:
-    from remora.rollout.gates import report
+    from remora.release.gates import report
 
     if (waits := waiting(step, before)) is not None:
         return waits

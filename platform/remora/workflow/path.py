@@ -22,14 +22,14 @@ from remora.ingest.download import download
 from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 from remora.registry.bundles import Bundles
-from remora.rollout.controller import Controller, utc_now
-from remora.rollout.gates import promotion
-from remora.rollout.gates.report import GateReport
-from remora.rollout.gates.run import run_gates
-from remora.rollout.plan import Plan
-from remora.rollout.preflight import preflight
-from remora.rollout.start import controller_lock, start_rollout
-from remora.rollout.state import Rollout, Status
+from remora.release.gates import promotion
+from remora.release.gates.report import GateReport
+from remora.release.gates.run import run_gates
+from remora.release.rollout.controller import Controller, utc_now
+from remora.release.rollout.plan import Plan
+from remora.release.rollout.preflight import preflight
+from remora.release.rollout.start import controller_lock, start_rollout
+from remora.release.rollout.state import Rollout, Status
 from remora.settings import Settings
 from remora.steps import Step
 from remora.steps import path as declared
@@ -165,7 +165,7 @@ def _promote(settings: Settings) -> Any:
 
 def _roll_out(settings: Settings) -> Rollout:
     """Begun here; carried out on a cluster that outlives this program, or else by this program."""
-    from remora.rollout import controller_actor
+    from remora.release.rollout import controller_actor
 
     plan = Plan.parse(settings.retraining.plan)
     with controller_lock(settings):

@@ -1,0 +1,1 @@
+"""Steps under live traffic, which bring a bundle to users or take it back."""

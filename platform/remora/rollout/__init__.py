@@ -1,1 +1,0 @@
-"""How a bundle comes into production: gates, and steps under live traffic."""

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.release.rollout.driving import begun, controller, driven
+from tests.release.rollout.world import World
+
+from remora.core.home import Home
+from remora.core.tables import EVENTS
+from remora.ingest.lake import lake_artifacts
+from remora.release.rollout.rewards import LakeRewards, outcomes
+from remora.release.rollout.sequential.ratios import UserSums
+from remora.release.rollout.state import Status
+from remora.settings import EventTypeSettings, Settings
+
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+SCHEMA = pa.schema([*EVENTS, pa.field("request_id", pa.string()), pa.field("bundle", pa.string())])
+
+
+def lake_of(home: Path, events: list[dict[str, Any]], schema: pa.Schema = SCHEMA, version: str = "v1") -> None:
+    """A lake of one day."""
+    artifacts = lake_artifacts(Home(str(home)))
+    staging = artifacts.staging(version)
+    rows = [{"event_id": str(n), "item_id": "i", "event_timestamp": NOON} | event for n, event in enumerate(events)]
+    folder = Path(staging.at("events/day=2026-11-02"))
+    folder.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema), folder / "part-0.parquet")
+    artifacts.commit(staging, first=NOON.isoformat(), last=NOON.isoformat(), impression="shown", counts={})
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    kinds = {"like": EventTypeSettings(weight=2.0), "hide": EventTypeSettings(weight=1.0, sign=-1)}
+    kinds["shown"] = EventTypeSettings(weight=0.0, sign=0)
+    data = settings.data.model_copy(update={"event_types": kinds, "impression": "shown"})
+    return settings.model_copy(update={"data": data})
+
+
+def event(user: str, type: str, bundle: str | None, request: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"user_id": user, "event_type": type, "bundle": bundle, "request_id": request} | more
+
+
+EARLY = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
+EVENTS_OF_TWO = [
+    event("u", "shown", "new", "r1"),
+    event("u", "shown", "new", "r1"),
+    event("u", "like", None, "r1"),
+    event("u", "hide", "new"),
+    event("v", "shown", "new", "r2"),
+    event("v", "like", None, "nobody's"),
+    event("w", "shown", "old", "r3"),
+    event("w", "like", "old", "r3"),
+    event("w", "like", "old", "r3", event_timestamp=EARLY),
+    event("x", "like", "old"),
+]
+
+
+def test_rewards_are_summed_by_user_and_bundle(settings: Settings) -> None:
+    lake_of(Path(settings.home), EVENTS_OF_TWO)
+    found = outcomes(settings, NOON)
+    assert found["new"] == UserSums(
+        users=2, rewards=1.0, exposures=3.0, rewards_squared=1.0, exposures_squared=5.0, products=2.0
+    )
+    assert (found["old"].users, found["old"].rewards, found["old"].exposures) == (1, 2.0, 1.0)
+
+
+def test_a_reader_reads_again_when_there_is_another_lake(settings: Settings) -> None:
+    read = LakeRewards()
+    assert read(settings, NOON) == {}
+    lake_of(Path(settings.home), EVENTS_OF_TWO)
+    assert read(settings, NOON)["new"].exposures == 3
+    lake_of(Path(settings.home), EVENTS_OF_TWO[:1], version="v2")
+    assert read(settings, NOON)["new"].exposures == 1
+
+
+def test_there_are_none_without_a_lake_its_column_or_anything_since(settings: Settings) -> None:
+    assert outcomes(settings, NOON) == {}
+    lake_of(Path(settings.home), EVENTS_OF_TWO)
+    assert outcomes(settings, datetime(2026, 11, 2, 13, 0, tzinfo=UTC)) == {}
+    lake_of(Path(settings.home), EVENTS_OF_TWO, EVENTS, version="v2")
+    assert outcomes(settings, NOON) == {}
+
+
+def rewards(users: int, clicked: float) -> UserSums:
+    """Users who each saw ten items, of whom a share clicked one."""
+    clicks = users * clicked
+    seen = 10.0 * users
+    return UserSums(
+        users=users,
+        rewards=clicks,
+        exposures=seen,
+        rewards_squared=clicks,
+        exposures_squared=10 * seen,
+        products=10 * clicks,
+    )
+
+
+@pytest.mark.parametrize(("clicked", "status"), [(0.3, Status.ROLLED_BACK), (0.5, Status.DONE)])
+def test_a_canary_that_loses_rewards_is_rolled_back(world: World, clicked: float, status: Status) -> None:
+    def read(settings: Settings, since: datetime) -> dict[str, UserSums]:
+        return {world.candidate: rewards(2_000, clicked), world.production: rewards(20_000, 0.5)}
+
+    begun(world, "canary:25%:10s,full")
+    ended = driven(world, controller(world, outcomes=read))
+    assert ended.status is status
+    if status is Status.ROLLED_BACK:
+        assert "rewards: candidate 0.03 an exposure" in str(ended.journal[-2].why)
