@@ -163,7 +163,7 @@ def rolled_back(home: str, bundles: Any, others: list[str], loads: list[Load], n
 
 
 def _wait_until_everywhere(bundles: Any) -> None:
-    from remora.registry.replica_status import ReplicaStatuses
+    from remora.control.replica_status import ReplicaStatuses
 
     traffic, deadline = bundles.traffic(), time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:

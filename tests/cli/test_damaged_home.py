@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from remora.cli.main import app
 from remora.cli.unforeseen import deliberate
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.core.errors import RemoraError
 from remora.core.home import Home
 from remora.features.applied import RECORD
 from remora.registry.bundles import Bundles
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.release.rollout.commands import Action, Command, CommandQueue
 from remora.release.rollout.controller import Controller
 from remora.release.rollout.plan import Plan

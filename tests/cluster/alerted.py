@@ -28,10 +28,10 @@ from benchmarks.faults.scenarios import running
 from tests.cluster import promql
 from tests.serving.small_shop import N_ITEMS, USERS, SmallShop, settings
 
+from remora.control.traffic import Traffic, TrafficStore
 from remora.core.errors import NotReady
 from remora.core.home import Home
 from remora.pipeline import Hydrator, Query, StageContext
-from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.deploy import listen
 from remora.wiring.cluster import connect

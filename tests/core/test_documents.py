@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.damage import DAMAGES, scrambled
 
+from remora.control.traffic import Traffic
 from remora.core.artifacts import ArtifactStore
 from remora.core.errors import ChecksumMismatch, NotBuilt, RemoraError, StorageError, UnreadableInput
 from remora.core.home import Home
@@ -20,7 +21,6 @@ from remora.features.applied import RECORD, read_record
 from remora.fitting.checkpoints import read_state
 from remora.fitting.runs import STATE, _is_torn
 from remora.registry.promotions import Promotion
-from remora.registry.traffic import Traffic
 from remora.release.gates import report as gate_reports
 from remora.release.rollout.state import Rollout
 from remora.retrieval.encoder import UserEncoder

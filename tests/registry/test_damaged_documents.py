@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from tests.damage import DAMAGES
 
+from remora.control import traffic as traffic_document
+from remora.control.replica_status import FOLDER as REPLICAS
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
+from remora.control.traffic import Canary, TrafficStore
 from remora.core.errors import NotFound, RemoraError, UnreadableInput
 from remora.core.home import Home
-from remora.registry import traffic as traffic_document
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
 from remora.registry.home_garbage import collect
 from remora.registry.promotions import FOLDER, DamagedRecord
-from remora.registry.replica_status import FOLDER as REPLICAS
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.retention import RUNS
-from remora.registry.traffic import Canary, TrafficStore
 from remora.registry.unrecorded import PATH as MOVES
 from remora.registry.unrecorded import UnrecordedMoves
 from remora.release.gates.promotion import promote as through_the_gates

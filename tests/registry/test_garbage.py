@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from tests.registry import releases
 
+from remora.control.traffic import Canary
 from remora.core.errors import NotFound
 from remora.core.home import StoredFile
 from remora.registry.bundles import Bundles
@@ -19,7 +20,6 @@ from remora.registry.garbage import QUIET, bundle_garbage
 from remora.registry.manifest import MANIFEST
 from remora.registry.store import FOLDER
 from remora.registry.tracking import tracking_uri
-from remora.registry.traffic import Canary
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

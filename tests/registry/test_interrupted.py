@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from tests.registry import releases
 
+from remora.control.traffic import Canary
 from remora.core.home import Home
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
-from remora.registry.traffic import Canary
 
 STEPS = ((Home, "write_bytes"), (Home, "delete"), (Aliases, "register"), (Aliases, "point"), (Aliases, "forget"))
 

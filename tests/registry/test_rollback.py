@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.registry import releases
 
+from remora.control.traffic import Canary, TrafficStore
 from remora.core.errors import BadRequest, ChecksumMismatch, NotBuilt, NotReady
 from remora.registry.bundles import Bundles
 from remora.registry.manifest import MANIFEST
 from remora.registry.promotions import PROMOTION, ROLLBACK, Promotion
 from remora.registry.rollback_target import before, succession
-from remora.registry.traffic import Canary, TrafficStore
 
 
 @pytest.fixture

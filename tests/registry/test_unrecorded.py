@@ -11,12 +11,12 @@ import pytest
 from mlflow import MlflowClient
 from tests.registry import releases
 
+from remora.control.traffic import TrafficStore
 from remora.core.errors import NotBuilt
 from remora.registry import pointers
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion, Promotions
 from remora.registry.tracking import tracking_uri
-from remora.registry.traffic import TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 
 

@@ -11,6 +11,8 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
+from remora.control.traffic import Traffic, TrafficStore
 from remora.core.errors import NotReady
 from remora.core.home import Home
 from remora.core.vocabulary import Vocabulary
@@ -18,8 +20,6 @@ from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
 from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext
 from remora.pipeline.cache import Cache
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
-from remora.registry.traffic import Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.retrieval.index import ItemIndex
 from remora.retrieval.models.co_visitation import CoVisitation

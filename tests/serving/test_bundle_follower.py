@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.serving.small_shop import SmallShop
 
+from remora.control.traffic import Canary, Traffic
 from remora.core.errors import StorageError, UnreadableInput
-from remora.registry.traffic import Canary, Traffic
 from remora.serving.bundle_follower import RETRY_LOOKS, BundleFollower
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.stage_request import BundleMismatch

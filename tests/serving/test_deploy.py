@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.serving.small_shop import settings
 
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
+from remora.control.traffic import Traffic, TrafficStore
 from remora.core.errors import BadRequest, NotFound, NotReady, Refused
 from remora.core.home import Home
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
-from remora.registry.traffic import Traffic, TrafficStore
 from remora.serving import deploy
 from remora.serving.client import ask
 from remora.serving.schemas import RecommendRequest

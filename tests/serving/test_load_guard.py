@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.serving.small_shop import SmallShop
 
+from remora.control.traffic import Traffic
 from remora.core.errors import DataError, NotReady, Refused
 from remora.core.home import Home
-from remora.registry.traffic import Traffic
 from remora.serving.bundle_follower import BundleFollower
 from remora.serving.load_guard import LoadGuard, LoadInProgress
 from remora.serving.loaded_bundle import LoadedBundle

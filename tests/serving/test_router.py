@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from tests.serving.small_shop import USERS, SmallShop, settings
 
+from remora.control.replica_status import LATENCY_BOUNDS_MS, RequestStats, ShadowStats
+from remora.control.traffic import Canary, Traffic
 from remora.core.errors import NotReady
 from remora.pipeline import Query, Slate
-from remora.registry.replica_status import LATENCY_BOUNDS_MS, RequestStats, ShadowStats
-from remora.registry.traffic import Canary, Traffic
 from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor, FusedExecutor
 from remora.serving.loaded_bundle import LoadedBundle

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tests.serving.small_shop import INSTANT, SmallShop, regulars
 
+from remora.control.traffic import Traffic
 from remora.core.errors import NotReady
 from remora.pipeline import Hydrator, PipelineState, Query, StageContext
-from remora.registry.traffic import Traffic
 from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.stage_request import BundleMismatch, StageRequest
 

@@ -11,10 +11,10 @@ import pytest
 from benchmarks.load import Load
 from tests.serving.small_shop import USERS, SmallShop, Taste, settings
 
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
+from remora.control.traffic import Traffic, TrafficStore
 from remora.core.home import Home
 from remora.pipeline import Candidates, Query, Scores, StageContext
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
-from remora.registry.traffic import Traffic, TrafficStore
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +116,7 @@ def assert_answered(apps: Apps) -> set[str]:
 
 
 def test_a_canary_gets_its_users_and_a_bundle_that_is_damaged_none(apps: Apps) -> None:
-    from remora.registry.traffic import Canary
+    from remora.control.traffic import Canary
 
     canary = Canary(bundle="b2", share=0.5, salt="s")
     apps.direct(Traffic(production="b1", canary=canary))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from remora.control.traffic import PATH as TRAFFIC
+from remora.control.traffic import Traffic
 from remora.core.home import Home
 from remora.features.applied import APPLIED, RECORD
 from remora.features.feature_repo import applied_as
@@ -12,8 +14,6 @@ from remora.ingest.data_quality import report_path
 from remora.ingest.ingest import ingest
 from remora.registry.manifest import ID_DIGITS, MANIFEST
 from remora.registry.store import folder
-from remora.registry.traffic import PATH as TRAFFIC
-from remora.registry.traffic import Traffic
 from remora.release.gates import report
 from remora.release.gates.report import GateReport, report_version
 from remora.release.gates.verdict import GateVerdict

@@ -14,12 +14,12 @@ from pydantic import RootModel, ValidationError
 from tests.end_to_end.dataset import write
 from tests.workflow.finished_run import finish_run
 
+from remora.control.traffic import PATH as TRAFFIC
 from remora.core.home import Home
 from remora.core.section import Section
 from remora.extensions import ComponentChoice, names
 from remora.ingest import source_changes
 from remora.ingest.file_fingerprints import FILE
-from remora.registry.traffic import PATH as TRAFFIC
 from remora.settings import EventTypeSettings, RankingSettings, Settings, load
 from remora.steps import Step
 from remora.steps.path import BUNDLE, INGEST, RETRIEVAL, STEPS

@@ -12,11 +12,11 @@ from tests.workflow import recorded_runs as runs
 from tests.workflow.conftest import Webhook
 from tests.workflow.dying_run import die_in_a_step
 
+from remora.control.traffic import PATH as TRAFFIC
 from remora.core.errors import NotReady, RemoraError, StorageError
 from remora.core.home import Home
 from remora.registry.aliases import Aliases
 from remora.registry.bundles import Bundles
-from remora.registry.traffic import PATH as TRAFFIC
 from remora.settings import Settings
 from remora.workflow import path
 from remora.workflow.run_recorder import check, recorded_run

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from remora.control.traffic import PRODUCTION, Traffic
 from remora.core.errors import BadRequest, NotFound, RemoraError, StorageError
 from remora.core.home import Home
 from remora.registry.archive import Archive, write
@@ -23,7 +24,6 @@ from remora.registry.pointers import ALIASES, Pointers
 from remora.registry.promotions import DamagedRecord, Promotion
 from remora.registry.signature import PrivateKey, Signature
 from remora.registry.store import FOLDER, BundleStore, Content, entry, folder
-from remora.registry.traffic import PRODUCTION, Traffic
 from remora.registry.trust import check, is_signed_by_trusted, signature_problem, signed, trusted
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.settings import RegistrySettings, Settings

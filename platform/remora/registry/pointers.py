@@ -18,17 +18,17 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from remora.control.replica_status import ReplicaStatuses
+from remora.control.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.core.errors import BadRequest, NotBuilt, NotReady, SettingsError, UnreadableInput
 from remora.core.locks import POSTGRESQL, SQLITE, exclusive_lock
 from remora.registry.aliases import Aliases
 from remora.registry.bundle import Bundle
 from remora.registry.manifest import ID
 from remora.registry.promotions import ROLLBACK, AliasRecord, Promotion, Promotions, checked
-from remora.registry.replica_status import ReplicaStatuses
 from remora.registry.rollback_target import before, succession
 from remora.registry.store import FOLDER, BundleStore
 from remora.registry.tracking import tracking_uri
-from remora.registry.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.registry.trust import trusted
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.settings import Settings

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from remora.control.traffic import PRODUCTION, BundleName
 from remora.core.errors import BadRequest, UnreadableInput
 from remora.core.home import Home
 from remora.core.json_document import read_document
-from remora.registry.traffic import PRODUCTION, BundleName
 
 FOLDER = "bundles/promotions"
 DONE, CUT_OFF = ".done", ".cut-off"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from remora.control.traffic import PRODUCTION
 from remora.registry.promotions import ROLLBACK, Promotion
-from remora.registry.traffic import PRODUCTION
 
 
 def succession(promotions: Iterable[Promotion]) -> tuple[str, ...]:

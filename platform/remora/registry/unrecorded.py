@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from remora.control.traffic import PRODUCTION
 from remora.core.errors import UnreadableInput
 from remora.core.home import Home
 from remora.core.json_document import read_document
-from remora.registry.traffic import PRODUCTION
 
 PATH = "serving/unrecorded_moves.json"
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from remora.control.traffic import PRODUCTION, Traffic
 from remora.core.errors import NotReady, UnreadableInput
-from remora.registry.traffic import PRODUCTION, Traffic
 from remora.serving.load_guard import LoadInProgress
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.stage_request import BundleMismatch, StageRequest

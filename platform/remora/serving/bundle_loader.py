@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
+from remora.control.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.core.errors import UnreadableInput
 from remora.core.home import Home
 from remora.pipeline import Hydrator, StageContext
 from remora.registry.promotions import Promotions
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.registry.store import BundleStore
-from remora.registry.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.load_guard import LoadGuard
 from remora.settings import Settings

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from remora.control.replica_status import ReplicaStatuses
+from remora.control.traffic import TrafficStore
 from remora.core.errors import NotReady, Refused
 from remora.core.home import Home
 from remora.core.printable import one_line
-from remora.registry.replica_status import ReplicaStatuses
 from remora.registry.store import BundleStore
-from remora.registry.traffic import TrafficStore
 from remora.registry.unrecorded import UnrecordedMove
 from remora.serving.app import assemble
 from remora.serving.bundle_loader import BundleLoader

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from remora.control.replica_status import RequestStats, ShadowStats
 from remora.core.errors import NotReady
-from remora.registry.replica_status import RequestStats, ShadowStats
 from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
 from remora.serving.loaded_bundle import LoadedBundle, Loader

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from remora.control.replica_status import ReplicaStatus
+from remora.control.traffic import Traffic
 from remora.features.cached_users import CachedUsers
 from remora.pipeline import Hydrator, Pipeline, Query, Slate, StageContext
 from remora.pipeline.cache import Cache
-from remora.registry.replica_status import ReplicaStatus
-from remora.registry.traffic import Traffic
 from remora.registry.unrecorded import UnrecordedMove
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings

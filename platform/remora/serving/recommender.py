@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from remora.control.traffic import PRODUCTION
 from remora.core.errors import NotReady, Refused
 from remora.pipeline import Query, Slate
 from remora.pipeline.cache import ignored
-from remora.registry.traffic import PRODUCTION
 from remora.serving.executors import Executor
 from remora.serving.explanation import Explanation
 from remora.serving.fallback_chain import FallbackChain

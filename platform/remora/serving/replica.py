@@ -7,9 +7,9 @@ import logging
 
 from ray import serve
 
+from remora.control.replica_status import ReplicaStatus, RequestStats, ShadowStats
 from remora.core.errors import NotReady
 from remora.pipeline import Query
-from remora.registry.replica_status import ReplicaStatus, RequestStats, ShadowStats
 from remora.registry.unrecorded import UnrecordedMove
 from remora.serving.autoscaling import LATE
 from remora.serving.bundle_follower import BundleFollower

@@ -1,4 +1,4 @@
-"""Results of requests, by bundle, as a replica counts them: see :mod:`remora.registry.replica_status`."""
+"""Results of requests, by bundle, as a replica counts them: see :mod:`remora.control.replica_status`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 
-from remora.registry.replica_status import EMPTY, LATENCY_BOUNDS_MS, RequestStats, ShadowStats
+from remora.control.replica_status import EMPTY, LATENCY_BOUNDS_MS, RequestStats, ShadowStats
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 

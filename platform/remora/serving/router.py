@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from remora.registry.replica_status import RequestStats, ShadowStats
-from remora.registry.traffic import PRODUCTION
+from remora.control.replica_status import RequestStats, ShadowStats
+from remora.control.traffic import PRODUCTION
 from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor
 from remora.serving.explanation import Explanation

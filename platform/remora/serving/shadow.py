@@ -7,7 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 
-from remora.registry.replica_status import ShadowStats
+from remora.control.replica_status import ShadowStats
 from remora.serving.executors import Executor
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.recommender import Recommender

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 
+from remora.control.traffic import PRODUCTION
 from remora.pipeline import Query
-from remora.registry.traffic import PRODUCTION
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.as_message import as_message

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from remora.control.traffic import TrafficStore
 from remora.core.home import Home
 from remora.core.redaction import redacted, without_credentials
-from remora.registry.traffic import TrafficStore
 from remora.settings import Settings
 from remora.workflow.run_records import RunRecord, last_success
 

@@ -152,7 +152,7 @@ def _bundle(home: Home, before: Before) -> str:
 
 
 def _production(home: Home) -> str | None:
-    from remora.registry.traffic import TrafficStore
+    from remora.control.traffic import TrafficStore
 
     try:
         traffic = TrafficStore(home).read()

@@ -4,9 +4,9 @@ import pytest
 from tests.release.rollout.driving import PLAN, asked, begun, controller, current, driven, refusing
 from tests.release.rollout.world import Nature, World
 
+from remora.control.replica_status import FOLDER
+from remora.control.traffic import Traffic
 from remora.core.errors import Refused
-from remora.registry.replica_status import FOLDER
-from remora.registry.traffic import Traffic
 from remora.release.rollout.commands import Action
 from remora.release.rollout.plan import Plan
 from remora.release.rollout.start import start_rollout

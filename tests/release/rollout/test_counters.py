@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.registry.replica_status import ReplicaStatus, RequestStats
+from remora.control.replica_status import ReplicaStatus, RequestStats
 from remora.release.rollout.counters import CounterDelta, StepCounters
 from remora.release.rollout.liveness import Liveness
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.registry.replica_status import ReplicaStatus
+from remora.control.replica_status import ReplicaStatus
 from remora.release.rollout.decision import Verdict, decide, decide_to_begin
 from remora.release.rollout.liveness import LiveReplicas
 from remora.release.rollout.readout import Drift, GuardrailReading, Rate, Readout

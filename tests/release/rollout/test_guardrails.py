@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import beta
 
 import remora.release.rollout.readout as module_of_readouts
-from remora.registry.replica_status import EMPTY, RequestStats, ShadowStats
+from remora.control.replica_status import EMPTY, RequestStats, ShadowStats
 from remora.release.rollout.decision import Verdict, decide
 from remora.release.rollout.guardrails import GUARDRAILS, StepComparison, alpha_of_each, rows_of
 from remora.release.rollout.latency import bucket_of_quantile, quantile_ms, slow_bucket, slower

@@ -14,7 +14,7 @@ from tests.release.rollout.driving import LOOK_SECONDS, asked, begun, controller
 from tests.release.rollout.test_controller_dies import Killed, killed_before
 from tests.release.rollout.world import Nature, World
 
-from remora.registry.traffic import Traffic
+from remora.control.traffic import Traffic
 from remora.release.rollout.commands import Action
 from remora.release.rollout.plan import Plan
 from remora.release.rollout.state import Status

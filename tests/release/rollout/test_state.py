@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from remora.control.replica_status import RequestStats
 from remora.core.errors import NotBuilt, NotFound, UnreadableInput
 from remora.core.home import Home
-from remora.registry.replica_status import RequestStats
 from remora.release.rollout.commands import Action, Command, CommandQueue, processed
 from remora.release.rollout.counters import CounterDelta, StepCounters
 from remora.release.rollout.readout import Readout, Rewards

@@ -14,9 +14,9 @@ from tests.release.rollout import planted
 from tests.release.rollout.planted import MANY, PlantedShop, Proof
 from tests.serving.small_shop import settings
 
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
+from remora.control.traffic import Canary, Traffic
 from remora.registry.bundles import Bundles
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses
-from remora.registry.traffic import Canary, Traffic
 from remora.release.rollout.controller import Controller
 from remora.release.rollout.plan import Plan
 from remora.release.rollout.start import controller_lock, start_rollout

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from tests.registry import releases
 
+from remora.control.replica_status import EMPTY, ReplicaStatus, ReplicaStatuses, RequestStats, ShadowStats
+from remora.control.traffic import Traffic, TrafficStore
 from remora.core.home import Home
 from remora.registry.bundles import Bundles
-from remora.registry.replica_status import EMPTY, ReplicaStatus, ReplicaStatuses, RequestStats, ShadowStats
-from remora.registry.traffic import Traffic, TrafficStore
 from remora.settings import Settings
 
 FAST, SLOW = 2, 8

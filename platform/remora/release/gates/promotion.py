@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from remora.control.traffic import PRODUCTION
 from remora.core.errors import BadRequest, GatesFailed, NotBuilt, RemoraError, UnreadableInput
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import Promotion
-from remora.registry.traffic import PRODUCTION
 from remora.release.gates.report import GateReport
 from remora.release.gates.run import last_report, run_gates
 from remora.settings import Settings

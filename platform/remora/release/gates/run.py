@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from remora.control.traffic import PRODUCTION
 from remora.core.errors import NotBuilt
 from remora.core.home import Home
 from remora.ingest.lake import Lake
 from remora.registry.bundles import Bundles
-from remora.registry.traffic import PRODUCTION
 from remora.release.gates import report
 from remora.release.gates.report import GateReport, report_version
 from remora.settings import Settings

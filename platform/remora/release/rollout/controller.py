@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from remora.control.replica_status import ReplicaStatuses
+from remora.control.traffic import PRODUCTION, Traffic
 from remora.core.errors import NotReady, Refused, RemoraError, StorageError
 from remora.registry.bundles import Bundles
 from remora.registry.promotions import DamagedRecord, Promotion
-from remora.registry.replica_status import ReplicaStatuses
-from remora.registry.traffic import PRODUCTION, Traffic
 from remora.release.rollout.commands import CommandQueue, processed
 from remora.release.rollout.counters import CounterDelta
 from remora.release.rollout.decision import Decision, decide, decide_to_begin

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.registry.replica_status import ReplicaStatus, RequestStats, ShadowStats
+from remora.control.replica_status import ReplicaStatus, RequestStats, ShadowStats
 
 
 class CounterDelta(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remora.registry.traffic import Canary, Traffic
+from remora.control.traffic import Canary, Traffic
 from remora.release.rollout.plan import SHARED, StepKind
 from remora.release.rollout.state import LOAD, Rollout, Status
 

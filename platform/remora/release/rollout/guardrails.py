@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from remora.registry.replica_status import RequestStats, ShadowStats
+from remora.control.replica_status import RequestStats, ShadowStats
 from remora.release.rollout.latency import slower
 from remora.release.rollout.plan import SHARED, Plan, StepKind
 from remora.settings import RolloutSettings

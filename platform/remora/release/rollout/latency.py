@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from remora.registry.replica_status import LATENCY_BOUNDS_MS
+from remora.control.replica_status import LATENCY_BOUNDS_MS
 
 P99 = 0.99
 

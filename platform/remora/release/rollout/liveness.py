@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from remora.registry.replica_status import ReplicaStatus
+from remora.control.replica_status import ReplicaStatus
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.registry.replica_status import ShadowStats
+from remora.control.replica_status import ShadowStats
 from remora.release.rollout.guardrails import REWARDS, Count, Guardrail, StepComparison, alpha_of_each, rows_of
 from remora.release.rollout.latency import quantile_ms
 from remora.release.rollout.plan import SHARED, Plan, RolloutStep, StepKind

@@ -12,12 +12,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from remora.control.replica_status import RequestStats
+from remora.control.traffic import BundleName
 from remora.core.errors import NotBuilt, NotFound, UnreadableInput
 from remora.core.home import Home
 from remora.core.json_document import read_document
 from remora.core.printable import one_line
-from remora.registry.replica_status import RequestStats
-from remora.registry.traffic import BundleName
 from remora.release.rollout.counters import StepCounters
 from remora.release.rollout.plan import Plan, PlanRefused, RolloutStep, StepKind
 from remora.release.rollout.readout import Readout

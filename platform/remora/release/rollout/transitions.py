@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from remora.registry.replica_status import RequestStats
+from remora.control.replica_status import RequestStats
 from remora.release.rollout.decision import Decision, Verdict
 from remora.release.rollout.guardrails import StepComparison
 from remora.release.rollout.latency import slow_bucket

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.registry import releases
 
+from remora.control.replica_status import ReplicaStatus, ReplicaStatuses, RequestStats
+from remora.control.traffic import PATH, Canary, Traffic, TrafficStore
 from remora.core.errors import NotBuilt, NotFound
 from remora.core.home import Home
 from remora.registry.bundles import Bundles
-from remora.registry.replica_status import ReplicaStatus, ReplicaStatuses, RequestStats
-from remora.registry.traffic import PATH, Canary, Traffic, TrafficStore
 
 SHARES = st.floats(0.01, 1.0)
 WHO = [f"user-{number}" for number in range(4_000)]
