@@ -262,7 +262,7 @@ def test_every_artifact_that_is_made_again_has_a_retention() -> None:
     from remora.release.gates import report
     from remora.serving import load_guard
     from remora.steps.path import STEPS
-    from remora.training.tuning import search
+    from remora.tuning import search
     from remora.workflow import run_records as records
 
     assert (runs.FOLDER, search.FOLDER) == CHECKPOINTS

@@ -13,8 +13,8 @@ from tests.datasets.worlds import settings_for
 
 from remora.settings import Settings
 from remora.settings.tuning import Choice, Range
-from remora.training.tuning.report import shown
-from remora.training.tuning.search import as_domain
+from remora.tuning.report import shown
+from remora.tuning.search import as_domain
 
 
 def tuning(**spaces: Any) -> Settings:

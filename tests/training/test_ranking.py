@@ -31,9 +31,9 @@ from remora.training.leakage import leaks
 from remora.training.ranking_data import read_windows
 from remora.training.ranking_report import RankingReport
 from remora.training.retrieval import retrieval_artifacts
-from remora.training.tuning.outcome import read_search
-from remora.training.tuning.ranking import search, tuned
-from remora.training.tuning.search import front
+from remora.tuning.outcome import read_search
+from remora.tuning.ranking import search, tuned
+from remora.tuning.search import front
 from remora.wiring.ablations import LESS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]

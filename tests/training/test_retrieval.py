@@ -20,7 +20,7 @@ from remora.retrieval.index import ItemIndex
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.training.retrieval import train
-from remora.training.tuning.retrieval import changed
+from remora.tuning.retrieval import changed
 
 USERS, ITEMS, CLUSTERS = 60, 40, 4
 

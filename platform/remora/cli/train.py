@@ -47,7 +47,7 @@ def retrieval(
     settings = load(config)
     activate(settings)
     if tuned is not None:
-        from remora.training.tuning.retrieval import tuned as best_of
+        from remora.tuning.retrieval import tuned as best_of
 
         settings = best_of(settings, tuned)
     connect(settings)
@@ -90,7 +90,7 @@ def ranking(
     settings = load(config)
     activate(settings)
     if tuned is not None:
-        from remora.training.tuning.ranking import tuned as best_of
+        from remora.tuning.ranking import tuned as best_of
 
         settings = best_of(settings, tuned)
     connect(settings)

@@ -45,7 +45,7 @@ def retrieval(
     `remora train retrieval --tuned NAME` trains with the best, and `best.yaml` of the outcome can be copied into your
     configuration.
     """
-    from remora.training.tuning.retrieval import search
+    from remora.tuning.retrieval import search
 
     settings = _budgeted(config, minutes, trials)
     found = search(settings, name)
@@ -69,7 +69,7 @@ def ranking(
     in both. The rows are made once, for all trials. Afterwards `remora train ranking --tuned NAME` trains with the
     best.
     """
-    from remora.training.tuning.ranking import search
+    from remora.tuning.ranking import search
 
     settings = _budgeted(config, minutes, trials)
     found = search(settings, model, name)
@@ -91,7 +91,7 @@ def _budgeted(config: Path | None, minutes: float | None, trials: int | None) ->
 
 
 def _render(out: Console, found: Artifact, following: str) -> None:
-    from remora.training.tuning.report import SearchReport, gained, header, rows
+    from remora.tuning.report import SearchReport, gained, header, rows
 
     report = found.read_document("report.json", SearchReport)
     table = Table(title=f"Search {report.name}", title_justify="left")

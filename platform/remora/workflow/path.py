@@ -44,8 +44,8 @@ from remora.training import (
     retrieval,
     retrieval_models,
 )
-from remora.training.tuning import ranking as tune_ranking
-from remora.training.tuning import retrieval as tune_retrieval
+from remora.tuning import ranking as tune_ranking
+from remora.tuning import retrieval as tune_retrieval
 from remora.wiring import cluster
 from remora.workflow import build_bundle
 from remora.workflow.plan import planned_now

@@ -12,10 +12,10 @@ from tests.training.test_retrieval import small
 from remora.core.artifacts import Artifact
 from remora.core.errors import DataError, NotFound, SettingsError
 from remora.settings import Settings
-from remora.training.tuning.outcome import read_search
-from remora.training.tuning.report import gained, markdown, rows
-from remora.training.tuning.retrieval import changed, search, tuned
 from remora.training.two_tower import RECALL
+from remora.tuning.outcome import read_search
+from remora.tuning.report import gained, markdown, rows
+from remora.tuning.retrieval import changed, search, tuned
 
 SPACE = {
     "learning_rate": {"low": 1e-5, "high": 2e-2, "log": True},

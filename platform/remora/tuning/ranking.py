@@ -25,8 +25,8 @@ from remora.settings.one_writer import writes
 from remora.steps.path import RETRIEVAL, TUNE_RANKING
 from remora.training import ranking_examples
 from remora.training.ranking_data import read_windows
-from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
-from remora.training.tuning.search import COST, Spaces
+from remora.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
+from remora.tuning.search import COST, Spaces
 
 TIMES = 15
 

@@ -15,8 +15,8 @@ from remora.core.section import Section
 from remora.extensions import ComponentChoice
 from remora.settings import Settings
 from remora.training.tracking import tracked
-from remora.training.tuning.report import SearchReport, written
-from remora.training.tuning.search import Search, Spaces
+from remora.tuning.report import SearchReport, written
+from remora.tuning.search import Search, Spaces
 
 REPORT, BEST = "report.json", "best.yaml"
 

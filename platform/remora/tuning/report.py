@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from remora.evaluation.drawing import svg
-from remora.training.tuning.search import COST, Trial, front
+from remora.tuning.search import COST, Trial, front
 
 
 class SearchReport(BaseModel):

@@ -19,9 +19,9 @@ from remora.settings import RetrievalSettings, Settings
 from remora.settings.one_writer import writes
 from remora.steps.path import TUNE_RETRIEVAL
 from remora.training import retrieval_inputs
-from remora.training.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
-from remora.training.tuning.report import shown
 from remora.training.two_tower import RECALL, Inputs, Schedule, epochs, held_out_recall, towers
+from remora.tuning.outcome import OnReport, SearchPlan, best_of, cached_search, check_name
+from remora.tuning.report import shown
 
 OF_A_TRIAL = {*(Schedule.__dataclass_fields__.keys() - {"seed"}), "dimension", "history_encoder"}
 """Fields that a trial may change; of the others all trials have the same, for they share the examples."""
