@@ -96,9 +96,9 @@ def parts_of(settings: Settings) -> list[Part]:
     from remora.ingest.lake import lake_artifacts
     from remora.registry.bundles import Bundles
     from remora.steps.path import SLATES
-    from remora.training.evaluation import evaluation_artifacts
     from remora.training.ranking import ranking_artifacts
     from remora.training.retrieval import retrieval_artifacts
+    from remora.workflow.evaluation import evaluation_artifacts
 
     home, bundles = Home(settings.home), Bundles(settings)
     makers = (

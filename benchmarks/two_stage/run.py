@@ -92,10 +92,10 @@ def _compared(chosen: argparse.Namespace, python: Path, settings: Any, work: Pat
     from remora.ingest.lake import Lake
     from remora.retrieval.two_tower import Towers
     from remora.training import merge, ranking
-    from remora.training.evaluation import TestWindow
     from remora.training.retrieval import retrieval_artifacts
     from remora.wiring.replay_state import ReplayStates
     from remora.workflow import path
+    from remora.workflow.evaluation import TestWindow
 
     seconds: dict[str, float] = {}
     for step in path.steps(settings):

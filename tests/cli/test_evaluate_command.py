@@ -12,7 +12,7 @@ from remora.core.artifacts import Artifact
 from remora.core.errors import NotFound
 from remora.core.home import Home
 from remora.evaluation.report import report
-from remora.training.evaluation import Evaluation
+from remora.workflow.evaluation import Evaluation
 
 
 def test_the_evaluation_is_drawn_with_what_it_counted_and_what_comes_next(tmp_path: Path) -> None:

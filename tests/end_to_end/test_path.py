@@ -30,9 +30,9 @@ from remora.serving.explanation import Explanation, explain
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.requests import RequestContext, item_row, to_query
 from remora.serving.schemas import RecommendRequest
-from remora.training.evaluation import read_evaluation
 from remora.wiring.bundle_contents import trained_models
 from remora.workflow import path
+from remora.workflow.evaluation import read_evaluation
 
 N = 8
 USERS = [f"u{n}" for n in range(0, 240, 12)]

@@ -27,7 +27,7 @@ from remora.serving.loaded_bundle import LoadedBundle
 from remora.settings import Settings, load
 from remora.settings.retrieval import TWO_TOWER
 from remora.steps.path import EVALUATE
-from remora.training.evaluation import read_evaluation
+from remora.workflow.evaluation import read_evaluation
 
 pytestmark = pytest.mark.slow  # a whole run of the path, on a cluster of its own
 

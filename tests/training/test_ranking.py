@@ -25,8 +25,6 @@ from remora.retrieval.two_tower import Towers
 from remora.settings import RankingSettings, Settings
 from remora.steps import path
 from remora.training import ranking, ranking_examples, retrieval
-from remora.training.ablations import ablate
-from remora.training.evaluation import PLOT, evaluate, read_evaluation
 from remora.training.leakage import leaks
 from remora.training.ranking_data import read_windows
 from remora.training.ranking_report import RankingReport
@@ -35,6 +33,8 @@ from remora.tuning.outcome import read_search
 from remora.tuning.ranking import search, tuned
 from remora.tuning.search import front
 from remora.wiring.ablations import LESS
+from remora.workflow.ablations import ablate
+from remora.workflow.evaluation import PLOT, evaluate, read_evaluation
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 

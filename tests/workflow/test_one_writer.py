@@ -30,8 +30,8 @@ STEPS = {
     "remora train ranking": ("training.ranking:train", ()),
     "remora tune retrieval": ("tuning.retrieval:search", ()),
     "remora tune ranking": ("tuning.ranking:search", ("trees",)),
-    "remora evaluate": ("training.evaluation:evaluate", ()),
-    "remora evaluate --ablations": ("training.ablations:ablate", ()),
+    "remora evaluate": ("workflow.evaluation:evaluate", ()),
+    "remora evaluate --ablations": ("workflow.ablations:ablate", ()),
     "remora bundle build": ("workflow.build_bundle:record", ()),
 }
 

@@ -14,7 +14,7 @@ from remora.settings import activate, load
 
 if TYPE_CHECKING:
     from remora.core.artifacts import Artifact
-    from remora.training.evaluation import Evaluation
+    from remora.workflow.evaluation import Evaluation
 
 
 def evaluate(
@@ -35,10 +35,10 @@ def evaluate(
     With --ablations the rows are the surface without each of its parts; the ranker is trained again without each
     feature group. When nothing has changed, the result is reused.
     """
-    from remora.training.ablations import ablate
-    from remora.training.evaluation import evaluate as judge
-    from remora.training.evaluation import read_evaluation
     from remora.wiring.cluster import connect
+    from remora.workflow.ablations import ablate
+    from remora.workflow.evaluation import evaluate as judge
+    from remora.workflow.evaluation import read_evaluation
 
     settings = load(config)
     activate(settings)

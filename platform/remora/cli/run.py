@@ -123,7 +123,7 @@ def _say(done: StepResult, *, draw: bool) -> None:
     if draw and done.step.name == "quality report":
         data.render(paper(), done.result)
     if draw and done.step.name == "evaluate":
-        from remora.training.evaluation import read_evaluation
+        from remora.workflow.evaluation import read_evaluation
 
         evaluate.render(paper(), read_evaluation(done.result), done.result)
     if draw and done.step.name == "gates":

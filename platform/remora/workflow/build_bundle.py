@@ -31,8 +31,8 @@ from remora.settings.bundle import FILE as SETTINGS
 from remora.steps import Build, builds
 from remora.steps.code import commit
 from remora.steps.path import BUNDLE
-from remora.training.evaluation import read_evaluation
 from remora.wiring.bundle_contents import MERGE_WEIGHTS, SNAPSHOT, learn_models, save_models, trained_models
+from remora.workflow.evaluation import read_evaluation
 
 
 def build(settings: Settings) -> Bundle:

@@ -9,7 +9,7 @@ from tests.datasets.worlds import clustered_events, clustered_items, make_lake, 
 
 from remora.core.errors import DataError
 from remora.settings import Settings
-from remora.training.cold_start import measure
+from remora.workflow.cold_start import measure
 
 USERS, ITEMS, CLUSTERS = 150, 160, 8
 

@@ -21,10 +21,10 @@ from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import ABLATE, INGEST, MERGE, RANKING, RETRIEVAL
 from remora.training import merge, ranking_examples
-from remora.training.evaluation import REPORT, Evaluation, TestWindow
 from remora.training.ranking_data import read_windows
 from remora.training.ranking_fit import Fit
 from remora.wiring.ablations import Ablations
+from remora.workflow.evaluation import REPORT, Evaluation, TestWindow
 
 log = logging.getLogger(__name__)
 
