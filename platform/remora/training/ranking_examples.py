@@ -31,8 +31,8 @@ from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import RETRIEVAL, SLATES
 from remora.training import retrieval_models
+from remora.training.unfound import why_unfound, without_target
 from remora.wiring.replay_window import ReplayWindow
-from remora.workflow.unfound import why_unfound, without_target
 
 TRAIN, VALIDATION = "train", "validation"
 

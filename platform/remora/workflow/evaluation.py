@@ -30,11 +30,12 @@ from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import EVALUATE, INGEST, MERGE, RANKING, RETRIEVAL
-from remora.training import cold_start, merge
+from remora.training import merge
 from remora.training.ranking_examples import ExampleBuilder
+from remora.training.unfound import without_target
 from remora.wiring.replay_state import ReplayStates
 from remora.wiring.surface_windows import SurfaceWindows
-from remora.workflow.unfound import without_target
+from remora.workflow import cold_start
 
 REPORT, PLOT = "report.json", "reliability.svg"
 

@@ -34,20 +34,11 @@ from remora.settings import Settings
 from remora.steps import Step
 from remora.steps import path as declared
 from remora.steps.provenance import KEY
-from remora.training import (
-    ablations,
-    cold_start,
-    evaluation,
-    merge,
-    ranking,
-    ranking_examples,
-    retrieval,
-    retrieval_models,
-)
+from remora.training import merge, ranking, ranking_examples, retrieval, retrieval_models
 from remora.tuning import ranking as tune_ranking
 from remora.tuning import retrieval as tune_retrieval
 from remora.wiring import cluster
-from remora.workflow import build_bundle
+from remora.workflow import ablations, build_bundle, cold_start, evaluation
 from remora.workflow.plan import planned_now
 from remora.workflow.step_plan import StepAction
 

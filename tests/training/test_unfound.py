@@ -11,7 +11,7 @@ from tests.datasets.worlds import settings_for
 
 from remora.core.tables import TIMESTAMP
 from remora.datasets.splits import Window
-from remora.workflow.unfound import why_unfound, without_target
+from remora.training.unfound import why_unfound, without_target
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
