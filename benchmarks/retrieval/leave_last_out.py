@@ -44,8 +44,9 @@ EASE_RIDGES = (100.0, 500.0)
 def run(
     folder: Path, work: Path, *, seed: int, seconds: float, workers: int, changes: dict[str, Any], note: Note
 ) -> dict[str, Any]:
-    """Everything that is reported. After the weights are chosen every member learns from the validation items as well:
-    the linear ones are fitted again, the tower continues from its best epoch."""
+    """Everything that is reported, twice: of members that learned from the training items alone, as published results
+    are (``like_for_like``), and once every member has learned from the validation items as well: the linear ones are
+    fitted again, the tower continues from its best epoch."""
     data = sequences(folder)
     train = data.train
     plan = changed(plan_sequences(train), changes)
@@ -69,15 +70,13 @@ def run(
     validated["sequential_tower"] = tower_scores(tower, had)
     weights = choose_weights(validated, measure)
     note(f"weights chosen on validation: {weights}")
+    before = tested(data, members_of(train, chosen, tower), weights)
     at = time.perf_counter()
-    members: dict[str, Member] = {"popularity": popularity(data.all_train)}
-    members |= {name: LINEAR[name][1](data.all_train, chosen[name]) for name in chosen}
     if plan.again_epochs:
         tower = fit.again(data.all_train, tower, seconds * AGAIN_SECONDS)
-    members["sequential_tower"] = lambda histories: tower_scores(tower, histories)
+    found = tested(data, members_of(data.all_train, chosen, tower), weights)
     spent["again"] = time.perf_counter() - at
     trained = time.perf_counter() - begun
-    found = tested(data, members, weights)
     return {
         "data": shape_of(data),
         "plan": {**vars(plan), "spec": plan.spec.to_json(), "loss": plan.loss.brief, "linear": chosen},
@@ -85,8 +84,15 @@ def run(
         "epochs": len(epochs),
         "training": epochs,
         "seconds": {name: round(value, 1) for name, value in spent.items()} | {"all": round(trained, 1)},
+        "like_for_like": summarised(before, ("hr@10", METRIC), seed),
         **summarised(found, ("hr@10", METRIC), seed),
     }
+
+
+def members_of(train: Histories, chosen: dict[str, dict[str, float]], tower: SequentialTower) -> dict[str, Member]:
+    """Popularity, the linear models as they were chosen, and the tower."""
+    linear = {name: LINEAR[name][1](train, chosen[name]) for name in chosen}
+    return {"popularity": popularity(train), **linear, "sequential_tower": lambda had: tower_scores(tower, had)}
 
 
 def changed(plan: SequencePlan, changes: dict[str, Any]) -> SequencePlan:

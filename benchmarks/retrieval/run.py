@@ -73,6 +73,9 @@ def _draw(out: Console, result: dict[str, Any]) -> None:
         weight = result["weights"].get(member)
         table.add_row(member, "" if weight is None else f"{weight:.3f}", *(f"{values[name]:.4f}" for name in names))
     out.print(table)
+    if alike := result.get("like_for_like"):
+        found = ", ".join(f"{name} {alike[name]:.4f}" for name in names)
+        out.print(f"merged, without learning from the validation items: {found}")
     out.print(f"{result['data']}")
     out.print(f"intervals {result['intervals']}, {result['wall_seconds']} s, {result['peak_gib']} GiB")
 

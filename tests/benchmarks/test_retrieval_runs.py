@@ -37,6 +37,8 @@ def test_the_next_item_protocol_finds_what_follows(ray_cluster: None, tmp_path: 
         tmp_path, tmp_path / "work", seed=1, seconds=60.0, workers=1, changes={"epochs": 2}, note=lambda what: None
     )
     assert found["hr@10"] > 0.95
+    assert found["like_for_like"]["hr@10"] > 0.9
+    assert set(found["like_for_like"]["members"]) == set(found["members"])
     assert found["intervals"]["hr@10"][0] <= found["hr@10"] <= found["intervals"]["hr@10"][1]
     assert found["data"]["asked"] == sum(len(walk) >= 3 for walk in walks)
     assert found["plan"]["spec"]["encoder"]["type"] == "causal_transformer"

@@ -1,4 +1,4 @@
-"""Fitting the towers beside the two of retrieval with Ray Train, for comparisons."""
+"""Fitting the sequential tower and the matrix factorization with Ray Train."""
 
 from __future__ import annotations
 
