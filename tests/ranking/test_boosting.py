@@ -22,7 +22,7 @@ from remora.ranking.boosting import (
     Config,
     Groups,
     Head,
-    Rows,
+    SlateRows,
     boost_in_process,
 )
 from remora.ranking.boosting_run import boost, dataset
@@ -58,9 +58,9 @@ def run_of(home: Path, name: str, workers: int = 1) -> TrainingRun:
     return TrainingRun(home=Home(str(home)), version=name, workers=workers, max_failures=2)
 
 
-def rows(of: Groups, **labels: np.ndarray) -> Rows:
+def rows(of: Groups, **labels: np.ndarray) -> SlateRows:
     """With the groups' own label as that of the objective ``liked``."""
-    return Rows(features=of.features, labels={"liked": of.labels, **labels}, groups=of.groups, counts=of.counts)
+    return SlateRows(features=of.features, labels={"liked": of.labels, **labels}, groups=of.groups, counts=of.counts)
 
 
 def ndcg(booster: xgboost.Booster, held_out: Groups) -> float:

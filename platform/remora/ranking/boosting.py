@@ -53,7 +53,7 @@ class Groups:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rows:
+class SlateRows:
     """Rows of slates for all objectives: ``features`` (n, F) float32, ``labels`` (n,) gains >= 0 by objective,
     ``groups`` (n,) int64, ascending; what each row counts (n,)."""
 
@@ -180,6 +180,6 @@ class History(xgboost.callback.TrainingCallback):
         self.values, self.config = list(values), config
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
-        """See XGBoost: False goes on."""
+        """See XGBoost: False continues."""
         self.values.append(float(evals_log[VALIDATION][self.config.head.metric][-1]))
         return False

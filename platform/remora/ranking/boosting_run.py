@@ -19,14 +19,16 @@ from ray.train.xgboost import XGBoostTrainer
 from remora.fitting.progress import Report, followed
 from remora.fitting.runs import run_config
 from remora.fitting.training_run import RANKING, TrainingRun
-from remora.ranking.boosting import VALIDATION, BoostedTrees, Config, History, Rows, fit_trees
+from remora.ranking.boosting import VALIDATION, BoostedTrees, Config, History, SlateRows, fit_trees
 
 CHECKPOINT_EVERY_ROUNDS = 50
 TRAIN = "train"
 LABEL = "label."
 
 
-def boost(run: TrainingRun, configs: Mapping[str, Config], train: Rows, validation: Rows) -> dict[str, BoostedTrees]:
+def boost(
+    run: TrainingRun, configs: Mapping[str, Config], train: SlateRows, validation: SlateRows
+) -> dict[str, BoostedTrees]:
     """Fit one objective after another in one run of Ray Train. A run that was cut off continues from its last
     checkpoint.
 
@@ -81,7 +83,7 @@ def _loop(given: dict[str, Any]) -> None:
         fit.report(name, config, fit.finished[name])
 
 
-def dataset(rows: Rows, blocks: int = 8) -> ray.data.Dataset:
+def dataset(rows: SlateRows, blocks: int = 8) -> ray.data.Dataset:
     """The rows as a Ray Dataset of ``blocks`` blocks: row, group, count, features (a list of F), and a label for
     each objective."""
     table = pa.table(
@@ -98,7 +100,7 @@ def dataset(rows: Rows, blocks: int = 8) -> ray.data.Dataset:
     return ray.data.from_arrow([table.slice(start, size) for start in range(0, max(len(table), 1), size)])
 
 
-def _own_rows(shard: Any, rank: int, size: int) -> Rows:
+def _own_rows(shard: Any, rank: int, size: int) -> SlateRows:
     """The groups of this worker in their order, which the stream does not keep."""
     parts: list[pa.Table] = []
     for batch in shard.iter_batches(batch_format="pyarrow", batch_size=None):
@@ -106,7 +108,7 @@ def _own_rows(shard: Any, rank: int, size: int) -> Rows:
     table = pa.concat_tables(parts).sort_by("row")
     labels = {name.removeprefix(LABEL): table[name].to_numpy() for name in table.column_names if name.startswith(LABEL)}
     groups, counts = table["group"].to_numpy(), table["count"].to_numpy()
-    return Rows(features=_matrix(table["features"]), labels=labels, groups=groups, counts=counts)
+    return SlateRows(features=_matrix(table["features"]), labels=labels, groups=groups, counts=counts)
 
 
 def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:

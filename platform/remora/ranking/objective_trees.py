@@ -15,7 +15,7 @@ from remora.ranking.boosting import (
     BoostedTrees,
     Config,
     Head,
-    Rows,
+    SlateRows,
     boost_in_process,
 )
 from remora.ranking.boosting_run import boost
@@ -87,9 +87,9 @@ def monotone(constraints: Mapping[str, int], columns: RankerColumns) -> list[int
     return [constraints.get(name, 0) for name in columns.names]
 
 
-def rows(found: Slates) -> Rows:
+def rows(found: Slates) -> SlateRows:
     """What the trees read."""
-    return Rows(
+    return SlateRows(
         features=found.batch.features,
         labels=found.labels,
         groups=found.batch.slate.astype(np.int64),

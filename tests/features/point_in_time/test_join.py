@@ -176,6 +176,24 @@ def test_on_demand_views_are_computed_of_what_was_joined(
     assert pa.concat_tables(parts)["fit"].to_pylist() == found["fit"].to_pylist()
 
 
+def test_an_on_demand_view_is_found_though_feasts_cache_is_older(
+    store: FeatureStore, entity_rows: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Feast logs an error of its refresh at the level debug, and keeps the cache that it has."""
+    price = store.get_feature_view("price")
+
+    @on_demand_feature_view(sources=[price], schema=[Field(name="half", dtype=Float64)], mode="pandas")
+    def halves(inputs: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame({"half": inputs["price"] / 2})
+
+    monkeypatch.setattr(store.registry, "refresh", lambda project=None: None)
+    store.apply([halves])
+    found = store.get_historical_features(entity_rows.slice(0, 5), ["halves:half", "price:price"]).to_arrow()
+    assert {"half", "price"} <= set(found.column_names)
+
+
 def test_no_rows_give_no_rows_with_the_columns(store: FeatureStore, entity_rows: pa.Table, answer: pa.Table) -> None:
     nothing = store.get_historical_features(entity_rows.slice(0, 0), FEATURES).to_arrow()
     assert nothing.schema.equals(answer.schema)

@@ -15,8 +15,8 @@ from feast.feature_logging import LoggingConfig, LoggingSource
 from feast.infra.offline_stores.file_source import FileLoggingDestination
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
 from feast.infra.registry.base_registry import BaseRegistry
-from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from feast.utils import _get_requested_on_demand_feature_views
 from pydantic import Field
 
 from remora.core.errors import BadRequest, DataError, Refused
@@ -86,7 +86,9 @@ class PointInTimeOfflineStore(OfflineStore):
         return PointInTimeJob(
             join=join,
             feature_refs=feature_refs,
-            odfvs=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+            # Feast asks its cache by default, which stays as it was where a refresh failed; Feast does not say so, and
+            # the columns of a view that the cache lacks would be left out.
+            odfvs=_get_requested_on_demand_feature_views(feature_refs, project, registry, allow_cache=False),
             full_names=full_feature_names,
             known_time=cut,
             in_order=chosen.preserve_order,
