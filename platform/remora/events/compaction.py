@@ -1,0 +1,161 @@
+"""From the segments of the log to files that the ingest reads: each record once, whoever dies meanwhile.
+
+``events/compacted.json`` says how far each segment was read and which file comes next. It is replaced after each file
+is there; a file that is there without its document is written again, the same number with what is read anew.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from remora.core.errors import NotReady
+from remora.core.home import Home
+from remora.core.json_document import read_document
+from remora.core.locks import exclusive_lock
+from remora.core.tables import EVENT_TIMESTAMP, EVENTS, EVENTS_OPTIONAL, KNOWN_TIMESTAMP
+from remora.events.contract import CONTEXT
+from remora.events.file_log import OPEN, SEALED, sealed
+from remora.events.intake import REASON, ROW
+from remora.events.segment import records
+
+FOLDER, QUARANTINE = "events/accepted", "events/quarantine"
+DOCUMENT, LOCK = "events/compacted.json", "events/.compaction.lock"
+ROWS_PER_FILE = 500_000
+
+COLUMNS = pa.schema([*EVENTS, *EVENTS_OPTIONAL, pa.field(CONTEXT, pa.string())])
+"""Of the files: the contract's, and the context as JSON."""
+
+REFUSED = pa.schema([(REASON, pa.string()), (ROW, pa.string()), (KNOWN_TIMESTAMP, COLUMNS.field(KNOWN_TIMESTAMP).type)])
+"""Of what was quarantined: why, the event as it was sent, when."""
+
+HINT = (
+    "It says which events are in events/accepted already. Put the file of a backup in its place, or remove it with the "
+    "folders events/accepted and events/quarantine while the log still has everything (events.retention_days)."
+)
+
+
+class Compacted(BaseModel):
+    """How far segments were read, by name: the byte at which the next record begins. ``next_file`` counts files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    next_file: int = Field(0, ge=0)
+    read: dict[str, int] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compaction:
+    """What one run did: records by where they went, files, and segments that were removed for their age."""
+
+    accepted: int = 0
+    quarantined: int = 0
+    files: int = 0
+    removed: int = 0
+
+
+def compact(home: Home, folders: Iterable[Path], *, retention_seconds: float, rows: int = ROWS_PER_FILE) -> Compaction:
+    """Bring what the segments in ``folders`` have beyond the last time into files of the home, at most ``rows`` a file.
+
+    Segments that are still written are read as far as they go. Those that are sealed, read whole and older than
+    ``retention_seconds`` are removed. NotReady while another process does it; UnreadableInput where the document is
+    damaged.
+    """
+    home.make_folder("events")
+    busy = NotReady("Another command brings the events to the lake just now. Run this again when it is done.")
+    with exclusive_lock(home, LOCK, command="remora events compact", on_busy=lambda: busy):
+        folders = [*folders]
+        done, total = read_compacted(home), Compaction()
+        for folder in folders:
+            for contents, read in _batches(folder, done.read, rows):
+                events, refused = tables(contents)
+                name = f"{done.next_file:08d}.parquet"
+                for table, where in ((events, FOLDER), (refused, QUARANTINE)):
+                    if table.num_rows:
+                        home.write_bytes(f"{where}/{name}", _parquet(table))
+                done = Compacted(next_file=done.next_file + 1, read=done.read | read)
+                home.write_bytes(DOCUMENT, done.model_dump_json(indent=1).encode())
+                total = Compaction(
+                    accepted=total.accepted + events.num_rows,
+                    quarantined=total.quarantined + refused.num_rows,
+                    files=total.files + 1,
+                )
+        removed = _remove_old(home, folders, done, retention_seconds)
+    return Compaction(accepted=total.accepted, quarantined=total.quarantined, files=total.files, removed=removed)
+
+
+def read_compacted(home: Home) -> Compacted:
+    """How far it is; nothing before the first time."""
+    try:
+        return read_document(home, DOCUMENT, Compacted, HINT)
+    except FileNotFoundError:
+        return Compacted()
+
+
+def tables(contents: Iterable[bytes]) -> tuple[pa.Table, pa.Table]:
+    """Records of the log as events in :data:`COLUMNS`, and what was quarantined in :data:`REFUSED`."""
+    texts = {field.name: pl.String for field in (*COLUMNS, *REFUSED)}
+    schema = texts | {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int64}
+    lines = b"\n".join(contents)
+    if not lines:
+        return COLUMNS.empty_table(), REFUSED.empty_table()
+    rows = pl.read_ndjson(io.BytesIO(lines), schema=schema).with_columns(
+        pl.col(EVENT_TIMESTAMP, KNOWN_TIMESTAMP).str.to_datetime(time_unit="us", time_zone="UTC")
+    )
+    refused = pl.col(REASON).is_not_null()
+    return (
+        rows.filter(~refused).select(COLUMNS.names).to_arrow().cast(COLUMNS),
+        rows.filter(refused).select(REFUSED.names).to_arrow().cast(REFUSED),
+    )
+
+
+def _batches(folder: Path, read: dict[str, int], rows: int) -> Iterator[tuple[list[bytes], dict[str, int]]]:
+    """New records of a folder's segments in their order, and how far each segment is read with them."""
+    contents, ends = list[bytes](), dict[str, int]()
+    for path in _segments(folder):
+        # An open one may have been sealed since it was listed; what a sealed one has stays.
+        for record in records(path if path.exists() else path.with_suffix(SEALED), read.get(path.stem, 0)):
+            contents.append(record.content)
+            ends[path.stem] = record.end
+            if len(contents) == rows:
+                yield contents, ends
+                contents, ends = [], {}
+    if contents:
+        yield contents, ends
+
+
+def _segments(folder: Path) -> list[Path]:
+    """Sealed and open ones by name, which begins with the time: one that is sealed meanwhile keeps its place."""
+    return sorted([*sealed(folder), *folder.glob(f"*{OPEN}")], key=lambda path: path.stem)
+
+
+def _remove_old(home: Home, folders: Iterable[Path], done: Compacted, retention_seconds: float) -> int:
+    removed, there = 0, set[str]()
+    for folder in folders:
+        for path in _segments(folder):
+            found = path.stat()
+            whole = path.suffix == SEALED and done.read.get(path.stem, 0) >= found.st_size
+            if whole and time.time() - found.st_mtime > retention_seconds:
+                path.unlink()
+                removed += 1
+            else:
+                there.add(path.stem)
+    kept = Compacted(next_file=done.next_file, read={name: end for name, end in done.read.items() if name in there})
+    if kept != done:
+        home.write_bytes(DOCUMENT, kept.model_dump_json(indent=1).encode())
+    return removed
+
+
+def _parquet(table: pa.Table) -> bytes:
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue().to_pybytes()

@@ -1,0 +1,178 @@
+"""From events that are sent to the log: judged, de-duplicated, and on the disk before anybody is told so."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+from remora.core.errors import NotReady
+from remora.core.tables import EVENT_ID, KNOWN_TIMESTAMP
+from remora.events.contract import EventContract, Unacceptable
+
+ACCEPTED: Literal["accepted"] = "accepted"
+DUPLICATE: Literal["duplicate"] = "duplicate"
+QUARANTINED: Literal["quarantined"] = "quarantined"
+REASON, ROW = "reason", "row"
+MAX_ROW_CHARACTERS = 4_096
+"""Of an event that was not accepted, as the quarantine keeps it."""
+
+logger = logging.getLogger(__name__)
+
+
+class Verdict(NamedTuple):
+    """What became of one event; ``event_id`` is empty where it has none, ``reason`` where it is not quarantined."""
+
+    verdict: Literal["accepted", "duplicate", "quarantined"]
+    event_id: str = ""
+    reason: str = ""
+
+
+class EventLog(Protocol):
+    """Where accepted events are kept."""
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Return once all are durable; OSError: none is."""
+
+    def seal_if_old(self) -> None:
+        """Called now and then while nothing comes."""
+
+    def seal(self) -> None:
+        """Called at the end."""
+
+
+class NotTaken(NotReady):
+    """Events that were not taken: nothing of them is kept, and they may be sent again."""
+
+
+@dataclass
+class _Batch:
+    events: Sequence[Any]
+    done: Future[list[Verdict]] = field(default_factory=Future)
+
+
+class Intake:
+    """Takes events for one log, with a thread of its own: what arrives while it writes is written together next.
+
+    The thread judges, writes and answers, so that callers wait for the disk and for nothing else. At most
+    ``max_waiting`` events wait; more are refused. ``max_known`` ids are remembered, so that an event that is sent again
+    soon is told to be a duplicate; the lake has each id once in any case.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        contract: EventContract,
+        *,
+        max_waiting: int = 20_000,
+        max_known: int = 100_000,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        accepted: Callable[[list[dict[str, Any]]], None] = lambda events: None,
+    ) -> None:
+        self._log, self._contract, self._clock, self._accepted = log, contract, clock, accepted
+        self._max_waiting, self._max_known = max_waiting, max_known
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._waiting: deque[_Batch] = deque()
+        self._count, self._ended = 0, False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._thread.start()
+
+    def take(self, events: Sequence[Any]) -> Future[list[Verdict]]:
+        """The verdict of each, in their order, once all that are accepted or quarantined are on the disk.
+
+        The future has NotTaken where the log fails. NotTaken at once when too many wait.
+        """
+        batch = _Batch(events)
+        with self._changed:
+            if self._ended:
+                raise NotTaken("The server is about to stop. Nothing of this request was kept: send it again.")
+            if self._count and self._count + len(events) > self._max_waiting:
+                raise NotTaken(f"{self._count:,} events wait to be written. Nothing of this request was kept.")
+            self._count += len(events)
+            self._waiting.append(batch)
+            self._changed.notify()
+        return batch.done
+
+    def close(self) -> None:
+        """Write what waits, and seal the log."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batches := self._next():
+            try:
+                self._write(batches)
+            except OSError as error:
+                logger.exception("events cannot be written")
+                said = f"Events cannot be written now ({error.strerror}). Nothing of this request was kept."
+                self._fail(batches, NotTaken(said))
+            except Exception as error:  # whatever it is, its callers must not wait, nor those after them
+                logger.exception("events cannot be taken")
+                self._fail(batches, error)
+        self._log.seal()
+
+    def _next(self) -> list[_Batch]:
+        """All that waits; nothing at the end."""
+        with self._changed:
+            while not self._waiting and not self._ended:
+                if not self._changed.wait(timeout=1.0):
+                    self._log.seal_if_old()
+            batches = [*self._waiting]
+            self._waiting.clear()
+            self._count = 0
+        return batches
+
+    def _write(self, batches: Sequence[_Batch]) -> None:
+        now, records, fresh = self._clock(), list[bytes](), dict[str, dict[str, Any]]()
+        verdicts = [[self._judged(raw, now, records, fresh) for raw in batch.events] for batch in batches]
+        if records:
+            self._log.append(records)
+        for id in fresh:
+            self._known[id] = None
+        while len(self._known) > self._max_known:
+            self._known.popitem(last=False)
+        for batch, found in zip(batches, verdicts, strict=True):
+            batch.done.set_result(found)
+        self._accepted([*fresh.values()])
+
+    def _judged(self, raw: Any, now: datetime, records: list[bytes], fresh: dict[str, dict[str, Any]]) -> Verdict:
+        try:
+            event = self._contract.accept(raw, now)
+        except Unacceptable as reason:
+            records.append(_encoded(_quarantined(raw, str(reason), now)))
+            given = raw.get(EVENT_ID) if isinstance(raw, dict) else None
+            return Verdict(QUARANTINED, given if isinstance(given, str) else "", str(reason))
+        id = event[EVENT_ID]
+        if id in self._known or id in fresh:
+            return Verdict(DUPLICATE, id)
+        fresh[id] = event
+        records.append(_encoded(event))
+        return Verdict(ACCEPTED, id)
+
+    @staticmethod
+    def _fail(batches: Sequence[_Batch], error: Exception) -> None:
+        for batch in batches:
+            if not batch.done.done():
+                batch.done.set_exception(error)
+
+
+def _quarantined(raw: Any, reason: str, now: datetime) -> dict[str, Any]:
+    row = json.dumps(raw, ensure_ascii=False)
+    return {
+        REASON: reason,
+        ROW: row[:MAX_ROW_CHARACTERS],
+        KNOWN_TIMESTAMP: now.isoformat(timespec="microseconds"),
+    }
+
+
+def _encoded(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,154 @@
+"""Each record of the log comes into one file, however often it is brought and whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.events.test_contract import CONTRACT, NOW, event
+
+from remora.core.errors import NotReady, UnreadableInput
+from remora.core.home import Home
+from remora.core.locks import exclusive_lock
+from remora.events import compaction
+from remora.events.compaction import DOCUMENT, FOLDER, LOCK, QUARANTINE, Compaction, compact, read_compacted
+from remora.events.file_log import FileLog
+from remora.events.intake import Intake
+
+DAYS = 86_400.0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(str(tmp_path / "home"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def sent(folder: Path, *events: Any, seal: bool = True) -> FileLog:
+    """The log of a process that took these."""
+    log = FileLog(folder, segment_bytes=1 << 20, segment_seconds=1_000)
+    if seal:
+        intake = Intake(log, CONTRACT, clock=lambda: NOW)
+        intake.take(events).result(timeout=20)
+        intake.close()
+    else:
+        log.append([json.dumps(CONTRACT.accept(one, NOW)).encode() for one in events])
+    return log
+
+
+def ids(home: Home, where: str = FOLDER, column: str = "event_id") -> list[str]:
+    """Of all files, in their order."""
+    files = [Path(home.at(where), name) for name in home.files(where)]
+    return [id for file in files for id in pl.read_parquet(file)[column].to_list()]
+
+
+def brought(home: Home, folder: Path, **changes: Any) -> Compaction:
+    return compact(home, [folder], **({"retention_seconds": 7 * DAYS} | changes))
+
+
+def test_events_come_into_the_contracts_columns_and_what_was_refused_beside_them(home: Home, folder: Path) -> None:
+    at = "2026-11-29T13:00:00.5+01:00"
+    whole = event(event_timestamp=at, value=2, session_id="s", request_id="r", position=3, context={"b": 1, "a": "x"})
+    sent(folder, whole, event(event_id="f", event_type="sale"))
+    assert brought(home, folder) == Compaction(accepted=1, quarantined=1, files=1)
+    (row,) = pl.read_parquet(home.at(f"{FOLDER}/00000000.parquet")).to_dicts()
+    given = {"event_id": "e", "user_id": "u", "item_id": "i", "event_type": "buy", "value": 2.0, "session_id": "s"}
+    assert row == dict.fromkeys(row) | given | {
+        "event_timestamp": datetime(2026, 11, 29, 12, 0, 0, 500_000, UTC),
+        "known_timestamp": NOW,
+        "request_id": "r",
+        "position": 3,
+        "context": '{"a": "x", "b": 1}',
+    }
+    (refused,) = pl.read_parquet(home.at(f"{QUARANTINE}/00000000.parquet")).to_dicts()
+    assert refused["reason"] == "event_type is not declared"
+    assert json.loads(refused["row"])["event_id"] == "f"
+
+
+def test_what_was_brought_is_not_brought_again(home: Home, folder: Path) -> None:
+    sent(folder, event(event_id="1"))
+    assert brought(home, folder).files == 1
+    assert brought(home, folder) == Compaction()
+    sent(folder, event(event_id="2"))
+    assert brought(home, folder).files == 1
+    assert ids(home) == ["1", "2"]
+
+
+def test_an_open_segment_is_read_as_far_as_it_goes_and_later_from_there(home: Home, folder: Path) -> None:
+    log = sent(folder, event(event_id="1"), seal=False)
+    assert brought(home, folder).accepted == 1
+    log.append([json.dumps(CONTRACT.accept(event(event_id="2"), NOW)).encode()])
+    log.seal()
+    assert brought(home, folder).accepted == 1
+    assert ids(home) == ["1", "2"]
+
+
+def test_a_file_has_so_many_rows(home: Home, folder: Path) -> None:
+    sent(folder, *(event(event_id=str(number)) for number in range(5)))
+    assert brought(home, folder, rows=2).files == 3
+    assert ids(home) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("dies", range(1, 6))
+def test_whenever_it_dies_each_event_is_there_once_after_the_next_run(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, dies: int
+) -> None:
+    """At each of its writes in turn."""
+    sent(folder, *(event(event_id=str(number)) for number in range(4)), event(event_type="sale"))
+    writes, write = 0, Home.write_bytes
+
+    def counted(self: Home, path: str, content: bytes) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == dies:
+            raise KeyboardInterrupt
+        write(self, path, content)
+
+    monkeypatch.setattr(compaction.Home, "write_bytes", counted)
+    with pytest.raises(KeyboardInterrupt):
+        brought(home, folder, rows=2)
+    monkeypatch.undo()
+    sent(folder, event(event_id="later"))
+    brought(home, folder, rows=2)
+    assert sorted(ids(home)) == ["0", "1", "2", "3", "later"]
+    assert ids(home, QUARANTINE, "reason") == ["event_type is not declared"]
+
+
+def test_segments_that_are_read_and_old_are_removed_and_forgotten(home: Home, folder: Path) -> None:
+    sent(folder, event(event_id="1"))
+    assert brought(home, folder).removed == 0
+    (segment,) = folder.iterdir()
+    os.utime(segment, (0, 0))
+    assert brought(home, folder).removed == 1
+    assert (list(folder.iterdir()), read_compacted(home).read) == ([], {})
+    assert ids(home) == ["1"]
+
+
+def test_a_segment_that_is_not_read_whole_stays_however_old_it_is(home: Home, folder: Path) -> None:
+    sent(folder, event(event_id="1"))
+    (segment,) = folder.iterdir()
+    with segment.open("ab") as file:
+        file.write(b"damaged")
+    os.utime(segment, (0, 0))
+    assert brought(home, folder).removed == 0
+
+
+def test_one_process_at_a_time(home: Home, folder: Path) -> None:
+    home.make_folder("events")
+    with exclusive_lock(home, LOCK), pytest.raises(NotReady, match="Another command brings the events"):
+        brought(home, folder)
+
+
+def test_a_damaged_document_is_an_error_that_says_what_to_do(home: Home, folder: Path) -> None:
+    home.write_bytes(DOCUMENT, b"{")
+    with pytest.raises(UnreadableInput, match=r"compacted\.json.*backup"):
+        brought(home, folder)
