@@ -134,3 +134,16 @@ def test_a_bug_reaches_its_callers_and_those_after_them_are_served(log: Memory) 
     assert verdicts(intake, event()) == [ACCEPTED]
     assert verdicts(intake, event(event_id="f")) == [ACCEPTED]
     intake.close()
+
+
+def test_a_caller_that_goes_away_in_time_takes_its_events_with_it_and_no_other(intake: Intake, log: Memory) -> None:
+    log.open.clear()
+    first = intake.take([event(event_id="first")])
+    while intake._waiting:
+        threading.Event().wait(0.001)
+    gone, stays = intake.take([event(event_id="gone")]), intake.take([event(event_id="stays")])
+    assert gone.cancel()
+    assert not first.cancel()
+    log.open.set()
+    assert [one.verdict for one in first.result(timeout=20) + stays.result(timeout=20)] == [ACCEPTED] * 2
+    assert [record["event_id"] for record in log.events] == ["first", "stays"]

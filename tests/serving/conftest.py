@@ -19,15 +19,16 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="package")
-def served(serve_url: str) -> Iterator[str]:
+def served(serve_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Base URL; below it are /fused and /graph. They end with this folder's tests, whose CPUs others need."""
     from ray import serve
-    from tests.serving.small_shop import SmallShop
+    from tests.serving.small_shop import SmallShop, settings
 
     from remora.serving.app import assemble
 
     topologies: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
-    targets = [serve.RunTarget(assemble(SmallShop(), one), name=one, route_prefix=f"/{one}") for one in topologies]
+    shop = SmallShop(settings(log=str(tmp_path_factory.mktemp("log"))))
+    targets = [serve.RunTarget(assemble(shop, one), name=one, route_prefix=f"/{one}") for one in topologies]
     serve.run_many(targets)
     yield serve_url
     for topology in topologies:

@@ -42,11 +42,13 @@ USERS = tuple(f"u{number}" for number in range(12))
 NOWHERE = "/nowhere"
 
 
-def settings(home: str = NOWHERE, **serving: Any) -> Settings:
-    """Settings whose timeout is so long that a busy machine changes no slate."""
+def settings(home: str = NOWHERE, *, log: str | None = None, **serving: Any) -> Settings:
+    """Settings whose timeout is so long that a busy machine changes no slate. Without a folder for the ``log`` no events
+    are taken."""
     return Settings(
         name="small-shop",
         home=home,
+        events={"intake": log is not None, "folder": log},
         data={
             "clock": "data",
             "events": [{"path": "events", "format": "parquet", "columns": {}, "event_type": "buy"}],

@@ -87,6 +87,20 @@ class TestAnApp:
         assert answer == without_nulls(over_http)
         assert as_json(stub.Ready(Empty(), **of(topology))) == {"status": "ready", "bundle": "small"}
 
+    def test_takes_events_as_it_does_over_http(
+        self, stub: RecommenderStub, client: httpx.Client, topology: str
+    ) -> None:
+        sent = [
+            {"event_id": f"of {topology}", "user_id": "u1", "item_id": "i03", "event_type": "buy", "position": 2},
+            {"user_id": "u1", "item_id": "i03", "event_type": "sale", "context": {"page": "home", "old": False}},
+        ]
+        answer = as_json(stub.SendEvents(wire.EventsRequest(events=sent), **of(topology)))
+        again = client.post(f"/{topology}/v1/events", json={"events": sent}).json()
+        assert [one["verdict"] for one in answer["verdicts"]] == ["accepted", "quarantined"]
+        assert [one["verdict"] for one in again["verdicts"]] == ["duplicate", "quarantined"]
+        assert answer["verdicts"][1] == again["verdicts"][1]
+        assert answer["verdicts"][0]["event_id"] == again["verdicts"][0]["event_id"] == f"of {topology}"
+
     def test_takes_the_request_id_over_and_sends_it_back(self, stub: RecommenderStub, topology: str) -> None:
         asked = wire.RecommendRequest(user_id="u1")
         answer, call = stub.Recommend.with_call(
@@ -109,6 +123,8 @@ class TestAnApp:
             ("Similar", wire.SimilarRequest(item_id="i99"), {}, "NOT_FOUND", "item 'i99'"),
             ("Similar", wire.SimilarRequest(), {}, "INVALID_ARGUMENT", "item_id: "),
             ("Explain", wire.ExplainRequest(user_id="u1"), {}, "INVALID_ARGUMENT", "item_id: "),
+            ("SendEvents", wire.EventsRequest(), {}, "INVALID_ARGUMENT", "events: "),
+            ("SendEvents", wire.EventsRequest(events=[{}] * 1_001), {}, "INVALID_ARGUMENT", "at most 1000 items"),
         ],
     )
     def test_answers_bad_input_with_a_status_and_the_reason(

@@ -77,7 +77,7 @@ RUNS_AGAIN: dict[str, set[str]] = {
     "data.dataset": {"download", "gates"},
     # where, by whom and how long: nothing is made again
     "serving.*": set(), "rollout.*": set(), "retraining.*": set(), "retention.*": set(), "tuning.*": set(),
-    "registry.*": set(), "cluster.*": set(), "tracking_uri": set(), "name": set(),
+    "registry.*": set(), "cluster.*": set(), "events.*": set(), "tracking_uri": set(), "name": set(),
 }  # fmt: skip
 """Setting -> the steps that run again when it changes. The first that fits holds."""
 

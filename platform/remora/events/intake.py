@@ -121,15 +121,20 @@ class Intake:
         self._log.seal()
 
     def _next(self) -> list[_Batch]:
-        """All that waits; nothing at the end."""
-        with self._changed:
-            while not self._waiting and not self._ended:
-                if not self._changed.wait(timeout=1.0):
-                    self._log.seal_if_old()
-            batches = [*self._waiting]
-            self._waiting.clear()
-            self._count = 0
-        return batches
+        """All that waits and whose callers are still there; nothing at the end."""
+        while True:
+            with self._changed:
+                while not self._waiting and not self._ended:
+                    if not self._changed.wait(timeout=1.0):
+                        self._log.seal_if_old()
+                if not self._waiting:
+                    return []
+                batches = [*self._waiting]
+                self._waiting.clear()
+                self._count = 0
+            # From here on a caller that goes away no longer cancels: its events are taken.
+            if wanted := [batch for batch in batches if batch.done.set_running_or_notify_cancel()]:
+                return wanted
 
     def _write(self, batches: Sequence[_Batch]) -> None:
         now, records, fresh = self._clock(), list[bytes](), dict[str, dict[str, Any]]()

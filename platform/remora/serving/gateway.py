@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
 from fastapi import FastAPI
@@ -10,6 +11,8 @@ from ray.serve.handle import DeploymentHandle
 
 from remora.control.replica_status import RequestStats, ShadowStats
 from remora.core.errors import NotReady
+from remora.events.intake import Intake
+from remora.events.settings import intake_of
 from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
 from remora.serving.loaded_bundle import LoadedBundle, Loader
@@ -21,6 +24,8 @@ from remora.serving.shadow import Shadow
 from remora.serving.stage_pool import StagePool
 from remora.settings.serving import ServingSettings
 
+logger = logging.getLogger(__name__)
+
 
 @serve.deployment
 @serve.ingress()
@@ -30,7 +35,9 @@ class Gateway(Replica, Rpc):
 
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
         self._limits, self._knows_the_way = loader.settings.serving, False
+        self._intake: Intake | None = None
         super().__init__(loader, with_users=not phases)
+        self._intake = _intake(loader)
         # For the shadow: in the threads of requests its work would keep them waiting.
         aside = StagePool(1)
 
@@ -46,8 +53,13 @@ class Gateway(Replica, Rpc):
             variant=loader.variant,
         )
 
+    def __del__(self) -> None:
+        """Serve calls it when a replica goes: what waits is written."""
+        if self._intake is not None:
+            self._intake.close()
+
     def __serve_build_asgi_app__(self) -> FastAPI:
-        app = application(self._router)
+        app = application(self._router, self._intake)
         hosts = answered_hosts(self._limits)
         if hosts is not None:
             app.add_middleware(HostCheck, hosts=hosts)
@@ -76,3 +88,14 @@ class Gateway(Replica, Rpc):
 
     def _shadowed(self) -> dict[str, ShadowStats]:
         return self._router.shadowed()
+
+
+def _intake(loader: Loader) -> Intake | None:
+    """None where the settings want none, or the home has no place for a log."""
+    if not loader.settings.events.intake:
+        return None
+    try:
+        return intake_of(loader.settings)
+    except NotReady as reason:
+        logger.warning("%s", reason)
+        return None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 
 from remora import __version__
+from remora.events.intake import Intake
 from remora.serving import docs_page, openapi, problems
 from remora.serving.body_limit import BodyLimit
+from remora.serving.event_schemas import MAX_VALUES, EventsRequest, EventsResponse
 from remora.serving.explanation import Explanation
 from remora.serving.path_ids import two_ids
 from remora.serving.requests import RequestContext
@@ -33,8 +36,14 @@ PartOfPath = Annotated[str, Path(examples=["196"], json_schema_extra={"minLength
 """Where the first of two ids ends is not known yet."""
 
 
-def application(router: BundleRouter) -> FastAPI:
-    """The API's routes, each one call of the router."""
+class EventsRoute(StrictRoute):
+    """A route whose bodies may have a thousand events."""
+
+    most_values = MAX_VALUES
+
+
+def application(router: BundleRouter, intake: Intake | None = None) -> FastAPI:
+    """The API's routes, each one call of the router, or of the intake where events are taken."""
     app = FastAPI(
         title="Remora",
         version=__version__,
@@ -92,6 +101,17 @@ def application(router: BundleRouter) -> FastAPI:
         """The same of a request without a context; `/` in an id is `%2F`."""
         user_id, item_id = two_ids(request, user_id, item_id)
         return await router.explain(parameters.request(user_id, item_id), context)
+
+    if intake is not None:
+        taken = intake.take
+
+        async def events(request: EventsRequest) -> EventsResponse:
+            """Take what users did; the answer comes once it is on the disk, with a verdict for each event."""
+            return EventsResponse.of(await asyncio.wrap_future(taken(request.events)))
+
+        app.router.add_api_route(
+            "/v1/events", events, methods=["POST"], responses=problems.RESPONSES, route_class_override=EventsRoute
+        )
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz")

@@ -27,8 +27,8 @@ LISTS = frozenset({"exclude"})
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
-def loads(body: bytes) -> Any:
-    """The value of the text.
+def loads(body: bytes, most_values: int = MOST_VALUES) -> Any:
+    """The value of the text, which may be of ``most_values``.
 
     Raises JSONDecodeError where the text has too many values, a name stands twice in an object, an object has too many
     members, text holds half a surrogate pair, or brackets are too deep.
@@ -37,8 +37,8 @@ def loads(body: bytes) -> Any:
         text = body.decode()
         # Commas and brackets within strings are counted at first; only a text that may be too large is looked at
         # closely.
-        if _most_values(text) > MOST_VALUES and _most_values(_STRING.sub("", text)) > MOST_VALUES:
-            raise ValueError(f"it has more than {MOST_VALUES:,} values")
+        if _most_values(text) > most_values and _most_values(_STRING.sub("", text)) > most_values:
+            raise ValueError(f"it has more than {most_values:,} values")
         value = json.loads(text, object_pairs_hook=_members)
         # Half a surrogate pair can only come as an escape, since UTF-8 has none: other texts are spared the pass.
         if "\\u" in text:
@@ -80,15 +80,19 @@ def _check_query(request: Request) -> None:
 class StrictRequest(Request):
     """A request whose body is read by :func:`loads`."""
 
+    most_values = MOST_VALUES
+
     async def json(self) -> Any:
         """The body's value, read once."""
         if not hasattr(self, "_strict"):
-            self._strict = loads(await self.body())
+            self._strict = loads(await self.body(), self.most_values)
         return self._strict
 
 
 class StrictRoute(APIRoute):
-    """A route whose requests are strict."""
+    """A route whose requests are strict; a body may be of ``most_values``."""
+
+    most_values = MOST_VALUES
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler before a strict request."""
@@ -96,6 +100,8 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             _check_query(request)
-            return await handle(StrictRequest(request.scope, request.receive))
+            read = StrictRequest(request.scope, request.receive)
+            read.most_values = self.most_values
+            return await handle(read)
 
         return strict

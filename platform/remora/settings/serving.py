@@ -37,7 +37,7 @@ class ServingSettings(Section):
         1, ge=1, le=1_000, description="threads of a replica that run stages; replicas are what scales"
     )
     max_items: int = Field(MOST_ITEMS, ge=1, le=MOST_ITEMS, description="largest n that a request may ask for")
-    max_body_bytes: int = Field(65_536, ge=1, le=1 << 30, description="largest request body")
+    max_body_bytes: int = Field(262_144, ge=1, le=1 << 30, description="largest request body")
     max_connections_per_address: int = Field(
         1_024, ge=0, le=1_000_000, description="of one client's address at once; 0: no limit, as behind a load balancer"
     )

@@ -19,6 +19,7 @@ from remora.settings.bounds import (
 )
 from remora.settings.components import MetricChoice
 from remora.settings.data import DataSettings
+from remora.settings.events import EventsSettings
 from remora.settings.features import FeatureSettings
 from remora.settings.gates import GatesSettings
 from remora.settings.ranking import ObjectiveSettings, RankingSettings, by_weight
@@ -140,6 +141,7 @@ class Settings(Section):
     surfaces: SurfacesSettings = Field(default_factory=lambda: SurfacesSettings.model_validate({}))
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     serving: ServingSettings = ServingSettings()
+    events: EventsSettings = EventsSettings()
     tuning: TuningSettings = TuningSettings()
     registry: RegistrySettings = RegistrySettings()
     gates: GatesSettings = GatesSettings()

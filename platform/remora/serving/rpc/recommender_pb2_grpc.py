@@ -50,6 +50,11 @@ class RecommenderStub:
                 request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.Explanation.FromString,
                 _registered_method=True)
+        self.SendEvents = channel.unary_unary(
+                '/remora.v1.Recommender/SendEvents',
+                request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsRequest.SerializeToString,
+                response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsResponse.FromString,
+                _registered_method=True)
         self.Ready = channel.unary_unary(
                 '/remora.v1.Recommender/Ready',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -81,6 +86,13 @@ class RecommenderServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendEvents(self, request, context):
+        """Take what users did; the answer comes once it is on the disk, with a verdict for each event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Ready(self, request, context):
         """Has a request gone along the whole way?
         """
@@ -105,6 +117,11 @@ def add_RecommenderServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.ExplainRequest.FromString,
                     response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.Explanation.SerializeToString,
+            ),
+            'SendEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendEvents,
+                    request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsRequest.FromString,
+                    response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsResponse.SerializeToString,
             ),
             'Ready': grpc.unary_unary_rpc_method_handler(
                     servicer.Ready,
@@ -193,6 +210,33 @@ class Recommender:
             '/remora.v1.Recommender/Explain',
             remora_dot_serving_dot_rpc_dot_recommender__pb2.ExplainRequest.SerializeToString,
             remora_dot_serving_dot_rpc_dot_recommender__pb2.Explanation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/remora.v1.Recommender/SendEvents',
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsRequest.SerializeToString,
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -13,6 +14,8 @@ from grpc import StatusCode
 from pydantic import BaseModel, Field
 
 from remora.core.errors import BadRequest, NotFound, NotReady, Refused
+from remora.events.intake import Intake
+from remora.serving.event_schemas import EventsRequest, EventsResponse
 from remora.serving.requests import RequestContext
 from remora.serving.router import BundleRouter
 from remora.serving.rpc import recommender_pb2 as wire
@@ -71,6 +74,7 @@ class Rpc:
     """The methods of ``remora.v1.Recommender``; Serve finds them by these names."""
 
     _router: BundleRouter
+    _intake: Intake | None
 
     async def Recommend(self, request: wire.RecommendRequest, grpc_context: Context) -> wire.RecommendResponse:
         """A slate for a user."""
@@ -99,6 +103,17 @@ class Rpc:
             )
 
         return await answered(answer, wire.Explanation(), grpc_context)
+
+    async def SendEvents(self, request: wire.EventsRequest, grpc_context: Context) -> wire.EventsResponse:
+        """Take what users did, durably."""
+
+        async def answer(context: RequestContext) -> BaseModel:
+            if self._intake is None:
+                raise NotReady("This server takes no events: see events.intake and events.folder.")
+            message = validated(EventsRequest, **fields(request))
+            return EventsResponse.of(await asyncio.wrap_future(self._intake.take(message.events)))
+
+        return await answered(answer, wire.EventsResponse(), grpc_context)
 
     async def Ready(self, request: Empty, grpc_context: Context) -> wire.Health:
         """Has a request gone along the whole way?"""

@@ -1,0 +1,35 @@
+"""Events that are sent while they happen: how they are taken in, and how long the log keeps them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from remora.core.section import Section
+from remora.settings.bounds import MOST_DAYS, MOST_SECONDS
+
+
+class EventsSettings(Section):
+    """`POST /v1/events` and its log."""
+
+    intake: bool = Field(True, description="answer `POST /v1/events`")
+    folder: str | None = Field(
+        None,
+        min_length=1,
+        description="folder of the log on the disk of each node; none: `log` in the home. A home on S3 needs one",
+    )
+    segment_bytes: int = Field(64 << 20, ge=1 << 10, le=1 << 40, description="after which a file of the log is closed")
+    segment_seconds: float = Field(
+        300.0, gt=0, le=MOST_SECONDS, description="after which it is closed although it is smaller"
+    )
+    retention_days: float = Field(
+        7.0, ge=0, le=MOST_DAYS, description="how long files of the log stay once they are in the home's events"
+    )
+    max_waiting: int = Field(
+        20_000, ge=1, le=100_000_000, description="events of a replica that wait for the disk before it answers 503"
+    )
+    known_ids: int = Field(
+        100_000,
+        ge=0,
+        le=1_000_000_000,
+        description="latest event ids by which a replica says `duplicate`; the lake has each once in any case",
+    )
