@@ -16,9 +16,10 @@ from remora.core.errors import NotReady, UnreadableInput
 from remora.core.home import Home
 from remora.core.locks import exclusive_lock
 from remora.events import compaction
-from remora.events.compaction import DOCUMENT, FOLDER, LOCK, QUARANTINE, Compaction, compact, read_compacted
+from remora.events.compaction import DOCUMENT, LOCK, QUARANTINE, Compaction, compact, read_compacted
 from remora.events.file_log import FileLog
 from remora.events.intake import Intake
+from remora.ingest.sent_events import FOLDER
 
 DAYS = 86_400.0
 

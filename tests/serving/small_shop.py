@@ -43,8 +43,8 @@ NOWHERE = "/nowhere"
 
 
 def settings(home: str = NOWHERE, *, log: str | None = None, **serving: Any) -> Settings:
-    """Settings whose timeout is so long that a busy machine changes no slate. Without a folder for the ``log`` no events
-    are taken."""
+    """Settings whose timeout is so long that a busy machine changes no slate. Without a folder ``log`` no events are
+    taken."""
     return Settings(
         name="small-shop",
         home=home,

@@ -23,6 +23,7 @@ from remora.events.settings import intake_of, log_folder
 from remora.serving.routes import application
 from remora.settings import Settings
 
+JSON = {"content-type": "application/json"}
 GOOD = {"user_id": "u1", "item_id": "i03", "event_type": "buy"}
 
 
@@ -89,10 +90,10 @@ def test_a_thousand_events_in_one_request_and_many_requests_at_once(app: FastAPI
         ({"json": {}}, 422, "invalid-request", "/events"),
         ({"json": {"events": [GOOD], "more": 1}}, 422, "invalid-request", "/more"),
         ({"json": [GOOD]}, 422, "invalid-request", "contract"),
-        ({"content": b'{"events": [', "headers": {"content-type": "application/json"}}, 400, "invalid-json", "not JSON"),
-        ({"content": b"x" * 300_000, "headers": {"content-type": "application/json"}}, 413, "request-entity-too-large",
+        ({"content": b'{"events": [', "headers": JSON}, 400, "invalid-json", "not JSON"),
+        ({"content": b"x" * 300_000, "headers": JSON}, 413, "request-entity-too-large",
          "larger than 262,144 bytes"),
-        ({"content": b'{"events": [' + b"1," * 100_000 + b"1]}", "headers": {"content-type": "application/json"}}, 400,
+        ({"content": b'{"events": [' + b"1," * 100_000 + b"1]}", "headers": JSON}, 400,
          "invalid-json", "more than 65,536 values"),
     ],
 )  # fmt: skip
@@ -106,7 +107,7 @@ def test_what_is_no_list_of_events_is_refused_whole(
 
 def test_an_event_with_half_a_surrogate_pair_is_refused_as_no_json_can_hold_it(app: FastAPI) -> None:
     text = json.dumps({"events": [GOOD | {"session_id": "\ud800"}]})
-    (answer,) = ask(app, ("/v1/events", {"content": text, "headers": {"content-type": "application/json"}}))
+    (answer,) = ask(app, ("/v1/events", {"content": text, "headers": JSON}))
     assert_problem(answer, 400, "invalid-json", "half a surrogate pair")
 
 

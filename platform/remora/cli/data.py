@@ -49,8 +49,8 @@ def ingest(config: ConfigOption = None, since: SinceOption = None, as_json: Json
     Every row is accepted or goes to the quarantine with its reason, file and row. If too many break the contract,
     nothing changes. When sources and settings have not changed, the result is reused.
     """
-    from remora.ingest.ingest import ingest as bring
     from remora.wiring.cluster import connect
+    from remora.workflow.ingest import ingest as bring
 
     settings = load(config)
     activate(settings)

@@ -21,14 +21,15 @@ from remora.core.home import Home
 from remora.core.json_document import read_document
 from remora.core.locks import exclusive_lock
 from remora.core.tables import EVENT_TIMESTAMP, EVENTS, EVENTS_OPTIONAL, KNOWN_TIMESTAMP
-from remora.events.contract import CONTEXT
 from remora.events.file_log import OPEN, SEALED, sealed
 from remora.events.intake import REASON, ROW
 from remora.events.segment import records
+from remora.ingest.sent_events import CONTEXT, FOLDER
 
-FOLDER, QUARANTINE = "events/accepted", "events/quarantine"
+QUARANTINE = "events/quarantine"
 DOCUMENT, LOCK = "events/compacted.json", "events/.compaction.lock"
 ROWS_PER_FILE = 500_000
+COMMAND = "remora events collect"
 
 COLUMNS = pa.schema([*EVENTS, *EVENTS_OPTIONAL, pa.field(CONTEXT, pa.string())])
 """Of the files: the contract's, and the context as JSON."""
@@ -70,7 +71,7 @@ def compact(home: Home, folders: Iterable[Path], *, retention_seconds: float, ro
     """
     home.make_folder("events")
     busy = NotReady("Another command brings the events to the lake just now. Run this again when it is done.")
-    with exclusive_lock(home, LOCK, command="remora events compact", on_busy=lambda: busy):
+    with exclusive_lock(home, LOCK, command=COMMAND, on_busy=lambda: busy):
         folders = [*folders]
         done, total = read_compacted(home), Compaction()
         for folder in folders:
@@ -99,6 +100,11 @@ def read_compacted(home: Home) -> Compacted:
         return Compacted()
 
 
+def segments(folder: Path) -> list[Path]:
+    """Sealed and open ones by name, which begins with the time: one that is sealed meanwhile keeps its place."""
+    return sorted([*sealed(folder), *folder.glob(f"*{OPEN}")], key=lambda path: path.stem)
+
+
 def tables(contents: Iterable[bytes]) -> tuple[pa.Table, pa.Table]:
     """Records of the log as events in :data:`COLUMNS`, and what was quarantined in :data:`REFUSED`."""
     texts = {field.name: pl.String for field in (*COLUMNS, *REFUSED)}
@@ -119,7 +125,7 @@ def tables(contents: Iterable[bytes]) -> tuple[pa.Table, pa.Table]:
 def _batches(folder: Path, read: dict[str, int], rows: int) -> Iterator[tuple[list[bytes], dict[str, int]]]:
     """New records of a folder's segments in their order, and how far each segment is read with them."""
     contents, ends = list[bytes](), dict[str, int]()
-    for path in _segments(folder):
+    for path in segments(folder):
         # An open one may have been sealed since it was listed; what a sealed one has stays.
         for record in records(path if path.exists() else path.with_suffix(SEALED), read.get(path.stem, 0)):
             contents.append(record.content)
@@ -131,15 +137,10 @@ def _batches(folder: Path, read: dict[str, int], rows: int) -> Iterator[tuple[li
         yield contents, ends
 
 
-def _segments(folder: Path) -> list[Path]:
-    """Sealed and open ones by name, which begins with the time: one that is sealed meanwhile keeps its place."""
-    return sorted([*sealed(folder), *folder.glob(f"*{OPEN}")], key=lambda path: path.stem)
-
-
 def _remove_old(home: Home, folders: Iterable[Path], done: Compacted, retention_seconds: float) -> int:
     removed, there = 0, set[str]()
     for folder in folders:
-        for path in _segments(folder):
+        for path in segments(folder):
             found = path.stat()
             whole = path.suffix == SEALED and done.read.get(path.stem, 0) >= found.st_size
             if whole and time.time() - found.st_mtime > retention_seconds:

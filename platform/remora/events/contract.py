@@ -17,9 +17,9 @@ from typing import Any
 from remora.core.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID, VALUE
 from remora.core.vocabulary import MAX_ID_CHARACTERS
 from remora.ingest.contract import EARLY, FUTURE, NEGATIVE, UNDECLARED, UNREAD
+from remora.ingest.sent_events import CONTEXT
 from remora.settings import DataSettings
 
-CONTEXT = "context"
 MAX_CONTEXT_VALUES = 64
 REQUIRED = (USER_ID, ITEM_ID, EVENT_TYPE)
 TEXTS = (EVENT_ID, *REQUIRED, "session_id", "surface", "request_id")

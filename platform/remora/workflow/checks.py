@@ -36,11 +36,14 @@ def _download(step: Step, settings: Settings, home: Home, before: Before) -> Ste
 
 
 def _ingest(step: Step, settings: Settings, home: Home, before: Before) -> StepPlan:
+    from remora.events.collect import uncollected_bytes
     from remora.ingest.file_fingerprints import read_fingerprints
     from remora.ingest.lake import lake_artifacts
     from remora.ingest.provenance import lake_provenance
+    from remora.ingest.sent_events import with_sent_events
     from remora.ingest.source_changes import source_changes
 
+    settings = with_sent_events(settings)
     artifacts = lake_artifacts(home)
     current = artifacts.current_version()
     metadata = artifacts.metadata(current) if current else None
@@ -50,15 +53,17 @@ def _ingest(step: Step, settings: Settings, home: Home, before: Before) -> StepP
     known = read_fingerprints(Artifact(home, step.artifact, current, metadata))
     now = lake_provenance(settings, known.values())
     own = tuple(differences(made_from, now)) if made_from else (UNRECORDED,)
-    changes = source_changes(settings, home, known)
+    changes, sent = source_changes(settings, home, known), uncollected_bytes(settings)
     files = tuple(Reason(kind=ReasonKind.FILES, text=text) for text in changes.said)
+    if sent:
+        files += (Reason(kind=ReasonKind.FILES, text=f"the event log has {sent:,} bytes that were not collected yet"),)
     if not files:
         if now.version == current:
             return StepPlan(step=step, action=StepAction.UNCHANGED, version=current)
         there = artifacts.metadata(now.version) is not None
         action = StepAction.REUSE if there else StepAction.RUN
         return StepPlan(step=step, action=action, reasons=own, version=now.version)
-    sure = bool(own) or changes.are_sure
+    sure = bool(own or sent) or changes.are_sure
     return StepPlan(step=step, action=StepAction.RUN if sure else StepAction.UNKNOWN, reasons=(*own, *files))
 
 

@@ -19,7 +19,6 @@ from remora.features.materialize import materialize
 from remora.features.store import apply
 from remora.ingest.data_quality import report
 from remora.ingest.download import download
-from remora.ingest.ingest import ingest
 from remora.ingest.lake import Lake
 from remora.registry.bundles import Bundles
 from remora.release.gates import promotion
@@ -39,6 +38,7 @@ from remora.tuning import ranking as tune_ranking
 from remora.tuning import retrieval as tune_retrieval
 from remora.wiring import cluster
 from remora.workflow import ablations, build_bundle, cold_start, evaluation
+from remora.workflow.ingest import ingest
 from remora.workflow.plan import planned_now
 from remora.workflow.step_plan import StepAction
 
