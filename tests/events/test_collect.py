@@ -12,7 +12,7 @@ import pytest
 from tests.ingest.shop import bring_shop
 
 from remora.core.home import Home
-from remora.events.collect import collect, uncollected_bytes
+from remora.events.collect import LogStatus, collect, log_status
 from remora.events.compaction import Compaction
 from remora.events.settings import intake_of
 from remora.ingest.lake import Lake
@@ -101,7 +101,7 @@ def test_a_plan_says_that_the_log_has_more(shop: Settings) -> None:
 
 
 def test_without_a_log_there_is_nothing_to_collect(shop: Settings) -> None:
-    assert (collect(shop), uncollected_bytes(shop)) == (Compaction(), 0)
+    assert (collect(shop), log_status(shop)) == (Compaction(), LogStatus())
     elsewhere = shop.model_copy(update={"home": "s3://bucket/home?region=us-east-1"})
-    assert (collect(elsewhere), uncollected_bytes(elsewhere)) == (Compaction(), 0)
+    assert collect(elsewhere) == Compaction()
     assert not Home(shop.home).exists("events")

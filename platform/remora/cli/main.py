@@ -15,6 +15,7 @@ from remora.cli import (
     bundle,
     data,
     evaluate,
+    events,
     explain,
     features,
     gate,
@@ -58,6 +59,7 @@ app = typer.Typer(
     Every command remembers the home it worked on, so --config is needed once.""",
 )
 app.add_typer(data.app, name="data")
+app.add_typer(events.app, name="events")
 app.add_typer(features.app, name="features")
 app.add_typer(train.app, name="train")
 app.add_typer(tune.app, name="tune")

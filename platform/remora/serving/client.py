@@ -19,7 +19,7 @@ def ask(url: str, request: RecommendRequest) -> RecommendResponse:
         raise NotReady(f"Nothing answers at {url} ({error}). Run `remora serve start` first.") from error
     if response.status_code == 200:
         return RecommendResponse.model_validate_json(response.content)
-    detail = _detail(response)
+    detail = detail_of(response)
     if response.status_code == 404 and SEED in request.context:
         raise NotFound("item", str(request.context[SEED]), f"So says {url}.")
     if response.status_code in {400, 413, 422}:
@@ -27,7 +27,8 @@ def ask(url: str, request: RecommendRequest) -> RecommendResponse:
     raise NotReady(f"{url} answers with status {response.status_code}: {detail}")
 
 
-def _detail(response: httpx.Response) -> str:
+def detail_of(response: httpx.Response) -> str:
+    """What a problem document says, or the beginning of any other answer."""
     if response.headers.get("content-type", "").startswith("application/problem+json"):
         return str(response.json()["detail"])
     return response.text[:500]

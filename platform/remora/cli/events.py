@@ -1,0 +1,89 @@
+"""`remora events`: what users did, sent to the running endpoint, and what its log has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from remora.cli.options import ConfigOption, JsonOption, console, emit
+from remora.settings import load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Events while they happen: sent to the endpoint, kept in a log, brought to the lake.
+
+    [bold]send[/bold] gives a file's events to the endpoint; [bold]status[/bold] says what the log has;
+    `remora data ingest` and `remora run` bring it to the lake, [bold]collect[/bold] does the first half of that.""",
+)
+
+
+@app.command()
+def send(
+    file: Annotated[Path, typer.Argument(help="JSON lines, CSV or Parquet; columns are called as an event's fields.")],
+    url: Annotated[str | None, typer.Option(help="Of the endpoint. Default: the settings' host and port.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send the events of a file to the running endpoint, in batches.
+
+    An event without an `event_id` is given one of its content, so the same file may be sent again: what was taken
+    before is a duplicate then. While the endpoint cannot take events, the batch is tried again for a minute.
+    """
+    from remora.serving.deploy import url_of
+    from remora.serving.event_sender import read_events
+    from remora.serving.event_sender import send as send_all
+
+    where = url or url_of(load(config))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("events", total=None)
+        sent = send_all(where.rstrip("/"), read_events(file), advanced=lambda count: progress.advance(bar, count))
+
+    def drawn(out: Console) -> None:
+        counts = {name: sent.as_json()[name] for name in ("accepted", "duplicates", "quarantined")}
+        out.print(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+        for reason, count in sent.reasons.most_common():
+            out.print(f"  {count:,}: {reason}", markup=False)
+
+    emit(sent.as_json(), as_json, drawn)
+
+
+@app.command()
+def collect(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Bring what the log has to files of the home, as the ingest does before it reads them.
+
+    Needed by itself only where nodes keep logs on disks of their own: run it on each of them.
+    """
+    from remora.events.collect import collect as bring
+
+    found = bring(load(config))
+    emit(
+        vars(found),
+        as_json,
+        lambda out: out.print(
+            f"{found.accepted:,} events, {found.quarantined:,} for the quarantine, in {found.files:,} files; "
+            f"{found.removed:,} old files of the log removed"
+        ),
+    )
+
+
+@app.command()
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say how much the log has, how much of it is not collected yet, and what the home has of it."""
+    from remora.events.collect import log_status
+
+    found = log_status(load(config))
+    emit(
+        vars(found),
+        as_json,
+        lambda out: out.print(
+            f"log {found.folder or '(none)'}: {found.segments:,} files, {found.bytes:,} bytes, of which "
+            f"{found.uncollected_bytes:,} are not collected; collected files in the home: {found.collected_files:,}"
+        ),
+    )
