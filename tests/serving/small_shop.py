@@ -48,7 +48,7 @@ def settings(home: str = NOWHERE, *, log: str | None = None, **serving: Any) -> 
     return Settings(
         name="small-shop",
         home=home,
-        events={"intake": log is not None, "folder": log},
+        events={"intake": log is not None, "log_slates": log is not None, "folder": log},
         data={
             "clock": "data",
             "events": [{"path": "events", "format": "parquet", "columns": {}, "event_type": "buy"}],

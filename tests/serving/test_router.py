@@ -7,8 +7,9 @@ import gc
 import math
 import weakref
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.serving.small_shop import USERS, SmallShop, settings
 from remora.control.replica_status import LATENCY_BOUNDS_MS, RequestStats, ShadowStats
 from remora.control.traffic import Canary, Traffic
 from remora.core.errors import NotReady
+from remora.feedback.served_slate import ServedItem, ServedSlate, SlateSink
 from remora.pipeline import Query, Slate
 from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor, FusedExecutor
@@ -71,7 +73,7 @@ class Failing:
         raise self.error
 
 
-def router(traffic: Traffic, failing: Mapping[str, Exception] = {}) -> BundleRouter:
+def router(traffic: Traffic, failing: Mapping[str, Exception] = {}, sinks: Sequence[SlateSink] = ()) -> BundleRouter:
     threads = StagePool(1)
 
     def way(of: LoadedBundle) -> Executor:
@@ -79,7 +81,8 @@ def router(traffic: Traffic, failing: Mapping[str, Exception] = {}) -> BundleRou
         return Failing(error) if error else FusedExecutor(of, threads)
 
     now = ActiveTraffic(traffic=traffic, loaded=HELD)
-    return BundleRouter(lambda: now, way, SHOP.settings.serving, ServingMetrics(), shadow=Shadow(way))
+    limits, metrics = SHOP.settings.serving, ServingMetrics()
+    return BundleRouter(lambda: now, way, limits, metrics, shadow=Shadow(way), sinks=sinks)
 
 
 def ask(front: BundleRouter, users: tuple[str | None, ...], n: int = 5) -> list[RecommendResponse]:
@@ -175,11 +178,47 @@ def test_a_score_that_is_none_is_counted_and_spoils_no_sum(score: float | None) 
     said = {"request_id": "r", "surface": "home_feed", "bundle": "b", "variant": "v", "timings_ms": {"total": 1.0}}
     response = RecommendResponse(items=items, degraded=[], **said)
     counter = ShadowCounter()
-    counter.answers.answered(response, requested=2, within_ms=10.0, fell_back=False)
+    counter.answers.answered(
+        ServedSlate(
+            **said,
+            served_at=datetime.now(UTC),
+            user_id=None,
+            requested=2,
+            items=tuple(ServedItem(item.item_id, item.position, item.score, 1.0, ()) for item in items),
+            context={},
+            degraded=(),
+            fallback=False,
+            counts={},
+            within_ms=10.0,
+        )
+    )
     counter.compared(response, response)
     sums = counter.sums()
     assert (sums.unscored, sums.items, sums.scores, sums.squares) == (1, 1, 0.5, 0.25)
     assert ShadowStats.model_validate_json(sums.model_dump_json()) == sums
+
+
+def test_each_slate_goes_once_to_every_sink_after_its_answer_though_one_breaks() -> None:
+    taken: list[ServedSlate] = []
+
+    def broken(slate: ServedSlate) -> None:
+        raise ZeroDivisionError
+
+    front = router(Traffic(production="old", shadow="new"), sinks=(broken, taken.append))
+    answers = ask(front, ("u1", "u2", None))
+    assert [slate.request_id for slate in taken] == ["r0", "r1", "r2"]
+    for slate, answer in zip(taken, answers, strict=True):
+        assert [item.item_id for item in slate.items] == [item.item_id for item in answer.items]
+        assert {item.propensity for item in slate.items} == {1.0}
+        assert (slate.bundle, slate.variant, slate.fallback) == ("old", "production", False)
+    assert [slate.user_id for slate in taken] == ["u1", "u2", None]
+    assert sum(stats.requests for stats in front.answers().values()) == 3
+
+
+def test_how_likely_a_slate_of_the_fallback_chain_was_is_not_known() -> None:
+    taken: list[ServedSlate] = []
+    ask(router(Traffic(production="old"), {"old": NotReady("out")}, sinks=(taken.append,)), ("u1",))
+    assert (taken[0].fallback, {item.propensity for item in taken[0].items}) == (True, {None})
 
 
 def test_recommenders_of_bundles_that_are_gone_are_let_go() -> None:

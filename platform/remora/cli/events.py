@@ -63,14 +63,13 @@ def collect(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from remora.events.collect import collect as bring
 
     found = bring(load(config))
-    emit(
-        vars(found),
-        as_json,
-        lambda out: out.print(
-            f"{found.accepted:,} events, {found.quarantined:,} for the quarantine, in {found.files:,} files; "
-            f"{found.removed:,} old files of the log removed"
-        ),
-    )
+
+    def drawn(out: Console) -> None:
+        for folder, rows in found.rows.items():
+            out.print(f"{rows:,} rows to {folder}")
+        out.print(f"{found.files:,} files written; {found.removed:,} old files of the log removed")
+
+    emit(vars(found), as_json, drawn)
 
 
 @app.command()
@@ -83,7 +82,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         vars(found),
         as_json,
         lambda out: out.print(
-            f"log {found.folder or '(none)'}: {found.segments:,} files, {found.bytes:,} bytes, of which "
+            f"log {' and '.join(found.folders) or '(none)'}: {found.segments:,} files, {found.bytes:,} bytes, of which "
             f"{found.uncollected_bytes:,} are not collected; collected files in the home: {found.collected_files:,}"
         ),
     )

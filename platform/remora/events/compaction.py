@@ -6,13 +6,12 @@ is there; a file that is there without its document is written again, the same n
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,22 +19,12 @@ from remora.core.errors import NotReady
 from remora.core.home import Home
 from remora.core.json_document import read_document
 from remora.core.locks import exclusive_lock
-from remora.core.tables import EVENT_TIMESTAMP, EVENTS, EVENTS_OPTIONAL, KNOWN_TIMESTAMP
 from remora.events.file_log import OPEN, SEALED, sealed
-from remora.events.intake import REASON, ROW
 from remora.events.segment import records
-from remora.ingest.sent_events import CONTEXT, FOLDER
 
-QUARANTINE = "events/quarantine"
 DOCUMENT, LOCK = "events/compacted.json", "events/.compaction.lock"
 ROWS_PER_FILE = 500_000
 COMMAND = "remora events collect"
-
-COLUMNS = pa.schema([*EVENTS, *EVENTS_OPTIONAL, pa.field(CONTEXT, pa.string())])
-"""Of the files: the contract's, and the context as JSON."""
-
-REFUSED = pa.schema([(REASON, pa.string()), (ROW, pa.string()), (KNOWN_TIMESTAMP, COLUMNS.field(KNOWN_TIMESTAMP).type)])
-"""Of what was quarantined: why, the event as it was sent, when."""
 
 HINT = (
     "It says which events are in events/accepted already. Put the file of a backup in its place, or remove it with the "
@@ -54,16 +43,22 @@ class Compacted(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Compaction:
-    """What one run did: records by where they went, files, and segments that were removed for their age."""
+    """What one run did: rows by the folder that they went to, files, and segments that were removed for their age."""
 
-    accepted: int = 0
-    quarantined: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
     files: int = 0
     removed: int = 0
 
 
-def compact(home: Home, folders: Iterable[Path], *, retention_seconds: float, rows: int = ROWS_PER_FILE) -> Compaction:
-    """Bring what the segments in ``folders`` have beyond the last time into files of the home, at most ``rows`` a file.
+Convert = Callable[[list[bytes]], Mapping[str, pa.Table]]
+"""Records of a topic as tables, by the folder of the home that each goes to."""
+
+
+def compact(
+    home: Home, topics: Mapping[Path, Convert], *, retention_seconds: float, rows: int = ROWS_PER_FILE
+) -> Compaction:
+    """Bring what the segments in the folders have beyond the last time into files of the home, of at most ``rows``
+    records each.
 
     Segments that are still written are read as far as they go. Those that are sealed, read whole and older than
     ``retention_seconds`` are removed. NotReady while another process does it; UnreadableInput where the document is
@@ -72,24 +67,17 @@ def compact(home: Home, folders: Iterable[Path], *, retention_seconds: float, ro
     home.make_folder("events")
     busy = NotReady("Another command brings the events to the lake just now. Run this again when it is done.")
     with exclusive_lock(home, LOCK, command=COMMAND, on_busy=lambda: busy):
-        folders = [*folders]
-        done, total = read_compacted(home), Compaction()
-        for folder in folders:
+        done, counts, files = read_compacted(home), Counter[str](), 0
+        for folder, convert in topics.items():
             for contents, read in _batches(folder, done.read, rows):
-                events, refused = tables(contents)
-                name = f"{done.next_file:08d}.parquet"
-                for table, where in ((events, FOLDER), (refused, QUARANTINE)):
+                for where, table in convert(contents).items():
                     if table.num_rows:
-                        home.write_bytes(f"{where}/{name}", _parquet(table))
-                done = Compacted(next_file=done.next_file + 1, read=done.read | read)
+                        home.write_bytes(f"{where}/{done.next_file:08d}.parquet", _parquet(table))
+                    counts[where] += table.num_rows
+                done, files = Compacted(next_file=done.next_file + 1, read=done.read | read), files + 1
                 home.write_bytes(DOCUMENT, done.model_dump_json(indent=1).encode())
-                total = Compaction(
-                    accepted=total.accepted + events.num_rows,
-                    quarantined=total.quarantined + refused.num_rows,
-                    files=total.files + 1,
-                )
-        removed = _remove_old(home, folders, done, retention_seconds)
-    return Compaction(accepted=total.accepted, quarantined=total.quarantined, files=total.files, removed=removed)
+        removed = _remove_old(home, topics, done, retention_seconds)
+    return Compaction(rows={where: count for where, count in counts.items() if count}, files=files, removed=removed)
 
 
 def read_compacted(home: Home) -> Compacted:
@@ -103,23 +91,6 @@ def read_compacted(home: Home) -> Compacted:
 def segments(folder: Path) -> list[Path]:
     """Sealed and open ones by name, which begins with the time: one that is sealed meanwhile keeps its place."""
     return sorted([*sealed(folder), *folder.glob(f"*{OPEN}")], key=lambda path: path.stem)
-
-
-def tables(contents: Iterable[bytes]) -> tuple[pa.Table, pa.Table]:
-    """Records of the log as events in :data:`COLUMNS`, and what was quarantined in :data:`REFUSED`."""
-    texts = {field.name: pl.String for field in (*COLUMNS, *REFUSED)}
-    schema = texts | {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int64}
-    lines = b"\n".join(contents)
-    if not lines:
-        return COLUMNS.empty_table(), REFUSED.empty_table()
-    rows = pl.read_ndjson(io.BytesIO(lines), schema=schema).with_columns(
-        pl.col(EVENT_TIMESTAMP, KNOWN_TIMESTAMP).str.to_datetime(time_unit="us", time_zone="UTC")
-    )
-    refused = pl.col(REASON).is_not_null()
-    return (
-        rows.filter(~refused).select(COLUMNS.names).to_arrow().cast(COLUMNS),
-        rows.filter(refused).select(REFUSED.names).to_arrow().cast(REFUSED),
-    )
 
 
 def _batches(folder: Path, read: dict[str, int], rows: int) -> Iterator[tuple[list[bytes], dict[str, int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from remora.core.errors import NotReady
@@ -9,9 +10,10 @@ from remora.core.home import Home
 from remora.events.contract import EventContract
 from remora.events.file_log import FileLog
 from remora.events.intake import Intake
+from remora.events.slate_log import SlateLog
 from remora.settings import Settings
 
-EVENTS = "events"
+EVENTS, SLATES = "events", "slates"
 
 
 def log_folder(settings: Settings, topic: str = EVENTS) -> Path:
@@ -40,3 +42,8 @@ def intake_of(settings: Settings) -> Intake:
     chosen = settings.events
     contract = EventContract.of(settings.data)
     return Intake(file_log(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids)
+
+
+def slate_log_of(settings: Settings, dropped: Callable[[int], None]) -> SlateLog:
+    """What logs served slates; ``dropped`` is told of those that it cannot. As :func:`log_folder`."""
+    return SlateLog(file_log(settings, SLATES), max_waiting=settings.events.max_waiting_slates, dropped=dropped)

@@ -12,7 +12,8 @@ from ray.serve.handle import DeploymentHandle
 from remora.control.replica_status import RequestStats, ShadowStats
 from remora.core.errors import NotReady
 from remora.events.intake import Intake
-from remora.events.settings import intake_of
+from remora.events.settings import intake_of, log_folder, slate_log_of
+from remora.events.slate_log import SlateLog
 from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
 from remora.serving.loaded_bundle import LoadedBundle, Loader
@@ -22,6 +23,7 @@ from remora.serving.routes import application
 from remora.serving.rpc.service import Rpc
 from remora.serving.shadow import Shadow
 from remora.serving.stage_pool import StagePool
+from remora.settings import Settings
 from remora.settings.serving import ServingSettings
 
 logger = logging.getLogger(__name__)
@@ -36,8 +38,12 @@ class Gateway(Replica, Rpc):
     def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
         self._limits, self._knows_the_way = loader.settings.serving, False
         self._intake: Intake | None = None
+        self._slates: SlateLog | None = None
         super().__init__(loader, with_users=not phases)
-        self._intake = _intake(loader)
+        if _has_log(loader.settings):
+            events = loader.settings.events
+            self._intake = intake_of(loader.settings) if events.intake else None
+            self._slates = slate_log_of(loader.settings, self.metrics.not_logged) if events.log_slates else None
         # For the shadow: in the threads of requests its work would keep them waiting.
         aside = StagePool(1)
 
@@ -51,12 +57,14 @@ class Gateway(Replica, Rpc):
             self.metrics,
             shadow=Shadow(lambda of: executor(of, aside)),
             variant=loader.variant,
+            sinks=() if self._slates is None else (self._slates,),
         )
 
     def __del__(self) -> None:
         """Serve calls it when a replica goes: what waits is written."""
-        if self._intake is not None:
-            self._intake.close()
+        for log in (self._intake, self._slates):
+            if log is not None:
+                log.close()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         app = application(self._router, self._intake)
@@ -90,12 +98,11 @@ class Gateway(Replica, Rpc):
         return self._router.shadowed()
 
 
-def _intake(loader: Loader) -> Intake | None:
-    """None where the settings want none, or the home has no place for a log."""
-    if not loader.settings.events.intake:
-        return None
+def _has_log(settings: Settings) -> bool:
+    """Has the home a place for a log?"""
     try:
-        return intake_of(loader.settings)
+        log_folder(settings)
     except NotReady as reason:
         logger.warning("%s", reason)
-        return None
+        return False
+    return True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ray.serve import metrics
 
-from remora.pipeline import Query, Slate
+from remora.feedback.served_slate import ServedSlate
 from remora.pipeline.degradation import code_of
-from remora.surfaces.responses import RecommendResponse
 
 SECONDS = [0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 3.0]
 """Upper bounds of the latency buckets."""
@@ -26,6 +25,7 @@ class ServingMetrics:
             "remora_underfilled_slates_total", "Slates with fewer items than asked for.", "surface", "reason"
         )
         self._fallbacks = _counter("remora_fallback_slates_total", "Slates of a fallback.", "surface", "fallback")
+        self._not_logged = _counter("remora_slates_not_logged_total", "Served slates that the log did not take.")
         self._ready = _gauge("remora_replica_ready", "1 when the replica serves the production that it follows.")
         self._refused = _gauge(
             "remora_refused_bundles", "Bundles that the replica cannot open, and 1 where it cannot read traffic.json."
@@ -42,23 +42,27 @@ class ServingMetrics:
             tag_keys=("surface", "stage"),  # type: ignore[arg-type]  # Ray's hint allows one key only
         )
 
-    def answered(self, query: Query, slate: Slate, response: RecommendResponse) -> None:
-        """Count one response and what led to it."""
-        surface = {"surface": response.surface}
-        self._requests.inc(1, surface | {"bundle": response.bundle})
+    def answered(self, slate: ServedSlate) -> None:
+        """Count one slate and what led to it."""
+        surface = {"surface": slate.surface}
+        self._requests.inc(1, surface | {"bundle": slate.bundle})
         # Ray's counters refuse an increase of zero.
-        if response.items:
-            self._items.inc(len(response.items), surface)
-        if len(response.items) < query.n:
-            self._short.inc(1, surface | {"reason": "short" if response.items else "empty"})
+        if slate.items:
+            self._items.inc(len(slate.items), surface)
+        if len(slate.items) < slate.requested:
+            self._short.inc(1, surface | {"reason": "short" if slate.items else "empty"})
         for stage, count in slate.counts.items():
             if count:
                 self._candidates.inc(count, surface | {"stage": stage})
-        for reason in response.degraded:
+        for reason in slate.degraded:
             # The code alone: the text behind it names users and times, each of which would be a series of its own.
             self._degraded.inc(1, surface | {"reason": code_of(reason)})
-        for stage, milliseconds in response.timings_ms.items():
+        for stage, milliseconds in slate.timings_ms.items():
             self._stages.observe(milliseconds / 1e3, surface | {"stage": stage})
+
+    def not_logged(self, count: int) -> None:
+        """Count served slates that the log did not take."""
+        self._not_logged.inc(count)
 
     def fell_back(self, surface: str, fallback: str) -> None:
         """Count one slate of the fallback chain, by the fallback that gave it."""

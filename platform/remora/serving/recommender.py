@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from remora.control.traffic import PRODUCTION
 from remora.core.errors import NotReady, Refused
+from remora.feedback.served_slate import ServedItem, ServedSlate, SlateSink, give
 from remora.pipeline import Query, Slate
 from remora.pipeline.cache import ignored
 from remora.serving.executors import Executor
@@ -38,9 +42,11 @@ class Recommender:
         limits: ServingSettings,
         metrics: ServingMetrics | None = None,
         counter: RequestCounter | None = None,
+        sinks: Sequence[SlateSink] = (),
     ) -> None:
         self.loaded, self.executor, self.limits, self.metrics = loaded, executor, limits, metrics
         self.counter = counter or RequestCounter()
+        self._sinks = (self.counter.answered, *((metrics.answered,) if metrics else ()), *sinks)
         self.fallbacks = FallbackChain(
             loaded.popular_fallback,
             cache_size=limits.slate_cache_size,
@@ -97,9 +103,9 @@ class Recommender:
         total = {"total": (time.perf_counter() - start) * 1e3}
         slate = replace(slate, timings_ms={**slate.timings_ms, **total})
         response = response_to(query, slate, self.loaded.context, bundle=self.loaded.bundle, variant=variant)
-        self.counter.answered(response, requested=query.n, within_ms=within_ms, fell_back=fell_back)
-        if self.metrics is not None:
-            self.metrics.answered(query, slate, response)
+        served = served_slate(query, slate, response, within_ms=within_ms, fallback=fell_back)
+        # When the answer has left: the loop comes to it once this request's task waits for its caller.
+        asyncio.get_running_loop().call_soon(give, served, self._sinks)
         return response
 
     def _fallback(self, query: Query, reason: str) -> Slate:
@@ -107,3 +113,30 @@ class Recommender:
         if self.metrics is not None:
             self.metrics.fell_back(query.surface, fallback)
         return slate
+
+
+def served_slate(
+    query: Query, slate: Slate, response: RecommendResponse, *, within_ms: float, fallback: bool
+) -> ServedSlate:
+    """The record of an answer."""
+    # Every stage there is decides by what it is given alone: what it puts there, it always does.
+    propensity = None if fallback else 1.0
+    return ServedSlate(
+        request_id=query.request_id,
+        served_at=datetime.now(UTC),
+        user_id=query.user_id,
+        surface=query.surface,
+        bundle=response.bundle,
+        variant=response.variant,
+        requested=query.n,
+        items=tuple(
+            ServedItem(item.item_id, item.position, item.score, propensity, tuple(item.sources))
+            for item in response.items
+        ),
+        context=query.context,
+        degraded=slate.degraded,
+        fallback=fallback,
+        counts=slate.counts,
+        timings_ms=slate.timings_ms,
+        within_ms=within_ms,
+    )

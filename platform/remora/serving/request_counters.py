@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from remora.control.replica_status import EMPTY, LATENCY_BOUNDS_MS, RequestStats, ShadowStats
+from remora.feedback.served_slate import ServedItem, ServedSlate
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
 
@@ -18,18 +19,17 @@ class RequestCounter:
         self._sums: Counter[str] = Counter()
         self._milliseconds = [*EMPTY]
 
-    def answered(self, response: RecommendResponse, *, requested: int, within_ms: float, fell_back: bool) -> None:
-        """Count a slate of ``requested`` items that had ``within_ms``; ``fell_back``: it is of the fallback chain."""
-        total = response.timings_ms["total"]
+    def answered(self, slate: ServedSlate) -> None:
+        """Count a slate; one of the fallback chain has failed."""
         self._sums.update(
             requests=1,
-            failed=fell_back,
-            deadline_exceeded=total > within_ms,
-            degraded=bool(response.degraded),
-            underfilled=len(response.items) < requested,
-            unscored=len(finite_scores(response.items)) < len(response.items),
+            failed=slate.fallback,
+            deadline_exceeded=slate.total_ms > slate.within_ms,
+            degraded=bool(slate.degraded),
+            underfilled=len(slate.items) < slate.requested,
+            unscored=len(finite_scores(slate.items)) < len(slate.items),
         )
-        self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, total)] += 1
+        self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, slate.total_ms)] += 1
 
     def failed(self) -> None:
         """Count a request that a bug ended."""
@@ -83,6 +83,6 @@ class ShadowCounter:
         )
 
 
-def finite_scores(items: Sequence[RecommendedItem]) -> list[float]:
+def finite_scores(items: Sequence[RecommendedItem] | Sequence[ServedItem]) -> list[float]:
     """Of the items that a scorer has an opinion of; infinity does not count."""
     return [item.score for item in items if item.score is not None and math.isfinite(item.score)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from remora.control.replica_status import RequestStats, ShadowStats
 from remora.control.traffic import PRODUCTION
+from remora.feedback.served_slate import SlateSink
 from remora.serving.bundle_follower import ActiveTraffic
 from remora.serving.executors import Executor
 from remora.serving.explanation import Explanation
@@ -32,7 +33,7 @@ class BundleRouter:
     """The recommenders of the active bundles. It belongs to the event loop and has no lock.
 
     ``active`` is read once a request, so that one bundle answers it whatever is switched meanwhile; ``executor`` makes
-    the executor of a bundle.
+    the executor of a bundle. ``sinks`` get every slate once it has left.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class BundleRouter:
         *,
         shadow: Shadow,
         variant: str = PRODUCTION,
+        sinks: Sequence[SlateSink] = (),
     ) -> None:
         self._active, self._executor, self._limits, self._metrics = active, executor, limits, metrics
-        self._shadow, self._variant = shadow, variant
+        self._shadow, self._variant, self._sinks = shadow, variant, sinks
         self._recommenders: dict[str, Recommender] = {}
         self._last: ActiveTraffic | None = None
         self._counters: defaultdict[str, RequestCounter] = defaultdict(RequestCounter)
@@ -145,7 +147,7 @@ class BundleRouter:
         if recommender is None or recommender.loaded is not loaded:
             executor, counter = self._executor(loaded), self._counters[bundle]
             recommender = self._recommenders[bundle] = Recommender(
-                loaded, executor, self._limits, self._metrics, counter
+                loaded, executor, self._limits, self._metrics, counter, self._sinks
             )
         return recommender
 

@@ -33,3 +33,7 @@ class EventsSettings(Section):
         le=1_000_000_000,
         description="latest event ids by which a replica says `duplicate`; the lake has each once in any case",
     )
+    log_slates: bool = Field(True, description="log every slate that is served")
+    max_waiting_slates: int = Field(
+        10_000, ge=1, le=100_000_000, description="served slates of a replica that wait for the disk; more are dropped"
+    )

@@ -19,9 +19,6 @@ def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     """See :func:`remora.ingest.ingest.ingest`; events of the log are in it."""
     found = collect(settings)
     if found.files:
-        log.info(
-            "%s events from the log, %s of them for the quarantine",
-            f"{found.accepted + found.quarantined:,}",
-            f"{found.quarantined:,}",
-        )
+        said = ", ".join(f"{rows:,} rows to {where}" for where, rows in found.rows.items())
+        log.info("collected from the log: %s", said)
     return tables.ingest(settings, since_last=since_last)
