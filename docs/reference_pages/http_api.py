@@ -23,7 +23,8 @@ def page() -> str:
     """The page."""
     surfaces = {name: surface.needs_item for name, surface in SurfacesSettings.model_validate({}).items()}
     router = SimpleNamespace(limits=ServingSettings(), surfaces=lambda: surfaces)
-    api = application(router).openapi()  # type: ignore[arg-type]
+    intake = SimpleNamespace(take=None)
+    api = application(router, intake).openapi()  # type: ignore[arg-type]
     operations = [
         (f"{method.upper()} {path}", operation)
         for path, methods in api["paths"].items()

@@ -47,6 +47,17 @@ def test_without_a_record_no_segment_is_left(tmp_path: Path) -> None:
     assert [path.suffix for path in tmp_path.iterdir()] == [".log"]
 
 
+def test_only_its_owner_reads_a_log(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        one = log(tmp_path / "log" / "events")
+        one.append([b"x"])
+    finally:
+        os.umask(before)
+    made = [tmp_path / "log", one.folder, *one.folder.iterdir()]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700, 0o700, 0o600]
+
+
 def test_what_a_living_writer_has_open_stays_open(tmp_path: Path) -> None:
     one = log(tmp_path)
     one.append([b"first"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from tests.events.test_contract import CONTRACT, NOW, event
 
-from remora.events.intake import ACCEPTED, DUPLICATE, QUARANTINED, Intake, NotTaken
+from remora.events.intake import ACCEPTED, DUPLICATE, NOT_TAKEN, QUARANTINED, Intake, NotTaken
 
 
 class Memory:
@@ -127,13 +128,30 @@ def test_at_the_end_what_waits_is_written_and_more_is_refused(log: Memory) -> No
 
 
 def test_a_bug_reaches_its_callers_and_those_after_them_are_served(log: Memory) -> None:
-    def poisoned(events: list[dict[str, Any]]) -> None:
-        raise ZeroDivisionError
+    times = iter([ZeroDivisionError(), NOW])
 
-    intake = Intake(log, CONTRACT, clock=lambda: NOW, accepted=poisoned)
+    def clock() -> datetime:
+        found = next(times)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    intake = Intake(log, CONTRACT, clock=clock)
+    with pytest.raises(ZeroDivisionError):
+        intake.take([event()]).result(timeout=20)
     assert verdicts(intake, event()) == [ACCEPTED]
-    assert verdicts(intake, event(event_id="f")) == [ACCEPTED]
     intake.close()
+
+
+def test_what_became_of_events_is_counted(log: Memory) -> None:
+    counts: Counter[str] = Counter()
+    intake = Intake(log, CONTRACT, clock=lambda: NOW, counted=lambda verdict, count: counts.update({verdict: count}))
+    verdicts(intake, event(), event(), event(event_type="sale"))
+    log.full = True
+    with pytest.raises(NotTaken):
+        intake.take([event(event_id="f"), event(event_id="g")]).result(timeout=20)
+    intake.close()
+    assert counts == {ACCEPTED: 1, DUPLICATE: 1, QUARANTINED: 1, NOT_TAKEN: 2}
 
 
 def test_a_caller_that_goes_away_in_time_takes_its_events_with_it_and_no_other(intake: Intake, log: Memory) -> None:

@@ -58,7 +58,9 @@ class FileLog:
         os.close(self._lock)
 
     def _begin(self) -> SegmentWriter:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (*reversed(self.folder.parents), self.folder):
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:12]}{OPEN}"
         writer = SegmentWriter(self.folder / name)
         self._lock = os.open(writer.path, os.O_RDONLY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from remora.events.contract import EventContract, Unacceptable
 ACCEPTED: Literal["accepted"] = "accepted"
 DUPLICATE: Literal["duplicate"] = "duplicate"
 QUARANTINED: Literal["quarantined"] = "quarantined"
+NOT_TAKEN = "not taken"
 REASON, ROW = "reason", "row"
 MAX_ROW_CHARACTERS = 4_096
 """Of an event that was not accepted, as the quarantine keeps it."""
@@ -62,7 +63,8 @@ class Intake:
 
     The thread judges, writes and answers, so that callers wait for the disk and for nothing else. At most
     ``max_waiting`` events wait; more are refused. ``max_known`` ids are remembered, so that an event that is sent again
-    soon is told to be a duplicate; the lake has each id once in any case.
+    soon is told to be a duplicate; the lake has each id once in any case. ``clock`` says when it is; ``counted`` is
+    told how many events had a verdict or were :data:`NOT_TAKEN`.
     """
 
     def __init__(
@@ -73,9 +75,9 @@ class Intake:
         max_waiting: int = 20_000,
         max_known: int = 100_000,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        accepted: Callable[[list[dict[str, Any]]], None] = lambda events: None,
+        counted: Callable[[str, int], None] = lambda verdict, count: None,
     ) -> None:
-        self._log, self._contract, self._clock, self._accepted = log, contract, clock, accepted
+        self._log, self._contract, self._clock, self._counted = log, contract, clock, counted
         self._max_waiting, self._max_known = max_waiting, max_known
         self._known: OrderedDict[str, None] = OrderedDict()
         self._waiting: deque[_Batch] = deque()
@@ -94,6 +96,7 @@ class Intake:
             if self._ended:
                 raise NotTaken("The server is about to stop. Nothing of this request was kept: send it again.")
             if self._count and self._count + len(events) > self._max_waiting:
+                self._counted(NOT_TAKEN, len(events))
                 raise NotTaken(f"{self._count:,} events wait to be written. Nothing of this request was kept.")
             self._count += len(events)
             self._waiting.append(batch)
@@ -147,7 +150,8 @@ class Intake:
             self._known.popitem(last=False)
         for batch, found in zip(batches, verdicts, strict=True):
             batch.done.set_result(found)
-        self._accepted([*fresh.values()])
+        for verdict, count in Counter(one.verdict for found in verdicts for one in found).items():
+            self._counted(verdict, count)
 
     def _judged(self, raw: Any, now: datetime, records: list[bytes], fresh: dict[str, dict[str, Any]]) -> Verdict:
         try:
@@ -163,11 +167,11 @@ class Intake:
         records.append(_encoded(event))
         return Verdict(ACCEPTED, id)
 
-    @staticmethod
-    def _fail(batches: Sequence[_Batch], error: Exception) -> None:
+    def _fail(self, batches: Sequence[_Batch], error: Exception) -> None:
         for batch in batches:
             if not batch.done.done():
                 batch.done.set_exception(error)
+                self._counted(NOT_TAKEN, len(batch.events))
 
 
 def _quarantined(raw: Any, reason: str, now: datetime) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from remora.core.errors import NotReady
 from remora.core.home import Home
@@ -37,11 +38,11 @@ def file_log(settings: Settings, topic: str = EVENTS) -> FileLog:
     )
 
 
-def intake_of(settings: Settings) -> Intake:
-    """What takes events in; as :func:`log_folder`."""
+def intake_of(settings: Settings, **told: Any) -> Intake:
+    """What takes events in; ``told`` are the clock and the counter of :class:`Intake`. As :func:`log_folder`."""
     chosen = settings.events
     contract = EventContract.of(settings.data)
-    return Intake(file_log(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids)
+    return Intake(file_log(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids, **told)
 
 
 def slate_log_of(settings: Settings, dropped: Callable[[int], None]) -> SlateLog:

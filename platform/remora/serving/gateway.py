@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from fastapi import FastAPI
 from ray import serve
@@ -42,7 +44,7 @@ class Gateway(Replica, Rpc):
         super().__init__(loader, with_users=not phases)
         if _has_log(loader.settings):
             events = loader.settings.events
-            self._intake = intake_of(loader.settings) if events.intake else None
+            self._intake = self._taking(loader.settings) if events.intake else None
             self._slates = slate_log_of(loader.settings, self.metrics.not_logged) if events.log_slates else None
         # For the shadow: in the threads of requests its work would keep them waiting.
         aside = StagePool(1)
@@ -59,6 +61,17 @@ class Gateway(Replica, Rpc):
             variant=loader.variant,
             sinks=() if self._slates is None else (self._slates,),
         )
+
+    def _taking(self, settings: Settings) -> Intake:
+        """Events happen when requests do: in historical data behind its end, so that they are newer than all of it."""
+        begun = time.monotonic()
+
+        def now() -> datetime:
+            instant = self.bundles.active.production.context.instant()
+            passed = time.monotonic() - begun if settings.data.clock == "data" else 0.0
+            return instant + timedelta(seconds=passed)
+
+        return intake_of(settings, clock=now, counted=self.metrics.event)
 
     def __del__(self) -> None:
         """Serve calls it when a replica goes: what waits is written."""

@@ -25,6 +25,7 @@ class ServingMetrics:
             "remora_underfilled_slates_total", "Slates with fewer items than asked for.", "surface", "reason"
         )
         self._fallbacks = _counter("remora_fallback_slates_total", "Slates of a fallback.", "surface", "fallback")
+        self._events = _counter("remora_events_total", "Events that were sent, by what became of them.", "verdict")
         self._not_logged = _counter("remora_slates_not_logged_total", "Served slates that the log did not take.")
         self._ready = _gauge("remora_replica_ready", "1 when the replica serves the production that it follows.")
         self._refused = _gauge(
@@ -59,6 +60,10 @@ class ServingMetrics:
             self._degraded.inc(1, surface | {"reason": code_of(reason)})
         for stage, milliseconds in slate.timings_ms.items():
             self._stages.observe(milliseconds / 1e3, surface | {"stage": stage})
+
+    def event(self, verdict: str, count: int) -> None:
+        """Count events that were sent."""
+        self._events.inc(count, {"verdict": verdict})
 
     def not_logged(self, count: int) -> None:
         """Count served slates that the log did not take."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 
 from remora.control.traffic import PRODUCTION
 from remora.core.errors import NotReady, Refused
@@ -123,7 +123,7 @@ def served_slate(
     propensity = None if fallback else 1.0
     return ServedSlate(
         request_id=query.request_id,
-        served_at=datetime.now(UTC),
+        served_at=query.instant + timedelta(milliseconds=slate.timings_ms["total"]),
         user_id=query.user_id,
         surface=query.surface,
         bundle=response.bundle,
