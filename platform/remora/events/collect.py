@@ -8,7 +8,7 @@ from pathlib import Path
 
 from remora.core.errors import NotReady
 from remora.core.home import Home
-from remora.events.compaction import Compaction, compact, read_compacted, segments
+from remora.events.compaction import Compaction, Convert, compact, read_compacted, segments
 from remora.events.settings import EVENTS, SLATES, log_folder
 from remora.events.tables import SERVED, event_tables, slate_tables
 from remora.ingest.sent_events import FOLDER
@@ -31,7 +31,7 @@ def collect(settings: Settings) -> Compaction:
 
     Each node that has a log of its own, on a disk of its own, collects it. NotReady while another process does it.
     """
-    converted = {
+    converted: dict[str, Convert] = {
         EVENTS: event_tables,
         SLATES: partial(slate_tables, as_events=SERVED in settings.data.event_types),
     }

@@ -35,7 +35,7 @@ EVENT_SCHEMA: dict[str, Any] = {
 }
 """JSON Schema of an event that is accepted; any other is quarantined, and the rest of its request is not."""
 
-EXAMPLE = {"user_id": "196", "item_id": "50", "event_type": "like", "event_timestamp": "2026-11-30T18:20:00Z"}
+EXAMPLE: Any = {"user_id": "196", "item_id": "50", "event_type": "like", "event_timestamp": "2026-11-30T18:20:00Z"}
 
 
 class EventsRequest(RequestModel):
