@@ -1,7 +1,7 @@
 """From the segments of the log to files that the ingest reads: each record once, whoever dies meanwhile.
 
 ``events/compacted.json`` says how far each segment was read and which file comes next. It is replaced after each file
-is there; a file that is there without its document is written again, the same number with what is read anew.
+is there; a file that is there without its document is written again, under the same number, with what is read again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HINT = (
 )
 
 
-class Compacted(BaseModel):
+class CompactionState(BaseModel):
     """How far segments were read, by name: the byte at which the next record begins. ``next_file`` counts files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,18 +74,18 @@ def compact(
                     if table.num_rows:
                         home.write_bytes(f"{where}/{done.next_file:08d}.parquet", _parquet(table))
                     counts[where] += table.num_rows
-                done, files = Compacted(next_file=done.next_file + 1, read=done.read | read), files + 1
+                done, files = CompactionState(next_file=done.next_file + 1, read=done.read | read), files + 1
                 home.write_bytes(DOCUMENT, done.model_dump_json(indent=1).encode())
         removed = _remove_old(home, topics, done, retention_seconds)
     return Compaction(rows={where: count for where, count in counts.items() if count}, files=files, removed=removed)
 
 
-def read_compacted(home: Home) -> Compacted:
+def read_compacted(home: Home) -> CompactionState:
     """How far it is; nothing before the first time."""
     try:
-        return read_document(home, DOCUMENT, Compacted, HINT)
+        return read_document(home, DOCUMENT, CompactionState, HINT)
     except FileNotFoundError:
-        return Compacted()
+        return CompactionState()
 
 
 def segments(folder: Path) -> list[Path]:
@@ -108,7 +108,7 @@ def _batches(folder: Path, read: dict[str, int], rows: int) -> Iterator[tuple[li
         yield contents, ends
 
 
-def _remove_old(home: Home, folders: Iterable[Path], done: Compacted, retention_seconds: float) -> int:
+def _remove_old(home: Home, folders: Iterable[Path], done: CompactionState, retention_seconds: float) -> int:
     removed, there = 0, set[str]()
     for folder in folders:
         for path in segments(folder):
@@ -119,7 +119,9 @@ def _remove_old(home: Home, folders: Iterable[Path], done: Compacted, retention_
                 removed += 1
             else:
                 there.add(path.stem)
-    kept = Compacted(next_file=done.next_file, read={name: end for name, end in done.read.items() if name in there})
+    kept = CompactionState(
+        next_file=done.next_file, read={name: end for name, end in done.read.items() if name in there}
+    )
     if kept != done:
         home.write_bytes(DOCUMENT, kept.model_dump_json(indent=1).encode())
     return removed

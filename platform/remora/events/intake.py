@@ -1,4 +1,4 @@
-"""From events that are sent to the log: judged, de-duplicated, and on the disk before anybody is told so."""
+"""From events that are sent to the log: judged, de-duplicated, and on the disk before they are answered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_ROW_CHARACTERS = 4_096
 logger = logging.getLogger(__name__)
 
 
-class Verdict(NamedTuple):
+class IntakeVerdict(NamedTuple):
     """What became of one event; ``event_id`` is empty where it has none, ``reason`` where it is not quarantined."""
 
     verdict: Literal["accepted", "duplicate", "quarantined"]
@@ -55,7 +55,7 @@ class NotTaken(NotReady):
 @dataclass
 class _Batch:
     events: Sequence[Any]
-    done: Future[list[Verdict]] = field(default_factory=Future)
+    done: Future[list[IntakeVerdict]] = field(default_factory=Future)
 
 
 class Intake:
@@ -63,8 +63,8 @@ class Intake:
 
     The thread judges, writes and answers, so that callers wait for the disk and for nothing else. At most
     ``max_waiting`` events wait; more are refused. ``max_known`` ids are remembered, so that an event that is sent again
-    soon is told to be a duplicate; the lake has each id once in any case. ``clock`` says when it is; ``counted`` is
-    told how many events had a verdict or were :data:`NOT_TAKEN`.
+    soon is answered as a duplicate; the lake has each id once in any case. ``clock`` says when it is; ``counted`` is
+    called with how many events had a verdict or were :data:`NOT_TAKEN`.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Intake:
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
-    def take(self, events: Sequence[Any]) -> Future[list[Verdict]]:
+    def take(self, events: Sequence[Any]) -> Future[list[IntakeVerdict]]:
         """The verdict of each, in their order, once all that are accepted or quarantined are on the disk.
 
         The future has NotTaken where the log fails. NotTaken at once when too many wait.
@@ -153,19 +153,19 @@ class Intake:
         for verdict, count in Counter(one.verdict for found in verdicts for one in found).items():
             self._counted(verdict, count)
 
-    def _judged(self, raw: Any, now: datetime, records: list[bytes], fresh: dict[str, dict[str, Any]]) -> Verdict:
+    def _judged(self, raw: Any, now: datetime, records: list[bytes], fresh: dict[str, dict[str, Any]]) -> IntakeVerdict:
         try:
             event = self._contract.accept(raw, now)
         except Unacceptable as reason:
             records.append(_encoded(_quarantined(raw, str(reason), now)))
             given = raw.get(EVENT_ID) if isinstance(raw, dict) else None
-            return Verdict(QUARANTINED, given if isinstance(given, str) else "", str(reason))
+            return IntakeVerdict(QUARANTINED, given if isinstance(given, str) else "", str(reason))
         id = event[EVENT_ID]
         if id in self._known or id in fresh:
-            return Verdict(DUPLICATE, id)
+            return IntakeVerdict(DUPLICATE, id)
         fresh[id] = event
         records.append(_encoded(event))
-        return Verdict(ACCEPTED, id)
+        return IntakeVerdict(ACCEPTED, id)
 
     def _fail(self, batches: Sequence[_Batch], error: Exception) -> None:
         for batch in batches:

@@ -21,7 +21,7 @@ MAX_RECORD_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class LogRecord:
     """``content``, and ``end``: the byte of the file at which the next record begins."""
 
     content: bytes
@@ -55,7 +55,7 @@ class SegmentWriter:
         os.close(self._handle)
 
 
-def records(path: Path, start: int = 0) -> Iterator[Record]:
+def records(path: Path, start: int = 0) -> Iterator[LogRecord]:
     """The whole records from byte ``start`` on, which is where one ends; what follows the last whole one is left out.
 
     More may be appended meanwhile: asked again from the last ``end``, it continues there.
@@ -71,7 +71,7 @@ def records(path: Path, start: int = 0) -> Iterator[Record]:
             if len(content) < length or zlib.crc32(content) != checksum:
                 return
             end += HEAD.size + length
-            yield Record(content=content, end=end)
+            yield LogRecord(content=content, end=end)
 
 
 def whole_bytes(path: Path) -> int:

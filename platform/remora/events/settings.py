@@ -38,13 +38,13 @@ def file_log(settings: Settings, topic: str = EVENTS) -> FileLog:
     )
 
 
-def intake_of(settings: Settings, **told: Any) -> Intake:
-    """What takes events in; ``told`` are the clock and the counter of :class:`Intake`. As :func:`log_folder`."""
+def intake_of(settings: Settings, **options: Any) -> Intake:
+    """What takes events in; ``options`` are the clock and the counter of :class:`Intake`. As :func:`log_folder`."""
     chosen = settings.events
     contract = EventContract.of(settings.data)
-    return Intake(file_log(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids, **told)
+    return Intake(file_log(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids, **options)
 
 
 def slate_log_of(settings: Settings, dropped: Callable[[int], None]) -> SlateLog:
-    """What logs served slates; ``dropped`` is told of those that it cannot. As :func:`log_folder`."""
+    """What logs served slates; ``dropped`` is called with how many it cannot. As :func:`log_folder`."""
     return SlateLog(file_log(settings, SLATES), max_waiting=settings.events.max_waiting_slates, dropped=dropped)

@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 class SlateLog:
     """A sink of served slates over a log, with a thread of its own.
 
-    At most ``max_waiting`` slates wait for the disk; more are dropped, and ``dropped`` is told how many. So is it where
-    the disk fails.
+    At most ``max_waiting`` slates wait for the disk. More are dropped, and so is what a failing disk does not take;
+    ``dropped`` is called with how many.
     """
 
     def __init__(

@@ -78,7 +78,7 @@ def event_tables(contents: list[bytes]) -> Mapping[str, pa.Table]:
 def slate_tables(contents: list[bytes], *, as_events: bool) -> Mapping[str, pa.Table]:
     """Served slates, and with ``as_events`` their items as events of the type ``served``.
 
-    A slate of an anonymous visitor is no event: nobody could have acted on it under a name.
+    A slate of an anonymous visitor is no event: no user could have acted on it under a name.
     """
     slates = _read(contents, SLATE)
     found = {SLATES: slates.to_arrow().cast(SLATE)}

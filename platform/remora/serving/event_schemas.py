@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from remora.core.vocabulary import MAX_ID_CHARACTERS
 from remora.events.contract import FIELDS, MAX_CONTEXT_VALUES, REQUIRED
-from remora.events.intake import ACCEPTED, DUPLICATE, QUARANTINED, Verdict
+from remora.events.intake import ACCEPTED, DUPLICATE, QUARANTINED, IntakeVerdict
 from remora.serving.schemas import RequestModel
 
 MAX_EVENTS = 1_000
@@ -63,7 +63,7 @@ class EventsResponse(BaseModel):
     verdicts: list[EventVerdict] = Field(description="in the order of the request")
 
     @classmethod
-    def of(cls, verdicts: list[Verdict]) -> EventsResponse:
+    def of(cls, verdicts: list[IntakeVerdict]) -> EventsResponse:
         """Counted."""
         found = [one.verdict for one in verdicts]
         return cls(

@@ -30,7 +30,7 @@ NUMBERS = {"value": pl.Float64, "position": pl.Int64}
 
 
 @dataclass
-class Sent:
+class SendReport:
     """What became of the events of a file: how many of each verdict, and the reasons of those quarantined."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -49,14 +49,14 @@ def send(
     patience_seconds: float = PATIENCE_SECONDS,
     advanced: Callable[[int], None] = lambda count: None,
     rest: Callable[[float], None] = time.sleep,
-) -> Sent:
+) -> SendReport:
     """Send all; ``advanced`` gets how many more were answered.
 
     An event without an id is given one of its content and of how often it came before, so that the same file may be
     sent again. NotReady when the server takes nothing for ``patience_seconds``; what was answered until then is kept.
     BadRequest where it refuses a batch.
     """
-    found = Sent()
+    found = SendReport()
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
         for batch in batches(identified(events)):
             for verdict in _answered(client, f"{url}/v1/events", batch, patience_seconds, rest):
