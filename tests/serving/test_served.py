@@ -50,7 +50,7 @@ class TestAnApp:
         assert client.get(f"/{topology}/nothing").json()["type"] == "urn:remora:problem:not-found"
 
     def test_refuses_a_body_that_is_too_large(self, client: httpx.Client, topology: str) -> None:
-        assert client.post(f"/{topology}/v1/recommend", content=b" " * 200_000).status_code == 413
+        assert client.post(f"/{topology}/v1/recommend", content=b" " * 300_000).status_code == 413
 
     def test_shows_its_documentation(self, client: httpx.Client, topology: str) -> None:
         assert client.get(f"/{topology}/docs").status_code == 200
