@@ -71,7 +71,8 @@ RUNS_AGAIN: dict[str, set[str]] = {
     "surfaces.*": JUDGED,
     # how it is judged
     "evaluation.events_between_queries": FOUND, "evaluation.queries_per_user": FOUND, "evaluation.horizon_days": FOUND,
-    "evaluation.max_snapshots": FOUND, "evaluation.cutoffs": MERGED, "evaluation.new_user_events": MERGED | RANKED,
+    "evaluation.max_snapshots": FOUND, "evaluation.attribution.*": ROWS,
+    "evaluation.cutoffs": MERGED, "evaluation.new_user_events": MERGED | RANKED,
     "evaluation.seed": MERGED, "evaluation.*": JUDGED,
     "gates.*": {"gates"}, "serving.timeout_ms": {"gates"}, "data.clock": {"gates"},
     "data.dataset": {"download", "gates"},

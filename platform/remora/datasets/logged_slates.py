@@ -10,10 +10,11 @@ from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID, VA
 from remora.datasets.by_user import COLUMNS, map_users
 from remora.datasets.queries import LABEL, OUTCOMES, Objectives, check_values, history_events, label_of, schema_with
 from remora.datasets.splits import Window
+from remora.feedback.attribution import EXPOSED_AT, ORPHAN, REQUEST_ID, attribute, rule_of
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 
-REQUEST_ID, POSITION, SHOWN = "request_id", "position", "shown"
+POSITION, SHOWN = "position", "shown"
 QUERY = [USER_ID, "instant", "query_id"]
 
 
@@ -24,8 +25,8 @@ def logged_slates(
     :func:`~remora.datasets.queries.queries` with objectives, ``targets`` left empty, and ``shown``, the distinct items
     in order of position.
 
-    An event belongs to the slate of its ``request_id`` if that showed the item to the user, else to the user's latest
-    slate before it that did; in both cases within the horizon, and before the window's end. Slates that nothing
+    Events belong to slates as the settings' rule has it (:mod:`remora.feedback.attribution`), and before the window's
+    end. Slates that nothing
     followed are left out unless ``include_unlabelled`` ones are asked for. DataError where events have no request_id or
     position.
     """
@@ -73,8 +74,10 @@ def _slates(
     slates = shown.group_by(QUERY, maintain_order=True).agg(pl.col(ITEM_ID).alias(SHOWN))
     positives = acts.filter(pl.col(EVENT_TYPE).is_in(list(settings.data.positive_types)))
     labels = [LABEL + name for name in objectives]
+    exposures = shown.rename({"instant": EXPOSED_AT})
     answers = (
-        _attributed(acts, shown, settings)
+        attribute(exposures, acts, rule_of(settings))
+        .filter(pl.col(ORPHAN).is_null())
         .group_by("query_id", ITEM_ID)
         .agg(label_of(objective).alias(LABEL + name) for name, objective in objectives.items())
         .filter(pl.any_horizontal(pl.col(labels) > 0))
@@ -93,23 +96,3 @@ def _slates(
             pl.lit([], pl.List(pl.Float64)).alias("weights"),
         )
     )
-
-
-def _attributed(acts: pl.DataFrame, shown: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """``acts`` of items that were shown, each with the ``query_id`` that it belongs to."""
-    horizon = pl.duration(microseconds=round(settings.evaluation.horizon_days * 86_400e6))
-    soon = pl.col(EVENT_TIMESTAMP).is_between(pl.col("instant"), pl.col("instant") + horizon, closed="left")
-    keys = [USER_ID, ITEM_ID]
-    named = acts.join(shown, on=[*keys, REQUEST_ID], how="left")
-    by_name = named.filter(pl.col("query_id").is_not_null())
-    unnamed = named.filter(pl.col("query_id").is_null()).drop("query_id", "instant")
-    latest = unnamed.sort(EVENT_TIMESTAMP).join_asof(
-        shown.select(*QUERY, ITEM_ID).sort("instant"),
-        left_on=EVENT_TIMESTAMP,
-        right_on="instant",
-        by=keys,
-        coalesce=False,
-        check_sortedness=False,
-    )
-    columns = [*keys, EVENT_TYPE, EVENT_TIMESTAMP, *([VALUE] if VALUE in acts.columns else []), "query_id", "instant"]
-    return pl.concat([by_name.select(columns), latest.select(columns)]).filter(soon)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
@@ -78,6 +78,20 @@ METRICS: Any = (
 )
 
 
+class AttributionSettings(Section):
+    """To which slate that was shown an event belongs."""
+
+    horizons_days: dict[str, Annotated[float, Field(gt=0, le=MOST_DAYS)]] = Field(
+        {}, description="event type -> how soon after it was shown it counts, where not `evaluation.horizon_days`"
+    )
+    exposure: Literal["first", "last"] = Field(
+        "last", description="of several slates that showed the item, where the event names none"
+    )
+    by: Literal["request", "request_or_item"] = Field(
+        "request_or_item", description="request: an event that names no slate belongs to none"
+    )
+
+
 class EvaluationSettings(Section):
     """How queries are made from held-out time, and how they are judged."""
 
@@ -97,6 +111,7 @@ class EvaluationSettings(Section):
     horizon_days: float = Field(
         7.0, gt=0, le=MOST_DAYS, description="positive events this soon after the query are its targets"
     )
+    attribution: AttributionSettings = AttributionSettings()
     max_snapshots: int = Field(20, ge=1, le=100_000, description="most refreshes of the item features within a window")
     new_user_events: int = Field(
         5, ge=0, le=1_000_000, description="users with fewer positive events before the query are `new`"

@@ -113,6 +113,7 @@ SLATES = Step(
         "split",
         *_SOURCES,
         *_fields("evaluation", "events_between_queries", "queries_per_user", "horizon_days", "max_snapshots"),
+        "evaluation.attribution",
         *_fields("objectives.*", "events", "label"),
         *_fields("ranking", "candidates", "negatives_per_query", "easy_negatives_per_query", "train_queries"),
         *_fields("ranking", "validation_negatives", "validation_queries", "seed"),

@@ -48,14 +48,15 @@ def event(user: str, type: str, bundle: str | None, request: str | None = None, 
 EARLY = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 EVENTS_OF_TWO = [
     event("u", "shown", "new", "r1"),
-    event("u", "shown", "new", "r1"),
+    event("u", "shown", "new", "r1", item_id="j"),
     event("u", "like", None, "r1"),
-    event("u", "hide", "new"),
+    event("u", "hide", None, item_id="j"),  # names no request: it belongs to the last that showed the item
     event("v", "shown", "new", "r2"),
-    event("v", "like", None, "nobody's"),
+    event("v", "like", None, "r2", item_id="j"),  # which was not shown
     event("w", "shown", "old", "r3"),
-    event("w", "like", "old", "r3"),
-    event("w", "like", "old", "r3", event_timestamp=EARLY),
+    event("w", "like", None, "r3"),
+    event("w", "like", None, "r3", event_timestamp=EARLY),
+    event("w", "like", "new", "r3"),  # what the event itself says of a bundle does not count
     event("x", "like", "old"),
 ]
 
@@ -66,7 +67,7 @@ def test_rewards_are_summed_by_user_and_bundle(settings: Settings) -> None:
     assert found["new"] == UserSums(
         users=2, rewards=1.0, exposures=3.0, rewards_squared=1.0, exposures_squared=5.0, products=2.0
     )
-    assert (found["old"].users, found["old"].rewards, found["old"].exposures) == (1, 2.0, 1.0)
+    assert (found["old"].users, found["old"].rewards, found["old"].exposures) == (1, 4.0, 1.0)
 
 
 def test_a_reader_reads_again_when_there_is_another_lake(settings: Settings) -> None:

@@ -9,12 +9,13 @@ import polars as pl
 
 from remora.core.errors import NotBuilt
 from remora.core.home import Home
-from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, USER_ID
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.feedback.attribution import EXPOSED_AT, ORPHAN, REQUEST_ID, attribute, distinct_exposures, rule_of
 from remora.ingest.lake import Lake
 from remora.release.rollout.sequential.ratios import UserSums
 from remora.settings import Settings
 
-BUNDLE, REQUEST = "bundle", "request_id"
+BUNDLE = "bundle"
 
 
 class LakeRewards:
@@ -38,9 +39,9 @@ class LakeRewards:
 def outcomes(settings: Settings, since: datetime) -> Mapping[str, UserSums]:
     """Sums over users by bundle, of events at ``since`` or later.
 
-    A user's exposures are the impressions of the bundle's slates; the rewards are the events' weights, less those of
-    unwanted ones. An event that names no bundle counts for that of the impression with its request_id. Empty where
-    there is no lake, no impressions, or no column ``bundle``.
+    A user's exposures are the impressions of the bundle's slates. The rewards are the weights of the events that belong
+    to them by the settings' rule (:mod:`remora.feedback.attribution`), less those of unwanted ones. Empty where there
+    is no lake, no impressions, or no column ``bundle``.
     """
     try:
         lake = Lake.open(Home(settings.home))
@@ -49,14 +50,22 @@ def outcomes(settings: Settings, since: datetime) -> Mapping[str, UserSums]:
     if lake.impression is None or not lake.days() or BUNDLE not in lake.event_schema.names or lake.last < since:
         return {}
     events = _events(lake, since)
-    shown = pl.col(EVENT_TYPE) == lake.impression
-    named = _with_bundle(events, shown)
+    was_shown = pl.col(EVENT_TYPE) == lake.impression
+    exposures = distinct_exposures(
+        events.filter(was_shown, pl.col(BUNDLE).is_not_null()).select(
+            USER_ID, ITEM_ID, REQUEST_ID, BUNDLE, pl.col(EVENT_TIMESTAMP).alias(EXPOSED_AT)
+        )
+    )
+    acts = events.filter(~was_shown).drop(BUNDLE)
     weights = {name: kind.weight * kind.sign for name, kind in settings.data.event_types.items()}
     reward = pl.col(EVENT_TYPE).replace_strict(weights, default=0.0, return_dtype=pl.Float64)
+    owned = attribute(exposures, acts, rule_of(settings)).filter(pl.col(ORPHAN).is_null())
+    rewards = owned.group_by(BUNDLE, USER_ID).agg(r=reward.sum())
     by_user = (
-        named.group_by(BUNDLE, USER_ID)
-        .agg(r=reward.filter(~shown).sum(), e=shown.sum().cast(pl.Float64))
-        .filter(pl.col("e") > 0)
+        exposures.group_by(BUNDLE, USER_ID)
+        .agg(e=pl.len().cast(pl.Float64))
+        .join(rewards, on=[BUNDLE, USER_ID], how="left")
+        .with_columns(pl.col("r").fill_null(0.0))
     )
     sums = by_user.group_by(BUNDLE).agg(
         users=pl.len(),
@@ -70,17 +79,9 @@ def outcomes(settings: Settings, since: datetime) -> Mapping[str, UserSums]:
 
 
 def _events(lake: Lake, since: datetime) -> pl.DataFrame:
-    """The columns that are needed, of the days that are."""
-    optional = [name for name in (REQUEST,) if name in lake.event_schema.names]
-    wanted = [USER_ID, EVENT_TYPE, EVENT_TIMESTAMP, BUNDLE, *optional]
+    """The columns that are needed, of the days that are; of data without requests they are null."""
+    optional = [name for name in (REQUEST_ID,) if name in lake.event_schema.names]
+    wanted = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, BUNDLE, *optional]
     tables = [pl.from_arrow(table) for table in lake.tables(since=since, columns=wanted)]
-    frames = [table for table in tables if isinstance(table, pl.DataFrame)]
-    return pl.concat(frames)
-
-
-def _with_bundle(events: pl.DataFrame, shown: pl.Expr) -> pl.DataFrame:
-    if REQUEST in events.columns:
-        made = events.filter(shown & pl.col(BUNDLE).is_not_null() & pl.col(REQUEST).is_not_null())
-        made = made.select(REQUEST, pl.col(BUNDLE).alias("made_by")).unique(REQUEST, keep="first", maintain_order=True)
-        events = events.join(made, on=REQUEST, how="left").with_columns(pl.coalesce(BUNDLE, "made_by").alias(BUNDLE))
-    return events.filter(pl.col(BUNDLE).is_not_null())
+    found = pl.concat([table for table in tables if isinstance(table, pl.DataFrame)])
+    return found if optional else found.with_columns(pl.lit(None, pl.String).alias(REQUEST_ID))
