@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import schemathesis
 from hypothesis import settings
+from tests.events.test_intake import Memory
 from tests.serving.small_shop import SmallShop
 from tests.serving.test_routes import Front
 
+from remora.events.contract import EventContract
+from remora.events.intake import Intake
 from remora.serving.routes import application
 
 CONFIG = schemathesis.Config.from_dict(
@@ -15,7 +18,9 @@ CONFIG = schemathesis.Config.from_dict(
         "checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}},  # 413 too: what is invalid may be long
     }
 )
-SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", application(Front(SmallShop())), config=CONFIG)
+SHOP = SmallShop()
+APP = application(Front(SHOP), Intake(Memory(), EventContract.of(SHOP.settings.data)))
+SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP, config=CONFIG)
 
 
 @SCHEMA.parametrize()

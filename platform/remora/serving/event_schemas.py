@@ -33,7 +33,12 @@ EVENT_SCHEMA: dict[str, Any] = {
     "required": list(REQUIRED),
     "additionalProperties": False,
 }
-"""JSON Schema of an event that is accepted; any other is quarantined, and the rest of its request is not."""
+"""JSON Schema of an event that is accepted."""
+
+ANY_EVENT: dict[str, Any] = {
+    "anyOf": [EVENT_SCHEMA, {}],
+    "description": "whatever is no such event is quarantined, and the rest of its request is not",
+}
 
 EXAMPLE: Any = {"user_id": "196", "item_id": "50", "event_type": "like", "event_timestamp": "2026-11-30T18:20:00Z"}
 
@@ -43,7 +48,7 @@ class EventsRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"events": [EXAMPLE]}]})
 
-    events: Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS, json_schema_extra={"items": EVENT_SCHEMA})]
+    events: Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS, json_schema_extra={"items": ANY_EVENT})]
 
 
 class EventVerdict(BaseModel):
