@@ -58,7 +58,7 @@ class SlateLog:
         lost, self._lost = self._lost, 0
         try:
             if slates:
-                self._log.append([_encoded(slate) for slate in slates])
+                self._log.append([encoded(slate) for slate in slates])
             else:
                 self._log.seal_if_old()
         except OSError as error:
@@ -87,5 +87,6 @@ def record_of(slate: ServedSlate) -> dict[str, Any]:
     }
 
 
-def _encoded(slate: ServedSlate) -> bytes:
+def encoded(slate: ServedSlate) -> bytes:
+    """One record of the log."""
     return json.dumps(record_of(slate), ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,5 @@
+"""python -m benchmarks.events."""
+
+from benchmarks.events.run import main
+
+main()
