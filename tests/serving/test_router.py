@@ -194,7 +194,9 @@ def test_a_score_that_is_none_is_counted_and_spoils_no_sum(score: float | None) 
     )
     counter.compared(response, response)
     sums = counter.sums()
-    assert (sums.unscored, sums.items, sums.scores, sums.squares) == (1, 1, 0.5, 0.25)
+    for of in (sums.answers, sums.shown):
+        assert (of.items, of.scores, of.squares) == (1, 0.5, 0.25)
+    assert (sums.answers.unscored, sums.compared) == (1, 1)
     assert ShadowStats.model_validate_json(sums.model_dump_json()) == sums
 
 
@@ -248,7 +250,7 @@ class TestAShadow:
         assert set(front.answers()) == {"old"}
         found = front.shadowed()["new"]
         assert found.compared == len(USERS)
-        assert sum(found.milliseconds) == sum(found.production_milliseconds) == len(USERS)
+        assert sum(found.answers.milliseconds) == sum(found.shown.milliseconds) == len(USERS)
 
     def test_overlap_and_scores_are_those_of_the_slates(self) -> None:
         shown = ask(router(Traffic(production="old")), USERS, n=20)
@@ -262,20 +264,20 @@ class TestAShadow:
         )
         scores = np.array([i.score for a in instead for i in a.items if i.score is not None])
         assert found.overlap == pytest.approx(overlap)
-        assert (found.items, found.scores) == (len(scores), pytest.approx(scores.sum()))
-        assert found.squares == pytest.approx((scores**2).sum())
+        assert (found.answers.items, found.answers.scores) == (len(scores), pytest.approx(scores.sum()))
+        assert found.answers.squares == pytest.approx((scores**2).sum())
 
     def test_that_is_the_same_bundle_overlaps_wholly(self) -> None:
         front = router(Traffic(production="old", shadow="old"))
         ask(front, USERS)
         found = front.shadowed()["old"]
         assert found.overlap == found.compared == len(USERS)
-        assert found.scores == found.production_scores
+        assert found.answers.scores == found.shown.scores
 
     def test_that_breaks_is_counted_and_no_answer_shows_it(self, caplog: pytest.LogCaptureFixture) -> None:
         front = router(Traffic(production="old", shadow="new"), {"new": ZeroDivisionError()})
         assert all(answer.degraded == [] for answer in ask(front, USERS))
-        assert front.shadowed()["new"].failed == len(USERS)
+        assert front.shadowed()["new"].answers.failed == len(USERS)
 
     def test_that_is_busy_is_not_asked(self) -> None:
         front = router(Traffic(production="old", shadow="new"))

@@ -103,7 +103,7 @@ def test_a_home_that_was_moved_is_the_one_that_is_named(config: Path, monkeypatc
     assert load(config.parent / "new" / "settings.yaml").home == str(config.parent / "new")
 
 
-@pytest.mark.parametrize("format", [None, b"3", b"9", b"", b"\xff\x00"])
+@pytest.mark.parametrize("format", [None, b"3", b"99", b"", b"\xff\x00"])
 def test_a_home_of_another_version_is_refused_and_left_as_it_is(config: Path, format: bytes | None) -> None:
     settings = load(config)
     activate(settings)
@@ -112,6 +112,6 @@ def test_a_home_of_another_version_is_refused_and_left_as_it_is(config: Path, fo
     if format is not None:
         written.write_bytes(format)
     before = sorted(os.listdir(settings.home))
-    with pytest.raises(UnsupportedFormat, match=r"reads format '8'.* remove it and build it again"):
+    with pytest.raises(UnsupportedFormat, match=r"reads format '9'.* remove it and build it again"):
         activate(settings)
     assert sorted(os.listdir(settings.home)) == before

@@ -101,7 +101,7 @@ def test_a_home_of_another_format_is_refused_wherever_settings_are_read(
     file = write(tmp_path, LEAST)
     activate(load(file))
     (tmp_path / "home" / "format").write_text(written)
-    with pytest.raises(UnsupportedFormat, match=rf"of format '{written}'; this version of Remora reads format '8'"):
+    with pytest.raises(UnsupportedFormat, match=rf"of format '{written}'; this version of Remora reads format '9'"):
         load(file)
 
 

@@ -13,7 +13,11 @@ from remora.core.home import Home
 from remora.core.json_document import read_document
 
 FOLDER = "serving/live"
-LATENCY_BOUNDS_MS = (5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0)
+# fmt: off
+LATENCY_BOUNDS_MS = (
+    1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0, 3000.0,
+)
+# fmt: on
 """Upper bounds of the buckets of ``milliseconds``; one bucket more holds what is longer."""
 
 EMPTY = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
@@ -36,7 +40,9 @@ class Counters(BaseModel):
         sums: dict[str, Any] = {}
         for name, mine in self:
             theirs = getattr(other, name)
-            if isinstance(mine, tuple):
+            if isinstance(mine, Counters):
+                sums[name] = mine._with(theirs, sign)
+            elif isinstance(mine, tuple):
                 sums[name] = tuple(a + sign * b for a, b in zip(mine, theirs, strict=True))
             else:
                 sums[name] = mine + sign * theirs
@@ -53,26 +59,23 @@ class RequestStats(Counters):
     underfilled: int = Field(0, description="fewer items than were asked for")
     unscored: int = Field(0, description="an item without a score from the ranker")
     milliseconds: tuple[int, ...] = Field(EMPTY, description="requests per bucket of latency")
+    items: int = Field(0, description="that have a finite score: the sums of scores are of these")
+    scores: float = Field(0.0, description="sum of their scores")
+    squares: float = Field(0.0, description="sum of the scores' squares")
 
 
 class ShadowStats(Counters):
     """Requests that were answered by production and then, aside, by the shadow."""
 
-    compared: int = 0
+    answers: RequestStats = Field(RequestStats(), description="the shadow's; its deadline is the request's whole time")
+    shown: RequestStats = Field(RequestStats(), description="the answers that they are compared with: time and scores")
     skipped: int = Field(0, description="not asked, because the replica was busy")
-    failed: int = 0
-    deadline_exceeded: int = Field(0, description="of the shadow's answers, by the request's whole time")
-    underfilled: int = 0
-    unscored: int = 0
     overlap: float = Field(0.0, description="sum over requests of the share of items in both slates")
-    items: int = Field(0, description="that the sums of scores are of")
-    scores: float = Field(0.0, description="sum of the shadow's scores")
-    squares: float = Field(0.0, description="sum of their squares")
-    production_items: int = 0
-    production_scores: float = 0.0
-    production_squares: float = 0.0
-    milliseconds: tuple[int, ...] = Field(EMPTY, description="of the shadow's answers, per bucket of latency")
-    production_milliseconds: tuple[int, ...] = Field(EMPTY, description="of the answers that it is compared with")
+
+    @property
+    def compared(self) -> int:
+        """Requests that the shadow was asked."""
+        return self.answers.requests
 
 
 class ReplicaStatus(BaseModel):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ray.serve import metrics
 
+from remora.control.replica_status import LATENCY_BOUNDS_MS
 from remora.feedback.served_slate import ServedSlate
 from remora.pipeline.degradation import code_of
 
-SECONDS = [0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 3.0]
-"""Upper bounds of the latency buckets."""
+SECONDS = [bound / 1e3 for bound in LATENCY_BOUNDS_MS]
+"""Upper bounds of the latency buckets: those by which a rollout compares bundles."""
 
 
 class ServingMetrics:

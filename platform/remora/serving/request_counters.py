@@ -16,73 +16,68 @@ class RequestCounter:
     """Answers of one bundle so far; written by the event loop, read by the thread that reports."""
 
     def __init__(self) -> None:
-        self._sums: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._scores = self._squares = 0.0
         self._milliseconds = [*EMPTY]
 
     def answered(self, slate: ServedSlate) -> None:
         """Count a slate; one of the fallback chain has failed."""
-        self._sums.update(
-            requests=1,
+        self._counts.update(
             failed=slate.fallback,
             deadline_exceeded=slate.total_ms > slate.within_ms,
             degraded=bool(slate.degraded),
             underfilled=len(slate.items) < slate.requested,
             unscored=len(finite_scores(slate.items)) < len(slate.items),
         )
-        self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, slate.total_ms)] += 1
+        self._took(slate.total_ms, slate.items)
+
+    def shown(self, response: RecommendResponse) -> None:
+        """Count how long a slate took, and its scores, alone: the rest of it is counted where it was made."""
+        self._took(response.timings_ms["total"], response.items)
 
     def failed(self) -> None:
         """Count a request that a bug ended."""
-        self._sums.update(requests=1, failed=1)
+        self._counts.update(requests=1, failed=1)
 
     def sums(self) -> RequestStats:
         """So far."""
-        return RequestStats(**self._sums, milliseconds=tuple(self._milliseconds))
+        sums = {"scores": self._scores, "squares": self._squares, "milliseconds": tuple(self._milliseconds)}
+        return RequestStats(**self._counts, **sums)
+
+    def _took(self, total_ms: float, items: Items) -> None:
+        scores = finite_scores(items)
+        self._counts.update(requests=1, items=len(scores))
+        self._scores += sum(scores)
+        self._squares += sum(score * score for score in scores)
+        self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, total_ms)] += 1
 
 
 class ShadowCounter:
     """What a shadow answered so far, beside what was shown."""
 
     def __init__(self) -> None:
-        self.answers = RequestCounter()
-        self._sums: Counter[str] = Counter()
-        self._scores: dict[str, float] = {}
-        self._milliseconds = [*EMPTY]
+        self.answers, self._shown = RequestCounter(), RequestCounter()
+        self._skipped, self._overlap = 0, 0.0
 
     def skipped(self) -> None:
         """Count a request that the shadow was not asked."""
-        self._sums["skipped"] += 1
+        self._skipped += 1
 
     def compared(self, shadow: RecommendResponse, shown: RecommendResponse) -> None:
         """Count what the shadow answered in place of what was ``shown``."""
-        self._milliseconds[bisect_left(LATENCY_BOUNDS_MS, shown.timings_ms["total"])] += 1
+        self._shown.shown(shown)
         ours, theirs = ({item.item_id for item in response.items} for response in (shadow, shown))
-        self._add("overlap", len(ours & theirs) / max(1, len(ours), len(theirs)))
-        for prefix, items in (("", shadow.items), ("production_", shown.items)):
-            scores = finite_scores(items)
-            self._sums[f"{prefix}items"] += len(scores)
-            self._add(f"{prefix}scores", sum(scores))
-            self._add(f"{prefix}squares", sum(score * score for score in scores))
-
-    def _add(self, name: str, more: float) -> None:
-        self._scores[name] = self._scores.get(name, 0.0) + more
+        self._overlap += len(ours & theirs) / max(1, len(ours), len(theirs))
 
     def sums(self) -> ShadowStats:
         """So far."""
-        answers = self.answers.sums()
-        return ShadowStats(
-            compared=answers.requests,
-            failed=answers.failed,
-            deadline_exceeded=answers.deadline_exceeded,
-            underfilled=answers.underfilled,
-            unscored=answers.unscored,
-            milliseconds=answers.milliseconds,
-            production_milliseconds=tuple(self._milliseconds),
-            **self._sums,
-            **self._scores,
-        )
+        answers, shown = self.answers.sums(), self._shown.sums()
+        return ShadowStats(answers=answers, shown=shown, skipped=self._skipped, overlap=self._overlap)
 
 
-def finite_scores(items: Sequence[RecommendedItem] | Sequence[ServedItem]) -> list[float]:
+Items = Sequence[RecommendedItem] | Sequence[ServedItem]
+
+
+def finite_scores(items: Items) -> list[float]:
     """Of the items that a scorer has an opinion of; infinity does not count."""
     return [item.score for item in items if item.score is not None and math.isfinite(item.score)]

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 WRITTEN = "settings.yaml"
 
-FORMAT, FORMAT_FILE = 8, "format"
+FORMAT, FORMAT_FILE = 9, "format"
 """Of a home: settings, documents and artifacts with the names of this version."""
 
 ACTIVE = Path(".remora/active")

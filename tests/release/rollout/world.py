@@ -135,19 +135,20 @@ class World:
     def _compare(self, replica: Replica, bundle: str, n: int) -> None:
         nature, items = self._nature(bundle), 10 * n
         scores = self.random.normal(nature.scores, 1.0, 2).tolist()  # a mean of many moves little
-        sums = ShadowStats(
-            compared=n,
-            overlap=float(self.random.binomial(items, nature.overlap)) / 10,
+        answers = RequestStats(
+            requests=n,
             items=items,
             scores=items * (nature.scores + 0.01 * (scores[0] - nature.scores)),
             squares=items * (nature.scores**2 + 1.0),
-            production_items=items,
-            production_scores=items * 1.0,
-            production_squares=items * 2.0,
             milliseconds=self._milliseconds(bundle, n),
-            production_milliseconds=self._milliseconds(self.production, n),
             **self._wrong(bundle, n, ("failed", "deadline_exceeded", "underfilled", "unscored")),
         )
+        milliseconds = self._milliseconds(self.production, n)
+        shown = RequestStats(
+            requests=n, items=items, scores=items * 1.0, squares=items * 2.0, milliseconds=milliseconds
+        )
+        overlap = float(self.random.binomial(items, nature.overlap)) / 10
+        sums = ShadowStats(answers=answers, shown=shown, overlap=overlap)
         replica.shadowed[bundle] = replica.shadowed.get(bundle, ShadowStats()) + sums
 
     def _wrong(self, bundle: str, n: int, names: tuple[str, ...]) -> dict[str, int]:

@@ -11,7 +11,7 @@ threshold taken from the very answers it is applied to would bias the test.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from remora.control.replica_status import RequestStats, ShadowStats
@@ -64,7 +64,11 @@ def _answers(field: str, of: str) -> Callable[[StepComparison], Count]:
 
 
 def _shadowed(field: str) -> Callable[[StepComparison], Count]:
-    return lambda compared: Count(getattr(compared.shadowed, field), compared.shadowed.compared)
+    return lambda compared: Count(getattr(compared.shadowed.answers, field), compared.shadowed.compared)
+
+
+def _slow(milliseconds: Sequence[int], after: int) -> Count:
+    return Count(slower(milliseconds, after), sum(milliseconds))
 
 
 def _margin(field: str) -> Callable[[RolloutSettings], float]:
@@ -119,10 +123,8 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         name="latency",
         about="answers slower than what was production's p99",
         kinds=SHADOWING,
-        candidate=lambda c: Count(slower(c.shadowed.milliseconds, c.slow_after), sum(c.shadowed.milliseconds)),
-        production=lambda c: Count(
-            slower(c.shadowed.production_milliseconds, c.slow_after), sum(c.shadowed.production_milliseconds)
-        ),
+        candidate=lambda c: _slow(c.shadowed.answers.milliseconds, c.slow_after),
+        production=lambda c: _slow(c.shadowed.shown.milliseconds, c.slow_after),
         margin=_margin("latency"),
     ),
     Guardrail(

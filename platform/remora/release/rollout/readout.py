@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from remora.control.replica_status import ShadowStats
+from remora.control.replica_status import RequestStats, ShadowStats
 from remora.release.rollout.guardrails import REWARDS, Count, Guardrail, StepComparison, alpha_of_each, rows_of
 from remora.release.rollout.latency import quantile_ms
 from remora.release.rollout.plan import SHARED, Plan, RolloutStep, StepKind
@@ -145,8 +145,8 @@ def make_readout(
     shadow = step.kind is StepKind.SHADOW
     alpha, shadowed = alpha_of_each(plan, settings.alpha), compared.shadowed
     drift = _drift(shadowed, settings) if shadow else None
-    taken = shadowed.milliseconds if shadow else compared.candidate.milliseconds
-    beside = shadowed.production_milliseconds if shadow else compared.production.milliseconds
+    taken = (shadowed.answers if shadow else compared.candidate).milliseconds
+    beside = (shadowed.shown if shadow else compared.production).milliseconds
     return Readout(
         step=str(step),
         seconds=seconds,
@@ -192,17 +192,18 @@ def _rewards(outcomes: Mapping[str, UserSums], settings: RolloutSettings, alpha:
 
 
 def _drift(shadowed: ShadowStats, settings: RolloutSettings) -> Drift | None:
-    items = min(shadowed.items, shadowed.production_items)
+    items = min(shadowed.answers.items, shadowed.shown.items)
     if items < 2:
         return None
-    mean, deviation = _moments(shadowed.scores, shadowed.squares, shadowed.items)
-    beside, unit = _moments(shadowed.production_scores, shadowed.production_squares, shadowed.production_items)
+    mean, deviation = _moments(shadowed.answers)
+    beside, unit = _moments(shadowed.shown)
     if not (unit > 0 and math.isfinite(mean - beside) and math.isfinite(deviation)):
         return None  # production scores everything alike: there is nothing to measure by
     return Drift(items=items, mean=(mean - beside) / unit, spread=deviation / unit, most=settings.max_score_shift)
 
 
-def _moments(total: float, squares: float, n: int) -> tuple[float, float]:
-    mean = total / n
+def _moments(stats: RequestStats) -> tuple[float, float]:
+    """Mean and standard deviation of the scores."""
+    mean = stats.scores / stats.items
     # Of equal scores the difference may be below zero by rounding.
-    return mean, math.sqrt(max(0.0, squares / n - mean**2))
+    return mean, math.sqrt(max(0.0, stats.squares / stats.items - mean**2))
