@@ -24,7 +24,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	@$(PIP) -e ".[dev,redis,postgres,iceberg,delta]"
+	@$(PIP) -e ".[dev,redis,postgres,iceberg,delta,kafka]"
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core

@@ -19,6 +19,7 @@ from remora.events import compaction
 from remora.events.compaction import DOCUMENT, LOCK, Compaction, compact, read_compacted
 from remora.events.file_log import FileLog
 from remora.events.intake import Intake
+from remora.events.segment_reader import SegmentReader
 from remora.events.tables import QUARANTINE, event_tables
 from remora.ingest.sent_events import FOLDER
 
@@ -54,7 +55,7 @@ def ids(home: Home, where: str = FOLDER, column: str = "event_id") -> list[str]:
 
 
 def brought(home: Home, folder: Path, **changes: Any) -> Compaction:
-    return compact(home, {folder: event_tables}, **({"retention_seconds": 7 * DAYS} | changes))
+    return compact(home, [(SegmentReader(folder), event_tables)], **({"retention_seconds": 7 * DAYS} | changes))
 
 
 def test_events_come_into_the_contracts_columns_and_what_was_refused_beside_them(home: Home, folder: Path) -> None:

@@ -30,7 +30,8 @@ PLAIN = (
     "impression", "title", "category", "available", "user_columns",
     "item_columns", "text_columns", "address", "preset", "surface", "events",
     "split", "catalog", "snapshot",
-    "leakage_allowlist", "metric", "host", "signing_key", "trusted_keys", "on_success", "textfile", "folder",
+    "leakage_allowlist", "metric", "host", "signing_key", "trusted_keys", "on_success", "textfile",
+    "folder", "brokers", "topic_prefix", "properties_file",
 )
 # fmt: on
 """Texts in which no credential can stand; of a new text this file asks which it is."""

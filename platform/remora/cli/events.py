@@ -77,12 +77,14 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say how much the log has, how much of it is not collected yet, and what the home has of it."""
     from remora.events.collect import log_status
 
-    found = log_status(load(config))
-    emit(
-        vars(found),
-        as_json,
-        lambda out: out.print(
-            f"log {' and '.join(found.folders) or '(none)'}: {found.segments:,} files, {found.bytes:,} bytes, of which "
-            f"{found.uncollected_bytes:,} are not collected; collected files in the home: {found.collected_files:,}"
-        ),
-    )
+    settings = load(config)
+    found, unit = log_status(settings), "bytes" if settings.events.kafka.brokers is None else "records"
+
+    def drawn(out: Console) -> None:
+        for topic, left in found.logs.items():
+            out.print(f"{topic}: {left:,} {unit} of the log are not collected yet")
+        if not found.logs:
+            out.print("There is no log yet.")
+        out.print(f"{found.collected_files:,} files of events are collected")
+
+    emit(vars(found) | {"uncollected": found.uncollected, "unit": unit}, as_json, drawn)

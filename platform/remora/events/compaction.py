@@ -1,16 +1,14 @@
-"""From the segments of the log to files that the ingest reads: each record once, whoever dies meanwhile.
+"""From the log to files that the ingest reads: each record once, whoever dies meanwhile.
 
-``events/compacted.json`` says how far each segment was read and which file comes next. It is replaced after each file
-is there; a file that is there without its document is written again, under the same number, with what is read again.
+``events/compacted.json`` says how far each part of it was read and which file comes next. It is replaced once a file is
+there; a file that is there without its document is written again, under the same number, with what is read again.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,8 +17,7 @@ from remora.core.errors import NotReady
 from remora.core.home import Home
 from remora.core.json_document import read_document
 from remora.core.locks import exclusive_lock
-from remora.events.file_log import OPEN, SEALED, sealed
-from remora.events.segment import records
+from remora.events.log import LogReader
 
 DOCUMENT, LOCK = "events/compacted.json", "events/.compaction.lock"
 ROWS_PER_FILE = 500_000
@@ -33,7 +30,7 @@ HINT = (
 
 
 class CompactionState(BaseModel):
-    """How far segments were read, by name: the byte at which the next record begins. ``next_file`` counts files."""
+    """How far the parts of logs were read, by name: where the next record begins. ``next_file`` counts files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,29 +52,38 @@ Convert = Callable[[list[bytes]], Mapping[str, pa.Table]]
 
 
 def compact(
-    home: Home, topics: Mapping[Path, Convert], *, retention_seconds: float, rows: int = ROWS_PER_FILE
+    home: Home,
+    topics: Sequence[tuple[LogReader, Convert]],
+    *,
+    retention_seconds: float,
+    rows: int = ROWS_PER_FILE,
 ) -> Compaction:
-    """Bring what the segments in the folders have beyond the last time into files of the home, of at most ``rows``
-    records each.
+    """Bring what the logs have beyond the last time into files of the home, of at most ``rows`` records each.
 
-    Segments that are still written are read as far as they go. Those that are sealed, read whole and older than
-    ``retention_seconds`` are removed. NotReady while another process does it; UnreadableInput where the document is
-    damaged.
+    Parts of a log that are read whole and older than ``retention_seconds`` are removed. NotReady while another process
+    does it; UnreadableInput where the document is damaged.
     """
     home.make_folder("events")
     busy = NotReady("Another command brings the events to the lake just now. Run this again when it is done.")
     with exclusive_lock(home, LOCK, command=COMMAND, on_busy=lambda: busy):
         done, counts, files = read_compacted(home), Counter[str](), 0
-        for folder, convert in topics.items():
-            for contents, read in _batches(folder, done.read, rows):
-                for where, table in convert(contents).items():
+        for reader, convert in topics:
+            for batch in reader.batches(done.read, rows):
+                for where, table in convert(batch.contents).items():
                     if table.num_rows:
                         home.write_bytes(f"{where}/{done.next_file:08d}.parquet", _parquet(table))
                     counts[where] += table.num_rows
-                done, files = CompactionState(next_file=done.next_file + 1, read=done.read | read), files + 1
+                done = CompactionState(next_file=done.next_file + 1, read={**done.read, **batch.read})
                 home.write_bytes(DOCUMENT, done.model_dump_json(indent=1).encode())
-        removed = _remove_old(home, topics, done, retention_seconds)
-    return Compaction(rows={where: count for where, count in counts.items() if count}, files=files, removed=removed)
+                files += 1
+        removed = {part for reader, _ in topics for part in reader.remove_old(done.read, retention_seconds)}
+        if removed:
+            # Of other parts nothing is forgotten: they may be on the disks of other nodes.
+            read = {part: end for part, end in done.read.items() if part not in removed}
+            kept = CompactionState(next_file=done.next_file, read=read)
+            home.write_bytes(DOCUMENT, kept.model_dump_json(indent=1).encode())
+    rows_by_folder = {where: count for where, count in counts.items() if count}
+    return Compaction(rows=rows_by_folder, files=files, removed=len(removed))
 
 
 def read_compacted(home: Home) -> CompactionState:
@@ -86,45 +92,6 @@ def read_compacted(home: Home) -> CompactionState:
         return read_document(home, DOCUMENT, CompactionState, HINT)
     except FileNotFoundError:
         return CompactionState()
-
-
-def segments(folder: Path) -> list[Path]:
-    """Sealed and open ones by name, which begins with the time: one that is sealed meanwhile keeps its place."""
-    return sorted([*sealed(folder), *folder.glob(f"*{OPEN}")], key=lambda path: path.stem)
-
-
-def _batches(folder: Path, read: dict[str, int], rows: int) -> Iterator[tuple[list[bytes], dict[str, int]]]:
-    """New records of a folder's segments in their order, and how far each segment is read with them."""
-    contents, ends = list[bytes](), dict[str, int]()
-    for path in segments(folder):
-        # An open one may have been sealed since it was listed; what a sealed one has stays.
-        for record in records(path if path.exists() else path.with_suffix(SEALED), read.get(path.stem, 0)):
-            contents.append(record.content)
-            ends[path.stem] = record.end
-            if len(contents) == rows:
-                yield contents, ends
-                contents, ends = [], {}
-    if contents:
-        yield contents, ends
-
-
-def _remove_old(home: Home, folders: Iterable[Path], done: CompactionState, retention_seconds: float) -> int:
-    removed, there = 0, set[str]()
-    for folder in folders:
-        for path in segments(folder):
-            found = path.stat()
-            whole = path.suffix == SEALED and done.read.get(path.stem, 0) >= found.st_size
-            if whole and time.time() - found.st_mtime > retention_seconds:
-                path.unlink()
-                removed += 1
-            else:
-                there.add(path.stem)
-    kept = CompactionState(
-        next_file=done.next_file, read={name: end for name, end in done.read.items() if name in there}
-    )
-    if kept != done:
-        home.write_bytes(DOCUMENT, kept.model_dump_json(indent=1).encode())
-    return removed
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from remora.core.errors import NotReady
 from remora.core.tables import EVENT_ID, KNOWN_TIMESTAMP
 from remora.events.contract import EventContract, Unacceptable
+from remora.events.log import EventLog
 
 ACCEPTED: Literal["accepted"] = "accepted"
 DUPLICATE: Literal["duplicate"] = "duplicate"
@@ -33,19 +34,6 @@ class IntakeVerdict(NamedTuple):
     verdict: Literal["accepted", "duplicate", "quarantined"]
     event_id: str = ""
     reason: str = ""
-
-
-class EventLog(Protocol):
-    """Where accepted events are kept."""
-
-    def append(self, records: Sequence[bytes]) -> None:
-        """Return once all are durable; OSError: none is."""
-
-    def seal_if_old(self) -> None:
-        """Called now and then while nothing comes."""
-
-    def seal(self) -> None:
-        """Called at the end."""
 
 
 class NotTaken(NotReady):

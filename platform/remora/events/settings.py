@@ -6,13 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from remora.core.errors import NotReady
+from remora.core.errors import MissingInput, NotReady, SettingsError
 from remora.core.home import Home
 from remora.events.contract import EventContract
 from remora.events.file_log import FileLog
 from remora.events.intake import Intake
+from remora.events.kafka_log import KafkaLog, KafkaReader
+from remora.events.log import EventLog, LogReader
+from remora.events.segment_reader import SegmentReader
 from remora.events.slate_log import SlateLog
 from remora.settings import Settings
+from remora.settings.events import KafkaSettings
 
 EVENTS, SLATES = "events", "slates"
 
@@ -25,26 +29,62 @@ def log_folder(settings: Settings, topic: str = EVENTS) -> Path:
     if not home.is_local:
         raise NotReady(
             "Events are not taken: the home is on a store of objects, to whose files nothing can be appended. Set "
-            "events.folder to a folder on the disk of each node."
+            "events.folder to a folder on the disk of each node, or events.kafka.brokers."
         )
     return Path(home.at("log")) / topic
 
 
-def file_log(settings: Settings, topic: str = EVENTS) -> FileLog:
-    """The log of a topic, as :func:`log_folder`."""
+def has_log(settings: Settings) -> bool:
+    """Do the settings say where a log is? NotReady where they do not."""
+    return settings.events.kafka.brokers is not None or bool(log_folder(settings))
+
+
+def log_of(settings: Settings, topic: str = EVENTS) -> EventLog:
+    """The log of a topic; NotReady as of :func:`log_folder`."""
     chosen = settings.events
-    return FileLog(
-        log_folder(settings, topic), segment_bytes=chosen.segment_bytes, segment_seconds=chosen.segment_seconds
-    )
+    if chosen.kafka.brokers is not None:
+        return KafkaLog(kafka_options(chosen.kafka), f"{chosen.kafka.topic_prefix}{topic}")
+    folder = log_folder(settings, topic)
+    return FileLog(folder, segment_bytes=chosen.segment_bytes, segment_seconds=chosen.segment_seconds)
+
+
+def reader_of(settings: Settings, topic: str = EVENTS) -> LogReader | None:
+    """Reads what the topic has; None where there is no log yet."""
+    chosen = settings.events.kafka
+    if chosen.brokers is not None:
+        return KafkaReader(options=kafka_options(chosen), topic=f"{chosen.topic_prefix}{topic}")
+    try:
+        folder = log_folder(settings, topic)
+    except NotReady:
+        return None
+    return SegmentReader(folder) if folder.is_dir() else None
+
+
+def kafka_options(chosen: KafkaSettings) -> dict[str, str]:
+    """The client's: the brokers, and the lines of the properties file. MissingInput without the file, SettingsError for
+    a line that has no `=`."""
+    options = {"bootstrap.servers": str(chosen.brokers)}
+    if chosen.properties_file is not None:
+        path = Path(chosen.properties_file).expanduser()
+        if not path.is_file():
+            raise MissingInput("file", str(path), hint="events.kafka.properties_file names it.")
+        for number, text in enumerate(path.read_text().splitlines(), 1):
+            line = text.strip()
+            if line and not line.startswith("#"):
+                name, is_there, value = line.partition("=")
+                if not is_there:
+                    raise SettingsError(f"Line {number} of '{path}' has no '=': write `name=value`.")
+                options[name.strip()] = value.strip()
+    return options
 
 
 def intake_of(settings: Settings, **options: Any) -> Intake:
     """What takes events in; ``options`` are the clock and the counter of :class:`Intake`. As :func:`log_folder`."""
     chosen = settings.events
     contract = EventContract.of(settings.data)
-    return Intake(file_log(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids, **options)
+    return Intake(log_of(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids, **options)
 
 
 def slate_log_of(settings: Settings, dropped: Callable[[int], None]) -> SlateLog:
     """What logs served slates; ``dropped`` is called with how many it cannot. As :func:`log_folder`."""
-    return SlateLog(file_log(settings, SLATES), max_waiting=settings.events.max_waiting_slates, dropped=dropped)
+    return SlateLog(log_of(settings, SLATES), max_waiting=settings.events.max_waiting_slates, dropped=dropped)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from remora.events.intake import EventLog
+from remora.events.log import EventLog
 from remora.feedback.served_slate import ServedSlate
 
 SECONDS_BETWEEN_WRITES = 0.1

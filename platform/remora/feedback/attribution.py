@@ -141,7 +141,7 @@ def _asof(
     return found.drop("_instant", "_at")
 
 
-class Closed(NamedTuple):
+class ClosedSpan(NamedTuple):
     """Exposures that closed, each once, the events that had been learned by then, and those that came too late."""
 
     exposures: pl.DataFrame
@@ -157,7 +157,7 @@ def close(
     lateness: timedelta,
     after: datetime | None,
     until: datetime,
-) -> Closed:
+) -> ClosedSpan:
     """What closes after ``after`` (None: ever) and by ``until``: an exposure does when its longest horizon and
     ``lateness`` have passed, so that no outcome is missing that was learned in time.
 
@@ -171,7 +171,7 @@ def close(
     known = pl.coalesce(KNOWN_TIMESTAMP, EVENT_TIMESTAMP)
     in_time = known <= closes
     of_span = pl.lit(True) if after is None else known > after
-    return Closed(
+    return ClosedSpan(
         exposures=done,
         events=owned.filter(in_time & started & (closes <= until)),
         corrections=owned.filter(~in_time & of_span & (known <= until)),

@@ -14,7 +14,7 @@ from ray.serve.handle import DeploymentHandle
 from remora.control.replica_status import RequestStats, ShadowStats
 from remora.core.errors import NotReady
 from remora.events.intake import Intake
-from remora.events.settings import intake_of, log_folder, slate_log_of
+from remora.events.settings import has_log, intake_of, slate_log_of
 from remora.events.slate_log import SlateLog
 from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
@@ -114,8 +114,7 @@ class Gateway(Replica, Rpc):
 def _has_log(settings: Settings) -> bool:
     """Has the home a place for a log?"""
     try:
-        log_folder(settings)
+        return has_log(settings)
     except NotReady as reason:
         logger.warning("%s", reason)
         return False
-    return True

@@ -8,10 +8,29 @@ from remora.core.section import Section
 from remora.settings.bounds import MOST_DAYS, MOST_SECONDS
 
 
+class KafkaSettings(Section):
+    """Topics of Kafka, or of a broker that speaks its protocol, in place of files. Needs the extra `kafka`."""
+
+    brokers: str | None = Field(
+        None, min_length=1, description="`host:port`, with commas between several; none: the log is files"
+    )
+    topic_prefix: str = Field(
+        "remora-",
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="before `events` and `slates`: names of topics",
+    )
+    properties_file: str | None = Field(
+        None,
+        min_length=1,
+        description="lines `name=value` of the client (librdkafka), such as security.protocol and sasl.password",
+    )
+
+
 class EventsSettings(Section):
     """`POST /v1/events` and its log."""
 
     intake: bool = Field(True, description="answer `POST /v1/events`")
+    kafka: KafkaSettings = KafkaSettings()
     folder: str | None = Field(
         None,
         min_length=1,

@@ -53,10 +53,10 @@ def _ingest(step: Step, settings: Settings, home: Home, before: Before) -> StepP
     known = read_fingerprints(Artifact(home, step.artifact, current, metadata))
     now = lake_provenance(settings, known.values())
     own = tuple(differences(made_from, now)) if made_from else (UNRECORDED,)
-    changes, sent = source_changes(settings, home, known), log_status(settings).uncollected_bytes
+    changes, sent = source_changes(settings, home, known), log_status(settings).uncollected
     files = tuple(Reason(kind=ReasonKind.FILES, text=text) for text in changes.said)
     if sent:
-        files += (Reason(kind=ReasonKind.FILES, text=f"the event log has {sent:,} bytes that were not collected yet"),)
+        files += (Reason(kind=ReasonKind.FILES, text="the event log has something that is not collected yet"),)
     if not files:
         if now.version == current:
             return StepPlan(step=step, action=StepAction.UNCHANGED, version=current)

@@ -1,0 +1,52 @@
+"""Reads the segments of a folder, those that are still written among them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from remora.events.file_log import OPEN, SEALED, sealed
+from remora.events.log import LogBatch
+from remora.events.segment import records
+
+
+@dataclass(frozen=True)
+class SegmentReader:
+    """The log of a folder; a part is a segment, by its name without the ending."""
+
+    folder: Path
+
+    def batches(self, read: Mapping[str, int], rows: int) -> Iterator[LogBatch]:
+        """Segments in the order of their beginnings; as :class:`~remora.events.log.LogReader`."""
+        contents, ends = list[bytes](), dict[str, int]()
+        for path in self._segments():
+            # An open one may have been sealed since it was listed; what a sealed one has stays.
+            for record in records(path if path.exists() else path.with_suffix(SEALED), read.get(path.stem, 0)):
+                contents.append(record.content)
+                ends[path.stem] = record.end
+                if len(contents) == rows:
+                    yield LogBatch(contents, ends)
+                    contents, ends = [], {}
+        if contents:
+            yield LogBatch(contents, ends)
+
+    def uncollected(self, read: Mapping[str, int]) -> int:
+        """Bytes."""
+        sizes = {path.stem: path.stat().st_size for path in self._segments() if path.exists()}
+        return sum(max(0, size - read.get(name, 0)) for name, size in sizes.items())
+
+    def remove_old(self, read: Mapping[str, int], retention_seconds: float) -> Collection[str]:
+        """Sealed segments alone."""
+        removed = list[str]()
+        for path in sealed(self.folder):
+            found = path.stat()
+            if read.get(path.stem, 0) >= found.st_size and time.time() - found.st_mtime > retention_seconds:
+                path.unlink()
+                removed.append(path.stem)
+        return removed
+
+    def _segments(self) -> list[Path]:
+        """Sealed and open ones by name, which begins with the time: one that is sealed meanwhile keeps its place."""
+        return sorted([*sealed(self.folder), *self.folder.glob(f"*{OPEN}")], key=lambda path: path.stem)
