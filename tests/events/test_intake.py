@@ -165,3 +165,19 @@ def test_a_caller_that_goes_away_in_time_takes_its_events_with_it_and_no_other(i
     log.open.set()
     assert [one.verdict for one in first.result(timeout=20) + stays.result(timeout=20)] == [ACCEPTED] * 2
     assert [record["event_id"] for record in log.events] == ["first", "stays"]
+
+
+def test_a_log_that_cannot_be_sealed_stops_nothing(log: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def broken() -> None:
+        tried.set()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("remora.events.intake.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr(log, "seal_if_old", broken)
+    monkeypatch.setattr(log, "seal", broken)
+    intake = Intake(log, CONTRACT, clock=lambda: NOW)
+    assert tried.wait(20)
+    assert verdicts(intake, event()) == [ACCEPTED]
+    intake.close()

@@ -50,12 +50,15 @@ class FileLog:
         writer, self._writer = self._writer, None
         if writer is None:
             return
-        if writer.bytes:
-            _rename(writer.path)
-        else:
-            writer.path.unlink(missing_ok=True)
-        writer.close()
-        os.close(self._lock)
+        try:
+            if writer.bytes:
+                _rename(writer.path)
+            else:
+                writer.path.unlink(missing_ok=True)
+        finally:
+            # Without the lock another process may seal it.
+            writer.close()
+            os.close(self._lock)
 
     def _begin(self) -> SegmentWriter:
         for folder in (*reversed(self.folder.parents), self.folder):

@@ -22,6 +22,7 @@ DUPLICATE: Literal["duplicate"] = "duplicate"
 QUARANTINED: Literal["quarantined"] = "quarantined"
 NOT_TAKEN = "not taken"
 REASON, ROW = "reason", "row"
+IDLE_SECONDS = 1.0
 MAX_ROW_CHARACTERS = 4_096
 """Of an event that was not accepted, as the quarantine keeps it."""
 
@@ -109,15 +110,23 @@ class Intake:
             except Exception as error:  # whatever it is, its callers must not wait, nor those after them
                 logger.exception("events cannot be taken")
                 self._fail(batches, error)
-        self._log.seal()
+        self._tidy(self._log.seal)
+
+    @staticmethod
+    def _tidy(seal: Callable[[], None]) -> None:
+        """What is on the disk stays there, sealed or not; and this thread must not end with a failing disk."""
+        try:
+            seal()
+        except OSError:
+            logger.exception("the log of events cannot be sealed now")
 
     def _next(self) -> list[_Batch]:
         """All that waits and whose callers are still there; nothing at the end."""
         while True:
             with self._changed:
                 while not self._waiting and not self._ended:
-                    if not self._changed.wait(timeout=1.0):
-                        self._log.seal_if_old()
+                    if not self._changed.wait(timeout=IDLE_SECONDS):
+                        self._tidy(self._log.seal_if_old)
                 if not self._waiting:
                     return []
                 batches = [*self._waiting]

@@ -50,7 +50,10 @@ class SlateLog:
         while not self._ended.wait(SECONDS_BETWEEN_WRITES):
             self._write()
         self._write()
-        self._log.seal()
+        try:
+            self._log.seal()
+        except OSError:
+            logger.exception("the log of slates cannot be sealed")
 
     def _write(self) -> None:
         slates = [self._waiting.popleft() for _ in range(len(self._waiting))]
