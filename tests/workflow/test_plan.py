@@ -88,6 +88,7 @@ OF_ONE_VALUE = {
     "data.events.0.distinct", "data.event_types.shown.sign", "ranking.models.trees.position_debiasing",
     "tuning.retrieval.id_dropout.log",
     "registry.require_signature", "gates.offline.0.metric",
+    "events.kafka.brokers",  # of which the plan asks what they have
     # of Iceberg and Delta tables alone
     "data.events.0.catalog", "data.events.0.snapshot", "data.events.0.version",
     "data.users.0.catalog", "data.users.0.snapshot", "data.users.0.version",
