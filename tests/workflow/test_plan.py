@@ -82,13 +82,13 @@ RUNS_AGAIN: dict[str, set[str]] = {
 }  # fmt: skip
 """Setting -> the steps that run again when it changes. The first that fits holds."""
 
-ANOTHER_HOME = {"home"}
+ANOTHER_HOME = {"home", "events.kafka.brokers"}
+"""What the plan looks into: with another it is another plan. Brokers are asked what they have."""
 OF_ONE_VALUE = {
     "features.transforms.user_history",
     "data.events.0.distinct", "data.event_types.shown.sign", "ranking.models.trees.position_debiasing",
     "tuning.retrieval.id_dropout.log",
     "registry.require_signature", "gates.offline.0.metric",
-    "events.kafka.brokers",  # of which the plan asks what they have
     # of Iceberg and Delta tables alone
     "data.events.0.catalog", "data.events.0.snapshot", "data.events.0.version",
     "data.users.0.catalog", "data.users.0.snapshot", "data.users.0.version",

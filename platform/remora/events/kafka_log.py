@@ -16,9 +16,12 @@ SECONDS_TO_ANSWER = 10.0
 QUIET_SECONDS = 0.2
 RECORDS_AT_ONCE = 10_000
 
-logger = logging.getLogger(__name__)
-
 Options = Mapping[str, str | int | bool]
+
+QUIET: Options = {"log_level": 2, "log.connection.close": False}
+"""librdkafka writes ten lines a second while a broker is out; what matters of it comes back as an error."""
+
+logger = logging.getLogger(__name__)
 
 
 def library() -> Any:
@@ -39,7 +42,7 @@ class KafkaLog:
     def __init__(self, options: Options, topic: str, *, deliver_seconds: float = SECONDS_TO_DELIVER) -> None:
         kafka = library()
         durable = {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(deliver_seconds * 1e3)}
-        self._options = {**options, **durable, "linger.ms": 0, "logger": logger}
+        self._options = {**options, **durable, "linger.ms": 0, **QUIET}
         self._topic, self._errors, self._seconds = topic, (kafka.KafkaException, BufferError), deliver_seconds
         self._producer = kafka.Producer(self._options)
 
@@ -145,7 +148,7 @@ class KafkaReader:
 
     def _consumer(self) -> Any:
         # A group is asked for and never joined: partitions are assigned here.
-        own = {"group.id": "remora", "enable.auto.commit": False, "auto.offset.reset": "error", "logger": logger}
+        own = {"group.id": "remora", "enable.auto.commit": False, "auto.offset.reset": "error", **QUIET}
         return library().Consumer({**self.options, **own})
 
     def _partitions(self, consumer: Any) -> list[int]:
