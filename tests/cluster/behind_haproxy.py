@@ -49,7 +49,7 @@ def said(url: str) -> dict[str, Any]:
             "slates": slates,
             "wrong": [wrong.status_code, wrong.headers["content-type"]],
             "missing": client.get("/v1/similar/i99").status_code,
-            "too_large": client.post("/v1/recommend", content=b" " * 200_000).status_code,
+            "too_large": client.post("/v1/recommend", content=b" " * 300_000).status_code,
             "request_id": named.headers.get_list("X-Request-Id"),
             "ready": client.get("/readyz").json(),
         }
