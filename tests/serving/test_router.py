@@ -92,6 +92,7 @@ def ask(front: BundleRouter, users: tuple[str | None, ...], n: int = 5) -> list[
             answers.append(await front.recommend(RecommendRequest(user_id=user, n=n), RequestContext(f"r{number}")))
             if (compared := front._shadow._at_work) is not None:
                 await compared
+        front.flush()
         return answers
 
     return asyncio.run(all_of_them())
@@ -287,6 +288,7 @@ class TestAShadow:
             await asyncio.gather(*asked)
             assert front._shadow._at_work is not None
             await front._shadow._at_work
+            front.flush()
 
         asyncio.run(at_once())
         found = front.shadowed()["new"]

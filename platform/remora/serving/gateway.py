@@ -75,6 +75,8 @@ class Gateway(Replica, Rpc):
 
     def __del__(self) -> None:
         """Serve calls it when a replica goes: what waits is written."""
+        if (router := getattr(self, "_router", None)) is not None:  # without one it has never begun
+            router.flush()
         for log in (self._intake, self._slates):
             if log is not None:
                 log.close()

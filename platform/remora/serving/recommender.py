@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +9,10 @@ from datetime import timedelta
 
 from remora.control.traffic import PRODUCTION
 from remora.core.errors import NotReady, Refused
-from remora.feedback.served_slate import ServedItem, ServedSlate, SlateSink, give
+from remora.feedback.served_slate import ServedItem, ServedSlate, SlateSink
 from remora.pipeline import Query, Slate
 from remora.pipeline.cache import ignored
+from remora.serving.after_answers import AfterAnswers
 from remora.serving.executors import Executor
 from remora.serving.explanation import Explanation
 from remora.serving.fallback_chain import FallbackChain
@@ -46,7 +46,7 @@ class Recommender:
     ) -> None:
         self.loaded, self.executor, self.limits, self.metrics = loaded, executor, limits, metrics
         self.counter = counter or RequestCounter()
-        self._sinks = (self.counter.answered, *((metrics.answered,) if metrics else ()), *sinks)
+        self.after = AfterAnswers((self.counter.answered, *((metrics.answered,) if metrics else ()), *sinks))
         self.fallbacks = FallbackChain(
             loaded.popular_fallback,
             cache_size=limits.slate_cache_size,
@@ -103,9 +103,7 @@ class Recommender:
         total = {"total": (time.perf_counter() - start) * 1e3}
         slate = replace(slate, timings_ms={**slate.timings_ms, **total})
         response = response_to(query, slate, self.loaded.context, bundle=self.loaded.bundle, variant=variant)
-        served = served_slate(query, slate, response, within_ms=within_ms, fallback=fell_back)
-        # When the answer has left: the loop comes to it once this request's task waits for its caller.
-        asyncio.get_running_loop().call_soon(give, served, self._sinks)
+        self.after.add(served_slate(query, slate, response, within_ms=within_ms, fallback=fell_back))
         return response
 
     def _fallback(self, query: Query, reason: str) -> Slate:

@@ -124,6 +124,12 @@ class BundleRouter:
         await self._recommender(now, now.traffic.production).warm_up()
         return Health(status="ready", bundle=now.traffic.production)
 
+    def flush(self) -> None:
+        """Give what waits for its answer to leave to the sinks now."""
+        for recommender in self._recommenders.values():
+            recommender.after.flush()
+        self._shadow.flush()
+
     def answers(self) -> dict[str, RequestStats]:
         """What was answered so far, by bundle."""
         return {bundle: counter.sums() for bundle, counter in list(self._counters.items())}

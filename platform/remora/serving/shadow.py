@@ -51,6 +51,11 @@ class Shadow:
         self._recommender.limits = limits  # a running replica may have been given others
         self._at_work = asyncio.ensure_future(_compare(self._recommender, counter, request, context, shown))
 
+    def flush(self) -> None:
+        """Count what waits to be counted now."""
+        if self._recommender is not None:
+            self._recommender.after.flush()
+
     def keep(self, bundle: str | None) -> None:
         """Let any other bundle go."""
         if self._recommender is not None and self._recommender.loaded.bundle != bundle:
