@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-import httpx
+import aiohttp
 import numpy as np
 
 
@@ -30,19 +30,19 @@ async def posting(
         ]  # fmt: skip
         return json.dumps({"events": events}).encode()
 
-    async def one(client: httpx.AsyncClient, content: bytes) -> None:
+    async def one(client: aiohttp.ClientSession, content: bytes) -> None:
         nonlocal taken
         begun = time.perf_counter()
-        answer = await client.post(url, content=content, headers={"content-type": "application/json"})
+        async with client.post(url, data=content, headers={"content-type": "application/json"}) as answer:
+            said = await answer.read()
         took.append((time.perf_counter() - begun) * 1e3)
-        taken += answer.json()["accepted"] if answer.status_code == 200 else 0
+        taken += json.loads(said)["accepted"] if answer.status == 200 else 0
 
-    async def steady(client: httpx.AsyncClient) -> None:
+    async def steady(client: aiohttp.ClientSession) -> None:
         while time.monotonic() < end:
             await one(client, body())
 
-    limits = httpx.Limits(max_connections=connections)
-    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as client:
         begun = time.monotonic()
         if per_second is None:
             await asyncio.gather(*(steady(client) for _ in range(connections)))
@@ -56,14 +56,15 @@ async def asking(url: str, *, per_second: float, seconds: float) -> dict[str, An
     """Slates of ten for users in turn, at a pace."""
     took, users, answered = list[float](), itertools.count(), 0
 
-    async def one(client: httpx.AsyncClient) -> None:
+    async def one(client: aiohttp.ClientSession) -> None:
         nonlocal answered
         begun = time.perf_counter()
-        answer = await client.get(f"{url}/{next(users) % 900 + 1}", params={"n": 10})
+        async with client.get(f"{url}/{next(users) % 900 + 1}", params={"n": 10}) as answer:
+            await answer.read()
         took.append((time.perf_counter() - begun) * 1e3)
-        answered += answer.status_code == 200
+        answered += answer.status == 200
 
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with aiohttp.ClientSession() as client:
         await paced(lambda: one(client), per_second, time.monotonic() + seconds)
     return {"requests": len(took), "answered": answered, **quantiles(took)}
 
