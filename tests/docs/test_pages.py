@@ -77,7 +77,8 @@ def unknown(name: str) -> bool:
 def test_each_setting_that_a_page_names_exists(page: Path) -> None:
     sections = "|".join(Settings.model_fields)
     named = re.findall(
-        rf"`((?!cluster\.yaml|events\.(?:parquet|json))(?:{sections})(?:\.[a-z_0-9]+)+)(?::[^`]*)?`", without_blocks(page)
+        rf"`((?!cluster\.yaml|events\.(?:parquet|json))(?:{sections})(?:\.[a-z_0-9]+)+)(?::[^`]*)?`",
+        without_blocks(page),
     )
     assert [name for name in named if unknown(name)] == []
 
