@@ -14,7 +14,7 @@ from tests.ingest.shop import bring_shop
 from remora.core.home import Home
 from remora.events.collect import LogStatus, collect, log_status
 from remora.events.compaction import Compaction
-from remora.events.settings import intake_of
+from remora.events.from_settings import intake_of
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.steps.path import INGEST

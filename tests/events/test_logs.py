@@ -15,11 +15,11 @@ from tests.ingest.shop import bring_shop
 from remora.core.errors import MissingInput, NotReady, SettingsError, StorageError
 from remora.events.collect import collect, log_status
 from remora.events.file_log import FileLog
+from remora.events.from_settings import intake_of, kafka_options
 from remora.events.intake import Intake, NotTaken
 from remora.events.kafka_log import KafkaLog, KafkaReader
 from remora.events.log import EventLog, LogReader
 from remora.events.segment_reader import SegmentReader
-from remora.events.settings import intake_of, kafka_options
 from remora.ingest.sent_events import FOLDER
 from remora.settings import Settings
 from remora.settings.events import KafkaSettings

@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import threading
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
+from tests.events.memory import Memory
+from tests.feedback.slates import AT, SOURCES, slate
 from tests.ingest.shop import bring_shop
 
 from remora.core.home import Home
 from remora.events.collect import collect
-from remora.events.settings import slate_log_of
+from remora.events.from_settings import slate_log_of
 from remora.events.slate_log import SlateLog
 from remora.events.tables import SERVED, SLATES
-from remora.feedback.served_slate import ServedItem, ServedSlate
 from remora.ingest.sent_events import FOLDER
-
-SOURCES = ["nearest_items", "co_visited"]
-AT = datetime(2026, 11, 30, 12, 0, 0, 250_000, tzinfo=UTC)
-
-
-def slate(number: int = 1, **changes: Any) -> ServedSlate:
-    items = (
-        ServedItem("P1", 1, 0.5, 1.0, tuple(SOURCES)),
-        ServedItem("P2", 2, None, 1.0, ()),
-    )
-    values: dict[str, Any] = {
-        "request_id": f"r{number}", "served_at": AT, "user_id": "101", "surface": "home_feed", "bundle": "b",
-        "variant": "production", "requested": 3, "items": items, "context": {"page": "home"},
-        "degraded": ("user_unknown: why",), "fallback": False, "counts": {}, "timings_ms": {"total": 4.25},
-        "within_ms": 150.0,
-    }  # fmt: skip
-    return ServedSlate(**(values | changes))
-
-
-class Memory:
-    """A log in memory; ``full`` fails, ``open`` lets appends through."""
-
-    def __init__(self) -> None:
-        self.records: list[bytes] = []
-        self.full, self.sealed = False, False
-        self.open = threading.Event()
-        self.open.set()
-
-    def append(self, records: Sequence[bytes]) -> None:
-        self.open.wait()
-        if self.full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        self.records += records
-
-    def seal_if_old(self) -> None:
-        pass
-
-    def seal(self) -> None:
-        self.sealed = True
 
 
 def test_what_is_served_is_logged_in_order_and_the_log_is_sealed_at_the_end() -> None:

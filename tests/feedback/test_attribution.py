@@ -36,7 +36,7 @@ RULES = st.builds(
     horizon=st.integers(1, 9).map(lambda hours: hours * HOUR),
     horizons=st.sampled_from([{}, {"buy": 5 * HOUR}]),
     exposure=st.sampled_from(["first", "last"]),
-    by=st.sampled_from(["request", "request or item"]),
+    by=st.sampled_from(["request", "request_or_item"]),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.events.test_slate_log import slate
+from tests.feedback.slates import slate
 
 from remora.feedback.served_slate import ServedSlate
 from remora.serving import after_answers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import schemathesis
 from hypothesis import settings
-from tests.events.test_intake import Memory
+from tests.events.memory import Memory
 from tests.serving.small_shop import SmallShop
 from tests.serving.test_routes import Front
 

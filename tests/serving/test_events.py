@@ -17,9 +17,9 @@ from tests.serving.test_routes import Front, assert_problem
 
 from remora.core.errors import NotReady
 from remora.events.file_log import FileLog, sealed
+from remora.events.from_settings import intake_of, log_folder
 from remora.events.intake import Intake
 from remora.events.segment import records
-from remora.events.settings import intake_of, log_folder
 from remora.serving.routes import application
 from remora.settings import Settings
 

@@ -21,6 +21,14 @@ def write_parquet(table: pa.Table, path: str, filesystem: pafs.FileSystem | None
         pq.write_table(table, path, filesystem=filesystem, compression="zstd", write_page_checksum=True, **options)
 
 
+def parquet_bytes(table: pa.Table) -> bytes:
+    """What such a file has, for a store that writes files whole."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
 def read_parquet(
     path: str, columns: Sequence[str] | None = None, filesystem: pafs.FileSystem | None = None
 ) -> pa.Table:

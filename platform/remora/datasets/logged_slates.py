@@ -26,9 +26,8 @@ def logged_slates(
     in order of position.
 
     Events belong to slates as the settings' rule has it (:mod:`remora.feedback.attribution`), and before the window's
-    end. Slates that nothing
-    followed are left out unless ``include_unlabelled`` ones are asked for. DataError where events have no request_id or
-    position.
+    end. Slates that nothing followed are left out unless ``include_unlabelled`` ones are asked for. DataError where
+    events have no request_id or position.
     """
     if missing := {REQUEST_ID, POSITION} - set(lake.event_schema.names):
         raise DataError(

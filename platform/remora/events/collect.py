@@ -8,8 +8,8 @@ from functools import partial
 
 from remora.core.home import Home
 from remora.events.compaction import Compaction, Convert, compact, read_compacted
+from remora.events.from_settings import EVENTS, SLATES, reader_of
 from remora.events.log import LogReader
-from remora.events.settings import EVENTS, SLATES, reader_of
 from remora.events.tables import SERVED, event_tables, slate_tables
 from remora.ingest.sent_events import FOLDER
 from remora.settings import Settings

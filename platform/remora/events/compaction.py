@@ -17,6 +17,7 @@ from remora.core.errors import NotReady
 from remora.core.home import Home
 from remora.core.json_document import read_document
 from remora.core.locks import exclusive_lock
+from remora.core.parquet import parquet_bytes
 from remora.events.log import LogReader
 
 DOCUMENT, LOCK = "events/compacted.json", "events/.compaction.lock"
@@ -71,7 +72,7 @@ def compact(
             for batch in reader.batches(done.read, rows):
                 for where, table in convert(batch.contents).items():
                     if table.num_rows:
-                        home.write_bytes(f"{where}/{done.next_file:08d}.parquet", _parquet(table))
+                        home.write_bytes(f"{where}/{done.next_file:08d}.parquet", parquet_bytes(table))
                     counts[where] += table.num_rows
                 done = CompactionState(next_file=done.next_file + 1, read={**done.read, **batch.read})
                 home.write_bytes(DOCUMENT, done.model_dump_json(indent=1).encode())
@@ -92,11 +93,3 @@ def read_compacted(home: Home) -> CompactionState:
         return read_document(home, DOCUMENT, CompactionState, HINT)
     except FileNotFoundError:
         return CompactionState()
-
-
-def _parquet(table: pa.Table) -> bytes:
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    return sink.getvalue().to_pybytes()

@@ -107,7 +107,7 @@ class EventContract:
         """
         if not isinstance(raw, dict):
             raise Unacceptable("the event is no JSON object")
-        if unknown := sorted(set(raw) - set(FIELDS)):
+        if unknown := sorted(raw.keys() - FIELDS.keys()):
             raise Unacceptable(f"an event has no field '{unknown[0][:40]}'; it has: {', '.join(FIELDS)}")
         event = {name: _read(name, value) for name, value in raw.items() if value is not None}
         for name in REQUIRED:

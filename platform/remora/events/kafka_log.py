@@ -99,8 +99,7 @@ class KafkaReader:
                 part = self._part(number)
                 low, high = self._ends(consumer, number)
                 at = max(low, read.get(part, 0))
-                if at > read.get(part, 0) and part in read:
-                    lost = at - read[part]
+                if part in read and (lost := low - read[part]) > 0:
                     logger.error("%s records of %s are gone: the topic kept them too shortly", f"{lost:,}", part)
                 consumer.assign([kafka.TopicPartition(self.topic, number, at)])
                 for contents, end in self._messages(consumer, at, high, rows):

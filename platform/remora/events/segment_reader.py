@@ -48,5 +48,7 @@ class SegmentReader:
         return removed
 
     def _segments(self) -> list[Path]:
-        """Sealed and open ones by name, which begins with the time: one that is sealed meanwhile keeps its place."""
-        return sorted([*sealed(self.folder), *self.folder.glob(f"*{OPEN}")], key=lambda path: path.stem)
+        """Sealed and open ones by name, which begins with the time; nothing is changed by looking."""
+        # Open ones first: one that is sealed between the two is found sealed.
+        found = {path.stem: path for ending in (OPEN, SEALED) for path in self.folder.glob(f"*{ending}")}
+        return [found[name] for name in sorted(found)]

@@ -40,7 +40,7 @@ class AttributionRule:
     horizon: timedelta
     horizons: Mapping[str, timedelta] = field(default_factory=dict)
     exposure: Literal["first", "last"] = "last"
-    by: Literal["request", "request or item"] = "request or item"
+    by: Literal["request", "request_or_item"] = "request_or_item"
 
     @property
     def longest(self) -> timedelta:
@@ -185,5 +185,5 @@ def rule_of(settings: Settings) -> AttributionRule:
         horizon=timedelta(days=settings.evaluation.horizon_days),
         horizons={name: timedelta(days=days) for name, days in chosen.horizons_days.items()},
         exposure=chosen.exposure,
-        by="request" if chosen.by == "request" else "request or item",
+        by=chosen.by,
     )

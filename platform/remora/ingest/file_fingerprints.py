@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from remora.core.artifacts import REBUILD, Artifact
 from remora.core.errors import UnreadableInput
+from remora.core.parquet import parquet_bytes
 from remora.core.printable import one_line
 from remora.ingest.files import FileSchema, FileSplit, SourceFile
 from remora.ingest.inspect import TableSources
@@ -111,9 +112,7 @@ def write_fingerprints(staging: Artifact, fingerprints: Iterable[FileFingerprint
         }
         for fingerprint in fingerprints
     ]
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), sink, compression="zstd", write_page_checksum=True)
-    staging.home.write_bytes(f"{staging.folder}/{FILE}", sink.getvalue().to_pybytes())
+    staging.home.write_bytes(f"{staging.folder}/{FILE}", parquet_bytes(pa.Table.from_pylist(rows, _SCHEMA)))
 
 
 def read_fingerprints(version: Artifact) -> dict[Place, FileFingerprint]:

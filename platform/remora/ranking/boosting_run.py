@@ -51,11 +51,12 @@ def boost(
 
 def _each_round_once(report: Callable[[Report], None]) -> Callable[[Report], None]:
     """The last report of an objective is of the round of a checkpoint where boosting stops there."""
-    last: list[tuple[str, int]] = []
+    last = ("", 0)
 
     def once(values: Report) -> None:
-        if (at := (values["part"], int(values["round"]))) not in last:
-            last[:] = [at]
+        nonlocal last
+        if (at := (values["part"], int(values["round"]))) != last:
+            last = at
             report(values)
 
     return once

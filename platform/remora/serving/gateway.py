@@ -13,8 +13,8 @@ from ray.serve.handle import DeploymentHandle
 
 from remora.control.replica_status import RequestStats, ShadowStats
 from remora.core.errors import NotReady
+from remora.events.from_settings import intake_of, slate_log_of
 from remora.events.intake import Intake
-from remora.events.settings import has_log, intake_of, slate_log_of
 from remora.events.slate_log import SlateLog
 from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
@@ -42,10 +42,12 @@ class Gateway(Replica, Rpc):
         self._intake: Intake | None = None
         self._slates: SlateLog | None = None
         super().__init__(loader, with_users=not phases)
-        if _has_log(loader.settings):
-            events = loader.settings.events
+        events = loader.settings.events
+        try:
             self._intake = self._taking(loader.settings) if events.intake else None
             self._slates = slate_log_of(loader.settings, self.metrics.not_logged) if events.log_slates else None
+        except NotReady as reason:  # the settings say of no place for a log
+            logger.warning("%s", reason)
         # For the shadow: in the threads of requests its work would keep them waiting.
         aside = StagePool(1)
 
@@ -111,12 +113,3 @@ class Gateway(Replica, Rpc):
 
     def _shadowed(self) -> dict[str, ShadowStats]:
         return self._router.shadowed()
-
-
-def _has_log(settings: Settings) -> bool:
-    """Has the home a place for a log?"""
-    try:
-        return has_log(settings)
-    except NotReady as reason:
-        logger.warning("%s", reason)
-        return False

@@ -80,8 +80,8 @@ def outcomes(settings: Settings, since: datetime) -> Mapping[str, UserSums]:
 
 def _events(lake: Lake, since: datetime) -> pl.DataFrame:
     """The columns that are needed, of the days that are; of data without requests they are null."""
-    optional = [name for name in (REQUEST_ID,) if name in lake.event_schema.names]
-    wanted = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, BUNDLE, *optional]
+    named = REQUEST_ID in lake.event_schema.names
+    wanted = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, BUNDLE, *([REQUEST_ID] if named else [])]
     tables = [pl.from_arrow(table) for table in lake.tables(since=since, columns=wanted)]
     found = pl.concat([table for table in tables if isinstance(table, pl.DataFrame)])
-    return found if optional else found.with_columns(pl.lit(None, pl.String).alias(REQUEST_ID))
+    return found if named else found.with_columns(pl.lit(None, pl.String).alias(REQUEST_ID))

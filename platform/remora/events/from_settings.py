@@ -34,11 +34,6 @@ def log_folder(settings: Settings, topic: str = EVENTS) -> Path:
     return Path(home.at("log")) / topic
 
 
-def has_log(settings: Settings) -> bool:
-    """Do the settings say where a log is? NotReady where they do not."""
-    return settings.events.kafka.brokers is not None or bool(log_folder(settings))
-
-
 def log_of(settings: Settings, topic: str = EVENTS) -> EventLog:
     """The log of a topic; NotReady as of :func:`log_folder`."""
     chosen = settings.events
