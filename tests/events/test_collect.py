@@ -9,12 +9,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+from tests.feedback.slates import slate
 from tests.ingest.shop import bring_shop
 
 from remora.core.home import Home
 from remora.events.collect import LogStatus, collect, log_status
 from remora.events.compaction import Compaction
-from remora.events.from_settings import intake_of
+from remora.events.from_settings import intake_of, slate_log_of
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.steps.path import INGEST
@@ -98,6 +99,15 @@ def test_a_plan_says_that_the_log_has_more(shop: Settings) -> None:
     assert any("the event log has" in reason.text for reason in planned.reasons)
     ingest(shop)
     assert planned_now(INGEST, shop).action is StepAction.UNCHANGED
+
+
+def test_slates_that_are_no_events_make_no_lake(shop: Settings) -> None:
+    ingest(shop)
+    log = slate_log_of(shop, lambda count: None)
+    log(slate())
+    log.close()
+    assert planned_now(INGEST, shop).action is StepAction.UNCHANGED
+    assert log_status(shop).logs["slates"] > 0
 
 
 def test_without_a_log_there_is_nothing_to_collect(shop: Settings) -> None:

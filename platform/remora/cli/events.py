@@ -87,4 +87,4 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             out.print("There is no log yet.")
         out.print(f"{found.collected_files:,} files of events are collected")
 
-    emit(vars(found) | {"uncollected": found.uncollected, "unit": unit}, as_json, drawn)
+    emit(vars(found) | {"unit": unit}, as_json, drawn)

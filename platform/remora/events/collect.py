@@ -23,11 +23,6 @@ class LogStatus:
     logs: Mapping[str, int] = field(default_factory=dict)
     collected_files: int = 0
 
-    @property
-    def uncollected(self) -> int:
-        """Of all topics."""
-        return sum(self.logs.values())
-
 
 def collect(settings: Settings) -> Compaction:
     """Bring what the log has since the last time; nothing where there is no log.
@@ -50,6 +45,13 @@ def log_status(settings: Settings) -> LogStatus:
     read = read_compacted(home).read
     logs = {topic: reader.uncollected(read) for topic, reader in _readers(settings).items()}
     return LogStatus(logs=logs, collected_files=len(home.files(FOLDER)))
+
+
+def has_new_events(settings: Settings) -> bool:
+    """Does the log have something for the lake that is not collected? Slates are, where they are declared as events."""
+    logs = log_status(settings).logs
+    topics = (EVENTS, SLATES) if SERVED in settings.data.event_types else (EVENTS,)
+    return any(logs.get(topic) for topic in topics)
 
 
 def _readers(settings: Settings) -> dict[str, LogReader]:
