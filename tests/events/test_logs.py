@@ -18,7 +18,7 @@ from remora.events.file_log import FileLog
 from remora.events.from_settings import intake_of, kafka_options
 from remora.events.intake import Intake, NotTaken
 from remora.events.kafka_log import KafkaLog, KafkaReader
-from remora.events.log import EventLog, LogReader
+from remora.events.log import EventLog, LogReader, LogTail
 from remora.events.segment_reader import SegmentReader
 from remora.ingest.sent_events import FOLDER
 from remora.settings import Settings
@@ -67,6 +67,45 @@ def test_what_is_appended_is_read_once_from_where_the_last_reading_ended(made: C
     assert (collected(reader, read), reader.uncollected(read)) == ([], 0)
     log.append([b"later", bytes(range(256))])
     assert sorted(collected(reader, read)) == sorted([b"later", bytes(range(256))])
+
+
+def followed(tail: LogTail, count: int) -> list[bytes]:
+    """What the tail gives until so many came; a broker may take a moment."""
+    found: list[bytes] = []
+    for _ in range(100):
+        found += tail.poll(0.3)
+        if len(found) >= count:
+            break
+    return found
+
+
+def test_a_tail_gives_what_comes_after_what_was_collected(made: Callable[[], Pair]) -> None:
+    (log, reader), (other, _) = made(), made()
+    log.append([b"old %d" % number for number in range(30)])
+    read: dict[str, int] = {}
+    collected(reader, read)
+    log.append([b"between"])
+    tail = reader.tail(read)
+    assert followed(tail, 1) == [b"between"]
+    for number in range(60):  # segments are sealed meanwhile
+        (log, other)[number % 2].append([b"new %d " % number + b"x" * 100])
+        if number % 20 == 19:
+            assert sorted(followed(tail, 20)) == sorted(
+                b"new %d " % n + b"x" * 100 for n in range(number - 19, number + 1)
+            )
+    log.seal()
+    assert tail.poll(0.0) == []
+    tail.close()
+
+
+def test_a_tail_begins_before_there_is_a_log(tmp_path: Path) -> None:
+    tail = SegmentReader(tmp_path / "later").tail({})
+    assert tail.poll(0.0) == []
+    log = FileLog(tmp_path / "later", segment_bytes=1_000, segment_seconds=1_000)
+    log.append([b"first"])
+    assert tail.poll(0.0) == [b"first"]
+    log.seal()
+    assert tail.poll(0.0) == []
 
 
 def test_several_writers_share_a_log(made: Callable[[], Pair]) -> None:

@@ -21,6 +21,7 @@ from remora.features.build import build
 from remora.features.materialize import materialize
 from remora.features.store import apply, open_store
 from remora.features.tables import FeatureTables
+from remora.ingest.file_fingerprints import write_fingerprints
 from remora.ingest.lake import Lake, lake_artifacts
 from remora.pipeline import Query
 from remora.settings import Settings
@@ -74,6 +75,7 @@ def make_lake(home: Path, events: pa.Table, users: pa.Table, items: pa.Table, ve
     for name, table in (("users", users), ("items", items)):
         folder = Path(staging.home.make_folder(f"{staging.folder}/{name}"))
         pq.write_table(table, folder / "part.parquet")
+    write_fingerprints(staging, [])
     stamps = days["event_timestamp"]
     return Lake(artifacts.commit(staging, first=stamps.min().isoformat(), last=stamps.max().isoformat()))
 

@@ -44,7 +44,7 @@ def log_of(settings: Settings, topic: str = EVENTS) -> EventLog:
 
 
 def reader_of(settings: Settings, topic: str = EVENTS) -> LogReader | None:
-    """Reads what the topic has; None where there is no log yet."""
+    """Reads what the topic has, also before there is something; None where the settings say of no place for it."""
     chosen = settings.events.kafka
     if chosen.brokers is not None:
         return KafkaReader(options=kafka_options(chosen), topic=f"{chosen.topic_prefix}{topic}")
@@ -52,7 +52,7 @@ def reader_of(settings: Settings, topic: str = EVENTS) -> LogReader | None:
         folder = log_folder(settings, topic)
     except NotReady:
         return None
-    return SegmentReader(folder) if folder.is_dir() else None
+    return SegmentReader(folder)
 
 
 def kafka_options(chosen: KafkaSettings) -> dict[str, str]:
@@ -71,6 +71,13 @@ def kafka_options(chosen: KafkaSettings) -> dict[str, str]:
                     raise SettingsError(f"Line {number} of '{path}' has no '=': write `name=value`.")
                 options[name.strip()] = value.strip()
     return options
+
+
+def live_users_of(settings: Settings) -> bool:
+    """Is a live state of users kept, and is there a log that it can follow?"""
+    if not (settings.events.intake and settings.events.live.enabled):
+        return False
+    return reader_of(settings) is not None
 
 
 def intake_of(settings: Settings, **options: Any) -> Intake:

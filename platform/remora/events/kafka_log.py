@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,11 +94,11 @@ class KafkaReader:
     def batches(self, read: Mapping[str, int], rows: int) -> Iterator[LogBatch]:
         """Partition after partition, up to what is there when its turn comes."""
         kafka = library()
-        consumer = self._consumer()
+        consumer = self.consumer()
         try:
-            for number in self._partitions(consumer):
-                part = self._part(number)
-                low, high = self._ends(consumer, number)
+            for number in self.partitions(consumer):
+                part = self.part(number)
+                low, high = self.ends(consumer, number)
                 at = max(low, read.get(part, 0))
                 if part in read and (lost := low - read[part]) > 0:
                     logger.error("%s records of %s are gone: the topic kept them too shortly", f"{lost:,}", part)
@@ -126,13 +127,17 @@ class KafkaReader:
             at = found[-1].offset() + 1
             yield [bytes(message.value()) for message in found], at
 
+    def tail(self, read: Mapping[str, int]) -> KafkaTail:
+        """Of all partitions."""
+        return KafkaTail(self, read)
+
     def uncollected(self, read: Mapping[str, int]) -> int:
         """Records."""
         kafka = library()
-        consumer = self._consumer()
+        consumer = self.consumer()
         try:
-            ends = {number: self._ends(consumer, number) for number in self._partitions(consumer)}
-            return sum(max(0, high - max(low, read.get(self._part(n), 0))) for n, (low, high) in ends.items())
+            ends = {number: self.ends(consumer, number) for number in self.partitions(consumer)}
+            return sum(max(0, high - max(low, read.get(self.part(n), 0))) for n, (low, high) in ends.items())
         except kafka.KafkaException as error:
             raise NotReady(f"Kafka's brokers do not answer: {error}.") from error
         finally:
@@ -142,16 +147,18 @@ class KafkaReader:
         """None: the topic's own retention does."""
         return ()
 
-    def _part(self, number: int) -> str:
+    def part(self, number: int) -> str:
+        """The name of a partition."""
         return f"kafka:{self.topic}:{number}"
 
-    def _consumer(self) -> Any:
+    def consumer(self) -> Any:
+        """One that is given its partitions."""
         # A group is asked for and never joined: partitions are assigned here.
         own = {"group.id": "remora", "enable.auto.commit": False, "auto.offset.reset": "error", **QUIET}
         return library().Consumer({**self.options, **own})
 
-    def _partitions(self, consumer: Any) -> list[int]:
-        """None of a topic that is not there yet."""
+    def partitions(self, consumer: Any) -> list[int]:
+        """Their numbers; none of a topic that is not there yet. StorageError while the brokers do not answer."""
         kafka = library()
         try:
             found = consumer.list_topics(self.topic, self.answer_seconds).topics[self.topic]
@@ -159,8 +166,61 @@ class KafkaReader:
             raise StorageError(f"Kafka's brokers do not answer: {error}.") from error
         return [] if found.error is not None else sorted(found.partitions)
 
-    def _ends(self, consumer: Any, number: int) -> tuple[int, int]:
+    def ends(self, consumer: Any, number: int) -> tuple[int, int]:
+        """Offsets of the first record that is there, and behind the last."""
         found: tuple[int, int] = consumer.get_watermark_offsets(
             library().TopicPartition(self.topic, number), self.answer_seconds
         )
         return found
+
+
+SECONDS_BETWEEN_LISTS = 5.0
+
+
+class KafkaTail:
+    """As :class:`~remora.events.log.LogTail`, over the partitions of a topic, those that are added later too."""
+
+    def __init__(self, reader: KafkaReader, read: Mapping[str, int]) -> None:
+        self._reader, self._read = reader, read
+        self._consumer = reader.consumer()
+        self._assigned = dict[int, int]()
+        self._listed = 0.0
+
+    def poll(self, seconds: float) -> list[bytes]:
+        """As :class:`~remora.events.log.LogTail`."""
+        kafka = library()
+        try:
+            self._list()
+            if not self._assigned:
+                time.sleep(seconds)
+                return []
+            found = self._consumer.consume(1, seconds)
+            if found:  # `consume` waits until it has all that it is asked for; the rest is what is there already
+                found += self._consumer.consume(RECORDS_AT_ONCE - 1, 0.0)
+        except kafka.KafkaException as error:
+            raise StorageError(f"Kafka's topic {self._reader.topic} cannot be read: {error}.") from error
+        taken = list[bytes]()
+        for message in found:
+            if message.error() is not None:
+                raise StorageError(f"Kafka's topic {self._reader.topic} cannot be read: {message.error()}.")
+            self._assigned[message.partition()] = message.offset() + 1
+            taken.append(bytes(message.value()))
+        return taken
+
+    def close(self) -> None:
+        """As :class:`~remora.events.log.LogTail`."""
+        self._consumer.close()
+
+    def _list(self) -> None:
+        now = time.monotonic()
+        if self._listed and now - self._listed < SECONDS_BETWEEN_LISTS:
+            return
+        self._listed = now
+        numbers = self._reader.partitions(self._consumer)
+        if set(numbers) <= self._assigned.keys():
+            return
+        for number in set(numbers) - self._assigned.keys():
+            low, _ = self._reader.ends(self._consumer, number)
+            self._assigned[number] = max(low, self._read.get(self._reader.part(number), 0))
+        topic, at = self._reader.topic, library().TopicPartition
+        self._consumer.assign([at(topic, number, offset) for number, offset in self._assigned.items()])

@@ -26,11 +26,25 @@ class LogBatch(NamedTuple):
     read: Mapping[str, int]
 
 
+class LogTail(Protocol):
+    """Follows a log from where it was read to; used by one thread."""
+
+    def poll(self, seconds: float) -> list[bytes]:
+        """Records that nothing was given of yet; waits at most so long for the first. StorageError, NotReady while the
+        log cannot be read: what it has then comes later."""
+
+    def close(self) -> None:
+        """Let files and connections go."""
+
+
 class LogReader(Protocol):
     """What a log has, in parts that grow at their end: files, or partitions."""
 
     def batches(self, read: Mapping[str, int], rows: int) -> Iterator[LogBatch]:
         """All that is there beyond ``read``, at most ``rows`` records at a time. Of a part that is not named all."""
+
+    def tail(self, read: Mapping[str, int]) -> LogTail:
+        """What is there beyond ``read``, and what comes."""
 
     def uncollected(self, read: Mapping[str, int]) -> int:
         """How much is there beyond ``read``: bytes of files, records of partitions."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from remora.events.file_log import OPEN, SEALED, sealed
 from remora.events.log import LogBatch
 from remora.events.segment import records
+from remora.events.segment_tail import SegmentTail
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class SegmentReader:
                     contents, ends = [], {}
         if contents:
             yield LogBatch(contents, ends)
+
+    def tail(self, read: Mapping[str, int]) -> SegmentTail:
+        """Of this node's folder."""
+        return SegmentTail(self.folder, read)
 
     def uncollected(self, read: Mapping[str, int]) -> int:
         """Bytes."""

@@ -8,8 +8,9 @@ back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,9 +31,6 @@ from remora.ingest.ray_failures import reraise_remora_errors
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import FEATURES, INGEST
-
-if TYPE_CHECKING:
-    from ray.data import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +70,9 @@ def build(making: Build) -> dict[str, Any]:
     }
     rows = {view: _write(staging, view, "all", table) for view, table in profiles.items() if table is not None}
     views = {view: PROFILES[view] for view in rows}
-    context = _context(settings, lake, names, profiles["item_catalogue"])
+    context = transform_context(settings, lake.end, names, profiles["item_catalogue"])
     for entity, key in KEYS.items():
-        chosen = {
-            view: choice
-            for view, choice in settings.features.views.items()
-            if choice.component.cls.entity == entity and choice.component.cls.applies(choice.config, context)
-        }
+        chosen = views_of_events(settings, entity, context)
         log.info("features: events by %s", key)
         with reraise_remora_errors():
             rows |= _run(lake, staging, key, chosen, context, settings.features.partitions)
@@ -93,7 +87,8 @@ def build(making: Build) -> dict[str, Any]:
     }
 
 
-def _context(settings: Settings, lake: Lake, names: list[str], items: pa.Table) -> TransformContext:
+def transform_context(settings: Settings, until: datetime, names: list[str], items: pa.Table) -> TransformContext:
+    """What transforms may read: ``names`` of the categories, ``items`` as :func:`item_catalogue` has them."""
     data, chosen = settings.data, settings.features
     categories = None
     if CATEGORY_NUMBERS in items.column_names:
@@ -104,10 +99,19 @@ def _context(settings: Settings, lake: Lake, names: list[str], items: pa.Table) 
         windows_days=chosen.windows_days,
         history_length=chosen.history_length,
         seen_limit=chosen.seen_limit,
-        until=lake.end,
+        until=until,
         category_names=tuple(names),
         item_categories=categories,
     )
+
+
+def views_of_events(settings: Settings, entity: str, context: TransformContext) -> dict[str, ComponentChoice]:
+    """The views that are made of the events of users (or items), and by what."""
+    return {
+        view: choice
+        for view, choice in settings.features.views.items()
+        if choice.component.cls.entity == entity and choice.component.cls.applies(choice.config, context)
+    }
 
 
 def _summary(choice: ComponentChoice) -> str:
@@ -142,7 +146,7 @@ def _run(
         buckets = pl.Series(events[key]).hash(seed=0) % partitions
         return events.append_column(BUCKET, pa.array(buckets.to_numpy().astype(np.int32)))
 
-    events = _events(lake, tuple(chosen.values()))
+    events = lake.events(columns=event_columns(lake.event_schema.names, chosen.values()))
     files = (
         events.map_batches(bucketed, batch_format="pyarrow", batch_size=None)
         .groupby(BUCKET, num_partitions=partitions)
@@ -156,18 +160,17 @@ def _run(
     return {str(view): int(rows) for view, rows in files.groupby("view")["rows"].sum().items()}
 
 
-def _events(lake: Lake, chosen: tuple[ComponentChoice, ...]) -> Dataset:
-    """With the columns that every transform gets where the data has them, and those that these ask for."""
-    there = lake.event_schema.names
+def event_columns(there: Sequence[str], chosen: Iterable[ComponentChoice]) -> list[str]:
+    """Those that every transform gets where the data has them, and those that these ask for."""
     columns = [name for name in READ if name in there]
     for choice in chosen:
         for name in getattr(choice.component.cls, "reads", ()):
             if name not in there:
                 hint = f"The transform {choice.type} reads it: map it in the source's columns, or leave the view out."
-                raise MissingInput("column of events", name, there, hint)
+                raise MissingInput("column of events", name, list(there), hint)
             if name not in columns:
                 columns.append(name)
-    return lake.events(columns=columns)
+    return columns
 
 
 def _write(staging: Artifact, view: str, name: str, table: pa.Table) -> int:

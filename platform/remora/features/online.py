@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,25 +19,43 @@ from remora.settings import Settings
 if TYPE_CHECKING:
     from feast import FeatureStore
 
+    from remora.features.live.row_store import LiveRowStore
+
 HISTORY = "user_history__history"
 SEEN = "user_history__seen"
 
 
 class OnlineUsers:
-    """A Hydrator over the materialized views of the user.
+    """A Hydrator over the materialized views of the user, and over the rows of the live state where there is one, whose
+    values stand in place of those of before.
 
     A user that no view knows stays unknown, with empty arrays. NotReady when the store does not answer.
     """
 
-    def __init__(self, store: FeatureStore, vocabulary: Vocabulary, settings: Settings) -> None:
-        self._store, self._vocabulary = store, vocabulary
+    def __init__(
+        self,
+        store: FeatureStore,
+        vocabulary: Vocabulary,
+        settings: Settings,
+        *,
+        live: LiveRowStore | None = None,
+    ) -> None:
+        self._store, self._vocabulary, self._live = store, vocabulary, live
         try:
             self._features = user_features(store)
         except NotFound as error:
             raise NotReady(
                 f"No view of the user is applied under {settings.home}. Run `remora features apply` first."
             ) from error
+        from feast.types import UnixTimestamp
+
         self._lost, self._outages = _outages(store)
+        self._times = {
+            f"{view.name}__{field.name}"
+            for view in store.list_feature_views()
+            for field in view.features
+            if field.dtype == UnixTimestamp
+        }
 
     def hydrate(self, query: Query) -> Query:
         """The query with what the online store knows of its user."""
@@ -63,12 +82,19 @@ class OnlineUsers:
                 answer = self._ask(user_id)  # an idle connection may have been ended by the server
         except self._outages as error:
             raise NotReady(f"Feast's online store does not answer: {error}.") from error
-        return {name: values[0] for name, values in answer.items() if name != USER_ID}
+        return answer
 
-    def _ask(self, user_id: str) -> dict[str, list[Any]]:
-        return self._store.get_online_features(
+    def _ask(self, user_id: str) -> dict[str, Any]:
+        found = self._store.get_online_features(
             features=self._features, entity_rows=[{USER_ID: user_id}], full_feature_names=True
         ).to_dict()
+        answer = {name: values[0] for name, values in found.items() if name != USER_ID}
+        if self._live is not None and (row := self._live.read(user_id)) is not None:
+            answer |= {name: self._plain(name, value) for name, value in row.items() if name in answer}
+        return answer
+
+    def _plain(self, name: str, value: Any) -> Any:
+        return datetime.fromisoformat(value) if name in self._times and value is not None else value
 
 
 def user_value(value: Any) -> Any:

@@ -57,7 +57,7 @@ def open_store(settings: Settings, *, patience_seconds: float | None = None) -> 
     if not settings.features.registry and not home.exists(REGISTRY):
         raise NotBuilt("feature store", home.url, "remora features apply")
     with _registry_errors(settings):
-        store = FeatureStore(config=_config(settings, patience_seconds))
+        store = FeatureStore(config=store_config(settings, patience_seconds))
         if patience_seconds is None:
             check_applied(store, check_built(settings))
     return store
@@ -72,7 +72,7 @@ def apply(settings: Settings) -> dict[str, list[str]]:
     """
     home = Home(settings.home)
     tables = check_built(settings)
-    config = _config(settings)
+    config = store_config(settings)
     if home.is_local:
         home.make_folder("feast")
     with declaring(settings), _modules_of(feature_repo()) as modules:
@@ -115,16 +115,20 @@ def _registry_errors(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-def _config(settings: Settings, patience_seconds: float | None = None) -> RepoConfig:
+def store_config(settings: Settings, patience_seconds: float | None = None, *, online: str = ONLINE) -> RepoConfig:
+    """Feast's configuration of a home; ``online`` is the file of the online store where that is no server.
+
+    SettingsError when the home is remote and no servers are named.
+    """
     home, chosen = Home(settings.home), settings.features
     if not home.is_local and not (chosen.registry and chosen.redis):
         raise SettingsError(
             f"The home {home.url} is remote, and Feast's registry and online store cannot be files there. Name servers "
             f"in features.registry and features.redis."
         )
-    online = {"type": "sqlite", "path": home.at(ONLINE)}
+    store = {"type": "sqlite", "path": home.at(online)}
     if chosen.redis:
-        online = {"type": "redis", "connection_string": chosen.redis + _patient(chosen.redis, patience_seconds)}
+        store = {"type": "redis", "connection_string": chosen.redis + _patient(chosen.redis, patience_seconds)}
     return RepoConfig(
         project=PROJECT,
         provider="local",
@@ -137,7 +141,7 @@ def _config(settings: Settings, patience_seconds: float | None = None) -> RepoCo
             "cache_ttl_seconds": 0,
         },
         offline_store={"type": TYPE, "home": "" if home.is_local else home.url},
-        online_store=online,
+        online_store=store,
         entity_key_serialization_version=3,
     )
 

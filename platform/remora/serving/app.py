@@ -12,6 +12,7 @@ from remora.serving.autoscaling import by_queue_and_waits
 from remora.serving.bundle_loader import BundleLoader
 from remora.serving.deployments import FilterReplica, RankerReplica, RetrieverReplica
 from remora.serving.gateway import Gateway
+from remora.serving.live_users import LiveUsersReplica
 from remora.serving.loaded_bundle import Loader
 from remora.settings import Settings, load
 
@@ -49,10 +50,24 @@ def assemble(loader: Loader, topology: Literal["graph", "fused"]) -> Application
         # Serve's own queue is unlimited: what waits in it is answered long after its caller has gone.
         return deployment.options(max_ongoing_requests=ongoing, max_queued_requests=queued, **scaling(settings))
 
+    live = [_live(settings, writer) for writer in range(settings.events.live.writers)] if loader.live else []
     if topology == "fused":
-        return scaled(Gateway, GATEWAY).bind(loader)
+        return scaled(Gateway, GATEWAY).bind(loader, live=live)
     phases = [scaled(deployment, PHASE).bind(loader) for deployment in (RetrieverReplica, FilterReplica, RankerReplica)]
-    return scaled(Gateway, GATEWAY).bind(loader, *phases)
+    return scaled(Gateway, GATEWAY).bind(loader, *phases, live=live)
+
+
+def _live(settings: Settings, writer: int) -> Application:
+    """One writer of the live state. It takes no requests, and reserves no CPU: it works when events come."""
+    return LiveUsersReplica.options(  # type: ignore[no-any-return,attr-defined]
+        name=f"LiveUsers{writer}",
+        num_replicas=settings.events.live.replicas,
+        ray_actor_options={"num_cpus": 0},
+        health_check_period_s=settings.serving.health_check_interval_seconds,
+        health_check_timeout_s=settings.serving.health_check_interval_seconds,
+        graceful_shutdown_wait_loop_s=0.5,
+        graceful_shutdown_timeout_s=10,
+    ).bind(settings, writer)
 
 
 def scaling(settings: Settings) -> dict[str, Any]:

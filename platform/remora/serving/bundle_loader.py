@@ -16,6 +16,7 @@ from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.control.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.core.errors import UnreadableInput
 from remora.core.home import Home
+from remora.events.from_settings import live_users_of
 from remora.pipeline import Hydrator, StageContext
 from remora.registry.promotions import Promotions
 from remora.registry.store import BundleStore
@@ -55,6 +56,11 @@ class BundleLoader:
     def follows(self) -> bool:
         """Does a promotion change what is served? By the name ``production``."""
         return self.variant == PRODUCTION
+
+    @property
+    def live(self) -> bool:
+        """Where events are taken in and production is served."""
+        return self.follows and live_users_of(self.settings)
 
     def traffic(self) -> Traffic:
         """The home's, or the one bundle for all users. UnreadableInput where the home's document is damaged."""
@@ -99,7 +105,7 @@ class BundleLoader:
         """The online store of the settings' home."""
         from remora.wiring.hydration import online_users
 
-        return online_users(self.settings, context)
+        return online_users(self.settings, context, live=self.live)
 
     @property
     def _home(self) -> Home:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -37,7 +38,8 @@ class Gateway(Replica, Rpc):
     """Answers HTTP, and gRPC where Serve listens for it. With the three handles it is the head of the graph, without
     them it does everything itself."""
 
-    def __init__(self, loader: Loader, *phases: DeploymentHandle) -> None:
+    def __init__(self, loader: Loader, *phases: DeploymentHandle, live: Sequence[DeploymentHandle] = ()) -> None:
+        self._live = live  # to be asked nothing: what it is bound to belongs to the application
         self._limits, self._knows_the_way = loader.settings.serving, False
         self._intake: Intake | None = None
         self._slates: SlateLog | None = None

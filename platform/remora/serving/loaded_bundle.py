@@ -35,9 +35,9 @@ class LoadedBundle:
         answers are kept for moments; without, the queries that come here are hydrated."""
         context, limits = loader.context(bundle), loader.settings.serving
         if with_users:
-            users = CachedUsers(
-                loader.users(context), max_size=limits.user_cache_size, ttl_seconds=limits.user_cache_ttl_seconds
-            )
+            users = loader.users(context)
+            if not loader.live:  # what is kept would hide what the user has done since
+                users = CachedUsers(users, max_size=limits.user_cache_size, ttl_seconds=limits.user_cache_ttl_seconds)
             context = replace(context, users=users)
         return cls.of(context, bundle=bundle)
 
@@ -78,6 +78,10 @@ class Loader(Protocol):
     @property
     def follows(self) -> bool:
         """Does what is served change while it is?"""
+
+    @property
+    def live(self) -> bool:
+        """Does what users do change at once what is known of them?"""
 
     def traffic(self) -> Traffic:
         """Which bundle gets which requests now; asked every second of one that follows. UnreadableInput where the home

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from ray.serve import metrics
 
 from remora.control.replica_status import LATENCY_BOUNDS_MS
+from remora.features.live.users import LiveStats
 from remora.feedback.served_slate import ServedSlate
 from remora.pipeline.degradation import code_of
 
@@ -84,9 +88,32 @@ class ServingMetrics:
         self._looked_up.inc(1, {"cache": cache, "result": "hit" if found else "miss"})
 
 
+class LiveMetrics:
+    """What Prometheus sees of one writer of the live state."""
+
+    def __init__(self, writer: int) -> None:
+        self._writer, self._seen = {"writer": str(writer)}, LiveStats()
+        self._events = _counter("remora_live_events_total", "Events that the live state took.", "writer")
+        self._rows = _counter("remora_live_rows_total", "Rows of users that the live state wrote.", "writer")
+        self._failed = _gauge("remora_live_failed_users", "Users whose row cannot be made.", "writer")
+        self._lag = _gauge(
+            "remora_live_lag_seconds", "From an event's arrival to its user's row, of the last.", "writer"
+        )
+
+    def show(self, stats: LiveStats) -> None:
+        """Count what came since the last time, and show how it stands."""
+        for counter, name in ((self._events, "events"), (self._rows, "rows")):
+            if (more := getattr(stats, name) - getattr(self._seen, name)) > 0:
+                counter.inc(more, self._writer)
+        if stats.learned is not None and stats.learned != self._seen.learned:
+            self._lag.set((datetime.now(UTC) - stats.learned).total_seconds(), self._writer)
+        self._failed.set(stats.failed, self._writer)
+        self._seen = replace(stats)
+
+
 def _counter(name: str, description: str, *labels: str) -> metrics.Counter:
     return metrics.Counter(name, description=description, tag_keys=labels)  # type: ignore[arg-type]
 
 
-def _gauge(name: str, description: str) -> metrics.Gauge:
-    return metrics.Gauge(name, description=description)
+def _gauge(name: str, description: str, *labels: str) -> metrics.Gauge:
+    return metrics.Gauge(name, description=description, tag_keys=labels)  # type: ignore[arg-type]

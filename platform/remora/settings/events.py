@@ -26,11 +26,25 @@ class KafkaSettings(Section):
     )
 
 
+class LiveSettings(Section):
+    """The live state of users: an event changes what is known of its user, and the next slate."""
+
+    enabled: bool = Field(True, description="keep it, where events are taken in and `production` is served")
+    writers: int = Field(1, ge=1, le=1_000, description="processes that users are divided among, by a hash of the id")
+    replicas: int = Field(
+        1, ge=1, le=10, description="processes of each writer: one writes, the others follow and take over at once"
+    )
+    max_events_per_user: int = Field(
+        20_000, ge=100, le=100_000_000, description="latest events of a user that the live state is made of"
+    )
+
+
 class EventsSettings(Section):
     """`POST /v1/events` and its log."""
 
     intake: bool = Field(True, description="answer `POST /v1/events`")
     kafka: KafkaSettings = KafkaSettings()
+    live: LiveSettings = LiveSettings()
     folder: str | None = Field(
         None,
         min_length=1,

@@ -18,7 +18,7 @@ from remora.core.tables import EVENT_TIMESTAMP
 from remora.extensions import ComponentConfig
 from remora.extensions.kinds import TRANSFORM
 from remora.features.transforms.snapshots import STAMP, checked
-from remora.features.transforms.transform import KEYS, Transform, TransformContext
+from remora.features.transforms.transform import KEYS, Transform, TransformContext, midnight_from
 
 __all__ = ["TransformContract", "some_context", "some_events"]
 
@@ -161,9 +161,3 @@ def instants(events: pl.DataFrame) -> Iterable[datetime]:
     for fraction in INSTANTS:
         at = stamps[int(fraction * (len(stamps) - 1))]
         yield from (at, at + timedelta(microseconds=1), midnight_from(at))
-
-
-def midnight_from(instant: datetime) -> datetime:
-    """The first midnight at or after an instant, UTC."""
-    day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
-    return day if day == instant else day + timedelta(days=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from remora.core.tables import ITEM_ID, USER_ID
@@ -48,11 +48,14 @@ class Transform(ABC):
 
     ``entity`` says whom the view is about, ``user`` or ``item``; ``reads`` names columns of the events beside
     ``user_id``, ``item_id``, ``event_type``, ``event_timestamp``, ``value`` (where the data has values), ``event_id``
-    and ``source_row``. A class ``Config`` within, a :class:`~remora.extensions.ComponentConfig`, has its settings.
+    and ``source_row``. ``daily`` says that rows become valid at midnights (UTC) alone, so that what happens today
+    changes none before the next: the live state then leaves the rest of the day out. A class ``Config`` within, a
+    :class:`~remora.extensions.ComponentConfig`, has its settings.
     """
 
     entity: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ()
+    daily: ClassVar[bool] = False
 
     @classmethod
     def applies(cls, config: Any, context: TransformContext) -> bool:
@@ -68,3 +71,32 @@ class Transform(ABC):
         texts, times or lists of those. A row holds until the next one of its user. It may depend only on events
         strictly before its ``event_timestamp``; whether there is a row, too. Columns are the same whatever the events.
         """
+
+    @classmethod
+    def latest(
+        cls, config: Any, events: pl.DataFrame, context: TransformContext, instants: pl.DataFrame
+    ) -> pl.DataFrame:
+        """The row of each user (or item) that is valid at its instant, which the live state keeps.
+
+        ``instants`` has the id's column and ``instant`` (UTC), ``events`` all events of each. Gives the rows of
+        :meth:`transform` as of then, nulls where there is none, one for each of ``instants`` in any order; a transform
+        whose view has something else online says what, by the same rule: of events strictly before the instant.
+        """
+        import polars as pl
+
+        key, at = KEYS[cls.entity], "event_timestamp"
+        before = events.join(instants, on=key).filter(pl.col(at) < pl.col("instant")).drop("instant")
+        last = instants["instant"].max()
+        assert isinstance(last, datetime)
+        found = cls.transform(config, before, replace(context, until=midnight_from(last)))
+        rows = found.with_columns(pl.col(at).cast(pl.Datetime("us", "UTC"))).sort(at)
+        valid = instants.sort("instant").join_asof(
+            rows, left_on="instant", right_on=at, by=key, strategy="backward", check_sortedness=False
+        )
+        return valid.drop("instant", at, strict=False)
+
+
+def midnight_from(instant: datetime) -> datetime:
+    """The first midnight at or after an instant, UTC."""
+    day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day if day == instant else day + timedelta(days=1)

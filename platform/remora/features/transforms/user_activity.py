@@ -26,6 +26,7 @@ class UserActivity(Transform):
     """Events of the user in trailing windows, at the midnights where a window changes."""
 
     entity = "user"
+    daily = True
 
     @classmethod
     def transform(cls, config: Any, events: pl.DataFrame, context: TransformContext) -> pl.DataFrame:

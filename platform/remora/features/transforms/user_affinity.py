@@ -64,6 +64,7 @@ class UserAffinity(Transform):
         categories: int = Field(32, ge=1, le=1_000, description="most frequent ones, each with a share of its own")
 
     entity = "user"
+    daily = True
 
     @classmethod
     def applies(cls, config: Config, context: TransformContext) -> bool:

@@ -85,6 +85,20 @@ class UserHistory(Transform):
     entity = "user"
 
     @classmethod
+    def latest(
+        cls, config: Any, events: pl.DataFrame, context: TransformContext, instants: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Exactly before each instant, as a replay has it: see :func:`histories`."""
+        return histories(
+            events,
+            instants,
+            positive_types=tuple(context.weights),
+            length=context.history_length,
+            seen_limit=context.seen_limit,
+            item="item_id",
+        ).drop("instant")
+
+    @classmethod
     def transform(cls, config: Any, events: pl.DataFrame, context: TransformContext) -> pl.DataFrame:
         """See :func:`user_history`."""
         return user_history(

@@ -1,0 +1,143 @@
+"""What the live state begins with: the events of the lake that serves, those collected since, and the log behind them.
+
+Nothing of its own is kept on a disk: lake and collected files are its snapshot, and the document that says how far the
+log was collected has the offsets that belong to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+import pyarrow as pa
+
+from remora.core.errors import NotReady
+from remora.core.home import Home
+from remora.core.parquet import read_parquet
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.events.compaction import read_compacted
+from remora.events.from_settings import EVENTS, SLATES, reader_of
+from remora.events.log import LogReader, LogTail
+from remora.events.tables import COLUMNS, SERVED, event_tables, slate_tables
+from remora.extensions import ComponentChoice
+from remora.features.applied import MATERIALIZE, views_to_write
+from remora.features.build import event_columns, transform_context, views_of_events
+from remora.features.live.row_store import writer_of
+from remora.features.profiles import CATEGORY_NUMBERS, EPOCH
+from remora.features.tables import FeatureTables
+from remora.features.transforms.transform import TransformContext
+from remora.ingest.file_fingerprints import read_fingerprints
+from remora.ingest.lake import Lake, lake_artifacts
+from remora.ingest.sent_events import FOLDER
+from remora.settings import Settings
+
+Topic = tuple[LogTail, Callable[[list[bytes]], pl.DataFrame]]
+"""A log that is followed, and its records as events."""
+
+
+@dataclass(frozen=True, eq=False)
+class EventFilter:
+    """Which events count for the state of one writer: its own users, of items that the catalogue has, and of what users
+    did rather than what they were shown. The ingest keeps the others out of the same features."""
+
+    items: frozenset[str]
+    impression: str | None
+    writer: int
+    writers: int
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Those events, in their order."""
+        if self.impression is not None:
+            events = events.filter(pl.col(EVENT_TYPE) != self.impression)
+        if self.writers > 1:
+            own = [user for user in events[USER_ID].unique() if writer_of(user, self.writers) == self.writer]
+            events = events.filter(pl.col(USER_ID).is_in(own))
+        return events.filter(pl.col(ITEM_ID).is_in(self.items))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LiveBeginning:
+    """``lake``: events that the feature tables ``tables`` are made of, which end at ``end``; ``collected``: those that
+    came later and are in files; ``topics`` continue behind them."""
+
+    tables: str
+    end: datetime
+    lake: pl.DataFrame
+    collected: pl.DataFrame
+    topics: list[Topic]
+    counts: EventFilter
+    views: Mapping[str, ComponentChoice]
+    context: TransformContext
+
+
+def serving_tables(settings: Settings) -> str:
+    """The version of the feature tables whose rows are online. NotReady, NotBuilt until there are some."""
+    tables = FeatureTables.open(Home(settings.home))
+    if missing := views_to_write(settings, tables):
+        raise NotReady(f"The online store does not hold {missing[0]} of the feature tables. Run `{MATERIALIZE}`.")
+    return tables.artifact.version
+
+
+def begin(settings: Settings, writer: int) -> LiveBeginning:
+    """Read it; NotReady where the tables that serve are not those of now. Takes about a second a million events."""
+    home = Home(settings.home)
+    tables = FeatureTables.open(home)
+    version = serving_tables(settings)
+    # Before anything that it says is there: what is collected meanwhile is read from the log.
+    compacted = read_compacted(home)
+    artifact = lake_artifacts(home).find(tables.artifact.metadata["lake"])
+    if artifact is None:
+        raise NotReady("The lake of the feature tables is gone. Run `remora run`.")
+    lake = Lake(artifact)
+    end = datetime.fromisoformat(tables.artifact.metadata["end"])
+    columns = [ITEM_ID, EVENT_TIMESTAMP, CATEGORY_NUMBERS]
+    names = tables.categories
+    items = tables.read("item_catalogue", columns if names else columns[:2])
+    context = transform_context(settings, end, names, items)
+    # User history has the latest rows alone and no snapshots; it is always among them.
+    views = views_of_events(settings, "user", context)
+    counts = EventFilter(
+        frozenset(items[ITEM_ID].to_pylist()), settings.data.impression, writer, settings.events.live.writers
+    )
+    read = event_columns(lake.event_schema.names, views.values())
+    # The types of the lake, also where it has no event for this writer.
+    empty = pl.DataFrame(pa.schema([lake.event_schema.field(name) for name in read]).empty_table())
+    events = [counts(pl.DataFrame(table)) for table in lake.tables(since=EPOCH, columns=read)]
+    known = {place.path.rsplit("/", 1)[-1] for place in read_fingerprints(artifact) if FOLDER in place.path}
+    # A file that the document does not count yet is written again by whoever collects next.
+    files = [name for name in home.files(FOLDER) if name not in known and int(name[:8]) < compacted.next_file]
+    collected = [
+        counts(pl.DataFrame(read_parquet(home.at(f"{FOLDER}/{name}"), None, home.filesystem))) for name in files
+    ]
+    return LiveBeginning(
+        tables=version,
+        end=end,
+        lake=pl.concat([empty, *events]),
+        collected=pl.concat([_no_events(), *collected]),
+        topics=[(reader.tail(compacted.read), convert) for reader, convert in _topics(settings)],
+        counts=counts,
+        views=views,
+        context=context,
+    )
+
+
+def _topics(settings: Settings) -> list[tuple[LogReader, Callable[[list[bytes]], pl.DataFrame]]]:
+    converted = {EVENTS: _events}
+    if SERVED in settings.data.event_types and settings.data.impression != SERVED:
+        converted[SLATES] = _served
+    readers = {topic: reader_of(settings, topic) for topic in converted}
+    return [(reader, converted[topic]) for topic, reader in readers.items() if reader is not None]
+
+
+def _events(contents: list[bytes]) -> pl.DataFrame:
+    return pl.DataFrame(event_tables(contents)[FOLDER])
+
+
+def _served(contents: list[bytes]) -> pl.DataFrame:
+    return pl.DataFrame(slate_tables(contents, as_events=True)[FOLDER])
+
+
+def _no_events() -> pl.DataFrame:
+    return pl.DataFrame(COLUMNS.empty_table())

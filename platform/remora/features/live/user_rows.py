@@ -1,0 +1,109 @@
+"""What serves of a user, made of the user's events by the transforms of the batch build."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from remora.core.tables import EVENT_TIMESTAMP, USER_ID
+from remora.extensions import ComponentChoice
+from remora.features.transforms.snapshots import checked
+from remora.features.transforms.transform import TransformContext, midnight_from
+
+logger = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+"""Values by the full name of a column, ``view__feature``: what Feast's online store gives, in Python's types."""
+
+
+class UserRows:
+    """Makes rows of users by ``views``, each the choice of a transform of users.
+
+    A row of a daily view is kept for the day, and made again for a user with an event of a day before. A transform that
+    fails for a user leaves that user without a new row and no other: ``failed`` has them, with why.
+    """
+
+    def __init__(self, views: Mapping[str, ComponentChoice], context: TransformContext) -> None:
+        self._views, self._context = views, context
+        self._kept: dict[str, dict[str, tuple[date, Row]]] = {view: {} for view, one in views.items() if _daily(one)}
+        self.failed: dict[str, str] = {}
+
+    def forget_days(self, events: pl.DataFrame, today: date) -> None:
+        """Make daily rows again of users who have an event of a day before ``today`` among these."""
+        late = events.filter(pl.col(EVENT_TIMESTAMP).dt.date() < today)[USER_ID].unique().to_list()
+        for kept in self._kept.values():
+            for user in late:
+                kept.pop(user, None)
+
+    def of(self, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:
+        """The row of each user of ``instants`` (``user_id``, ``instant``), from all of their events."""
+        users = instants[USER_ID].to_list()
+        try:
+            return self._made(events, instants)
+        except Exception as error:
+            if len(users) == 1:
+                self.failed[users[0]] = f"{type(error).__name__}: {error}"
+                logger.exception("the live state of a user cannot be made; the row of before stays")
+                return {}
+        half = len(users) // 2
+        rows = dict[str, Row]()
+        for some in (instants[:half], instants[half:]):
+            rows |= self.of(events.filter(pl.col(USER_ID).is_in(some[USER_ID].to_list())), some)
+        return rows
+
+    def _made(self, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:
+        rows: dict[str, dict[str, Any]] = {user: {} for user in instants[USER_ID]}
+        for view, choice in self._views.items():
+            made = self._of_day if _daily(choice) else self._view
+            for user, row in made(view, choice, events, instants).items():
+                rows[user] |= row
+        for user in rows:
+            self.failed.pop(user, None)
+        return dict(rows)
+
+    def _of_day(
+        self, view: str, choice: ComponentChoice, events: pl.DataFrame, instants: pl.DataFrame
+    ) -> dict[str, Row]:
+        """Rows that were kept, and those that are made for the day."""
+        kept = self._kept[view]
+        day_of = dict(zip(instants[USER_ID], instants["instant"].dt.date(), strict=True))
+        old = [user for user, day in day_of.items() if (found := kept.get(user)) is None or found[0] != day]
+        if old:
+            whose = pl.col(USER_ID).is_in(old)
+            made = self._view(view, choice, events.filter(whose), instants.filter(whose))
+            kept.update({user: (day_of[user], row) for user, row in made.items()})
+        return {user: kept[user][1] for user in day_of}
+
+    def _view(self, view: str, choice: ComponentChoice, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:
+        found = choice.component.cls.latest(choice.config, events, self._context, instants)
+        last = instants["instant"].max()
+        assert isinstance(last, datetime)
+        # The checks of a build, and its types.
+        stamped = found.drop(EVENT_TIMESTAMP, strict=False).with_columns(
+            pl.lit(last).cast(pl.Datetime("us", "UTC")).alias(EVENT_TIMESTAMP)
+        )
+        table = checked(view, USER_ID, stamped, midnight_from(last)).drop_columns([EVENT_TIMESTAMP])
+        columns = {f"{view}__{name}": table[name].to_pylist() for name in table.column_names if name != USER_ID}
+        whole = zip(*columns.values(), strict=True)
+        return {
+            user: dict(zip(columns, values, strict=True))
+            for user, values in zip(table[USER_ID].to_pylist(), whole, strict=True)
+        }
+
+
+def _daily(choice: ComponentChoice) -> bool:
+    daily: bool = choice.component.cls.daily
+    return daily
+
+
+def instants_of(users: Sequence[str], events: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """``user_id`` and ``instant`` for which each row is made: ``now``, or right after the user's last event where a
+    client's clock is ahead, so that nothing that came is left out."""
+    last = events.group_by(USER_ID).agg(pl.col(EVENT_TIMESTAMP).max() + pl.duration(microseconds=1))
+    asked = pl.DataFrame({USER_ID: users}, schema={USER_ID: pl.String}).join(last, on=USER_ID, how="left")
+    at = pl.lit(now).cast(pl.Datetime("us", "UTC"))
+    return asked.select(USER_ID, instant=pl.max_horizontal(pl.col(EVENT_TIMESTAMP).fill_null(at), at))

@@ -1,0 +1,133 @@
+"""The live state of users: each event that comes changes the row of its user in the online store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import islice
+
+import polars as pl
+
+from remora.core.tables import KNOWN_TIMESTAMP
+from remora.features.live.beginning import LiveBeginning, begin
+from remora.features.live.row_store import LiveRowStore
+from remora.features.live.user_events import UserEvents
+from remora.features.live.user_rows import UserRows, instants_of
+from remora.settings import Settings
+
+USERS_AT_ONCE = 500
+"""Rows that are made and written together."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class LiveStats:
+    """What a state did so far: events that it took, when it was that the last of them was ``learned``, rows that it
+    wrote, and users whose row cannot be made now."""
+
+    events: int = 0
+    learned: datetime | None = None
+    rows: int = 0
+    failed: int = 0
+
+
+class LiveUsers:
+    """The state of the users of one writer, from where :func:`~remora.features.live.beginning.begin` begins.
+
+    One thread uses it. ``clock`` says when it is, and the rows of a day's views are made again when a day begins. Users
+    whose rows may be old wait in a queue behind those who do something now.
+    """
+
+    def __init__(
+        self, beginning: LiveBeginning, store: LiveRowStore, *, most_events: int, clock: Callable[[], datetime]
+    ) -> None:
+        self.tables, self.stats = beginning.tables, LiveStats()
+        self._topics, self._counts = beginning.topics, beginning.counts
+        self._store, self._clock = store, clock
+        self._events = UserEvents(beginning.lake, most=most_events)
+        self._events.add(beginning.collected)
+        self._rows = UserRows(beginning.views, beginning.context)
+        self._day = self._today()
+        self._waiting: dict[str, None] = {}
+
+    @classmethod
+    def open(cls, settings: Settings, store: LiveRowStore, writer: int) -> LiveUsers:
+        """Read lake and files, and take what the log has; see :func:`begin`."""
+        beginning = begin(settings, writer)
+        # Historical data ends, and what is sent happens behind its end: its day is that of the events themselves.
+        clock = (lambda: beginning.end) if settings.data.clock == "data" else (lambda: datetime.now(UTC))
+        state = cls(beginning, store, most_events=settings.events.live.max_events_per_user, clock=clock)
+        while state.take(0.0):
+            pass
+        return state
+
+    def close(self) -> None:
+        """Let the logs go."""
+        for tail, _ in self._topics:
+            tail.close()
+
+    def take(self, seconds: float) -> list[str]:
+        """Take the events that came, waiting at most so long for the first; whose state they change. StorageError,
+        NotReady while a log cannot be read."""
+        touched: dict[str, None] = {}
+        for place, (tail, convert) in enumerate(self._topics):
+            for events in _converted(tail.poll(0.0 if place else seconds), convert):
+                counted = self._counts(events)
+                self._rows.forget_days(counted, self._day)
+                touched |= dict.fromkeys(self._events.add(counted))
+                self.stats.events += len(counted)
+                if len(counted):
+                    self.stats.learned = counted[KNOWN_TIMESTAMP].max()  # type: ignore[assignment]
+        return list(touched)
+
+    def write(self, users: Iterable[str]) -> None:
+        """Put the rows of users in place."""
+        some = iter(users)
+        while chosen := list(islice(some, USERS_AT_ONCE)):
+            events = self._events.of(chosen)
+            rows = self._rows.of(events, instants_of(chosen, events, self._clock()))
+            if rows:
+                self._store.write(rows, self.tables)
+            self.stats.rows += len(rows)
+        self.stats.failed = len(self._rows.failed)
+
+    def put_off(self, users: Iterable[str]) -> None:
+        """Write the rows of users when there is time: see :meth:`catch_up`."""
+        self._waiting |= dict.fromkeys(users)
+
+    def changed_users(self) -> list[str]:
+        """Who did something since the lake."""
+        return self._events.added_users()
+
+    def catch_up(self) -> bool:
+        """Write some of the rows that wait; False where none does. Where a day has begun, all do."""
+        if (today := self._today()) != self._day:
+            self._day = today
+            self.put_off(self.changed_users())
+        chosen = list(islice(self._waiting, USERS_AT_ONCE))
+        self.write(chosen)
+        for user in chosen:
+            self._waiting.pop(user, None)
+        return bool(chosen)
+
+    def _today(self) -> date:
+        return self._clock().date()
+
+
+def _converted(contents: list[bytes], convert: Callable[[list[bytes]], pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Records as events: at once, or in halves where one of them cannot be read, which is left out."""
+    if not contents:
+        return
+    try:
+        yield convert(contents)
+    except Exception:
+        if len(contents) == 1:
+            logger.exception("a record of the log of events cannot be read and is left out")
+            return
+        logger.warning("among %s records of the log of events is one that cannot be read", f"{len(contents):,}")
+        half = len(contents) // 2
+        yield from _converted(contents[:half], convert)
+        yield from _converted(contents[half:], convert)
