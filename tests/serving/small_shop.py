@@ -188,6 +188,10 @@ class SmallShop:
     def follows(self) -> bool:
         return self.settings.home != NOWHERE
 
+    @property
+    def live(self) -> bool:
+        return False
+
     def traffic(self) -> Traffic:
         return (self.follows and TrafficStore(Home(self.settings.home)).read()) or Traffic(production=self.bundle)
 

@@ -16,6 +16,9 @@ from remora.serving.live_users import LiveUsersReplica
 from remora.serving.loaded_bundle import Loader
 from remora.settings import Settings, load
 
+LIVE_USERS = "LiveUsers"
+"""What the deployments of the live state are called, with the writer's number. They answer no requests."""
+
 GATEWAY, PHASE = (64, 64), (16, 16)
 """Requests that a replica works on at once, and that may wait for replicas where they are handed out.
 
@@ -60,7 +63,7 @@ def assemble(loader: Loader, topology: Literal["graph", "fused"]) -> Application
 def _live(settings: Settings, writer: int) -> Application:
     """One writer of the live state. It takes no requests, and reserves no CPU: it works when events come."""
     return LiveUsersReplica.options(  # type: ignore[no-any-return,attr-defined]
-        name=f"LiveUsers{writer}",
+        name=f"{LIVE_USERS}{writer}",
         num_replicas=settings.events.live.replicas,
         ray_actor_options={"num_cpus": 0},
         health_check_period_s=settings.serving.health_check_interval_seconds,

@@ -18,7 +18,7 @@ from remora.core.home import Home
 from remora.core.printable import one_line
 from remora.registry.store import BundleStore
 from remora.registry.unrecorded import UnrecordedMove
-from remora.serving.app import assemble
+from remora.serving.app import LIVE_USERS, assemble
 from remora.serving.bundle_loader import BundleLoader
 from remora.serving.rpc.service import SERVICER
 from remora.serving.schemas import Health
@@ -145,7 +145,8 @@ def status(settings: Settings) -> ServiceStatus:
         return ServiceStatus(running=False, message=message, **found)
     state, health = str(application.status.value), _health(url)
     replicas = {name: d.replica_states.get(ReplicaState.RUNNING, 0) for name, d in application.deployments.items()}
-    why_not = stranger(health, replicas, BundleStore(Home(settings.home)).has)
+    answering = {name: running for name, running in replicas.items() if not name.startswith(LIVE_USERS)}
+    why_not = stranger(health, answering, BundleStore(Home(settings.home)).has)
     return ServiceStatus(
         running=True,
         ready=health is not None and why_not is None and state not in FAILED,
