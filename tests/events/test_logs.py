@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.events.broker import create, free_port, running
+from benchmarks.broker import create, free_port, running
 from tests.events.test_contract import CONTRACT, event
 from tests.ingest.shop import bring_shop
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,8 @@ app = typer.Typer(
     help="""Events while they happen: sent to the endpoint, kept in a log, brought to the lake.
 
     [bold]send[/bold] gives a file's events to the endpoint; [bold]status[/bold] says what the log has;
-    `remora data ingest` and `remora run` bring it to the lake, [bold]collect[/bold] does the first half of that.""",
+    `remora data ingest` and `remora run` bring it to the lake, [bold]collect[/bold] does the first half of that;
+    [bold]backfill[/bold] brings a topic of Kafka that was written by others.""",
 )
 
 
@@ -70,6 +72,37 @@ def collect(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         out.print(f"{found.files:,} files written; {found.removed:,} old files of the log removed")
 
     emit(vars(found), as_json, drawn)
+
+
+@app.command()
+def backfill(
+    topic: Annotated[str, typer.Argument(help="Of Kafka; each message is one event, as `POST /v1/events` takes it.")],
+    since: Annotated[datetime | None, typer.Option(help="Messages from then on (UTC). Default: all.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Messages before then (UTC). Default: up to now.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring what lies in a topic of Kafka already to files of the home, read by Ray Data.
+
+    For the history of a topic that the endpoint does not write. What breaks the contract is quarantined with its
+    reason. A topic may be brought again: the lake has each event once.
+    """
+    from remora.events.backfill import backfill as bring
+    from remora.wiring import cluster
+
+    settings = load(config)
+    cluster.connect(settings)
+    span = {"since": since and since.replace(tzinfo=UTC), "until": until and until.replace(tzinfo=UTC)}
+    found = bring(settings, topic, **span)
+
+    def drawn(out: Console) -> None:
+        counts = found.as_json()
+        out.print(
+            f"{counts['accepted']:,} accepted, {counts['quarantined']:,} quarantined; {found.files:,} files written"
+        )
+        out.print("`remora data ingest` or `remora run` reads them.")
+
+    emit(found.as_json(), as_json, drawn)
 
 
 @app.command()

@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from remora.workflow.plan import RunPlan
     from remora.workflow.run_recorder import RunRecorder
 
-ASKED = 5
+ASKED, LIKED = 5, 2
 
 
 def run(
     config: ConfigOption = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the bundle when it is in production.")] = False,
     show: Annotated[
-        bool, typer.Option("--show", help="With --serve: ask for three users and draw the slates.")
+        bool,
+        typer.Option(
+            "--show", help="With --serve: draw slates of three users, and how one follows what its user does."
+        ),
     ] = False,
     since: SinceOption = None,
     by: Annotated[str, typer.Option(help="For the record; default: who is logged in.")] = "",
@@ -139,6 +142,7 @@ def _serve(settings: Settings, *, show: bool) -> dict[str, Any]:
         endpoint = deploy.start(settings, redeploy=False, on_progress=spinner.update)
     if show:
         _three_users(settings)
+        _reaction(settings)
     return endpoint.model_dump() | {"mlflow": mlflow}
 
 
@@ -153,6 +157,27 @@ def _three_users(settings: Settings) -> None:
     for user, who in ((heavy, "a heavy user"), (light, "a light user"), ("no-such-user", "an unknown user")):
         out.rule(styled(f"{who}: remora recommend {user}", "none"))
         recommend.render(out, user, ask(url_of(settings), RecommendRequest(user_id=user, n=ASKED)))
+
+
+def _reaction(settings: Settings) -> None:
+    """What a light user does now, and the slate before and after it; once, for what is sent is data of the home."""
+    from remora.core.home import Home
+    from remora.events.from_settings import live_users_of
+    from remora.ingest.sent_events import FOLDER
+    from remora.serving.deploy import url_of
+    from remora.serving.reaction import react
+
+    if not live_users_of(settings) or Home(settings.home).files(FOLDER):
+        return
+    out, user = paper(), _extremes(settings)[1]
+    found = react(url_of(settings), user, event_type=settings.data.positive_types[0], events=LIKED, n=ASKED)
+    out.rule(styled(f"user {user} sends {found.event_type} of {' and '.join(found.sent)}", "none"))
+    recommend.render(out, user, found.after)
+    if found.milliseconds is None:
+        out.print(line("The slate has not changed yet: see `remora serve status`."))
+    else:
+        out.print(line(f"The slate changed {found.milliseconds:.0f} ms after the events were acknowledged."))
+    out.print(line("They are in the home's log: the next `remora run` learns from them."))
 
 
 def _extremes(settings: Settings) -> tuple[str, str]:

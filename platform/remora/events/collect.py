@@ -57,4 +57,4 @@ def has_new_events(settings: Settings) -> bool:
 def _readers(settings: Settings) -> dict[str, LogReader]:
     """Of the topics that there are."""
     found = {topic: reader_of(settings, topic) for topic in (EVENTS, SLATES)}
-    return {topic: reader for topic, reader in found.items() if reader is not None}
+    return {topic: reader for topic, reader in found.items() if reader is not None and reader.exists()}

@@ -7,7 +7,8 @@ there; a file that is there without its document is written again, under the sam
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -64,27 +65,51 @@ def compact(
     Parts of a log that are read whole and older than ``retention_seconds`` are removed. NotReady while another process
     does it; UnreadableInput where the document is damaged.
     """
-    home.make_folder("events")
-    busy = NotReady("Another command brings the events to the lake just now. Run this again when it is done.")
-    with exclusive_lock(home, LOCK, command=COMMAND, on_busy=lambda: busy):
+    with _lock(home):
         done, counts, files = read_compacted(home), Counter[str](), 0
         for reader, convert in topics:
             for batch in reader.batches(done.read, rows):
-                for where, table in convert(batch.contents).items():
-                    if table.num_rows:
-                        home.write_bytes(f"{where}/{done.next_file:08d}.parquet", parquet_bytes(table))
-                    counts[where] += table.num_rows
-                done = CompactionState(next_file=done.next_file + 1, read={**done.read, **batch.read})
-                home.write_bytes(DOCUMENT, done.model_dump_json(indent=1).encode())
+                counts.update(_put(home, done, convert(batch.contents)))
+                done = _noted(home, CompactionState(next_file=done.next_file + 1, read={**done.read, **batch.read}))
                 files += 1
         removed = {part for reader, _ in topics for part in reader.remove_old(done.read, retention_seconds)}
         if removed:
             # Of other parts nothing is forgotten: they may be on the disks of other nodes.
             read = {part: end for part, end in done.read.items() if part not in removed}
-            kept = CompactionState(next_file=done.next_file, read=read)
-            home.write_bytes(DOCUMENT, kept.model_dump_json(indent=1).encode())
+            _noted(home, CompactionState(next_file=done.next_file, read=read))
     rows_by_folder = {where: count for where, count in counts.items() if count}
     return Compaction(rows=rows_by_folder, files=files, removed=len(removed))
+
+
+def add_files(home: Home, batches: Iterable[list[bytes]], convert: Convert) -> int:
+    """Put records that are in no log of this home beside those that were collected; how many files they became. As
+    :func:`compact`."""
+    with _lock(home):
+        done, files = read_compacted(home), 0
+        for contents in batches:
+            _put(home, done, convert(contents))
+            done = _noted(home, CompactionState(next_file=done.next_file + 1, read=done.read))
+            files += 1
+    return files
+
+
+def _lock(home: Home) -> AbstractContextManager[None]:
+    home.make_folder("events")
+    busy = NotReady("Another command brings the events to the lake just now. Run this again when it is done.")
+    return exclusive_lock(home, LOCK, command=COMMAND, on_busy=lambda: busy)
+
+
+def _put(home: Home, done: CompactionState, tables: Mapping[str, pa.Table]) -> dict[str, int]:
+    """Write tables under the number that is next; rows of each."""
+    for where, table in tables.items():
+        if table.num_rows:
+            home.write_bytes(f"{where}/{done.next_file:08d}.parquet", parquet_bytes(table))
+    return {where: table.num_rows for where, table in tables.items()}
+
+
+def _noted(home: Home, done: CompactionState) -> CompactionState:
+    home.write_bytes(DOCUMENT, done.model_dump_json(indent=1).encode())
+    return done
 
 
 def read_compacted(home: Home) -> CompactionState:

@@ -137,7 +137,7 @@ class Intake:
                 return wanted
 
     def _write(self, batches: Sequence[_Batch]) -> None:
-        now, records, fresh = self._clock(), list[bytes](), dict[str, dict[str, Any]]()
+        now, records, fresh = self._clock(), list[bytes](), dict[str, None]()
         verdicts = [[self._judged(raw, now, records, fresh) for raw in batch.events] for batch in batches]
         if records:
             self._log.append(records)
@@ -150,25 +150,31 @@ class Intake:
         for verdict, count in Counter(one.verdict for found in verdicts for one in found).items():
             self._counted(verdict, count)
 
-    def _judged(self, raw: Any, now: datetime, records: list[bytes], fresh: dict[str, dict[str, Any]]) -> IntakeVerdict:
-        try:
-            event = self._contract.accept(raw, now)
-        except Unacceptable as reason:
-            records.append(_encoded(_quarantined(raw, str(reason), now)))
-            given = raw.get(EVENT_ID) if isinstance(raw, dict) else None
-            return IntakeVerdict(QUARANTINED, given if isinstance(given, str) else "", str(reason))
-        id = event[EVENT_ID]
-        if id in self._known or id in fresh:
-            return IntakeVerdict(DUPLICATE, id)
-        fresh[id] = event
-        records.append(_encoded(event))
-        return IntakeVerdict(ACCEPTED, id)
+    def _judged(self, raw: Any, now: datetime, records: list[bytes], fresh: dict[str, None]) -> IntakeVerdict:
+        record, verdict = judged(raw, self._contract, now)
+        if verdict.verdict == ACCEPTED:
+            if verdict.event_id in self._known or verdict.event_id in fresh:
+                return IntakeVerdict(DUPLICATE, verdict.event_id)
+            fresh[verdict.event_id] = None
+        records.append(record)
+        return verdict
 
     def _fail(self, batches: Sequence[_Batch], error: Exception) -> None:
         for batch in batches:
             if not batch.done.done():
                 batch.done.set_exception(error)
                 self._counted(NOT_TAKEN, len(batch.events))
+
+
+def judged(raw: Any, contract: EventContract, now: datetime) -> tuple[bytes, IntakeVerdict]:
+    """The record of one event in the log, and whether it is accepted or quarantined."""
+    try:
+        event = contract.accept(raw, now)
+    except Unacceptable as reason:
+        given = raw.get(EVENT_ID) if isinstance(raw, dict) else None
+        verdict = IntakeVerdict(QUARANTINED, given if isinstance(given, str) else "", str(reason))
+        return _encoded(_quarantined(raw, str(reason), now)), verdict
+    return _encoded(event), IntakeVerdict(ACCEPTED, event[EVENT_ID])
 
 
 def _quarantined(raw: Any, reason: str, now: datetime) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class LogTail(Protocol):
 class LogReader(Protocol):
     """What a log has, in parts that grow at their end: files, or partitions."""
 
+    def exists(self) -> bool:
+        """Was anything ever written to it, as far as is known here?"""
+
     def batches(self, read: Mapping[str, int], rows: int) -> Iterator[LogBatch]:
         """All that is there beyond ``read``, at most ``rows`` records at a time. Of a part that is not named all."""
 

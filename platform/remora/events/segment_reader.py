@@ -19,6 +19,10 @@ class SegmentReader:
 
     folder: Path
 
+    def exists(self) -> bool:
+        """Is there the folder?"""
+        return self.folder.is_dir()
+
     def batches(self, read: Mapping[str, int], rows: int) -> Iterator[LogBatch]:
         """Segments in the order of their beginnings; as :class:`~remora.events.log.LogReader`."""
         contents, ends = list[bytes](), dict[str, int]()

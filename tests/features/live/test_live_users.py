@@ -211,7 +211,8 @@ def test_when_a_day_begins_the_rows_of_those_who_did_something_are_made_again(
     now[0] += timedelta(days=1)
     assert state.catch_up()
     second = store.read("u4")
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     counts = [row["user_activity__count_total"] for row in (first, second)]
     assert counts[1] == counts[0] + 1
 
@@ -257,5 +258,5 @@ def test_writers_divide_the_users(logged: tuple[Settings, FileLog], beginning: L
     log.append([record(n, f"u{n}", "i2", "buy", beginning.end) for n in range(20)])
     states = [LiveUsers.open(chosen, store, writer) for writer in range(3)]
     shares = [state.changed_users() for state in states]
-    assert sorted(sum(shares, [])) == sorted(f"u{n}" for n in range(20))
+    assert sorted(user for share in shares for user in share) == sorted(f"u{n}" for n in range(20))
     assert all(shares)

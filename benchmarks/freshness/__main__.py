@@ -1,0 +1,5 @@
+"""python -m benchmarks.freshness."""
+
+from benchmarks.freshness.run import main
+
+main()
