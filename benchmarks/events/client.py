@@ -33,8 +33,11 @@ async def posting(
     async def one(client: aiohttp.ClientSession, content: bytes) -> None:
         nonlocal taken
         begun = time.perf_counter()
-        async with client.post(url, data=content, headers={"content-type": "application/json"}) as answer:
-            said = await answer.read()
+        try:
+            async with client.post(url, data=content, headers={"content-type": "application/json"}) as answer:
+                said = await answer.read()
+        except aiohttp.ClientError:  # of a replica that is killed
+            return
         took.append((time.perf_counter() - begun) * 1e3)
         taken += json.loads(said)["accepted"] if answer.status == 200 else 0
 
@@ -59,8 +62,11 @@ async def asking(url: str, *, per_second: float, seconds: float) -> dict[str, An
     async def one(client: aiohttp.ClientSession) -> None:
         nonlocal answered
         begun = time.perf_counter()
-        async with client.get(f"{url}/{next(users) % 900 + 1}", params={"n": 10}) as answer:
-            await answer.read()
+        try:
+            async with client.get(f"{url}/{next(users) % 900 + 1}", params={"n": 10}) as answer:
+                await answer.read()
+        except aiohttp.ClientError:
+            return
         took.append((time.perf_counter() - begun) * 1e3)
         answered += answer.status == 200
 

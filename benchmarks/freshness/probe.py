@@ -27,23 +27,25 @@ async def probing(url: str, *, users: list[str], event_type: str, seconds: float
                 if answer.status != 200:
                     return None
                 found = await answer.json()
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, TimeoutError):
             return None
         # Of a fallback it is not known of when it is.
         return None if found["degraded"] else [item["item_id"] for item in found["items"]]
 
-    async def sent(client: aiohttp.ClientSession, event: dict[str, str]) -> float:
-        """Send it until it is acknowledged; when that was."""
+    async def sent(client: aiohttp.ClientSession, event: dict[str, str]) -> float | None:
+        """Send it until it is acknowledged; when that was, None where it never is."""
         nonlocal tries
-        while True:
+        begun = time.monotonic()
+        while time.monotonic() - begun < PATIENCE_SECONDS:
             tries += 1
             try:
                 async with client.post(f"{url}/v1/events", json={"events": [event]}) as answer:
                     if answer.status == 200:
                         return time.perf_counter()
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(0.02)
+        return None
 
     async def one(client: aiohttp.ClientSession, user: str) -> None:
         nonlocal missed, back
@@ -53,6 +55,9 @@ async def probing(url: str, *, users: list[str], event_type: str, seconds: float
         item = before[0]
         event = {"event_id": f"probe-{user}-{item}", "user_id": user, "item_id": item, "event_type": event_type}
         acknowledged = await sent(client, event)
+        if acknowledged is None:
+            missed += 1
+            return
         while time.perf_counter() - acknowledged < PATIENCE_SECONDS:
             after = await slate(client, user)
             if after is not None and item not in after:

@@ -77,6 +77,7 @@ def measured(settings: Settings, folder: Path, seconds: float, replayed: int, no
         ):
             chosen = changed(settings, folder / name, serving, live, brokers(stack, folder) if kafka else None)
             with served(chosen):
+                note(f"{name}: serving")
                 found[name] = probed(url, chosen, users, seconds, kills="killed" in name)
             users = users[::-1]
             note(f"{name}: {found[name]}")

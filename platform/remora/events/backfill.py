@@ -68,6 +68,7 @@ def backfill(
 
     def records() -> Iterator[list[bytes]]:
         for batch in found.iter_batches(batch_size=ROWS_PER_FILE, batch_format="pyarrow"):
+            assert isinstance(batch, pa.Table)
             verdicts.update(batch[VERDICT].to_pylist())
             yield batch[RECORD].to_pylist()
 

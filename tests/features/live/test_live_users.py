@@ -125,6 +125,8 @@ def test_any_order_with_repeats_and_late_events_gives_the_state_of_the_batch(
     coming, log = [records[n] for n in order], Records()
     state = state_of(beginning, store, log)
     touched: set[str] = set()
+    at_once = state.changed_users()
+    assert not at_once
     for start, end in zip([0, *cuts], [*cuts, len(coming)], strict=True):
         log.waiting = coming[start:end]
         users = state.take(0.0)

@@ -29,16 +29,18 @@ def frame(rows: list[tuple[int, str]], first_row: int = 0) -> pl.DataFrame:
 @given(
     st.lists(event, max_size=15, unique=True),
     st.lists(st.lists(event, max_size=6), max_size=6),
+    st.lists(event, max_size=6),
     st.integers(0, 8),
 )
 def test_each_id_is_there_once_in_the_order_of_arrival(
-    base: list[tuple[int, str]], batches: list[list[tuple[int, str]]], loose: int
+    base: list[tuple[int, str]], batches: list[list[tuple[int, str]]], collected: list[tuple[int, str]], loose: int
 ) -> None:
     before, user_events.MOST_LOOSE = user_events.MOST_LOOSE, loose
     try:
-        events, known = UserEvents(frame(base), most=1_000), list(base)
+        events = UserEvents(frame(base), frame(collected).drop("source_row"), most=1_000)
+        known = list(dict.fromkeys([*base, *collected]))
         for batch in batches:
-            touched = events.add(frame(batch).drop("source_row"))
+            touched = events.add(frame(batch).drop("source_row").to_dicts())
             # An id that the lake has is found when it is asked for, so its user may be named.
             fresh = [one for one in dict.fromkeys(batch) if one not in known]
             assert {user for _, user in fresh} <= set(touched) <= {user for _, user in batch}
@@ -54,5 +56,5 @@ def test_each_id_is_there_once_in_the_order_of_arrival(
 
 def test_of_a_user_with_very_many_the_last_are_given() -> None:
     events = UserEvents(frame([(n, "a") for n in range(10)] + [(1, "b")]), most=3)
-    events.add(frame([(40, "a")]).drop("source_row"))
+    events.add(frame([(40, "a")]).drop("source_row").to_dicts())
     assert events.of(["a", "b"])["event_id"].to_list() == ["e8a", "e9a", "e40a", "e1b"]

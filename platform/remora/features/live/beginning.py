@@ -6,9 +6,11 @@ log was collected has the offsets that belong to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -16,11 +18,12 @@ import pyarrow as pa
 from remora.core.errors import NotReady
 from remora.core.home import Home
 from remora.core.parquet import read_parquet
-from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
 from remora.events.compaction import read_compacted
 from remora.events.from_settings import EVENTS, SLATES, reader_of
+from remora.events.intake import REASON
 from remora.events.log import LogReader, LogTail
-from remora.events.tables import COLUMNS, SERVED, event_tables, slate_tables
+from remora.events.tables import COLUMNS, SERVED, slate_tables
 from remora.extensions import ComponentChoice
 from remora.features.applied import MATERIALIZE, views_to_write
 from remora.features.build import event_columns, transform_context, views_of_events
@@ -33,8 +36,10 @@ from remora.ingest.lake import Lake, lake_artifacts
 from remora.ingest.sent_events import FOLDER
 from remora.settings import Settings
 
-Topic = tuple[LogTail, Callable[[list[bytes]], pl.DataFrame]]
-"""A log that is followed, and its records as events."""
+Event = Mapping[str, Any]
+
+Topic = tuple[LogTail, Callable[[bytes], Iterable[Event]]]
+"""A log that is followed, and the events of one of its records."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +52,14 @@ class EventFilter:
     writer: int
     writers: int
 
-    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Those events, in their order."""
+    def takes(self, event: Event) -> bool:
+        """Does this one count?"""
+        if event[ITEM_ID] not in self.items or event[EVENT_TYPE] == self.impression:
+            return False
+        return self.writers == 1 or writer_of(event[USER_ID], self.writers) == self.writer
+
+    def of(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Those of a table, in their order."""
         if self.impression is not None:
             events = events.filter(pl.col(EVENT_TYPE) != self.impression)
         if self.writers > 1:
@@ -104,12 +115,12 @@ def begin(settings: Settings, writer: int) -> LiveBeginning:
     read = event_columns(lake.event_schema.names, views.values())
     # The types of the lake, also where it has no event for this writer.
     empty = pl.DataFrame(pa.schema([lake.event_schema.field(name) for name in read]).empty_table())
-    events = [counts(pl.DataFrame(table)) for table in lake.tables(since=EPOCH, columns=read)]
+    events = [counts.of(pl.DataFrame(table)) for table in lake.tables(since=EPOCH, columns=read)]
     known = {place.path.rsplit("/", 1)[-1] for place in read_fingerprints(artifact) if FOLDER in place.path}
     # A file that the document does not count yet is written again by whoever collects next.
     files = [name for name in home.files(FOLDER) if name not in known and int(name[:8]) < compacted.next_file]
     collected = [
-        counts(pl.DataFrame(read_parquet(home.at(f"{FOLDER}/{name}"), None, home.filesystem))) for name in files
+        counts.of(pl.DataFrame(read_parquet(home.at(f"{FOLDER}/{name}"), None, home.filesystem))) for name in files
     ]
     return LiveBeginning(
         tables=version,
@@ -123,20 +134,24 @@ def begin(settings: Settings, writer: int) -> LiveBeginning:
     )
 
 
-def _topics(settings: Settings) -> list[tuple[LogReader, Callable[[list[bytes]], pl.DataFrame]]]:
-    converted = {EVENTS: _events}
+def _topics(settings: Settings) -> list[tuple[LogReader, Callable[[bytes], Iterable[Event]]]]:
+    converted: dict[str, Callable[[bytes], Iterable[Event]]] = {EVENTS: _event}
     if SERVED in settings.data.event_types and settings.data.impression != SERVED:
         converted[SLATES] = _served
     readers = {topic: reader_of(settings, topic) for topic in converted}
     return [(reader, converted[topic]) for topic, reader in readers.items() if reader is not None]
 
 
-def _events(contents: list[bytes]) -> pl.DataFrame:
-    return pl.DataFrame(event_tables(contents)[FOLDER])
+def _event(content: bytes) -> Iterable[Event]:
+    """None of a record that was quarantined."""
+    event = json.loads(content)
+    if event.get(REASON) is None:
+        times = {name: datetime.fromisoformat(event[name]) for name in (EVENT_TIMESTAMP, KNOWN_TIMESTAMP)}
+        yield event | times
 
 
-def _served(contents: list[bytes]) -> pl.DataFrame:
-    return pl.DataFrame(slate_tables(contents, as_events=True)[FOLDER])
+def _served(content: bytes) -> Iterable[Event]:
+    return slate_tables([content], as_events=True)[FOLDER].to_pylist()
 
 
 def _no_events() -> pl.DataFrame:

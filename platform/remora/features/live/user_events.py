@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from remora.core.tables import EVENT_ID, EVENT_TIMESTAMP, USER_ID
+from remora.core.tables import EVENT_ID, USER_ID
 from remora.ingest.schema import SOURCE_ROW
 
 MOST_LOOSE = 20_000
@@ -42,64 +43,69 @@ class SortedEvents:
 
 
 class UserEvents:
-    """Events of a lake in ``base``, and those that are added.
+    """Events of a lake in ``base``, those ``collected`` since, and those that are added.
 
     All have the columns of ``base``, with ``source_row``, by which events of one instant are ordered: what is added
     stands behind the lake's, in the order in which it came. Of events with one id the first counts. At most the last
     ``most`` of a user are given, by the order in which they came.
     """
 
-    def __init__(self, base: pl.DataFrame, *, most: int) -> None:
-        self._base, self._most = SortedEvents(base), most
-        self._columns = base.schema
-        self._added = SortedEvents(base.clear())
-        self._loose: list[pl.DataFrame] = []
-        self._loose_of: dict[str, list[int]] = {}
-        self._ids: set[str] = set()
+    def __init__(self, base: pl.DataFrame, collected: pl.DataFrame | None = None, *, most: int) -> None:
         last = base[SOURCE_ROW].max() if SOURCE_ROW in base.columns else None
         self._next_row = (last if isinstance(last, int) else 0) + 1
+        self._base, self._most = SortedEvents(base), most
+        self._schema = {**base.schema, SOURCE_ROW: pl.Int64()}
+        self._added = SortedEvents(base.clear())
+        self._ids: set[str] = set()
+        self._loose: dict[str, list[tuple[Any, ...]]] = {}
         self._loose_rows = 0
+        if collected is not None:
+            self._merge(collected.unique(EVENT_ID, keep="first", maintain_order=True))
 
-    def add(self, events: pl.DataFrame) -> list[str]:
+    def add(self, events: Iterable[Mapping[str, Any]]) -> list[str]:
         """Take events in the order in which they came; those whose id is known are left out. Whose state they change.
 
         An id that the lake alone has is found when the user's events are asked for.
         """
-        fresh = events.filter(~pl.col(EVENT_ID).is_in(self._ids)).unique(EVENT_ID, keep="first", maintain_order=True)
-        if fresh.is_empty():
-            return []
-        self._ids.update(fresh[EVENT_ID].to_list())
-        rows = pl.int_range(self._next_row, self._next_row + len(fresh), dtype=pl.Int64)
-        self._next_row += len(fresh)
-        taken = fresh.with_columns(rows.alias(SOURCE_ROW))
-        for name, kind in self._columns.items():
-            if name not in taken.columns:
-                taken = taken.with_columns(pl.lit(None, kind).alias(name))
-        taken = taken.select(pl.col(name).cast(kind) for name, kind in self._columns.items())
-        users = taken[USER_ID].unique(maintain_order=True).to_list()
-        for user in users:
-            self._loose_of.setdefault(user, []).append(len(self._loose))
-        self._loose.append(taken)
-        self._loose_rows += len(taken)
+        touched: dict[str, None] = {}
+        for event in events:
+            id, user = event[EVENT_ID], event[USER_ID]
+            if id in self._ids:
+                continue
+            self._ids.add(id)
+            touched[user] = None
+            numbered = {**event, SOURCE_ROW: self._next_row}
+            self._next_row += 1
+            self._loose.setdefault(user, []).append(tuple(numbered.get(name) for name in self._schema))
+            self._loose_rows += 1
         if self._loose_rows > MOST_LOOSE:
-            self._added = SortedEvents(pl.concat([self._added.table, *self._loose]))
-            self._loose, self._loose_of, self._loose_rows = [], {}, 0
-        return users
+            self._added = SortedEvents(pl.concat([self._added.table, self._frame(self._loose)]))
+            self._loose, self._loose_rows = {}, 0
+        return list(touched)
 
     def added_users(self) -> list[str]:
         """Who has events that the lake does not have."""
-        return list(dict.fromkeys([*self._added.users(), *self._loose_of]))
+        return list(dict.fromkeys([*self._added.users(), *self._loose]))
 
     def of(self, users: Sequence[str]) -> pl.DataFrame:
         """All their events."""
-        chunks = sorted({chunk for user in users for chunk in self._loose_of.get(user, ())})
-        loose = [self._loose[chunk].filter(pl.col(USER_ID).is_in(users)) for chunk in chunks]
-        found = pl.concat([self._base.of(users), self._added.of(users), *loose])
+        tables = [part for part in (self._base.of(users), self._added.of(users)) if len(part)]
+        found = pl.concat([*tables, self._frame(users)])
         found = found.unique(EVENT_ID, keep="first", maintain_order=True)
         if len(found) <= self._most:
             return found
         return found.group_by(USER_ID, maintain_order=True).tail(self._most)
 
-    def last_instants(self, users: Sequence[str]) -> pl.DataFrame:
-        """``user_id`` and ``event_timestamp`` of the last event of each."""
-        return self.of(users).group_by(USER_ID).agg(pl.col(EVENT_TIMESTAMP).max())
+    def _frame(self, users: Iterable[str]) -> pl.DataFrame:
+        """Events of users that are not sorted yet."""
+        rows = [row for user in users for row in self._loose.get(user, ())]
+        return pl.DataFrame(rows, schema=self._schema, orient="row").select(self._base.table.columns)
+
+    def _merge(self, events: pl.DataFrame) -> None:
+        self._ids.update(events[EVENT_ID].to_list())
+        rows = pl.int_range(self._next_row, self._next_row + len(events), dtype=pl.Int64).alias(SOURCE_ROW)
+        self._next_row += len(events)
+        numbered = events.with_columns(rows)
+        absent = [pl.lit(None, kind).alias(name) for name, kind in self._schema.items() if name not in numbered.columns]
+        columns = [pl.col(name).cast(kind) for name, kind in self._base.table.schema.items()]
+        self._added = SortedEvents(numbered.with_columns(absent).select(columns))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -32,11 +32,10 @@ class UserRows:
         self._kept: dict[str, dict[str, tuple[date, Row]]] = {view: {} for view, one in views.items() if _daily(one)}
         self.failed: dict[str, str] = {}
 
-    def forget_days(self, events: pl.DataFrame, today: date) -> None:
-        """Make daily rows again of users who have an event of a day before ``today`` among these."""
-        late = events.filter(pl.col(EVENT_TIMESTAMP).dt.date() < today)[USER_ID].unique().to_list()
-        for kept in self._kept.values():
-            for user in late:
+    def forget_days(self, users: Iterable[str]) -> None:
+        """Make daily rows of users again, of whom an event of an earlier day has come."""
+        for user in users:
+            for kept in self._kept.values():
                 kept.pop(user, None)
 
     def of(self, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:

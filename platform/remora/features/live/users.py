@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
 
-import polars as pl
-
-from remora.core.tables import KNOWN_TIMESTAMP
-from remora.features.live.beginning import LiveBeginning, begin
+from remora.core.tables import EVENT_TIMESTAMP, KNOWN_TIMESTAMP, USER_ID
+from remora.features.live.beginning import Event, LiveBeginning, begin
 from remora.features.live.row_store import LiveRowStore
 from remora.features.live.user_events import UserEvents
 from remora.features.live.user_rows import UserRows, instants_of
@@ -45,10 +43,9 @@ class LiveUsers:
         self, beginning: LiveBeginning, store: LiveRowStore, *, most_events: int, clock: Callable[[], datetime]
     ) -> None:
         self.tables, self.stats = beginning.tables, LiveStats()
-        self._topics, self._counts = beginning.topics, beginning.counts
+        self._topics, self._takes = beginning.topics, beginning.counts.takes
         self._store, self._clock = store, clock
-        self._events = UserEvents(beginning.lake, most=most_events)
-        self._events.add(beginning.collected)
+        self._events = UserEvents(beginning.lake, beginning.collected, most=most_events)
         self._rows = UserRows(beginning.views, beginning.context)
         self._day = self._today()
         self._waiting: dict[str, None] = {}
@@ -74,13 +71,12 @@ class LiveUsers:
         NotReady while a log cannot be read."""
         touched: dict[str, None] = {}
         for place, (tail, convert) in enumerate(self._topics):
-            for events in _converted(tail.poll(0.0 if place else seconds), convert):
-                counted = self._counts(events)
-                self._rows.forget_days(counted, self._day)
-                touched |= dict.fromkeys(self._events.add(counted))
-                self.stats.events += len(counted)
-                if len(counted):
-                    self.stats.learned = counted[KNOWN_TIMESTAMP].max()  # type: ignore[assignment]
+            counted = [event for event in _events(tail.poll(0.0 if place else seconds), convert) if self._takes(event)]
+            touched |= dict.fromkeys(self._events.add(counted))
+            self._rows.forget_days({e[USER_ID] for e in counted if e[EVENT_TIMESTAMP].date() < self._day})
+            self.stats.events += len(counted)
+            if counted:
+                self.stats.learned = counted[-1][KNOWN_TIMESTAMP]
         return list(touched)
 
     def write(self, users: Iterable[str]) -> None:
@@ -117,17 +113,10 @@ class LiveUsers:
         return self._clock().date()
 
 
-def _converted(contents: list[bytes], convert: Callable[[list[bytes]], pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Records as events: at once, or in halves where one of them cannot be read, which is left out."""
-    if not contents:
-        return
-    try:
-        yield convert(contents)
-    except Exception:
-        if len(contents) == 1:
+def _events(records: list[bytes], convert: Callable[[bytes], Iterable[Event]]) -> Iterator[Event]:
+    """Of records, one of which that cannot be read is left out."""
+    for record in records:
+        try:
+            yield from convert(record)
+        except Exception:
             logger.exception("a record of the log of events cannot be read and is left out")
-            return
-        logger.warning("among %s records of the log of events is one that cannot be read", f"{len(contents):,}")
-        half = len(contents) // 2
-        yield from _converted(contents[:half], convert)
-        yield from _converted(contents[half:], convert)
