@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from remora.core.home import Home
 from remora.core.tables import ITEM_ID, USER_ID
+from remora.datasets.logged_slates import SLATE_ID
 from remora.datasets.ranking_rows import QUERY_ID
 from remora.events.collected_slates import slates_with_features
 from remora.events.tables import FEATURE_SCHEMA, FEATURES
@@ -31,11 +32,6 @@ ORIGINS = (LOGGED, NOT_LOGGED, OTHER_SCHEMA, BUNDLE_GONE)
 """Where the features of a row are from."""
 
 _NAMES = {"bundle": LOGGED_BUNDLE, FEATURE_SCHEMA: LOGGED_SCHEMA, FEATURES: LOGGED_FEATURES}
-
-
-def query_id(user: str, request: str) -> pl.Expr:
-    """What the slate of a request to a user is called among queries; both are names of columns."""
-    return pl.format("{}@{}", user, request)
 
 
 def with_logged_features(home: Home, rows: pa.Table) -> pa.Table:
@@ -71,7 +67,7 @@ def _by_item(slates: pa.Table, wanted: pl.Series) -> pl.DataFrame:
     items = pl.col("items").list.eval(pl.element().struct.field(ITEM_ID))
     return (
         pl.DataFrame(pl.from_arrow(slates))
-        .with_columns(query_id(USER_ID, REQUEST_ID).alias(QUERY_ID))
+        .with_columns(SLATE_ID.alias(QUERY_ID))
         .filter(pl.col(QUERY_ID).is_in(wanted.implode()), pl.col(FEATURES).list.len() > 0)
         .with_columns(items.list.head(pl.col(FEATURES).list.len()).alias(ITEM_ID))
         .explode(ITEM_ID, FEATURES)
