@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from tests.shops import Shop
+from typer.testing import CliRunner
 
+from remora.cli.main import app
+from remora.core.errors import NotReady
 from remora.core.home import Home
+from remora.core.parquet import parquet_bytes
 from remora.events.slate_log import encoded
 from remora.events.tables import SLATES, slate_tables
 from remora.features.logged_parity import LoggedParityReport
-from remora.features.store import open_store
+from remora.features.store import apply, open_store
 from remora.feedback.served_slate import ServedSlate
 from remora.ingest.lake import Lake
 from remora.ranking.ranker import Ranker
@@ -22,9 +28,10 @@ from remora.serving.executors import FusedExecutor
 from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.recommender import Recommender
 from remora.serving.requests import RequestContext
-from remora.serving.schemas import RecommendRequest
+from remora.serving.schemas import SEED, RecommendRequest
 from remora.serving.stage_pool import StagePool
 from remora.settings import Settings
+from remora.wiring import cluster
 from remora.wiring.bundle_columns import columns_of_bundles
 from remora.wiring.logged_requests import (
     BUNDLE_GONE,
@@ -58,7 +65,7 @@ def slates(settings: Settings, loaded: LoadedBundle) -> list[ServedSlate]:
     async def ask() -> None:
         recommender = Recommender(loaded, FusedExecutor(loaded, StagePool(1)), settings.serving, sinks=(taken.append,))
         for number, user in enumerate(USERS):
-            for surface, context in (("home_feed", {}), ("similar_items", {"item_id": "i5"})):
+            for surface, context in (("home_feed", {}), ("similar_items", {SEED: "i5"})):
                 request = RecommendRequest(user_id=user, surface=surface, n=6, context=context)
                 await recommender.recommend(request, RequestContext(f"{surface}-{number}", timeout_ms=3_000))
         recommender.after.flush()
@@ -131,5 +138,25 @@ def test_requests_that_cannot_be_compared_are_counted(
     assert (report.requests, report.differences) == (5, ())
 
 
-def test_the_latest_are_taken_and_of_a_home_without_any_none(settings: Settings) -> None:
-    assert len(latest_logged(Home(settings.home), 5)) == 0
+def test_the_command_compares_the_latest_of_a_home(
+    settings: Settings, slates: list[ServedSlate], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "connect", lambda settings: None)  # the session's is there
+    monkeypatch.setenv("REMORA_HOME", str(tmp_path / "home"))
+    shutil.copytree(settings.home, tmp_path / "home")
+    apart = settings.model_copy(update={"home": str(tmp_path / "home")})
+    apply(apart)
+    command = ["features", "parity", "--logged", "7", "--config", str(Path(settings.home).parent / "settings.yaml")]
+    with pytest.raises(NotReady, match=r"above 0, and run `remora events collect`"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+
+    home = Home(apart.home)
+    for number, start in enumerate(range(0, len(slates), 20)):
+        table = slate_tables([encoded(one) for one in slates[start : start + 20]], as_events=False)[SLATES]
+        home.write_bytes(f"{SLATES}/{number:08d}.parquet", parquet_bytes(table))
+    latest = latest_logged(home, 7)
+    ranked = sorted((one for one in slates if one.features is not None), key=lambda one: one.served_at)
+    assert latest["request_id"].to_pylist() == [one.request_id for one in ranked[-7:]]
+    ended = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert (ended.exit_code, "in 7 requests: 0 differ" in " ".join(ended.output.split())) == (0, True), ended.output
