@@ -25,6 +25,7 @@ from rich.table import Table
 from remora.settings import Settings, load
 
 RUNS = 3
+CANDIDATES, COLUMNS = 500, 60
 SLATES_PER_SECOND, EVENTS_PER_SECOND = 20.0, 200.0
 
 
@@ -67,32 +68,63 @@ def measured(settings: Settings, folder: Path, seconds: float, note: Note) -> di
     return {"logging": logging, "in_process": alone, **found}
 
 
-def cost_of_logging(folder: Path, count: int = 5_000) -> dict[str, float]:
-    """Processor microseconds of a slate of ten: on the loop, and in the thread that writes."""
+def cost_of_logging(folder: Path, count: int = 5_000) -> dict[str, dict[str, float]]:
+    """Processor microseconds of a slate of ten, without and with the features that the ranker read of its items: in the
+    thread of stages, what the slate takes along of 500 candidates; on the loop; and in the thread that writes."""
+    return {name: _cost(folder / name, count, features) for name, features in (("plain", False), ("sampled", True))}
+
+
+def _cost(folder: Path, count: int, features: bool) -> dict[str, float]:
+    import numpy as np
+
+    from remora.datasets.hash_sampling import in_sample
     from remora.events.file_log import FileLog
     from remora.events.slate_log import encoded
     from remora.feedback.served_slate import ServedItem, ServedSlate, give
+    from remora.pipeline import FeatureRows, Slate
+    from remora.pipeline.candidates import Candidates
+    from remora.pipeline.rows import indices_of
 
-    def slate(number: int) -> ServedSlate:
+    draw = np.random.default_rng(1)
+    rows = draw.permutation(100_000)[:CANDIDATES].astype(np.int32)
+    read = FeatureRows(
+        schema="0" * 16, instant=datetime.now(UTC), values=draw.normal(size=(CANDIDATES, COLUMNS)).astype(np.float32)
+    )
+    predicted = {name: draw.random(CANDIDATES) for name in ("liked", "watched")}
+
+    def ranked() -> Slate:
+        shown = indices_of(rows[100:110], rows)
+        predictions = {name: one[shown] for name, one in predicted.items()}
+        taken = read.take(shown) if features else None
+        return Slate(
+            candidates=Candidates.none(), timings_ms={"total": 5.0}, counts={}, predictions=predictions, features=taken
+        )
+
+    def slate(number: int, of: Slate) -> ServedSlate:
+        in_sample([f"r{number}"], 0.01, "features")
         items = tuple(ServedItem(f"i{n}", n, 1.0 / n, 1.0, ("nearest_items", "co_visited")) for n in range(1, 11))
         return ServedSlate(
             request_id=f"r{number}", served_at=datetime.now(UTC), user_id="196", surface="home_feed", bundle="b",
             variant="production", requested=10, items=items, context={}, degraded=(), fallback=False, counts={},
-            timings_ms={"total": 5.0}, within_ms=150.0,
+            timings_ms={"total": 5.0}, within_ms=150.0, features=of.features,
+            predictions={name: tuple(one.tolist()) for name, one in of.predictions.items()},
         )  # fmt: skip
 
-    log = FileLog(folder / "cost", segment_bytes=1 << 30, segment_seconds=1e6)
+    log = FileLog(folder, segment_bytes=1 << 30, segment_seconds=1e6)
     waiting: list[ServedSlate] = []
-    begun = time.process_time()
-    for number in range(count):
-        give(slate(number), (waiting.append,))
-    loop = time.process_time() - begun
-    begun = time.process_time()
-    for start in range(0, count, 20):
-        log.append([encoded(one) for one in waiting[start : start + 20]])
-    thread = time.process_time() - begun
+    spent = {"stages_us": time.process_time()}
+    slates = [ranked() for _ in range(count)]
+    spent["loop_us"] = time.process_time()
+    for number, of in enumerate(slates):
+        give(slate(number, of), (waiting.append,))
+    spent["thread_us"] = time.process_time()
+    records = [[encoded(one) for one in waiting[start : start + 20]] for start in range(0, count, 20)]
+    for some in records:
+        log.append(some)
+    ends = [*list(spent.values())[1:], time.process_time()]
     log.seal()
-    return {"loop_us": round(loop / count * 1e6, 1), "thread_us": round(thread / count * 1e6, 1)}
+    cost = {name: round((end - begun) / count * 1e6, 1) for (name, begun), end in zip(spent.items(), ends, strict=True)}
+    return cost | {"bytes": round(sum(len(one) for some in records for one in some) / count)}
 
 
 def in_process(settings: Settings, folder: Path, seconds: float) -> dict[str, float]:

@@ -68,6 +68,8 @@ def test_slates_come_into_the_home_and_where_the_type_is_declared_as_events_too(
         "request_id": "r1", "served_at": AT, "user_id": "101", "surface": "home_feed", "bundle": "b",
         "variant": "production", "requested": 3, "context": '{"page": "home"}', "degraded": ["user_unknown: why"],
         "fallback": False, "total_ms": 4.25, "within_ms": 150.0,
+        "predictions": [{"objective": "bought", "values": [0.25, 0.125]}],
+        "feature_schema": None, "feature_instant": None, "features": None,
         "items": [
             {"item_id": "P1", "position": 1, "score": 0.5, "sources": SOURCES, "propensity": 1.0},
             {"item_id": "P2", "position": 2, "score": None, "sources": [], "propensity": 1.0},

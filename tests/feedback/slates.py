@@ -20,6 +20,6 @@ def slate(number: int = 1, **changes: Any) -> ServedSlate:
         "request_id": f"r{number}", "served_at": AT, "user_id": "101", "surface": "home_feed", "bundle": "b",
         "variant": "production", "requested": 3, "items": items, "context": {"page": "home"},
         "degraded": ("user_unknown: why",), "fallback": False, "counts": {}, "timings_ms": {"total": 4.25},
-        "within_ms": 150.0,
+        "within_ms": 150.0, "predictions": {"bought": (0.25, 0.125)},
     }  # fmt: skip
     return ServedSlate(**(values | changes))

@@ -8,7 +8,7 @@ import numpy as np
 
 from remora.core.errors import NotReady
 from remora.core.vocabulary import ItemCodes
-from remora.pipeline import Candidates, Mask, Query, Retrieved, Scores
+from remora.pipeline import Candidates, FeatureRows, Mask, Query, Retrieved, ScoredCandidates, Scores
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,19 @@ class ByTable:
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         return np.array(self.scores, np.float32)[candidates.rows]
+
+
+@dataclass(frozen=True)
+class Predicting:
+    """Predicts an item's row, shows the largest first, and reads the row and its square."""
+
+    def score(self, query: Query, candidates: Candidates) -> Scores:
+        return self.predict(query, candidates).scores
+
+    def predict(self, query: Query, candidates: Candidates) -> ScoredCandidates:
+        rows = candidates.rows.astype(np.float32)
+        read = FeatureRows(schema="row, square", instant=query.instant, values=np.stack([rows, rows**2], axis=1))
+        return ScoredCandidates(scores=rows, predictions={"row": rows.astype(np.float64)}, features=read)
 
 
 @dataclass(frozen=True)

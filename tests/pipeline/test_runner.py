@@ -19,11 +19,12 @@ from tests.pipeline.stages_of_rules import (
     Forbidden,
     Listed,
     NotSeen,
+    Predicting,
     Reversed,
 )
 
 from remora.pipeline import Degradation, Pipeline, Query, Slate
-from remora.pipeline.deadline import Deadline
+from remora.pipeline.deadline import NEVER, Deadline
 from remora.pipeline.runner import BACKFILL, RETRIEVAL_ORDER, named, stage_name
 from remora.testing.stages import some_query
 
@@ -216,3 +217,21 @@ def test_two_stages_of_one_name_are_refused_because_their_columns_would_mix() ->
 
 def test_a_stage_is_known_by_its_class_in_snake_case() -> None:
     assert stage_name(AlsoListed(())) == "also_listed"
+
+
+@given(found=rows, n=st.integers(1, N_ITEMS), log=st.booleans(), over=st.booleans())
+def test_a_slate_has_what_was_predicted_and_read_of_its_items_in_their_order(
+    found: tuple, n: int, log: bool, over: bool
+) -> None:
+    pipeline = Pipeline(sources=named(Listed(found)), scorer=Predicting(), rerankers=named(Reversed()))
+    query = some_query(n=n, log_features=log, ranking_deadline=OVER if over else NEVER)
+    slate = pickle.loads(pickle.dumps(pipeline.run(query)))
+    if over or not found:
+        assert (dict(slate.predictions), slate.features) == ({}, None)
+        return
+    assert slate.predictions["row"].tolist() == shown(slate)
+    if not log:
+        assert slate.features is None
+        return
+    assert slate.features.instant == query.instant
+    assert slate.features.values.tolist() == [[row, row**2] for row in shown(slate)]

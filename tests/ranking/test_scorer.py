@@ -13,8 +13,10 @@ from tests.ranking.worlds import COLUMNS, ITEMS, OBJECTIVES, TREES, TYPES, slate
 
 from remora.core.errors import DataError
 from remora.pipeline import Candidates, Query, Retrieved
+from remora.ranking.batch import Batch
 from remora.ranking.blend import Blend
 from remora.ranking.calibration import Sigmoid
+from remora.ranking.models.trees import Trees
 from remora.ranking.ranker import Ranker, RankerSpec
 from remora.ranking.scorer import ObjectiveScorer
 from remora.ranking.slate_value import value_of
@@ -56,6 +58,21 @@ def test_a_score_is_the_weighted_sum_of_all_that_the_ranker_predicts(weights: di
     chosen = scorer(weights)
     whole = value_of(RANKER.score(chosen.batch(QUERY, candidates())), weights)
     np.testing.assert_array_equal(chosen.score(QUERY, candidates()), whole.astype(np.float32))
+
+
+def test_what_it_says_that_it_read_is_what_the_model_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[np.ndarray] = []
+
+    def margins(model: Trees, batch: Batch) -> np.ndarray:
+        read.append(batch.features.copy())
+        return np.zeros((len(batch), 1), np.float32)
+
+    monkeypatch.setattr(Trees, "margins", margins)
+    found = scorer({"liked": 1.0}).predict(QUERY, candidates())
+    [batch] = read
+    assert found.features.values.tobytes() == batch.tobytes()
+    assert (found.features.schema, found.features.instant) == (COLUMNS.schema_hash, QUERY.instant)
+    assert {name: of.shape for name, of in found.predictions.items()} == {"liked": (ITEMS,)}  # what it weighs
 
 
 def test_a_weight_for_what_is_not_predicted_names_what_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -19,7 +20,13 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="package")
-def served(serve_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def log_of_served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the replicas of :func:`served` log."""
+    return tmp_path_factory.mktemp("log")
+
+
+@pytest.fixture(scope="package")
+def served(serve_url: str, log_of_served: Path) -> Iterator[str]:
     """Base URL; below it are /fused and /graph. They end with this folder's tests, whose CPUs others need."""
     from ray import serve
     from tests.serving.small_shop import SmallShop, settings
@@ -27,7 +34,7 @@ def served(serve_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     from remora.serving.app import assemble
 
     topologies: tuple[Literal["fused", "graph"], ...] = ("fused", "graph")
-    shop = SmallShop(settings(log=str(tmp_path_factory.mktemp("log"))))
+    shop = SmallShop(settings(log=str(log_of_served)))
     targets = [serve.RunTarget(assemble(shop, one), name=one, route_prefix=f"/{one}") for one in topologies]
     serve.run_many(targets)
     yield serve_url

@@ -18,7 +18,7 @@ from remora.core.home import Home
 from remora.core.vocabulary import Vocabulary
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms.cross import CATEGORIES
-from remora.pipeline import Candidates, Hydrator, Query, Scores, StageContext
+from remora.pipeline import Candidates, FeatureRows, Hydrator, Query, ScoredCandidates, Scores, StageContext
 from remora.pipeline.cache import Cache
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.retrieval.index import ItemIndex
@@ -48,7 +48,7 @@ def settings(home: str = NOWHERE, *, log: str | None = None, **serving: Any) -> 
     return Settings(
         name="small-shop",
         home=home,
-        events={"intake": log is not None, "log_slates": log is not None, "folder": log},
+        events={"intake": log is not None, "log_slates": log is not None, "folder": log, "log_features_share": 0.5},
         data={
             "clock": "data",
             "events": [{"path": "events", "format": "parquet", "columns": {}, "event_type": "buy"}],
@@ -126,9 +126,19 @@ class Taste:
     vectors: np.ndarray
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
+        return self.predict(query, candidates).scores
+
+    def predict(self, query: Query, candidates: Candidates) -> ScoredCandidates:
+        """What it reads of a candidate: its row, and the closeness of the two vectors."""
         last = query.history[-1] if len(query.history) else 0
-        scores = self.vectors[candidates.rows] @ self.vectors[last]
-        return np.where(candidates.rows < 3, np.nan, scores).astype(np.float32)
+        close = self.vectors[candidates.rows] @ self.vectors[last]
+        close[candidates.rows < 3] = np.nan
+        values = np.stack([candidates.rows, close], axis=1).astype(np.float32)
+        return ScoredCandidates(
+            scores=close.astype(np.float32),
+            predictions={"bought": np.nan_to_num(close).astype(np.float64)},
+            features=FeatureRows(schema="row, closeness", instant=query.instant, values=values),
+        )
 
 
 @dataclass(frozen=True)

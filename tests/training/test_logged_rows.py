@@ -1,4 +1,5 @@
-"""A ranker learns from what was shown: impressions in the lake, rows in their order, trees that allow for position."""
+"""A ranker learns from what was shown: impressions in the lake, rows in their order, trees that allow for position, and
+the features that were logged."""
 
 from __future__ import annotations
 
@@ -6,14 +7,29 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from tests.datasets.worlds import clustered_events, clustered_items, make_lake, settings_for, some_users
+from tests.feedback.slates import AT, slate
+from tests.registry.releases import LINEAGE, METRICS
 
 from remora.core.home import Home
+from remora.core.parquet import parquet_bytes
+from remora.datasets.logged_features import LOGGED, NOT_LOGGED
+from remora.events.slate_log import encoded
+from remora.events.tables import SLATES as COLLECTED
+from remora.events.tables import slate_tables
 from remora.features.build import build
 from remora.features.store import apply
+from remora.feedback.served_slate import ServedItem
+from remora.ingest.lake import Lake
+from remora.pipeline import FeatureRows
+from remora.ranking.ranker import SPEC
+from remora.ranking.windows import RankingWindows
+from remora.registry.bundles import Bundles
 from remora.steps.path import SLATES
 from remora.training import ranking, ranking_examples, retrieval
+from remora.training.ranking_data import read_windows
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
@@ -59,7 +75,8 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
 
     artifact = ranking.train(settings)
 
-    table = ranking_examples.read(SLATES.artifacts(Home(settings.home)).current(), ranking_examples.TRAIN).rows
+    home = Home(settings.home)
+    table = ranking_examples.read(SLATES.artifacts(home).current(), ranking_examples.TRAIN).rows
     found: dict[str, list[str]] = {}
     for query, item in zip(table["query_id"].to_pylist(), table["item_id"].to_pylist(), strict=True):
         found.setdefault(query, []).append(item)
@@ -74,3 +91,30 @@ def test_rows_are_what_was_shown_in_its_order(home_folder: Path) -> None:
     assert [label > 0 for label in table["label:like_or_view"].to_pylist()] == wanted
     assert np.isnan(table["candidate__place"].to_numpy()).any()  # shown, though retrieval would not have found it
     assert artifact.metadata["metrics"]["queries"] == len(found)
+    assert artifact.metadata["metrics"]["rows_logged"] == 0
+
+    before = read_windows(SLATES.artifacts(home).current(), Lake.open(home))
+    ranker = {SPEC: artifact.read_bytes(SPEC)}
+    bundle = Bundles(settings).build(ranker, lineage=LINEAGE, metrics=METRICS, surfaces=("home_feed",))
+    log_every_second(home, table, before, bundle.id)
+    # Another seed makes the rows again; so few queries are all taken whatever it is.
+    again = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"seed": 8})})
+    now = read_windows(ranking_examples.make(again), Lake.open(home))
+    logged, rows = now.origins["train"][LOGGED], len(now.train.batch)
+    assert logged + now.origins["train"][NOT_LOGGED] == rows
+    assert 0.4 < logged / rows < 0.6
+    np.testing.assert_array_equal(now.train.batch.features, before.train.batch.features)
+
+
+def log_every_second(home: Home, rows: pa.Table, windows: RankingWindows, bundle: str) -> None:
+    """Collected slates of every second query, with the features that the ranker was trained on."""
+    features, schema, slates = windows.train.batch.features, windows.columns.schema_hash, []
+    begins = windows.train.batch.begins
+    for start, end in zip(begins[:-1:2], begins[1::2], strict=False):
+        user, request = rows["query_id"][int(start)].as_py().split("@")
+        items = rows["item_id"][int(start) : int(end)].to_pylist()
+        read = FeatureRows(schema=schema, instant=AT, values=features[start:end])
+        served = tuple(ServedItem(item, place, None, 1.0, ()) for place, item in enumerate(items, 1))
+        slates.append(slate(request_id=request, user_id=user, bundle=bundle, items=served, features=read))
+    found = slate_tables([encoded(one) for one in slates], as_events=False)[COLLECTED]
+    home.write_bytes(f"{COLLECTED}/00000000.parquet", parquet_bytes(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +17,10 @@ from remora.settings import activate, load
 
 if TYPE_CHECKING:
     from remora.core.artifacts import Artifact
-    from remora.features.parity import ParityReport
+    from remora.features.logged_parity import LoggedParityReport
+    from remora.features.parity import ParityDifference, ParityReport
     from remora.features.point_in_time.join_report import JoinReport
+    from remora.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,12 +86,17 @@ def materialize(config: ConfigOption = None, as_json: JsonOption = False) -> Non
 def parity(
     config: ConfigOption = None,
     users: Annotated[int, typer.Option(min=1, help="How many users to read back, spread evenly over all.")] = 200,
+    logged: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Compare the last so many requests whose features were logged instead."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare the features that serve with the same features computed offline; exit code 3 names what differs.
 
     Users come from the online store, items from the snapshot of the bundle in production; both are computed again by
-    the point-in-time join, as of the instant that they serve.
+    the point-in-time join, as of the instant that they serve. With --logged, what the ranker read of the items of
+    requests (events.log_features_share) is computed again, as of each request and with the bundle that answered it.
     """
     from remora.core.home import Home
     from remora.features.applied import check_materialized
@@ -103,12 +111,37 @@ def parity(
 
     settings = load(config)
     activate(settings)
+    if logged is not None:
+        _parity_of_requests(settings, logged, as_json)
+        return
     check_materialized(settings)
     lake, store, bundles = Lake.open(Home(settings.home)), open_store(settings), Bundles(settings)
     snapshot = ItemSnapshot.load(bundles.open(bundles.resolve("production")).local() / SNAPSHOT)
     connect(settings)
     report = compare(settings, lake, store, served(settings, store, snapshot, users))
     emit(report.model_dump(), as_json, lambda out: _render_parity(out, report))
+    if report.differences:
+        raise typer.Exit(3)
+
+
+def _parity_of_requests(settings: Settings, most: int, as_json: bool) -> None:
+    from remora.core.errors import NotReady
+    from remora.core.home import Home
+    from remora.features.store import open_store
+    from remora.ingest.lake import Lake
+    from remora.wiring.cluster import connect
+    from remora.wiring.logged_requests import latest_logged, logged_parity
+
+    home = Home(settings.home)
+    lake, store, requests = Lake.open(home), open_store(settings), latest_logged(home, most)
+    if not len(requests):
+        raise NotReady(
+            "No request with logged features was collected. Serve some with events.log_features_share above 0, and run "
+            "`remora events collect`."
+        )
+    connect(settings)
+    report = logged_parity(settings, lake, store, requests)
+    emit(report.model_dump(), as_json, lambda out: _render_logged(out, report))
     if report.differences:
         raise typer.Exit(3)
 
@@ -154,15 +187,29 @@ def _days(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds / 86_400:.1f} d"
 
 
-def _render_parity(out: Console, report: ParityReport) -> None:
+def _render_differences(out: Console, differences: Sequence[ParityDifference]) -> None:
     table = Table(title="Served beside computed offline", title_justify="left")
     for name in ("column", "rows", "for example", "served", "offline", "looks like"):
         table.add_column(name)
-    for one in report.differences:
+    for one in differences:
         values = (str(one.rows), one.example, one.served, one.recomputed, one.likely_cause)
         table.add_row(one.column, *(one_line(value, limit=60) for value in values))
-    if report.differences:
+    if differences:
         out.print(table)
+
+
+def _render_logged(out: Console, report: LoggedParityReport) -> None:
+    _render_differences(out, report.differences)
+    for reason, count in report.left_out.items():
+        out.print(f"{count:,} requests were left out: {reason}.")
+    out.print(
+        f"{report.columns} columns of {report.rows:,} items in {report.requests:,} requests: "
+        f"{len(report.differences)} differ."
+    )
+
+
+def _render_parity(out: Console, report: ParityReport) -> None:
+    _render_differences(out, report.differences)
     out.print(
         f"{report.columns} columns of {report.users:,} users at {report.users_at[:19]} and {report.items:,} items at "
         f"{report.items_at[:19]}: {len(report.differences)} differ."

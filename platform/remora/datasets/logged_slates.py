@@ -15,6 +15,8 @@ from remora.ingest.lake import Lake
 from remora.settings import Settings
 
 POSITION, SHOWN = "position", "shown"
+SLATE_ID = pl.format("{}@{}", USER_ID, REQUEST_ID)
+"""What the slate of a request to a user is called among queries."""
 QUERY = [USER_ID, "instant", "query_id"]
 
 
@@ -67,7 +69,7 @@ def _slates(
         .unique([USER_ID, REQUEST_ID, ITEM_ID], keep="first", maintain_order=True)
         .with_columns(pl.col(EVENT_TIMESTAMP).min().over(USER_ID, REQUEST_ID).alias("instant"))
         .filter(pl.col("instant") >= window.start)
-        .with_columns(pl.format("{}@{}", USER_ID, REQUEST_ID).alias("query_id"))
+        .with_columns(SLATE_ID.alias("query_id"))
         .select(*QUERY, REQUEST_ID, ITEM_ID)
     )
     slates = shown.group_by(QUERY, maintain_order=True).agg(pl.col(ITEM_ID).alias(SHOWN))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from remora.events.feature_encoding import encode_rows
 from remora.events.log import EventLog
 from remora.feedback.served_slate import ServedSlate
 
@@ -87,6 +89,11 @@ def record_of(slate: ServedSlate) -> dict[str, Any]:
         "fallback": slate.fallback,
         "total_ms": round(slate.total_ms, 3),
         "within_ms": slate.within_ms,
+        "predictions": [
+            {"objective": name, "values": [value if math.isfinite(value) else None for value in values]}
+            for name, values in slate.predictions.items()
+        ],
+        **({} if slate.features is None else {"features": encode_rows(slate.features)}),
     }
 
 

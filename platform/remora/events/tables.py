@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -19,6 +21,7 @@ from remora.core.tables import (
     TIMESTAMP,
     USER_ID,
 )
+from remora.events.feature_encoding import decode_rows
 from remora.events.intake import REASON, ROW
 from remora.ingest.sent_events import CONTEXT, FOLDER
 
@@ -33,6 +36,8 @@ COLUMNS = pa.schema([*EVENTS, *EVENTS_OPTIONAL, pa.field(CONTEXT, pa.string())])
 
 REFUSED = pa.schema([(REASON, pa.string()), (ROW, pa.string()), (KNOWN_TIMESTAMP, TIMESTAMP)])
 """Of what was quarantined: why, the event as it was sent, when."""
+
+FEATURE_SCHEMA, FEATURE_INSTANT, FEATURES = "feature_schema", "feature_instant", "features"
 
 ITEM = pa.struct(
     [
@@ -58,9 +63,26 @@ SLATE = pa.schema(
         ("fallback", pa.bool_()),
         ("total_ms", pa.float64()),
         ("within_ms", pa.float64()),
+        ("predictions", pa.list_(pa.struct([("objective", pa.string()), ("values", pa.list_(pa.float64()))]))),
+        (FEATURE_SCHEMA, pa.string()),
+        (FEATURE_INSTANT, TIMESTAMP),
+        (FEATURES, pa.list_(pa.list_(pa.float32()))),
     ]
 )
-"""Of served slates: :class:`remora.feedback.served_slate.ServedSlate`."""
+"""Of served slates: :class:`remora.feedback.served_slate.ServedSlate`. ``features`` has a list of numbers for each
+item, null where the request is not in the sample; NaN in it is a missing value."""
+
+_ENCODED = pa.struct(
+    [
+        ("schema", pa.string()),
+        ("instant", pa.string()),
+        ("shape", pa.list_(pa.int64())),
+        ("float32", pa.string()),
+    ]
+)
+_RECORD = pa.schema(
+    [*(f for f in SLATE if f.name not in (FEATURE_SCHEMA, FEATURE_INSTANT, FEATURES)), (FEATURES, _ENCODED)]
+)
 
 _TIMES = (EVENT_TIMESTAMP, KNOWN_TIMESTAMP, "served_at")
 
@@ -80,8 +102,8 @@ def slate_tables(contents: list[bytes], *, as_events: bool) -> Mapping[str, pa.T
 
     A slate of an anonymous visitor is no event: no user could have acted on it under a name.
     """
-    slates = _read(contents, SLATE)
-    found = {SLATES: slates.to_arrow().cast(SLATE)}
+    slates = _read(contents, _RECORD)
+    found = {SLATES: _with_features(slates)}
     if as_events:
         found[FOLDER] = _events_of(slates).to_arrow().cast(COLUMNS)
     return found
@@ -100,6 +122,32 @@ def _events_of(slates: pl.DataFrame) -> pl.DataFrame:
     same = (USER_ID, ITEM_ID, "surface", "request_id", "position", "propensity", "variant", "bundle", CONTEXT)
     absent = [pl.lit(None).alias(name) for name in COLUMNS.names if name not in (*known, *same)]
     return items.select(*same, *absent, **known).select(COLUMNS.names)
+
+
+def _with_features(slates: pl.DataFrame) -> pa.Table:
+    """The columns of :data:`SLATE`, features decoded."""
+    rows = [None if record is None else decode_rows(record) for record in slates[FEATURES].to_list()]
+    columns = {
+        FEATURE_SCHEMA: pa.array([None if one is None else one.schema for one in rows], pa.string()),
+        FEATURE_INSTANT: pa.array([None if one is None else one.instant for one in rows], TIMESTAMP),
+        FEATURES: _lists([None if one is None else one.values for one in rows]),
+    }
+    table = slates.drop(FEATURES).to_arrow()
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table.cast(SLATE)
+
+
+def _lists(matrices: Sequence[npt.NDArray[np.float32] | None]) -> pa.Array:
+    """Matrices (n, F), each of its own shape, as lists of lists of numbers."""
+    there = [one for one in matrices if one is not None]
+    widths = np.concatenate([np.zeros(1, np.int64), *(np.full(len(one), one.shape[1]) for one in there)])
+    numbers = pa.array(np.concatenate([np.empty(0, np.float32), *(one.ravel() for one in there)]), from_pandas=False)
+    rows = pa.LargeListArray.from_arrays(np.cumsum(widths), numbers)
+    ends = np.cumsum([0, *(0 if one is None else len(one) for one in matrices)])
+    absent = pa.array([one is None for one in matrices], pa.bool_())
+    found = pa.LargeListArray.from_arrays(ends, rows, mask=absent)
+    return found.cast(pa.list_(pa.list_(pa.float32())))
 
 
 def _read(contents: list[bytes], schema: pa.Schema) -> pl.DataFrame:

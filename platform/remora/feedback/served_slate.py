@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
+
+from remora.pipeline import FeatureRows
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ class ServedItem(NamedTuple):
 class ServedSlate:
     """A slate as it was answered. ``user_id`` is None of an anonymous visitor; ``requested`` items were asked for;
     ``fallback``: the fallback chain made it. ``counts`` are candidates after each stage, ``timings_ms`` the time of
-    each and the ``total``, of ``within_ms`` that the request had."""
+    each and the ``total``, of ``within_ms`` that the request had. ``predictions`` of the items, by objective, in their
+    order; ``features``, what the ranker read of them, where the request is in the sample whose features are logged."""
 
     request_id: str
     served_at: datetime
@@ -45,6 +48,8 @@ class ServedSlate:
     counts: Mapping[str, int]
     timings_ms: Mapping[str, float]
     within_ms: float
+    predictions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    features: FeatureRows | None = None
 
     @property
     def total_ms(self) -> float:

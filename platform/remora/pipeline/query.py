@@ -28,6 +28,7 @@ class Query:
     exclude: ItemCodes = field(default_factory=lambda: NO_ROWS)
     retrieval_deadline: Deadline = NEVER  # after which no source is asked
     ranking_deadline: Deadline = NEVER  # the same for the scorer and the rerankers
+    log_features: bool = False  # does the slate carry what the scorer read of the shown items?
 
     user_found: bool = False  # does the feature store know the user?
     history: ItemCodes = field(default_factory=lambda: NO_ROWS)  # positive items, most recent last

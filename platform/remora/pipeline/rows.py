@@ -22,6 +22,12 @@ def isin(rows: ItemCodes, these: ItemCodes) -> npt.NDArray[np.bool_]:
     return ordered[at] == rows
 
 
+def indices_of(these: ItemCodes, rows: ItemCodes) -> npt.NDArray[np.intp]:
+    """Where each of ``these`` (m,) is in ``rows`` (n,), which are distinct and have all of them: (m,)."""
+    order = np.argsort(rows)
+    return order[np.searchsorted(rows, these, sorter=order)]
+
+
 def unique(rows: ItemCodes) -> ItemCodes:
     """The rows (n,) without repeats, ascending: (m,) int32."""
     ordered = np.sort(rows)

@@ -19,9 +19,10 @@ from remora.pipeline.candidates import EMPTY, Candidates, stack
 from remora.pipeline.merge_weights import MergeWeights
 from remora.pipeline.query import Query
 from remora.pipeline.recorder import StageRecorder
-from remora.pipeline.rows import isin
+from remora.pipeline.rows import indices_of, isin
+from remora.pipeline.scored_candidates import ScoredCandidates
 from remora.pipeline.slate import Slate
-from remora.pipeline.stages import Backfill, Filter, Hydrator, Reranker, Scorer, Source
+from remora.pipeline.stages import Backfill, Filter, Hydrator, PredictingScorer, Reranker, Scorer, Scores, Source
 from remora.pipeline.state import PipelineState
 
 Stage = TypeVar("Stage")
@@ -118,30 +119,53 @@ class Pipeline:
 
     def rank(self, state: PipelineState) -> Slate:
         """Order and cut to n."""
-        ordered = self.order(state)
-        chosen = ordered.candidates.take(np.arange(min(state.query.n, len(ordered.candidates))))
-        return Slate(
+        steps, query = StageRecorder(state), state.query
+        scored = self._scored(state, steps)
+        ordered = self._ordered(state, scored, steps)
+        chosen = ordered.take(np.arange(min(query.n, len(ordered))))
+        slate = Slate(
             candidates=chosen,
-            degraded=tuple(dict.fromkeys(ordered.degraded)),
-            timings_ms=ordered.timings_ms,
-            counts=ordered.counts | {"shown": len(chosen)},
+            degraded=tuple(dict.fromkeys(steps.degraded)),
+            timings_ms=steps.timings_ms,
+            counts=steps.counts | {"shown": len(chosen)},
+        )
+        if not isinstance(scored, ScoredCandidates):
+            return slate
+        shown = indices_of(chosen.rows, state.candidates.rows)
+        return replace(
+            slate,
+            predictions={name: predicted[shown] for name, predicted in scored.predictions.items()},
+            features=scored.features.take(shown) if query.log_features else None,
         )
 
     def order(self, state: PipelineState) -> PipelineState:
         """Score, sort and rerank; without scores the retrieval order stands."""
-        steps, query, candidates = StageRecorder(state), state.query, state.candidates
-        until = query.ranking_deadline
-        if self.scorer is not None and len(candidates):
-            score = partial(self.scorer.score, query, candidates)
-            scores = steps.attempt(stage_name(self.scorer), score, None, until=until)
-            if scores is None:
-                steps.degraded.append(RETRIEVAL_ORDER)
-            else:
-                candidates = candidates.scored(scores).by_score()
+        steps = StageRecorder(state)
+        return steps.state(state.query, self._ordered(state, self._scored(state, steps), steps))
+
+    def _scored(self, state: PipelineState, steps: StageRecorder) -> Scores | ScoredCandidates | None:
+        """What the scorer says of the candidates, in their order; None where it does not run."""
+        query, candidates, scorer = state.query, state.candidates, self.scorer
+        if scorer is None or not len(candidates):
+            return None
+        ask = partial(scorer.predict if isinstance(scorer, PredictingScorer) else scorer.score, query, candidates)
+        scored = steps.attempt(stage_name(scorer), ask, None, until=query.ranking_deadline)
+        if scored is None:
+            steps.degraded.append(RETRIEVAL_ORDER)
+        return scored
+
+    def _ordered(
+        self, state: PipelineState, scored: Scores | ScoredCandidates | None, steps: StageRecorder
+    ) -> Candidates:
+        query, candidates = state.query, state.candidates
+        if scored is not None:
+            scores = scored.scores if isinstance(scored, ScoredCandidates) else scored
+            candidates = candidates.scored(scores).by_score()
         for name, reranker in self.rerankers.items():
-            order = steps.attempt(name, partial(reranker.rerank, query, candidates), None, until=until)
+            rerank = partial(reranker.rerank, query, candidates)
+            order = steps.attempt(name, rerank, None, until=query.ranking_deadline)
             candidates = candidates if order is None else candidates.take(order)
-        return steps.state(query, candidates)
+        return candidates
 
     def _allowed(self, query: Query, candidates: Candidates, steps: StageRecorder) -> Candidates:
         keep = ~isin(candidates.rows, query.exclude)

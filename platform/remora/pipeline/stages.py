@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from remora.pipeline.candidates import Candidates, Floats, Retrieved
 from remora.pipeline.query import Query
+from remora.pipeline.scored_candidates import ScoredCandidates
 
 Mask = npt.NDArray[np.bool_]
 Scores = Floats
@@ -48,6 +49,14 @@ class Scorer(Protocol):
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """Scores of shape (n,); NaN where it cannot tell."""
+
+
+@runtime_checkable
+class PredictingScorer(Protocol):
+    """A scorer that also says what it predicts and what it read; both are logged of what is shown."""
+
+    def predict(self, query: Query, candidates: Candidates) -> ScoredCandidates:
+        """The scores that ``score`` gives, with what they are made of."""
 
 
 class Reranker(Protocol):

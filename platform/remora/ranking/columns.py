@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from remora.core.artifacts import fingerprint
 from remora.core.errors import MissingInput
 from remora.core.tables import ITEM_PROFILE, PROFILE
 
@@ -57,6 +58,12 @@ class RankerColumns(BaseModel):
         """Names of the inputs, in order."""
         return [column.name for column in self.columns]
 
+    @cached_property
+    def schema_hash(self) -> str:
+        """Fingerprint of names and kinds in their order: rows of one schema have the same columns. The categories of a
+        text column are not in it, for they come in another order with other data; see :meth:`recoded`."""
+        return fingerprint(columns=[[column.name, kind] for column, kind in zip(self.columns, self.kinds, strict=True)])
+
     @property
     def kinds(self) -> list[str]:
         """XGBoost's types: ``c`` of a category, ``q`` of a number."""
@@ -98,6 +105,19 @@ class RankerColumns(BaseModel):
                 raise MissingInput("feature column", column.name, sorted(columns), "Train the ranker again.")
             out[:, index] = column.encode(np.atleast_1d(columns[column.name]))
         out[~np.isfinite(out)] = np.nan
+        return out
+
+    def recoded(self, rows: npt.NDArray[np.float32], by: RankerColumns) -> npt.NDArray[np.float32]:
+        """``rows`` (n, F) of the columns ``by``, which have this schema, as these columns have them: (n, F) float32.
+
+        A category that is not among these columns' is NaN.
+        """
+        out = rows.copy()
+        for index, (own, other) in enumerate(zip(self.columns, by.columns, strict=True)):
+            if own.categories is not None and own.categories != other.categories:
+                numbers = [own._indices.get(text, np.nan) for text in other.categories or ()]
+                there = ~np.isnan(rows[:, index])
+                out[there, index] = np.array(numbers, np.float32)[rows[there, index].astype(np.intp)]
         return out
 
     def matrix_of(self, table: pa.Table) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from remora.core.vocabulary import ItemCodes
 from remora.extensions import ComponentConfig
-from remora.pipeline import Candidates, Query, Scorer, Scores, StageContext
+from remora.pipeline import Candidates, FeatureRows, Query, ScoredCandidates, Scorer, Scores, StageContext
 from remora.ranking.batch import Batch
 from remora.ranking.candidate_columns import candidate_columns
 from remora.ranking.slate_value import value_of
@@ -81,8 +81,17 @@ class ObjectiveScorer:
 
     def score(self, query: Query, candidates: Candidates) -> Scores:
         """The slate's value of each candidate, shape (n,) float32."""
-        columns = self._weighed.score(self.batch(query, candidates))  # what weighs nothing is not computed
-        return value_of(columns, self.weights).astype(np.float32)
+        return self.predict(query, candidates).scores
+
+    def predict(self, query: Query, candidates: Candidates) -> ScoredCandidates:
+        """The same, with the predictions that it weighs and the features that they were made from."""
+        batch = self.batch(query, candidates)
+        predictions = self._weighed.score(batch)  # what weighs nothing is not computed
+        return ScoredCandidates(
+            scores=value_of(predictions, self.weights).astype(np.float32),
+            predictions=predictions,
+            features=FeatureRows(schema=self.ranker.columns.schema_hash, instant=query.instant, values=batch.features),
+        )
 
     def batch(self, query: Query, candidates: Candidates) -> Batch:
         """What the models read of one slate: features (n, F) of n candidates. MissingInput for a column not there."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from remora.core.errors import DataError
 from remora.ranking.columns import RankerColumns
@@ -11,16 +12,21 @@ from remora.ranking.slates import Slates
 
 @dataclass(frozen=True, kw_only=True)
 class RankingWindows:
-    """``train`` is what models learn from, ``validation`` what they are chosen by; F features each, by ``columns``."""
+    """``train`` is what models learn from, ``validation`` what they are chosen by; F features each, by ``columns``.
+
+    ``origins`` of each window: how many rows have their features from where, if some may have been logged at serving.
+    """
 
     columns: RankerColumns
     train: Slates
     validation: Slates
+    origins: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def without(self, prefix: str) -> RankingWindows:
         """The same without the features whose names begin so."""
         keep = [index for index, name in enumerate(self.columns.names) if not name.startswith(prefix)]
-        return RankingWindows(
+        return replace(
+            self,
             columns=RankerColumns(columns=tuple(self.columns.columns[index] for index in keep)),
             train=self.train.with_features(keep),
             validation=self.validation.with_features(keep),

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from remora.control.traffic import PRODUCTION
 from remora.core.errors import NotReady, Refused
+from remora.datasets.hash_sampling import in_sample
 from remora.feedback.served_slate import ServedItem, ServedSlate, SlateSink
 from remora.pipeline import Query, Slate
 from remora.pipeline.cache import ignored
@@ -26,6 +27,9 @@ from remora.serving.timeouts import with_timeout
 from remora.settings.serving import ServingSettings
 from remora.surfaces.responses import RecommendResponse, response_to
 from remora.surfaces.warmup_queries import probe
+
+FEATURES = "logged features"
+"""What requests are sampled for by a hash of their ids: the same request is in the sample wherever it is answered."""
 
 
 class Recommender:
@@ -52,6 +56,8 @@ class Recommender:
             cache_size=limits.slate_cache_size,
             looked_up=metrics.looked_up if metrics else ignored,
         )
+        # A shadow's slates go nowhere, and neither do slates where none are logged.
+        self._features_share = loaded.context.settings.events.log_features_share if sinks else 0.0
         self.warm = False
 
     async def recommend(
@@ -60,6 +66,8 @@ class Recommender:
         """The slate of a surface for a user, who is assigned to this bundle as ``variant``."""
         try:
             query = to_query(self.loaded, request, context, self.limits)
+            if self._features_share and in_sample([query.request_id], self._features_share, FEATURES)[0]:
+                query = replace(query, log_features=True)
             return await self._answer(query, context.within_ms(self.limits), variant, yields)
         # Neither counts against the bundle, which a rollout judges by its failures.
         except (Refused, BundleMismatch):
@@ -137,4 +145,6 @@ def served_slate(
         counts=slate.counts,
         timings_ms=slate.timings_ms,
         within_ms=within_ms,
+        predictions={name: tuple(predicted.tolist()) for name, predicted in slate.predictions.items()},
+        features=slate.features,
     )

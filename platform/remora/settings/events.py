@@ -67,6 +67,12 @@ class EventsSettings(Section):
         description="latest event ids by which a replica says `duplicate`; the lake has each once in any case",
     )
     log_slates: bool = Field(True, description="log every slate that is served")
+    log_features_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="share of requests, by a hash of their ids, whose record has what the ranker read of the items",
+    )
     max_waiting_slates: int = Field(
         10_000, ge=1, le=100_000_000, description="served slates of a replica that wait for the disk; more are dropped"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from remora.core.artifacts import ArtifactStore
 from remora.core.home import Home
+from remora.datasets.logged_features import LOGGED
 from remora.datasets.splits import time_split
 from remora.evaluation.segments import ALL
 from remora.fitting.progress import Report
@@ -66,6 +67,7 @@ def _metrics(report: RankingReport) -> dict[str, float]:
     """The report's numbers by name."""
     train, judged = report.data
     found: dict[str, float] = {"queries": train.slates, "rows": train.rows, "validation_queries": judged.slates}
+    found |= {"rows_logged": train.origins[LOGGED]} if train.origins else {}
     for one in report.quality:
         found |= {f"validation_{NDCG}_{one.model}_{name}": value for name, value in one.ndcg.items()}
         found[f"ms_for_500_{one.model}"] = one.timing.p50_ms

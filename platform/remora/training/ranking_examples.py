@@ -5,6 +5,7 @@ The artifact `slates` is named by all that the rows depend on, so that trying ot
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from feast import FeatureStore
+from pydantic import TypeAdapter
 
 from remora.core.artifacts import Artifact
 from remora.core.errors import DataError
 from remora.core.parquet import read_parquet, write_parquet
 from remora.core.tables import USER_ID
+from remora.datasets.logged_features import LOGGED_BUNDLE, with_logged_features
 from remora.datasets.logged_slates import logged_slates
 from remora.datasets.queries import queries
 from remora.datasets.ranking_rows import INSTANT, CandidateRows, ranking_rows
@@ -26,21 +29,28 @@ from remora.features.offline import historical
 from remora.features.point_in_time.join_report import JoinReport
 from remora.features.store import open_store
 from remora.ingest.lake import Lake
+from remora.ranking.columns import RankerColumns
 from remora.retrieval.two_tower import Towers
 from remora.settings import Settings
 from remora.steps import Build, builds
 from remora.steps.path import RETRIEVAL, SLATES
 from remora.training import retrieval_models
 from remora.training.unfound import why_unfound, without_target
+from remora.wiring.bundle_columns import columns_of_bundles
 from remora.wiring.replay_window import ReplayWindow
 
 TRAIN, VALIDATION = "train", "validation"
+BUNDLES = "logged_by.json"
+"""File of the artifact: the columns of each bundle that logged features of these rows, by its id."""
 
 log = logging.getLogger(__name__)
 
 
 class RankingExamples(NamedTuple):
-    """Rows of candidates with features, and the histories (user_id, instant, history of item rows) of their users."""
+    """Rows of candidates with features, and the histories (user_id, instant, history of item rows) of their users.
+
+    With ``ranking.candidates: logged`` rows also have the columns of :mod:`remora.datasets.logged_features`.
+    """
 
     rows: pa.Table
     histories: pa.Table
@@ -65,8 +75,18 @@ def make(build: Build) -> dict[str, Any]:
     for window, found in windows.items():
         for part, table in found._asdict().items():
             write_parquet(table, build.staging.at(f"{window}_{part}.parquet"), build.home.filesystem)
+    served = {bundle for found in windows.values() for bundle in _bundles(found.rows)}
+    known = {id: columns.model_dump() for id, columns in columns_of_bundles(settings, served).items()}
+    build.home.write_bytes(f"{build.staging.folder}/{BUNDLES}", json.dumps(known).encode())
     reports = {window: one.model_dump() for window, one in zip(windows, past.reports, strict=True)}
     return {"rows": reports}
+
+
+def read_bundles(artifact: Artifact) -> dict[str, RankerColumns]:
+    """The columns of the bundles that logged features of the rows, by id; of bundles that were there."""
+    if BUNDLES not in artifact.metadata["files"]:  # made when none were logged yet
+        return {}
+    return TypeAdapter(dict[str, RankerColumns]).validate_json(artifact.read_bytes(BUNDLES))
 
 
 def read(artifact: Artifact, window: str) -> RankingExamples:
@@ -136,4 +156,14 @@ class ExampleBuilder:
             "%s to %s: %d queries, %d rows", window.start.date(), window.end.date(), len(query_rows), len(candidates)
         )
         rows = historical(self.store, candidates, "ranking", on_report=self.reports.append)
+        if settings.ranking.candidates == "logged":
+            rows = with_logged_features(lake.artifact.home, rows)
         return RankingExamples(rows, past.users.table.select([USER_ID, INSTANT, "history"]))
+
+
+def _bundles(rows: pa.Table) -> list[str]:
+    """Those that logged features of some row."""
+    if LOGGED_BUNDLE not in rows.column_names:
+        return []
+    found: list[str] = rows[LOGGED_BUNDLE].drop_null().unique().to_pylist()
+    return found

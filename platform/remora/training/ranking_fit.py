@@ -26,6 +26,7 @@ from remora.settings import Settings
 from remora.settings.ranking import ObjectiveSettings
 from remora.training.fit_blend import blended
 from remora.training.fit_calibration import by_history
+from remora.training.ranking_examples import TRAIN, VALIDATION
 from remora.training.ranking_report import RankingReport, data_of, dependences, importances, qualities
 from remora.training.tracking import TrackedRun
 
@@ -141,7 +142,10 @@ class FittedRanker:
         shares = {name: dict(zip(self.before.objectives, of, strict=True)) for name, of in blend.shares.items()}
         return RankingReport(
             version=version,
-            data=(data_of("ranking", data.train), data_of("validation", judged)),
+            data=(
+                data_of("ranking", data.train, data.origins.get(TRAIN, {})),
+                data_of("validation", judged, data.origins.get(VALIDATION, {})),
+            ),
             weights={name: objective.weight for name, objective in settings.objectives.items()},
             quality=qualities(self.before, judged),
             shares=shares,

@@ -30,7 +30,10 @@ SHOWN, IMPORTANCE_SLATES, DEPENDENCE_ROWS = 20, 30, 2_000
 
 
 class Data(BaseModel):
-    """What a window gave: ``positives`` by objective; ``sampled`` is the mean share of negatives that was kept."""
+    """What a window gave: ``positives`` by objective; ``sampled`` is the mean share of negatives that was kept.
+
+    ``origins``: how many rows have their features from where, with ``ranking.candidates: logged``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,6 +42,7 @@ class Data(BaseModel):
     rows: int
     positives: dict[str, int]
     sampled: float
+    origins: dict[str, int] = {}
 
 
 class Quality(BaseModel):
@@ -84,7 +88,7 @@ class RankingReport(BaseModel):
         return tuple(self.weights)
 
 
-def data_of(window: str, slates: Slates) -> Data:
+def data_of(window: str, slates: Slates, origins: Mapping[str, int]) -> Data:
     """Counts."""
     negative = np.all([label == 0 for label in slates.labels.values()], axis=0)
     return Data(
@@ -93,6 +97,7 @@ def data_of(window: str, slates: Slates) -> Data:
         rows=len(slates.batch),
         positives={name: int((label > 0).sum()) for name, label in slates.labels.items()},
         sampled=float(slates.sampled[negative].mean()) if negative.any() else 1.0,
+        origins=dict(origins),
     )
 
 
