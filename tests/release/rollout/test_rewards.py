@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from tests.release.rollout.world import World
 
 from remora.core.home import Home
 from remora.core.tables import EVENTS
+from remora.events.collect import collect
+from remora.events.file_log import FileLog
+from remora.events.from_settings import log_folder
+from remora.events.outcome_feed import OutcomeFeed
 from remora.ingest.lake import lake_artifacts
-from remora.release.rollout.rewards import LakeRewards, outcomes
+from remora.release.rollout.rewards import RewardReader, outcomes
 from remora.release.rollout.sequential.ratios import UserSums
 from remora.release.rollout.state import Status
 from remora.settings import EventTypeSettings, Settings
@@ -61,9 +66,13 @@ EVENTS_OF_TWO = [
 ]
 
 
+def summed(settings: Settings, since: datetime = NOON) -> dict[str, UserSums]:
+    return dict(outcomes(settings, since, OutcomeFeed(settings, since)))
+
+
 def test_rewards_are_summed_by_user_and_bundle(settings: Settings) -> None:
     lake_of(Path(settings.home), EVENTS_OF_TWO)
-    found = outcomes(settings, NOON)
+    found = summed(settings)
     assert found["new"] == UserSums(
         users=2, rewards=1.0, exposures=3.0, rewards_squared=1.0, exposures_squared=5.0, products=2.0
     )
@@ -71,7 +80,7 @@ def test_rewards_are_summed_by_user_and_bundle(settings: Settings) -> None:
 
 
 def test_a_reader_reads_again_when_there_is_another_lake(settings: Settings) -> None:
-    read = LakeRewards()
+    read = RewardReader()
     assert read(settings, NOON) == {}
     lake_of(Path(settings.home), EVENTS_OF_TWO)
     assert read(settings, NOON)["new"].exposures == 3
@@ -80,11 +89,47 @@ def test_a_reader_reads_again_when_there_is_another_lake(settings: Settings) -> 
 
 
 def test_there_are_none_without_a_lake_its_column_or_anything_since(settings: Settings) -> None:
-    assert outcomes(settings, NOON) == {}
+    assert summed(settings) == {}
     lake_of(Path(settings.home), EVENTS_OF_TWO)
-    assert outcomes(settings, datetime(2026, 11, 2, 13, 0, tzinfo=UTC)) == {}
+    assert summed(settings, datetime(2026, 11, 2, 13, 0, tzinfo=UTC)) == {}
     lake_of(Path(settings.home), EVENTS_OF_TWO, EVENTS, version="v2")
-    assert outcomes(settings, NOON) == {}
+    assert summed(settings) == {}
+
+
+def log_of(settings: Settings, topic: str, *records: dict[str, Any]) -> None:
+    log = FileLog(log_folder(settings, topic), segment_bytes=1 << 20, segment_seconds=1e6)
+    log.append([json.dumps(record).encode() for record in records])
+    log.seal()
+
+
+def slate(user: str | None, request: str, bundle: str, *items: str, at: datetime = NOON) -> dict[str, Any]:
+    shown = [{"item_id": item, "position": n, "score": 1.0, "propensity": 1.0} for n, item in enumerate(items, 1)]
+    stamp = at.isoformat(timespec="microseconds")
+    return {"request_id": request, "served_at": stamp, "user_id": user, "bundle": bundle, "items": shown}
+
+
+def logged(number: int, user: str, kind: str, item: str, request: str | None) -> dict[str, Any]:
+    at = (NOON + timedelta(minutes=number)).isoformat(timespec="microseconds")
+    event = {"event_id": f"l{number}", "user_id": user, "item_id": item, "event_type": kind, "request_id": request}
+    return event | {"event_timestamp": at, "known_timestamp": at}
+
+
+def test_rewards_are_known_before_an_ingest_and_stay_the_same_after_the_collection(settings: Settings) -> None:
+    log_of(settings, "slates", slate("u", "r1", "new", "i", "j"), slate(None, "r2", "new", "i"))
+    log_of(settings, "slates", slate("w", "r3", "old", "i"), slate("w", "r0", "old", "i", at=EARLY))
+    read = RewardReader()
+    before = read(settings, NOON)
+    assert (before["new"].exposures, before["new"].rewards, before["old"].exposures) == (2.0, 0.0, 1.0)
+    log_of(settings, "events", logged(1, "u", "like", "i", "r1"), logged(2, "u", "hide", "j", None))
+    log_of(settings, "events", logged(3, "w", "like", "i", None), logged(3, "w", "like", "i", None))
+    found = read(settings, NOON)
+    assert found["new"] == UserSums(
+        users=1, rewards=1.0, exposures=2.0, rewards_squared=1.0, exposures_squared=4.0, products=2.0
+    )
+    assert (found["old"].rewards, found["old"].exposures) == (2.0, 1.0)
+    assert collect(settings).files == 2
+    assert read(settings, NOON) == found == summed(settings)
+    assert summed(settings, NOON + timedelta(hours=1)) == {}
 
 
 def rewards(users: int, clicked: float) -> UserSums:

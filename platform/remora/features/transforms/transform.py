@@ -79,8 +79,8 @@ class Transform(ABC):
         """The row of each user (or item) that is valid at its instant, which the live state keeps.
 
         ``instants`` has the id's column and ``instant`` (UTC), ``events`` all events of each. Gives the rows of
-        :meth:`transform` as of then, nulls where there is none, one for each of ``instants`` in any order; a transform
-        whose view has something else online says what, by the same rule: of events strictly before the instant.
+        :meth:`transform` as of then, one for each of ``instants`` in any order, with nulls where no row is valid; a
+        transform whose view has something else online says what, by the same rule: of events strictly before then.
         """
         import polars as pl
 

@@ -24,7 +24,7 @@ from remora.release.rollout.desired_traffic import desired_traffic
 from remora.release.rollout.liveness import Liveness, LiveReplicas
 from remora.release.rollout.plan import SHARED, Plan
 from remora.release.rollout.readout import make_readout
-from remora.release.rollout.rewards import LakeRewards
+from remora.release.rollout.rewards import RewardReader
 from remora.release.rollout.sequential.ratios import UserSums
 from remora.release.rollout.state import LOAD, PREFLIGHT, Rollout, Rollouts, Status
 from remora.release.rollout.transitions import compared, enter_stage, next_state, start_rollback
@@ -61,7 +61,7 @@ class Controller:
         bundles: Bundles | None = None,
     ) -> None:
         self.settings, self.preflight, self.clock = settings, preflight, clock
-        self.outcomes = outcomes or LakeRewards()
+        self.outcomes = outcomes or RewardReader()
         self.bundles = bundles or Bundles(settings)
         self.presence = Liveness(settings.rollout.missed_heartbeats)
 

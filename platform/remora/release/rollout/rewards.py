@@ -1,4 +1,4 @@
-"""Rewards per user and bundle from the lake, where its events say which bundle made the slate."""
+"""Rewards per user and bundle: of the log and of the lake, where it is known which bundle made a slate."""
 
 from __future__ import annotations
 
@@ -9,57 +9,50 @@ import polars as pl
 
 from remora.core.errors import NotBuilt
 from remora.core.home import Home
-from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.core.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
+from remora.events.outcome_feed import BUNDLE, EVENT_COLUMNS, OutcomeFeed
 from remora.feedback.attribution import EXPOSED_AT, ORPHAN, REQUEST_ID, attribute, distinct_exposures, rule_of
 from remora.ingest.lake import Lake
 from remora.release.rollout.sequential.ratios import UserSums
 from remora.settings import Settings
 
-BUNDLE = "bundle"
 
-
-class LakeRewards:
-    """:func:`outcomes`, read again when there is another lake."""
+class RewardReader:
+    """:func:`outcomes`, counted again when the log has something new, or there is another lake."""
 
     def __init__(self) -> None:
-        self._of: tuple[str, datetime] | None = None
-        self._found: Mapping[str, UserSums] = {}
+        self._feed: tuple[OutcomeFeed, str, datetime] | None = None
+        self._lake: str | None = None
+        self._found: Mapping[str, UserSums] | None = None
 
     def __call__(self, settings: Settings, since: datetime) -> Mapping[str, UserSums]:
         """As :func:`outcomes`."""
-        try:
-            of = (Lake.open(Home(settings.home)).version, since)
-        except NotBuilt:
-            return {}
-        if of != self._of:
-            self._of, self._found = of, outcomes(settings, since)
+        if self._feed is None or self._feed[1:] != (settings.home, since):
+            if self._feed is not None:
+                self._feed[0].close()
+            self._feed, self._found = (OutcomeFeed(settings, since), settings.home, since), None
+        feed, lake = self._feed[0], _version(settings)
+        if feed.read() or lake != self._lake or self._found is None:
+            self._found, self._lake = outcomes(settings, since, feed), lake
         return self._found
 
 
-def outcomes(settings: Settings, since: datetime) -> Mapping[str, UserSums]:
+def outcomes(settings: Settings, since: datetime, feed: OutcomeFeed) -> Mapping[str, UserSums]:
     """Sums over users by bundle, of events at ``since`` or later.
 
-    A user's exposures are the impressions of the bundle's slates. The rewards are the weights of the events that belong
-    to them by the settings' rule (:mod:`remora.feedback.attribution`), less those of unwanted ones. Empty where there
-    is no lake, no impressions, or no column ``bundle``.
+    A user's exposures are the items of the slates that were logged; where none were, the lake's impressions that name
+    a bundle. The rewards are the weights of the events that belong to them by the settings' rule
+    (:mod:`remora.feedback.attribution`), less those of unwanted ones: events of the log and of the lake, each once.
     """
-    try:
-        lake = Lake.open(Home(settings.home))
-    except NotBuilt:
+    shown, acts = _of_lake(settings, since)
+    exposures = distinct_exposures(feed.exposures if len(feed.exposures) else shown)
+    if exposures.is_empty():
         return {}
-    if lake.impression is None or not lake.days() or BUNDLE not in lake.event_schema.names or lake.last < since:
-        return {}
-    events = _events(lake, since)
-    was_shown = pl.col(EVENT_TYPE) == lake.impression
-    exposures = distinct_exposures(
-        events.filter(was_shown, pl.col(BUNDLE).is_not_null()).select(
-            USER_ID, ITEM_ID, REQUEST_ID, BUNDLE, pl.col(EVENT_TIMESTAMP).alias(EXPOSED_AT)
-        )
-    )
-    acts = events.filter(~was_shown).drop(BUNDLE)
+    acts = pl.concat([acts, feed.events]).unique(EVENT_ID, keep="first", maintain_order=True)
+    acts = acts.filter(pl.col(EVENT_TYPE) != settings.data.impression) if settings.data.impression else acts
     weights = {name: kind.weight * kind.sign for name, kind in settings.data.event_types.items()}
     reward = pl.col(EVENT_TYPE).replace_strict(weights, default=0.0, return_dtype=pl.Float64)
-    owned = attribute(exposures, acts, rule_of(settings)).filter(pl.col(ORPHAN).is_null())
+    owned = attribute(exposures, acts.drop(EVENT_ID), rule_of(settings)).filter(pl.col(ORPHAN).is_null())
     rewards = owned.group_by(BUNDLE, USER_ID).agg(r=reward.sum())
     by_user = (
         exposures.group_by(BUNDLE, USER_ID)
@@ -78,10 +71,29 @@ def outcomes(settings: Settings, since: datetime) -> Mapping[str, UserSums]:
     return {row.pop(BUNDLE): UserSums(**row) for row in sums.to_dicts()}
 
 
-def _events(lake: Lake, since: datetime) -> pl.DataFrame:
-    """The columns that are needed, of the days that are; of data without requests they are null."""
-    named = REQUEST_ID in lake.event_schema.names
-    wanted = [USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, BUNDLE, *([REQUEST_ID] if named else [])]
-    tables = [pl.from_arrow(table) for table in lake.tables(since=since, columns=wanted)]
-    found = pl.concat([table for table in tables if isinstance(table, pl.DataFrame)])
-    return found if named else found.with_columns(pl.lit(None, pl.String).alias(REQUEST_ID))
+def _of_lake(settings: Settings, since: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Exposures, where impressions say by which bundle, and what users did; nothing where there is no lake."""
+    kinds = {name: pl.Datetime("us", "UTC") if name == EVENT_TIMESTAMP else pl.String() for name in EVENT_COLUMNS}
+    none = pl.DataFrame(schema={**kinds, BUNDLE: pl.String()})
+    try:
+        lake = Lake.open(Home(settings.home))
+    except NotBuilt:
+        lake = None
+    events, impression = none, lake and lake.impression
+    if lake is not None and lake.days() and lake.last >= since:
+        there = set(lake.event_schema.names)
+        wanted = [name for name in (*EVENT_COLUMNS, BUNDLE) if name in there]
+        tables = [pl.DataFrame(table) for table in lake.tables(since=since, columns=wanted)]
+        absent = [pl.lit(None, pl.String).alias(name) for name in none.columns if name not in there]
+        events = pl.concat([none, *(table.with_columns(absent).select(none.columns) for table in tables)])
+    was_shown = pl.lit(False) if impression is None else pl.col(EVENT_TYPE) == impression
+    shown = events.filter(was_shown, pl.col(BUNDLE).is_not_null())
+    exposures = shown.select(USER_ID, ITEM_ID, REQUEST_ID, BUNDLE, pl.col(EVENT_TIMESTAMP).alias(EXPOSED_AT))
+    return exposures, events.filter(was_shown.not_()).select(EVENT_COLUMNS)
+
+
+def _version(settings: Settings) -> str | None:
+    try:
+        return Lake.open(Home(settings.home)).version
+    except NotBuilt:
+        return None
