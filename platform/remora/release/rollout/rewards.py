@@ -79,7 +79,7 @@ def _of_lake(settings: Settings, since: datetime) -> tuple[pl.DataFrame, pl.Data
         lake = Lake.open(Home(settings.home))
     except NotBuilt:
         lake = None
-    events, impression = none, lake and lake.impression
+    events, impression = none, lake.impression if lake is not None else None
     if lake is not None and lake.days() and lake.last >= since:
         there = set(lake.event_schema.names)
         wanted = [name for name in (*EVENT_COLUMNS, BUNDLE) if name in there]
