@@ -98,6 +98,13 @@ def test_users_without_trust_leave_and_stay_away() -> None:
     assert world.has_left[np.concatenate([day.users for day in days])].all()
 
 
+def test_users_who_are_shown_nothing_leave() -> None:
+    world = small(abandon=0.0)
+    users, now = moments(world, 4)
+    world.begin(users)
+    assert world.respond(users, np.full((4, 3), UNKNOWN), now).left.all()
+
+
 def test_tastes_drift_by_seed_and_day_alone() -> None:
     busy, idle = small(drift_per_day=0.5), small(drift_per_day=0.5)
     before = idle.tastes.copy()

@@ -7,6 +7,9 @@ import numpy as np
 from remora.simulation.behaviour import Floats, Indices
 from remora.simulation.world import UNKNOWN, World
 
+BLOCK = 512
+"""Users whose weights are made at once: more do not fit the caches of a processor."""
+
 
 class LoggingPolicy:
     """Plackett–Luce over the whole catalogue: popular items, a little of taste, and every available item at times."""
@@ -23,6 +26,11 @@ class LoggingPolicy:
         Items fall in the order of exponential variables over their weights (Efraimidis and Spirakis, 2006). Where the
         catalogue has too few, UNKNOWN fills the slate.
         """
+        blocks = [self._block(users[row : row + BLOCK], now[row : row + BLOCK]) for row in range(0, len(users), BLOCK)]
+        slates, chances = zip(*blocks, strict=True)
+        return np.concatenate(slates), np.concatenate(chances)
+
+    def _block(self, users: Indices, now: Floats) -> tuple[Indices, Floats]:
         world, it = self._world, self._world.settings
         weights = np.exp(np.float32(it.personal) * (world.tastes[users] @ world.vectors.T))
         weights *= self._popular

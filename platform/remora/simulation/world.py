@@ -146,7 +146,8 @@ class World:
         self.trust[users] += it.trust_rate * (pleased - self.trust[users])
         doubt = 1 - self.trust[users]
         chance = self._draw.random((2, len(users)))
-        abandons = ~pleased & (chance[0] < it.abandon * doubt)
+        empty = ~(slates >= 0).any(axis=1)
+        abandons = empty | ~pleased & (chance[0] < it.abandon * doubt)
         self._appetite[users] -= clicked.sum(axis=1)
         self.has_left[users] |= abandons & (chance[1] < it.leave * doubt)
         return Response(clicked=clicked, converts=converts, left=abandons | (self._appetite[users] <= 0))
