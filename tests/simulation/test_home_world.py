@@ -13,7 +13,7 @@ from tests.simulation.worlds import small
 from remora.core.errors import NotBuilt
 from remora.ingest.ingest import ingest
 from remora.settings import Settings, load
-from remora.simulation.home_world import events_of, world_of
+from remora.simulation.home_world import days_since_start, events_of, world_of
 from remora.simulation.tables import write_tables
 
 LATER = datetime(2026, 1, 12, 6, tzinfo=UTC)
@@ -43,7 +43,8 @@ def test_the_ingest_takes_every_event_once(home: Settings) -> None:
 
 def test_a_home_of_a_simulated_world_has_that_world_as_it_is_now(home: Settings) -> None:
     world, before = world_of(home, 99, LATER), small(visits_per_day=2.0, duplicate_fraction=0.05)
-    before.advance(7.0)
+    before.advance(6.0)  # the days of its tables, which end today
+    assert days_since_start(world.settings, LATER) == pytest.approx(6.25)
     np.testing.assert_array_equal(world.tastes, before.tastes)
     sent = pl.read_parquet(home.data.events[0].path).filter(pl.col("event_type") == "click")
     assert world.clicked.sum() == sent.unique(["user_id", "item_id"]).height
@@ -62,12 +63,14 @@ def test_another_home_gets_users_and_items_of_its_own_with_a_topic_a_category(ho
     pairs = {(category, named[item]) for item, category in items.select("item_id", "category").iter_rows()}
     assert len(pairs) == items["category"].n_unique() == len(set(named.values()))
     assert (world_of(elsewhere, 5, LATER).tastes == world.tastes).all()
+    assert not events_of(elsewhere, world)._priced
 
 
 def test_clicks_and_conversions_are_types_that_the_home_declares(home: Settings) -> None:
     world = world_of(home, 1, LATER)
     events = events_of(home, world)
     assert (events._click, events._conversion, events._impression) == ("click", "purchase", None)
+    assert events._priced
 
 
 def test_a_home_without_a_lake_says_what_to_run(home: Settings, tmp_path: Path) -> None:

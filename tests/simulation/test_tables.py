@@ -59,9 +59,16 @@ def test_the_world_comes_back_from_its_file(tmp_path: Path) -> None:
     world = small(**CHANGING)
     write_tables(tmp_path, world.settings, 3)
     found = read_world(tmp_path)
-    assert found == world.settings
-    assert (World(found).tastes == world.tastes).all()
+    assert found is not None
+    assert (found.world, found.days) == (world.settings, 3)
+    assert (World(found.world).tastes == world.tastes).all()
     assert read_world(tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize("name", ["My world (2)", "x" * 200, "日本"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    written = write_tables(tmp_path / name, small().settings, 3)
+    assert load(written.settings).name.startswith("simulated")
 
 
 def test_a_folder_with_a_world_is_left_alone(tmp_path: Path) -> None:

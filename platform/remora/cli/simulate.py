@@ -13,6 +13,7 @@ from rich.table import Table
 
 from remora.cli.options import ConfigOption, JsonOption, console, emit
 from remora.cli.terminal import line, styled
+from remora.core.errors import RemoraError
 from remora.settings import load
 
 if TYPE_CHECKING:
@@ -112,7 +113,16 @@ def run(
     where = (url or url_of(settings)).rstrip("/")
     with httpx.Client(base_url=where, timeout=TIMEOUT_SECONDS) as client:
         driver = EndpointDriver(client, world, events_of(settings, world), surface=surface)
-        _follow(driver, minutes * 60, rate)
+        try:
+            _follow(driver, minutes * 60, rate)
+        except RemoraError:
+            if driver.summary.requests:
+                _summarize(driver, as_json)
+            raise
+    _summarize(driver, as_json)
+
+
+def _summarize(driver: EndpointDriver, as_json: bool) -> None:
     value = driver.summary.as_json()
     emit(value, as_json, lambda paper: render(paper, value))
 

@@ -93,16 +93,18 @@ class EndpointDriver:
         """
         self._check_intake()
         began = self._clock()
-        for number in count():
-            due = began + timedelta(seconds=number / rate)
-            self._rest(max((due - self._clock()).total_seconds(), 0.0))
-            if (self._clock() - began).total_seconds() >= seconds:
-                break
-            self._one_request()
+        try:
+            for number in count():
+                due = began + timedelta(seconds=number / rate)
+                self._rest(max((due - self._clock()).total_seconds(), 0.0))
+                if (self._clock() - began).total_seconds() >= seconds:
+                    break
+                self._one_request()
+                self._send_due()
+                yield self.summary.requests
             self._send_due()
-            yield self.summary.requests
-        self._send_due()
-        self.summary.unsent = len(self._outbox)
+        finally:
+            self.summary.unsent = len(self._outbox)
 
     def _check_intake(self) -> None:
         """A request without events is refused by an intake; without an intake the path is unknown."""
@@ -155,6 +157,7 @@ class EndpointDriver:
         if not items:
             return False
         now = np.array([days_since_start(self._world.settings, self._clock())])
+        self._world.advance(now[0])
         slate = np.array([[self._row_of.get(item, UNKNOWN) for item in items]])
         users = np.array([user])
         response = self._world.respond(users, slate, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from remora.events.tables import SERVED
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.simulation.simulated_events import SimulatedEvents
-from remora.simulation.tables import read_world
+from remora.simulation.tables import WorldFile, read_world
 from remora.simulation.world import World
 from remora.simulation.world_settings import MAX_PAIRS, WorldSettings
 
@@ -27,12 +27,16 @@ LIVE: dict[str, Any] = {"conversion_hours": 20 / 3600, "late_hours": 20 / 3600}
 
 
 def world_of(settings: Settings, seed: int, now: datetime) -> World:
-    """The world for a run at ``now``; NotBuilt where the home has no lake yet."""
+    """The world for a run at ``now``; NotBuilt where the home has no lake yet.
+
+    A simulated world continues as if its tables ended today: it stood still since.
+    """
     lake = Lake.open(Home(settings.home))
-    drawn = read_world(Path(settings.data.events[0].path).parent)
+    drawn = _drawn(settings)
     if drawn is not None:
-        world = World(drawn.model_copy(update=LIVE))
-        world.advance(days_since_start(world.settings, now))
+        start = now.date() - timedelta(days=drawn.days)
+        world = World(drawn.world.model_copy(update={"start": start, **LIVE}))
+        world.advance(drawn.days)
     else:
         world = _over_catalogue(settings, lake, seed, now)
     _remember(world, lake, settings)
@@ -41,17 +45,23 @@ def world_of(settings: Settings, seed: int, now: datetime) -> World:
 
 def events_of(settings: Settings, world: World) -> SimulatedEvents:
     """Events of the types that the home's data declares: a click is the positive type that counts least, a conversion
-    the one that counts most. Impressions are sent where clients send them."""
+    the one that counts most. Impressions are sent where clients send them; values are prices of a simulated world."""
     types = settings.data.event_types
     positive = sorted(settings.data.positive_types, key=lambda name: types[name].weight)
     impression = settings.data.impression if settings.data.impression != SERVED else None
     conversion = positive[-1] if len(positive) > 1 else None
-    return SimulatedEvents(world, click=positive[0], conversion=conversion, impression=impression)
+    priced = _drawn(settings) is not None
+    return SimulatedEvents(world, click=positive[0], conversion=conversion, impression=impression, priced=priced)
 
 
 def days_since_start(chosen: WorldSettings, now: datetime) -> float:
     """An instant in the time of the world."""
     return (now - datetime.combine(chosen.start, time(), UTC)).total_seconds() / 86_400
+
+
+def _drawn(settings: Settings) -> WorldFile | None:
+    """The world that the home's events come from, if any."""
+    return read_world((Path(settings.home) / settings.data.events[0].path).parent)
 
 
 def _over_catalogue(settings: Settings, lake: Lake, seed: int, now: datetime) -> World:

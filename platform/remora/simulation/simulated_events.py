@@ -27,13 +27,19 @@ INSTANT = pl.Datetime("us", "UTC")
 class SimulatedEvents:
     """Turns interactions into rows: the contract's columns, when each is delivered as ``known_timestamp``.
 
-    A type that is None makes no events.
+    A type that is None makes no events. The value of a conversion is its item's price, if ``priced``.
     """
 
     def __init__(
-        self, world: World, *, click: str = CLICK, conversion: str | None = None, impression: str | None = None
+        self,
+        world: World,
+        *,
+        click: str = CLICK,
+        conversion: str | None = None,
+        impression: str | None = None,
+        priced: bool = True,
     ) -> None:
-        self._world = world
+        self._world, self._priced = world, priced
         self._click, self._impression = click, impression
         self._conversion = conversion
         # One each, so that what is delivered late or wrong changes nothing of what happens.
@@ -62,7 +68,7 @@ class SimulatedEvents:
     ) -> pl.DataFrame:
         row, place = np.nonzero(where)
         world, items = self._world, done.slates[row, place]
-        value = world.price[items] if kind == self._conversion else np.full(len(row), np.nan)
+        value = world.price[items] if self._priced and kind == self._conversion else np.full(len(row), np.nan)
         rows = pl.DataFrame(
             {
                 USER_ID: pl.Series(world.user_ids[done.users[row]].tolist(), dtype=pl.String),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from remora.core.errors import DataError, UnreadableInput
 from remora.core.home import Home
 from remora.core.parquet import write_parquet
+from remora.core.section import Section
 from remora.core.tables import EVENT_TIMESTAMP, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
 from remora.settings import Settings
 from remora.simulation.logging_policy import LoggingPolicy
@@ -23,7 +25,15 @@ from remora.simulation.world import World
 from remora.simulation.world_settings import WorldSettings
 
 WORLD, SETTINGS = "world.json", "settings.yaml"
+MAX_NAME = 64
 TABLES = ("events", "users", "items")
+
+
+class WorldFile(Section):
+    """A world, and how many days of it are in the tables beside the file."""
+
+    world: WorldSettings
+    days: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,18 +64,18 @@ def write_tables(folder: Path, chosen: WorldSettings, days: int, *, impressions:
         write_parquet(table.to_arrow(), str(folder / f"{name}.parquet"))
     settings = yaml.safe_dump(proposed_settings(folder.resolve(), chosen, impressions=impressions), sort_keys=False)
     home.write_bytes(SETTINGS, settings.encode())
-    home.write_bytes(WORLD, chosen.model_dump_json(indent=1).encode())
+    home.write_bytes(WORLD, WorldFile(world=chosen, days=days).model_dump_json(indent=1).encode())
     counts = {name: table.height for name, table in tables.items()}
     return WrittenTables(rows=counts, requests=requests, settings=folder / SETTINGS)
 
 
-def read_world(folder: Path) -> WorldSettings | None:
+def read_world(folder: Path) -> WorldFile | None:
     """The world that a folder's tables come from; None where they come from elsewhere. UnreadableInput."""
     file = folder / WORLD
     if not file.is_file():
         return None
     try:
-        return WorldSettings.model_validate_json(file.read_bytes())
+        return WorldFile.model_validate_json(file.read_bytes())
     except ValueError as error:
         raise UnreadableInput(str(file), "it describes no world", "Write the tables again.") from error
 
@@ -134,7 +144,7 @@ def proposed_settings(folder: Path, chosen: WorldSettings, *, impressions: bool)
     if impressions:
         data["impression"] = IMPRESSION
     proposal = {
-        "name": f"simulated-{folder.name}",
+        "name": re.sub(r"[^a-z0-9]+", "-", f"simulated-{folder.name.lower()}").strip("-")[:MAX_NAME],
         "data": data,
         "retrieval": {"models": {"segment_popularity": {"column": "segment"}}},
         "features": {"partitions": 4},
