@@ -75,5 +75,13 @@ def test_no_slate_is_worth_more_than_the_best_one(model, attraction, data) -> No
     assert worth(tuple(best)) == pytest.approx(max(worth(slate) for slate in permutations(range(items), n)), abs=1e-9)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_users_who_look_at_one_item_alone_get_the_best_one_first_and_a_whole_slate(n: int) -> None:
+    attraction, reward = np.array([[0.2, 0.9, 0.5]]), np.ones((1, 3))
+    best = Cascade(0.0, 0.0).best(attraction, reward, n)[0].tolist()
+    assert best[0] == 1
+    assert len(set(best)) == n
+
+
 def test_examination_is_declared() -> None:
     assert PositionBased(1.0).examination(4).tolist() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])

@@ -94,7 +94,9 @@ class Cascade:
         value[:, 0] = 0.0
         takes = np.zeros((m, users, n + 1), np.bool_)
         for j in reversed(range(m)):
-            taken = worth[:, j, None] + further[:, j, None] * value[:, :-1]
+            possible = value[:, :-1] > -np.inf
+            taken = worth[:, j, None] + further[:, j, None] * np.where(possible, value[:, :-1], 0)
+            taken[~possible] = -np.inf
             takes[j, :, 1:] = taken >= value[:, 1:]
             value[:, 1:] = np.maximum(taken, value[:, 1:])
         chosen, left, rows = np.empty((users, n), np.intp), np.full(users, n), np.arange(users)
