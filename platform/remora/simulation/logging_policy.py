@@ -33,10 +33,11 @@ class LoggingPolicy:
     def _block(self, users: Indices, now: Floats) -> tuple[Indices, Floats]:
         world, it = self._world, self._world.settings
         weights = np.exp(np.float32(it.personal) * (world.tastes[users] @ world.vectors.T))
-        weights *= self._popular
         weights *= np.where(world.clicked[users], np.float32(it.shows_again), np.float32(1))
-        gone = (world.arrives > now.min()) | (world.expires <= now.max())
-        weights[:, gone] *= world.available(np.broadcast_to(np.flatnonzero(gone), (len(users), gone.sum())), now)
+        there = (world.arrives <= now.max()) & (world.expires > now.min())  # at some time of these
+        weights *= self._popular * there
+        changes = there & ((world.arrives > now.min()) | (world.expires <= now.max()))
+        weights[:, changes] *= world.available(np.tile(np.flatnonzero(changes), (len(users), 1)), now)
         with np.errstate(divide="ignore", invalid="ignore"):
             keys = self._draw.standard_exponential(weights.shape, np.float32) / weights
         n = min(it.slate_size, it.items)
