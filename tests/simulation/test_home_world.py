@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.simulation.shop_server import shop_server
 from tests.simulation.worlds import small
+from typer.testing import CliRunner
 
-from remora.core.errors import NotBuilt
+from remora.cli.main import app
+from remora.core.errors import BadRequest, NotBuilt, NotReady
 from remora.ingest.ingest import ingest
 from remora.settings import Settings, load
 from remora.simulation.home_world import days_since_start, events_of, world_of
@@ -76,3 +80,18 @@ def test_clicks_and_conversions_are_types_that_the_home_declares(home: Settings)
 def test_a_home_without_a_lake_says_what_to_run(home: Settings, tmp_path: Path) -> None:
     with pytest.raises(NotBuilt, match="remora data ingest"):
         world_of(home.model_copy(update={"home": str(tmp_path)}), 1, LATER + timedelta(days=1))
+
+
+def test_the_command_drives_an_endpoint_with_the_homes_users(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Path(home.data.events[0].path).parent / "settings.yaml"
+    monkeypatch.setenv("REMORA_HOME", home.home)
+    with shop_server() as url:
+        given = ["simulate", "run", "--config", str(config), "--url", url, "--minutes", "0.01", "--rate", "1000"]
+        found = json.loads(CliRunner().invoke(app, [*given, "--json"]).stdout)
+        drawn = CliRunner().invoke(app, given)
+        wrong = CliRunner().invoke(app, [*given, "--surface", "cart"])
+    assert found["requests"] > 0
+    assert found["failures"] == {}
+    assert "Clicks by position" in drawn.stdout
+    assert isinstance(wrong.exception, BadRequest)
+    assert isinstance(CliRunner().invoke(app, given).exception, NotReady)
