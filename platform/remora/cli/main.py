@@ -29,6 +29,7 @@ from remora.cli import (
     run,
     runs,
     serve,
+    simulate,
     train,
     tune,
 )
@@ -66,6 +67,7 @@ app.add_typer(tune.app, name="tune")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(serve.app, name="serve")
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(new.app, name="new")
 app.command("evaluate")(evaluate.evaluate)
 app.command("gate")(gate.gate)

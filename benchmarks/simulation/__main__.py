@@ -1,0 +1,5 @@
+"""python -m benchmarks.simulation."""
+
+from benchmarks.simulation.run import main
+
+main()
