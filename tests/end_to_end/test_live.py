@@ -48,10 +48,10 @@ def until(holds: Callable[[], bool]) -> None:
 
 def test_what_a_user_did_is_in_the_next_slate(shop: Shop, endpoint: str) -> None:
     kind = shop.settings.data.positive_types[0]
-    first, _ = slate(endpoint, "u24")
-    send(endpoint, "u24", first[0], kind)
-    until(lambda: first[0] not in slate(endpoint, "u24")[0])
-    second, degraded = slate(endpoint, "u24")
+    first, _ = slate(endpoint, "u25")
+    send(endpoint, "u25", first[0], kind)
+    until(lambda: first[0] not in slate(endpoint, "u25")[0])
+    second, degraded = slate(endpoint, "u25")
     assert (len(second), degraded) == (8, [])
     assert second != first[1:]
 

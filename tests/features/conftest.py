@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +21,9 @@ from remora.features.build import build
 from remora.features.materialize import materialize
 from remora.features.store import apply, open_store
 from remora.features.tables import FeatureTables
-from remora.ingest.file_fingerprints import write_fingerprints
+from remora.ingest.file_fingerprints import FileFingerprint, Place, write_fingerprints
 from remora.ingest.lake import Lake, lake_artifacts
+from remora.ingest.sent_events import FOLDER
 from remora.pipeline import Query
 from remora.settings import Settings
 
@@ -64,8 +65,21 @@ def settings_for(home: Path, *, transforms: Mapping[str, object] = OWN_TRANSFORM
     )
 
 
-def make_lake(home: Path, events: pa.Table, users: pa.Table, items: pa.Table, version: str = "lake1") -> Lake:
-    """Publish the three tables as a lake."""
+def fingerprint(path: str) -> FileFingerprint:
+    """Of a file of events."""
+    rest = {"bytes": 0, "modified_ns": 0, "looked_ns": 0, "sha256": "", "rows": 0, "columns": pa.schema([])}
+    return FileFingerprint(place=Place("events", 1, path), **rest)
+
+
+def make_lake(
+    home: Path,
+    events: pa.Table,
+    users: pa.Table,
+    items: pa.Table,
+    version: str = "lake1",
+    collected: Iterable[str] = (),
+) -> Lake:
+    """Publish the three tables as a lake, made of those files of sent events among others."""
     artifacts = lake_artifacts(Home(str(home)))
     staging = artifacts.staging(version)
     days = pl.from_arrow(events).with_columns(day=pl.col("event_timestamp").dt.date())
@@ -75,7 +89,7 @@ def make_lake(home: Path, events: pa.Table, users: pa.Table, items: pa.Table, ve
     for name, table in (("users", users), ("items", items)):
         folder = Path(staging.home.make_folder(f"{staging.folder}/{name}"))
         pq.write_table(table, folder / "part.parquet")
-    write_fingerprints(staging, [])
+    write_fingerprints(staging, [fingerprint(f"{FOLDER}/{name}") for name in collected])
     stamps = days["event_timestamp"]
     return Lake(artifacts.commit(staging, first=stamps.min().isoformat(), last=stamps.max().isoformat()))
 

@@ -29,7 +29,7 @@ EVENT_COLUMNS = [EVENT_ID, USER_ID, ITEM_ID, EVENT_TYPE, EVENT_TIMESTAMP, REQUES
 class OutcomeFeed:
     """Exposures and events since an instant: of files that were collected, and of the log from there on.
 
-    It belongs to one thread. Slates of anonymous visitors are none: what they did is known under no name.
+    It belongs to one thread. Slates of anonymous visitors are left out: what they did is known under no name.
     """
 
     def __init__(self, settings: Settings, since: datetime) -> None:
