@@ -94,6 +94,31 @@ class Pivoted(Honest):
         )
 
 
+class CountsToday(Honest):
+    """Says that its rows are of whole days, and counts today as well."""
+
+    daily = True
+
+    @classmethod
+    def latest(
+        cls, config: Any, events: pl.DataFrame, context: TransformContext, instants: pl.DataFrame
+    ) -> pl.DataFrame:
+        before = events.join(instants, on="user_id").filter(pl.col("event_timestamp") < pl.col("instant"))
+        counts = before.group_by("user_id").agg(pl.len().cast(pl.Int64).alias("events"))
+        return instants.select("user_id").join(counts, on="user_id", how="left", maintain_order="left")
+
+
+class KnowsTheRest(Honest):
+    """Its live row is made of all events that it is given."""
+
+    @classmethod
+    def latest(
+        cls, config: Any, events: pl.DataFrame, context: TransformContext, instants: pl.DataFrame
+    ) -> pl.DataFrame:
+        counts = events.group_by("user_id").agg(pl.len().cast(pl.Int64).alias("events"))
+        return instants.select("user_id").join(counts, on="user_id", how="left", maintain_order="left")
+
+
 def broken(transform: type[Transform]) -> set[str]:
     """The promises that it does not keep."""
     contract = type("Of", (TransformContract,), {"component": transform})()
@@ -107,7 +132,7 @@ def broken(transform: type[Transform]) -> set[str]:
 
 
 def test_one_that_keeps_all_promises_passes() -> None:
-    assert len(PROMISES) == 5
+    assert len(PROMISES) == 6
     assert broken(Honest) == set()
 
 
@@ -120,6 +145,8 @@ def test_one_that_keeps_all_promises_passes() -> None:
         (DaysToTheEnd, "test_events_from_an_instant_on_change_no_row_at_or_before_it"),
         (FirstGiven, "test_the_order_of_the_events_changes_nothing"),
         (Ranks, "test_a_key_has_the_same_rows_whoever_else_is_there"),
+        (CountsToday, "test_the_live_state_has_the_row_of_the_instant"),
+        (KnowsTheRest, "test_the_live_state_has_the_row_of_the_instant"),
         (Pivoted, "test_the_columns_are_the_same_whatever_the_events"),
     ],
 )

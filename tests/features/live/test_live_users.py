@@ -105,7 +105,7 @@ EVENTS_AT_ONCE = st.lists(EVENT, min_size=1, max_size=25, unique_by=lambda event
 
 
 @given(EVENTS_AT_ONCE, st.randoms(use_true_random=False))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_with_repeats_and_late_events_gives_the_state_of_the_batch(
     shop: Shop, beginning: LiveBeginning, store: LiveRowStore, events: list[tuple[str, str, str, int]], draw: Random
 ) -> None:

@@ -111,7 +111,8 @@ class TestPersisting:
             start_new_session=True,
         )
         assert program.stdout is not None
-        assert program.stdout.readline().strip() == "some rows are written"
+        # On a busy machine Ray may have something to say first.
+        assert any(line.strip() == "some rows are written" for line in program.stdout)
         os.killpg(program.pid, signal.SIGKILL)
         program.wait()
         assert not (world.folder / "out").exists()

@@ -32,11 +32,12 @@ class UserRows:
         self._kept: dict[str, dict[str, tuple[date, Row]]] = {view: {} for view, one in views.items() if _daily(one)}
         self.failed: dict[str, str] = {}
 
-    def forget_days(self, users: Iterable[str]) -> None:
-        """Make daily rows of users again, of whom an event of an earlier day has come."""
-        for user in users:
+    def forget_days(self, came: Iterable[tuple[str, date]]) -> None:
+        """Of users and days from which an event came: rows of later days are made again."""
+        for user, day in came:
             for kept in self._kept.values():
-                kept.pop(user, None)
+                if user in kept and kept[user][0] > day:
+                    del kept[user]
 
     def of(self, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:
         """The row of each user of ``instants`` (``user_id``, ``instant``), from all of their events."""

@@ -73,7 +73,7 @@ class LiveUsers:
         for place, (tail, convert) in enumerate(self._topics):
             counted = [event for event in _events(tail.poll(0.0 if place else seconds), convert) if self._takes(event)]
             touched |= dict.fromkeys(self._events.add(counted))
-            self._rows.forget_days({e[USER_ID] for e in counted if e[EVENT_TIMESTAMP].date() < self._day})
+            self._rows.forget_days((event[USER_ID], event[EVENT_TIMESTAMP].date()) for event in counted)
             self.stats.events += len(counted)
             if counted:
                 self.stats.learned = counted[-1][KNOWN_TIMESTAMP]
