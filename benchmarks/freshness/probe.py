@@ -63,6 +63,7 @@ async def probing(url: str, *, users: list[str], event_type: str, seconds: float
             if after is not None and item not in after:
                 took.append((time.perf_counter() - acknowledged) * 1e3)
                 break
+            await asyncio.sleep(0.01)
         else:
             missed += 1
             return

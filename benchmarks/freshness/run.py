@@ -35,7 +35,7 @@ from remora.settings import Settings, load
 APP = "remora"
 SLATES_PER_SECOND, EVENTS_PER_SECOND = 20.0, 200.0
 SECONDS_BETWEEN_KILLS = 5.0
-PROBES_AT_ONCE = 2
+PROBES_AT_ONCE = 1
 
 
 def main() -> None:
@@ -122,7 +122,10 @@ def served(settings: Settings) -> Iterator[None]:
     store = LiveRowStore(settings)
     store.announce(0, [])
     serve.run(assemble(BundleLoader.named(settings, "production"), "fused"), name=APP, route_prefix="/")
+    deadline = time.monotonic() + 60
     while not store.announced(0):
+        if time.monotonic() > deadline:
+            raise SystemExit("the live state does not begin")
         time.sleep(0.1)
     yield
     serve.delete(APP)

@@ -21,6 +21,9 @@ SECONDS_OF_A_TURN = 0.05
 SECONDS_BETWEEN_LOOKS = 1.0
 """At which feature tables serve, and at whether another process still writes."""
 
+SECONDS_BETWEEN_WRITES = 0.03
+"""Many events that come one by one are taken together; one that comes alone waits for nothing."""
+
 REMEMBERED_SECONDS = 60.0
 """Whose events came so recently that a writer that died may not have written their rows."""
 
@@ -44,6 +47,7 @@ class LiveWriter:
         self._writes = self._settled = False
         self._recent: deque[tuple[float, list[str]]] = deque()
         self._looked: float | None = None
+        self._wrote = float("-inf")
 
     @property
     def stats(self) -> LiveStats | None:
@@ -65,11 +69,15 @@ class LiveWriter:
         if self._state is None:
             time.sleep(SECONDS_OF_A_TURN)
             return
+        if (pause := self._wrote + SECONDS_BETWEEN_WRITES - now) > 0:
+            time.sleep(pause)
         touched = self._state.take(SECONDS_OF_A_TURN)
         if not self._writes:
             self._remember(touched)
             return
         try:
+            if touched:
+                self._wrote = self._clock()
             self._state.write(touched)
             if not touched and not self._state.catch_up() and not self._settled:
                 self._store.announce(self._writer, [self._state.tables])

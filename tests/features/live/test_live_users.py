@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -162,6 +164,18 @@ def test_rows_of_other_feature_tables_count_only_while_they_are_announced(
     assert store.read("u3") == {"user_history__history": ["i1"]}
     store.announce(0, ["newer"])
     assert (store.read("u3"), store.announced(0)) == (None, ["newer"])
+
+
+def test_several_stores_of_one_process_see_what_another_process_writes(shop: Shop, store: LiveRowStore) -> None:
+    """As a replica has them that holds two bundles."""
+    stores = [store, LiveRowStore(shop.settings)]
+    write = "store.write({'u9': {'a': 1}}, 'elsewhere'); store.announce(0, ['elsewhere'])"
+    code = (
+        f"import json; from remora.settings import Settings; from remora.features.live.row_store import LiveRowStore; "
+        f"store = LiveRowStore(Settings.model_validate_json({shop.settings.model_dump_json()!r})); {write}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert [one.read("u9") for one in stores] == [{"a": 1}] * 2
 
 
 @dataclass
