@@ -17,8 +17,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,41 @@ SECONDS_BETWEEN_KILLS = 5.0
 PROBES_AT_ONCE = 1
 
 
+@dataclass(frozen=True)
+class Case:
+    """What is asked of the app meanwhile, and what becomes of it."""
+
+    loaded: bool = True
+    kills: bool = False
+    kafka: bool = False
+    serving: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "without other load": Case(loaded=False),
+    "all is well": Case(),
+    "while replicas and state writers are killed": Case(
+        kills=True,
+        serving={"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.2},
+        live={"replicas": 2},
+    ),
+    "with Kafka": Case(kafka=True),
+}
+
+
 def main() -> None:
     """Run, and print or write."""
     options = common_options(__doc__)
     options.add_argument("--config", type=Path, help="settings; default: the active home's")
     options.add_argument("--seconds", type=float, default=40.0, help="of each measurement")
     options.add_argument("--replayed", type=int, default=200_000, help="events that a state reads at its beginning")
+    options.add_argument("--case", choices=CASES, action="append", help="this one alone, or several; default: all")
     chosen = options.parse_args()
+    cases = chosen.case or list(CASES)
     carried_out(
         "freshness",
-        lambda folder, note: measured(load(chosen.config), folder, chosen.seconds, chosen.replayed, note),
+        lambda folder, note: measured(load(chosen.config), folder, chosen.seconds, chosen.replayed, cases, note),
         facts={
             "seconds": chosen.seconds,
             "events_per_second": EVENTS_PER_SECOND,
@@ -59,7 +85,9 @@ def main() -> None:
     )
 
 
-def measured(settings: Settings, folder: Path, seconds: float, replayed: int, note: Note) -> dict[str, Any]:
+def measured(
+    settings: Settings, folder: Path, seconds: float, replayed: int, cases: Sequence[str], note: Note
+) -> dict[str, Any]:
     """Everything that is reported."""
     from remora.wiring.cluster import quiet, use_token
 
@@ -68,24 +96,21 @@ def measured(settings: Settings, folder: Path, seconds: float, replayed: int, no
     found: dict[str, Any] = {"replay": replay(settings, folder / "replay", replayed)}
     note(f"replay: {found['replay']}")
     users = some_users(settings)
-    twice = {"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.2}
     with endpoint(behind(settings, "haproxy")) as url, ExitStack() as stack:
-        for name, serving, live, kafka in (
-            ("all is well", {}, {}, False),
-            ("while replicas and state writers are killed", twice, {"replicas": 2}, False),
-            ("with Kafka", {}, {}, True),
-        ):
-            chosen = changed(settings, folder / name, serving, live, brokers(stack, folder) if kafka else None)
+        for name in cases:
+            case = CASES[name]
+            kafka = brokers(stack, folder) if case.kafka else None
+            chosen = changed(settings, folder / name, case.serving, case.live, kafka)
             with served(chosen):
                 note(f"{name}: serving")
-                found[name] = probed(url, chosen, users, seconds, kills="killed" in name)
+                found[name] = probed(url, chosen, users, seconds, loaded=case.loaded, kills=case.kills)
             users = users[::-1]
             note(f"{name}: {found[name]}")
     return found
 
 
 def changed(
-    settings: Settings, folder: Path, serving: dict[str, Any], live: dict[str, Any], kafka: str | None
+    settings: Settings, folder: Path, serving: Mapping[str, Any], live: Mapping[str, Any], kafka: str | None
 ) -> Settings:
     """The settings with a log of their own."""
     folder.mkdir(parents=True)
@@ -131,7 +156,9 @@ def served(settings: Settings) -> Iterator[None]:
     serve.delete(APP)
 
 
-def probed(url: str, settings: Settings, users: list[str], seconds: float, *, kills: bool) -> dict[str, Any]:
+def probed(
+    url: str, settings: Settings, users: list[str], seconds: float, *, loaded: bool, kills: bool
+) -> dict[str, Any]:
     """Quantiles of the probes, beside the load."""
     client = ["-m", "benchmarks.events.client"]
     posting = {"does": "posting", "url": f"{url}/v1/events", "seconds": seconds + 5, "batch": 1, "connections": 16,
@@ -139,7 +166,7 @@ def probed(url: str, settings: Settings, users: list[str], seconds: float, *, ki
     asking = {"does": "asking", "url": f"{url}/v1/recommend", "seconds": seconds + 5, "per_second": SLATES_PER_SECOND}
     probing = {"url": url, "users": users, "event_type": settings.data.positive_types[0], "seconds": seconds,
                "workers": PROBES_AT_ONCE}  # fmt: skip
-    load = [started([*client, json.dumps(one)]) for one in (posting, asking)]
+    load = [started([*client, json.dumps(one)]) for one in (posting, asking) if loaded]
     ended, killed = threading.Event(), list[str]()
     killer = threading.Thread(target=killing, args=(ended, killed), daemon=True)
     if kills:
@@ -154,7 +181,7 @@ def probed(url: str, settings: Settings, users: list[str], seconds: float, *, ki
     said = json.loads(answer)
     took = said.pop("took_ms")
     quantiles = {f"p{q}_ms": round(float(np.percentile(took, q)), 1) for q in (50, 90, 99)} if took else {}
-    loads = {"events": json.loads(beside[0]), "slates": json.loads(beside[1])}
+    loads = {name: json.loads(one) for name, one in zip(("events", "slates"), beside, strict=False)}
     return {
         "probes": len(took),
         **quantiles,
