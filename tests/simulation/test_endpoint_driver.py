@@ -51,10 +51,13 @@ class Setting:
         self.client: httpx.Client = TestClient(application(Front(shop), self.intake), raise_server_exceptions=False)
         self.world = small_world(**world)
 
-    def driver(self, client: httpx.Client | None = None, surface: str = "home_feed") -> EndpointDriver:
+    def driver(
+        self, client: httpx.Client | None = None, surface: str = "home_feed", *, timed: bool = True
+    ) -> EndpointDriver:
         events = SimulatedEvents(self.world, click="buy")
         of = client or self.client
-        return EndpointDriver(of, self.world, events, surface=surface, n=5, clock=self.time, rest=self.time.rest)
+        times = {"clock": self.time, "rest": self.time.rest, "timed": timed}
+        return EndpointDriver(of, self.world, events, surface=surface, n=5, **times)  # type: ignore[arg-type]
 
 
 def small_world(**changes: Any) -> World:
@@ -81,6 +84,19 @@ def test_requests_are_made_at_the_rate_and_events_reach_the_log(setting: Setting
     assert len(setting.log.events) > 30
     assert sum(driver.summary.clicked.values()) == len(setting.log.events) + found["unsent"]
     assert found["p50_ms"] > 0
+
+
+def test_over_historical_data_events_happen_when_the_endpoint_gets_them() -> None:
+    setting = Setting()
+    long_ago = START - timedelta(days=9_000)
+    contract = EventContract.of(SmallShop().settings.data)
+    with closing(Intake(Memory(), contract, clock=lambda: long_ago)) as intake:
+        client = TestClient(application(Front(SmallShop()), intake), raise_server_exceptions=False)
+        for timed, verdict in ((True, "quarantined"), (False, "accepted")):
+            driver = setting.driver(client, timed=timed)
+            list(driver.drive(30.0, 2.0))
+            assert set(driver.summary.verdicts) == {verdict}
+    setting.intake.close()
 
 
 def test_events_name_the_request_and_place_of_their_slate(setting: Setting) -> None:

@@ -112,7 +112,8 @@ def run(
         world = world_of(settings, seed, datetime.now(UTC))
     where = (url or url_of(settings)).rstrip("/")
     with httpx.Client(base_url=where, timeout=TIMEOUT_SECONDS) as client:
-        driver = EndpointDriver(client, world, events_of(settings, world), surface=surface)
+        timed = settings.data.clock != "data"
+        driver = EndpointDriver(client, world, events_of(settings, world), surface=surface, timed=timed)
         try:
             _follow(driver, minutes * 60, rate)
         except RemoraError:

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 
 from remora.core.errors import BadRequest, NotReady
-from remora.core.tables import KNOWN_TIMESTAMP
+from remora.core.tables import EVENT_TIMESTAMP, KNOWN_TIMESTAMP
 from remora.simulation.home_world import days_since_start
 from remora.simulation.simulated_events import SimulatedEvents, as_json
 from remora.simulation.visits import Interactions
@@ -62,7 +62,11 @@ class DriveSummary:
 
 
 class EndpointDriver:
-    """One caller of an endpoint, in whose ``client`` its URL is; ``clock`` is UTC, ``rest`` sleeps for seconds."""
+    """One caller of an endpoint, in whose ``client`` its URL is; ``clock`` is UTC, ``rest`` sleeps for seconds.
+
+    Events that are not ``timed`` happen when they arrive, by the endpoint's own clock: over historical data that is
+    behind the end of the data, and any other time would be in the future.
+    """
 
     def __init__(
         self,
@@ -72,12 +76,13 @@ class EndpointDriver:
         *,
         surface: str,
         n: int = 10,
+        timed: bool = True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         rest: Callable[[float], None] = time.sleep,
     ) -> None:
         self.summary = DriveSummary()
         self._client, self._world, self._events = client, world, events
-        self._surface, self._n = surface, n
+        self._surface, self._n, self._timed = surface, n, timed
         self._clock, self._rest = clock, rest
         self._row_of = {id: row for row, id in enumerate(world.item_ids)}
         self._draw = np.random.default_rng([world.settings.seed, 7])
@@ -174,6 +179,8 @@ class EndpointDriver:
         self.summary.clicked.update((np.flatnonzero(response.clicked[0]) + 1).tolist())
         rows = self._events.rows(done, [request_id], [session], self._surface)
         for due, event in zip(rows[KNOWN_TIMESTAMP].to_list(), as_json(rows), strict=True):
+            if not self._timed:
+                del event[EVENT_TIMESTAMP]
             heapq.heappush(self._outbox, (due, next(self._numbers), event))
         return not response.left[0]
 
