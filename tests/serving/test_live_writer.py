@@ -48,6 +48,10 @@ def version_of(settings: Settings) -> str:
     return FeatureTables.open(Home(settings.home)).artifact.version
 
 
+def end_of(settings: Settings) -> datetime:
+    return datetime.fromisoformat(FeatureTables.open(Home(settings.home)).artifact.metadata["end"])
+
+
 def send(settings: Settings, number: int, user: str, item: str, at: datetime) -> None:
     stamp = at.isoformat(timespec="microseconds")
     event = {"event_id": f"w{number}", "user_id": user, "item_id": item, "event_type": "buy"}
@@ -89,10 +93,7 @@ def bought(store: LiveRowStore, user: str) -> str | None:
 def test_one_of_two_writes_and_the_other_takes_over_with_what_it_saw(
     home: Settings, writers: Callable[[], LiveWriter]
 ) -> None:
-    store, end = (
-        LiveRowStore(home),
-        datetime.fromisoformat(FeatureTables.open(Home(home.home)).artifact.metadata["end"]),
-    )
+    store, end = LiveRowStore(home), end_of(home)
     first, second = writers(), writers()
     until([first], lambda: first.is_settled)
     until([second], lambda: second._state is not None)
@@ -109,10 +110,7 @@ def test_one_of_two_writes_and_the_other_takes_over_with_what_it_saw(
 def test_with_other_feature_tables_the_state_begins_again_and_rows_of_before_count_until_then(
     home: Settings, writers: Callable[[], LiveWriter]
 ) -> None:
-    store, end = (
-        LiveRowStore(home),
-        datetime.fromisoformat(FeatureTables.open(Home(home.home)).artifact.metadata["end"]),
-    )
+    store, end = LiveRowStore(home), end_of(home)
     writer, old = writers(), version_of(home)
     until([writer], lambda: writer.is_settled)
     send(home, 3, "u5", "i6", end + timedelta(minutes=1))

@@ -17,7 +17,7 @@ from remora.events.compaction import ROWS_PER_FILE, add_files
 from remora.events.contract import EventContract
 from remora.events.from_settings import kafka_options
 from remora.events.intake import ACCEPTED, QUARANTINED, judged
-from remora.events.kafka_log import library
+from remora.events.kafka_client import library
 from remora.events.tables import event_tables
 from remora.settings import Settings
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from remora.core.errors import NotReady, SettingsError, StorageError
+from remora.core.errors import NotReady, StorageError
+from remora.events.kafka_client import QUIET, Options, library
+from remora.events.kafka_tail import KafkaTail
 from remora.events.log import LogBatch
 
 SECONDS_TO_DELIVER = 10.0
@@ -17,23 +18,7 @@ SECONDS_TO_ANSWER = 10.0
 QUIET_SECONDS = 0.2
 RECORDS_AT_ONCE = 10_000
 
-Options = Mapping[str, str | int | bool]
-
-QUIET: Options = {"log_level": 2, "log.connection.close": False}
-"""librdkafka writes ten lines a second while a broker is out; what matters of it comes back as an error."""
-
 logger = logging.getLogger(__name__)
-
-
-def library() -> Any:
-    """The client; SettingsError without it."""
-    try:
-        import confluent_kafka
-    except ImportError as error:
-        raise SettingsError(
-            "events.kafka names brokers, and confluent-kafka is not installed. Install it: pip install 'remora[kafka]'."
-        ) from error
-    return confluent_kafka
 
 
 class KafkaLog:
@@ -176,55 +161,3 @@ class KafkaReader:
             library().TopicPartition(self.topic, number), self.answer_seconds
         )
         return found
-
-
-SECONDS_BETWEEN_LISTS = 5.0
-
-
-class KafkaTail:
-    """As :class:`~remora.events.log.LogTail`, over the partitions of a topic, those that are added later too."""
-
-    def __init__(self, reader: KafkaReader, read: Mapping[str, int]) -> None:
-        self._reader, self._read = reader, read
-        self._consumer = reader.consumer()
-        self._assigned = dict[int, int]()
-        self._listed = 0.0
-
-    def poll(self, seconds: float) -> list[bytes]:
-        """As :class:`~remora.events.log.LogTail`."""
-        kafka = library()
-        try:
-            self._list()
-            if not self._assigned:
-                time.sleep(seconds)
-                return []
-            found = self._consumer.consume(1, seconds)
-            if found:  # `consume` waits until it has all that it is asked for; the rest is what is there already
-                found += self._consumer.consume(RECORDS_AT_ONCE - 1, 0.0)
-        except kafka.KafkaException as error:
-            raise StorageError(f"Kafka's topic {self._reader.topic} cannot be read: {error}.") from error
-        taken = list[bytes]()
-        for message in found:
-            if message.error() is not None:
-                raise StorageError(f"Kafka's topic {self._reader.topic} cannot be read: {message.error()}.")
-            self._assigned[message.partition()] = message.offset() + 1
-            taken.append(bytes(message.value()))
-        return taken
-
-    def close(self) -> None:
-        """As :class:`~remora.events.log.LogTail`."""
-        self._consumer.close()
-
-    def _list(self) -> None:
-        now = time.monotonic()
-        if self._listed and now - self._listed < SECONDS_BETWEEN_LISTS:
-            return
-        self._listed = now
-        numbers = self._reader.partitions(self._consumer)
-        if set(numbers) <= self._assigned.keys():
-            return
-        for number in set(numbers) - self._assigned.keys():
-            low, _ = self._reader.ends(self._consumer, number)
-            self._assigned[number] = max(low, self._read.get(self._reader.part(number), 0))
-        topic, at = self._reader.topic, library().TopicPartition
-        self._consumer.assign([at(topic, number, offset) for number, offset in self._assigned.items()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import polars as pl
@@ -35,9 +35,11 @@ class OutcomeFeed:
     def __init__(self, settings: Settings, since: datetime) -> None:
         self._since = since
         # Before the files: what is collected meanwhile is read from the log, and then a second time from no file.
-        compacted = read_compacted(Home(settings.home))
-        self._exposures = [_exposures(table) for table in self._files(settings, COLLECTED_SLATES, compacted.next_file)]
-        self._events = [_of_events(table) for table in self._files(settings, FOLDER, compacted.next_file)]
+        home = Home(settings.home)
+        compacted = read_compacted(home)
+        slates = _files(home, COLLECTED_SLATES, compacted.next_file, SLATE_COLUMNS, ("served_at", since))
+        events = _files(home, FOLDER, compacted.next_file, EVENT_COLUMNS, (EVENT_TIMESTAMP, since))
+        self._exposures, self._events = [*map(_exposures, slates)], [*map(_of_events, events)]
         readers = {topic: reader_of(settings, topic) for topic in (SLATES, EVENTS)}
         self._tails: Mapping[str, LogTail] = {
             topic: reader.tail(compacted.read) for topic, reader in readers.items() if reader is not None
@@ -75,20 +77,15 @@ class OutcomeFeed:
         self._events = [once.filter(pl.col(EVENT_TIMESTAMP) >= self._since)]
         return self._events[0]
 
-    def _files(self, settings: Settings, folder: str, next_file: int) -> list[pa.Table]:
-        """Those that may hold something since the instant, by what their files say of themselves."""
-        home = Home(settings.home)
-        column, columns = (
-            ("served_at", SLATE_COLUMNS) if folder == COLLECTED_SLATES else (EVENT_TIMESTAMP, EVENT_COLUMNS)
-        )
-        found = []
-        for name in home.files(folder):
-            path = home.at(f"{folder}/{name}")
-            if int(name[:8]) < next_file and _reaches(
-                pq.read_metadata(path, filesystem=home.filesystem), column, self._since
-            ):
-                found.append(read_parquet(path, columns, home.filesystem))
-        return found
+
+def _files(
+    home: Home, folder: str, next_file: int, columns: list[str], since: tuple[str, datetime]
+) -> Iterator[pa.Table]:
+    """The collected files that may hold something since the instant, by what they say of that column."""
+    for name in home.files(folder):
+        path = home.at(f"{folder}/{name}")
+        if int(name[:8]) < next_file and _reaches(pq.read_metadata(path, filesystem=home.filesystem), *since):
+            yield read_parquet(path, columns, home.filesystem)
 
 
 def _reaches(metadata: pq.FileMetaData, column: str, since: datetime) -> bool:

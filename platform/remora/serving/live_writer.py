@@ -114,7 +114,7 @@ class LiveWriter:
     def _serving(self) -> str | None:
         """Which feature tables are online; None while others are being written, or before there are any."""
         try:
-            return serving_tables(self._settings)
+            return serving_tables(self._settings).artifact.version
         except (NotBuilt, NotReady):
             return None
 

@@ -16,9 +16,8 @@ from remora.core.tables import EVENTS
 from remora.events.collect import collect
 from remora.events.file_log import FileLog
 from remora.events.from_settings import log_folder
-from remora.events.outcome_feed import OutcomeFeed
 from remora.ingest.lake import lake_artifacts
-from remora.release.rollout.rewards import RewardReader, outcomes
+from remora.release.rollout.rewards import RewardReader
 from remora.release.rollout.sequential.ratios import UserSums
 from remora.release.rollout.state import Status
 from remora.settings import EventTypeSettings, Settings
@@ -67,7 +66,7 @@ EVENTS_OF_TWO = [
 
 
 def summed(settings: Settings, since: datetime = NOON) -> dict[str, UserSums]:
-    return dict(outcomes(settings, since, OutcomeFeed(settings, since)))
+    return dict(RewardReader()(settings, since))
 
 
 def test_rewards_are_summed_by_user_and_bundle(settings: Settings) -> None:

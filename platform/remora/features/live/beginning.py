@@ -83,19 +83,18 @@ class LiveBeginning:
     context: TransformContext
 
 
-def serving_tables(settings: Settings) -> str:
-    """The version of the feature tables whose rows are online. NotReady, NotBuilt until there are some."""
+def serving_tables(settings: Settings) -> FeatureTables:
+    """The feature tables whose rows are online. NotReady, NotBuilt until there are some."""
     tables = FeatureTables.open(Home(settings.home))
     if missing := views_to_write(settings, tables):
         raise NotReady(f"The online store does not hold {missing[0]} of the feature tables. Run `{MATERIALIZE}`.")
-    return tables.artifact.version
+    return tables
 
 
 def begin(settings: Settings, writer: int) -> LiveBeginning:
     """Read it; NotReady where the tables that serve are not those of now. Takes about a second a million events."""
     home = Home(settings.home)
-    tables = FeatureTables.open(home)
-    version = serving_tables(settings)
+    tables = serving_tables(settings)
     # Before anything that it says is there: what is collected meanwhile is read from the log.
     compacted = read_compacted(home)
     artifact = lake_artifacts(home).find(tables.artifact.metadata["lake"])
@@ -107,7 +106,6 @@ def begin(settings: Settings, writer: int) -> LiveBeginning:
     names = tables.categories
     items = tables.read("item_catalogue", columns if names else columns[:2])
     context = transform_context(settings, end, names, items)
-    # User history has the latest rows alone and no snapshots; it is always among them.
     views = views_of_events(settings, "user", context)
     counts = EventFilter(
         frozenset(items[ITEM_ID].to_pylist()), settings.data.impression, writer, settings.events.live.writers
@@ -123,7 +121,7 @@ def begin(settings: Settings, writer: int) -> LiveBeginning:
         counts.of(pl.DataFrame(read_parquet(home.at(f"{FOLDER}/{name}"), None, home.filesystem))) for name in files
     ]
     return LiveBeginning(
-        tables=version,
+        tables=tables.artifact.version,
         end=end,
         lake=pl.concat([empty, *events]),
         collected=pl.concat([_no_events(), *collected]),

@@ -27,9 +27,6 @@ class SortedEvents:
         starts = np.concatenate([[0], np.cumsum(lengths)])
         self._bounds = dict(zip(counted["value"].to_list(), pairwise(starts), strict=True))
 
-    def __contains__(self, user: str) -> bool:
-        return user in self._bounds
-
     def users(self) -> Collection[str]:
         """Who has events here."""
         return self._bounds.keys()

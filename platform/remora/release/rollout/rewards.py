@@ -22,7 +22,7 @@ class RewardReader:
 
     def __init__(self) -> None:
         self._feed: tuple[OutcomeFeed, str, datetime] | None = None
-        self._lake: str | None = None
+        self._version: str | None = None
         self._found: Mapping[str, UserSums] | None = None
 
     def __call__(self, settings: Settings, since: datetime) -> Mapping[str, UserSums]:
@@ -31,25 +31,28 @@ class RewardReader:
             if self._feed is not None:
                 self._feed[0].close()
             self._feed, self._found = (OutcomeFeed(settings, since), settings.home, since), None
-        feed, lake = self._feed[0], _version(settings)
-        if feed.read() or lake != self._lake or self._found is None:
-            self._found, self._lake = outcomes(settings, since, feed), lake
+        feed, lake = self._feed[0], _lake(settings)
+        version = None if lake is None else lake.version
+        if feed.read() or version != self._version or self._found is None:
+            self._found, self._version = outcomes(settings, since, feed, lake), version
         return self._found
 
 
-def outcomes(settings: Settings, since: datetime, feed: OutcomeFeed) -> Mapping[str, UserSums]:
+def outcomes(settings: Settings, since: datetime, feed: OutcomeFeed, lake: Lake | None) -> Mapping[str, UserSums]:
     """Sums over users by bundle, of events at ``since`` or later.
 
     A user's exposures are the items of the slates that were logged; where none were, the lake's impressions that name
     a bundle. The rewards are the weights of the events that belong to them by the settings' rule
     (:mod:`remora.feedback.attribution`), less those of unwanted ones: events of the log and of the lake, each once.
     """
-    shown, acts = _of_lake(settings, since)
-    exposures = distinct_exposures(feed.exposures if len(feed.exposures) else shown)
+    of_lake, logged = _of_lake(lake, since), feed.exposures
+    impression = lake.impression if lake is not None else settings.data.impression
+    was_shown = pl.lit(False) if impression is None else pl.col(EVENT_TYPE) == impression
+    exposures = distinct_exposures(logged if len(logged) else _exposures(of_lake.filter(was_shown)))
     if exposures.is_empty():
         return {}
-    acts = pl.concat([acts, feed.events]).unique(EVENT_ID, keep="first", maintain_order=True)
-    acts = acts.filter(pl.col(EVENT_TYPE) != settings.data.impression) if settings.data.impression else acts
+    events = pl.concat([of_lake.select(EVENT_COLUMNS), feed.events])
+    acts = events.unique(EVENT_ID, keep="first", maintain_order=True).filter(was_shown.not_())
     weights = {name: kind.weight * kind.sign for name, kind in settings.data.event_types.items()}
     reward = pl.col(EVENT_TYPE).replace_strict(weights, default=0.0, return_dtype=pl.Float64)
     owned = attribute(exposures, acts.drop(EVENT_ID), rule_of(settings)).filter(pl.col(ORPHAN).is_null())
@@ -71,29 +74,26 @@ def outcomes(settings: Settings, since: datetime, feed: OutcomeFeed) -> Mapping[
     return {row.pop(BUNDLE): UserSums(**row) for row in sums.to_dicts()}
 
 
-def _of_lake(settings: Settings, since: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Exposures, where impressions say by which bundle, and what users did; nothing where there is no lake."""
+def _of_lake(lake: Lake | None, since: datetime) -> pl.DataFrame:
+    """Its events with the bundles that they name; a column that it lacks is null."""
     kinds = {name: pl.Datetime("us", "UTC") if name == EVENT_TIMESTAMP else pl.String() for name in EVENT_COLUMNS}
     none = pl.DataFrame(schema={**kinds, BUNDLE: pl.String()})
-    try:
-        lake = Lake.open(Home(settings.home))
-    except NotBuilt:
-        lake = None
-    events, impression = none, lake.impression if lake is not None else None
-    if lake is not None and lake.days() and lake.last >= since:
-        there = set(lake.event_schema.names)
-        wanted = [name for name in (*EVENT_COLUMNS, BUNDLE) if name in there]
-        tables = [pl.DataFrame(table) for table in lake.tables(since=since, columns=wanted)]
-        absent = [pl.lit(None, pl.String).alias(name) for name in none.columns if name not in there]
-        events = pl.concat([none, *(table.with_columns(absent).select(none.columns) for table in tables)])
-    was_shown = pl.lit(False) if impression is None else pl.col(EVENT_TYPE) == impression
-    shown = events.filter(was_shown, pl.col(BUNDLE).is_not_null())
-    exposures = shown.select(USER_ID, ITEM_ID, REQUEST_ID, BUNDLE, pl.col(EVENT_TIMESTAMP).alias(EXPOSED_AT))
-    return exposures, events.filter(was_shown.not_()).select(EVENT_COLUMNS)
+    if lake is None or not lake.days() or lake.last < since:
+        return none
+    there = set(lake.event_schema.names)
+    wanted = [name for name in none.columns if name in there]
+    tables = [pl.DataFrame(table) for table in lake.tables(since=since, columns=wanted)]
+    absent = [pl.lit(None, pl.String).alias(name) for name in none.columns if name not in there]
+    return pl.concat([none, *(table.with_columns(absent).select(none.columns) for table in tables)])
 
 
-def _version(settings: Settings) -> str | None:
+def _exposures(impressions: pl.DataFrame) -> pl.DataFrame:
+    named = impressions.filter(pl.col(BUNDLE).is_not_null())
+    return named.select(USER_ID, ITEM_ID, REQUEST_ID, BUNDLE, pl.col(EVENT_TIMESTAMP).alias(EXPOSED_AT))
+
+
+def _lake(settings: Settings) -> Lake | None:
     try:
-        return Lake.open(Home(settings.home)).version
+        return Lake.open(Home(settings.home))
     except NotBuilt:
         return None
