@@ -107,6 +107,21 @@ def test_one_of_two_writes_and_the_other_takes_over_with_what_it_saw(
     assert second.stats is not None
 
 
+def test_what_waits_is_written_also_while_events_never_cease(home: Settings, writers: Callable[[], LiveWriter]) -> None:
+    store, end = LiveRowStore(home), end_of(home)
+    send(home, 100, "u7", "i1", end)
+    writer, numbers = writers(), itertools.count(101)
+    until([writer], lambda: writer._state is not None)
+
+    def settled() -> bool:
+        send(home, next(numbers), "u8", "i2", end)
+        return writer.is_settled
+
+    until([writer], settled)
+    assert store.announced(0) == [version_of(home)]
+    assert bought(store, "u7") == "i1"
+
+
 def test_with_other_feature_tables_the_state_begins_again_and_rows_of_before_count_until_then(
     home: Settings, writers: Callable[[], LiveWriter]
 ) -> None:

@@ -14,7 +14,7 @@ from remora.core.home import Home
 from remora.core.locks import exclusive_lock
 from remora.features.live.beginning import serving_tables
 from remora.features.live.row_store import LiveRowStore
-from remora.features.live.users import LiveStats, LiveUsers
+from remora.features.live.users import USERS_AT_ONCE, LiveStats, LiveUsers
 from remora.settings import Settings
 
 SECONDS_OF_A_TURN = 0.05
@@ -23,6 +23,10 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 SECONDS_BETWEEN_WRITES = 0.03
 """Many events that come one by one are taken together; one that comes alone waits for nothing."""
+
+USERS_BESIDE = 25
+SECONDS_BESIDE = 0.25
+"""While events come, so many users that wait are written, each time that this has passed: some thirty milliseconds."""
 
 REMEMBERED_SECONDS = 60.0
 """Whose events came so recently that a writer that died may not have written their rows."""
@@ -45,9 +49,10 @@ class LiveWriter:
         self._loading: threading.Thread | None = None
         self._lock = ExitStack()
         self._writes = self._settled = False
+        self._unsettled = 0
         self._recent: deque[tuple[float, list[str]]] = deque()
         self._looked: float | None = None
-        self._wrote = float("-inf")
+        self._wrote = self._caught_up = float("-inf")
 
     @property
     def stats(self) -> LiveStats | None:
@@ -78,13 +83,22 @@ class LiveWriter:
         try:
             if touched:
                 self._wrote = self._clock()
-            self._state.write(touched)
-            if not touched and not self._state.catch_up() and not self._settled:
-                self._store.announce(self._writer, [self._state.tables])
-                self._settled = True
+            self._state.write(touched, at_hand=True)
         except Exception:
             self._state.put_off(touched)
             raise
+        self._catch_up(self._state, busy=bool(touched))
+
+    def _catch_up(self, state: LiveUsers, *, busy: bool) -> None:
+        """Write rows that wait: many where nothing else is to be done, else a few now and then."""
+        now = self._clock()
+        if busy and now - self._caught_up < SECONDS_BESIDE:
+            return
+        self._caught_up = now
+        self._unsettled -= state.catch_up(USERS_BESIDE if busy else USERS_AT_ONCE)
+        if self._unsettled <= 0 and not self._settled:
+            self._store.announce(self._writer, [state.tables])
+            self._settled = True
 
     def close(self) -> None:
         """Let the lock and the logs go."""
@@ -134,7 +148,8 @@ class LiveWriter:
             state.put_off(users)
         self._recent.clear()
         state.put_off(state.changed_users())
-        self._settled = False
+        # Those who are put off later stand behind them.
+        self._unsettled, self._settled = state.waiting, False
 
     def _takes_over(self) -> bool:
         """Hold the writer's lock from now on, where no other process does."""

@@ -123,8 +123,10 @@ def test_any_order_with_repeats_and_late_events_gives_the_state_of_the_batch(
     for start, end in zip([0, *cuts], [*cuts, len(coming)], strict=True):
         log.waiting = coming[start:end]
         users = state.take(0.0)
-        state.write(users)
+        state.write(users, at_hand=draw.random() < 0.5)
         touched |= set(users)
+    while state.catch_up():
+        pass
     store.announce(0, [state.tables])
     known = {e[0] for e in events if e[1] in beginning.counts.items}
     assert touched == known
@@ -222,6 +224,29 @@ def test_when_a_day_begins_the_rows_of_those_who_did_something_are_made_again(
     assert second is not None
     counts = [row["user_activity__count_total"] for row in (first, second)]
     assert counts[1] == counts[0] + 1
+
+
+def test_what_is_at_hand_is_written_at_once_and_the_views_of_the_day_when_there_is_time(
+    beginning: LiveBeginning, store: LiveRowStore
+) -> None:
+    log = Records([record(1, "u4", "i4", "buy", beginning.end)])
+    state = state_of(beginning, store, log)
+    store.announce(0, [state.tables])
+    state.write(state.take(0.0), at_hand=True)
+    first = store.read("u4")
+    assert first is not None
+    assert first["user_history__history"][-1] == "i4"
+    assert "user_activity__count_total" not in first, "the row of the batch build has it"
+    assert (state.waiting, state.catch_up(1), state.waiting) == (1, 1, 0)
+    whole = store.read("u4")
+    assert whole is not None
+    assert first.items() <= whole.items()
+    log.waiting = [record(2, "u4", "i5", "buy", beginning.end)]
+    state.write(state.take(0.0), at_hand=True)
+    again = store.read("u4")
+    assert again is not None
+    assert (again["user_activity__count_total"], state.waiting) == (whole["user_activity__count_total"], 0)
+    assert again["user_history__history"][-1] == "i5"
 
 
 def test_a_user_of_very_many_events_has_the_latest(beginning: LiveBeginning, store: LiveRowStore) -> None:

@@ -19,12 +19,16 @@ logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 """Values by the full name of a column, ``view__feature``: what Feast's online store gives, in Python's types."""
 
+NO_DAY = date.min
+"""Of a row that has to be made again."""
+
 
 class UserRows:
     """Makes rows of users by ``views``, each the choice of a transform of users.
 
-    A row of a daily view is kept for the day, and made again for a user with an event of a day before. A transform that
-    fails for a user leaves that user without a new row and no other: ``failed`` has them, with why.
+    A row of a daily view is kept for the day, and made again for a user with an event of a day before; it takes most of
+    the time of a user's first row, and need not be waited for: see :meth:`due`. A transform that fails for a user
+    leaves that user without a new row and no other: ``failed`` has them, with why.
     """
 
     def __init__(self, views: Mapping[str, ComponentChoice], context: TransformContext) -> None:
@@ -37,13 +41,20 @@ class UserRows:
         for user, day in came:
             for kept in self._kept.values():
                 if user in kept and kept[user][0] > day:
-                    del kept[user]
+                    kept[user] = (NO_DAY, kept[user][1])
 
-    def of(self, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:
-        """The row of each user of ``instants`` (``user_id``, ``instant``), from all of their events."""
+    def due(self, instants: pl.DataFrame) -> list[str]:
+        """Users of ``instants`` of whom a row of the day is not made yet."""
+        return [user for user, day in _days(instants).items() if any(_stale(k, user, day) for k in self._kept.values())]
+
+    def of(self, events: pl.DataFrame, instants: pl.DataFrame, *, at_hand: bool = False) -> dict[str, Row]:
+        """The row of each user of ``instants`` (``user_id``, ``instant``), from all of their events.
+
+        ``at_hand``: of daily views the rows that were made last, or none, so that what is not daily is there at once.
+        """
         users = instants[USER_ID].to_list()
         try:
-            return self._made(events, instants)
+            return self._made(events, instants, at_hand)
         except Exception as error:
             if len(users) == 1:
                 self.failed[users[0]] = f"{type(error).__name__}: {error}"
@@ -52,16 +63,22 @@ class UserRows:
         half = len(users) // 2
         rows = dict[str, Row]()
         for some in (instants[:half], instants[half:]):
-            rows |= self.of(events.filter(pl.col(USER_ID).is_in(some[USER_ID].to_list())), some)
+            own = events.filter(pl.col(USER_ID).is_in(some[USER_ID].to_list()))
+            rows |= self.of(own, some, at_hand=at_hand)
         return rows
 
-    def _made(self, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:
+    def _made(self, events: pl.DataFrame, instants: pl.DataFrame, at_hand: bool) -> dict[str, Row]:
         rows: dict[str, dict[str, Any]] = {user: {} for user in instants[USER_ID]}
         for view, choice in self._views.items():
-            made = self._of_day if _daily(choice) else self._view
-            for user, row in made(view, choice, events, instants).items():
+            if view not in self._kept:
+                made = self._view(view, choice, events, instants)
+            elif at_hand:
+                made = {user: self._kept[view][user][1] for user in rows if user in self._kept[view]}
+            else:
+                made = self._of_day(view, choice, events, instants)
+            for user, row in made.items():
                 rows[user] |= row
-        for user in rows:
+        for user in () if at_hand else rows:
             self.failed.pop(user, None)
         return dict(rows)
 
@@ -69,9 +86,8 @@ class UserRows:
         self, view: str, choice: ComponentChoice, events: pl.DataFrame, instants: pl.DataFrame
     ) -> dict[str, Row]:
         """Rows that were kept, and those that are made for the day."""
-        kept = self._kept[view]
-        day_of = dict(zip(instants[USER_ID], instants["instant"].dt.date(), strict=True))
-        old = [user for user, day in day_of.items() if (found := kept.get(user)) is None or found[0] != day]
+        kept, day_of = self._kept[view], _days(instants)
+        old = [user for user, day in day_of.items() if _stale(kept, user, day)]
         if old:
             whose = pl.col(USER_ID).is_in(old)
             made = self._view(view, choice, events.filter(whose), instants.filter(whose))
@@ -93,6 +109,15 @@ class UserRows:
             user: dict(zip(columns, values, strict=True))
             for user, values in zip(table[USER_ID].to_pylist(), whole, strict=True)
         }
+
+
+def _days(instants: pl.DataFrame) -> dict[str, date]:
+    return dict(zip(instants[USER_ID], instants["instant"].dt.date(), strict=True))
+
+
+def _stale(kept: Mapping[str, tuple[date, Row]], user: str, day: date) -> bool:
+    found = kept.get(user)
+    return found is None or found[0] != day
 
 
 def _daily(choice: ComponentChoice) -> bool:

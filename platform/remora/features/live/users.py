@@ -79,14 +79,18 @@ class LiveUsers:
                 self.stats.learned = counted[-1][KNOWN_TIMESTAMP]
         return list(touched)
 
-    def write(self, users: Iterable[str]) -> None:
-        """Put the rows of users in place."""
+    def write(self, users: Iterable[str], *, at_hand: bool = False) -> None:
+        """Put the rows of users in place. ``at_hand``: without what a day's views have to compute first; users who lack
+        it are put off."""
         some = iter(users)
         while chosen := list(islice(some, USERS_AT_ONCE)):
             events = self._events.of(chosen)
-            rows = self._rows.of(events, instants_of(chosen, events, self._clock()))
+            instants = instants_of(chosen, events, self._clock())
+            rows = self._rows.of(events, instants, at_hand=at_hand)
             if rows:
                 self._store.write(rows, self.tables)
+            if at_hand:
+                self.put_off(self._rows.due(instants))
             self.stats.rows += len(rows)
         self.stats.failed = len(self._rows.failed)
 
@@ -98,16 +102,22 @@ class LiveUsers:
         """Who did something since the lake."""
         return self._events.added_users()
 
-    def catch_up(self) -> bool:
-        """Write some of the rows that wait; False where none does. Where a day has begun, all do."""
+    @property
+    def waiting(self) -> int:
+        """How many were put off and are not written yet."""
+        return len(self._waiting)
+
+    def catch_up(self, most: int = USERS_AT_ONCE) -> int:
+        """Write at most so many of the rows that wait, the longest waiting first; how many. Where a day has begun, all
+        wait."""
         if (today := self._today()) != self._day:
             self._day = today
             self.put_off(self.changed_users())
-        chosen = list(islice(self._waiting, USERS_AT_ONCE))
+        chosen = list(islice(self._waiting, most))
         self.write(chosen)
         for user in chosen:
             self._waiting.pop(user, None)
-        return bool(chosen)
+        return len(chosen)
 
     def _today(self) -> date:
         return self._clock().date()
