@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,11 @@ from tests.serving.small_shop import N_ITEMS, USERS, SmallShop, settings
 from remora.control.traffic import Traffic, TrafficStore
 from remora.core.errors import NotReady
 from remora.core.home import Home
+from remora.features.live.users import LiveStats
 from remora.pipeline import Hydrator, Query, StageContext
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.deploy import listen
+from remora.serving.metrics import LiveMetrics
 from remora.wiring.cluster import connect
 
 APP = "remora"
@@ -188,6 +191,29 @@ class Scene:
         finally:
             file.unlink()
 
+    def send_events(self, times: int = 40) -> list[int]:
+        def event(number: int) -> dict[str, str]:
+            return {
+                "event_id": f"e{number}-{time.monotonic_ns()}",
+                "user_id": USERS[0],
+                "item_id": "i01",
+                "event_type": "buy",
+            }
+
+        bodies = ({"events": [event(number)]} for number in range(times))
+        return [self.client.post("/v1/events", json=body).status_code for body in bodies]
+
+    def without_log(self, topic: str, do: Callable[[], object]) -> None:
+        """Do it while a file stands where the log's folder is."""
+        folder = Path(str(self.shop.settings.events.folder), topic)
+        aside = folder.rename(folder.with_name(f"{topic}-aside"))
+        folder.touch()
+        try:
+            do()
+        finally:
+            folder.unlink()
+            aside.rename(folder)
+
     def in_a_mood(self, name: str, do: Callable[[], object]) -> None:
         with self.mood(name):
             do()
@@ -203,7 +229,10 @@ def main() -> None:
     os.environ.update(OFTEN)
     with tempfile.TemporaryDirectory() as home:
         many = {"min_replicas": 1, "cpus_per_replica": 0.5, "health_check_interval_seconds": 5, "proxy": "haproxy"}
-        shop = MoodyShop(settings(home, port=free_port(), **many))
+        chosen = settings(home, log=f"{home}/log", port=free_port(), **many)
+        # The log begins a new file soon, and finds out that its folder is gone.
+        events = chosen.events.model_copy(update={"segment_bytes": 1 << 10})
+        shop = MoodyShop(chosen.model_copy(update={"events": events}))
         board = TrafficStore(Home(home))
         board.publish(Traffic(production="small"))
         connect(shop.settings)
@@ -249,6 +278,22 @@ def play(scene: Scene, board: TrafficStore) -> None:
     scene.watched("slow", lambda: scene.in_a_mood("slow", lambda: strangers(scene, 12)), *slow)
     busy = ("ray", "ray_serve_num_http_requests_total", 'status_code="503"')
     scene.watched("busy", lambda: scene.in_a_mood("slow", lambda: scene.ask_too_often()), *busy)
+    assert set(scene.send_events()) == {200}
+    not_taken = ("ray", "ray_remora_events_total", 'verdict="not taken"')
+    scene.watched("events not taken", lambda: scene.without_log("events", scene.send_events), *not_taken)
+    scene.watched(
+        "slates not logged",
+        lambda: scene.without_log("slates", scene.ask_often),
+        "ray",
+        "ray_remora_slates_not_logged_total",
+    )
+    # The state of a shop without feature tables never begins: what it would say is said here, to the same exporter.
+    live, late_event = LiveMetrics(0), datetime.now(UTC) - timedelta(minutes=1)
+    behind = LiveStats(events=1, learned=late_event)
+    scene.watched("live state behind", lambda: live.show(behind), "ray", "ray_remora_live_lag_seconds")
+    failing = replace(behind, failed=3)
+    scene.watched("live state failing", lambda: live.show(failing), "ray", "ray_remora_live_failed_users")
+    live.show(LiveStats())
     moved = (UnrecordedMove(alias="production", recorded="small", found="other"),)
     noted = UnrecordedMoves(scene.home)
     scene.watched("alias moved", lambda: noted.write(moved), "ray", "ray_remora_unrecorded_alias_moves")

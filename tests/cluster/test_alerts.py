@@ -34,6 +34,10 @@ SCENES = {
     "BundleRefused": "refused",
     "HAProxyDown": "haproxy down",
     "AliasMovedWithoutRecord": "alias moved",
+    "EventsNotTaken": "events not taken",
+    "SlatesNotLogged": "slates not logged",
+    "LiveStateBehind": "live state behind",
+    "LiveStateFailing": "live state failing",
     "RetrainingFailed": "run failed",
     "RetrainingOverdue": "run late",
 }

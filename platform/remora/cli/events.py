@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
 
 from remora.cli.options import ConfigOption, JsonOption, console, emit
 from remora.settings import load
@@ -21,7 +23,8 @@ app = typer.Typer(
 
     [bold]send[/bold] gives a file's events to the endpoint; [bold]status[/bold] says what the log has;
     `remora data ingest` and `remora run` bring it to the lake, [bold]collect[/bold] does the first half of that;
-    [bold]backfill[/bold] brings a topic of Kafka that was written by others.""",
+    [bold]backfill[/bold] brings a topic of Kafka that was written by others; [bold]outcomes[/bold] says what became of
+    what was shown.""",
 )
 
 
@@ -103,6 +106,38 @@ def backfill(
         out.print("`remora data ingest` or `remora run` reads them.")
 
     emit(found.as_json(), as_json, drawn)
+
+
+@app.command()
+def outcomes(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say what became of the items that were shown: events by surface, variant and bundle.
+
+    An item of a slate closes once, when the horizon has passed and `events.outcome_lateness_hours`; what is learned
+    later is a correction, counted beside. Slates that were collected are read, and the events of the lake: run it after
+    `remora data ingest`.
+    """
+    from remora.core.home import Home
+    from remora.datasets.outcomes import close_outcomes, outcome_rates
+
+    settings = load(config)
+    closed = close_outcomes(settings)
+    rates = outcome_rates(Home(settings.home)).to_dicts()
+
+    def drawn(out: Console) -> None:
+        if not rates:
+            out.print("Nothing has closed yet: slates are to be collected, and their horizon to pass.")
+            return
+        table = Table("surface", "variant", "bundle", "event", "shown", "events", "rate", "later")
+        for row in rates:
+            counts = [f"{row['exposures']:,}", f"{row['events']:,}", f"{row['rate']:.4f}", f"{row['corrections']:,}"]
+            table.add_row(
+                *(Text(str(row[name] or "")) for name in ("surface", "variant", "bundle", "event_type")), *counts
+            )
+        out.print(table)
+        for why, count in closed.orphans.items():
+            out.print(f"{count:,} events since the last time belong to no slate: {why}", markup=False)
+
+    emit({"until": closed.until, "closed": closed.rows, "orphans": closed.orphans, "rates": rates}, as_json, drawn)
 
 
 @app.command()

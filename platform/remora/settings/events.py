@@ -66,6 +66,12 @@ class EventsSettings(Section):
         le=1_000_000_000,
         description="latest event ids by which a replica says `duplicate`; the lake has each once in any case",
     )
+    outcome_lateness_hours: float = Field(
+        24.0,
+        ge=0,
+        le=24 * MOST_DAYS,
+        description="how long `remora events outcomes` waits, after the horizon, for events that arrive late",
+    )
     log_slates: bool = Field(True, description="log every slate that is served")
     log_features_share: float = Field(
         0.01,
