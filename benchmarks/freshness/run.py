@@ -50,15 +50,18 @@ class Case:
     live: Mapping[str, Any] = field(default_factory=dict)
 
 
+ONE = {"min_replicas": 1, "max_replicas": 1}
+"""A replica that is started meanwhile takes a core for seconds: what a load is scaled to is another question."""
+
 CASES = {
-    "without other load": Case(loaded=False),
-    "all is well": Case(),
+    "without other load": Case(loaded=False, serving=ONE),
+    "all is well": Case(serving=ONE),
     "while replicas and state writers are killed": Case(
         kills=True,
         serving={"min_replicas": 2, "max_replicas": 2, "cpus_per_replica": 0.2},
         live={"replicas": 2},
     ),
-    "with Kafka": Case(kafka=True),
+    "with Kafka": Case(kafka=True, serving=ONE),
 }
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ray.serve.config import AutoscalingConfig, AutoscalingContext
 from tests.serving.small_shop import SmallShop, settings
 
-from remora.serving.autoscaling import LATE, by_queue_and_waits
+from remora.serving.autoscaling import LATE, by_queue_and_waits, most_replicas
 from remora.serving.replica import Replica
 from remora.serving.stage_pool import QueueDelay, StagePool
 
@@ -51,6 +51,21 @@ def test_no_fewer_than_the_queue_needs_and_more_than_now_while_requests_start_la
         assert wanted >= replicas + 1
     else:
         assert wanted == requests / 4
+
+
+@pytest.mark.parametrize(
+    ("chosen", "address", "cores", "most"),
+    [(None, None, 2, 2), (None, None, 64, 4), (None, "10.0.0.1:6379", 2, 4), (9, None, 2, 9), (1, None, 2, 3)],
+)
+def test_a_machine_by_itself_gets_no_more_replicas_than_cores_unless_the_settings_say_so(
+    monkeypatch: pytest.MonkeyPatch, chosen: int | None, address: str | None, cores: int, most: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    least = 3 if chosen == 1 else 1
+    made = settings(max_replicas=chosen, min_replicas=least)
+    cluster = made.cluster.model_copy(update={"address": address})
+    assert most_replicas(made.model_copy(update={"cluster": cluster})) == most
 
 
 @given(tolerated=st.floats(0, 10), waits=st.lists(st.floats(0, 20), min_size=1))

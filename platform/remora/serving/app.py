@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray.serve import Application, Deployment
 from ray.serve.config import AutoscalingPolicy, BackpressureConfig
 
-from remora.serving.autoscaling import by_queue_and_waits
+from remora.serving.autoscaling import by_queue_and_waits, most_replicas
 from remora.serving.bundle_loader import BundleLoader
 from remora.serving.deployments import FilterReplica, RankerReplica, RetrieverReplica
 from remora.serving.gateway import Gateway
@@ -79,7 +79,7 @@ def scaling(settings: Settings) -> dict[str, Any]:
         "ray_actor_options": {"num_cpus": settings.serving.cpus_per_replica},
         "autoscaling_config": {
             "min_replicas": settings.serving.min_replicas,
-            "max_replicas": max(settings.serving.min_replicas, settings.serving.max_replicas),
+            "max_replicas": most_replicas(settings),
             "target_ongoing_requests": 4,
             # Serve's replicas report every ten seconds by default: of a window of five, that showed a step in load late
             # or never.

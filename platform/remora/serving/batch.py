@@ -15,6 +15,7 @@ from remora.core.errors import StorageError
 from remora.core.home import Home
 from remora.core.tables import USER_ID
 from remora.pipeline import Query, Slate
+from remora.serving.autoscaling import most_replicas
 from remora.serving.loaded_bundle import LoadedBundle, Loader
 from remora.serving.requests import check_surface
 
@@ -64,7 +65,7 @@ def recommend_all(
     if (there := artifacts.select(version)) is not None:
         return there
     staging = artifacts.staging(version)
-    serving = loader.settings.serving
+    settings = loader.settings
     indexed = pa.table({INDEX: pa.array(range(len(users)), pa.int64()), USER_ID: users})
     files = max(1, -(-len(users) // USERS_A_FILE))
     written = (
@@ -75,8 +76,8 @@ def recommend_all(
             fn_constructor_args=(loader, staging, surface, n, instant),
             batch_format="pyarrow",
             batch_size=None,
-            num_cpus=serving.cpus_per_replica,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(files, serving.max_replicas)),
+            num_cpus=settings.serving.cpus_per_replica,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(files, most_replicas(settings))),
         )
     )
     done = 0

@@ -22,7 +22,12 @@ class ServingSettings(Section):
         description="fused: all stages in each Gateway replica; graph: in deployments of their own",
     )
     min_replicas: int = Field(1, ge=1, le=10_000, description="replicas of each deployment when it is quiet")
-    max_replicas: int = Field(4, ge=1, le=10_000, description="replicas of each deployment when it is busy")
+    max_replicas: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="replicas of each deployment when it is busy; none: 4, on a machine by itself at most its cores",
+    )
     max_replicas_per_node: int | None = Field(
         None,
         ge=1,
