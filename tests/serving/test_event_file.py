@@ -38,7 +38,7 @@ def test_an_id_is_the_one_that_the_ingest_reads(tmp_path: Path, ids: list[Any], 
 
 @pytest.mark.parametrize("ids", [[b"a", b"b"], [["a"], ["b"]], [{"a": 1}, {"a": 2}]])
 def test_what_is_no_text_is_no_id(tmp_path: Path, ids: list[Any]) -> None:
-    with pytest.raises(DataError, match="column 'user_id' of .* has the type"):
+    with pytest.raises(DataError, match=r"column 'user_id' of .* has the type"):
         of_parquet(tmp_path, user_id=ids)
 
 

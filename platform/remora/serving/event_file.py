@@ -20,11 +20,11 @@ import pyarrow as pa
 
 from remora.core.errors import DataError, MissingInput, UnreadableInput
 from remora.core.printable import one_line
+from remora.core.strict_json import loads
 from remora.core.tables import EVENT_TIMESTAMP, VALUE
 from remora.events.contract import TEXTS
 from remora.ingest.casting import present, read_as, readable
 from remora.serving.event_schemas import MAX_VALUES
-from remora.serving.strict_json import loads
 from remora.settings import SourceSettings
 
 JSON_LINES, CSV, PARQUET = (".jsonl", ".ndjson", ".json"), (".csv",), (".parquet",)
@@ -55,8 +55,8 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    opened = gzip.open(path) if path.name.lower().endswith(COMPRESSED) else path.open("rb")
-    with cast(BinaryIO, opened) as file:
+    opens = gzip.open if path.name.lower().endswith(COMPRESSED) else open
+    with cast(BinaryIO, opens(path, "rb")) as file:
         try:
             for number, text in enumerate(file, 1):
                 line = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
