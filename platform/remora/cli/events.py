@@ -88,9 +88,11 @@ def backfill(
     reason. A topic may be brought again: the lake has each event once.
     """
     from remora.events.backfill import backfill as bring
+    from remora.events.backfill import brokers_of
     from remora.wiring import cluster
 
     settings = load(config)
+    brokers_of(settings)  # before a cluster is started for it
     cluster.connect(settings)
     span = {"since": since and since.replace(tzinfo=UTC), "until": until and until.replace(tzinfo=UTC)}
     found = bring(settings, topic, **span)
