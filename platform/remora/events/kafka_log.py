@@ -28,8 +28,8 @@ class KafkaLog:
 
     def __init__(self, options: Options, topic: str, *, deliver_seconds: float = SECONDS_TO_DELIVER) -> None:
         kafka = library()
-        durable = {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(deliver_seconds * 1e3)}
-        self._options = {**options, **durable, "linger.ms": 0, **QUIET}
+        durable: Options = {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(deliver_seconds * 1e3)}
+        self._options: Options = {**options, **durable, "linger.ms": 0, **QUIET}
         self._topic, self._errors, self._seconds = topic, (kafka.KafkaException, BufferError), deliver_seconds
         self._producer = client(PRODUCER, self._options)
 
@@ -144,7 +144,7 @@ class KafkaReader:
     def consumer(self) -> Any:
         """One that is given its partitions."""
         # A group is asked for and never joined: partitions are assigned here.
-        own = {"group.id": "remora", "enable.auto.commit": False, "auto.offset.reset": "error", **QUIET}
+        own: Options = {"group.id": "remora", "enable.auto.commit": False, "auto.offset.reset": "error", **QUIET}
         return client("Consumer", {**self.options, **own})
 
     def partitions(self, consumer: Any) -> list[int]:
