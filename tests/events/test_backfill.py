@@ -18,7 +18,7 @@ from remora.core.errors import SettingsError
 from remora.core.home import Home
 from remora.events.backfill import backfill, judgements
 from remora.events.kafka_log import KafkaLog
-from remora.events.tables import QUARANTINE
+from remora.events.tables import QUARANTINE, event_tables
 from remora.ingest.sent_events import FOLDER
 from remora.settings import Settings
 
@@ -73,3 +73,23 @@ def test_only_messages_of_the_span_count_and_an_event_without_a_time_happened_wh
 def test_without_brokers_it_is_said_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"events\.kafka\.brokers"):
         backfill(shop(tmp_path, None), "clicks")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'"\\udc00"',
+        b'{"user_id": "\\ud800", "item_id": "i", "event_type": "buy"}',
+        None,
+    ],
+)
+def test_a_message_that_is_no_json_is_quarantined_and_holds_up_no_other(message: bytes | None) -> None:
+    good = json.dumps(event(event_timestamp="2026-11-01T00:00:00Z")).encode()
+    messages = pa.table(
+        {"value": pa.array([message, good], pa.binary()), "timestamp": [int(NOON.timestamp() * 1e3)] * 2}
+    )
+    found = judgements(messages, CONTRACT, None, None)
+    assert found["verdict"].to_pylist() == ["quarantined", "accepted"]
+    assert event_tables(found["record"].to_pylist())[FOLDER].num_rows == 1

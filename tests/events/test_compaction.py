@@ -16,11 +16,12 @@ from remora.core.errors import NotReady, UnreadableInput
 from remora.core.home import Home
 from remora.core.locks import exclusive_lock
 from remora.events import compaction
-from remora.events.compaction import DOCUMENT, LOCK, Compaction, compact, read_compacted
+from remora.events.compaction import DOCUMENT, LOCK, Compaction, compact, noted_files, read_compacted
 from remora.events.file_log import FileLog
 from remora.events.intake import Intake
+from remora.events.segment import SegmentWriter
 from remora.events.segment_reader import SegmentReader
-from remora.events.tables import QUARANTINE, event_tables
+from remora.events.tables import NO_EVENT, QUARANTINE, SLATES, event_tables, slate_tables
 from remora.ingest.sent_events import FOLDER
 
 DAYS = 86_400.0
@@ -142,7 +143,69 @@ def test_a_segment_that_is_not_read_whole_stays_however_old_it_is(home: Home, fo
     with segment.open("ab") as file:
         file.write(b"damaged")
     os.utime(segment, (0, 0))
-    assert brought(home, folder).removed == 0
+    with pytest.raises(UnreadableInput, match=r"\.log'.*not as it was written.*All before it is collected"):
+        brought(home, folder)
+    assert ids(home) == ["1"]
+    assert segment.exists()
+
+
+def test_what_a_dead_process_left_with_a_flipped_bit_is_told_and_not_cut_off(home: Home, folder: Path) -> None:
+    folder.mkdir()
+    dead = SegmentWriter(folder / "20260101T000000000000-0.open")  # holds no lock, as if its process were gone
+    dead.append([json.dumps(CONTRACT.accept(event(event_id=str(number)), NOW)).encode() for number in range(9)])
+    dead.close()
+    content = bytearray(dead.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    dead.path.write_bytes(content)
+    brought(home, folder)  # it may still be written
+    with pytest.raises(UnreadableInput, match="not as it was written"):
+        brought(home, folder)
+    (segment,) = folder.iterdir()
+    assert segment.read_bytes() == content
+
+
+def test_what_a_killed_run_has_not_noted_goes_though_its_number_is_another_topics_then(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (SegmentReader(folder / name) for name in ("one", "two"))
+    topics = [(first, event_tables), (second, lambda contents: {SLATES: event_tables(contents)[FOLDER]})]
+    sent(folder / "one", event(event_id="1"))
+    sent(folder / "two", event(event_id="slate"))
+    noted, written = compaction._noted, 0
+
+    def killed(home: Home, done: compaction.CompactionState) -> compaction.CompactionState:
+        nonlocal written
+        written += 1
+        if written == 2:
+            raise KeyboardInterrupt
+        return noted(home, done)
+
+    monkeypatch.setattr(compaction, "_noted", killed)
+    with pytest.raises(KeyboardInterrupt):
+        compact(home, topics, retention_seconds=DAYS)
+    monkeypatch.undo()
+    sent(folder / "one", event(event_id="2"))
+    compact(home, topics, retention_seconds=DAYS)
+    assert (ids(home), ids(home, SLATES)) == (["1", "2"], ["slate"])
+
+
+def test_what_others_put_beside_the_files_is_no_obstacle(home: Home, folder: Path) -> None:
+    home.write_bytes(f"{FOLDER}/notes.txt", b"mine")
+    sent(folder, event(event_id="1"))
+    brought(home, folder)
+    assert noted_files(home, FOLDER, read_compacted(home)) == ["00000000.parquet"]
+    assert home.exists(f"{FOLDER}/notes.txt")
+
+
+@pytest.mark.parametrize(
+    "record", [b"{", b"[1]", b"null", b"\xff", b"{}", b'{"event_timestamp": "soon"}', b'{"a": 1}\n{"a": 2}', b"[" * 9]
+)
+def test_a_record_that_is_no_event_is_quarantined_and_holds_up_no_other(record: bytes) -> None:
+    good = [json.dumps(CONTRACT.accept(event(event_id=id), NOW)).encode() for id in ("1", "2")]
+    found = event_tables([good[0], record, good[1]])
+    assert found[FOLDER]["event_id"].to_pylist() == ["1", "2"]
+    assert {*found[QUARANTINE]["reason"].to_pylist()} == {NO_EVENT}
+    assert slate_tables([record], as_events=True)[FOLDER].num_rows == 0
 
 
 def test_one_process_at_a_time(home: Home, folder: Path) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.events import segment
-from remora.events.segment import SegmentWriter, records, whole_bytes
+from remora.events.segment import SegmentWriter, is_damaged, records, whole_bytes
 
-CONTENTS = st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=4), min_size=1, max_size=5)
+CONTENTS = st.lists(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=4), min_size=1, max_size=5)
 
 
 def written(path: Path, appends: list[list[bytes]]) -> list[int]:
@@ -79,3 +79,28 @@ def test_after_an_error_of_the_disk_nothing_of_the_append_is_there(
     monkeypatch.undo()
     assert [record.content for record in records(writer.path)] == [b"first"]
     assert writer.path.stat().st_size == writer.bytes
+
+
+def test_zeros_that_a_loss_of_power_leaves_are_no_records(tmp_path: Path) -> None:
+    (end,) = written(tmp_path / "a", [[b"whole"]])
+    with (tmp_path / "a").open("ab") as file:
+        file.write(bytes(4_096))
+    assert [record.content for record in records(tmp_path / "a")] == [b"whole"]
+    assert (whole_bytes(tmp_path / "a"), is_damaged(tmp_path / "a")) == (end, False)
+
+
+@given(CONTENTS, st.data())
+def test_damage_is_told_from_what_a_crash_cut_off(
+    tmp_path_factory: pytest.TempPathFactory, appends, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "either"
+    written(path, appends)
+    content, last = path.read_bytes(), [*records(path)][-1]
+    begin = last.end - len(last.content) - segment.HEAD.size
+    os.truncate(path, data.draw(st.integers(begin, len(content))))
+    assert not is_damaged(path)
+    if begin:
+        changed = bytearray(content)
+        changed[data.draw(st.integers(0, begin - 1))] ^= data.draw(st.integers(1, 255))
+        path.write_bytes(changed)
+        assert is_damaged(path)

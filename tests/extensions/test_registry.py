@@ -160,3 +160,32 @@ def test_a_choice_that_is_wrong_says_what_to_write(written: object, words: list[
         Tree.model_validate({"testers": [written]})
     for word in words:
         assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import sys; sys.exit(0)", "SystemExit"),
+        (
+            "class M(type):\n    def __getattr__(cls, name): raise RuntimeError('boom')\nclass It(metaclass=M): ...",
+            "boom",
+        ),
+    ],
+)
+def test_a_module_that_ends_the_process_or_fails_at_a_look_is_no_component(folder: Path, text: str, says: str) -> None:
+    """A command must not end with exit code 0 and without a word."""
+    (folder / "ending_module.py").write_text(text)
+    with pytest.raises(ComponentError, match=says):
+        find(TESTERS, "ending_module:It")
+
+
+@pytest.mark.parametrize(
+    "fault", ["k: 'Undefined' = 0", "def model_post_init(self, context): raise RuntimeError('boom')"]
+)
+def test_a_config_that_fails_by_itself_names_the_component(folder: Path, fault: str) -> None:
+    (folder / "failing_config.py").write_text(
+        "from remora.extensions import ComponentConfig\nclass It:\n    def test(self): ...\n"
+        f"    class Config(ComponentConfig):\n        {fault}\n"
+    )
+    with pytest.raises(ValidationError, match="tester 'failing_config:It' cannot be used: its Config cannot be used"):
+        Tree(testers=("failing_config:It",))

@@ -80,12 +80,15 @@ def test_settings_may_name_a_skeleton_by_its_module(kind: str, tmp_path: Path) -
 
 def test_pip_installs_a_skeleton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    skeleton = component_skeleton("metric", "own_measure")
     done = CliRunner().invoke(app, ["new", "component", "metric", "own_measure"], catch_exceptions=False)
     assert done.exit_code == 0
     assert "pip install -e own_measure" in done.stdout
     pip("install", "--no-build-isolation", "--target", str(tmp_path / "site"), str(tmp_path / "own_measure"))
     with on_the_path(tmp_path / "site"):
-        chosen = choices(settings(component_skeleton("metric", "own_measure").settings))
+        chosen = choices(settings(skeleton.settings))
+        with pytest.raises(SettingsError, match="is installed already"):
+            component_skeleton("metric", "own_measure")
         assert "own-measure" in {choice.component.distribution for choice in chosen}
 
 
@@ -99,3 +102,21 @@ def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["new", "component", "metric", "mine", "--folder", str(tmp_path)])
     assert isinstance(done.exception, SettingsError)
     assert (tmp_path / "mine.py").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("json", "name of a module already"),
+        ("numpy", "name of a module already"),
+        ("remora", "name of a module already"),
+        ("conftest", "name of a module already"),
+        ("ndcg", "is installed already"),
+        ("true", "no text in YAML"),
+        ("null", "no text in YAML"),
+        ("a" * 65, "at most 64"),
+    ],
+)
+def test_a_name_that_would_hide_another_is_refused(name: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        component_skeleton("metric", name)

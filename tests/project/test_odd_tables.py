@@ -74,6 +74,20 @@ def test_a_folder_is_a_table_if_its_files_are_of_one_format(tmp_path: Path) -> N
         proposed(tmp_path, {"events": str(folder)})
 
 
+def test_ids_that_are_numbers_in_one_file_and_text_in_another_are_text(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    columns = {name: [row[place] for row in ROWS] for place, name in enumerate(("user_id", "item_id", "at", "kind"))}
+    numbers = pa.array([int(user[1:]) for user in columns["user_id"]])
+    for name, users in (("a", numbers), ("b", numbers.cast(pa.string()))):
+        pq.write_table(pa.table(columns | {"user_id": users}), tmp_path / "events" / f"{name}.parquet")
+    found = proposed(tmp_path, {"events": str(tmp_path / "events")}).analysis
+    assert found.roles.columns["user_id"] == "user_id"
+    assert found.rows["user"].n_unique() == len(set(numbers.to_pylist()))
+    pq.write_table(pa.table(columns | {"user_id": pa.array([b"a"] * len(numbers))}), tmp_path / "events" / "c.parquet")
+    with pytest.raises(DataError, match=r"'user_id' is of the type .* in another\. Write all files"):
+        proposed(tmp_path, {"events": str(tmp_path / "events")})
+
+
 def test_a_folder_without_a_table_or_of_a_table_format_says_so(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "x.xlsx").write_bytes(b"PK")

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from remora.cli.main import app
 from remora.core.errors import BadRequest, DataError, MissingInput, NotReady
-from remora.serving.event_sender import MAX_BATCH_BYTES, batches, identified, read_events, send
+from remora.serving.event_file import read_events
+from remora.serving.event_sender import MAX_BATCH_BYTES, batches, identified, send
 
 GOOD = {"user_id": "u", "item_id": "i", "event_type": "buy"}
 
@@ -26,6 +27,8 @@ class Server(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.planned: list[int] = []
+        self.retry_after = "2"
+        self.said: bytes | None = None
         self.requests: list[list[dict[str, Any]]] = []
         self.known: set[str] = set()
 
@@ -46,9 +49,9 @@ class Handler(BaseHTTPRequestHandler):
             body = {"verdicts": [self._verdict(event) for event in events]}
         self.send_response(status)
         self.send_header("content-type", "application/json" if status == 200 else "application/problem+json")
-        self.send_header("retry-after", "2")
+        self.send_header("retry-after", self.server.retry_after)
         self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
+        self.wfile.write(json.dumps(body).encode() if self.server.said is None else self.server.said)
 
     def _verdict(self, event: dict[str, Any]) -> dict[str, str]:
         if "item_id" not in event:
@@ -86,6 +89,26 @@ def test_a_batch_is_sent_again_when_the_server_can_take_it(server: Server) -> No
     server.planned, waited = [503, 503], list[float]()
     assert send(server.url, [GOOD], rest=waited.append).as_json()["accepted"] == 1
     assert waited == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("said", ["-5", "0", "nan", "inf", "soon", "", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_wait_that_the_server_does_not_mean_is_a_second(server: Server, said: str) -> None:
+    server.planned, server.retry_after, waited = [503], said, list[float]()
+    send(server.url, [GOOD], rest=waited.append)
+    assert waited == [1.0]
+
+
+@pytest.mark.parametrize("said", [b"<html>log in", b"[1]", b"{}", b'{"verdicts": [{}]}', b"\xff", b""])
+def test_an_answer_of_another_server_is_no_bug(server: Server, said: bytes) -> None:
+    server.said = said
+    with pytest.raises(NotReady, match="does not answer as Remora does"):
+        send(server.url, [GOOD])
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://[::1", "http://"])
+def test_what_is_no_url_is_refused_at_once(url: str) -> None:
+    with pytest.raises(BadRequest, match="is no URL"):
+        send(url, [GOOD])
 
 
 def test_after_a_while_it_says_that_nothing_is_taken(server: Server) -> None:

@@ -14,14 +14,17 @@ import httpx
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
+from tests.events.test_contract import CONTRACT
 from tests.serving.small_shop import USERS
 
 import remora
+from remora.events.file_log import FileLog
+from remora.events.intake import Intake
 from remora.serving.explanation import Contribution, Explanation, FoundBy, Prediction
 from remora.serving.requests import RequestContext
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.recommender_pb2_grpc import RecommenderStub
-from remora.serving.rpc.service import Rpc
+from remora.serving.rpc.service import NO_NUMBER, Rpc
 from remora.serving.schemas import RecommendRequest
 from remora.surfaces.responses import RecommendedItem, RecommendResponse
 
@@ -176,6 +179,27 @@ def test_a_bug_is_an_internal_error_that_names_no_user(caplog: pytest.LogCapture
     assert call.code == grpc.StatusCode.INTERNAL
     assert "u1" not in call.details + caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_has_not_is_the_callers_mistake(number: float) -> None:
+    call, asked = Call(), wire.RecommendRequest(user_id="u1")
+    asked.context.fields["price"].number_value = number
+    asyncio.run(Saying(ZeroDivisionError()).Recommend(asked, call))
+    assert (call.code, call.details) == (grpc.StatusCode.INVALID_ARGUMENT, NO_NUMBER)
+
+
+def test_an_event_with_such_a_number_is_quarantined_alone(tmp_path: Path) -> None:
+    log = FileLog(tmp_path, segment_bytes=1 << 20, segment_seconds=1_000)
+    service, call = Saying(None), Call()
+    service._intake = Intake(log, CONTRACT)
+    good = wire.Event(user_id="u", item_id="i", event_type="buy")
+    bad = wire.Event(user_id="u", item_id="i", event_type="buy", context={"price": 1.0})
+    bad.context.fields["price"].number_value = float("nan")
+    answer = asyncio.run(service.SendEvents(wire.EventsRequest(events=[bad, good]), call))
+    service._intake.close()
+    assert call.code is None
+    assert [one.verdict for one in answer.verdicts] == ["quarantined", "accepted"]
 
 
 def test_every_field_of_an_explanation_has_its_place() -> None:

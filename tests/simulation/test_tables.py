@@ -77,6 +77,14 @@ def test_a_folder_with_a_world_is_left_alone(tmp_path: Path) -> None:
         write_tables(tmp_path, small().settings, 3)
 
 
+@pytest.mark.parametrize("name", ["events.parquet", "users.parquet", "items.parquet", "settings.yaml"])
+def test_files_of_others_are_never_written_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DataError, match=f"has a file {name}, which is of no world"):
+        write_tables(tmp_path, small().settings, 3)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+
+
 def test_a_world_without_clicks_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no user has clicked"):
         write_tables(tmp_path / "new", small(appeal=-20.0, abandon=1.0, leave=1.0).settings, 1)

@@ -41,14 +41,14 @@ def send(
     before is a duplicate then. While the endpoint cannot take events, the batch is tried again for a minute.
     """
     from remora.serving.deploy import url_of
-    from remora.serving.event_sender import read_events
+    from remora.serving.event_file import read_events
     from remora.serving.event_sender import send as send_all
 
     where = url or url_of(load(config))
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("events", total=None)
-        sent = send_all(where.rstrip("/"), read_events(file), advanced=lambda count: progress.advance(bar, count))
+        sent = send_all(where, read_events(file), advanced=lambda count: progress.advance(bar, count))
 
     def drawn(out: Console) -> None:
         counts = {name: sent.as_json()[name] for name in ("accepted", "duplicates", "quarantined")}
@@ -91,9 +91,11 @@ def backfill(
     reason. A topic may be brought again: the lake has each event once.
     """
     from remora.events.backfill import backfill as bring
+    from remora.events.backfill import brokers_of
     from remora.wiring import cluster
 
     settings = load(config)
+    brokers_of(settings)  # before a cluster is started for it
     cluster.connect(settings)
     span = {"since": since and since.replace(tzinfo=UTC), "until": until and until.replace(tzinfo=UTC)}
     found = bring(settings, topic, **span)

@@ -33,8 +33,8 @@ def component(
     from remora.project.component_skeleton import component_skeleton
     from remora.project.folders import write_project
 
-    skeleton = component_skeleton(kind, name)
     place = folder or Path(name)
+    skeleton = component_skeleton(kind, name, place)
     if there := [place / file for file in skeleton.files if (place / file).exists()]:
         raise SettingsError(f"{there[0]} exists. Name another folder with --folder, or remove it.")
     written = write_project(place, skeleton.files).written

@@ -102,15 +102,16 @@ def run(
     """
     import httpx
 
+    from remora.core.http_answers import checked_url
     from remora.serving.client import TIMEOUT_SECONDS
     from remora.serving.deploy import url_of
     from remora.simulation.endpoint_driver import EndpointDriver
     from remora.simulation.home_world import events_of, world_of
 
     settings = load(config)
+    where = checked_url(url or url_of(settings))
     with console.status("the world of this home"):
         world = world_of(settings, seed, datetime.now(UTC))
-    where = (url or url_of(settings)).rstrip("/")
     with httpx.Client(base_url=where, timeout=TIMEOUT_SECONDS) as client:
         timed = settings.data.clock != "data"
         driver = EndpointDriver(client, world, events_of(settings, world), surface=surface, timed=timed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import pyarrow as pa
 
 from remora.core.errors import SettingsError
 from remora.core.home import Home
+from remora.core.strict_json import loads
 from remora.events.compaction import ROWS_PER_FILE, add_files
 from remora.events.contract import EventContract
 from remora.events.from_settings import kafka_options
@@ -45,10 +45,7 @@ def backfill(
     it has no time of its own. So a topic may be brought twice: the lake has each event once. Needs a Ray cluster, and
     memory for a file's events. SettingsError without events.kafka.brokers; NotReady while events are being collected.
     """
-    brokers = settings.events.kafka.brokers
-    if brokers is None:
-        raise SettingsError("There is no topic to read: set events.kafka.brokers.")
-    library()
+    brokers = brokers_of(settings)
     import ray.data
 
     options = kafka_options(settings.events.kafka)
@@ -76,6 +73,14 @@ def backfill(
     return BackfillReport(verdicts=verdicts, files=files)
 
 
+def brokers_of(settings: Settings) -> str:
+    """Whom to ask; SettingsError where none is named, or without the client."""
+    if settings.events.kafka.brokers is None:
+        raise SettingsError("There is no topic to read: set events.kafka.brokers.")
+    library()
+    return settings.events.kafka.brokers
+
+
 def judgements(batch: pa.Table, contract: EventContract, since: datetime | None, until: datetime | None) -> pa.Table:
     """``record`` and ``verdict`` of the messages of that time (columns ``value`` and ``timestamp``, in milliseconds):
     brokers that find no offset for a time give all."""
@@ -90,8 +95,8 @@ def judgements(batch: pa.Table, contract: EventContract, since: datetime | None,
 
 
 def _parsed(value: bytes | None) -> Any:
-    """What the contract then refuses where it is no JSON object."""
+    """What the contract then refuses where it is no JSON object, nor strict JSON as the endpoint takes it."""
     try:
-        return json.loads(value or b"")
+        return loads(value or b"")
     except ValueError:
         return (value or b"").decode(errors="replace")

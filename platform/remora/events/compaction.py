@@ -1,11 +1,12 @@
 """From the log to files that the ingest reads: each record once, whoever dies meanwhile.
 
 ``events/compacted.json`` says how far each part of it was read and which file comes next. It is replaced once a file is
-there; a file that is there without its document is written again, under the same number, with what is read again.
+there; a file that is there without its document goes, and is written again with what is read again.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,9 +21,12 @@ from remora.core.json_document import read_document
 from remora.core.locks import exclusive_lock
 from remora.core.parquet import parquet_bytes
 from remora.events.log import LogReader
+from remora.events.tables import QUARANTINE, SLATES
+from remora.ingest.sent_events import FOLDER
 
 DOCUMENT, LOCK = "events/compacted.json", "events/.compaction.lock"
 ROWS_PER_FILE = 500_000
+NAME = re.compile(r"\d{8}\.parquet")
 COMMAND = "remora events collect"
 
 HINT = (
@@ -66,7 +70,7 @@ def compact(
     does it; UnreadableInput where the document is damaged.
     """
     with _lock(home):
-        done, counts, files = read_compacted(home), Counter[str](), 0
+        done, counts, files = _begin(home), Counter[str](), 0
         for reader, convert in topics:
             for batch in reader.batches(done.read, rows):
                 counts.update(_put(home, done, convert(batch.contents)))
@@ -85,7 +89,7 @@ def add_files(home: Home, batches: Iterable[list[bytes]], convert: Convert) -> i
     """Put records that are in no log of this home beside those that were collected; how many files they became. As
     :func:`compact`."""
     with _lock(home):
-        done, files = read_compacted(home), 0
+        done, files = _begin(home), 0
         for contents in batches:
             _put(home, done, convert(contents))
             done = _noted(home, CompactionState(next_file=done.next_file + 1, read=done.read))
@@ -97,6 +101,23 @@ def _lock(home: Home) -> AbstractContextManager[None]:
     home.make_folder("events")
     busy = NotReady("Another command brings the events to the lake just now. Run this again when it is done.")
     return exclusive_lock(home, LOCK, command=COMMAND, on_busy=lambda: busy)
+
+
+def _begin(home: Home) -> CompactionState:
+    """How far it is. Files of a run that was killed before it noted them go: what they have comes again, and maybe
+    under the number of another topic."""
+    done = read_compacted(home)
+    for folder in (FOLDER, QUARANTINE, SLATES):
+        for name in home.files(folder):
+            if NAME.fullmatch(name) and int(name[:8]) >= done.next_file:
+                home.delete(f"{folder}/{name}")
+    return done
+
+
+def noted_files(home: Home, folder: str, done: CompactionState) -> list[str]:
+    """Names of the folder's files that count, in their order: not those of a run that has not noted them, nor what
+    others have put there."""
+    return [name for name in home.files(folder) if NAME.fullmatch(name) and int(name[:8]) < done.next_file]
 
 
 def _put(home: Home, done: CompactionState, tables: Mapping[str, pa.Table]) -> dict[str, int]:

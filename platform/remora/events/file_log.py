@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from remora.core.home import flush_folder
-from remora.events.segment import SegmentWriter, whole_bytes
+from remora.events.segment import SegmentWriter, is_damaged, whole_bytes
 
 OPEN, SEALED = ".open", ".log"
 
@@ -89,7 +89,10 @@ def _seal_if_left(path: Path) -> None:
         if not path.exists():
             return
         # The lock is taken a moment after the file is made: an empty one may be about to be written.
-        if whole := whole_bytes(path):
+        whole = whole_bytes(path)
+        if is_damaged(path):
+            _rename(path)  # as it is: whoever reads it says so
+        elif whole:
             os.ftruncate(handle, whole)
             os.fsync(handle)
             _rename(path)

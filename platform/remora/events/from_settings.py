@@ -19,6 +19,8 @@ from remora.settings import Settings
 from remora.settings.events import KafkaSettings
 
 EVENTS, SLATES = "events", "slates"
+BROKERS = ("bootstrap.servers", "metadata.broker.list")
+"""Both are names of one option."""
 
 
 def log_folder(settings: Settings, topic: str = EVENTS) -> Path:
@@ -57,18 +59,26 @@ def reader_of(settings: Settings, topic: str = EVENTS) -> LogReader | None:
 
 def kafka_options(chosen: KafkaSettings) -> dict[str, str]:
     """The client's: the brokers, and the lines of the properties file. MissingInput without the file, SettingsError for
-    a line that has no `=`."""
-    options = {"bootstrap.servers": str(chosen.brokers)}
+    a line that has no `=` or names brokers, and for a file that is no text."""
+    options = {BROKERS[0]: str(chosen.brokers)}
     if chosen.properties_file is not None:
         path = Path(chosen.properties_file).expanduser()
         if not path.is_file():
             raise MissingInput("file", str(path), hint="events.kafka.properties_file names it.")
-        for number, text in enumerate(path.read_text().splitlines(), 1):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"'{path}' is not UTF-8 at byte {error.start:,}: write lines `name=value`.") from error
+        for number, text in enumerate(lines, 1):
             line = text.strip()
             if line and not line.startswith("#"):
                 name, is_there, value = line.partition("=")
                 if not is_there:
                     raise SettingsError(f"Line {number} of '{path}' has no '=': write `name=value`.")
+                if name.strip() in BROKERS:
+                    raise SettingsError(
+                        f"Line {number} of '{path}' names brokers: they are events.kafka.brokers alone."
+                    )
                 options[name.strip()] = value.strip()
     return options
 

@@ -22,3 +22,20 @@ def library() -> Any:
             "events.kafka names brokers, and confluent-kafka is not installed. Install it: pip install 'remora[kafka]'."
         ) from error
     return confluent_kafka
+
+
+def client(kind: str, options: Options) -> Any:
+    """A ``Producer`` or ``Consumer``; SettingsError for options that it does not take."""
+    kafka = library()
+    try:
+        return getattr(kafka, kind)(dict(options))
+    except (kafka.KafkaException, ValueError, TypeError) as error:
+        said = error.args[0].str() if isinstance(error, kafka.KafkaException) else str(error)
+        raise SettingsError(
+            f"Kafka's client does not take what events.kafka and its properties file say: {said}."
+        ) from error
+
+
+def content(message: Any) -> bytes:
+    """Of a message; empty for one without a value, which other producers send to delete a key."""
+    return bytes(message.value() or b"")

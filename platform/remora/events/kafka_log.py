@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from remora.core.errors import NotReady, StorageError
-from remora.events.kafka_client import QUIET, Options, library
+from remora.events.kafka_client import QUIET, Options, client, content, library
 from remora.events.kafka_tail import KafkaTail
 from remora.events.log import LogBatch
 
 SECONDS_TO_DELIVER = 10.0
 SECONDS_TO_ANSWER = 10.0
 QUIET_SECONDS = 0.2
+PRODUCER = "Producer"
 RECORDS_AT_ONCE = 10_000
 
 logger = logging.getLogger(__name__)
@@ -27,10 +28,10 @@ class KafkaLog:
 
     def __init__(self, options: Options, topic: str, *, deliver_seconds: float = SECONDS_TO_DELIVER) -> None:
         kafka = library()
-        durable = {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(deliver_seconds * 1e3)}
-        self._options = {**options, **durable, "linger.ms": 0, **QUIET}
+        durable: Options = {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(deliver_seconds * 1e3)}
+        self._options: Options = {**options, **durable, "linger.ms": 0, **QUIET}
         self._topic, self._errors, self._seconds = topic, (kafka.KafkaException, BufferError), deliver_seconds
-        self._producer = kafka.Producer(self._options)
+        self._producer = client(PRODUCER, self._options)
 
     def append(self, records: Sequence[bytes]) -> None:
         """As :class:`~remora.events.log.EventLog`."""
@@ -40,7 +41,7 @@ class KafkaLog:
         except (OSError, *self._errors) as error:
             # After some errors a producer takes nothing more; and what it still has would be sent a second time.
             self._producer.purge()
-            self._producer = library().Producer(self._options)
+            self._producer = client(PRODUCER, self._options)
             raise OSError(errno.EIO, f"the broker does not take them: {error}") from error
 
     def _deliver(self, records: Sequence[bytes]) -> None:
@@ -114,7 +115,7 @@ class KafkaReader:
                     raise StorageError(f"Kafka's topic {self.topic} gives nothing from {at:,} on, and has {high:,}.")
                 return
             at = found[-1].offset() + 1
-            yield [bytes(message.value()) for message in found], at
+            yield [content(message) for message in found], at
 
     def tail(self, read: Mapping[str, int]) -> KafkaTail:
         """Of all partitions."""
@@ -143,8 +144,8 @@ class KafkaReader:
     def consumer(self) -> Any:
         """One that is given its partitions."""
         # A group is asked for and never joined: partitions are assigned here.
-        own = {"group.id": "remora", "enable.auto.commit": False, "auto.offset.reset": "error", **QUIET}
-        return library().Consumer({**self.options, **own})
+        own: Options = {"group.id": "remora", "enable.auto.commit": False, "auto.offset.reset": "error", **QUIET}
+        return client("Consumer", {**self.options, **own})
 
     def partitions(self, consumer: Any) -> list[int]:
         """Their numbers; none of a topic that is not there yet. StorageError while the brokers do not answer."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from remora.core.errors import StorageError
-from remora.events.kafka_client import library
+from remora.events.kafka_client import content, library
 
 if TYPE_CHECKING:
     from remora.events.kafka_log import KafkaReader
@@ -43,7 +43,7 @@ class KafkaTail:
             if message.error() is not None:
                 raise StorageError(f"Kafka's topic {self._reader.topic} cannot be read: {message.error()}.")
             self._assigned[message.partition()] = message.offset() + 1
-            taken.append(bytes(message.value()))
+            taken.append(content(message))
         return taken
 
     def close(self) -> None:

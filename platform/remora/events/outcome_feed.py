@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from remora.core.home import Home
 from remora.core.parquet import read_parquet
 from remora.core.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, USER_ID
-from remora.events.compaction import read_compacted
+from remora.events.compaction import CompactionState, noted_files, read_compacted
 from remora.events.from_settings import EVENTS, SLATES, reader_of
 from remora.events.log import LogTail
 from remora.events.tables import COLUMNS, SLATE, event_tables, slate_tables
@@ -37,8 +37,8 @@ class OutcomeFeed:
         # Before the files: what is collected meanwhile is read from the log, and then a second time from no file.
         home = Home(settings.home)
         compacted = read_compacted(home)
-        slates = _files(home, COLLECTED_SLATES, compacted.next_file, SLATE_COLUMNS, ("served_at", since))
-        events = _files(home, FOLDER, compacted.next_file, EVENT_COLUMNS, (EVENT_TIMESTAMP, since))
+        slates = _files(home, COLLECTED_SLATES, compacted, SLATE_COLUMNS, ("served_at", since))
+        events = _files(home, FOLDER, compacted, EVENT_COLUMNS, (EVENT_TIMESTAMP, since))
         self._exposures, self._events = [*map(_exposures, slates)], [*map(_of_events, events)]
         readers = {topic: reader_of(settings, topic) for topic in (SLATES, EVENTS)}
         self._tails: Mapping[str, LogTail] = {
@@ -79,12 +79,12 @@ class OutcomeFeed:
 
 
 def _files(
-    home: Home, folder: str, next_file: int, columns: list[str], since: tuple[str, datetime]
+    home: Home, folder: str, done: CompactionState, columns: list[str], since: tuple[str, datetime]
 ) -> Iterator[pa.Table]:
     """The collected files that may hold something since the instant, by what they say of that column."""
-    for name in home.files(folder):
+    for name in noted_files(home, folder, done):
         path = home.at(f"{folder}/{name}")
-        if int(name[:8]) < next_file and _reaches(pq.read_metadata(path, filesystem=home.filesystem), *since):
+        if _reaches(pq.read_metadata(path, filesystem=home.filesystem), *since):
             yield read_parquet(path, columns, home.filesystem)
 
 

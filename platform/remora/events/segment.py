@@ -65,7 +65,8 @@ def records(path: Path, start: int = 0) -> Iterator[LogRecord]:
         end = start
         while len(head := file.read(HEAD.size)) == HEAD.size:
             length, checksum = HEAD.unpack(head)
-            if length > MAX_RECORD_BYTES:
+            # Zeros are what some file systems leave behind the last record after a loss of power.
+            if not 0 < length <= MAX_RECORD_BYTES:
                 return
             content = file.read(length)
             if len(content) < length or zlib.crc32(content) != checksum:
@@ -77,6 +78,22 @@ def records(path: Path, start: int = 0) -> Iterator[LogRecord]:
 def whole_bytes(path: Path) -> int:
     """How much of a segment is whole records: what a crash left behind them does not count."""
     return max((record.end for record in records(path)), default=0)
+
+
+def is_damaged(path: Path) -> bool:
+    """Does a whole record stand behind one that is not? A crash leaves nothing whole behind what it cuts off."""
+    with path.open("rb") as file:
+        file.seek(whole_bytes(path))
+        rest = file.read()
+    return any(_is_record(rest, place) for place in range(1, len(rest) - HEAD.size))
+
+
+def _is_record(content: bytes, place: int) -> bool:
+    length, checksum = HEAD.unpack_from(content, place)
+    start = place + HEAD.size
+    if not 0 < length <= min(MAX_RECORD_BYTES, len(content) - start):
+        return False
+    return zlib.crc32(memoryview(content)[start : start + length]) == checksum
 
 
 def _write_all(handle: int, content: bytes) -> None:

@@ -7,10 +7,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from remora.core.errors import UnreadableInput
 from remora.events.file_log import OPEN, SEALED, sealed
 from remora.events.log import LogBatch
 from remora.events.segment import records
 from remora.events.segment_tail import SegmentTail
+
+HINT = (
+    "All before it is collected. Put the file of a backup in its place and run this again; or remove it, and what it "
+    "has from there on is lost."
+)
 
 
 @dataclass(frozen=True)
@@ -24,18 +30,27 @@ class SegmentReader:
         return self.folder.is_dir()
 
     def batches(self, read: Mapping[str, int], rows: int) -> Iterator[LogBatch]:
-        """Segments in the order of their beginnings; as :class:`~remora.events.log.LogReader`."""
-        contents, ends = list[bytes](), dict[str, int]()
-        for path in self._segments():
+        """Segments in the order of their beginnings; as :class:`~remora.events.log.LogReader`.
+
+        UnreadableInput, once all else is read, for a sealed one that is not as it was written.
+        """
+        contents, ends, damaged = list[bytes](), dict[str, int](), list[tuple[Path, int]]()
+        for listed in self._segments():
             # An open one may have been sealed since it was listed; what a sealed one has stays.
-            for record in records(path if path.exists() else path.with_suffix(SEALED), read.get(path.stem, 0)):
+            path = listed if listed.exists() else listed.with_suffix(SEALED)
+            end = read.get(path.stem, 0)
+            for record in records(path, end):
                 contents.append(record.content)
-                ends[path.stem] = record.end
+                end = ends[path.stem] = record.end
                 if len(contents) == rows:
                     yield LogBatch(contents, ends)
                     contents, ends = [], {}
+            if path.suffix == SEALED and end < path.stat().st_size:
+                damaged.append((path, end))
         if contents:
             yield LogBatch(contents, ends)
+        for path, end in damaged:
+            raise UnreadableInput(str(path), f"what it has from byte {end:,} on is not as it was written", HINT)
 
     def tail(self, read: Mapping[str, int]) -> SegmentTail:
         """Of this node's folder."""

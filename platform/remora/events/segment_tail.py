@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from remora.events.segment import records
 
 SECONDS_BETWEEN_LOOKS = 0.005
 RECORDS_AT_ONCE = 20_000
+
+logger = logging.getLogger(__name__)
 
 
 class SegmentTail:
@@ -60,6 +63,9 @@ class SegmentTail:
                 self._read[name] = record.end
                 if len(found) >= RECORDS_AT_ONCE:
                     return False
+            if ending == SEALED and (size := path.stat().st_size) > (end := self._read.get(name, 0)):
+                logger.error("%s is not as it was written from byte %s on, and is left out", path, f"{end:,}")
+                self._read[name] = size
         except FileNotFoundError:
             # Sealed since the folder was listed, which is then listed again; or removed for its age.
             self._listed = -1

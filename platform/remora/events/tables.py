@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from remora.core.errors import DataError
 from remora.core.tables import (
     EVENT_ID,
     EVENT_TIMESTAMP,
@@ -22,10 +25,14 @@ from remora.core.tables import (
     USER_ID,
 )
 from remora.events.feature_encoding import decode_rows
-from remora.events.intake import REASON, ROW
+from remora.events.intake import MAX_ROW_CHARACTERS, REASON, ROW
 from remora.ingest.sent_events import CONTEXT, FOLDER
+from remora.pipeline import FeatureRows
 
 QUARANTINE, SLATES = "events/quarantine", "events/slates"
+
+NO_EVENT = "the record is no event of this log"
+"""Of what others have written to a topic, or of a damaged disk: it must not hold up what comes behind it."""
 
 SERVED = "served"
 """The type of the events that served slates are, one an item, where `data.event_types` declares it. That a slate was
@@ -84,16 +91,24 @@ _RECORD = pa.schema(
     [*(f for f in SLATE if f.name not in (FEATURE_SCHEMA, FEATURE_INSTANT, FEATURES)), (FEATURES, _ENCODED)]
 )
 
+logger = logging.getLogger(__name__)
+
 _TIMES = (EVENT_TIMESTAMP, KNOWN_TIMESTAMP, "served_at")
 
 
 def event_tables(contents: list[bytes]) -> Mapping[str, pa.Table]:
-    """Accepted events, and what was quarantined."""
-    rows = _read(contents, pa.schema([*COLUMNS, *(f for f in REFUSED if f.name not in COLUMNS.names)]))
+    """Accepted events, and what was quarantined; a record that is none of the log's own is, too."""
+    rows, unread = _read(contents, pa.schema([*COLUMNS, *(f for f in REFUSED if f.name not in COLUMNS.names)]))
+    whole = pl.all_horizontal(pl.col(field.name).is_not_null() for field in EVENTS)
+    reason = pl.col(REASON).fill_null(pl.when(~whole).then(pl.lit(NO_EVENT)))
+    rows = rows.with_columns(reason.alias(REASON))
     refused = pl.col(REASON).is_not_null()
+    quarantined = rows.filter(refused).select(REFUSED.names).to_arrow().cast(REFUSED)
+    texts = [record[:MAX_ROW_CHARACTERS].decode(errors="replace") for record in unread]
+    others = {REASON: [NO_EVENT] * len(texts), ROW: texts, KNOWN_TIMESTAMP: [None] * len(texts)}
     return {
         FOLDER: rows.filter(~refused).select(COLUMNS.names).to_arrow().cast(COLUMNS),
-        QUARANTINE: rows.filter(refused).select(REFUSED.names).to_arrow().cast(REFUSED),
+        QUARANTINE: pa.concat_tables([quarantined, pa.table(others, REFUSED)]),
     }
 
 
@@ -102,7 +117,11 @@ def slate_tables(contents: list[bytes], *, as_events: bool) -> Mapping[str, pa.T
 
     A slate of an anonymous visitor is no event: no user could have acted on it under a name.
     """
-    slates = _read(contents, _RECORD)
+    slates, unread = _read(contents, _RECORD)
+    whole = slates.drop_nulls(("request_id", "served_at", "items"))
+    if left := len(unread) + len(slates) - len(whole):
+        logger.error("%s records of the log of slates are no slates and are left out", f"{left:,}")
+    slates = whole
     found = {SLATES: _with_features(slates)}
     if as_events:
         found[FOLDER] = _events_of(slates).to_arrow().cast(COLUMNS)
@@ -110,7 +129,12 @@ def slate_tables(contents: list[bytes], *, as_events: bool) -> Mapping[str, pa.T
 
 
 def _events_of(slates: pl.DataFrame) -> pl.DataFrame:
-    items = slates.filter(pl.col(USER_ID).is_not_null()).explode("items", empty_as_null=False).unnest("items")
+    items = (
+        slates.filter(pl.col(USER_ID).is_not_null())
+        .explode("items", empty_as_null=False)
+        .unnest("items")
+        .drop_nulls(ITEM_ID)
+    )
     # A client may choose a request's id twice: when it was served tells the two apart.
     id = pl.format("{}/{}@{}", "request_id", "position", pl.col("served_at").dt.epoch("us"))
     known = {
@@ -126,7 +150,7 @@ def _events_of(slates: pl.DataFrame) -> pl.DataFrame:
 
 def _with_features(slates: pl.DataFrame) -> pa.Table:
     """The columns of :data:`SLATE`, features decoded."""
-    rows = [None if record is None else decode_rows(record) for record in slates[FEATURES].to_list()]
+    rows = [None if record is None else _decoded(record) for record in slates[FEATURES].to_list()]
     columns = {
         FEATURE_SCHEMA: pa.array([None if one is None else one.schema for one in rows], pa.string()),
         FEATURE_INSTANT: pa.array([None if one is None else one.instant for one in rows], TIMESTAMP),
@@ -136,6 +160,14 @@ def _with_features(slates: pl.DataFrame) -> pa.Table:
     for name, column in columns.items():
         table = table.append_column(name, column)
     return table.cast(SLATE)
+
+
+def _decoded(record: Mapping[str, Any]) -> FeatureRows | None:
+    try:
+        return decode_rows(record)
+    except (DataError, TypeError, ValueError) as error:  # a slate counts without its features, too
+        logger.error("the features of a served slate cannot be read and are left out: %s", error)
+        return None
 
 
 def _lists(matrices: Sequence[npt.NDArray[np.float32] | None]) -> pa.Array:
@@ -150,8 +182,20 @@ def _lists(matrices: Sequence[npt.NDArray[np.float32] | None]) -> pa.Array:
     return found.cast(pa.list_(pa.list_(pa.float32())))
 
 
-def _read(contents: list[bytes], schema: pa.Schema) -> pl.DataFrame:
-    """JSON lines in the columns of ``schema``; times are text in them."""
+def _read(contents: list[bytes], schema: pa.Schema) -> tuple[pl.DataFrame, list[bytes]]:
+    """Records in the columns of ``schema``, and those that cannot be read: one by one where they are among others."""
+    try:
+        return _parsed(contents, schema), []
+    except pl.exceptions.PolarsError:
+        if len(contents) == 1:
+            return _parsed([], schema), contents
+        half = len(contents) // 2
+        first, second = _read(contents[:half], schema), _read(contents[half:], schema)
+        return pl.concat([first[0], second[0]]), [*first[1], *second[1]]
+
+
+def _parsed(contents: list[bytes], schema: pa.Schema) -> pl.DataFrame:
+    """JSON lines; times are text in them."""
     types = dict(pl.DataFrame(pl.from_arrow(schema.empty_table())).schema)
     texts = {name: pl.String() if name in _TIMES else type for name, type in types.items()}
     rows = pl.read_ndjson(io.BytesIO(b"\n".join(contents)), schema=texts)

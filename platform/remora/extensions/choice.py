@@ -87,6 +87,9 @@ class ComponentChoice(Section):
             raise ValueError(str(error)) from error
         except ValidationError as error:
             raise ValueError(f"{type}: {listed(error, config)}") from error
+        except Exception as error:  # of the component's own code, such as a type that its Config leaves undefined
+            said = f"its Config cannot be used: {error.__class__.__name__}: {error}"
+            raise ValueError(str(ComponentError(cls.kind.name, type, said))) from error
 
     @classmethod
     def _may_be_imported(cls, type: str, context: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -62,30 +62,31 @@ def _by_name(kind: Kind, type: str) -> Component:
             kind.name, type, f"{len(found)} packages register it: {packages}. Uninstall one, or write module:Class"
         )
     point = found[0]
-    try:
-        loaded = point.load()
-    except Exception as error:
-        raise ComponentError(
-            kind.name, type, _failed(point.value, f"{_distribution(point)} registers", error)
-        ) from error
-    return Component(
-        kind, type, kind.check(type, loaded), _distribution(point), point.dist.version if point.dist else ""
-    )
+    loaded = _checked(kind, type, point.load, f"{_distribution(point)} registers {point.value}")
+    return Component(kind, type, loaded, _distribution(point), point.dist.version if point.dist else "")
 
 
 def _by_path(kind: Kind, type: str) -> Component:
     module, _, name = type.partition(PATH)
-    try:
+
+    def loaded() -> Any:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-    except Exception as error:
-        raise ComponentError(kind.name, type, _failed(type, "the settings name", error)) from error
-    return Component(kind, type, kind.check(type, found), *_package_of(module))
+        return found
+
+    return Component(kind, type, _checked(kind, type, loaded, f"the settings name {type}"), *_package_of(module))
 
 
-def _failed(value: str, who: str, error: Exception) -> str:
-    return f"{who} {value}, which does not import: {error.__class__.__name__}: {error}"
+def _checked(kind: Kind, type: str, load: Callable[[], Any], who: str) -> Any:
+    """What ``load`` gives, where it is of the kind; ComponentError whatever the module's own code does."""
+    try:
+        return kind.check(type, load())
+    except ComponentError:
+        raise
+    except (Exception, SystemExit) as error:  # a script that ends the process when it is imported is no component
+        reason = f"{who}, which does not import: {error.__class__.__name__}: {error}"
+        raise ComponentError(kind.name, type, reason) from error
 
 
 def _points(group: str) -> Iterable[EntryPoint]:

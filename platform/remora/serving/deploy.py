@@ -226,7 +226,7 @@ def _wait_until_ready(url: str) -> None:
                 if response.status_code == 200:
                     return
                 reason = response.text
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 reason = str(error)
             time.sleep(0.2)
     raise NotReady(f"{url}/readyz is not ready after {PATIENCE_SECONDS:.0f} s: {reason}. See `remora serve status`.")
@@ -245,7 +245,7 @@ def _serves(url: str, bundle: str) -> bool:
 def _health(url: str) -> str | None:
     try:
         response = httpx.get(f"{url}/readyz", timeout=5)
-    except httpx.TransportError:
+    except httpx.RequestError:
         return None
     if response.status_code != 200:
         return None

@@ -7,26 +7,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
-import polars as pl
 
-from remora.core.errors import BadRequest, DataError, MissingInput, NotReady
-from remora.core.printable import one_line
+from remora.core.errors import BadRequest, NotReady
+from remora.core.http_answers import answer_as, checked_url, detail_of, seconds_to_wait
 from remora.core.tables import EVENT_ID
 from remora.events.contract import content_id
 from remora.events.intake import ACCEPTED, DUPLICATE, QUARANTINED
-from remora.serving.client import TIMEOUT_SECONDS, detail_of
+from remora.events.verdicts_answer import SentVerdict, VerdictsAnswer
+from remora.serving.client import TIMEOUT_SECONDS
 from remora.serving.event_schemas import MAX_EVENTS
 
 MAX_BATCH_BYTES = 200_000
 PATIENCE_SECONDS = 60.0
 """So long a batch is tried again while the server answers 503, or nothing answers any more."""
-
-NUMBERS = {"value": pl.Float64, "position": pl.Int64}
 
 
 @dataclass
@@ -54,36 +50,17 @@ def send(
 
     An event without an id is given one of its content and of how often it came before, so that the same file may be
     sent again. NotReady when the server takes nothing for ``patience_seconds``; what was answered until then is kept.
-    BadRequest where it refuses a batch.
+    BadRequest where it refuses a batch, and for what is no URL.
     """
-    found = SendReport()
+    found, where = SendReport(), f"{checked_url(url)}/v1/events"
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
         for batch in batches(identified(events)):
-            for verdict in _answered(client, f"{url}/v1/events", batch, patience_seconds, rest):
-                found.verdicts[verdict["verdict"]] += 1
-                if verdict["reason"]:
-                    found.reasons[verdict["reason"]] += 1
+            for verdict in _answered(client, where, batch, patience_seconds, rest):
+                found.verdicts[verdict.verdict] += 1
+                if verdict.reason:
+                    found.reasons[verdict.reason] += 1
             advanced(len(batch))
     return found
-
-
-def read_events(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a file of JSON lines, CSV or Parquet whose columns are called as the fields of an event.
-
-    MissingInput without the file, DataError for one that cannot be read.
-    """
-    if not path.is_file():
-        raise MissingInput("file", str(path))
-    if path.suffix in (".jsonl", ".ndjson", ".json"):
-        yield from _lines(path)
-        return
-    try:
-        rows = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-        typed = rows.with_columns(pl.col(name).cast(type) for name, type in NUMBERS.items() if name in rows.columns)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"'{path}' cannot be read: {one_line(str(error))}.") from error
-    for row in typed.iter_rows(named=True):
-        yield {name: _plain(name, value) for name, value in row.items() if value is not None}
 
 
 def identified(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -111,38 +88,21 @@ def batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        for number, text in enumerate(file, 1):
-            if text.strip():
-                try:
-                    yield json.loads(text)
-                except ValueError as error:
-                    raise DataError(f"Line {number:,} of '{path}' is no JSON: {one_line(str(error))}.") from error
-
-
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-    return value if name in NUMBERS or isinstance(value, dict) else str(value)
-
-
 def _answered(
     client: httpx.Client, url: str, batch: list[dict[str, Any]], patience: float, rest: Callable[[float], None]
-) -> list[dict[str, Any]]:
+) -> list[SentVerdict]:
     waited = 0.0
     while True:
         try:
             answer = client.post(url, json={"events": batch})
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             wait, why = 1.0, f"nothing answers ({error})"
         else:
             if answer.status_code == 200:
-                verdicts: list[dict[str, Any]] = answer.json()["verdicts"]
-                return verdicts
+                return answer_as(answer, VerdictsAnswer).verdicts
             if answer.status_code != 503:
                 raise BadRequest(f"{url} answers with status {answer.status_code}: {detail_of(answer)}")
-            wait, why = float(answer.headers.get("retry-after", 1)), detail_of(answer)
+            wait, why = seconds_to_wait(answer), detail_of(answer)
         if waited + wait > patience:
             raise NotReady(f"{url} has taken no events for {waited:.0f} s: {why}. Send the file again later.")
         rest(wait)

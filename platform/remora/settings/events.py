@@ -6,6 +6,7 @@ from pydantic import Field
 
 from remora.core.section import Section
 from remora.settings.bounds import MOST_DAYS, MOST_SECONDS
+from remora.settings.local_path import LocalPath
 
 
 class KafkaSettings(Section):
@@ -19,9 +20,8 @@ class KafkaSettings(Section):
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
         description="before `events` and `slates`: names of topics",
     )
-    properties_file: str | None = Field(
+    properties_file: LocalPath | None = Field(
         None,
-        min_length=1,
         description="lines `name=value` of the client (librdkafka), such as security.protocol and sasl.password",
     )
 
@@ -45,9 +45,8 @@ class EventsSettings(Section):
     intake: bool = Field(True, description="answer `POST /v1/events`")
     kafka: KafkaSettings = KafkaSettings()
     live: LiveSettings = LiveSettings()
-    folder: str | None = Field(
+    folder: LocalPath | None = Field(
         None,
-        min_length=1,
         description="folder of the log on the disk of each node; none: `log` in the home. A home on S3 needs one",
     )
     segment_bytes: int = Field(64 << 20, ge=1 << 10, le=1 << 40, description="after which a file of the log is closed")

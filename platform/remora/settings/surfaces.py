@@ -148,7 +148,7 @@ def _over_preset(name: str, own: Any) -> Any:
     if not isinstance(own, Mapping):
         return own
     named = own.get("preset")
-    if named is not None and named not in PRESETS:
+    if named is not None and not (isinstance(named, str) and named in PRESETS):
         raise ValueError(f"{name}: there is no preset {named!r}; there are {', '.join(sorted(PRESETS))}")
     begins_with = "" if own.get("pipeline") is not None else named or name
     base = preset_of(begins_with, hide_seen=own.get("hide_seen") is not False)

@@ -13,9 +13,12 @@ from typing import Any
 
 import httpx
 import numpy as np
+from pydantic import BaseModel
 
 from remora.core.errors import BadRequest, NotReady
+from remora.core.http_answers import answer_as, detail_of
 from remora.core.tables import EVENT_TIMESTAMP, KNOWN_TIMESTAMP
+from remora.events.verdicts_answer import VerdictsAnswer
 from remora.simulation.home_world import days_since_start
 from remora.simulation.simulated_events import SimulatedEvents, as_json
 from remora.simulation.visits import Interactions
@@ -27,6 +30,17 @@ MAX_FAILURES = 10
 """In a row, after which the endpoint is taken for one that is gone."""
 MAX_SENT = 500
 """Events of one request."""
+
+
+class _ShownItem(BaseModel):
+    item_id: str
+
+
+class _ShownSlate(BaseModel):
+    """What a client reads of a slate."""
+
+    request_id: str
+    items: list[_ShownItem]
 
 
 @dataclass
@@ -132,14 +146,14 @@ class EndpointDriver:
             return
         self.summary.requests += 1
         if answer.status_code in (400, 404, 413, 422):
-            raise BadRequest(f"The endpoint refuses a request for the surface {self._surface}: {_detail_of(answer)}")
+            raise BadRequest(f"The endpoint refuses a request for the surface {self._surface}: {detail_of(answer)}")
         if answer.status_code != 200:
             self._count_failure(f"status {answer.status_code}")
             return
         self.summary.latencies.append(time.perf_counter() - began)
         self._failed_in_a_row = 0
-        slate = answer.json()
-        if self._react(user, session, slate["request_id"], [item["item_id"] for item in slate["items"]]):
+        slate = answer_as(answer, _ShownSlate)
+        if self._react(user, session, slate.request_id, [item.item_id for item in slate.items]):
             self._visits.append((user, session))
 
     def _next_visit(self) -> tuple[int, str]:
@@ -200,10 +214,10 @@ class EndpointDriver:
                 heapq.heappush(self._outbox, one)
             self._count_failure("events not taken")
             return
-        for verdict in answer.json()["verdicts"]:
-            self.summary.verdicts[verdict["verdict"]] += 1
-            if verdict["reason"]:
-                self.summary.reasons[verdict["reason"]] += 1
+        for one in answer_as(answer, VerdictsAnswer).verdicts:
+            self.summary.verdicts[one.verdict] += 1
+            if one.reason:
+                self.summary.reasons[one.reason] += 1
 
     def _count_failure(self, cause: str) -> None:
         self.summary.failures[cause] += 1
@@ -214,13 +228,6 @@ class EndpointDriver:
     def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         try:
             return self._client.post(path, json=body)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             where = self._client.base_url
             raise NotReady(f"Nothing answers at {where} ({error}). Run `remora serve start` first.") from error
-
-
-def _detail_of(answer: httpx.Response) -> str:
-    """What a problem document says, or the beginning of any other answer."""
-    if answer.headers.get("content-type", "").startswith("application/problem+json"):
-        return str(answer.json()["detail"])
-    return answer.text[:500]

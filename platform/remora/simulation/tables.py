@@ -46,13 +46,16 @@ class WrittenTables:
 
 
 def write_tables(folder: Path, chosen: WorldSettings, days: int, *, impressions: bool = False) -> WrittenTables:
-    """Let a world live for ``days`` and write what is known of it then into ``folder``; it must hold no world yet.
+    """Let a world live for ``days`` and write what is known of it then into ``folder``, which must hold no such file.
 
-    What was delivered later than that is not among the events. DataError where ``folder`` has a world, or where no
-    user came.
+    What was delivered later than that is not among the events. DataError where ``folder`` has such a file, or where
+    no user came.
     """
     if (folder / WORLD).exists():
         raise DataError(f"'{folder}' has a world already. Name another folder, or remove it.")
+    names = (SETTINGS, *(f"{name}.parquet" for name in TABLES))
+    if there := [name for name in names if (folder / name).exists()]:
+        raise DataError(f"'{folder}' has a file {there[0]}, which is of no world. Name another folder, or remove it.")
     world = World(chosen)
     rows, requests = _history(world, days, IMPRESSION if impressions else None)
     if rows is None:

@@ -168,6 +168,13 @@ def test_rows_of_other_feature_tables_count_only_while_they_are_announced(
     assert (store.read("u3"), store.announced(0)) == (None, ["newer"])
 
 
+def test_no_users_row_is_that_of_a_writer(store: LiveRowStore) -> None:
+    store.announce(0, ["tables"])
+    for user in ("\x000/1", "0/1", "0/1".rjust(256)):
+        store.write({user: {"a": 1}}, "others")
+    assert store.announced(0) == ["tables"]
+
+
 def test_several_stores_of_one_process_see_what_another_process_writes(shop: Shop, store: LiveRowStore) -> None:
     """As a replica has them that holds two bundles."""
     stores = [store, LiveRowStore(shop.settings)]

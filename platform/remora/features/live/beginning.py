@@ -19,7 +19,7 @@ from remora.core.errors import NotReady
 from remora.core.home import Home
 from remora.core.parquet import read_parquet
 from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
-from remora.events.compaction import read_compacted
+from remora.events.compaction import noted_files, read_compacted
 from remora.events.from_settings import EVENTS, SLATES, reader_of
 from remora.events.intake import REASON
 from remora.events.log import LogReader, LogTail
@@ -116,7 +116,7 @@ def begin(settings: Settings, writer: int) -> LiveBeginning:
     events = [counts.of(pl.DataFrame(table)) for table in lake.tables(since=EPOCH, columns=read)]
     known = {place.path.rsplit("/", 1)[-1] for place in read_fingerprints(artifact) if FOLDER in place.path}
     # A file that the document does not count yet is written again by whoever collects next.
-    files = [name for name in home.files(FOLDER) if name not in known and int(name[:8]) < compacted.next_file]
+    files = [name for name in noted_files(home, FOLDER, compacted) if name not in known]
     collected = [
         counts.of(pl.DataFrame(read_parquet(home.at(f"{FOLDER}/{name}"), None, home.filesystem))) for name in files
     ]

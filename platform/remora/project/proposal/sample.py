@@ -134,7 +134,38 @@ def _settings(path: str, format: str, options: dict[str, Any]) -> SourceSettings
 def _concat(tables: list[pa.Table]) -> pa.Table:
     if not tables:
         return pa.table({ORDER: pa.array([], pa.int64()), UNREADABLE: pa.array([], pa.string())})
-    return pa.concat_tables(tables, promote_options="permissive")
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowTypeError:  # a column of numbers in one file that is text in another
+        texts = _mixed_with_text(tables)
+        return pa.concat_tables([_as_text(table, texts) for table in tables], promote_options="permissive")
+
+
+def _mixed_with_text(tables: list[pa.Table]) -> set[str]:
+    """Columns that are text in some tables and whole numbers in the others, which an ingest reads as text.
+
+    DataError for a column of types that are nothing in common.
+    """
+    types: dict[str, dict[pa.DataType, None]] = {}
+    for field in (field for table in tables for field in table.schema):
+        types.setdefault(field.name, {})[field.type] = None
+    mixed = set()
+    for name, found in types.items():
+        try:
+            pa.unify_schemas([pa.schema([(name, type)]) for type in found], promote_options="permissive")
+        except pa.ArrowTypeError as error:
+            if not all(natural(type) in (pa.string(), pa.int64()) for type in found):
+                raise DataError(
+                    f"The column '{name}' is of the type {' in one file and '.join(map(str, found))} in another. Write "
+                    f"all files of a table with the same types."
+                ) from error
+            mixed.add(name)
+    return mixed
+
+
+def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
+    fields = [field.with_type(pa.string()) if field.name in names else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 Reading = tuple[pa.Table, tuple[FileSchema, ...], int, bool]

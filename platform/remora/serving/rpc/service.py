@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.message import Message
 from grpc import StatusCode
 from pydantic import BaseModel, Field
@@ -33,6 +33,8 @@ STATUSES = (
     (NotReady, StatusCode.UNAVAILABLE),
 )
 """First match wins."""
+
+NO_NUMBER = "a number of the context is NaN or infinite"
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -110,7 +112,7 @@ class Rpc:
         async def answer(context: RequestContext) -> BaseModel:
             if self._intake is None:
                 raise NotReady("This server takes no events: see events.intake and events.folder.")
-            message = validated(EventsRequest, **fields(request))
+            message = validated(EventsRequest, events=[_event(one) for one in request.events])
             return EventsResponse.of(await asyncio.wrap_future(self._intake.take(message.events)))
 
         return await answered(answer, wire.EventsResponse(), grpc_context)
@@ -125,8 +127,19 @@ class Rpc:
 
 
 def fields(request: Message) -> dict[str, Any]:
-    """What is set of a message, by the names of the contract."""
-    return MessageToDict(request, preserving_proto_field_name=True)
+    """What is set of a message, by the names of the contract; BadRequest for numbers of a context that JSON has not."""
+    try:
+        return MessageToDict(request, preserving_proto_field_name=True)
+    except SerializeToJsonError as error:
+        raise BadRequest(NO_NUMBER) from error
+
+
+def _event(message: wire.Event) -> Any:
+    """The event's fields; text for one that has none in JSON, which the contract then refuses: it alone."""
+    try:
+        return fields(message)
+    except BadRequest:
+        return NO_NUMBER
 
 
 async def answered(ask: Callable[[RequestContext], Awaitable[BaseModel]], answer: Answer, call: Context) -> Answer:
