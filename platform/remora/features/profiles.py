@@ -36,8 +36,8 @@ def item_catalogue(items: pa.Table, data: DataSettings, names: list[str]) -> pa.
     """What Remora itself says of every version of every item, apart from the data's columns, whose names are free.
 
     ``in_catalogue`` (true), ``entered_at``, seconds since 1970 of the item's first version, null where the source gives
-    versions no time, and ``category_numbers`` (list of int32, the category's position in ``names``) where a category is
-    declared.
+    versions no time, and ``category_numbers`` (list of int32, the category's position in ``names``, without those that
+    are not there) where a category is declared.
     """
     catalogue = _profile(items, ITEM_ID, ())
     catalogue = catalogue.append_column("in_catalogue", pa.array(np.ones(catalogue.num_rows, bool)))
@@ -112,5 +112,8 @@ def _as_lists(column: pa.ChunkedArray) -> pa.Array:
 def _numbers(column: pa.ChunkedArray, names: list[str]) -> pa.Array:
     listed = _as_lists(column)
     numbers = pc.index_in(pc.list_flatten(listed), pa.array(names, pa.string()))
-    offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(listed), 0).to_numpy())])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), numbers.cast(pa.int32()))
+    # A name that is not among them, as one that came after them, has no number.
+    known = pc.is_valid(numbers)
+    rows = pc.list_parent_indices(listed).filter(known).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(listed)))])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), numbers.filter(known).cast(pa.int32()))

@@ -33,7 +33,7 @@ def probe(context: StageContext) -> Query:
 
 
 def _popular(context: StageContext) -> ItemCodes:
-    return np.argsort(-context.snapshot.popularity, kind="stable")[: max(HISTORIES) + 1].astype(np.int32)
+    return context.snapshot.most_popular[: max(HISTORIES) + 1]
 
 
 def _query(context: StageContext, surface: str, popular: ItemCodes, user: str | None) -> Query:
