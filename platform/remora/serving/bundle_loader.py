@@ -22,6 +22,7 @@ from remora.registry.promotions import Promotions
 from remora.registry.store import BundleStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.load_guard import LoadGuard
+from remora.serving.loaded_bundle import ItemStates
 from remora.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,14 @@ class BundleLoader:
         from remora.wiring.hydration import online_users
 
         return online_users(self.settings, context, live=self.live)
+
+    def items(self) -> ItemStates | None:
+        """Where events are taken in and production is served."""
+        if not (self.follows and self.settings.events.intake):
+            return None
+        from remora.events.entity_states import EntityStates
+
+        return EntityStates.open(self.settings, "items")
 
     @property
     def _home(self) -> Home:

@@ -54,7 +54,7 @@ class Gateway(Replica, Rpc):
         aside = StagePool(1)
 
         def executor(of: LoadedBundle, threads: StagePool) -> Executor:
-            return GraphExecutor(of.bundle, *phases) if phases else FusedExecutor(of, threads)
+            return GraphExecutor(of, *phases) if phases else FusedExecutor(of, threads)
 
         self._router = BundleRouter(
             lambda: self.bundles.active,

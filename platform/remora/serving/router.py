@@ -153,7 +153,7 @@ class BundleRouter:
         if recommender is None or recommender.loaded is not loaded:
             executor, counter = self._executor(loaded), self._counters[bundle]
             recommender = self._recommenders[bundle] = Recommender(
-                loaded, executor, self._limits, self._metrics, counter, self._sinks
+                loaded, executor, self._limits, self._metrics, counter, self._sinks, before=recommender
             )
         return recommender
 

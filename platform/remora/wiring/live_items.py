@@ -30,12 +30,14 @@ logger = logging.getLogger(__name__)
 class LiveItems:
     """``opened`` as its bundle is, and what was sent since; immutable.
 
-    ``vectors`` has those of items that the bundle does not have, by id and the instant of the update.
+    ``vectors`` has those of items that the bundle does not have, by id and the instant of the update; ``full``: were
+    some left out, because there were too many?
     """
 
     opened: StageContext
     updates: ItemUpdates
     vectors: Mapping[tuple[str, datetime], Floats] = field(default_factory=dict)
+    full: bool = False
 
     @classmethod
     def none(cls, opened: StageContext) -> LiveItems:
@@ -47,14 +49,14 @@ class LiveItems:
         """With what was sent since. Of more new items than ``serving.max_live_items`` the last ones are kept."""
         most = self.opened.settings.serving.max_live_items
         kept, left_out = self.updates.plus(updates).latest_new(most)
-        if left_out:
+        if left_out and not self.full:
             logger.warning(
                 "%s of the items that came since the bundle are left out: at most %s are held, those that were sent "
                 "last (serving.max_live_items). Build a bundle that has them.",
                 f"{left_out:,}",
                 f"{most:,}",
             )
-        return replace(self, updates=kept, vectors=self._vectors(kept))
+        return replace(self, updates=kept, vectors=self._vectors(kept), full=self.full or left_out > 0)
 
     @property
     def context(self) -> StageContext:
