@@ -26,8 +26,8 @@ ROWS_PER_FILE = 500_000
 COMMAND = "remora events collect"
 
 HINT = (
-    "It says which events are in events/accepted already. Put the file of a backup in its place, or remove it with the "
-    "folders events/accepted and events/quarantine while the log still has everything (events.retention_days)."
+    "It says which records of the log are in the folders beside it already. Put the file of a backup in its place, or "
+    "remove it with those folders while the log still has everything (events.retention_days)."
 )
 
 

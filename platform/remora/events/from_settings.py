@@ -9,6 +9,7 @@ from typing import Any
 from remora.core.errors import MissingInput, NotReady, SettingsError
 from remora.core.home import Home
 from remora.events.contract import EventContract
+from remora.events.entity_update import EntityKind
 from remora.events.file_log import FileLog
 from remora.events.intake import Intake
 from remora.events.kafka_log import KafkaLog, KafkaReader
@@ -19,6 +20,8 @@ from remora.settings import Settings
 from remora.settings.events import KafkaSettings
 
 EVENTS, SLATES = "events", "slates"
+ENTITIES: tuple[EntityKind, ...] = ("items", "users")
+"""Topics of the log: the last two have what was sent of items and users."""
 
 
 def log_folder(settings: Settings, topic: str = EVENTS) -> Path:
