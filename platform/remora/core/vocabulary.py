@@ -42,7 +42,7 @@ class Vocabulary:
 
     @property
     def live_from(self) -> int:
-        """The first row of an item that came after what was learned; the number of rows where there is none."""
+        """The first row of an item that came after what was learned; the number of rows without any."""
         return len(self)
 
     @property

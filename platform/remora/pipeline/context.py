@@ -108,7 +108,7 @@ class StageContext:
 
     @property
     def live_from(self) -> int | None:
-        """The first row of a live item, None where there are none."""
+        """The first row of a live item, None without any."""
         first = self.vocabulary.live_from
         return first if first < len(self.vocabulary) else None
 

@@ -26,7 +26,7 @@ class ScoredCandidates:
     features: FeatureRows
 
     def spread(self, where: npt.NDArray[np.bool_]) -> ScoredCandidates:
-        """The same of more candidates (m,), these n where ``where`` (m,) holds; nothing can be told of the others."""
+        """The same of more candidates (m,), these n where ``where`` (m,) holds; the others are unscored."""
         return ScoredCandidates(
             scores=spread(self.scores, where),
             predictions={name: spread(predicted, where) for name, predicted in self.predictions.items()},

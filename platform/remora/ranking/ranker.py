@@ -47,7 +47,7 @@ class Ranker:
     """``score`` gives a column for each objective; :func:`~remora.ranking.slate_value.value_of` makes one of them.
 
     ``indices``: which columns of a model's margins count, where it gives more than are predicted. ``live_from``: the
-    first row of an item that came after it, None where there are none. A model that does not take such rows is not
+    first row of an item that came after it, None without such items. A model that does not take such rows is not
     asked of them, and its margins of them are NaN.
     """
 

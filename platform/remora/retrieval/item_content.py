@@ -1,4 +1,4 @@
-"""Vectors of items by their content alone: for items that nobody has touched yet."""
+"""Vectors of items by their content alone: for items without events."""
 
 from __future__ import annotations
 

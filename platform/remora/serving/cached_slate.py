@@ -15,8 +15,8 @@ class CachedSlate:
     """A source over what this replica last showed: the last slate for a user, surface and seed, the ``most`` used last.
 
     It outlives the live items: it keeps rows of the bundle's own items alone, which mean the same in all of its
-    vocabularies. It belongs to the event loop and has no lock. A slate of a hundred items is 0.4 KB. What was learned of the user
-    since is not in it, so the filters of the fallback chain run over it again, and ``degraded`` names it.
+    vocabularies. It belongs to the event loop and has no lock. A slate of a hundred items is 0.4 KB. What was learned
+    of the user since is not in it, so the filters of the fallback chain run over it again, and ``degraded`` names it.
     """
 
     takes_live_rows = True

@@ -64,7 +64,7 @@ class LoadedBundle:
 
     @property
     def catalogue(self) -> str:
-        """The digest of the items that it has beyond its own: two replicas in which it is the same have the same rows."""
+        """The digest of the items that it has beyond its own: replicas in which it is the same have the same rows."""
         return self.context.vocabulary.digest
 
     def run(self, query: Query) -> Slate:

@@ -40,6 +40,15 @@ class ServingMetrics:
             "remora_unrecorded_alias_moves",
             "Aliases that no promotion record counts for: moved in MLflow, or it is damaged.",
         )
+        self._live_items = _gauge(
+            "remora_live_items", "Items that the replica serves and the bundle in production does not have."
+        )
+        self._items_followed = _gauge(
+            "remora_items_followed", "0 while the replica cannot follow the items that are sent."
+        )
+        self._item_lag = _gauge(
+            "remora_item_lag_seconds", "From when an item was sent to when slates have it, of the last."
+        )
         self._candidates = _counter("remora_candidates_total", "Candidates after each stage.", "surface", "stage")
         self._stages = metrics.Histogram(
             "remora_stage_duration_seconds",
@@ -82,6 +91,13 @@ class ServingMetrics:
         """Show how the replica stands now."""
         for gauge, value in ((self._ready, int(ready)), (self._refused, refused), (self._unrecorded, unrecorded)):
             gauge.set(value)
+
+    def items(self, *, live: int, followed: bool, lag_seconds: float | None) -> None:
+        """Show how the replica follows the items that are sent."""
+        self._live_items.set(live)
+        self._items_followed.set(int(followed))
+        if lag_seconds is not None:
+            self._item_lag.set(lag_seconds)
 
     def looked_up(self, cache: str, found: bool) -> None:
         """Count one look-up."""

@@ -39,7 +39,7 @@ class Recommender:
     For a moment a phase of a graph may not have the bundle: the fallback chain answers then, or BundleMismatch is
     raised where ``yields`` says that another recommender is asked next.
 
-    ``before`` is the one of the same bundle before its live items changed, whose slates the fallback chain keeps.
+    ``cached``: the slates that the fallback chain keeps, those of the same bundle before its live items changed.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Recommender:
         metrics: ServingMetrics | None = None,
         counter: RequestCounter | None = None,
         sinks: Sequence[SlateSink] = (),
-        before: Recommender | None = None,
+        cached: CachedSlate | None = None,
     ) -> None:
         self.loaded, self.executor, self.limits, self.metrics = loaded, executor, limits, metrics
         self.counter = counter or RequestCounter()
         self.after = AfterAnswers((self.counter.answered, *((metrics.answered,) if metrics else ()), *sinks))
         self.fallbacks = FallbackChain(
             loaded.popular_fallback,
-            CachedSlate(limits.slate_cache_size) if before is None else before.fallbacks.cache,
+            cached or CachedSlate(limits.slate_cache_size),
             looked_up=metrics.looked_up if metrics else ignored,
         )
         # A shadow's slates go nowhere, and neither do slates where none are logged.

@@ -32,6 +32,12 @@ def probe(context: StageContext) -> Query:
     return _query(context, context.settings.ranking.surface, _popular(context)[: SOME + 1], None)
 
 
+def probes(context: StageContext) -> tuple[Query, ...]:
+    """The same of each surface."""
+    popular = _popular(context)[: SOME + 1]
+    return tuple(_query(context, surface, popular, None) for surface in context.settings.surfaces)
+
+
 def _popular(context: StageContext) -> ItemCodes:
     return context.snapshot.most_popular[: max(HISTORIES) + 1]
 

@@ -17,7 +17,7 @@ from remora.retrieval.sources.unseen import drop_seen, overfetch
 class StaticRanking:
     """All items by one score (items,), best first, ties by row; an item whose score is NaN is left out.
 
-    ``ranked``: the rows (n,) in that order, where somebody has them already.
+    ``ranked``: the rows (n,) in that order, where they are known already.
     """
 
     takes_live_rows = True
