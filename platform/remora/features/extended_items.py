@@ -151,4 +151,6 @@ class Texts(Sequence[str | None]):
 
 def _wide(numbers: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.int32]:
     """Numbers (n, m) padded with -1 to (n, ``width``)."""
+    if numbers.shape[1] == width:
+        return numbers
     return np.pad(numbers, ((0, 0), (0, width - numbers.shape[1])), constant_values=-1)

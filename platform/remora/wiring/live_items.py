@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -30,13 +29,13 @@ logger = logging.getLogger(__name__)
 class LiveItems:
     """``opened`` as its bundle is, and what was sent since; immutable.
 
-    ``vectors`` has those of items that the bundle does not have, by id and the instant of the update; ``full``: were
-    some left out, because there were too many?
+    ``vectors`` has those of items that the bundle does not have, by id and when they were sent, in microseconds since
+    1970; ``full``: were some left out, because there were too many?
     """
 
     opened: StageContext
     updates: ItemUpdates
-    vectors: Mapping[tuple[str, datetime], Floats] = field(default_factory=dict)
+    vectors: Mapping[tuple[str, int], Floats] = field(default_factory=dict)
     full: bool = False
 
     @classmethod
@@ -87,13 +86,14 @@ class LiveItems:
         ranker = scorer.ranker.with_live_items(items.live_from, vectors) if items.vocabulary.late else scorer.ranker
         return scorer.with_live_items(ranker, ExtendedItemColumns.of(scorer.item_columns, items))
 
-    def _vectors(self, updates: ItemUpdates) -> Mapping[tuple[str, datetime], Floats]:
+    def _vectors(self, updates: ItemUpdates) -> Mapping[tuple[str, int], Floats]:
         """Of the new items among ``updates``, in their order; made of those that have none yet."""
         content = self.opened.model(TWO_TOWER, Towers).item_content
         if content is None:
             return {}
         base, table = self.opened.vocabulary, updates.table
-        keys = zip(table[ITEM_ID].to_pylist(), table[EVENT_TIMESTAMP].to_pylist(), strict=True)
+        instants = table[EVENT_TIMESTAMP].cast(pa.int64()).to_pylist()
+        keys = zip(table[ITEM_ID].to_pylist(), instants, strict=True)
         late = [(row, key) for row, key in enumerate(keys) if key[0] not in base]
         missing = [(row, key) for row, key in late if key not in self.vectors]
         made = content.vectors(table.take(pa.array([row for row, _ in missing], pa.int64()))) if missing else ()
