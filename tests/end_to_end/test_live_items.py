@@ -149,7 +149,7 @@ def test_the_app_shows_it_explains_it_and_shows_it_no_more(app: tuple[str, Setti
         return [item["item_id"] for item in answer["items"]]
 
     def similar(id: str) -> httpx.Response:
-        return httpx.get(f"{url}/v1/items/{id}/similar", params={"n": 20}, timeout=60)
+        return httpx.get(f"{url}/v1/similar/{id}", params={"n": 20}, timeout=60)
 
     assert "new" not in shown()
     assert similar("new").status_code == 404
