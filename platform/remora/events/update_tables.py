@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -26,10 +26,14 @@ def decoded(kind: EntityKind, records: Iterable[bytes]) -> Iterator[EntityUpdate
 
 def update_tables(kind: EntityKind, contents: list[bytes]) -> Mapping[str, pa.Table]:
     """Records of the log by the folder of the home that they go to."""
-    updates = [*decoded(kind, contents)]
+    return {FOLDERS[kind]: as_table([*decoded(kind, contents)])}
+
+
+def as_table(updates: Sequence[EntityUpdate]) -> pa.Table:
+    """The columns of :data:`UPDATE`, a row an update."""
     columns = [None if one.columns is None else json.dumps(one.columns, ensure_ascii=False) for one in updates]
     found = {ID: [one.id for one in updates], INSTANT: [one.instant for one in updates], COLUMNS: columns}
-    return {FOLDERS[kind]: pa.table(found, UPDATE)}
+    return pa.table(found, UPDATE)
 
 
 def updates_of(kind: EntityKind, table: pa.Table) -> Iterator[EntityUpdate]:

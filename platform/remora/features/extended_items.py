@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from remora.core.extended_vocabulary import ExtendedVocabulary
 from remora.core.vocabulary import ItemCodes
-from remora.features.item_updates import DELETED, ItemUpdates
+from remora.features.item_updates import ItemUpdates
 from remora.features.snapshot import Floats, ItemSnapshot
+from remora.ingest.schema import DELETED
 
 Array = npt.NDArray[Any]
 

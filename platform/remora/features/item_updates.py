@@ -16,9 +16,8 @@ from remora.core.vocabulary import Vocabulary
 from remora.events.entity_update import EntityUpdate
 from remora.features.profiles import item_catalogue, item_profile
 from remora.features.snapshot import ItemSnapshot
+from remora.ingest.schema import DELETED
 from remora.settings import DataSettings
-
-DELETED = "deleted"
 
 CATALOGUE = "item_catalogue__"
 ENTERED, THERE = f"{CATALOGUE}entered_at", f"{CATALOGUE}in_catalogue"
@@ -31,8 +30,8 @@ OVERLAP = timedelta(hours=1)
 class ItemUpdates:
     """What holds of the items that were sent and that ``base`` does not have as they are now.
 
-    ``table`` has ``item_id``, ``event_timestamp``, ``deleted`` and the columns that ``data`` declares, by the names of
-    the lake, sorted by id; a deleted item's columns are null.
+    ``table`` has ``item_id``, ``event_timestamp``, ``__deleted`` and the columns that ``data`` declares, by the names
+    of the lake, sorted by id; a deleted item's columns are null.
     """
 
     base: ItemSnapshot
@@ -87,7 +86,7 @@ class ItemUpdates:
         for name in made.keys() & columns.keys():
             columns[name] = pc.if_else(there, made[name].cast(columns[name].type), columns[name])
         columns[ITEM_ID] = ids
-        columns[THERE] = pc.if_else(there, columns[THERE], pa.scalar(None, columns[THERE].type))
+        columns[THERE] = made[THERE].cast(columns[THERE].type)
         if ENTERED in columns:  # an item of the base entered the catalogue when it did
             columns[ENTERED] = pc.if_else(pc.is_valid(own[THERE]), own[ENTERED], columns[ENTERED])
         last = pc.max(items[EVENT_TIMESTAMP]).as_py() or base.instant

@@ -16,7 +16,7 @@ from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.control.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.core.errors import UnreadableInput
 from remora.core.home import Home
-from remora.events.from_settings import live_users_of
+from remora.events.from_settings import live_users_of, reader_of
 from remora.pipeline import Hydrator, StageContext
 from remora.registry.promotions import Promotions
 from remora.registry.store import BundleStore
@@ -109,8 +109,9 @@ class BundleLoader:
         return online_users(self.settings, context, live=self.live)
 
     def items(self) -> ItemStates | None:
-        """Where events are taken in and production is served."""
-        if not (self.follows and self.settings.events.intake):
+        """Where they are taken in and production is served."""
+        events = self.settings.events
+        if not (self.follows and events.intake and events.entities and reader_of(self.settings, "items") is not None):
             return None
         from remora.events.entity_states import EntityStates
 

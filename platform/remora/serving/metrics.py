@@ -31,6 +31,9 @@ class ServingMetrics:
         )
         self._fallbacks = _counter("remora_fallback_slates_total", "Slates of a fallback.", "surface", "fallback")
         self._events = _counter("remora_events_total", "Events that were sent, by what became of them.", "verdict")
+        self._entities = _counter(
+            "remora_entity_updates_total", "Items and users that were sent, by what became of them.", "kind", "result"
+        )
         self._not_logged = _counter("remora_slates_not_logged_total", "Served slates that the log did not take.")
         self._ready = _gauge("remora_replica_ready", "1 when the replica serves the production that it follows.")
         self._refused = _gauge(
@@ -78,6 +81,10 @@ class ServingMetrics:
     def event(self, verdict: str, count: int) -> None:
         """Count events that were sent."""
         self._events.inc(count, {"verdict": verdict})
+
+    def entities(self, kind: str, result: str, count: int) -> None:
+        """Count items or users that were sent."""
+        self._entities.inc(count, {"kind": kind, "result": result})
 
     def not_logged(self, count: int) -> None:
         """Count served slates that the log did not take."""

@@ -124,10 +124,9 @@ class Replica:
         )
 
     def _item_lag(self) -> float | None:
-        """From when the last item was sent to when it was swapped in; None where none was, and over historical data,
-        in which updates happen behind its end."""
+        """From when the last item was sent to when it was swapped in; None before one was."""
         items = self._items.stats
-        if items.sent is None or items.swapped is None or self._loader.settings.data.clock == "data":
+        if items.sent is None or items.swapped is None:
             return None
         return (items.swapped - items.sent).total_seconds()
 

@@ -41,9 +41,10 @@ def _ingest(step: Step, settings: Settings, home: Home, before: Before) -> StepP
     from remora.ingest.lake import lake_artifacts
     from remora.ingest.provenance import lake_provenance
     from remora.ingest.sent_events import with_sent_events
+    from remora.ingest.sent_updates import with_sent_updates
     from remora.ingest.source_changes import source_changes
 
-    settings = with_sent_events(settings)
+    settings = with_sent_updates(with_sent_events(settings))
     artifacts = lake_artifacts(home)
     current = artifacts.current_version()
     metadata = artifacts.metadata(current) if current else None

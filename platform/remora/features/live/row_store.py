@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from remora.core.home import Home
 from remora.core.tables import USER_ID
+from remora.core.vocabulary import MAX_ID_CHARACTERS
 from remora.features.live.user_rows import Row
 from remora.features.store import store_config
 from remora.settings import Settings
@@ -98,7 +99,7 @@ class LiveRowStore:
 
 
 def _header(writer: int, writers: int) -> str:
-    return f"\x00{writer}/{writers}"  # no id has such a character
+    return f"{'/' * (MAX_ID_CHARACTERS + 1)}{writer}/{writers}"  # longer than any id
 
 
 def _key(user: str) -> Any:
