@@ -24,7 +24,8 @@ def page() -> str:
     surfaces = {name: surface.needs_item for name, surface in SurfacesSettings.model_validate({}).items()}
     router = SimpleNamespace(limits=ServingSettings(), surfaces=lambda: surfaces)
     intake = SimpleNamespace(take=None)
-    api = application(router, intake).openapi()  # type: ignore[arg-type]
+    entities = SimpleNamespace(contract=None, put=None, delete=None)
+    api = application(router, intake, entities).openapi()  # type: ignore[arg-type]
     operations = [
         (f"{method.upper()} {path}", operation)
         for path, methods in api["paths"].items()

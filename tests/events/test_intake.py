@@ -13,7 +13,8 @@ import pytest
 from tests.events.memory import Memory
 from tests.events.test_contract import CONTRACT, NOW, event
 
-from remora.events.intake import ACCEPTED, DUPLICATE, NOT_TAKEN, QUARANTINED, Intake, NotTaken
+from remora.events.group_commit import NotTaken
+from remora.events.intake import ACCEPTED, DUPLICATE, NOT_TAKEN, QUARANTINED, Intake
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_a_log_that_cannot_be_sealed_stops_nothing(log: Memory, monkeypatch: pyt
         tried.set()
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("remora.events.intake.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr("remora.events.group_commit.IDLE_SECONDS", 0.001)
     monkeypatch.setattr(log, "seal_if_old", broken)
     monkeypatch.setattr(log, "seal", broken)
     intake = Intake(log, CONTRACT, clock=lambda: NOW)

@@ -16,7 +16,8 @@ from remora.core.errors import MissingInput, NotReady, SettingsError, StorageErr
 from remora.events.collect import collect, log_status
 from remora.events.file_log import FileLog
 from remora.events.from_settings import intake_of, kafka_options
-from remora.events.intake import Intake, NotTaken
+from remora.events.group_commit import NotTaken
+from remora.events.intake import Intake
 from remora.events.kafka_log import KafkaLog, KafkaReader
 from remora.events.log import EventLog, LogReader, LogTail
 from remora.events.segment_reader import SegmentReader

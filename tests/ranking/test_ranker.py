@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,42 @@ def test_a_slate_of_one_and_of_none(ranker: Ranker) -> None:
     assert {name: column.shape for name, column in ranker.score(one).items()} == {"engaged": (1,), "liked": (1,)}
     none = Batch(features=one.features[:0], rows=one.rows[:0], slate=one.slate[:0], histories=[])
     assert {column.shape for column in ranker.score(none).values()} == {(0,)}
+
+
+def live(batch: Batch, known: int) -> Batch:
+    """With histories of items of both kinds; the worlds' have none."""
+    histories = [np.array([row % (2 * known), known - 1, known], np.int32) for row in range(len(batch.histories))]
+    return replace(batch, histories=histories)
+
+
+def test_live_items_are_scored_by_their_features_and_vectors(ranker: Ranker) -> None:
+    """As if the models had known their vectors all along."""
+    batch, known = slates(4, seed=2).batch, len(vectors()) // 2
+    assert (batch.rows >= known).any()
+    batch = live(batch, known)
+    network = ranker.models[NETWORK]
+    fewer = replace(network, item_vectors=vectors()[:known])
+    half = replace(ranker, models={**ranker.models, NETWORK: fewer})
+    found = half.with_live_items(known, vectors()[known:].numpy())
+    for name, column in ranker.score(batch).items():
+        np.testing.assert_allclose(found.score(batch)[name], column, rtol=1e-5)
+        np.testing.assert_allclose(found.select({name}).score(batch)[name], column, rtol=1e-5)
+
+
+def test_a_model_that_does_not_take_live_items_gives_no_margin_for_them(ranker: Ranker) -> None:
+    batch, known = slates(4, seed=2).batch, len(vectors()) // 2
+    batch = live(batch, known)
+    fewer = replace(ranker.models[NETWORK], item_vectors=vectors()[:known])
+    found = replace(ranker, models={**ranker.models, NETWORK: fewer}).with_live_items(known, None)
+    is_live = batch.rows >= known
+    for scored in (found.score(batch), found.select({"liked"}).score(batch)):
+        for column in scored.values():
+            np.testing.assert_array_equal(np.isnan(column), is_live)
+    only = Batch(
+        features=batch.features[:1],
+        rows=np.array([known], np.int32),
+        slate=np.zeros(1, np.int64),
+        histories=[batch.rows[:3]],
+    )
+    assert all(np.isnan(column).all() for column in found.score(only).values())
+    assert found.contributions(only, "engaged") is not None, "the trees read features alone"

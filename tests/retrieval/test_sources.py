@@ -203,7 +203,7 @@ class TestNewest(SourceContract):
         age = np.arange(ITEMS, dtype=np.float32)
         age[::5] = np.nan
         new = np.arange(ITEMS) % 2 == 1
-        return Newest(encoder=encoder(), index=ItemIndex.build(vectors()), new=new, age_days=age, limit=LIMIT)
+        return Newest(towers=towers(), new=new, age_days=age, limit=LIMIT)
 
     def test_it_finds_the_nearest_of_the_new_items(self) -> None:
         scores = vectors() @ encoder().encode(self.asked)

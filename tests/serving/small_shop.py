@@ -29,7 +29,7 @@ from remora.retrieval.neighbours import Neighbours
 from remora.retrieval.segments import Segments
 from remora.retrieval.two_tower import Towers
 from remora.serving.load_guard import LoadGuard
-from remora.serving.loaded_bundle import LoadedBundle
+from remora.serving.loaded_bundle import ItemStates, LoadedBundle
 from remora.settings import Settings
 
 N_ITEMS = 60
@@ -224,6 +224,9 @@ class SmallShop:
 
     def users(self, context: StageContext) -> Hydrator:
         return regulars(self.closed)
+
+    def items(self) -> ItemStates | None:
+        return None
 
     def load(self, bundle: str = "", *, with_users: bool = True) -> LoadedBundle:
         return LoadedBundle.load(self, bundle or self.bundle, with_users=with_users)

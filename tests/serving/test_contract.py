@@ -9,7 +9,11 @@ from tests.serving.small_shop import SmallShop
 from tests.serving.test_routes import Front
 
 from remora.events.contract import EventContract
+from remora.events.entity_contract import OF_TYPES, EntityContract
+from remora.events.entity_intake import EntityIntake
+from remora.events.from_settings import ENTITIES
 from remora.events.intake import Intake
+from remora.serving.entity_writes import EntityWrites
 from remora.serving.routes import application
 
 CONFIG = schemathesis.Config.from_dict(
@@ -19,7 +23,9 @@ CONFIG = schemathesis.Config.from_dict(
     }
 )
 SHOP = SmallShop()
-APP = application(Front(SHOP), Intake(Memory(), EventContract.of(SHOP.settings.data)))
+CONTRACT = EntityContract(kind="items", types={name: name for name in OF_TYPES})
+ENTITY_WRITES = EntityWrites({kind: EntityIntake(Memory(), kind) for kind in ENTITIES}, lambda kind: CONTRACT)
+APP = application(Front(SHOP), Intake(Memory(), EventContract.of(SHOP.settings.data)), ENTITY_WRITES)
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP, config=CONFIG)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.serving.small_shop import INSTANT, UNAVAILABLE, SmallShop
 
 from remora.pipeline import Query
+from remora.serving.cached_slate import CachedSlate
 from remora.serving.fallback_chain import CACHED_SLATE, POPULAR_FALLBACK, SOURCE_FALLBACK, FallbackChain
 
 LOADED = SmallShop().load()
@@ -16,7 +17,7 @@ def query(user: str | None = "u3", n: int = 5, **context: str) -> Query:
 
 def chain(looked_up: list[tuple[str, bool]] | None = None) -> FallbackChain:
     seen = [] if looked_up is None else looked_up
-    return FallbackChain(LOADED.popular_fallback, cache_size=10, looked_up=lambda *what: seen.append(what))
+    return FallbackChain(LOADED.popular_fallback, CachedSlate(10), looked_up=lambda *what: seen.append(what))
 
 
 def test_the_user_s_last_slate_comes_first_filled_up_with_popular_items() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,18 @@ import httpx
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
+from tests.events.memory import Memory
 from tests.events.test_contract import CONTRACT
 from tests.serving.small_shop import USERS
 
 import remora
+from remora.events.entity_contract import EntityContract
+from remora.events.entity_intake import EntityIntake
+from remora.events.entity_update import EntityUpdate
 from remora.events.file_log import FileLog
+from remora.events.from_settings import ENTITIES
 from remora.events.intake import Intake
+from remora.serving.entity_writes import EntityWrites
 from remora.serving.explanation import Contribution, Explanation, FoundBy, Prediction
 from remora.serving.requests import RequestContext
 from remora.serving.rpc import recommender_pb2 as wire
@@ -128,6 +136,11 @@ class TestAnApp:
             ("Explain", wire.ExplainRequest(user_id="u1"), {}, "INVALID_ARGUMENT", "item_id: "),
             ("SendEvents", wire.EventsRequest(), {}, "INVALID_ARGUMENT", "events: "),
             ("SendEvents", wire.EventsRequest(events=[{}] * 1_001), {}, "INVALID_ARGUMENT", "at most 1000 items"),
+            ("PutItem", wire.PutRequest(), {}, "INVALID_ARGUMENT", "id: "),
+            ("PutUser", wire.PutRequest(id="u" * 300), {}, "INVALID_ARGUMENT", "id: "),
+            ("PutItem", wire.PutRequest(id="i", columns={"a": math.nan}), {}, "INVALID_ARGUMENT", "contract"),
+            ("PutItem", wire.PutRequest(id="i"), {}, "UNAVAILABLE", "not known yet"),
+            ("DeleteItem", wire.DeleteRequest(), {}, "INVALID_ARGUMENT", "id: "),
         ],
     )
     def test_answers_bad_input_with_a_status_and_the_reason(
@@ -136,6 +149,26 @@ class TestAnApp:
         with pytest.raises(grpc.RpcError, match=says) as error:
             getattr(stub, method)(asked, **of(topology, **metadata))
         assert error.value.code().name == status  # type: ignore[attr-defined]
+
+
+def test_items_and_users_are_taken_as_they_are_over_http() -> None:
+    logs = {kind: Memory() for kind in ENTITIES}
+    contract = EntityContract(kind="items", types={"year": "int64", "tags": "list<item: string>"})
+    rpc = Saying(None)
+    rpc._entities = EntityWrites({kind: EntityIntake(log, kind) for kind, log in logs.items()}, lambda kind: contract)
+    call, columns = Call(), {"year": 2026, "tags": ["a"]}
+    put = asyncio.run(rpc.PutItem(wire.PutRequest(id="i\n", columns=columns), call))
+    asyncio.run(rpc.DeleteItem(wire.DeleteRequest(id="i\n"), call))
+    asyncio.run(rpc.PutUser(wire.PutRequest(id="u"), call))
+    asyncio.run(rpc.DeleteUser(wire.DeleteRequest(id="u"), call))
+    assert (call.code, put.id) == (None, "i\n")
+    sent = {kind: [EntityUpdate.decode(kind, record) for record in log.records] for kind, log in logs.items()}
+    assert [one.columns for one in sent["items"]] == [columns, None]
+    assert [one.columns for one in sent["users"]] == [{}, None]
+    assert datetime.fromisoformat(put.instant) == sent["items"][0].instant
+    asyncio.run(rpc.PutItem(wire.PutRequest(id="i", columns={"year": "x"}), call))
+    assert (call.code, call.details[:30]) == (grpc.StatusCode.INVALID_ARGUMENT, "year takes an integer, and not")
+    rpc._entities.close()
 
 
 class Call:

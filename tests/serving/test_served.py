@@ -87,7 +87,8 @@ def degraded_with(bundle: str, phases: list[DeploymentHandle]) -> list[str]:
     from remora.serving.schemas import RecommendRequest
 
     shop = SmallShop(bundle=bundle)
-    recommender = Recommender(shop.load(), GraphExecutor(bundle, *phases), shop.settings.serving, ServingMetrics())
+    loaded = shop.load()
+    recommender = Recommender(loaded, GraphExecutor(loaded, *phases), shop.settings.serving, ServingMetrics())
     answer = asyncio.run(recommender.recommend(RecommendRequest(user_id="u1", n=N_ITEMS), RequestContext("r")))
     assert len(answer.items) == N_ITEMS - len(UNAVAILABLE)
     return answer.degraded

@@ -155,6 +155,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             out.print(f"{topic}: {left:,} {unit} of the log are not collected yet")
         if not found.logs:
             out.print("There is no log yet.")
-        out.print(f"{found.collected_files:,} files of events are collected")
+        for topic, files in found.collected.items():
+            out.print(f"{topic}: {files:,} files are collected")
 
     emit(vars(found) | {"unit": unit}, as_json, drawn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -40,6 +40,17 @@ class Vocabulary:
     def __contains__(self, id: str) -> bool:
         return id in self._row_of
 
+    @property
+    def live_from(self) -> int:
+        """The first row of an item that came after what was learned; the number of rows without any."""
+        return len(self)
+
+    @property
+    def digest(self) -> str:
+        """What tells the rows from :attr:`live_from` on from those of another vocabulary; empty where there are
+        none."""
+        return ""
+
     @cached_property
     def _row_of(self) -> dict[str, int]:
         return {id: row for row, id in enumerate(self._list)}
@@ -61,6 +72,6 @@ class Vocabulary:
         """The id of one row."""
         return self._list[row]
 
-    def to_ids(self, rows: Sequence[int] | ItemCodes) -> list[str]:
+    def to_ids(self, rows: Iterable[int] | ItemCodes) -> list[str]:
         """The ids of ``rows`` (n,), one per row. IndexError for one past the last."""
         return [self._list[r] for r in rows]

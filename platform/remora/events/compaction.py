@@ -23,6 +23,7 @@ from remora.core.parquet import parquet_bytes
 from remora.events.log import LogReader
 from remora.events.tables import QUARANTINE, SLATES
 from remora.ingest.sent_events import FOLDER
+from remora.ingest.sent_updates import FOLDERS
 
 DOCUMENT, LOCK = "events/compacted.json", "events/.compaction.lock"
 ROWS_PER_FILE = 500_000
@@ -30,8 +31,8 @@ NAME = re.compile(r"\d{8}\.parquet")
 COMMAND = "remora events collect"
 
 HINT = (
-    "It says which events are in events/accepted already. Put the file of a backup in its place, or remove it with the "
-    "folders events/accepted and events/quarantine while the log still has everything (events.retention_days)."
+    "It says which records of the log are in the folders beside it already. Put the file of a backup in its place, or "
+    "remove it with those folders while the log still has everything (events.retention_days)."
 )
 
 
@@ -107,17 +108,18 @@ def _begin(home: Home) -> CompactionState:
     """How far it is. Files of a run that was killed before it noted them go: what they have comes again, and maybe
     under the number of another topic."""
     done = read_compacted(home)
-    for folder in (FOLDER, QUARANTINE, SLATES):
+    for folder in (FOLDER, QUARANTINE, SLATES, *FOLDERS.values()):
         for name in home.files(folder):
             if NAME.fullmatch(name) and int(name[:8]) >= done.next_file:
                 home.delete(f"{folder}/{name}")
     return done
 
 
-def noted_files(home: Home, folder: str, done: CompactionState) -> list[str]:
-    """Names of the folder's files that count, in their order: not those of a run that has not noted them, nor what
-    others have put there."""
-    return [name for name in home.files(folder) if NAME.fullmatch(name) and int(name[:8]) < done.next_file]
+def noted_files(home: Home, folder: str, done: CompactionState, *, since: int = 0) -> list[str]:
+    """Names of the folder's files that count, in their order, from the number ``since`` on: not those of a run that has
+    not noted them, nor what others have put there."""
+    named = [name for name in home.files(folder) if NAME.fullmatch(name)]
+    return [name for name in named if since <= int(name[:8]) < done.next_file]
 
 
 def _put(home: Home, done: CompactionState, tables: Mapping[str, pa.Table]) -> dict[str, int]:

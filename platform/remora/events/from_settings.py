@@ -9,6 +9,8 @@ from typing import Any
 from remora.core.errors import MissingInput, NotReady, SettingsError
 from remora.core.home import Home
 from remora.events.contract import EventContract
+from remora.events.entity_intake import EntityIntake
+from remora.events.entity_update import EntityKind
 from remora.events.file_log import FileLog
 from remora.events.intake import Intake
 from remora.events.kafka_log import KafkaLog, KafkaReader
@@ -21,6 +23,8 @@ from remora.settings.events import KafkaSettings
 EVENTS, SLATES = "events", "slates"
 BROKERS = ("bootstrap.servers", "metadata.broker.list")
 """Both are names of one option."""
+ENTITIES: tuple[EntityKind, ...] = ("items", "users")
+"""Topics of the log: the last two have what was sent of items and users."""
 
 
 def log_folder(settings: Settings, topic: str = EVENTS) -> Path:
@@ -95,6 +99,11 @@ def intake_of(settings: Settings, **options: Any) -> Intake:
     chosen = settings.events
     contract = EventContract.of(settings.data)
     return Intake(log_of(settings), contract, max_waiting=chosen.max_waiting, max_known=chosen.known_ids, **options)
+
+
+def entity_intake_of(settings: Settings, kind: EntityKind, **options: Any) -> EntityIntake:
+    """What takes items or users in; ``options`` as of :class:`EntityIntake`. As :func:`log_folder`."""
+    return EntityIntake(log_of(settings, kind), kind, max_waiting=settings.events.max_waiting, **options)
 
 
 def slate_log_of(settings: Settings, dropped: Callable[[int], None]) -> SlateLog:

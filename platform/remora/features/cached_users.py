@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
+from remora.core.vocabulary import Vocabulary
 from remora.pipeline import Hydrator, Query
 from remora.pipeline.cache import Cache
+from remora.pipeline.stages import VocabularyHydrator
 
 USERS = "users"
 
@@ -18,17 +21,26 @@ class CachedUsers:
     """
 
     def __init__(self, users: Hydrator, *, max_size: int, ttl_seconds: float) -> None:
-        self._users = users
+        self._users, self._digest = users, ""
         self.cache: Cache[Query] = Cache(USERS, max_size, ttl_seconds)
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> CachedUsers:
+        """See :class:`~remora.pipeline.stages.VocabularyHydrator`; both have one cache, and rows of their own in it."""
+        other = copy(self)
+        other._digest = vocabulary.digest
+        if isinstance(self._users, VocabularyHydrator):
+            other._users = self._users.with_vocabulary(vocabulary)
+        return other
 
     def hydrate(self, query: Query) -> Query:
         """What the other says, or said; NotReady where it is out and nothing is kept."""
         if query.user_id is None:
             return query
-        kept = self.cache.get(query.user_id)
+        key = (query.user_id, self._digest)
+        kept = self.cache.get(key)
         if kept is None:
             kept = self._users.hydrate(query)
             if kept is query or not kept.user_found:  # a warm-up query says of itself that its user is found
                 return kept
-            self.cache.put(query.user_id, kept)
+            self.cache.put(key, kept)
         return replace(query, user_found=kept.user_found, history=kept.history, seen=kept.seen, user=kept.user)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 
 from pybreaker import CircuitBreaker, CircuitBreakerError
 
 from remora.core.errors import NotReady
+from remora.core.vocabulary import Vocabulary
 from remora.pipeline import Hydrator, Query
+from remora.pipeline.stages import VocabularyHydrator
 
 
 class CircuitBreakerUsers:
@@ -21,6 +24,13 @@ class CircuitBreakerUsers:
     def __init__(self, users: Hydrator, *, failures: int, seconds: float) -> None:
         self._users, self._failures, self._seconds = users, failures, seconds
         self._own = threading.local()
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> CircuitBreakerUsers:
+        """See :class:`~remora.pipeline.stages.VocabularyHydrator`; both have the same circuits."""
+        other = copy(self)
+        if isinstance(self._users, VocabularyHydrator):
+            other._users = self._users.with_vocabulary(vocabulary)
+        return other
 
     def hydrate(self, query: Query) -> Query:
         """What the other says; NotReady at once while the circuit is open."""

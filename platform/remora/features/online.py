@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,12 @@ class OnlineUsers:
             for field in view.features
             if field.dtype == UnixTimestamp
         }
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> OnlineUsers:
+        """See :class:`~remora.pipeline.stages.VocabularyHydrator`."""
+        other = copy(self)
+        other._vocabulary = vocabulary
+        return other
 
     def hydrate(self, query: Query) -> Query:
         """The query with what the online store knows of its user."""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from remora.core.errors import MissingInput
 from remora.core.tables import EVENT_TIMESTAMP, ITEM_ID, TIMESTAMP, USER_ID
+from remora.ingest.schema import DELETED
 from remora.settings import DataSettings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,12 +36,13 @@ def item_profile(items: pa.Table, data: DataSettings) -> pa.Table | None:
 def item_catalogue(items: pa.Table, data: DataSettings, names: list[str]) -> pa.Table:
     """What Remora itself says of every version of every item, apart from the data's columns, whose names are free.
 
-    ``in_catalogue`` (true), ``entered_at``, seconds since 1970 of the item's first version, null where the source gives
-    versions no time, and ``category_numbers`` (list of int32, the category's position in ``names``) where a category is
-    declared.
+    ``in_catalogue`` (true, null from a deletion on), ``entered_at``, seconds since 1970 of the item's first version,
+    null where the source gives versions no time, and ``category_numbers`` (list of int32, the category's position in
+    ``names``, without those that are not there) where a category is declared.
     """
     catalogue = _profile(items, ITEM_ID, ())
-    catalogue = catalogue.append_column("in_catalogue", pa.array(np.ones(catalogue.num_rows, bool)))
+    gone = pc.fill_null(items[DELETED], False).to_numpy() if DELETED in items.column_names else None
+    catalogue = catalogue.append_column("in_catalogue", pa.array(np.ones(catalogue.num_rows, bool), mask=gone))
     catalogue = catalogue.append_column("entered_at", _entered(catalogue))
     if data.category is None:
         return catalogue
@@ -112,5 +114,8 @@ def _as_lists(column: pa.ChunkedArray) -> pa.Array:
 def _numbers(column: pa.ChunkedArray, names: list[str]) -> pa.Array:
     listed = _as_lists(column)
     numbers = pc.index_in(pc.list_flatten(listed), pa.array(names, pa.string()))
-    offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(listed), 0).to_numpy())])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), numbers.cast(pa.int32()))
+    # A name that is not among them, as one that came after them, has no number.
+    known = pc.is_valid(numbers)
+    rows = pc.list_parent_indices(listed).filter(known).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(listed)))])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), numbers.filter(known).cast(pa.int32()))

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from remora.core.errors import MissingInput, UnreadableInput
 from remora.core.json_document import parse_document
 from remora.core.tables import ITEM_ID, ITEM_PROFILE, TIMESTAMP
-from remora.core.vocabulary import Vocabulary
+from remora.core.vocabulary import ItemCodes, Vocabulary
 from remora.features.transforms.cross import CATEGORIES, spread
 from remora.ingest.lake import Lake
 from remora.settings import Settings
@@ -132,6 +132,16 @@ class ItemSnapshot:
     def trend(self) -> Floats:
         """How much the item is wanted lately, and more than usual, shape (n,); 0 for an item without events."""
         return np.nan_to_num(self.column("item_activity__trend"))
+
+    @cached_property
+    def most_popular(self) -> ItemCodes:
+        """All rows, the most popular first, ties by row: shape (n,)."""
+        return np.argsort(-self.popularity, kind="stable").astype(np.int32)
+
+    @cached_property
+    def most_trending(self) -> ItemCodes:
+        """All rows, those of the highest trend first, ties by row: shape (n,)."""
+        return np.argsort(-self.trend, kind="stable").astype(np.int32)
 
     @cached_property
     def age_days(self) -> Floats:

@@ -21,6 +21,7 @@ from remora.ingest.inspect import TableSources
 from remora.ingest.quarantine import rejected
 from remora.ingest.row_counts import merged_examples
 from remora.ingest.schema import KEY_OF
+from remora.ingest.sent_updates import with_kept_columns
 from remora.settings import SourceSettings
 
 
@@ -47,13 +48,15 @@ class Catalogue:
 def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) -> Catalogue:
     """Read and validate every row; of rows with the same id and instant the last in source order is kept.
 
-    `distinct` sources give one row an id, and none for an id that another source has.
+    `distinct` sources give one row an id, and none for an id that another source has; what was sent to the server comes
+    beside that row.
     """
     key, types = KEY_OF[sources.table], sources.types
+    at = [key, EVENT_TIMESTAMP]
     whole: list[tuple[pa.Table, pl.DataFrame]] = []
     broken, doubts, without_id = [QUARANTINE.empty_table()], Counter[str](), 0
     examples = dict[str, list[str]]()
-    distinct = DistinctRows(key, types.names)
+    distinct, own = DistinctRows(key, types.names), set[str]()
     for source, raw, validated in _validated(sources, earliest, latest):
         doubts[BACKSLASH] += int(backslashes(raw, source).sum())
         doubts[SWALLOWED] += int(swallowed_lines(raw, source).sum())
@@ -63,6 +66,8 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
             examples = merged_examples(examples, {doubt: values})
         if not source.distinct:
             whole.append((raw, validated))
+            if source.format != "updates":
+                own |= set(validated.filter(pl.col(REASON).is_null())[key])
             continue
         nameless = pl.col(REASON) == f"{key} is missing"
         without_id += validated.select(nameless.fill_null(False).sum()).item()
@@ -80,12 +85,13 @@ def read_catalogue(sources: TableSources, earliest: datetime, latest: datetime) 
     rows = pa.concat_tables(valid)
     repeated = without_id
     if distinct.found:
-        known = pl.Series(key, rows[key].to_pylist(), pl.String)
+        known = pl.Series(key, sorted(own), pl.String)
         further = distinct.rows(types.names).filter(~pl.col(key).is_in(known.implode()))
+        further = further.join(pl.DataFrame(pl.from_arrow(rows.select(at))), on=at, how="anti")
         repeated += distinct.seen - further.height
         rows = pa.concat_tables([rows, further.select(types.names).to_arrow().cast(types)])
-    rows = rows.sort_by([(key, "ascending"), (EVENT_TIMESTAMP, "ascending")])
-    return Catalogue(rows, pa.concat_tables(broken), repeated, dict(+doubts), examples)
+    rows = rows.sort_by([(name, "ascending") for name in at])
+    return Catalogue(with_kept_columns(rows), pa.concat_tables(broken), repeated, dict(+doubts), examples)
 
 
 def _validated(

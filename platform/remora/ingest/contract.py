@@ -66,7 +66,8 @@ class RowValidator:
         if self.table == "events":
             facts = facts.with_columns(self._event_type().alias(EVENT_TYPE), pl.col(ORDER).alias(SOURCE_ROW))
             facts = self._with_event_id(facts, raw)
-        absent = [pl.lit(None, pl.String).alias(name) for name in self.types.names if name not in facts.columns]
+        dtypes = pl.DataFrame(pl.from_arrow(self.types.empty_table())).schema
+        absent = [pl.lit(None, dtypes[name]).alias(name) for name in self.types.names if name not in facts.columns]
         reason = pl.coalesce(*(pl.when(broken).then(pl.lit(text)) for text, broken in self._checks()))
         return facts.with_columns(*absent, reason.alias(REASON)).select(*self.types.names, ORDER, REASON)
 

@@ -30,7 +30,7 @@ def doubtful_values(
         unread = validated[REASON].str.starts_with(f"{name}{UNREAD}").fill_null(False)
         yield from _some(f"{UNREAD_VALUES}:{name}", rows[column].filter(unread))
         numeric = rows.schema[column] == pl.String and validated.schema[name].is_numeric()
-        if numeric and source.decimal == ".":
+        if numeric and source.decimal == "." and source.format != "updates":  # numbers when they were sent
             pointed = rows[column].str.strip_chars().drop_nulls()
             pointed = pointed.filter(pointed.str.contains(".", literal=True))
             thousands = pointed.str.contains(THOUSANDS_POINTS)

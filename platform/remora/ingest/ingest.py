@@ -42,6 +42,7 @@ from remora.ingest.rows import empty_rows
 from remora.ingest.scan import EventScan, scan_events
 from remora.ingest.schema import KEY_OF, check_named_columns
 from remora.ingest.sent_events import with_sent_events
+from remora.ingest.sent_updates import with_sent_updates
 from remora.ingest.time_reading import time_reading
 from remora.settings import DataSettings, Settings
 from remora.settings.one_writer import writes
@@ -61,7 +62,7 @@ def ingest(settings: Settings, *, since_last: bool = False) -> Lake:
     SettingsError when the description of a source is wrong, StorageError when writing fails; the lake that was there
     before is then the current one still.
     """
-    home, settings = Home(settings.home), INGEST.view(with_sent_events(settings))
+    home, settings = Home(settings.home), INGEST.view(with_sent_updates(with_sent_events(settings)))
     found = {name: locate_table(getattr(settings.data, name), home) for name in TABLES}
     if not since_last:
         return _bring(settings, home, found, None, None)

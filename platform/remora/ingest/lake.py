@@ -143,7 +143,11 @@ class Lake:
             yield table.filter(_inside(table[EVENT_TIMESTAMP], since, None)).select(columns)
 
     def items(self) -> pa.Table:
-        """Every version of every item; an item without a row in ``items`` is there with its id alone."""
+        """Every version of every item; an item without a row in ``items`` is there with its id alone.
+
+        Where items were sent to the server, a version whose ``__deleted`` is true says that the item is gone from then
+        on; its other columns are those of the version before.
+        """
         return self._table("items")
 
     def users(self) -> pa.Table:
@@ -164,7 +168,20 @@ class Lake:
     @cached_property
     def event_schema(self) -> pa.Schema:
         """Columns and types of the events."""
-        folder = f"{self.artifact.folder}/events/{DAY}={self.days()[0].isoformat()}"
+        return self._schema(f"events/{DAY}={self.days()[0].isoformat()}")
+
+    @cached_property
+    def item_schema(self) -> pa.Schema:
+        """The same of the items."""
+        return self._schema("items")
+
+    @cached_property
+    def user_schema(self) -> pa.Schema:
+        """The same of the users."""
+        return self._schema("users")
+
+    def _schema(self, name: str) -> pa.Schema:
+        folder = f"{self.artifact.folder}/{name}"
         file = self.artifact.home.files(folder)[0]
         schema = pq.read_schema(self.artifact.home.at(f"{folder}/{file}"), filesystem=self.artifact.home.filesystem)
         return schema.remove_metadata()

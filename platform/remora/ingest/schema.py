@@ -25,6 +25,9 @@ SOURCE_ROW = "source_row"
 
 KEY_OF = {"users": USER_ID, "items": ITEM_ID}
 
+DELETED = "__deleted"
+"""bool, column of items where some were sent to the server: this version says that the item is gone."""
+
 _FIXED = {
     "events": pa.schema([*EVENTS, *EVENTS_OPTIONAL]),
     "users": pa.schema([*USERS, pa.field(EVENT_TIMESTAMP, TIMESTAMP)]),
@@ -47,6 +50,8 @@ def table_schema(table: str, file_schemas: list[tuple[SourceSettings, FileSchema
     for source, file_schema in file_schemas:
         _check_mapping(table, source, file_schema)
         for name, column in columns_of(source).items():
+            if source.format == "updates" and name in found:
+                continue  # what was sent is read as the user's own sources are
             type = _type_in(name, column, source, file_schema, fixed)
             if found.setdefault(name, type) != type:
                 raise WrongType(

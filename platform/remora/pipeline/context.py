@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,10 +13,10 @@ import numpy.typing as npt
 from remora.core.errors import DataError, MissingInput
 from remora.pipeline.candidates import Floats
 from remora.pipeline.merge_weights import MergeWeights
-from remora.pipeline.stages import Hydrator, Scorer
+from remora.pipeline.stages import Hydrator, Mask, Scorer
 
 if TYPE_CHECKING:  # settings import the components that they name, which import this file
-    from remora.core.vocabulary import Vocabulary
+    from remora.core.vocabulary import ItemCodes, Vocabulary
     from remora.settings import Settings, SurfaceSettings
 
 Model = TypeVar("Model")
@@ -46,11 +46,19 @@ class Items(Protocol):
         """How much the item is wanted lately, and more than usual, shape (n,)."""
 
     @property
+    def most_popular(self) -> ItemCodes:
+        """All rows by :attr:`popularity`, the highest first, ties by row: shape (n,)."""
+
+    @property
+    def most_trending(self) -> ItemCodes:
+        """All rows by :attr:`trend`, the highest first, ties by row: shape (n,)."""
+
+    @property
     def age_days(self) -> Floats:
         """Since the item came into the catalogue, shape (n,); NaN where that is not known."""
 
     @property
-    def titles(self) -> list[str | None]:
+    def titles(self) -> Sequence[str | None]:
         """What people are shown, one a row."""
 
     def new(self, days: float) -> npt.NDArray[np.bool_]:
@@ -63,6 +71,10 @@ class Items(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class StageContext:
     """Everything of one version and one instant that a stage may be made from.
+
+    Where items came after that version, ``vocabulary`` and ``snapshot`` have them, and rows from
+    ``vocabulary.live_from`` on are theirs; ``models`` and what else was learned know the rows before it. ``deleted``
+    (items,) are shown nowhere, None where none are.
 
     ``models`` holds the retrieval models by the names that ``retrieval.models`` gives them, and the trained towers as
     ``two_tower``; ``scorer`` is the ranker over these items, None where none is trained yet. ``users`` tells what is
@@ -79,6 +91,7 @@ class StageContext:
     users: Hydrator | None = None
     surface: str = ""
     merge_weights: Mapping[str, MergeWeights] = field(default_factory=dict)
+    deleted: Mask | None = None
 
     def instant(self) -> datetime:
         """When a request without an instant happens: now, or at the end of historical data."""
@@ -92,6 +105,12 @@ class StageContext:
     def rules(self) -> SurfaceSettings:
         """The settings of the surface that is being made."""
         return self.settings.surfaces[self.surface]
+
+    @property
+    def live_from(self) -> int | None:
+        """The first row of a live item, None without any."""
+        first = self.vocabulary.live_from
+        return first if first < len(self.vocabulary) else None
 
     @property
     def merge(self) -> MergeWeights | None:

@@ -42,6 +42,13 @@ def group_sum(rows: ItemCodes, values: npt.NDArray[Any]) -> tuple[ItemCodes, npt
     return ordered[first], np.add.reduceat(values[order], first) if len(first) else values[:0]
 
 
+def spread(values: npt.NDArray[Any], where: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Numbers (m, ...) at the m places where ``where`` (n,) holds, NaN at the others: (n, ...)."""
+    whole = np.full((len(where), *values.shape[1:]), np.nan, values.dtype)
+    whole[where] = values
+    return whole
+
+
 def _first(ordered: ItemCodes) -> npt.NDArray[np.bool_]:
     """Where a row is not the one before."""
     first = np.ones(len(ordered), bool)

@@ -15,14 +15,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from remora.pipeline.candidates import EMPTY, Candidates, stack
+from remora.pipeline import live_rows
+from remora.pipeline.candidates import EMPTY, Candidates, Retrieved, stack
 from remora.pipeline.merge_weights import MergeWeights
 from remora.pipeline.query import Query
 from remora.pipeline.recorder import StageRecorder
 from remora.pipeline.rows import indices_of, isin
 from remora.pipeline.scored_candidates import ScoredCandidates
 from remora.pipeline.slate import Slate
-from remora.pipeline.stages import Backfill, Filter, Hydrator, PredictingScorer, Reranker, Scorer, Scores, Source
+from remora.pipeline.stages import Backfill, Filter, Hydrator, Mask, Reranker, Scorer, Scores, Source
 from remora.pipeline.state import PipelineState
 
 Stage = TypeVar("Stage")
@@ -63,6 +64,10 @@ class Pipeline:
     says how much each source counts in retrieval order; without it all count alike. Stages are known by the names under
     which they are given (a scorer by that of its class), in ``degraded``, timings and columns, so no two may share one.
     The phases are methods, so that each can run in a deployment of its own; :meth:`run` chains them.
+
+    Rows from ``live_from`` on are of live items (:mod:`remora.pipeline.live_rows`), None without any; unless
+    ``with_live_items``, none is found. Items that are ``deleted`` (items,) are shown by no surface, whatever its
+    filters.
     """
 
     hydrators: Mapping[str, Hydrator] = field(default_factory=dict)
@@ -72,12 +77,19 @@ class Pipeline:
     rerankers: Mapping[str, Reranker] = field(default_factory=dict)
     backfill: Backfill | None = None
     merge: MergeWeights | None = None
+    live_from: int | None = None
+    with_live_items: bool = True
+    deleted: Mask | None = None
 
     def __post_init__(self) -> None:
         scorers = [stage_name(self.scorer)] if self.scorer else []
         counts = Counter([*self.hydrators, *self.sources, *self.filters, *scorers, *self.rerankers])
         if repeated := [name for name, count in counts.items() if count > 1]:
             raise ValueError(f"two stages of one pipeline are called {', '.join(repeated)}; their columns would mix")
+
+    def without_live_items(self) -> Pipeline:
+        """The same without live items; what is deleted or not available is so here too."""
+        return self if self.live_from is None else replace(self, with_live_items=False)
 
     def run(self, query: Query) -> Slate:
         """The slate of a query."""
@@ -93,13 +105,15 @@ class Pipeline:
         for name, hydrator in self.hydrators.items():
             # Without a deadline, for the filters read what is found here, and they have none either.
             query = steps.attempt(name, partial(hydrator.hydrate, query), query)
+        if not self.with_live_items:
+            query = live_rows.known_query(query, self.live_from)
         return steps.state(query, Candidates.none())
 
     def retrieve(self, state: PipelineState) -> PipelineState:
         """Ask every source; a source that is not ready is skipped."""
         steps, query = StageRecorder(state), state.query
         found = [
-            (name, steps.attempt(name, partial(source.find, query), EMPTY, until=query.retrieval_deadline))
+            (name, steps.attempt(name, partial(self._found, source, query), EMPTY, until=query.retrieval_deadline))
             for name, source in self.sources.items()
         ]
         with steps.timed("merge"):
@@ -143,12 +157,21 @@ class Pipeline:
         steps = StageRecorder(state)
         return steps.state(state.query, self._ordered(state, self._scored(state, steps), steps))
 
+    def _found(self, source: Source, query: Query) -> Retrieved:
+        return self._known(live_rows.find(source, query, self.live_from))
+
+    def _known(self, found: Retrieved) -> Retrieved:
+        """What was found, as far as it may be shown here."""
+        if self.with_live_items or self.live_from is None:
+            return found
+        return live_rows.without_live(found, self.live_from)
+
     def _scored(self, state: PipelineState, steps: StageRecorder) -> Scores | ScoredCandidates | None:
         """What the scorer says of the candidates, in their order; None where it does not run."""
         query, candidates, scorer = state.query, state.candidates, self.scorer
         if scorer is None or not len(candidates):
             return None
-        ask = partial(scorer.predict if isinstance(scorer, PredictingScorer) else scorer.score, query, candidates)
+        ask = partial(live_rows.score, scorer, query, candidates, self.live_from)
         scored = steps.attempt(stage_name(scorer), ask, None, until=query.ranking_deadline)
         if scored is None:
             steps.degraded.append(RETRIEVAL_ORDER)
@@ -162,13 +185,15 @@ class Pipeline:
             scores = scored.scores if isinstance(scored, ScoredCandidates) else scored
             candidates = candidates.scored(scores).by_score()
         for name, reranker in self.rerankers.items():
-            rerank = partial(reranker.rerank, query, candidates)
+            rerank = partial(live_rows.rerank, reranker, query, candidates, self.live_from)
             order = steps.attempt(name, rerank, None, until=query.ranking_deadline)
             candidates = candidates if order is None else candidates.take(order)
         return candidates
 
     def _allowed(self, query: Query, candidates: Candidates, steps: StageRecorder) -> Candidates:
         keep = ~isin(candidates.rows, query.exclude)
+        if self.deleted is not None:
+            keep &= ~self.deleted[candidates.rows]
         for name, rule in self.filters.items():
             # Without a deadline, unlike other stages: a slate without its rules is wrong, not only poorer.
             keep &= steps.attempt(name, partial(rule.allowed, query, candidates), np.ones(len(keep), bool))
@@ -181,9 +206,11 @@ class Pipeline:
         start, size = 0, max(FIRST_PAGE, 4 * query.n)
         while len(kept) < query.n:
             stop = start + size
-            found = steps.attempt(BACKFILL, partial(backfill.page, query, start, stop), EMPTY)
+            ask = partial(live_rows.page, backfill, query, start, stop, self.live_from)
+            found = steps.attempt(BACKFILL, ask, EMPTY)
             if not len(found.rows):
                 break
+            found = self._known(found)
             piece = Candidates.merge([(BACKFILL, found)])
             # The merge counts ranks from 1 within the page; an item's rank is that in the whole backfill.
             piece = replace(piece, source_ranks=piece.source_ranks + start)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from remora.pipeline.candidates import Floats
 from remora.pipeline.feature_rows import FeatureRows
+from remora.pipeline.rows import spread
 
 Predictions = Mapping[str, npt.NDArray[np.float64]]
 """By objective, shape (n,): the probability that it happens, or the expected amount."""
@@ -23,3 +24,11 @@ class ScoredCandidates:
     scores: Floats
     predictions: Predictions
     features: FeatureRows
+
+    def spread(self, where: npt.NDArray[np.bool_]) -> ScoredCandidates:
+        """The same of more candidates (m,), these n where ``where`` (m,) holds; the others are unscored."""
+        return ScoredCandidates(
+            scores=spread(self.scores, where),
+            predictions={name: spread(predicted, where) for name, predicted in self.predictions.items()},
+            features=replace(self.features, values=spread(self.features.values, where)),
+        )

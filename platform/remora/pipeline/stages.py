@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from remora.core.vocabulary import Vocabulary
 from remora.pipeline.candidates import Candidates, Floats, Retrieved
 from remora.pipeline.query import Query
 from remora.pipeline.scored_candidates import ScoredCandidates
@@ -21,6 +22,14 @@ class Hydrator(Protocol):
     def hydrate(self, query: Query) -> Query:
         """The query with what is known of ``user_found``, ``history``, ``seen``, ``user`` and ``context``; the query
         itself where nothing is."""
+
+
+@runtime_checkable
+class VocabularyHydrator(Protocol):
+    """A hydrator that makes rows of ids, and can make them of another vocabulary."""
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> Hydrator:
+        """The same, with its connections and what it remembers of them, in rows of ``vocabulary``."""
 
 
 class Source(Protocol):

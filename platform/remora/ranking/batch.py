@@ -44,6 +44,16 @@ class Batch:
         parts = [np.arange(self.begins[slate], self.begins[slate + 1]) for slate in slates]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
+    def known(self, live_from: int) -> Batch:
+        """Without live items, whose rows are ``live_from`` and more: neither candidates nor in histories."""
+        kept = self.rows < live_from
+        return Batch(
+            features=self.features[kept],
+            rows=self.rows[kept],
+            slate=self.slate[kept],
+            histories=[history[history < live_from] for history in self.histories],
+        )
+
     def one(self, index: int) -> Batch:
         """The candidate at position ``index`` alone: a batch of one row and one slate."""
         return Batch(

@@ -11,6 +11,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:  # settings import the components that they name
     from pathlib import Path
 
+    from torch import Tensor
+
     from remora.ranking.batch import Batch
     from remora.ranking.learning import LearningResult, RankerInputs, RankingData
 
@@ -20,8 +22,9 @@ Margins = npt.NDArray[np.float32]
 class RankingModel(Protocol):
     """A component of the kind ``ranking model``; ``config`` is what the settings say of it, by its own ``Config``.
 
-    It may also be a :class:`SelectableModel`, an :class:`ExplainedModel`, and what a search tries
-    (:mod:`remora.ranking.trials`).
+    It may also be a :class:`SelectableModel`, an :class:`ExplainedModel`, a :class:`VectorReadingModel`, and what a
+    search tries (:mod:`remora.ranking.trials`). One that reads features alone says ``takes_live_rows = True``; another
+    gives no margin for items that came after it (:mod:`remora.pipeline.live_rows`).
     """
 
     @classmethod
@@ -59,4 +62,13 @@ class ExplainedModel(Protocol):
     def contributions(self, batch: Batch, objective: str) -> npt.NDArray[np.float32]:
         """What each feature adds to the margin of an objective, shape (n, F + 1); the last column is what every row has
         in common. A row adds up to its margin."""
+        ...
+
+
+@runtime_checkable
+class VectorReadingModel(Protocol):
+    """A model that reads vectors of items by their rows, and can be given those of items that came later."""
+
+    def with_live_items(self, vectors: Tensor) -> RankingModel:
+        """The same model, to which the rows behind its item vectors have ``vectors`` (m, d)."""
         ...

@@ -31,6 +31,8 @@ class ObjectiveScorer:
     leaves its columns missing, as for an item that it did not find.
     """
 
+    takes_live_rows = True  # the ranker knows which of its models do
+
     class Config(ComponentConfig):
         """The settings of the scorer."""
 
@@ -75,6 +77,16 @@ class ObjectiveScorer:
             ranker=self.ranker,
             weights={name: weights.get(name, 0.0) for name in self.weights},
             item_columns=self.item_columns,
+            user_columns=self.user_columns,
+            cross=self.cross,
+        )
+
+    def with_live_items(self, ranker: Ranker, item_columns: Callable[[ItemCodes], Columns]) -> ObjectiveScorer:
+        """The same over the items of ``item_columns``, and ``ranker`` as it is for them."""
+        return ObjectiveScorer(
+            ranker=ranker,
+            weights=self.weights,
+            item_columns=item_columns,
             user_columns=self.user_columns,
             cross=self.cross,
         )

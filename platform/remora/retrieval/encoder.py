@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from remora.core.errors import UnreadableInput
 from remora.core.tables import PROFILE
 from remora.core.vocabulary import ItemCodes
 from remora.pipeline.cache import Cache
+from remora.pipeline.live_rows import vectors_at
 from remora.pipeline.query import Query
 from remora.retrieval.towers import HINT, TowerSpec, UserTower
 from remora.settings.components import HistoryEncoderChoice
@@ -33,6 +35,7 @@ class UserEncoder:
         self.spec = spec
         self.tower = tower.eval()
         self.item_vectors = item_vectors
+        self.live_vectors: torch.Tensor | None = None
         self.cache: Cache[npt.NDArray[np.float32]] = Cache("vectors", MOST_VECTORS)
         self._last: tuple[Query, npt.NDArray[np.float32]] | None = None
 
@@ -50,6 +53,12 @@ class UserEncoder:
             raise UnreadableInput(str(weights), f"it holds no weights of the towers ({error})", HINT) from error
         return cls(spec, tower, load_file(Path(folder) / "item_vectors.safetensors")["vectors"])
 
+    def with_live_items(self, vectors: npt.NDArray[np.float32]) -> UserEncoder:
+        """The same encoder, with vectors (m, d + 1) for the rows behind its own."""
+        extended = copy(self)
+        extended.live_vectors, extended._last = torch.from_numpy(vectors), None
+        return extended
+
     def encode(self, query: Query) -> npt.NDArray[np.float32]:
         """The vector (d + 1,) of a hydrated query's user, read-only; one without history is the profile alone.
 
@@ -60,20 +69,28 @@ class UserEncoder:
         if last is not None and last[0] is query:
             return last[1]
         profile = {name: query.user.get(PROFILE + name) for name in self._columns}
-        read = (query.history[-self.spec.history_length :].tobytes(), *map(_hashable, profile.values()))
-        vector = self.cache.get(read)
+        recent = query.history[-self.spec.history_length :]
+        read = (recent.tobytes(), *map(_hashable, profile.values()))
+        # The content of a live item may change, and its row may be another's tomorrow.
+        keeps = self.live_vectors is None or not (recent >= len(self.item_vectors)).any()
+        vector = self.cache.get(read) if keeps else None
         if vector is None:
             columns = {name: _as_column([value]) for name, value in profile.items()}
             vector = self.encode_many([query.history], pa.table(columns))[0]
             # The cache hands the same array to every thread.
             vector.flags.writeable = False
-            self.cache.put(read, vector)
+            if keeps:
+                self.cache.put(read, vector)
         self._last = (query, vector)
         return vector
 
     def scores(self, vector: npt.NDArray[np.float32], rows: ItemCodes) -> npt.NDArray[np.float32]:
         """What the index would give some items (n,) for a user's vector (d + 1,), exactly."""
-        found: npt.NDArray[np.float32] = self.item_vectors.numpy()[rows] @ vector
+        found: npt.NDArray[np.float32]
+        if self.live_vectors is None:
+            found = self.item_vectors.numpy()[rows] @ vector
+        else:
+            found = vectors_at(self.item_vectors, self.live_vectors, torch.from_numpy(rows)).numpy() @ vector
         return found
 
     @torch.inference_mode()
@@ -86,7 +103,8 @@ class UserEncoder:
             history[n, length - len(recent) :] = recent
         profile = encode_profiles(self.spec, profiles if profiles.num_columns else _nothing(len(histories)))
         present = torch.from_numpy(history >= 0)
-        read = self.item_vectors[torch.from_numpy(history).clamp(min=0), :-1]  # without the prior
+        vectors = vectors_at(self.item_vectors, self.live_vectors, torch.from_numpy(history).clamp(min=0))
+        read = vectors[..., :-1]  # without the prior
         return self.tower(read, present, *profile).numpy()
 
     @property

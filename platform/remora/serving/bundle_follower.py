@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from remora.control.traffic import PRODUCTION, Traffic
 from remora.core.errors import NotReady, UnreadableInput
@@ -70,6 +70,8 @@ class BundleFollower:
         self.load_errors: dict[str, str] = {}
         self.damage = ""
         self._looks = 0
+        self._lock = threading.Lock()  # around what replaces `active`
+        self._renewed: Callable[[LoadedBundle], LoadedBundle] = lambda opened: opened
         self._desired = (first or traffic)()
         self.active = self._first(self._desired)
 
@@ -105,7 +107,7 @@ class BundleFollower:
         if desired.revision != self._desired.revision or self._looks % RETRY_LOOKS == 0:
             self.load_errors.clear()
         self._desired = desired
-        changed = self._switch(desired, self.active.loaded)
+        changed = self._switch(desired)
         for bundle in desired.bundles:
             if bundle not in self.active.loaded and bundle not in self.load_errors:
                 try:
@@ -116,9 +118,18 @@ class BundleFollower:
                     self._refuse(bundle, error)
                     logger.exception("bundle %s cannot be served, what serves continues", bundle)
                 else:
-                    self._switch(desired, {**self.active.loaded, bundle: loaded})
+                    self._switch(desired, bundle, loaded)
                 changed = True
         return changed
+
+    def renew(
+        self, made: Callable[[LoadedBundle], LoadedBundle], opened: Callable[[LoadedBundle], LoadedBundle]
+    ) -> None:
+        """Put what ``made`` makes of each bundle that is held in its place, all at once, and what ``opened`` makes of
+        each that is opened from now on. Where one of them cannot be made, all stays as it is."""
+        with self._lock:
+            self.active = replace(self.active, loaded={b: made(loaded) for b, loaded in self.active.loaded.items()})
+            self._renewed = opened
 
     def _followed(self) -> Traffic:
         """What is desired now; what it was before while the document is damaged, which is logged when it is seen."""
@@ -131,9 +142,14 @@ class BundleFollower:
         self.damage = damage
         return desired
 
-    def _switch(self, desired: Traffic, held: Mapping[str, LoadedBundle]) -> bool:
-        """Activate ``desired`` with those of ``held`` that it names; without its production, continue as before, and
-        keep what of it is here until then."""
+    def _switch(self, desired: Traffic, bundle: str = "", loaded: LoadedBundle | None = None) -> bool:
+        """Activate ``desired`` with those of what is held that it names, and ``bundle``, which was ``loaded``; without
+        its production, continue as before, and keep what of it is here until then."""
+        with self._lock:
+            opened = {} if loaded is None else {bundle: self._renewed(loaded)}
+            return self._activate(desired, {**self.active.loaded, **opened})
+
+    def _activate(self, desired: Traffic, held: Mapping[str, LoadedBundle]) -> bool:
         traffic = desired if desired.production in held else self.active.traffic
         named = {*desired.bundles, *traffic.bundles}
         after = ActiveTraffic(traffic=traffic, loaded={b: loaded for b, loaded in held.items() if b in named})

@@ -16,12 +16,13 @@ from remora.control.replica_status import ReplicaStatus, ReplicaStatuses
 from remora.control.traffic import PRODUCTION, Traffic, TrafficStore
 from remora.core.errors import UnreadableInput
 from remora.core.home import Home
-from remora.events.from_settings import live_users_of
+from remora.events.from_settings import live_users_of, reader_of
 from remora.pipeline import Hydrator, StageContext
 from remora.registry.promotions import Promotions
 from remora.registry.store import BundleStore
 from remora.registry.unrecorded import UnrecordedMove, UnrecordedMoves
 from remora.serving.load_guard import LoadGuard
+from remora.serving.loaded_bundle import ItemStates
 from remora.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,15 @@ class BundleLoader:
         from remora.wiring.hydration import online_users
 
         return online_users(self.settings, context, live=self.live)
+
+    def items(self) -> ItemStates | None:
+        """Where they are taken in and production is served."""
+        events = self.settings.events
+        if not (self.follows and events.intake and events.entities and reader_of(self.settings, "items") is not None):
+            return None
+        from remora.events.entity_states import EntityStates
+
+        return EntityStates.open(self.settings, "items")
 
     @property
     def _home(self) -> Home:

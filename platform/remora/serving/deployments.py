@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from ray import serve
 
-from remora.pipeline import Pipeline, Query, Slate
+from remora.core.errors import NotReady
+from remora.pipeline import Pipeline, PipelineState, Query, Slate
+from remora.pipeline.live_rows import known_query
 from remora.serving.explanation import Explanation, explain
 from remora.serving.loaded_bundle import Loader
 from remora.serving.replica import Replica
@@ -20,15 +22,22 @@ class RetrieverReplica(Replica):
     def __init__(self, loader: Loader) -> None:
         super().__init__(loader, with_users=True)
 
-    async def retrieve(self, bundle: str, query: Query) -> StageRequest:
+    async def retrieve(self, bundle: str, query: Query, catalogue: str = "") -> StageRequest:
         """The query hydrated, and its candidates."""
-        pipeline = self.bundles.active.of(bundle).surfaces[query.surface]
-        state = await self.threads.do(lambda: pipeline.retrieve(pipeline.hydrate(query)))
-        return StageRequest(bundle=bundle, state=state)
+        asked = StageRequest(bundle=bundle, catalogue=catalogue, state=PipelineState(query=query))
+        pipeline, request = _continued(self, asked)
+        state = await self.threads.do(lambda: pipeline.retrieve(pipeline.hydrate(request.state.query)))
+        return replace(request, state=state)
 
-    async def explain(self, bundle: str, query: Query, row: int) -> Explanation:
-        """The query replayed for one item, all phases here."""
-        return await self.threads.do(explain, self.bundles.active.of(bundle), query, row)
+    async def explain(self, bundle: str, query: Query, row: int, catalogue: str = "") -> Explanation:
+        """The query replayed for one item, all phases here. NotReady for a new item while this replica has others."""
+        loaded = self.bundles.active.of(bundle)
+        if catalogue != loaded.catalogue:
+            live_from = loaded.context.vocabulary.live_from
+            if row >= live_from:
+                raise NotReady("the item is new, and a phase is about to hear of it")
+            query = known_query(query, live_from)
+        return await self.threads.do(explain, loaded, query, row)
 
 
 @serve.deployment(name="Filter")
@@ -37,8 +46,8 @@ class FilterReplica(Replica):
 
     async def filter(self, request: StageRequest) -> StageRequest:
         """The candidates that may be shown."""
-        state = await self.threads.do(_pipeline(self, request).filter, request.state)
-        return replace(request, state=state)
+        pipeline, request = _continued(self, request)
+        return replace(request, state=await self.threads.do(pipeline.filter, request.state))
 
 
 @serve.deployment(name="Ranker")
@@ -47,8 +56,12 @@ class RankerReplica(Replica):
 
     async def rank(self, request: StageRequest) -> Slate:
         """The slate."""
-        return await self.threads.do(_pipeline(self, request).rank, request.state)
+        pipeline, request = _continued(self, request)
+        return await self.threads.do(pipeline.rank, request.state)
 
 
-def _pipeline(replica: Replica, request: StageRequest) -> Pipeline:
-    return replica.bundles.active.meant(request).surfaces[request.state.query.surface]
+def _continued(replica: Replica, request: StageRequest) -> tuple[Pipeline, StageRequest]:
+    """What continues with a request, and the request as far as it is known here."""
+    loaded = replica.bundles.active.meant(request)
+    known = request.known_to(loaded)
+    return known.pipeline(loaded), known

@@ -54,14 +54,15 @@ class GraphExecutor:
     name = "graph"
 
     def __init__(
-        self, bundle: str, retriever: DeploymentHandle, filter: DeploymentHandle, ranker: DeploymentHandle
+        self, loaded: LoadedBundle, retriever: DeploymentHandle, filter: DeploymentHandle, ranker: DeploymentHandle
     ) -> None:
-        self.bundle, self.retriever, self.filter, self.ranker = bundle, retriever, filter, ranker
+        self.bundle, self.catalogue = loaded.bundle, loaded.catalogue
+        self.retriever, self.filter, self.ranker = retriever, filter, ranker
 
     async def slate(self, query: Query) -> Slate:
         """Chain the three calls and await the last; NotReady when a deployment is out or answers no slate."""
         with _outages_as_not_ready():
-            found = self.retriever.retrieve.remote(self.bundle, query)
+            found = self.retriever.retrieve.remote(self.bundle, query, self.catalogue)
             allowed = self.filter.filter.remote(found)
             slate = await self.ranker.rank.remote(allowed)
             if not isinstance(slate, Slate):
@@ -71,7 +72,9 @@ class GraphExecutor:
     async def explain(self, query: Query, row: int) -> Explanation:
         """Ask the retriever to replay it."""
         with _outages_as_not_ready():
-            return await self.retriever.explain.remote(self.bundle, query, row)  # type: ignore[no-any-return]
+            return await self.retriever.explain.remote(  # type: ignore[no-any-return]
+                self.bundle, query, row, self.catalogue
+            )
 
 
 @contextmanager

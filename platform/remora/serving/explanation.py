@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from remora.core.errors import NotReady
-from remora.pipeline import Candidates, Pipeline, Query, Retrieved
+from remora.pipeline import Candidates, Pipeline, Query, Retrieved, live_rows
 from remora.pipeline.deadline import NEVER
 from remora.ranking.scorer import ObjectiveScorer
 from remora.serving.loaded_bundle import LoadedBundle
@@ -20,7 +20,7 @@ SHOWN_PARTS = 8
 FURTHER = 5_000
 """Down to this rank of a source it is looked for an item that the source's limit left out."""
 
-EXCLUDED, NOT_FOUND = "exclude", "retrieval"
+EXCLUDED, DELETED, NOT_FOUND = "exclude", "deleted", "retrieval"
 
 
 class ResponseModel(BaseModel):
@@ -72,7 +72,9 @@ class Explanation(ResponseModel):
     bundle: str
     shown: bool
     removed_by: str | None = Field(
-        None, description="`retrieval` where no source found it, `exclude`, or the name of a rule; null: it was ranked"
+        None,
+        description="`retrieval` where no source found it, `exclude`, `deleted`, or the name of a rule; null: it was "
+        "ranked",
     )
     rank: int | None = Field(None, description="among the ranked candidates, from 1; up to n are shown")
     rank_before_reranking: int | None = Field(None, description="before the rerankers")
@@ -131,6 +133,8 @@ def _forbidding(pipeline: Pipeline, query: Query, row: int) -> Iterator[str]:
     """Rules that the item breaks, found or not: sources leave out by themselves what a rule would remove anyway."""
     if row in query.exclude:
         yield EXCLUDED
+    if pipeline.deleted is not None and pipeline.deleted[row]:
+        yield DELETED
     alone = Candidates.merge([("asked", Retrieved(np.array([row], np.int32), np.array([np.nan], np.float32)))])
     for name, rule in pipeline.filters.items():
         try:
@@ -147,7 +151,7 @@ def _found(pipeline: Pipeline, query: Query, row: int, *, limited: bool) -> Iter
         if not limited and is_dataclass(source) and getattr(source, "limit", None) is not None:
             searched = replace(searched, limit=FURTHER)
         try:
-            found = searched.find(query)
+            found = live_rows.find(searched, query, pipeline.live_from)
         except NotReady:
             continue
         at = np.flatnonzero(found.rows == row)

@@ -24,15 +24,16 @@ class FallbackChain:
     """The fallbacks of one bundle, over ``pipeline``, which needs arrays in memory only; whichever answers is filled
     up with popular items. The slate's ``degraded`` begins with the fallback's code and the reason.
 
-    ``looked_up`` is called with whether a cached slate was there. Used by the event loop alone: it has no lock.
+    ``looked_up`` is called with whether a cached slate was there; ``cache`` has the slates that were kept. Used by the
+    event loop alone: it has no lock.
     """
 
-    def __init__(self, pipeline: Pipeline, *, cache_size: int, looked_up: Listener = ignored) -> None:
-        self._pipeline, self._cache, self._looked_up = pipeline, CachedSlate(cache_size), looked_up
+    def __init__(self, pipeline: Pipeline, cache: CachedSlate, *, looked_up: Listener = ignored) -> None:
+        self._pipeline, self.cache, self._looked_up = pipeline, cache, looked_up
 
     def keep(self, query: Query, slate: Slate) -> None:
         """Remember a slate that was made in time."""
-        self._cache.keep(query, slate)
+        self.cache.keep(query, slate, self._pipeline.live_from)
 
     def slate(self, query: Query, reason: str) -> tuple[Slate, str]:
         """The best slate that there is in place of that of ``query``, and the code of the fallback that gave it."""
@@ -41,7 +42,7 @@ class FallbackChain:
         return replace(slate, degraded=(f"{code}: {reason}", *slate.degraded)), code
 
     def _cached(self, query: Query) -> tuple[Slate, str] | None:
-        slate = replace(self._pipeline, sources={CACHED_SLATE: self._cache}).run(query)
+        slate = replace(self._pipeline, sources={CACHED_SLATE: self.cache}).run(query)
         found = slate.counts[CACHED_SLATE] > 0
         self._looked_up(CACHED_SLATE, found)
         return (slate, CACHED_SLATE) if found else None

@@ -17,6 +17,7 @@ from remora.core.errors import NotReady
 from remora.events.from_settings import intake_of, slate_log_of
 from remora.events.intake import Intake
 from remora.events.slate_log import SlateLog
+from remora.serving.entity_writes import EntityWrites
 from remora.serving.executors import Executor, FusedExecutor, GraphExecutor
 from remora.serving.host_check import HostCheck, answered_hosts
 from remora.serving.loaded_bundle import LoadedBundle, Loader
@@ -42,11 +43,14 @@ class Gateway(Replica, Rpc):
         self._live = live  # to be asked nothing: what it is bound to belongs to the application
         self._limits, self._knows_the_way = loader.settings.serving, False
         self._intake: Intake | None = None
+        self._entities: EntityWrites | None = None
         self._slates: SlateLog | None = None
         super().__init__(loader, with_users=not phases)
         events = loader.settings.events
         try:
             self._intake = self._taking(loader.settings) if events.intake else None
+            if events.intake and events.entities:
+                self._entities = EntityWrites.of(loader.settings, self.metrics.entities)
             self._slates = slate_log_of(loader.settings, self.metrics.not_logged) if events.log_slates else None
         except NotReady as reason:  # the settings say of no place for a log
             logger.warning("%s", reason)
@@ -54,7 +58,7 @@ class Gateway(Replica, Rpc):
         aside = StagePool(1)
 
         def executor(of: LoadedBundle, threads: StagePool) -> Executor:
-            return GraphExecutor(of.bundle, *phases) if phases else FusedExecutor(of, threads)
+            return GraphExecutor(of, *phases) if phases else FusedExecutor(of, threads)
 
         self._router = BundleRouter(
             lambda: self.bundles.active,
@@ -81,12 +85,12 @@ class Gateway(Replica, Rpc):
         """Serve calls it when a replica goes: what waits is written."""
         if (router := getattr(self, "_router", None)) is not None:  # without one it has never begun
             router.flush()
-        for log in (self._intake, self._slates):
+        for log in (self._intake, self._entities, self._slates):
             if log is not None:
                 log.close()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        app = application(self._router, self._intake)
+        app = application(self._router, self._intake, self._entities)
         hosts = answered_hosts(self._limits)
         if hosts is not None:
             app.add_middleware(HostCheck, hosts=hosts)

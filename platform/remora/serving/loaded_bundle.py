@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from remora.control.replica_status import ReplicaStatus
 from remora.control.traffic import Traffic
+from remora.events.entity_update import EntityUpdate
 from remora.features.cached_users import CachedUsers
 from remora.pipeline import Hydrator, Pipeline, Query, Slate, StageContext
 from remora.pipeline.cache import Cache
@@ -18,16 +19,18 @@ from remora.settings import Settings
 from remora.settings.retrieval import TWO_TOWER
 from remora.surfaces.build import pipelines
 from remora.surfaces.popular_fallback import popular_fallback
+from remora.wiring.live_items import LiveItems
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedBundle:
-    """One bundle, live."""
+    """One bundle, live; ``live``: with which items that were sent since, None where none are followed."""
 
     bundle: str
     context: StageContext
     surfaces: Mapping[str, Pipeline]
     popular_fallback: Pipeline
+    live: LiveItems | None = None
 
     @classmethod
     def load(cls, loader: Loader, bundle: str, *, with_users: bool = True) -> LoadedBundle:
@@ -47,6 +50,22 @@ class LoadedBundle:
         return cls(
             bundle=bundle, context=context, surfaces=pipelines(context), popular_fallback=popular_fallback(context)
         )
+
+    def with_items(self, updates: Iterable[EntityUpdate]) -> LoadedBundle:
+        """The same with what was sent since, in place of what is known of these items; the stages are made again, of
+        what the bundle holds in memory."""
+        live = (self.live or LiveItems.none(self.context)).plus(updates)
+        return replace(LoadedBundle.of(live.context, bundle=self.bundle), live=live)
+
+    @property
+    def opened(self) -> StageContext:
+        """What its stages are made from without any item that was sent since: the rows of its own items alone."""
+        return self.context if self.live is None else self.live.opened
+
+    @property
+    def catalogue(self) -> str:
+        """The digest of the items that it has beyond its own: replicas in which it is the same have the same rows."""
+        return self.context.vocabulary.digest
 
     def run(self, query: Query) -> Slate:
         """The slate of a query, all stages here."""
@@ -104,3 +123,20 @@ class Loader(Protocol):
 
     def users(self, context: StageContext) -> Hydrator:
         """Who tells what is known of a user, in rows of the context's vocabulary."""
+
+    def items(self) -> ItemStates | None:
+        """The items that are sent, which replicas follow; None where none are taken. NotReady, StorageError while they
+        cannot be read."""
+
+
+class ItemStates(Protocol):
+    """What holds of each item that was ever sent, as :class:`~remora.events.entity_states.EntityStates` has it."""
+
+    current: Mapping[str, EntityUpdate]
+
+    def poll(self, seconds: float) -> list[EntityUpdate]:
+        """Updates that hold now and did not before, after at most so many seconds. NotReady, StorageError while they
+        cannot be read."""
+
+    def close(self) -> None:
+        """Let the log go."""

@@ -31,6 +31,9 @@ class ServingMetrics:
         )
         self._fallbacks = _counter("remora_fallback_slates_total", "Slates of a fallback.", "surface", "fallback")
         self._events = _counter("remora_events_total", "Events that were sent, by what became of them.", "verdict")
+        self._entities = _counter(
+            "remora_entity_updates_total", "Items and users that were sent, by what became of them.", "kind", "result"
+        )
         self._not_logged = _counter("remora_slates_not_logged_total", "Served slates that the log did not take.")
         self._ready = _gauge("remora_replica_ready", "1 when the replica serves the production that it follows.")
         self._refused = _gauge(
@@ -39,6 +42,15 @@ class ServingMetrics:
         self._unrecorded = _gauge(
             "remora_unrecorded_alias_moves",
             "Aliases that no promotion record counts for: moved in MLflow, or it is damaged.",
+        )
+        self._live_items = _gauge(
+            "remora_live_items", "Items that the replica serves and the bundle in production does not have."
+        )
+        self._items_followed = _gauge(
+            "remora_items_followed", "0 while the replica cannot follow the items that are sent."
+        )
+        self._item_lag = _gauge(
+            "remora_item_lag_seconds", "From when an item was sent to when slates have it, of the last."
         )
         self._candidates = _counter("remora_candidates_total", "Candidates after each stage.", "surface", "stage")
         self._stages = metrics.Histogram(
@@ -70,6 +82,10 @@ class ServingMetrics:
         """Count events that were sent."""
         self._events.inc(count, {"verdict": verdict})
 
+    def entities(self, kind: str, result: str, count: int) -> None:
+        """Count items or users that were sent."""
+        self._entities.inc(count, {"kind": kind, "result": result})
+
     def not_logged(self, count: int) -> None:
         """Count served slates that the log did not take."""
         self._not_logged.inc(count)
@@ -82,6 +98,13 @@ class ServingMetrics:
         """Show how the replica stands now."""
         for gauge, value in ((self._ready, int(ready)), (self._refused, refused), (self._unrecorded, unrecorded)):
             gauge.set(value)
+
+    def items(self, *, live: int, followed: bool, lag_seconds: float | None) -> None:
+        """Show how the replica follows the items that are sent."""
+        self._live_items.set(live)
+        self._items_followed.set(int(followed))
+        if lag_seconds is not None:
+            self._item_lag.set(lag_seconds)
 
     def looked_up(self, cache: str, found: bool) -> None:
         """Count one look-up."""

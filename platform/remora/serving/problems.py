@@ -12,8 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from remora.core.errors import BadRequest, NotFound, NotReady, Refused
+from remora.events.entity_contract import UnfitColumns
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -132,17 +134,27 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 
 async def _refused(request: Request, error: Refused) -> JSONResponse:
-    return document(request, next(kind for branch, kind in REFUSALS if isinstance(error, branch)), str(error))
+    said = error.mistakes if isinstance(error, UnfitColumns) else {}
+    mistakes = [FieldError(pointer=bounded(f"/{name}"), detail=bounded(why)) for name, why in said.items()]
+    kind = next(kind for branch, kind in REFUSALS if isinstance(error, branch))
+    return document(request, kind, str(error), errors=mistakes)
 
 
 async def _refused_by_the_framework(request: Request, error: HTTPException) -> JSONResponse:
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    detail = str(error.detail)
+    detail, headers = str(error.detail), error.headers
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}. The API is described at /docs."
     if error.status_code == 405:
-        detail = f"{request.method} is not what {request.url.path} answers."
-    return document(request, kind, detail, status=error.status_code, headers=error.headers)
+        detail, headers = f"{request.method} is not what {request.url.path} answers.", {"Allow": _methods(request)}
+    return document(request, kind, detail, status=error.status_code, headers=headers)
+
+
+def _methods(request: Request) -> str:
+    """Of all routes of the path: the framework names those of the first one alone."""
+    routes = [one for one in request.app.routes if isinstance(one, Route)]
+    fitting = [one for one in routes if one.matches(request.scope)[0] != Match.NONE]
+    return ", ".join(sorted({method for one in fitting for method in one.methods or ()}))
 
 
 async def _not_ready(request: Request, error: Exception) -> JSONResponse:

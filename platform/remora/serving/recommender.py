@@ -14,6 +14,7 @@ from remora.feedback.served_slate import ServedItem, ServedSlate, SlateSink
 from remora.pipeline import Query, Slate
 from remora.pipeline.cache import ignored
 from remora.serving.after_answers import AfterAnswers
+from remora.serving.cached_slate import CachedSlate
 from remora.serving.executors import Executor
 from remora.serving.explanation import Explanation
 from remora.serving.fallback_chain import FallbackChain
@@ -37,6 +38,8 @@ class Recommender:
 
     For a moment a phase of a graph may not have the bundle: the fallback chain answers then, or BundleMismatch is
     raised where ``yields`` says that another recommender is asked next.
+
+    ``cached``: the slates that the fallback chain keeps, those of the same bundle before its live items changed.
     """
 
     def __init__(
@@ -47,13 +50,14 @@ class Recommender:
         metrics: ServingMetrics | None = None,
         counter: RequestCounter | None = None,
         sinks: Sequence[SlateSink] = (),
+        cached: CachedSlate | None = None,
     ) -> None:
         self.loaded, self.executor, self.limits, self.metrics = loaded, executor, limits, metrics
         self.counter = counter or RequestCounter()
         self.after = AfterAnswers((self.counter.answered, *((metrics.answered,) if metrics else ()), *sinks))
         self.fallbacks = FallbackChain(
             loaded.popular_fallback,
-            cache_size=limits.slate_cache_size,
+            cached or CachedSlate(limits.slate_cache_size),
             looked_up=metrics.looked_up if metrics else ignored,
         )
         # A shadow's slates go nowhere, and neither do slates where none are logged.

@@ -13,6 +13,7 @@ from remora.pipeline import Query
 from remora.registry.unrecorded import UnrecordedMove
 from remora.serving.autoscaling import LATE
 from remora.serving.bundle_follower import BundleFollower
+from remora.serving.item_follower import ItemFollower
 from remora.serving.loaded_bundle import LoadedBundle, Loader
 from remora.serving.metrics import ServingMetrics
 from remora.serving.stage_pool import StagePool
@@ -43,11 +44,15 @@ class Replica:
         self._heartbeat = self._quiet = 0
         self._unrecorded: set[UnrecordedMove] = set()
         self.bundles = self.threads.wait_for(BundleFollower, loader.traffic, self._opened, loader.first_traffic)
+        self._items = ItemFollower(loader.items, self.bundles)
+        follows_items = self.threads.wait_for(self._items.begin)
         self._settle()
         self._see_unrecorded()
         self._show_standing()
         if loader.follows:
             self.bundles.run(limits.traffic_poll_seconds, self._looked)
+        if follows_items:
+            self._items.run()
 
     def _opened(self, bundle: str) -> LoadedBundle:
         """A bundle, loaded and warmed up."""
@@ -73,7 +78,7 @@ class Replica:
             raise NotReady(f"a thread has been at the same piece of work for {seconds:.0f} s")
         loaded = self.bundles.active.production
         if loaded.bundle not in self._probed:
-            self._probed = {loaded.bundle: probe(loaded.context)}
+            self._probed = {loaded.bundle: probe(loaded.opened)}
         await self._prober.do(loaded.run, self._probed[loaded.bundle])
 
     def _looked(self, changed: bool) -> None:
@@ -113,6 +118,17 @@ class Replica:
         bundles, unrecorded = self.bundles, len(self._unrecorded)
         refused = len(bundles.load_errors) + bool(bundles.damage)
         self.metrics.standing(ready=bundles.is_current, refused=refused, unrecorded=unrecorded)
+        vocabulary, items = bundles.active.production.context.vocabulary, self._items.stats
+        self.metrics.items(
+            live=len(vocabulary) - vocabulary.live_from, followed=items.follows, lag_seconds=self._item_lag()
+        )
+
+    def _item_lag(self) -> float | None:
+        """From when the last item was sent to when it was swapped in; None before one was."""
+        items = self._items.stats
+        if items.sent is None or items.swapped is None:
+            return None
+        return (items.swapped - items.sent).total_seconds()
 
     def _report(self) -> ReplicaStatus:
         context, now = serve.get_replica_context(), self.bundles.active

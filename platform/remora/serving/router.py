@@ -152,8 +152,9 @@ class BundleRouter:
         loaded, recommender = now.loaded[bundle], self._recommenders.get(bundle)
         if recommender is None or recommender.loaded is not loaded:
             executor, counter = self._executor(loaded), self._counters[bundle]
+            cached = None if recommender is None else recommender.fallbacks.cache
             recommender = self._recommenders[bundle] = Recommender(
-                loaded, executor, self._limits, self._metrics, counter, self._sinks
+                loaded, executor, self._limits, self._metrics, counter, self._sinks, cached
             )
         return recommender
 

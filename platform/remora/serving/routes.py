@@ -9,8 +9,9 @@ from fastapi import Depends, FastAPI, Path, Query, Request
 
 from remora import __version__
 from remora.events.intake import Intake
-from remora.serving import docs_page, openapi, problems
+from remora.serving import docs_page, entity_routes, openapi, problems
 from remora.serving.body_limit import BodyLimit
+from remora.serving.entity_writes import EntityWrites
 from remora.serving.event_schemas import MAX_VALUES, EventsRequest, EventsResponse
 from remora.serving.explanation import Explanation
 from remora.serving.path_ids import two_ids
@@ -42,8 +43,8 @@ class EventsRoute(StrictRoute):
     most_values = MAX_VALUES
 
 
-def application(router: BundleRouter, intake: Intake | None = None) -> FastAPI:
-    """The API's routes, each one call of the router, or of the intake where events are taken."""
+def application(router: BundleRouter, intake: Intake | None = None, entities: EntityWrites | None = None) -> FastAPI:
+    """The API's routes, each one call of the router, or of what takes events, items and users where they are taken."""
     app = FastAPI(
         title="Remora",
         version=__version__,
@@ -57,7 +58,7 @@ def application(router: BundleRouter, intake: Intake | None = None) -> FastAPI:
     app.router.route_class = StrictRoute
     app.add_middleware(BodyLimit, most_bytes=router.limits.max_body_bytes)
     problems.install(app)
-    openapi.install(app, router.surfaces)
+    openapi.install(app, router.surfaces, None if entities is None else entities.contract)
     docs_page.install(app)
 
     @app.post("/v1/recommend", responses=problems.RESPONSES)
@@ -112,6 +113,9 @@ def application(router: BundleRouter, intake: Intake | None = None) -> FastAPI:
         app.router.add_api_route(
             "/v1/events", events, methods=["POST"], responses=problems.RESPONSES, route_class_override=EventsRoute
         )
+
+    if entities is not None:
+        entity_routes.install(app, entities)
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz")

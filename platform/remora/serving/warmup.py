@@ -13,7 +13,7 @@ from remora.serving.loaded_bundle import LoadedBundle
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.as_message import as_message
 from remora.surfaces.responses import response_to
-from remora.surfaces.warmup_queries import warmup_queries
+from remora.surfaces.warmup_queries import UNKNOWN_USER, warmup_queries
 
 MOST_ROUNDS = 20
 
@@ -28,6 +28,7 @@ def warm_up(loaded: LoadedBundle, *, within_ms: float) -> float:
     is too slow does not: after some rounds it is said in the log, and requests will say it in ``degraded``.
     """
     queries = warmup_queries(loaded.context)
+    loaded.context.vocabulary.row(UNKNOWN_USER)  # so that ids can be looked up
     slowest = np.inf
     for _ in range(MOST_ROUNDS):
         slowest = max(_milliseconds(loaded, query) for query in queries)

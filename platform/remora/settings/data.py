@@ -79,9 +79,9 @@ class SourceSettings(Section):
         description="a file, a directory of files, or the folder of an Iceberg or Delta table: local (relative to the "
         "home) or s3://; with `catalog`, the name of a table such as shop.events",
     )
-    format: Literal["parquet", "csv", "jsonl", "iceberg", "delta"] = Field(
+    format: Literal["parquet", "csv", "jsonl", "iceberg", "delta", "updates"] = Field(
         description="of the files, or of the table; jsonl has an object a line, whose nested fields are named as in "
-        "`item.id`"
+        "`item.id`; updates are items and users that were sent to the server, a source that a run adds itself"
     )
     split: str | None = Field(
         None,

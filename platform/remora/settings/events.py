@@ -18,7 +18,7 @@ class KafkaSettings(Section):
     topic_prefix: str = Field(
         "remora-",
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
-        description="before `events` and `slates`: names of topics",
+        description="before `events`, `slates`, `items` and `users`: names of topics",
     )
     properties_file: LocalPath | None = Field(
         None,
@@ -40,9 +40,10 @@ class LiveSettings(Section):
 
 
 class EventsSettings(Section):
-    """`POST /v1/events` and its log."""
+    """`POST /v1/events`, items and users that are sent, and their log."""
 
     intake: bool = Field(True, description="answer `POST /v1/events`")
+    entities: bool = Field(True, description="where events are taken, answer `PUT` and `DELETE` of items and users too")
     kafka: KafkaSettings = KafkaSettings()
     live: LiveSettings = LiveSettings()
     folder: LocalPath | None = Field(
@@ -57,7 +58,10 @@ class EventsSettings(Section):
         7.0, ge=0, le=MOST_DAYS, description="how long files of the log stay once they are in the home's events"
     )
     max_waiting: int = Field(
-        20_000, ge=1, le=100_000_000, description="events of a replica that wait for the disk before it answers 503"
+        20_000,
+        ge=1,
+        le=100_000_000,
+        description="events of a replica, items or users that wait for the disk before it answers 503",
     )
     known_ids: int = Field(
         100_000,

@@ -76,6 +76,12 @@ class ServingSettings(Section):
     traffic_poll_seconds: float = Field(
         1.0, gt=0, le=3_600, description="how often a replica looks which bundles it is to serve"
     )
+    max_live_items: int = Field(
+        10_000,
+        ge=0,
+        le=1_000_000,
+        description="items that were sent since the bundle and that it does not have; of more the last ones are served",
+    )
     slate_cache_size: int = Field(
         20_000, ge=1, le=100_000_000, description="slates that a replica keeps for the fallback chain"
     )

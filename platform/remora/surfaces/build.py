@@ -26,7 +26,9 @@ def pipeline_of(context: StageContext, surface: str) -> Pipeline:
         if not isinstance(made, Pipeline):
             kind = rules.pipeline.kind.name
             raise ComponentError(kind, rules.pipeline.type, f"it gives {type(made).__name__}, and not a Pipeline")
-        return made if made.hydrators else replace(made, hydrators=hydrators)
+        return replace(
+            made, hydrators=made.hydrators or hydrators, live_from=context.live_from, deleted=context.deleted
+        )
     return Pipeline(
         hydrators=hydrators,
         sources=_stages(rules.live("sources"), here),
@@ -35,6 +37,8 @@ def pipeline_of(context: StageContext, surface: str) -> Pipeline:
         rerankers=_stages(rules.live("rerankers"), here),
         backfill=None if rules.backfill is None else _made(rules.backfill, here),
         merge=here.merge,
+        live_from=context.live_from,
+        deleted=context.deleted,
     )
 
 

@@ -19,5 +19,7 @@ def popular_fallback(context: StageContext) -> Pipeline:
     return Pipeline(
         sources=named(*in_segment),
         filters=named(SeedItem(), UnavailableItems(available=context.snapshot.available)),
-        backfill=Popular(scores=context.snapshot.popularity),
+        backfill=Popular(scores=context.snapshot.popularity, ranked=context.snapshot.most_popular),
+        live_from=context.live_from,
+        deleted=context.deleted,
     )

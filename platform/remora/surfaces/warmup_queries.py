@@ -32,8 +32,14 @@ def probe(context: StageContext) -> Query:
     return _query(context, context.settings.ranking.surface, _popular(context)[: SOME + 1], None)
 
 
+def probes(context: StageContext) -> tuple[Query, ...]:
+    """The same of each surface."""
+    popular = _popular(context)[: SOME + 1]
+    return tuple(_query(context, surface, popular, None) for surface in context.settings.surfaces)
+
+
 def _popular(context: StageContext) -> ItemCodes:
-    return np.argsort(-context.snapshot.popularity, kind="stable")[: max(HISTORIES) + 1].astype(np.int32)
+    return context.snapshot.most_popular[: max(HISTORIES) + 1]
 
 
 def _query(context: StageContext, surface: str, popular: ItemCodes, user: str | None) -> Query:

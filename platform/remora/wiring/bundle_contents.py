@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import numpy.typing as npt
 
 from remora.core.errors import DataError, Refused
 from remora.core.home import Home
 from remora.core.json_document import parse_document
-from remora.core.vocabulary import ItemCodes, Vocabulary
+from remora.core.vocabulary import Vocabulary
 from remora.datasets.catalogue import users_as_of
 from remora.features.snapshot import ItemSnapshot
 from remora.features.transforms import cross
 from remora.ingest.lake import Lake
 from remora.pipeline import Hydrator, Items, StageContext
 from remora.pipeline.merge_weights import MergeWeights
-from remora.ranking.columns import RankerColumns
 from remora.ranking.ranker import Ranker
 from remora.ranking.scorer import ObjectiveScorer
 from remora.registry.bundle import Bundle
@@ -34,6 +30,7 @@ from remora.settings.components import RetrievalModelChoice
 from remora.settings.retrieval import TWO_TOWER
 from remora.steps.path import MODELS as TRAINED
 from remora.wiring.bundle_packages import packages_of
+from remora.wiring.item_columns import ItemColumns
 
 SNAPSHOT, MODELS, MERGE_WEIGHTS = "snapshot.parquet", "models", "merge_weights.json"
 
@@ -107,27 +104,6 @@ def scorer_of(ranker: Ranker, snapshot: Items, settings: Settings) -> ObjectiveS
         user_columns=tuple(dict.fromkeys(of_users)),
         cross=cross.cross,
     )
-
-
-@dataclass(frozen=True)
-class ItemColumns:
-    """The snapshot's columns of some rows, as the ranker and the cross features read them; text is looked up once."""
-
-    snapshot: Items
-    read: RankerColumns
-    names: tuple[str, ...]
-
-    def __call__(self, rows: ItemCodes) -> Mapping[str, npt.NDArray[Any]]:
-        """Each column at ``rows``; categories as (n, m)."""
-        columns: dict[str, npt.NDArray[Any]] = {name: column[rows] for name, column in self._columns.items()}
-        columns[cross.CATEGORIES] = self.snapshot.categories[rows]
-        return columns
-
-    @cached_property
-    def _columns(self) -> dict[str, npt.NDArray[Any]]:
-        texts = {column.name: column for column in self.read.columns if column.categories is not None}
-        whole = {name: self.snapshot.column(name) for name in self.names}
-        return {name: texts[name].encode(column) if name in texts else column for name, column in whole.items()}
 
 
 def context_of(

@@ -36,14 +36,15 @@ def _download(step: Step, settings: Settings, home: Home, before: Before) -> Ste
 
 
 def _ingest(step: Step, settings: Settings, home: Home, before: Before) -> StepPlan:
-    from remora.events.collect import has_new_events
+    from remora.events.collect import has_new_records
     from remora.ingest.file_fingerprints import read_fingerprints
     from remora.ingest.lake import lake_artifacts
     from remora.ingest.provenance import lake_provenance
     from remora.ingest.sent_events import with_sent_events
+    from remora.ingest.sent_updates import with_sent_updates
     from remora.ingest.source_changes import source_changes
 
-    settings = with_sent_events(settings)
+    settings = with_sent_updates(with_sent_events(settings))
     artifacts = lake_artifacts(home)
     current = artifacts.current_version()
     metadata = artifacts.metadata(current) if current else None
@@ -53,7 +54,7 @@ def _ingest(step: Step, settings: Settings, home: Home, before: Before) -> StepP
     known = read_fingerprints(Artifact(home, step.artifact, current, metadata))
     now = lake_provenance(settings, known.values())
     own = tuple(differences(made_from, now)) if made_from else (UNRECORDED,)
-    changes, sent = source_changes(settings, home, known), has_new_events(settings)
+    changes, sent = source_changes(settings, home, known), has_new_records(settings)
     files = tuple(Reason(kind=ReasonKind.FILES, text=text) for text in changes.said)
     if sent:
         files += (Reason(kind=ReasonKind.FILES, text="the event log has something that is not collected yet"),)

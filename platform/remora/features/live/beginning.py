@@ -20,6 +20,7 @@ from remora.core.home import Home
 from remora.core.parquet import read_parquet
 from remora.core.tables import EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID
 from remora.events.compaction import noted_files, read_compacted
+from remora.events.entity_states import EntityStates
 from remora.events.from_settings import EVENTS, SLATES, reader_of
 from remora.events.intake import REASON
 from remora.events.log import LogReader, LogTail
@@ -28,6 +29,8 @@ from remora.extensions import ComponentChoice
 from remora.features.applied import MATERIALIZE, views_to_write
 from remora.features.build import event_columns, transform_context, views_of_events
 from remora.features.live.row_store import writer_of
+from remora.features.live.sent_items import SentItems
+from remora.features.live.sent_users import SentUsers
 from remora.features.profiles import CATEGORY_NUMBERS, EPOCH
 from remora.features.tables import FeatureTables
 from remora.features.transforms.transform import TransformContext
@@ -44,34 +47,44 @@ Topic = tuple[LogTail, Callable[[bytes], Iterable[Event]]]
 
 @dataclass(frozen=True, eq=False)
 class EventFilter:
-    """Which events count for the state of one writer: its own users, of items that the catalogue has, and of what users
-    did rather than what they were shown. The ingest keeps the others out of the same features."""
+    """Which events count for the state of one writer: its own users, of items that the catalogue has or that were sent
+    since, and of what users did rather than what they were shown. The ingest keeps the others out of the same
+    features."""
 
-    items: frozenset[str]
+    items: set[str]
     impression: str | None
     writer: int
     writers: int
 
     def takes(self, event: Event) -> bool:
         """Does this one count?"""
-        if event[ITEM_ID] not in self.items or event[EVENT_TYPE] == self.impression:
-            return False
-        return self.writers == 1 or writer_of(event[USER_ID], self.writers) == self.writer
+        return event[ITEM_ID] in self.items and self._may_take(event)
+
+    def awaits_item(self, event: Event) -> bool:
+        """Would this one count if its item were known?"""
+        return event[ITEM_ID] not in self.items and self._may_take(event)
+
+    def has(self, user: str) -> bool:
+        """Is the user one of the writer's?"""
+        return self.writers == 1 or writer_of(user, self.writers) == self.writer
 
     def of(self, events: pl.DataFrame) -> pl.DataFrame:
         """Those of a table, in their order."""
         if self.impression is not None:
             events = events.filter(pl.col(EVENT_TYPE) != self.impression)
         if self.writers > 1:
-            own = [user for user in events[USER_ID].unique() if writer_of(user, self.writers) == self.writer]
-            events = events.filter(pl.col(USER_ID).is_in(own))
+            events = events.filter(pl.col(USER_ID).is_in([user for user in events[USER_ID].unique() if self.has(user)]))
         return events.filter(pl.col(ITEM_ID).is_in(self.items))
+
+    def _may_take(self, event: Event) -> bool:
+        return event[EVENT_TYPE] != self.impression and self.has(event[USER_ID])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LiveBeginning:
     """``lake``: events that the feature tables ``tables`` are made of, which end at ``end``; ``collected``: those that
-    came later and are in files; ``topics`` continue behind them."""
+    came later and are in files; ``topics`` continue behind them. ``items`` and ``users``: what was sent of them, None
+    where they are not taken."""
 
     tables: str
     end: datetime
@@ -81,6 +94,8 @@ class LiveBeginning:
     counts: EventFilter
     views: Mapping[str, ComponentChoice]
     context: TransformContext
+    items: SentItems | None = None
+    users: SentUsers | None = None
 
 
 def serving_tables(settings: Settings) -> FeatureTables:
@@ -107,16 +122,19 @@ def begin(settings: Settings, writer: int) -> LiveBeginning:
     items = tables.read("item_catalogue", columns if names else columns[:2])
     context = transform_context(settings, end, names, items)
     views = views_of_events(settings, "user", context)
-    counts = EventFilter(
-        frozenset(items[ITEM_ID].to_pylist()), settings.data.impression, writer, settings.events.live.writers
-    )
+    sent_items, sent_users = _sent(settings, lake, end)
+    known = set(items[ITEM_ID].to_pylist())
+    if sent_items is not None:
+        known |= {update.id for update in sent_items.known()}
+        context = sent_items.added_to(context, sent_items.known())
+    counts = EventFilter(known, settings.data.impression, writer, settings.events.live.writers)
     read = event_columns(lake.event_schema.names, views.values())
     # The types of the lake, also where it has no event for this writer.
     empty = pl.DataFrame(pa.schema([lake.event_schema.field(name) for name in read]).empty_table())
     events = [counts.of(pl.DataFrame(table)) for table in lake.tables(since=EPOCH, columns=read)]
-    known = {place.path.rsplit("/", 1)[-1] for place in read_fingerprints(artifact) if FOLDER in place.path}
+    in_lake = {place.path.rsplit("/", 1)[-1] for place in read_fingerprints(artifact) if FOLDER in place.path}
     # A file that the document does not count yet is written again by whoever collects next.
-    files = [name for name in noted_files(home, FOLDER, compacted) if name not in known]
+    files = [name for name in noted_files(home, FOLDER, compacted) if name not in in_lake]
     collected = [
         counts.of(pl.DataFrame(read_parquet(home.at(f"{FOLDER}/{name}"), None, home.filesystem))) for name in files
     ]
@@ -129,7 +147,16 @@ def begin(settings: Settings, writer: int) -> LiveBeginning:
         counts=counts,
         views=views,
         context=context,
+        items=sent_items,
+        users=sent_users,
     )
+
+
+def _sent(settings: Settings, lake: Lake, end: datetime) -> tuple[SentItems | None, SentUsers | None]:
+    if not settings.events.entities or reader_of(settings) is None:
+        return None, None
+    items = SentItems(EntityStates.open(settings, "items"), lake.item_schema, settings.data)
+    return items, SentUsers(EntityStates.open(settings, "users"), lake, end, settings.data)
 
 
 def _topics(settings: Settings) -> list[tuple[LogReader, Callable[[bytes], Iterable[Event]]]]:

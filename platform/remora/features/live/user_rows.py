@@ -32,7 +32,7 @@ class UserRows:
     """
 
     def __init__(self, views: Mapping[str, ComponentChoice], context: TransformContext) -> None:
-        self._views, self._context = views, context
+        self.context, self._views = context, views
         self._kept: dict[str, dict[str, tuple[date, Row]]] = {view: {} for view, one in views.items() if _daily(one)}
         self.failed: dict[str, str] = {}
 
@@ -95,7 +95,7 @@ class UserRows:
         return {user: kept[user][1] for user in day_of}
 
     def _view(self, view: str, choice: ComponentChoice, events: pl.DataFrame, instants: pl.DataFrame) -> dict[str, Row]:
-        found = choice.component.cls.latest(choice.config, events, self._context, instants)
+        found = choice.component.cls.latest(choice.config, events, self.context, instants)
         last = instants["instant"].max()
         assert isinstance(last, datetime)
         # The checks of a build, and its types.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,11 +13,14 @@ from remora.core.tables import EVENT_TIMESTAMP, KNOWN_TIMESTAMP, USER_ID
 from remora.features.live.beginning import Event, LiveBeginning, begin
 from remora.features.live.row_store import LiveRowStore
 from remora.features.live.user_events import UserEvents
-from remora.features.live.user_rows import UserRows, instants_of
+from remora.features.live.user_rows import Row, UserRows, instants_of
 from remora.settings import Settings
 
 USERS_AT_ONCE = 500
 """Rows that are made and written together."""
+
+MAX_UNKNOWN = 10_000
+"""Events of items that nobody knows: their items may be sent a moment later, or be in a log that was read before."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +47,10 @@ class LiveUsers:
         self, beginning: LiveBeginning, store: LiveRowStore, *, most_events: int, clock: Callable[[], datetime]
     ) -> None:
         self.tables, self.stats = beginning.tables, LiveStats()
-        self._topics, self._takes = beginning.topics, beginning.counts.takes
+        self._topics, self._counts = beginning.topics, beginning.counts
+        self._sent_items, self._sent_users = beginning.items, beginning.users
+        self._came, self._touched = list[Event](), dict[str, None]()
+        self._unknown: deque[Event] = deque(maxlen=MAX_UNKNOWN)
         self._store, self._clock = store, clock
         self._events = UserEvents(beginning.lake, beginning.collected, most=most_events)
         self._rows = UserRows(beginning.views, beginning.context)
@@ -65,42 +72,79 @@ class LiveUsers:
         """Let the logs go."""
         for tail, _ in self._topics:
             tail.close()
+        for sent in (self._sent_items, self._sent_users):
+            if sent is not None:
+                sent.close()
 
     def take(self, seconds: float) -> list[str]:
-        """Take the events that came, waiting at most so long for the first; whose state they change. StorageError,
-        NotReady while a log cannot be read."""
-        touched: dict[str, None] = {}
+        """Take the events that came, waiting at most so long for the first, and what was sent of users; whose state
+        they change. StorageError, NotReady while a log cannot be read: what was read of the others is not lost."""
         for place, (tail, convert) in enumerate(self._topics):
-            counted = [event for event in _events(tail.poll(0.0 if place else seconds), convert) if self._takes(event)]
-            touched |= dict.fromkeys(self._events.add(counted))
-            self._rows.forget_days((event[USER_ID], event[EVENT_TIMESTAMP].date()) for event in counted)
-            self.stats.events += len(counted)
-            if counted:
-                self.stats.learned = counted[-1][KNOWN_TIMESTAMP]
-        return list(touched)
+            self._came += _events(tail.poll(0.0 if place else seconds), convert)
+        # After the events, so that an item is known that was sent before them.
+        self._learn_items()
+        self._add(self._came)
+        self._came = []
+        if self._sent_users is not None:
+            self._touched |= dict.fromkeys(user for user in self._sent_users.poll() if self._counts.has(user))
+        touched, self._touched = list(self._touched), {}
+        return touched
+
+    def _learn_items(self) -> None:
+        if self._sent_items is None or not (updates := self._sent_items.poll()):
+            return
+        self._rows.context = self._sent_items.added_to(self._rows.context, updates)
+        self._counts.items.update(update.id for update in updates)
+        waiting, self._unknown = [*self._unknown], deque(maxlen=MAX_UNKNOWN)
+        self._add(waiting)
+
+    def _add(self, events: Iterable[Event]) -> None:
+        counted = list[Event]()
+        for event in events:
+            if self._counts.takes(event):
+                counted.append(event)
+            elif self._counts.awaits_item(event):
+                self._unknown.append(event)
+        self._touched |= dict.fromkeys(self._events.add(counted))
+        self._rows.forget_days((event[USER_ID], event[EVENT_TIMESTAMP].date()) for event in counted)
+        self.stats.events += len(counted)
+        if counted:
+            self.stats.learned = counted[-1][KNOWN_TIMESTAMP]
 
     def write(self, users: Iterable[str], *, at_hand: bool = False) -> None:
         """Put the rows of users in place. ``at_hand``: without what a day's views have to compute first; users who lack
         it are put off."""
         some = iter(users)
         while chosen := list(islice(some, USERS_AT_ONCE)):
-            events = self._events.of(chosen)
-            instants = instants_of(chosen, events, self._clock())
-            rows = self._rows.of(events, instants, at_hand=at_hand)
+            rows = self._made(chosen, at_hand)
             if rows:
                 self._store.write(rows, self.tables)
-            if at_hand:
-                self.put_off(self._rows.due(instants))
             self.stats.rows += len(rows)
         self.stats.failed = len(self._rows.failed)
+
+    def _made(self, users: list[str], at_hand: bool) -> dict[str, Row]:
+        """Of what they did and of what was sent of them. A user whose events fail keeps the row of before."""
+        events = self._events.of(users)
+        acting, rows = set(events[USER_ID]), dict[str, Row]()
+        if some := [user for user in users if user in acting]:
+            instants = instants_of(some, events, self._clock())
+            rows = self._rows.of(events, instants, at_hand=at_hand)
+            if at_hand:
+                self.put_off(self._rows.due(instants))
+        sent = self._sent_users.of(users) if self._sent_users is not None else {}
+        for user, row in sent.items():
+            if user in rows or user not in acting:
+                rows[user] = {**rows.get(user, {}), **row}
+        return rows
 
     def put_off(self, users: Iterable[str]) -> None:
         """Write the rows of users when there is time: see :meth:`catch_up`."""
         self._waiting |= dict.fromkeys(users)
 
     def changed_users(self) -> list[str]:
-        """Who did something since the lake."""
-        return self._events.added_users()
+        """Who did something since the lake, or was sent since the feature tables."""
+        sent = self._sent_users.changed() if self._sent_users is not None else []
+        return list(dict.fromkeys([*self._events.added_users(), *filter(self._counts.has, sent)]))
 
     @property
     def waiting(self) -> int:

@@ -42,6 +42,8 @@ class CategoryDiversity:
             "deviations of the slate's scores; 0 turns it off",
         )
 
+    takes_live_rows = True
+
     categories: Categories
     window: int
     strength: float

@@ -17,6 +17,8 @@ from remora.pipeline.runner import BACKFILL
 class ReciprocalRankFusion:
     """Reciprocal rank fusion of the sources that found the item (Cormack et al., SIGIR 2009), weighted as the merge."""
 
+    takes_live_rows = True
+
     merge: MergeWeights | None = None
 
     @classmethod

@@ -30,6 +30,7 @@ class Network:
     """The deep ranker: one network with a head for each objective.
 
     Its weights, and the vectors (items, d) of the items by row. ``indices``: of the objectives that are predicted.
+    ``live_vectors`` (m, d): of the items behind the last.
     """
 
     class Config(ComponentConfig):
@@ -59,6 +60,7 @@ class Network:
     network: RankingNetwork
     item_vectors: Tensor
     indices: tuple[int, ...] | None = None
+    live_vectors: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -98,6 +100,15 @@ class Network:
         network.load_state_dict(load_file(folder / WEIGHTS))
         return cls(spec, network, inputs.item_vectors)
 
+    @property
+    def takes_live_rows(self) -> bool:
+        """Where it has their vectors."""
+        return self.live_vectors is not None
+
+    def with_live_items(self, vectors: Tensor) -> Network:
+        """See :class:`~remora.ranking.model.VectorReadingModel`."""
+        return replace(self, live_vectors=vectors)
+
     def margins(self, batch: Batch) -> Margins:
         """Shape (n, objectives) float32, in the order of ``spec.objectives`` or of ``indices``."""
         import torch
@@ -105,7 +116,7 @@ class Network:
         from remora.ranking.network.tensors import tensors
 
         with torch.inference_mode():
-            read = tensors(batch, self.item_vectors, self.spec.settings.history)
+            read = tensors(batch, self.item_vectors, self.spec.settings.history, live=self.live_vectors)
             found: Margins = self.network(*read).numpy()
         return found if self.indices is None else found[:, self.indices]
 

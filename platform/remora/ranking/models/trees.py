@@ -55,6 +55,8 @@ class Trees:
             {}, description="feature -> 1 where more of it may only raise a score, -1 where only lower it"
         )
 
+    takes_live_rows = True
+
     boosters: Mapping[str, xgboost.Booster]
 
     def __post_init__(self) -> None:

@@ -9,11 +9,16 @@ import torch
 from torch import Tensor
 
 from remora.core.vocabulary import ItemCodes
+from remora.pipeline.live_rows import vectors_at
 from remora.ranking.batch import Batch
 
 
-def tensors(batch: Batch, item_vectors: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def tensors(
+    batch: Batch, item_vectors: Tensor, length: int, *, live: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """What the network reads of n candidates of q slates, at most ``length`` items of a history.
+
+    ``live`` (m, d) are the vectors of the rows behind the last of ``item_vectors``.
 
     Features (n, F) float32, items (n, d), histories (q, l, d), present (q, l) bool, slate (n,) int64.
     """
@@ -21,8 +26,8 @@ def tensors(batch: Batch, item_vectors: Tensor, length: int) -> tuple[Tensor, Te
     present = torch.from_numpy(history >= 0)
     return (
         torch.from_numpy(batch.features),
-        item_vectors[torch.from_numpy(batch.rows.astype(np.int64))],
-        item_vectors[torch.from_numpy(history).clamp(min=0)],
+        vectors_at(item_vectors, live, torch.from_numpy(batch.rows.astype(np.int64))),
+        vectors_at(item_vectors, live, torch.from_numpy(history).clamp(min=0)),
         present,
         torch.from_numpy(batch.slate),
     )

@@ -43,6 +43,8 @@ class TrainedVectors(VectorModel):
     Items that came after the training have no vector: they are not found, and count for nothing in a history.
     """
 
+    takes_live_rows = True
+
     items: ItemVectors
 
     @abstractmethod

@@ -12,7 +12,13 @@ if TYPE_CHECKING:  # settings import the components that they name
 
 
 class VectorModel(ABC):
-    """The trained towers, and models of ``retrieval.models`` that are like them; a score is an inner product."""
+    """The trained towers, and models of ``retrieval.models`` that are like them; a score is an inner product.
+
+    One that says ``takes_live_rows`` may be asked of items that came after it was learned, and knows what it does not
+    know (:mod:`remora.pipeline.live_rows`).
+    """
+
+    takes_live_rows: bool = False
 
     @abstractmethod
     def of_user(self, query: Query) -> Floats | None:

@@ -25,6 +25,11 @@ class NearestItems(ReadsModel):
     limit: int
     skip_seen: bool = True
 
+    @property
+    def takes_live_rows(self) -> bool:
+        """Where the model does."""
+        return self.model.takes_live_rows
+
     @classmethod
     def from_config(cls, config: Config, context: StageContext) -> NearestItems:
         """Over the model's vectors."""

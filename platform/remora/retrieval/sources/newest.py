@@ -19,8 +19,7 @@ from remora.settings.bounds import MOST_DAYS
 from remora.settings.retrieval import TWO_TOWER
 
 if TYPE_CHECKING:  # settings import the components that they name
-    from remora.retrieval.encoder import UserEncoder
-    from remora.retrieval.index import ItemIndex
+    from remora.retrieval.two_tower import Towers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +38,16 @@ class Newest:
             30.0, gt=0, le=MOST_DAYS, description="since an item's first event, or its entry in the catalogue"
         )
 
-    encoder: UserEncoder
-    index: ItemIndex
+    towers: Towers
     new: npt.NDArray[np.bool_]
     age_days: Floats
     limit: int
     skip_seen: bool = True
+
+    @property
+    def takes_live_rows(self) -> bool:
+        """Where the towers have vectors of live items."""
+        return self.towers.takes_live_rows
 
     @classmethod
     def from_config(cls, config: Config, context: StageContext) -> Newest:
@@ -53,8 +56,7 @@ class Newest:
 
         towers = context.model(TWO_TOWER, Towers)
         return cls(
-            encoder=towers.encoder,
-            index=towers.index,
+            towers=towers,
             new=context.snapshot.new(config.days),
             age_days=context.snapshot.age_days,
             limit=config.limit,
@@ -65,7 +67,7 @@ class Newest:
         """Cosine of user and item by its content, best first."""
         enough = self.limit + overfetch(query, skip_seen=self.skip_seen)
         if query.user_found or len(query.history):
-            found = self.index.search(self.encoder.encode(query), enough, allowed=self.new)
+            found = self.towers.search(self.towers.encoder.encode(query), enough, allowed=self.new)
         else:
             # A user of whom nothing is known has no vector to search with.
             rows = self.youngest[:enough]

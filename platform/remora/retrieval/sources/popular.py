@@ -27,4 +27,7 @@ class Popular(StaticRanking):
     @classmethod
     def from_config(cls, config: Config, context: StageContext) -> Popular:
         """Over the items as they are."""
-        return cls(scores=context.snapshot.popularity, limit=config.limit, skip_seen=context.rules.hide_seen)
+        items = context.snapshot
+        return cls(
+            scores=items.popularity, ranked=items.most_popular, limit=config.limit, skip_seen=context.rules.hide_seen
+        )

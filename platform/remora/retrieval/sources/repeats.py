@@ -25,6 +25,8 @@ class Repeats:
 
         decay: float = Field(0.93, gt=0, le=1, description="what a positive event counts of the one after it")
 
+    takes_live_rows = True
+
     decay: float = 0.93
 
     @classmethod

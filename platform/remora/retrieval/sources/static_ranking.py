@@ -15,15 +15,23 @@ from remora.retrieval.sources.unseen import drop_seen, overfetch
 
 @dataclass(frozen=True, kw_only=True)
 class StaticRanking:
-    """All items by one score (items,), best first, ties by row; an item whose score is NaN is left out."""
+    """All items by one score (items,), best first, ties by row; an item whose score is NaN is left out.
+
+    ``ranked``: the rows (n,) in that order, where they are known already.
+    """
+
+    takes_live_rows = True
 
     scores: Floats
     limit: int | None
     skip_seen: bool = True
+    ranked: ItemCodes | None = None
 
     @cached_property
     def order(self) -> ItemCodes:
         """Rows (n,) of the items with a score, best first."""
+        if self.ranked is not None:
+            return self.ranked
         order = np.argsort(-self.scores, kind="stable").astype(np.int32)
         return order[~np.isnan(self.scores[order])]
 

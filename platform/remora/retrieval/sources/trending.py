@@ -23,4 +23,7 @@ class Trending(StaticRanking):
     @classmethod
     def from_config(cls, config: Config, context: StageContext) -> Trending:
         """Over the items as they are."""
-        return cls(scores=context.snapshot.trend, limit=config.limit, skip_seen=context.rules.hide_seen)
+        items = context.snapshot
+        return cls(
+            scores=items.trend, ranked=items.most_trending, limit=config.limit, skip_seen=context.rules.hide_seen
+        )

@@ -222,3 +222,25 @@ class EventsResponse(_message.Message):
     quarantined: int
     verdicts: _containers.RepeatedCompositeFieldContainer[EventVerdict]
     def __init__(self, accepted: _Optional[int] = ..., duplicates: _Optional[int] = ..., quarantined: _Optional[int] = ..., verdicts: _Optional[_Iterable[_Union[EventVerdict, _Mapping]]] = ...) -> None: ...
+
+class PutRequest(_message.Message):
+    __slots__ = ("id", "columns")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    columns: _struct_pb2.Struct
+    def __init__(self, id: _Optional[str] = ..., columns: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class DeleteRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class EntityResponse(_message.Message):
+    __slots__ = ("id", "instant")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    INSTANT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    instant: str
+    def __init__(self, id: _Optional[str] = ..., instant: _Optional[str] = ...) -> None: ...

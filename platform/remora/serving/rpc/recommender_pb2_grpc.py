@@ -55,6 +55,26 @@ class RecommenderStub:
                 request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsRequest.SerializeToString,
                 response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsResponse.FromString,
                 _registered_method=True)
+        self.PutItem = channel.unary_unary(
+                '/remora.v1.Recommender/PutItem',
+                request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.PutRequest.SerializeToString,
+                response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
+                _registered_method=True)
+        self.DeleteItem = channel.unary_unary(
+                '/remora.v1.Recommender/DeleteItem',
+                request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.DeleteRequest.SerializeToString,
+                response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
+                _registered_method=True)
+        self.PutUser = channel.unary_unary(
+                '/remora.v1.Recommender/PutUser',
+                request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.PutRequest.SerializeToString,
+                response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
+                _registered_method=True)
+        self.DeleteUser = channel.unary_unary(
+                '/remora.v1.Recommender/DeleteUser',
+                request_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.DeleteRequest.SerializeToString,
+                response_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
+                _registered_method=True)
         self.Ready = channel.unary_unary(
                 '/remora.v1.Recommender/Ready',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -93,6 +113,34 @@ class RecommenderServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutItem(self, request, context):
+        """Add an item, or replace all that is known of it; the answer comes once it is on the disk.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteItem(self, request, context):
+        """Never show an item again, until it is put again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutUser(self, request, context):
+        """Add a user, or replace the columns of one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteUser(self, request, context):
+        """Forget the columns of a user.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Ready(self, request, context):
         """Has a request gone along the whole way?
         """
@@ -122,6 +170,26 @@ def add_RecommenderServicer_to_server(servicer, server):
                     servicer.SendEvents,
                     request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsRequest.FromString,
                     response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsResponse.SerializeToString,
+            ),
+            'PutItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutItem,
+                    request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.PutRequest.FromString,
+                    response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.SerializeToString,
+            ),
+            'DeleteItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteItem,
+                    request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.DeleteRequest.FromString,
+                    response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.SerializeToString,
+            ),
+            'PutUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutUser,
+                    request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.PutRequest.FromString,
+                    response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.SerializeToString,
+            ),
+            'DeleteUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUser,
+                    request_deserializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.DeleteRequest.FromString,
+                    response_serializer=remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.SerializeToString,
             ),
             'Ready': grpc.unary_unary_rpc_method_handler(
                     servicer.Ready,
@@ -237,6 +305,114 @@ class Recommender:
             '/remora.v1.Recommender/SendEvents',
             remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsRequest.SerializeToString,
             remora_dot_serving_dot_rpc_dot_recommender__pb2.EventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/remora.v1.Recommender/PutItem',
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.PutRequest.SerializeToString,
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/remora.v1.Recommender/DeleteItem',
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.DeleteRequest.SerializeToString,
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/remora.v1.Recommender/PutUser',
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.PutRequest.SerializeToString,
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/remora.v1.Recommender/DeleteUser',
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.DeleteRequest.SerializeToString,
+            remora_dot_serving_dot_rpc_dot_recommender__pb2.EntityResponse.FromString,
             options,
             channel_credentials,
             insecure,

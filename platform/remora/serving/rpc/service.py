@@ -14,14 +14,17 @@ from grpc import StatusCode
 from pydantic import BaseModel, Field
 
 from remora.core.errors import BadRequest, NotFound, NotReady, Refused
+from remora.events.entity_update import EntityKind
 from remora.events.intake import Intake
+from remora.serving.entity_routes import EntityResponse
+from remora.serving.entity_writes import EntityWrites
 from remora.serving.event_schemas import EventsRequest, EventsResponse
 from remora.serving.requests import RequestContext
 from remora.serving.router import BundleRouter
 from remora.serving.rpc import recommender_pb2 as wire
 from remora.serving.rpc.as_message import as_message
 from remora.serving.schemas import Context as RequestContextFields
-from remora.serving.schemas import ExplainParameters, Id, SimilarParameters, recommend_request, validated
+from remora.serving.schemas import ExplainParameters, Id, RequestModel, SimilarParameters, recommend_request, validated
 
 SERVICER = "remora.serving.rpc.recommender_pb2_grpc.add_RecommenderServicer_to_server"
 """What Serve's proxy imports, and with it the methods that it passes on."""
@@ -53,6 +56,18 @@ class ExplainMessage(ExplainParameters):
     context: RequestContextFields = Field(default_factory=dict)
 
 
+class DeleteMessage(RequestModel):
+    """Of an item or user."""
+
+    id: Id
+
+
+class PutMessage(DeleteMessage):
+    """With its columns."""
+
+    columns: dict[str, Any] = Field(default_factory=dict)
+
+
 logger = logging.getLogger(__name__)
 
 
@@ -77,6 +92,7 @@ class Rpc:
 
     _router: BundleRouter
     _intake: Intake | None
+    _entities: EntityWrites | None
 
     async def Recommend(self, request: wire.RecommendRequest, grpc_context: Context) -> wire.RecommendResponse:
         """A slate for a user."""
@@ -116,6 +132,41 @@ class Rpc:
             return EventsResponse.of(await asyncio.wrap_future(self._intake.take(message.events)))
 
         return await answered(answer, wire.EventsResponse(), grpc_context)
+
+    async def PutItem(self, request: wire.PutRequest, grpc_context: Context) -> wire.EntityResponse:
+        """Add or replace an item, durably."""
+        return await self._put("items", request, grpc_context)
+
+    async def DeleteItem(self, request: wire.DeleteRequest, grpc_context: Context) -> wire.EntityResponse:
+        """Never show an item again, until it is put again."""
+        return await self._delete("items", request, grpc_context)
+
+    async def PutUser(self, request: wire.PutRequest, grpc_context: Context) -> wire.EntityResponse:
+        """Add a user, or replace the columns of one, durably."""
+        return await self._put("users", request, grpc_context)
+
+    async def DeleteUser(self, request: wire.DeleteRequest, grpc_context: Context) -> wire.EntityResponse:
+        """Forget the columns of a user."""
+        return await self._delete("users", request, grpc_context)
+
+    async def _put(self, kind: EntityKind, request: wire.PutRequest, call: Context) -> wire.EntityResponse:
+        async def answer(context: RequestContext) -> BaseModel:
+            message = validated(PutMessage, **fields(request))
+            return EntityResponse.of(await self._writes().put(kind, message.id, message.columns))
+
+        return await answered(answer, wire.EntityResponse(), call)
+
+    async def _delete(self, kind: EntityKind, request: wire.DeleteRequest, call: Context) -> wire.EntityResponse:
+        async def answer(context: RequestContext) -> BaseModel:
+            message = validated(DeleteMessage, **fields(request))
+            return EntityResponse.of(await self._writes().delete(kind, message.id))
+
+        return await answered(answer, wire.EntityResponse(), call)
+
+    def _writes(self) -> EntityWrites:
+        if self._entities is None:
+            raise NotReady("This server takes no items and users: see events.intake, entities and folder.")
+        return self._entities
 
     async def Ready(self, request: Empty, grpc_context: Context) -> wire.Health:
         """Has a request gone along the whole way?"""
