@@ -80,6 +80,10 @@ class UserEvents:
             self._loose, self._loose_rows = {}, 0
         return list(touched)
 
+    def users(self) -> list[str]:
+        """Everyone who has events, those with added ones first."""
+        return list(dict.fromkeys([*self.added_users(), *self._base.users()]))
+
     def added_users(self) -> list[str]:
         """Who has events that the lake does not have."""
         return list(dict.fromkeys([*self._added.users(), *self._loose]))

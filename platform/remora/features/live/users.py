@@ -35,8 +35,9 @@ class LiveStats:
 class LiveUsers:
     """The state of the users of one writer, from where :func:`~remora.features.live.beginning.begin` begins.
 
-    One thread uses it. ``clock`` says when it is, and the rows of a day's views are made again when a day begins. Users
-    whose rows may be old wait in a queue behind those who do something now.
+    One thread uses it. ``clock`` says when it is. When a day begins, the rows of all users are made again, because
+    windows of trailing days move also for those who do nothing; rows of the batch build are of the day on which the
+    lake ends. Users whose rows may be old wait in a queue behind those who do something now.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class LiveUsers:
         self._store, self._clock = store, clock
         self._events = UserEvents(beginning.lake, beginning.collected, most=most_events)
         self._rows = UserRows(beginning.views, beginning.context)
-        self._day = self._today()
+        self._day = beginning.end.date()
         self._waiting: dict[str, None] = {}
 
     @classmethod
@@ -102,7 +103,7 @@ class LiveUsers:
         """Write some of the rows that wait; False where none does. Where a day has begun, all do."""
         if (today := self._today()) != self._day:
             self._day = today
-            self.put_off(self.changed_users())
+            self.put_off(self._events.users())
         chosen = list(islice(self._waiting, USERS_AT_ONCE))
         self.write(chosen)
         for user in chosen:
