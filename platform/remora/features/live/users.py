@@ -52,11 +52,14 @@ class LiveUsers:
         self._waiting: dict[str, None] = {}
 
     @classmethod
-    def open(cls, settings: Settings, store: LiveRowStore, writer: int) -> LiveUsers:
-        """Read lake and files, and take what the log has; see :func:`begin`."""
+    def open(
+        cls, settings: Settings, store: LiveRowStore, writer: int, *, clock: Callable[[], datetime] | None = None
+    ) -> LiveUsers:
+        """Read lake and files, and take what the log has; see :func:`begin`. ``clock``: default that of the data."""
         beginning = begin(settings, writer)
-        # Historical data ends, and what is sent happens behind its end: its day is that of the events themselves.
-        clock = (lambda: beginning.end) if settings.data.clock == "data" else (lambda: datetime.now(UTC))
+        if clock is None:
+            # Historical data ends, and what is sent happens behind its end: its day is that of the events themselves.
+            clock = (lambda: beginning.end) if settings.data.clock == "data" else (lambda: datetime.now(UTC))
         state = cls(beginning, store, most_events=settings.events.live.max_events_per_user, clock=clock)
         while state.take(0.0):
             pass
