@@ -264,6 +264,7 @@ def test_a_state_that_begins_on_a_later_day_than_the_lake_ends_makes_all_rows(
     row = store.read("u6")
     assert row is not None
     assert {value for name, value in row.items() if name.startswith("user_activity__distinct_items_")} == {0}
+    assert not any(state._rows._kept.values()), "rows of all users are too many to keep"
 
 
 def test_a_user_of_very_many_events_has_the_latest(beginning: LiveBeginning, store: LiveRowStore) -> None:

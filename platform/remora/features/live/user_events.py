@@ -88,6 +88,10 @@ class UserEvents:
         """Who has events that the lake does not have."""
         return list(dict.fromkeys([*self._added.users(), *self._loose]))
 
+    def has_added(self, user: str) -> bool:
+        """Is this one of them?"""
+        return user in self._loose or user in self._added.users()
+
     def of(self, users: Sequence[str]) -> pl.DataFrame:
         """All their events."""
         tables = [part for part in (self._base.of(users), self._added.of(users)) if len(part)]

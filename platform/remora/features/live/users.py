@@ -111,6 +111,8 @@ class LiveUsers:
         self.write(chosen)
         for user in chosen:
             self._waiting.pop(user, None)
+        # Of who does nothing today no row is needed again before the next day: all users are too many to keep.
+        self._rows.forget(user for user in chosen if not self._events.has_added(user))
         return bool(chosen)
 
     def _today(self) -> date:
