@@ -59,7 +59,7 @@ def drawn(out: Console, result: dict[str, Any]) -> None:
     out.print(table)
     for name in ("seen_items_shown", "events", "slates", "leaks", "parity_requests", "parity_differences"):
         out.print(f"{name}: {result[name]}")
-    out.print(f"{result['seconds']:.0f} s: {result['seconds_by_phase']}")
+    out.print(f"{result['seconds']:.0f} s, {result['core_seconds']:.0f} core s: {result['seconds_by_phase']}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import Any
 
 import polars as pl
 from benchmarks.command import Note
+from benchmarks.cores import core_seconds
 from benchmarks.weeks import checks
 from benchmarks.weeks.arm import SimulatedArm
 from benchmarks.weeks.clock import SimulatedClock
@@ -20,13 +22,23 @@ from benchmarks.weeks.replica import SimulatedReplica
 
 from remora.settings import Settings
 from remora.simulation.tables import write_tables
+from remora.workflow.ingest import ingest
 
 FROZEN, FROZEN_LIVE = "frozen", "frozen, live state"
 
 
 def simulated(plan: WeeksPlan, folder: Path, note: Note) -> dict[str, Any]:
-    """Everything that is reported. Needs a Ray cluster."""
-    seconds, began = Seconds(), time.monotonic()
+    """Everything that is reported, with how long it took. Needs a Ray cluster."""
+    began, load = time.monotonic(), os.getloadavg()
+    with core_seconds() as cores:
+        found = found_in_weeks(plan, folder, note)
+    took = {"seconds": round(time.monotonic() - began, 1), "core_seconds": round(cores.total, 1)}
+    return found | took | {"load_average": {"before": load, "after": os.getloadavg()}}
+
+
+def found_in_weeks(plan: WeeksPlan, folder: Path, note: Note) -> dict[str, Any]:
+    """The three arms, and what must hold of them."""
+    seconds = Seconds()
     tables, home = folder / "tables", folder / "home"
     with seconds.counted("tables"):
         written = write_tables(tables, plan.world, plan.past_days)
@@ -57,7 +69,6 @@ def simulated(plan: WeeksPlan, folder: Path, note: Note) -> dict[str, Any]:
         "parity_differences": sum(len(week["parity"]["differences"]) for week in weeks),
         "parity_requests": sum(week["parity"]["requests"] for week in weeks),
         "seconds_by_phase": {name: round(took, 1) for name, took in seconds.of.items()},
-        "seconds": round(time.monotonic() - began, 1),
     }
 
 
@@ -109,6 +120,9 @@ def with_loop(
         if rollout is not None:
             live(end)
             weeks[-1]["rollout"] = rollout.told()
+            with seconds.counted("collect"):
+                collected(settings, replica, logged)
+                ingest(settings, since_last=True)
     return arm, weeks
 
 
