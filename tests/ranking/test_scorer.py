@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +52,12 @@ def scorer(weights: dict[str, float]) -> ObjectiveScorer:
 def candidates() -> Candidates:
     rows = np.arange(ITEMS, dtype=np.int32)
     return Candidates.merge([("nearest_items", Retrieved(rows, np.linspace(1, 0, ITEMS, dtype=np.float32)))])
+
+
+def test_a_user_may_have_a_list_of_texts() -> None:
+    """As the column of a profile, or what a transform gives; trees read none."""
+    chosen, tagged = scorer(dict.fromkeys(OBJECTIVES, 1.0)), replace(QUERY, user={"user_profile__tags": ["a", "b"]})
+    np.testing.assert_array_equal(chosen.score(tagged, candidates()), chosen.score(QUERY, candidates()))
 
 
 @given(WEIGHTS)

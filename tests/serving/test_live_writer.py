@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -146,3 +147,15 @@ def test_with_other_feature_tables_the_state_begins_again_and_rows_of_before_cou
     assert version_of(home) != old
     assert store.read("u5") is None, "the batch row has it"
     assert bought(store, "u6") == "i7"
+
+
+def test_by_a_clock_of_its_own_a_writer_makes_rows_as_of_then(home: Settings) -> None:
+    """A year after the data, nothing of it is in a window any more."""
+    store, end, turns = LiveRowStore(home), end_of(home), itertools.count()
+    with closing(
+        LiveWriter(home, 0, clock=lambda: float(next(turns)), now=lambda: end + timedelta(days=365))
+    ) as writer:
+        until([writer], lambda: writer.is_settled)
+    row = store.read("u3")
+    assert row is not None
+    assert {value for name, value in row.items() if name.startswith("user_activity__distinct_items_")} == {0}

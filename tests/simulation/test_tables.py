@@ -11,7 +11,7 @@ from tests.simulation.worlds import small
 from remora.core.errors import DataError, UnreadableInput
 from remora.settings import load
 from remora.simulation.presets import PRESETS
-from remora.simulation.tables import read_world, write_tables
+from remora.simulation.tables import history, read_world, write_tables
 from remora.simulation.world import World
 
 CHANGING = {"perishable_fraction": 0.3, "shelf_life_days": 2.0, "arrivals_per_day": 2.0, "duplicate_fraction": 0.1}
@@ -43,6 +43,17 @@ def test_events_are_those_known_at_the_end(tmp_path: Path) -> None:
     events = pl.read_parquet(tmp_path / "events.parquet")
     assert str(events["known_timestamp"].max()) < "2026-01-10"
     assert events["known_timestamp"].is_sorted()
+
+
+def test_a_history_is_what_has_arrived_and_what_is_under_way(tmp_path: Path) -> None:
+    chosen = small(late_fraction=0.5, late_hours=48.0).settings
+    past = history(World(chosen), 5)
+    write_tables(tmp_path, chosen, 5)
+    assert past.rows.equals(pl.read_parquet(tmp_path / "events.parquet"))
+    end = pl.lit("2026-01-10").str.to_datetime(time_zone="UTC")
+    assert past.under_way.height > 0
+    assert past.under_way.select((pl.col("known_timestamp") >= end).all()).item()
+    assert history(World(small(visits_per_day=1e-9).settings), 2).rows.is_empty()
 
 
 def test_items_have_a_row_from_when_they_are_there_and_one_from_when_they_are_gone(tmp_path: Path) -> None:

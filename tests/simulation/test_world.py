@@ -41,6 +41,17 @@ def test_chances_are_chances_whatever_happened(seed: int, click_model: str) -> N
         assert ((chances >= 0) & (chances <= 1)).all()
 
 
+def test_by_a_draw_of_the_day_worlds_have_the_same_visitors_whatever_was_shown_before() -> None:
+    one, other = small(trust_rate=0.0), small(trust_rate=0.0)
+    users, now = moments(one, 40)
+    one.respond(users, random_slates(one, 40, 5, 1), now)
+    found = [world.visitors(3, np.random.default_rng(3)) for world in (one, other)]
+    assert len(found[0][0]) > 0
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert one.visitors(3)[1].tolist() != other.visitors(3)[1].tolist()
+
+
 def test_what_is_not_there_yet_or_any_more_is_never_clicked_nor_shown() -> None:
     world = small(perishable_fraction=0.5, shelf_life_days=0.5, arrivals_per_day=1.0)
     users, now = moments(world, 40, 2.0)

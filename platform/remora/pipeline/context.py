@@ -38,6 +38,10 @@ class Items(Protocol):
         """Numbers of each item's categories, shape (n, m), padded with -1."""
 
     @property
+    def category_names(self) -> tuple[str, ...]:
+        """What these numbers mean: a category's number is its place here."""
+
+    @property
     def popularity(self) -> Floats:
         """Weighted positive events ever, shape (n,); 0 without events."""
 

@@ -127,7 +127,12 @@ _MISSING = np.array([np.nan], np.float32)
 
 
 def _row(value: Any) -> npt.NDArray[Any]:
-    """One user's value as a column of one row for all candidates; a list gives shape (1, length)."""
+    """One user's value as a column of one row for all candidates; a list of numbers gives shape (1, length), one of
+    texts an object."""
     if isinstance(value, list | tuple | np.ndarray):
+        if any(isinstance(one, str) for one in value):
+            texts = np.empty(1, object)
+            texts[0] = value
+            return texts
         return np.asarray(value, np.float64)[None]
     return np.array([value], object if value is None or isinstance(value, str) else np.float64)

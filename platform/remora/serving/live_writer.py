@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 
 from remora.core.errors import NotBuilt, NotReady, RemoraError
 from remora.core.home import Home
@@ -38,11 +39,19 @@ class LiveWriter:
     """Takes turns (:meth:`turn`) in one thread; a state begins, and begins again with other feature tables, in another.
 
     All that follow a log have the same state, and whoever has the lock of the home's disk writes. A home on S3 has no
-    lock: there one process of a writer may run.
+    lock: there one process of a writer may run. ``clock`` gives seconds between turns, ``now`` when it is for the
+    users: default the clock of the data.
     """
 
-    def __init__(self, settings: Settings, writer: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settings, self._writer, self._clock = settings, writer, clock
+    def __init__(
+        self,
+        settings: Settings,
+        writer: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._settings, self._writer, self._clock, self._now = settings, writer, clock, now
         self._store = LiveRowStore(settings)
         self._state: LiveUsers | None = None
         self._next: LiveUsers | None = None
@@ -134,7 +143,7 @@ class LiveWriter:
 
     def _load(self) -> None:
         try:
-            self._next = LiveUsers.open(self._settings, self._store, self._writer)
+            self._next = LiveUsers.open(self._settings, self._store, self._writer, clock=self._now)
         except Exception as error:
             logger.warning("the live state cannot begin: %s", error, exc_info=not isinstance(error, RemoraError))
         finally:

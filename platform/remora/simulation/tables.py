@@ -45,6 +45,17 @@ class WrittenTables:
     settings: Path
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class History:
+    """What users did in the first days of a world: ``rows`` that had arrived at the end of them, in the order in which
+    they came, and those that were still ``under_way``. ``events`` makes the rows of what comes next."""
+
+    rows: pl.DataFrame
+    under_way: pl.DataFrame
+    requests: int
+    events: SimulatedEvents
+
+
 def write_tables(folder: Path, chosen: WorldSettings, days: int, *, impressions: bool = False) -> WrittenTables:
     """Let a world live for ``days`` and write what is known of it then into ``folder``, which must hold no such file.
 
@@ -57,19 +68,19 @@ def write_tables(folder: Path, chosen: WorldSettings, days: int, *, impressions:
     if there := [name for name in names if (folder / name).exists()]:
         raise DataError(f"'{folder}' has a file {there[0]}, which is of no world. Name another folder, or remove it.")
     world = World(chosen)
-    rows, requests = _history(world, days, IMPRESSION if impressions else None)
-    if rows is None:
+    past = history(world, days, impressions=impressions)
+    if past.rows.is_empty():
         raise DataError(f"In {days} days no user has clicked anything. Take more days or users.")
     home = Home(str(folder))
     home.make_folder("")
-    tables = dict(zip(TABLES, (rows, _users(world), _items(world, days)), strict=True))
+    tables = dict(zip(TABLES, (past.rows, _users(world), item_rows(world, days)), strict=True))
     for name, table in tables.items():
         write_parquet(table.to_arrow(), str(folder / f"{name}.parquet"))
     settings = yaml.safe_dump(proposed_settings(folder.resolve(), chosen, impressions=impressions), sort_keys=False)
     home.write_bytes(SETTINGS, settings.encode())
     home.write_bytes(WORLD, WorldFile(world=chosen, days=days).model_dump_json(indent=1).encode())
     counts = {name: table.height for name, table in tables.items()}
-    return WrittenTables(rows=counts, requests=requests, settings=folder / SETTINGS)
+    return WrittenTables(rows=counts, requests=past.requests, settings=folder / SETTINGS)
 
 
 def read_world(folder: Path) -> WorldFile | None:
@@ -83,26 +94,29 @@ def read_world(folder: Path) -> WorldFile | None:
         raise UnreadableInput(str(file), "it describes no world", "Write the tables again.") from error
 
 
-def _history(world: World, days: int, impression: str | None) -> tuple[pl.DataFrame | None, int]:
+def history(world: World, days: int, *, impressions: bool = False) -> History:
+    """Let a world that has just begun live for ``days`` by the logging policy."""
+    impression = IMPRESSION if impressions else None
     events = SimulatedEvents(world, conversion=world.settings.conversion_type, impression=impression)
-    parts, requests = [], 0
+    parts, requests = [pl.DataFrame()], 0
     for day in visits(world, LoggingPolicy(world), days):
         named = [f"r{requests + n}" for n in range(len(day.users))]
         parts.append(events.rows(day, named, [f"s{number}" for number in day.visits]))
         requests += len(named)
-    if not parts:
-        return None, requests
-    end = events.instants(np.array([float(days)]))[0]
-    rows = pl.concat(parts).filter(pl.col(KNOWN_TIMESTAMP) < end).sort(KNOWN_TIMESTAMP, maintain_order=True)
-    return (rows if rows.height else None), requests
+    rows = pl.concat(parts, how="diagonal")
+    if rows.is_empty():
+        return History(rows=rows, under_way=rows, requests=requests, events=events)
+    rows = rows.sort(KNOWN_TIMESTAMP, maintain_order=True)
+    arrived = rows[KNOWN_TIMESTAMP] < events.instants(np.array([float(days)]))[0]
+    return History(rows=rows.filter(arrived), under_way=rows.filter(~arrived), requests=requests, events=events)
 
 
 def _users(world: World) -> pl.DataFrame:
     return pl.DataFrame({USER_ID: world.user_ids.tolist(), "segment": [_topic(t) for t in world.favourite.tolist()]})
 
 
-def _items(world: World, days: int) -> pl.DataFrame:
-    """A row an item from when it arrives, and one from when it perishes."""
+def item_rows(world: World, days: float) -> pl.DataFrame:
+    """The items as they are known after ``days``: a row of each from when it arrives, and one from when it perishes."""
     topics = [_topic(t) for t in world.topic.tolist()]
     rows = pl.DataFrame(
         {

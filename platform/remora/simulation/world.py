@@ -114,17 +114,21 @@ class World:
         chance = _sigmoid(it.conversion_bias + it.taste_weight / 2 * self.affinity(users, items))
         return np.where(self.is_bot[users, None], 0.0, chance)
 
-    def visitors(self, day: int) -> tuple[Indices, Floats]:
-        """Who comes on a day, and when: by their rate, the rhythm of day and week, and trust. At most once a day."""
-        it = self.settings
+    def visitors(self, day: int, draw: np.random.Generator | None = None) -> tuple[Indices, Floats]:
+        """Who comes on a day, and when: by their rate, the rhythm of day and week, and trust. At most once a day.
+
+        By a ``draw`` of the day's own, equal worlds have the same visitors while these trust them alike, whatever was
+        drawn for what they were shown before.
+        """
+        it, draw = self.settings, self._draw if draw is None else draw
         weekday = (it.start.weekday() + day) % 7
         hours = np.arange(24)
         rhythm = 1 + it.day_amplitude * np.cos(2 * np.pi * (hours + 0.5 - PEAK_HOUR) / 24)
         rate = it.visits_per_day * self.activity * (it.weekend if weekday >= 5 else 1.0) * 2 * self.trust
-        comes = self._draw.random(it.users) < -np.expm1(-rate) * ~self.has_left
+        comes = draw.random(it.users) < -np.expm1(-rate) * ~self.has_left
         users = np.flatnonzero(comes)
-        hour = self._draw.choice(hours, len(users), p=rhythm / rhythm.sum())
-        return users, day + (hour + self._draw.random(len(users))) / 24
+        hour = draw.choice(hours, len(users), p=rhythm / rhythm.sum())
+        return users, day + (hour + draw.random(len(users))) / 24
 
     def begin(self, users: Indices) -> None:
         """Begin visits: each is for a number of clicks."""

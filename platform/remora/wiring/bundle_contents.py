@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def load_merge_weights(folder: Path) -> dict[str, MergeWeights]:
 def scorer_of(ranker: Ranker, snapshot: Items, settings: Settings) -> ObjectiveScorer:
     """The ranker over one snapshot of the items, with the weights of the settings."""
     names = ranker.columns.names
-    both = [*cross.NUMBERS, cross.AFFINITY]
+    both = [*cross.NUMBERS, cross.AFFINITY, cross.AFFINITY_NAMES]
     of_items = [name for name in [*names, *cross.NUMBERS] if name.startswith("item_")]
     of_users = [name for name in [*names, *both] if name.startswith("user_") and not name.startswith("user_item__")]
     return ObjectiveScorer(
@@ -102,7 +103,8 @@ def scorer_of(ranker: Ranker, snapshot: Items, settings: Settings) -> ObjectiveS
         weights={name: objective.weight for name, objective in settings.objectives.items()},
         item_columns=ItemColumns(snapshot, ranker.columns, tuple(dict.fromkeys(of_items))),
         user_columns=tuple(dict.fromkeys(of_users)),
-        cross=cross.cross,
+        # A user's row online may be of newer feature tables than the snapshot, and number the categories otherwise.
+        cross=partial(cross.cross, category_names=snapshot.category_names),
     )
 
 

@@ -256,6 +256,49 @@ def test_what_is_at_hand_is_written_at_once_and_the_views_of_the_day_when_there_
     assert again["user_history__history"][-1] == "i5"
 
 
+def test_when_a_day_begins_the_windows_of_those_who_did_nothing_move_too(
+    shop: Shop, beginning: LiveBeginning, store: LiveRowStore
+) -> None:
+    now = [beginning.end]
+    [(_, convert)] = beginning.topics
+    own = replace(beginning, topics=[(Records(), convert)])
+    state = LiveUsers(own, store, most_events=20_000, clock=lambda: now[0])
+    store.announce(0, [state.tables])
+    assert not state.catch_up()
+    now[0] += timedelta(days=1)
+    while state.catch_up():
+        pass
+    instant = now[0] + timedelta(hours=1)
+    for user in ("u6", "u8"):
+        events = shop.events.filter(pl.col(USER_ID) == user)
+        found = store.read(user)
+        assert found is not None
+        for name, choice in beginning.views.items():
+            if choice.component.cls.daily:
+                rows = choice.component.cls.transform(choice.config, events, replace(beginning.context, until=instant))
+                row = rows.filter(pl.col(EVENT_TIMESTAMP) <= instant).sort(EVENT_TIMESTAMP).to_dicts()[-1]
+                for column in row.keys() - {USER_ID, EVENT_TIMESTAMP}:
+                    numbers = isinstance(row[column], float) or column == "affinity"
+                    expected = pytest.approx(row[column], rel=1e-6) if numbers else row[column]
+                    assert found[f"{name}__{column}"] == expected, (user, name, column)
+
+
+def test_a_state_that_begins_on_a_later_day_than_the_lake_ends_makes_all_rows(
+    beginning: LiveBeginning, store: LiveRowStore
+) -> None:
+    [(_, convert)] = beginning.topics
+    own = replace(beginning, topics=[(Records(), convert)])
+    later = beginning.end + timedelta(days=45)
+    state = LiveUsers(own, store, most_events=20_000, clock=lambda: later)
+    store.announce(0, [state.tables])
+    while state.catch_up():
+        pass
+    row = store.read("u6")
+    assert row is not None
+    assert {value for name, value in row.items() if name.startswith("user_activity__distinct_items_")} == {0}
+    assert not any(state._rows._kept.values()), "rows of all users are too many to keep"
+
+
 def test_a_user_of_very_many_events_has_the_latest(beginning: LiveBeginning, store: LiveRowStore) -> None:
     log = Records([record(n, "busy", f"i{n % 9}", "view", beginning.end + timedelta(seconds=n)) for n in range(300)])
     [(_, convert)] = beginning.topics

@@ -6,7 +6,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remora.features.transforms.cross import AFFINITY, CATEGORIES, CATEGORY_AFFINITY, NUMBERS, cross, padded
+from remora.features.transforms.cross import (
+    AFFINITY,
+    AFFINITY_NAMES,
+    CATEGORIES,
+    CATEGORY_AFFINITY,
+    NUMBERS,
+    cross,
+    padded,
+)
 
 number = st.one_of(st.just(float("nan")), st.floats(0, 2e9))
 row = st.tuples(
@@ -65,3 +73,28 @@ def test_matrices_give_what_lists_give() -> None:
 
 def test_without_categories_there_is_no_affinity() -> None:
     assert f"user_item__{CATEGORY_AFFINITY}" not in cross({name: np.zeros(1) for name in NUMBERS}, 0.0)
+
+
+NAMES = ("tea", "toys", "tools", "twine")
+
+
+@given(st.permutations(NAMES), st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4), st.integers(0, 2))
+def test_a_user_of_other_feature_tables_is_read_by_the_names_of_the_categories(
+    theirs: list[str], shares: list[float], padding: int
+) -> None:
+    """Whatever the order is in which these tables number the categories, and which of them have come or gone."""
+    items = objects([[number] for number in range(len(NAMES))])
+    share_of = dict(zip(theirs, shares, strict=True))
+    for here in (theirs, [*theirs[:2], "new"], theirs[1:]):
+        columns = {name: np.zeros(1) for name in NUMBERS} | {CATEGORIES: items, AFFINITY_NAMES: objects([here])}
+        columns[AFFINITY] = np.array([[*(share_of.get(name, 0.5) for name in here), *[0.0] * padding]])
+        found = cross(columns, 0.0, category_names=NAMES)[f"user_item__{CATEGORY_AFFINITY}"]
+        expected = [share_of[name] if name in here else 0.0 for name in NAMES]
+        np.testing.assert_allclose(found, np.float32(expected))
+
+
+def test_without_names_the_numbers_are_those_of_the_items() -> None:
+    columns = {name: np.zeros(1) for name in NUMBERS} | {CATEGORIES: objects([[1]]), AFFINITY: np.array([[0.2, 0.8]])}
+    for names in ({}, {AFFINITY_NAMES: np.array([None], object)}):
+        found = cross(columns | names, 0.0, category_names=NAMES)
+        assert found[f"user_item__{CATEGORY_AFFINITY}"].tolist() == [np.float32(0.8)]

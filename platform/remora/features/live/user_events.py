@@ -80,9 +80,17 @@ class UserEvents:
             self._loose, self._loose_rows = {}, 0
         return list(touched)
 
+    def users(self) -> list[str]:
+        """Everyone who has events, those with added ones first."""
+        return list(dict.fromkeys([*self.added_users(), *self._base.users()]))
+
     def added_users(self) -> list[str]:
         """Who has events that the lake does not have."""
         return list(dict.fromkeys([*self._added.users(), *self._loose]))
+
+    def has_added(self, user: str) -> bool:
+        """Is this one of them?"""
+        return user in self._loose or user in self._added.users()
 
     def of(self, users: Sequence[str]) -> pl.DataFrame:
         """All their events."""

@@ -36,6 +36,12 @@ class UserRows:
         self._kept: dict[str, dict[str, tuple[date, Row]]] = {view: {} for view, one in views.items() if _daily(one)}
         self.failed: dict[str, str] = {}
 
+    def forget(self, users: Iterable[str]) -> None:
+        """Keep no row of a day of these."""
+        for user in users:
+            for kept in self._kept.values():
+                kept.pop(user, None)
+
     def forget_days(self, came: Iterable[tuple[str, date]]) -> None:
         """Of users and days from which an event came: rows of later days are made again."""
         for user, day in came:

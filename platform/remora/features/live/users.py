@@ -39,8 +39,9 @@ class LiveStats:
 class LiveUsers:
     """The state of the users of one writer, from where :func:`~remora.features.live.beginning.begin` begins.
 
-    One thread uses it. ``clock`` says when it is, and the rows of a day's views are made again when a day begins. Users
-    whose rows may be old wait in a queue behind those who do something now.
+    One thread uses it. ``clock`` says when it is. When a day begins, the rows of all users are made again, because
+    windows of trailing days move also for those who do nothing; rows of the batch build are of the day on which the
+    lake ends. Users whose rows may be old wait in a queue behind those who do something now.
     """
 
     def __init__(
@@ -54,15 +55,18 @@ class LiveUsers:
         self._store, self._clock = store, clock
         self._events = UserEvents(beginning.lake, beginning.collected, most=most_events)
         self._rows = UserRows(beginning.views, beginning.context)
-        self._day = self._today()
+        self._day = beginning.end.date()
         self._waiting: dict[str, None] = {}
 
     @classmethod
-    def open(cls, settings: Settings, store: LiveRowStore, writer: int) -> LiveUsers:
-        """Read lake and files, and take what the log has; see :func:`begin`."""
+    def open(
+        cls, settings: Settings, store: LiveRowStore, writer: int, *, clock: Callable[[], datetime] | None = None
+    ) -> LiveUsers:
+        """Read lake and files, and take what the log has; see :func:`begin`. ``clock``: default that of the data."""
         beginning = begin(settings, writer)
-        # Historical data ends, and what is sent happens behind its end: its day is that of the events themselves.
-        clock = (lambda: beginning.end) if settings.data.clock == "data" else (lambda: datetime.now(UTC))
+        if clock is None:
+            # Historical data ends, and what is sent happens behind its end: its day is that of the events themselves.
+            clock = (lambda: beginning.end) if settings.data.clock == "data" else (lambda: datetime.now(UTC))
         state = cls(beginning, store, most_events=settings.events.live.max_events_per_user, clock=clock)
         while state.take(0.0):
             pass
@@ -156,11 +160,13 @@ class LiveUsers:
         wait."""
         if (today := self._today()) != self._day:
             self._day = today
-            self.put_off(self.changed_users())
+            self.put_off([*self._events.users(), *self.changed_users()])
         chosen = list(islice(self._waiting, most))
         self.write(chosen)
         for user in chosen:
             self._waiting.pop(user, None)
+        # Of who does nothing today no row is needed again before the next day: all users are too many to keep.
+        self._rows.forget(user for user in chosen if not self._events.has_added(user))
         return len(chosen)
 
     def _today(self) -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ NUMBERS = (
 """Number columns that :func:`cross` reads; a null is NaN."""
 
 AFFINITY = "user_affinity__affinity"
+AFFINITY_NAMES = "user_affinity__categories"
 CATEGORIES = "item_catalogue__category_numbers"
 
 READ = (*NUMBERS, AFFINITY, CATEGORIES)
@@ -31,13 +32,23 @@ CATEGORY_AFFINITY = "category_affinity"  # not `affinity`: Feast confuses equal 
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
+_NONE = np.array([None], object)
 
-def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) -> dict[str, npt.NDArray[np.float32]]:
+
+def cross(
+    columns: Columns,
+    instant_seconds: npt.NDArray[np.float64] | float,
+    *,
+    category_names: Sequence[str] | None = None,
+) -> dict[str, npt.NDArray[np.float32]]:
     """``user_item__*`` columns, each (n,) float32, NaN where a side is unknown.
 
     ``columns`` have shape (n,): :data:`NUMBERS`, :data:`AFFINITY` as (n, c) floats or objects of shape (n,), and
     :data:`CATEGORIES` as (n, m) integers padded with -1 or objects. ``instant_seconds``: since 1970, one or (n,).
     The user's columns may have one row for all items; then what depends on the user alone has one as well.
+
+    ``category_names``: what the items' numbers mean, where the one user may come from other feature tables, whose
+    numbers differ. :data:`AFFINITY_NAMES` then has the names of the user's shares, a list in an array of shape (1,).
     """
     user_last, user_mean, item_last, item_first, item_mean = (np.asarray(columns[n], np.float64) for n in NUMBERS)
     crossed = {
@@ -48,6 +59,8 @@ def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) ->
     }
     if with_affinity(columns):
         shares = padded(columns[AFFINITY], np.nan, np.float64)
+        if category_names is not None and (theirs := columns.get(AFFINITY_NAMES, _NONE)[0]) is not None:
+            shares = renumbered(shares, theirs, category_names)
         numbers = padded(columns[CATEGORIES], -1, np.int64)
         crossed[f"user_item__{CATEGORY_AFFINITY}"] = _affinity(shares, numbers)
     return {name: values.astype(np.float32) for name, values in crossed.items()}
@@ -56,6 +69,24 @@ def cross(columns: Columns, instant_seconds: npt.NDArray[np.float64] | float) ->
 def with_affinity(columns: Collection[str]) -> bool:
     """Can :data:`CATEGORY_AFFINITY` be computed of columns with these names?"""
     return AFFINITY in columns and CATEGORIES in columns
+
+
+def renumbered(shares: npt.NDArray[np.float64], theirs: Sequence[str], ours: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Shares (n, c) of the categories ``theirs`` in the order of ``ours``; 0 for a category that they do not name.
+
+    >>> renumbered(np.array([[0.75, 0.25]]), ["tea", "toys"], ["twine", "tea"])
+    array([[0.  , 0.75]])
+    """
+    theirs = list(theirs)[: shares.shape[1]]
+    if theirs == list(ours[: len(theirs)]):
+        return shares
+    place = {name: number for number, name in enumerate(ours)}
+    known = [(place[name], number) for number, name in enumerate(theirs) if name in place]
+    out = np.zeros((len(shares), len(ours)))
+    if known:
+        to, of = map(list, zip(*known, strict=True))
+        out[:, to] = shares[:, of]
+    return out
 
 
 def padded(lists: npt.NDArray[Any], fill: float, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -56,7 +56,8 @@ def user_affinity(
 
 
 class UserAffinity(Transform):
-    """Share of the user's wants per category, in the order of the features' categories.json."""
+    """Share of the user's wants per category, and the categories' names in their order: with other items it is another
+    one, and a row is read by bundles that were made before."""
 
     class Config(ComponentConfig):
         """The settings of the view."""
@@ -75,10 +76,12 @@ class UserAffinity(Transform):
     def transform(cls, config: Config, events: pl.DataFrame, context: TransformContext) -> pl.DataFrame:
         """See :func:`user_affinity`."""
         assert context.item_categories is not None
-        return user_affinity(
+        found = user_affinity(
             events,
             context.item_categories,
             weights=context.weights,
             categories=config.categories,
             until=context.until_day,
         )
+        names = list(context.category_names[: config.categories])
+        return found.with_columns(pl.lit(pl.Series([names], dtype=pl.List(pl.String))).first().alias("categories"))

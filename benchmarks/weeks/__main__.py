@@ -1,0 +1,5 @@
+"""python -m benchmarks.weeks."""
+
+from benchmarks.weeks.run import main
+
+main()
