@@ -66,6 +66,11 @@ class ExtendedItems:
         """May the item be shown? Not one that was deleted."""
         return self.spliced(self.base.available, self.updated.available)
 
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """Of the base, whose numbers what was updated has too."""
+        return self.base.category_names
+
     @cached_property
     def categories(self) -> npt.NDArray[np.int32]:
         """See :attr:`ItemSnapshot.categories`."""
