@@ -253,6 +253,33 @@ def test_while_the_log_is_out_what_serves_continues_and_nothing_is_lost(sender: 
     assert shows(bundles, "new")
 
 
+def test_a_bundle_whose_code_fails_with_new_items_holds_up_no_other(sender: Sender) -> None:
+    class Fails(LoadedBundle):
+        """Of a component that cannot be made again."""
+
+        def with_items(self, updates: Iterable[EntityUpdate]) -> LoadedBundle:
+            raise ValueError("no")
+
+    broken = Fails(**{name: getattr(OPENED, name) for name in ("bundle", "context", "surfaces", "popular_fallback")})
+    traffic = Traffic(production="one", previous="two")
+    bundles = BundleFollower(lambda: traffic, lambda bundle: OPENED if bundle == "one" else broken)
+    bundles.refresh()
+    follower = ItemFollower(sender.states, bundles)
+    sender.send("i05", None)
+    follower.begin()
+    assert not shows(bundles, "i05")
+    assert not follower.stats.follows
+    assert bundles.active.loaded["two"] is broken
+    traffic = Traffic(production="one", previous="three", revision=1)
+    bundles.refresh()
+    assert "three" in bundles.load_errors, "it is refused like one that cannot be opened"
+    traffic = Traffic(production="one", revision=2)
+    bundles.refresh()
+    sender.send("i06", None)
+    follower.turn()
+    assert not shows(bundles, "i06")
+
+
 def test_a_loader_that_takes_no_events_is_not_followed() -> None:
     bundles = BundleFollower(lambda: Traffic(production="one"), lambda bundle: OPENED)
     assert not ItemFollower(SHOP.items, bundles).begin()

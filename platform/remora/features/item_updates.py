@@ -101,7 +101,12 @@ def _made(items: pa.Table, base: ItemSnapshot, data: DataSettings) -> Mapping[st
         CATALOGUE: item_catalogue(items, data, list(base.category_names)),
         ITEM_PROFILE: item_profile(items, data),
     }
-    return {f"{view}{name}": table[name] for view, table in tables.items() if table for name in table.column_names}
+    return {
+        f"{view}{name}": table[name]
+        for view, table in tables.items()
+        if table is not None
+        for name in table.column_names
+    }
 
 
 def _schema(base: ItemSnapshot, data: DataSettings) -> pa.Schema:
@@ -132,11 +137,13 @@ def as_column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
     >>> as_column([1, "x", None, 2.5], pa.float64()).to_pylist()
     [1.0, None, None, 2.5]
-    >>> as_column(["2026-03-01T12:00:00+01:00"], TIMESTAMP).to_pylist()
-    [datetime.datetime(2026, 3, 1, 11, 0, tzinfo=<UTC>)]
+    >>> as_column(["2026-03-01T12:00:00+01:00"], TIMESTAMP)[0].as_py().isoformat()
+    '2026-03-01T11:00:00+00:00'
     """
     if pa.types.is_timestamp(kind):
         values = [_time(value) for value in values]
+    if pa.types.is_list(kind):  # or a text would be one of its letters
+        values = [value if isinstance(value, list) else None for value in values]
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):

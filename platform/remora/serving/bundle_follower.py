@@ -111,14 +111,12 @@ class BundleFollower:
         for bundle in desired.bundles:
             if bundle not in self.active.loaded and bundle not in self.load_errors:
                 try:
-                    loaded = self._opened(bundle)
+                    self._switch(desired, bundle, self._opened(bundle))
                 except LoadInProgress:
                     continue
                 except Exception as error:  # whatever is wrong with one bundle, the others continue serving
                     self._refuse(bundle, error)
                     logger.exception("bundle %s cannot be served, what serves continues", bundle)
-                else:
-                    self._switch(desired, bundle, loaded)
                 changed = True
         return changed
 
@@ -126,10 +124,20 @@ class BundleFollower:
         self, made: Callable[[LoadedBundle], LoadedBundle], opened: Callable[[LoadedBundle], LoadedBundle]
     ) -> None:
         """Put what ``made`` makes of each bundle that is held in its place, all at once, and what ``opened`` makes of
-        each that is opened from now on. Where one of them cannot be made, all stays as it is."""
+        each that is opened from now on. One that cannot be made stays as it is, and the others are put in place before
+        its error is raised."""
+        failed: Exception | None = None
         with self._lock:
-            self.active = replace(self.active, loaded={b: made(loaded) for b, loaded in self.active.loaded.items()})
-            self._renewed = opened
+            held = dict(self.active.loaded)
+            for bundle, loaded in held.items():
+                try:
+                    held[bundle] = made(loaded)
+                except Exception as error:  # of one bundle's own code; what is deleted is so in the others
+                    logger.debug("bundle %s stays as it is", bundle, exc_info=True)
+                    failed = failed or error
+            self.active, self._renewed = replace(self.active, loaded=held), opened
+        if failed is not None:
+            raise failed
 
     def _followed(self) -> Traffic:
         """What is desired now; what it was before while the document is damaged, which is logged when it is seen."""

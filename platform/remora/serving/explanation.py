@@ -177,6 +177,8 @@ def _predictions(scorer: ObjectiveScorer, query: Query, candidates: Candidates, 
     one = batch.one(at)
     found = []
     for objective, predicted in scorer.ranker.score(batch).items():
+        if math.isnan(predicted[at]):  # of an item that came after what predicts it
+            continue
         said = Prediction(
             objective=objective, prediction=float(predicted[at]), weight=scorer.weights.get(objective, 0.0)
         )
