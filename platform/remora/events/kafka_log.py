@@ -28,7 +28,11 @@ class KafkaLog:
 
     def __init__(self, options: Options, topic: str, *, deliver_seconds: float = SECONDS_TO_DELIVER) -> None:
         kafka = library()
-        durable: Options = {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(deliver_seconds * 1e3)}
+        durable: Options = {
+            "acks": "all",
+            "enable.idempotence": True,
+            "delivery.timeout.ms": int(deliver_seconds * 1e3),
+        }
         self._options: Options = {**options, **durable, "linger.ms": 0, **QUIET}
         self._topic, self._errors, self._seconds = topic, (kafka.KafkaException, BufferError), deliver_seconds
         self._producer = client(PRODUCER, self._options)

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from remora.core.errors import NotReady, StorageError
@@ -66,16 +68,30 @@ def connect(settings: Settings) -> None:
         folder = PrivateFolder.make(SHORT)
         os.environ.update(environment(settings, str(folder.path)))
         atexit.register(ray.shutdown)  # runs before the folder is removed
-        ray.init(
-            address="local",
-            num_cpus=cpus(settings),
-            object_store_memory=int(settings.cluster.object_store_gib * GIB),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            _temp_dir=str(folder.path / RAY),
-        )
+        with starting():
+            ray.init(
+                address="local",
+                num_cpus=cpus(settings),
+                object_store_memory=int(settings.cluster.object_store_gib * GIB),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                _temp_dir=str(folder.path / RAY),
+            )
     _plain_progress()
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """NotReady where Ray's own processes do not come up in time, as on a machine that others keep busy."""
+    try:
+        yield
+    except Exception as error:
+        if "timed out during startup" not in str(error):  # Ray has no class of its own for it
+            raise
+        raise NotReady(
+            f"Ray did not start in time: {error} Run the same command again when this machine has less to do."
+        ) from error
 
 
 def _join(address: str, tries: int = 3) -> None:
