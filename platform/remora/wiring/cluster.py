@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ RAY = "ray"
 """Ray opens its own folder to all users, so it lies under this name in a private one."""
 
 GIB = 1 << 30
+SECONDS_TO_CONNECT = 10.0
 
 SERVE_ENVIRONMENT = {
     # Read by every Serve process when the cluster starts.
@@ -58,6 +60,8 @@ def connect(settings: Settings) -> None:
     if ray.is_initialized():
         return
     address = settings.cluster.address or os.environ.get("RAY_ADDRESS")
+    if address is not None:
+        check_listens(address)
     head = child_processes.find(HEAD)
     if address is None and head is not None:
         address = head.facts["address"]
@@ -108,6 +112,21 @@ def _join(address: str, tries: int = 3) -> None:
                     f"The Ray cluster at {address} does not take this program in: {error}. Is it still starting, or "
                     f"busy? Run the same command again; `remora serve stop` ends a cluster of this checkout."
                 ) from error
+
+
+def check_listens(address: str) -> None:
+    """NotReady where nothing listens at ``HOST:PORT``: Ray itself tries that for many minutes. Other forms are Ray's
+    to read."""
+    host, colon, port = address.rpartition(":")
+    if "://" in address or not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as error:
+        raise NotReady(
+            f"No Ray cluster listens at {address} ({error}). RAY_ADDRESS or cluster.address of the settings names it: "
+            f"start it, or remove that."
+        ) from error
 
 
 def start_head(settings: Settings) -> child_processes.ChildProcess:
