@@ -21,7 +21,7 @@ from remora.ingest.casting import read_as
 from remora.ingest.catalogue import Catalogue, read_catalogue
 from remora.ingest.concentration import concentration
 from remora.ingest.contract import REASON, RowValidator
-from remora.ingest.doubts import Doubts, swallowed_lines
+from remora.ingest.doubts import Doubts, decomposed, swallowed_lines
 from remora.ingest.facts import Facts
 from remora.ingest.findings import Finding, refuse
 from remora.ingest.formats import FORMATS
@@ -125,6 +125,7 @@ def test_unknown_users_are_a_warning_when_they_are_many(rows: int, warned: bool)
         ("one_day", {"days": {START.date(): 1_000}}, "All events are of 2024-01-01"),
         ("null_text_ids", {"doubts": {"null_text_ids:user_id": 7}}, "7 events have a user_id that reads as `no value`"),
         ("padded_ids", {"doubts": {"padded_ids:item_id": 7}}, "7 events have an item_id with spaces"),
+        ("decomposed_ids", {"doubts": {"decomposed_ids:user_id": 3}}, "3 events have a user_id with accents"),
         ("long_ids", {"doubts": {"long_ids:user_id": 7}}, "7 events have a user_id of more than 256 characters"),
         ("undeclared_event_types", {"reasons": {"event_type is not declared": 2}}, "2 events are of types"),
         ("known_before_event", {"doubts": {"known_before_event": 2}}, "known_timestamp before their event_timestamp"),
@@ -254,6 +255,13 @@ def test_rows_are_compared_with_the_tables_and_counted(tmp_path: Path) -> None:
         "known_before_event": (1, ["x"]),
         "backslash_quotes": (1, ["y"]),
     }
+
+
+def test_an_accent_that_is_a_character_of_its_own_is_told() -> None:
+    """Two ids that look the same and are two users."""
+    ids = pl.Series(["e\u0301a", "\u00e9a", "plain", "物品", None])
+    assert decomposed(ids).fill_null(False).to_list() == [True, False, False, False, False]
+    assert not decomposed(pl.Series(["plain", None])).any()
 
 
 @pytest.mark.parametrize(("kept", "few"), [("quarantine", 10), ("keep", 1_000)])

@@ -83,7 +83,7 @@ def test_ids_that_are_numbers_in_one_file_and_text_in_another_are_text(tmp_path:
     found = proposed(tmp_path, {"events": str(tmp_path / "events")}).analysis
     assert found.roles.columns["user_id"] == "user_id"
     assert found.rows["user"].n_unique() == len(set(numbers.to_pylist()))
-    pq.write_table(pa.table(columns | {"user_id": pa.array([b"a"] * len(numbers))}), tmp_path / "events" / "c.parquet")
+    pq.write_table(pa.table(columns | {"user_id": pa.array([True] * len(numbers))}), tmp_path / "events" / "c.parquet")
     with pytest.raises(DataError, match=r"'user_id' is of the type .* in another\. Write all files"):
         proposed(tmp_path, {"events": str(tmp_path / "events")})
 

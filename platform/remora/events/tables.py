@@ -97,7 +97,7 @@ _TIMES = (EVENT_TIMESTAMP, KNOWN_TIMESTAMP, "served_at")
 
 
 def event_tables(contents: list[bytes]) -> Mapping[str, pa.Table]:
-    """Accepted events, and what was quarantined; a record that is none of the log's own is, too."""
+    """Accepted events, and what was quarantined; so is a record that others wrote."""
     rows, unread = _read(contents, pa.schema([*COLUMNS, *(f for f in REFUSED if f.name not in COLUMNS.names)]))
     whole = pl.all_horizontal(pl.col(field.name).is_not_null() for field in EVENTS)
     reason = pl.col(REASON).fill_null(pl.when(~whole).then(pl.lit(NO_EVENT)))

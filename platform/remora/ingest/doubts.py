@@ -22,6 +22,7 @@ USER_UNKNOWN = "unknown_users"
 ITEM_UNKNOWN = "unknown_items"
 NULL_TEXT = "null_text_ids"
 PADDED = "padded_ids"
+DECOMPOSED = "decomposed_ids"
 LONG = "long_ids"
 SCIENTIFIC = "scientific_ids"
 BACKSLASH = "backslash_quotes"
@@ -84,6 +85,7 @@ class Doubts:
             words = validated[id].str.strip_chars()
             yield f"{NULL_TEXT}:{id}", id, valid & words.str.to_lowercase().is_in(_NULL_WORDS)
             yield f"{PADDED}:{id}", id, valid & (words != validated[id])
+            yield f"{DECOMPOSED}:{id}", id, valid & decomposed(validated[id])
             yield f"{LONG}:{id}", id, valid & (validated[id].str.len_chars() > MAX_ID_CHARACTERS)
             yield f"{SCIENTIFIC}:{id}", id, valid & words.str.contains(_SCIENTIFIC)
         yield TYPE_UNKNOWN, EVENT_TYPE, validated[REASON] == UNDECLARED
@@ -92,6 +94,13 @@ class Doubts:
         yield SAME_INSTANT, ITEM_ID, same_instant(validated)
         yield BACKSLASH, ITEM_ID, backslashes(raw, source)
         yield SWALLOWED, ITEM_ID, swallowed_lines(raw, source)
+
+
+def decomposed(ids: pl.Series) -> pl.Series:
+    """A boolean for each id: is it in another form of Unicode than nearly all programs write (NFC), as an é of two
+    characters is, which looks like one and is another id?"""
+    beyond_ascii = ids.str.len_bytes() != ids.str.len_chars()
+    return ids.str.normalize("NFC") != ids if beyond_ascii.any() else beyond_ascii
 
 
 def same_instant(validated: pl.DataFrame) -> pl.Series:

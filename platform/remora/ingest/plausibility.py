@@ -191,6 +191,11 @@ def doubtful_ids(facts: Facts) -> Iterator[Finding]:
                 "The spaces are part of the id: take them out where it is written.",
             ),
             (
+                doubts.DECOMPOSED,
+                "with accents as characters of their own (Unicode's NFD), which is another id than the same in NFC",
+                "Write ids in one form, NFC, everywhere.",
+            ),
+            (
                 doubts.LONG,
                 f"of more than {MAX_ID_CHARACTERS} characters, which no request may name",
                 "Give them shorter ids, such as a hash, before they come here.",

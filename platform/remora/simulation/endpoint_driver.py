@@ -214,10 +214,10 @@ class EndpointDriver:
                 heapq.heappush(self._outbox, one)
             self._count_failure("events not taken")
             return
-        for said in answer_as(answer, VerdictsAnswer).verdicts:
-            self.summary.verdicts[said.verdict] += 1
-            if said.reason:
-                self.summary.reasons[said.reason] += 1
+        for found in answer_as(answer, VerdictsAnswer).verdicts:
+            self.summary.verdicts[found.verdict] += 1
+            if found.reason:
+                self.summary.reasons[found.reason] += 1
 
     def _count_failure(self, cause: str) -> None:
         self.summary.failures[cause] += 1

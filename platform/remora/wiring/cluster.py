@@ -5,9 +5,12 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from remora.core.errors import NotReady, StorageError
@@ -24,6 +27,7 @@ RAY = "ray"
 """Ray opens its own folder to all users, so it lies under this name in a private one."""
 
 GIB = 1 << 30
+SECONDS_TO_CONNECT = 10.0
 
 SERVE_ENVIRONMENT = {
     # Read by every Serve process when the cluster starts.
@@ -56,6 +60,8 @@ def connect(settings: Settings) -> None:
     if ray.is_initialized():
         return
     address = settings.cluster.address or os.environ.get("RAY_ADDRESS")
+    if address is not None:
+        check_listens(address)
     head = child_processes.find(HEAD)
     if address is None and head is not None:
         address = head.facts["address"]
@@ -66,16 +72,30 @@ def connect(settings: Settings) -> None:
         folder = PrivateFolder.make(SHORT)
         os.environ.update(environment(settings, str(folder.path)))
         atexit.register(ray.shutdown)  # runs before the folder is removed
-        ray.init(
-            address="local",
-            num_cpus=cpus(settings),
-            object_store_memory=int(settings.cluster.object_store_gib * GIB),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            _temp_dir=str(folder.path / RAY),
-        )
+        with starting():
+            ray.init(
+                address="local",
+                num_cpus=cpus(settings),
+                object_store_memory=int(settings.cluster.object_store_gib * GIB),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                _temp_dir=str(folder.path / RAY),
+            )
     _plain_progress()
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """NotReady where Ray's own processes do not come up in time, as on a machine that others keep busy."""
+    try:
+        yield
+    except Exception as error:
+        if "timed out during startup" not in str(error):  # Ray has no class of its own for it
+            raise
+        raise NotReady(
+            f"Ray did not start in time: {error} Run the same command again when this machine has less to do."
+        ) from error
 
 
 def _join(address: str, tries: int = 3) -> None:
@@ -92,6 +112,21 @@ def _join(address: str, tries: int = 3) -> None:
                     f"The Ray cluster at {address} does not take this program in: {error}. Is it still starting, or "
                     f"busy? Run the same command again; `remora serve stop` ends a cluster of this checkout."
                 ) from error
+
+
+def check_listens(address: str) -> None:
+    """NotReady where nothing listens at ``HOST:PORT``: Ray itself tries that for many minutes. Other forms are Ray's
+    to read."""
+    host, colon, port = address.rpartition(":")
+    if "://" in address or not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as error:
+        raise NotReady(
+            f"No Ray cluster listens at {address} ({error}). RAY_ADDRESS or cluster.address of the settings names it: "
+            f"start it, or remove that."
+        ) from error
 
 
 def start_head(settings: Settings) -> child_processes.ChildProcess:
