@@ -149,6 +149,19 @@ def test_a_segment_that_is_not_read_whole_stays_however_old_it_is(home: Home, fo
     assert segment.exists()
 
 
+def test_a_damaged_segment_holds_up_no_other_topic(home: Home, folder: Path) -> None:
+    sent(folder, event(event_id="1"))
+    (segment,) = folder.iterdir()
+    with segment.open("ab") as file:
+        file.write(b"damaged")
+    other = folder.with_name("other")
+    sent(other, event(event_id="2"))
+    topics = [(SegmentReader(one), event_tables) for one in (folder, other)]
+    with pytest.raises(UnreadableInput, match="not as it was written"):
+        compact(home, topics, retention_seconds=1e6)
+    assert sorted(ids(home)) == ["1", "2"]
+
+
 def test_what_a_dead_process_left_with_a_flipped_bit_is_told_and_not_cut_off(home: Home, folder: Path) -> None:
     folder.mkdir()
     dead = SegmentWriter(folder / "20260101T000000000000-0.open")  # holds no lock, as if its process were gone

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from remora.core.errors import NotReady
+from remora.core.errors import NotReady, UnreadableInput
 from remora.core.home import Home
 from remora.core.json_document import read_document
 from remora.core.locks import exclusive_lock
@@ -68,20 +68,25 @@ def compact(
     """Bring what the logs have beyond the last time into files of the home, of at most ``rows`` records each.
 
     Parts of a log that are read whole and older than ``retention_seconds`` are removed. NotReady while another process
-    does it; UnreadableInput where the document is damaged.
+    does it; UnreadableInput where the document is damaged, or, once all else is brought, a part of a log.
     """
     with _lock(home):
-        done, counts, files = _begin(home), Counter[str](), 0
+        done, counts, files, damaged = _begin(home), Counter[str](), 0, list[UnreadableInput]()
         for reader, convert in topics:
-            for batch in reader.batches(done.read, rows):
-                counts.update(_put(home, done, convert(batch.contents)))
-                done = _noted(home, CompactionState(next_file=done.next_file + 1, read={**done.read, **batch.read}))
-                files += 1
+            try:
+                for batch in reader.batches(done.read, rows):
+                    counts.update(_put(home, done, convert(batch.contents)))
+                    done = _noted(home, CompactionState(next_file=done.next_file + 1, read={**done.read, **batch.read}))
+                    files += 1
+            except UnreadableInput as error:
+                damaged.append(error)
         removed = {part for reader, _ in topics for part in reader.remove_old(done.read, retention_seconds)}
         if removed:
             # Of other parts nothing is forgotten: they may be on the disks of other nodes.
             read = {part: end for part, end in done.read.items() if part not in removed}
             _noted(home, CompactionState(next_file=done.next_file, read=read))
+    for error in damaged:
+        raise error
     rows_by_folder = {where: count for where, count in counts.items() if count}
     return Compaction(rows=rows_by_folder, files=files, removed=len(removed))
 
