@@ -76,8 +76,10 @@ def test_an_item_like_one_that_a_user_wanted_is_retrieved_ranked_and_explained(l
 def test_it_is_among_the_similar_items_of_its_like_and_has_similar_items_itself(loaded: LoadedBundle) -> None:
     known, row = len(loaded.context.vocabulary), liked(loaded)
     live = loaded.with_items([update("new", columns_of(loaded, row))])
-    anonymous = {"user_id": None, "n": known}
-    assert "new" in ids_of(live, asked(live, "similar_items", seed_item=row, **anonymous))[:20]
+    about = asked(live, "similar_items", seed_item=row, user_id=None, n=known)
+    assert "new" in ids_of(live, about)
+    ranks = {found.source: found.rank for found in explain(live, about, known).sources}
+    assert ranks["similar_vectors"] <= known / 4, "of so many items, all of which have an identity besides"
     shelves = loaded.context.snapshot.column("item_profile__shelf")
     alike = live.run(asked(live, "similar_items", seed_item=known, user_id=None, n=5)).candidates.rows
     assert known not in alike
@@ -149,7 +151,7 @@ def test_the_app_shows_it_explains_it_and_shows_it_no_more(app: tuple[str, Setti
         return [item["item_id"] for item in answer["items"]]
 
     def similar(id: str) -> httpx.Response:
-        return httpx.get(f"{url}/v1/similar/{id}", params={"n": 20}, timeout=60)
+        return httpx.get(f"{url}/v1/similar/{id}", params={"n": n}, timeout=60)
 
     assert "new" not in shown()
     assert similar("new").status_code == 404
