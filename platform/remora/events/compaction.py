@@ -85,8 +85,8 @@ def compact(
             # Of other parts nothing is forgotten: they may be on the disks of other nodes.
             read = {part: end for part, end in done.read.items() if part not in removed}
             _noted(home, CompactionState(next_file=done.next_file, read=read))
-    for error in damaged:
-        raise error
+    if damaged:
+        raise damaged[0]
     rows_by_folder = {where: count for where, count in counts.items() if count}
     return Compaction(rows=rows_by_folder, files=files, removed=len(removed))
 
