@@ -82,7 +82,7 @@ def frozen(settings: Settings, home: Path, *, live: bool) -> Settings:
 def with_loop(
     plan: WeeksPlan, settings: Settings, tables: Path, seconds: Seconds, note: Note
 ) -> tuple[SimulatedArm, list[dict[str, Any]]]:
-    """The weeks of the arm that learns, and what became of each; the last canary has a day behind them, and one more in production."""
+    """The weeks of the arm that learns, and what became of each; behind them are the last canary's day and one more."""
     clock = SimulatedClock.of(plan.world.start)
     clock.set(plan.past_days)
     weeks: list[dict[str, Any]] = []
