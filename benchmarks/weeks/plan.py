@@ -81,7 +81,7 @@ MEASURED = WeeksPlan(
             "max_latency_fraction": 100.0,
             "max_latency_ratio": 1e3,
             # Each bundle's error is that of its own test window. The first one's has slates of the logging policy, the
-            # next one's those of the first bundle: their difference is not the bundles'. The bound itself holds.
+            # next one's those of the first bundle, so their difference is not the bundles' own. The bound itself holds.
             "calibration_margin": 0.05,
         },
     },

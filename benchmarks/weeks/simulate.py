@@ -82,7 +82,7 @@ def frozen(settings: Settings, home: Path, *, live: bool) -> Settings:
 def with_loop(
     plan: WeeksPlan, settings: Settings, tables: Path, seconds: Seconds, note: Note
 ) -> tuple[SimulatedArm, list[dict[str, Any]]]:
-    """The weeks of the arm that learns, and what became of each; the last canary has a day behind them."""
+    """The weeks of the arm that learns, and what became of each; behind them are the last canary's day and one more."""
     clock = SimulatedClock.of(plan.world.start)
     clock.set(plan.past_days)
     weeks: list[dict[str, Any]] = []
@@ -119,6 +119,7 @@ def with_loop(
                     rollout.start(made["bundle"])
         if rollout is not None:
             live(end)
+            live(end + 1)
             weeks[-1]["rollout"] = rollout.told()
             with seconds.counted("collect"):
                 collected(settings, replica, logged)

@@ -46,7 +46,7 @@ class WrittenTables:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class History:
+class WorldHistory:
     """What users did in the first days of a world: ``rows`` that had arrived at the end of them, in the order in which
     they came, and those that were still ``under_way``. ``events`` makes the rows of what comes next."""
 
@@ -94,7 +94,7 @@ def read_world(folder: Path) -> WorldFile | None:
         raise UnreadableInput(str(file), "it describes no world", "Write the tables again.") from error
 
 
-def history(world: World, days: int, *, impressions: bool = False) -> History:
+def history(world: World, days: int, *, impressions: bool = False) -> WorldHistory:
     """Let a world that has just begun live for ``days`` by the logging policy."""
     impression = IMPRESSION if impressions else None
     events = SimulatedEvents(world, conversion=world.settings.conversion_type, impression=impression)
@@ -105,10 +105,10 @@ def history(world: World, days: int, *, impressions: bool = False) -> History:
         requests += len(named)
     rows = pl.concat(parts, how="diagonal")
     if rows.is_empty():
-        return History(rows=rows, under_way=rows, requests=requests, events=events)
+        return WorldHistory(rows=rows, under_way=rows, requests=requests, events=events)
     rows = rows.sort(KNOWN_TIMESTAMP, maintain_order=True)
     arrived = rows[KNOWN_TIMESTAMP] < events.instants(np.array([float(days)]))[0]
-    return History(rows=rows.filter(arrived), under_way=rows.filter(~arrived), requests=requests, events=events)
+    return WorldHistory(rows=rows.filter(arrived), under_way=rows.filter(~arrived), requests=requests, events=events)
 
 
 def _users(world: World) -> pl.DataFrame:
