@@ -87,7 +87,7 @@ def logged_by(folder: Path) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("topology", ["fused", "graph"])
 def test_a_deployed_shop_logs_what_its_scorer_read(served: str, log_of_served: Path, topology: str) -> None:
-    share = settings(log="there").events.log_features_share
+    share = settings(log="/there").events.log_features_share
     names = [f"{topology}-{number}" for number in range(8)]
     expected = {name for name, is_in in zip(names, in_sample(names, share, FEATURES), strict=True) if is_in}
     assert 0 < len(expected) < len(names)

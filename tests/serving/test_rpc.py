@@ -138,7 +138,7 @@ class TestAnApp:
             ("SendEvents", wire.EventsRequest(events=[{}] * 1_001), {}, "INVALID_ARGUMENT", "at most 1000 items"),
             ("PutItem", wire.PutRequest(), {}, "INVALID_ARGUMENT", "id: "),
             ("PutUser", wire.PutRequest(id="u" * 300), {}, "INVALID_ARGUMENT", "id: "),
-            ("PutItem", wire.PutRequest(id="i", columns={"a": math.nan}), {}, "INVALID_ARGUMENT", "contract"),
+            ("PutItem", wire.PutRequest(id="i", columns={"a": math.nan}), {}, "INVALID_ARGUMENT", "NaN or infinite"),
             ("PutItem", wire.PutRequest(id="i"), {}, "UNAVAILABLE", "not known yet"),
             ("DeleteItem", wire.DeleteRequest(), {}, "INVALID_ARGUMENT", "id: "),
         ],

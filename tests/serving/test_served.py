@@ -108,7 +108,7 @@ def with_each_replaced(phases: list[DeploymentHandle], behave: Callable[[], obje
 
     @serve.deployment(ray_actor_options={"num_cpus": 0.1})
     class Broken:
-        async def retrieve(self, bundle: str, query: object) -> object:
+        async def retrieve(self, bundle: str, query: object, catalogue: str) -> object:
             return behave()
 
         async def filter(self, errand: object) -> object:
@@ -169,7 +169,7 @@ def test_a_gateway_has_gone_the_whole_way_before_its_first_request_and_starts_wh
     class Nowhere:
         asked = 0
 
-        async def retrieve(self, bundle: str, query: object) -> str:
+        async def retrieve(self, bundle: str, query: object, catalogue: str) -> str:
             self.asked += 1
             return "nothing"
 

@@ -37,7 +37,7 @@ STATUSES = (
 )
 """First match wins."""
 
-NO_NUMBER = "a number of the context is NaN or infinite"
+NO_NUMBER = "a number is NaN or infinite, which JSON has no word for"
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -178,7 +178,7 @@ class Rpc:
 
 
 def fields(request: Message) -> dict[str, Any]:
-    """What is set of a message, by the names of the contract; BadRequest for numbers of a context that JSON has not."""
+    """What is set of a message, by the names of the contract; BadRequest for numbers that JSON has not."""
     try:
         return MessageToDict(request, preserving_proto_field_name=True)
     except SerializeToJsonError as error:
