@@ -128,7 +128,7 @@ def test_values_are_kept_in_the_types_of_the_lake(app: FastAPI, shop: Settings) 
     assert isinstance(states(shop)["new"]["year"], int)
 
 
-def test_to_delete_is_to_say_it_again_and_of_what_nobody_knows(app: FastAPI, shop: Settings) -> None:
+def test_a_deletion_may_be_sent_again_and_of_an_unknown_item(app: FastAPI, shop: Settings) -> None:
     answers = ask(app, put("i03", {}), delete("i03"), delete("i03"), delete("never"), put("i04", {}), delete("i04"),
                   put("i04", {"title": "back"}), delete("u1", "users"))  # fmt: skip
     assert [answer.status_code for answer in answers] == [200] * 8

@@ -44,7 +44,7 @@ def install(app: FastAPI, writes: EntityWrites) -> None:
 
     @app.delete("/v1/items/{item_id:path}", responses=problems.RESPONSES)
     async def delete_item(request: Request, item_id: ItemPath) -> EntityResponse:
-        """Never show an item again, until it is put again; an item that nobody knows too."""
+        """Never show an item again, until it is put again; an unknown item too."""
         return EntityResponse.of(await writes.delete("items", whole(request, item_id)))
 
     @app.put("/v1/users/{user_id:path}", responses=problems.RESPONSES)

@@ -91,7 +91,7 @@ def test_a_users_columns_are_those_of_the_batch_build_and_null_once_deleted(
     assert forgotten.user_found, "what the user did stays"
 
 
-def test_a_user_whom_nobody_knew_is_found_by_columns_alone_and_then_forgotten(
+def test_an_unknown_user_is_found_by_columns_alone_and_then_forgotten(
     shop: Shop, logged: Settings, state: LiveUsers, store: LiveRowStore
 ) -> None:
     users = OnlineUsers(shop.store, Vocabulary(["i1"]), shop.settings, live=store)

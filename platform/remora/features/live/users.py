@@ -20,7 +20,7 @@ USERS_AT_ONCE = 500
 """Rows that are made and written together."""
 
 MAX_UNKNOWN = 10_000
-"""Events of items that nobody knows: their items may be sent a moment later, or be in a log that was read before."""
+"""Events of unknown items: their items may be sent a moment later, or be in a log that was read before."""
 
 logger = logging.getLogger(__name__)
 
