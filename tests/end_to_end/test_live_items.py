@@ -144,13 +144,19 @@ def test_the_app_shows_it_explains_it_and_shows_it_no_more(app: tuple[str, Setti
     log, row = log_of(chosen, "items"), liked(loaded)
     n, like = 500, loaded.context.vocabulary.id(row)
 
+    patient = {"timeout": 60, "headers": {"X-Request-Timeout-Ms": str(chosen.serving.max_timeout_ms)}}
+
     def shown() -> list[str]:
+        """A slate that no stage is missing from: a fallback on a busy machine says nothing of what is followed."""
         body = {"user_id": USER, "n": n}
-        answer = httpx.post(f"{url}/v1/recommend", json=body, timeout=60).json()
-        return [item["item_id"] for item in answer["items"]]
+        for _ in range(100):
+            answer = httpx.post(f"{url}/v1/recommend", json=body, **patient).json()
+            if not answer["degraded"]:
+                return [item["item_id"] for item in answer["items"]]
+        raise AssertionError(answer["degraded"])
 
     def similar(id: str) -> httpx.Response:
-        return httpx.get(f"{url}/v1/similar/{id}", params={"n": n}, timeout=60)
+        return httpx.get(f"{url}/v1/similar/{id}", params={"n": n}, **patient)
 
     assert "new" not in shown()
     assert similar("new").status_code == 404
@@ -158,12 +164,12 @@ def test_the_app_shows_it_explains_it_and_shows_it_no_more(app: tuple[str, Setti
     until(lambda: "new" in shown())
     until(lambda: "new" in [item["item_id"] for item in similar(like).json()["items"]])
     until(lambda: similar("new").status_code == 200)
-    explained = httpx.post(f"{url}/v1/explain", json={"user_id": USER, "item_id": "new", "n": n}, timeout=60).json()
+    explained = httpx.post(f"{url}/v1/explain", json={"user_id": USER, "item_id": "new", "n": n}, **patient).json()
     assert explained["title"] == columns_of(loaded, row)["title"]
     log.append([update("new", None).encode(), update(shown()[0], None).encode()])
     first = shown()[0]
     until(lambda: "new" not in shown())
-    assert similar("new").status_code == 404
+    until(lambda: similar("new").status_code == 404)
     log.append([update(first, None).encode()])
     until(lambda: first not in shown())
     log.seal()
