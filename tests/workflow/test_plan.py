@@ -371,7 +371,7 @@ def candidates(value: Any, field_type: Any) -> Iterator[Any]:
 
 OF_TEXT = (
     "movielens-100k", "ease", "another", "utf-16", "\\", "%Y-%m-%d", "Europe/London", "postgresql://db/x",
-    "https://hooks.example.org/x",
+    "https://hooks.example.org/x", "/elsewhere/x",
     "taste", "factors", "co_visitation", "linear", "similar_items", "home_feed",
     "remora.surfaces.popular_fallback:popular_fallback", "reciprocal_rank_fusion", "popular",
     "x.prom", "promote", "name", "country", "price", "buy", 7, 0.5, "^", "view", "string",
