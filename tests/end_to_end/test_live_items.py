@@ -150,8 +150,9 @@ def test_the_app_shows_it_explains_it_and_shows_it_no_more(app: tuple[str, Setti
         """A slate that no stage is missing from: a fallback on a busy machine says nothing of what is followed."""
         body = {"user_id": USER, "n": n}
         for _ in range(100):
-            answer = httpx.post(f"{url}/v1/recommend", json=body, **patient).json()
-            if not answer["degraded"]:
+            response = httpx.post(f"{url}/v1/recommend", json=body, **patient)
+            assert response.status_code == 200, response.text
+            if not (answer := response.json())["degraded"]:
                 return [item["item_id"] for item in answer["items"]]
         raise AssertionError(answer["degraded"])
 
