@@ -151,10 +151,10 @@ def test_the_app_shows_it_explains_it_and_shows_it_no_more(app: tuple[str, Setti
         body = {"user_id": USER, "n": n}
         for _ in range(100):
             response = httpx.post(f"{url}/v1/recommend", json=body, **patient)
-            assert response.status_code == 200, response.text
-            if not (answer := response.json())["degraded"]:
+            assert response.status_code in (200, 503), response.text
+            if response.status_code == 200 and not (answer := response.json())["degraded"]:
                 return [item["item_id"] for item in answer["items"]]
-        raise AssertionError(answer["degraded"])
+        raise AssertionError(response.text)
 
     def similar(id: str) -> httpx.Response:
         return httpx.get(f"{url}/v1/similar/{id}", params={"n": n}, **patient)
