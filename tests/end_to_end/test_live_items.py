@@ -144,7 +144,7 @@ def test_the_app_shows_it_explains_it_and_shows_it_no_more(app: tuple[str, Setti
     log, row = log_of(chosen, "items"), liked(loaded)
     n, like = 500, loaded.context.vocabulary.id(row)
 
-    patient = {"timeout": 60, "headers": {"X-Request-Timeout-Ms": str(chosen.serving.max_timeout_ms)}}
+    patient: dict[str, Any] = {"timeout": 60, "headers": {"X-Request-Timeout-Ms": str(chosen.serving.max_timeout_ms)}}
 
     def shown() -> list[str]:
         """A slate that no stage is missing from: a fallback on a busy machine says nothing of what is followed."""
