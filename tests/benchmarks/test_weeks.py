@@ -52,7 +52,7 @@ def test_a_loop_of_weeks_shows_nothing_seen_and_loses_or_leaks_nothing(tmp_path:
     assert found["parity_differences"] == 0, found["bundles"]["weeks"]
 
     weeks = found["bundles"]["weeks"]
-    # Some hundred requests on shared cores may show harm by chance, and a bundle of five trees may do some: either ends.
+    # Some hundred requests on shared cores may show harm by chance, and a bundle of five trees may do some.
     statuses = [week["rollout"]["status"] for week in weeks]
     assert set(statuses) <= {"done", "rolled back"}, [week["rollout"] for week in weeks]
     assert len({found["bundles"]["first"], *(week["bundle"] for week in weeks)}) == SMALL.weeks + 1
