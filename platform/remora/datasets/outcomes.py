@@ -22,7 +22,7 @@ from remora.core.parquet import parquet_bytes, read_parquet
 from remora.core.tables import EVENT_ID, EVENT_TIMESTAMP, EVENT_TYPE, ITEM_ID, KNOWN_TIMESTAMP, USER_ID, VALUE
 from remora.events.collected_slates import collected_slates
 from remora.events.tables import SERVED
-from remora.feedback.attribution import EXPOSED_AT, ORPHAN, REQUEST_ID, attribute, close, rule_of
+from remora.feedback.attribution import EXPOSED_AT, ORPHAN, REQUEST_ID, close, rule_of
 from remora.ingest.lake import Lake
 from remora.settings import Settings
 from remora.settings.one_writer import writes
@@ -81,14 +81,10 @@ def close_outcomes(settings: Settings) -> Closing:
             home.write_bytes(f"{FOLDER}/{name}/{done.next_file:08d}.parquet", parquet_bytes(_plain(table)))
     after = ClosedUntil(until=until, next_file=done.next_file + 1)
     home.write_bytes(DOCUMENT, after.model_dump_json(indent=1).encode())
-    since = pl.col(KNOWN_TIMESTAMP) <= until
-    if done.until is not None:
-        since &= pl.col(KNOWN_TIMESTAMP) > done.until
     # What happened before anything was logged belongs to no slate that could be known.
-    logged = since & (pl.col(EVENT_TIMESTAMP) >= shown[EXPOSED_AT].min())
-    causes = attribute(shown, events.filter(logged), rule)[ORPHAN].drop_nulls()
-    orphans = dict(Counter(causes.to_list()).most_common())
-    return Closing(until=until, rows={name: len(table) for name, table in tables.items()}, orphans=orphans)
+    orphans = span.orphans.filter(pl.col(EVENT_TIMESTAMP) >= shown[EXPOSED_AT].min())
+    causes = dict(Counter(orphans[ORPHAN].to_list()).most_common())
+    return Closing(until=until, rows={name: len(table) for name, table in tables.items()}, orphans=causes)
 
 
 def outcome_rates(home: Home) -> pl.DataFrame:

@@ -37,7 +37,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _number(value: Any) -> float:
+def finite_number(value: Any) -> float:
+    """A number of JSON; ValueError for anything else, truth values among them."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError
     return float(value)
@@ -49,8 +50,8 @@ def _place(value: Any) -> int:
     return int(value)
 
 
-def _instant(value: Any) -> datetime:
-    """A time of RFC 3339, whose offset says which instant it is."""
+def instant_of(value: Any) -> datetime:
+    """A time of RFC 3339, whose offset says which instant it is; ValueError for anything else."""
     if not isinstance(value, str) or len(value) > 40:
         raise ValueError
     found = datetime.fromisoformat(value)
@@ -68,14 +69,14 @@ def _context(value: Any) -> str:
         if isinstance(one, str) and len(one) > MAX_ID_CHARACTERS:
             raise ValueError
         if not isinstance(one, str | bool):
-            _number(one)
+            finite_number(one)
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 FIELDS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     **dict.fromkeys(TEXTS, (_text, f"text of 1 to {MAX_ID_CHARACTERS} characters")),
-    EVENT_TIMESTAMP: (_instant, "time (RFC 3339 with its offset, such as 2026-11-30T18:20:00Z)"),
-    VALUE: (_number, "number"),
+    EVENT_TIMESTAMP: (instant_of, "time (RFC 3339 with its offset, such as 2026-11-30T18:20:00Z)"),
+    VALUE: (finite_number, "number"),
     "position": (_place, "integer, from 1"),
     CONTEXT: (_context, f"object of at most {MAX_CONTEXT_VALUES} texts, numbers and truth values"),
 }

@@ -142,11 +142,13 @@ def _asof(
 
 
 class ClosedSpan(NamedTuple):
-    """Exposures that closed, each once, the events that had been learned by then, and those that came too late."""
+    """Exposures that closed, each once, the events that had been learned by then, those that came too late, and those
+    that were learned in the span and belong to no exposure, with :data:`ORPHAN`."""
 
     exposures: pl.DataFrame
     events: pl.DataFrame
     corrections: pl.DataFrame
+    orphans: pl.DataFrame
 
 
 def close(
@@ -167,7 +169,8 @@ def close(
     closes = pl.col(EXPOSED_AT) + rule.longest + lateness
     started = pl.lit(True) if after is None else closes > after
     done = exposures.filter(started & (closes <= until))
-    owned = attribute(exposures, events, rule).filter(pl.col(ORPHAN).is_null()).drop(ORPHAN)
+    attributed, is_orphan = attribute(exposures, events, rule), pl.col(ORPHAN).is_not_null()
+    owned = attributed.filter(~is_orphan).drop(ORPHAN)
     known = pl.coalesce(KNOWN_TIMESTAMP, EVENT_TIMESTAMP)
     in_time = known <= closes
     of_span = pl.lit(True) if after is None else known > after
@@ -175,6 +178,7 @@ def close(
         exposures=done,
         events=owned.filter(in_time & started & (closes <= until)),
         corrections=owned.filter(~in_time & of_span & (known <= until)),
+        orphans=attributed.filter(is_orphan & of_span & (known <= until)),
     )
 
 
